@@ -1,0 +1,30 @@
+# `make check` is what .ci/run runs, in the interpreter that PYTHON names.
+PYTHON ?= python
+
+.PHONY: check lint types test acceptance format reference
+
+check: lint types test
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+# The command of the README; it fails below the branch coverage that pyproject.toml asks for.
+test:
+	$(PYTHON) manage.py test
+
+# Too heavy for every change.
+acceptance:
+	$(PYTHON) manage.py test -m acceptance --timeout 600
+
+format:
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+# The page that is written from the declarations; a test holds it current.
+reference:
+	$(PYTHON) -m msframework.conf.reference > docs/reference/settings.md.new
+	mv docs/reference/settings.md.new docs/reference/settings.md
