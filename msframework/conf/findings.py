@@ -1,0 +1,44 @@
+"""The mistakes in one source of settings, each said in one form. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any, Final
+
+HIDDEN: Final = "a value that is not shown"
+_LONGEST = 80
+
+
+class Findings:
+    """Collects what is wrong: where, what was found, what was expected, what to do.
+
+    `names` holds the settings that were refused, so that no further rule judges them.
+    """
+
+    __slots__ = ("names", "problems")
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.names: set[str] = set()
+
+    def add(self, where: str, name: str, found: str, expected: str, advice: str) -> None:
+        """Note that *name* is wrong in *where*; *name* may go on into the value: `A['b']`."""
+        self.names.add(name.partition("[")[0])
+        self.problems.append(f"{where}: {name} is {found}; expected {expected}. {advice}")
+
+
+def shown(value: Any, *, secret: bool = False) -> str:
+    """Return *value* as a message may show it: shortened, and never a secret."""
+    if secret:
+        return f"{HIDDEN} (type {type(value).__name__})"
+    text = repr(value)
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    return f"{text} (type {type(value).__name__})"
+
+
+def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
+    """Return the advice for the unknown *name*: the nearest *known* one, or *otherwise*."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else otherwise

@@ -1,0 +1,180 @@
+"""What settings must be together, once each of them has the right type. Runs at start-up."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from msframework.conf.settings import Settings
+from msframework.conf.url import database_fault, http_fault
+
+_DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """One broken rule: the settings that it is about, and what to say."""
+
+    names: tuple[str, ...]
+    text: str
+
+
+def broken_rules(settings: Settings) -> list[Broken]:
+    """Return every rule that *settings* break."""
+    return [broken for rule in _RULES for broken in rule(settings)]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether nobody but this machine can reach *host*."""
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _database(settings: Settings) -> Iterator[Broken]:
+    database = settings.database
+    if database.url is None and not settings.debug:
+        yield Broken(
+            ("DATABASE_URL", "DEBUG"),
+            "DATABASE_URL is not set and DEBUG is off; expected the address of a PostgreSQL. "
+            "Set DATABASE_URL (or DATABASE_URL_FILE) to postgresql://user@host/name, or DEBUG "
+            "to True at your desk, where an embedded server is started.",
+        )
+    elif database.url is not None and (fault := database_fault(database.url)):
+        yield Broken(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
+    for number, url in enumerate(database.replicas):
+        if fault := database_fault(url):
+            yield Broken(("DB_REPLICAS",), _address_text(f"DB_REPLICAS[{number}]", fault))
+    if database.replicas and database.url is None:
+        yield Broken(
+            ("DB_REPLICAS", "DATABASE_URL"),
+            "DB_REPLICAS is set and DATABASE_URL is not; expected the primary that they follow. "
+            "Set DATABASE_URL, or remove DB_REPLICAS.",
+        )
+    if database.min_size > database.max_size:
+        yield Broken(
+            ("DB_MIN_SIZE", "DB_MAX_SIZE"),
+            f"DB_MIN_SIZE is {database.min_size} and DB_MAX_SIZE {database.max_size}; expected "
+            "the first to be no larger. Change one of them.",
+        )
+
+
+def _address_text(name: str, fault: str) -> str:
+    return (
+        f"{name} is {fault}; expected a PostgreSQL address. "
+        "Write postgresql://user:password@host:5432/name."
+    )
+
+
+def _exposure(settings: Settings) -> Iterator[Broken]:
+    host = settings.server.host
+    if is_loopback(host):
+        return
+    if settings.debug:
+        yield Broken(
+            ("DEBUG", "HOST"),
+            f"DEBUG is on and HOST is {host!r}; expected a loopback address such as 127.0.0.1, as "
+            "tracebacks would be shown to strangers. Turn DEBUG off, or listen on 127.0.0.1.",
+        )
+    if settings.database.auto_migrate:
+        yield Broken(
+            ("AUTO_MIGRATE", "HOST"),
+            f"AUTO_MIGRATE is on and HOST is {host!r}; expected a loopback address, as only a desk "
+            "migrates when it serves. Turn it off and run `manage.py migrate` when you deploy.",
+        )
+
+
+def _paths(settings: Settings) -> Iterator[Broken]:
+    api = settings.openapi
+    prefix = settings.server.url_prefix
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        yield Broken(
+            ("URL_PREFIX",),
+            f"URL_PREFIX is {prefix!r}; expected to begin with a slash and end without one. "
+            f"Write {'/' + prefix.strip('/')!r}.",
+        )
+    for name, path in (("OPENAPI_URL", api.url), ("DOCS_URL", api.docs_url)):
+        if path is not None and not path.startswith("/"):
+            yield Broken(
+                (name,),
+                f"{name} is {path!r}; expected to begin with a slash. Write {'/' + path!r}.",
+            )
+    if api.url == api.docs_url:
+        yield Broken(
+            ("OPENAPI_URL", "DOCS_URL"),
+            f"OPENAPI_URL and DOCS_URL are both {api.url!r}; expected two paths. Change one.",
+        )
+
+
+def _dotted_paths(settings: Settings) -> Iterator[Broken]:
+    for name, path in (("ENVELOPE", settings.envelope), ("CONFIGURE", settings.configure)):
+        if path is not None and not _DOTTED.fullmatch(path.replace(":", ".")):
+            yield Broken(
+                (name,),
+                f"{name} is {path!r}; expected a dotted path. Write 'package.module.name', "
+                "or None for nothing.",
+            )
+    for app in settings.installed_apps:
+        if not _DOTTED.fullmatch(app):
+            yield Broken(
+                ("INSTALLED_APPS",),
+                f"INSTALLED_APPS holds {app!r}; expected the dotted path of a package. "
+                "Write 'apps.users'.",
+            )
+        elif settings.installed_apps.count(app) > 1:
+            yield Broken(
+                ("INSTALLED_APPS",),
+                f"INSTALLED_APPS holds {app!r} more than once; expected each app once. "
+                "Remove the others.",
+            )
+
+
+def _tracing(settings: Settings) -> Iterator[Broken]:
+    tracing = settings.tracing
+    for route, rate in tracing.sample_routes.items():
+        if not _ROUTE.fullmatch(route) or not 0 <= rate <= 1:
+            yield Broken(
+                ("TRACE_SAMPLE_ROUTES",),
+                f"TRACE_SAMPLE_ROUTES has {route!r}: {rate!r}; expected a method and path with "
+                "a share from 0 to 1. Write {'GET /users/{id}': 0.1}.",
+            )
+    if tracing.batch_size > tracing.queue_size:
+        yield Broken(
+            ("TRACE_BATCH_SIZE", "TRACE_QUEUE_SIZE"),
+            f"TRACE_BATCH_SIZE is {tracing.batch_size} and TRACE_QUEUE_SIZE {tracing.queue_size}; "
+            "expected the first to be no larger. Change one of them.",
+        )
+    if tracing.zipkin_server is not None and (fault := http_fault(tracing.zipkin_server)):
+        yield Broken(
+            ("ZIPKIN_SERVER",),
+            f"ZIPKIN_SERVER is {fault}; expected an http:// or https:// address. "
+            "Write 'http://zipkin:9411/api/v2/spans'.",
+        )
+
+
+def _files(settings: Settings) -> Iterator[Broken]:
+    path = settings.log.config
+    if path is not None and not os.path.isfile(path):
+        yield Broken(
+            ("LOGGING_CONFIG",),
+            f"LOGGING_CONFIG is {path!r}, which is no file; expected the path of a logging.yml. "
+            "Mend the path, or leave it out for the configuration that comes with msframework.",
+        )
+
+
+_RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
+    _database,
+    _exposure,
+    _paths,
+    _dotted_paths,
+    _tracing,
+    _files,
+)

@@ -1,0 +1,81 @@
+"""`SERVICES` becomes `ServiceEntry` values by name. Runs at start-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any, Final
+
+from msframework.conf.findings import HIDDEN, Findings, did_you_mean, shown
+from msframework.conf.settings import ServiceEntry
+from msframework.conf.url import http_fault
+from msframework.types import UNSET
+
+_EXAMPLE: Final = "{'regions': {'url': 'http://regions:8000'}}"
+_KEYS: Final = tuple(item.name for item in fields(ServiceEntry) if item.name != "name")
+
+
+def read_services(value: Any, where: str, findings: Findings) -> Any:
+    """Return the entries of *value* by name, or `UNSET` when there is a mistake in one."""
+    if not isinstance(value, Mapping):
+        advice = f"Write {_EXAMPLE}."
+        findings.add(where, "SERVICES", shown(value), "a dict of services by name", advice)
+        return UNSET
+    before = len(findings.problems)
+    entries = {
+        name: _read_entry(name, {"url": item} if isinstance(item, str) else item, where, findings)
+        for name, item in value.items()
+    }
+    return UNSET if len(findings.problems) > before else MappingProxyType(entries)
+
+
+def _read_entry(name: Any, item: Any, where: str, findings: Findings) -> ServiceEntry | None:
+    path = f"SERVICES[{name!r}]"
+    if not isinstance(name, str) or not name:
+        findings.add(where, path, "named so", "a text as name", f"Write {_EXAMPLE}.")
+        return None
+    if not isinstance(item, Mapping):
+        expected = "a dict with 'url', or the url alone"
+        findings.add(where, path, shown(item), expected, f"Write {_EXAMPLE}.")
+        return None
+    for key in item:
+        if key not in _KEYS:
+            advice = did_you_mean(str(key), _KEYS, "Remove it.")
+            findings.add(where, f"{path}[{key!r}]", "unknown", f"one of {', '.join(_KEYS)}", advice)
+    _check_url(path, item.get("url"), where, findings)
+    _check_limits(path, item, where, findings)
+    headers = _read_headers(path, item.get("headers", {}), where, findings)
+    known = {key: item[key] for key in _KEYS if key in item}
+    known["url"] = str(item.get("url", "")).rstrip("/")
+    return ServiceEntry(**{**known, "name": name, "headers": headers})
+
+
+def _check_url(path: str, url: Any, where: str, findings: Findings) -> None:
+    if (fault := http_fault(url)) is not None:
+        advice = "Give the scheme and host: 'http://regions:8000'."
+        findings.add(where, f"{path}['url']", fault, "an http:// or https:// address", advice)
+
+
+def _check_limits(path: str, item: Mapping[Any, Any], where: str, findings: Findings) -> None:
+    for key in ("total_timeout", "connect_timeout"):
+        value = item.get(key, 1.0)
+        if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
+            name = f"{path}[{key!r}]"
+            findings.add(where, name, shown(value), "seconds above 0", "Write 2.0, for instance.")
+    limit = item.get("limit", 1)
+    if type(limit) is not int or limit < 1:
+        expected = "a whole number, 1 or more"
+        advice = "It is how many connections are kept to the service at most."
+        findings.add(where, f"{path}['limit']", shown(limit), expected, advice)
+
+
+def _read_headers(path: str, value: Any, where: str, findings: Findings) -> Mapping[str, str]:
+    if isinstance(value, Mapping) and all(
+        isinstance(part, str) for pair in value.items() for part in pair
+    ):
+        return MappingProxyType(dict(value))
+    advice = "These headers go out with every call to the service."
+    findings.add(where, f"{path}['headers']", HIDDEN, "a dict of texts by text", advice)
+    return {}

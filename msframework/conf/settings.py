@@ -1,0 +1,258 @@
+"""The settings of a service, one frozen value a subsystem.
+
+Each field carries the name that a settings module (or the environment) gives it and one line of
+help; `conf.loader` reads both. Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Pair = tuple[str, ...]
+
+
+def setting(
+    name: str,
+    default: Any,
+    help: str,
+    *,
+    secret: bool = False,
+    alias: str | None = None,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """Declare one setting: its name in capitals, its default, and what it is for.
+
+    Args:
+        secret: its value appears in no message and no `repr`.
+        alias: a second name that is read too.
+        choices: the texts it may have, or that each of its texts may be.
+        least: the smallest number allowed.
+        most: the largest number allowed.
+    """
+    metadata = {
+        "name": name,
+        "help": help,
+        "secret": secret,
+        "alias": alias,
+        "choices": choices,
+        "least": least,
+        "most": most,
+    }
+    if isinstance(default, (dict, list)):
+        return field(default_factory=default.copy, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How HTTP is served; times in seconds, sizes in bytes."""
+
+    host: str = setting("HOST", "127.0.0.1", "address to listen on")
+    port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
+    workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
+    request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
+    request_timeout: float = setting(
+        "REQUEST_TIMEOUT", 60.0, "time for a request to arrive", least=0
+    )
+    response_timeout: float = setting(
+        "RESPONSE_TIMEOUT", 60.0, "time for a handler to answer", least=0
+    )
+    keep_alive_timeout: float = setting(
+        "KEEP_ALIVE_TIMEOUT", 120.0, "idle time of a connection", least=0
+    )
+    graceful_timeout: float = setting(
+        "GRACEFUL_SHUTDOWN_TIMEOUT", 15.0, "time to finish at stop", least=0
+    )
+    part_stop_timeout: float = setting(
+        "PART_STOP_TIMEOUT", 5.0, "time for one part to stop", least=0
+    )
+    proxies_count: int | None = setting(
+        "PROXIES_COUNT", None, "proxies in front (X-Forwarded-For)", least=0
+    )
+    real_ip_header: str | None = setting("REAL_IP_HEADER", None, "header with the client's address")
+    forwarded_secret: str | None = setting(
+        "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
+    )
+    json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    fast_path: bool = setting("FAST_PATH", True, "our own response writing under Sanic's API")
+    cors_origin: str | None = setting(
+        "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"
+    )
+    cors_headers: str = setting(
+        "ACCESS_CONTROL_ALLOW_HEADERS", "Content-Type, Authorization", "headers they may send"
+    )
+    cors_methods: str = setting(
+        "ACCESS_CONTROL_ALLOW_METHODS", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "their methods"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """Where PostgreSQL is, and how many connections one worker may hold."""
+
+    url: str | None = setting("DATABASE_URL", None, "postgresql://… of the primary", secret=True)
+    replicas: Pair = setting("DB_REPLICAS", (), "postgresql://… of each replica", secret=True)
+    min_size: int = setting("DB_MIN_SIZE", 1, "connections opened at start", least=0)
+    max_size: int = setting("DB_MAX_SIZE", 10, "most connections of one worker", least=1)
+    acquire_timeout: float = setting(
+        "DB_ACQUIRE_TIMEOUT", 5.0, "wait for a free connection", least=0.001
+    )
+    connect_timeout: float = setting(
+        "DB_CONNECT_TIMEOUT", 5.0, "time to open a connection", least=0.001
+    )
+    command_timeout: float = setting("DB_COMMAND_TIMEOUT", 30.0, "longest statement", least=0.001)
+    idle_timeout: float = setting(
+        "DB_IDLE_TIMEOUT", 300.0, "unused connections close after this", least=0
+    )
+    max_lifetime: float = setting(
+        "DB_MAX_LIFETIME", 3600.0, "connections are renewed after this", least=0
+    )
+    cursor_idle_timeout: float = setting(
+        "DB_CURSOR_IDLE_TIMEOUT", 60.0, "idle streaming cursors", least=0
+    )
+    statement_cache_size: int = setting(
+        "DB_STATEMENT_CACHE_SIZE",
+        100,
+        "prepared statements a connection; 0 behind PgBouncer",
+        least=0,
+    )
+    pool: str = setting(
+        "DB_POOL", "light", "'light' (ours) or 'asyncpg'", choices=("light", "asyncpg")
+    )
+    reset: str = setting(
+        "DB_RESET",
+        "auto",
+        "'auto', or 'always' to reset at every return",
+        choices=("auto", "always"),
+    )
+    probe_interval: float = setting(
+        "DB_PROBE_INTERVAL", 5.0, "time between replica probes", least=0.001
+    )
+    max_lag: float = setting(
+        "DB_MAX_LAG", 10.0, "a replica further behind is not read from", least=0
+    )
+    auto_migrate: bool = setting("AUTO_MIGRATE", False, "runserver applies pending migrations")
+
+
+@dataclass(frozen=True, slots=True)
+class TracingSettings:
+    """What is traced, what strangers may force, and where finished spans go."""
+
+    enabled: bool = setting("TRACING", True, "make spans")
+    sample_rate: float = setting(
+        "TRACE_SAMPLE_RATE", 1.0, "share of new traces kept, 0 to 1", least=0, most=1
+    )
+    sample_routes: Mapping[str, float] = setting(
+        "TRACE_SAMPLE_ROUTES", {}, "other rates by 'GET /path/{id}'"
+    )
+    never: Pair = setting(
+        "TRACE_NEVER",
+        ("/health", "/healthz", "/live", "/livez", "/ready", "/readyz"),
+        "paths that are never traced; the documents are not either",
+    )
+    trust_peers: Pair = setting(
+        "TRUST_PEERS",
+        ("sampled", "request_id"),
+        "what callers may force: sampled, debug, baggage, request_id",
+        choices=("sampled", "debug", "baggage", "request_id"),
+    )
+    baggage: Pair = setting("TRACE_BAGGAGE", (), "baggage keys that are passed on")
+    propagation: Pair = setting(
+        "TRACE_PROPAGATION",
+        ("b3", "traceparent"),
+        "headers sent: b3, b3multi, traceparent",
+        choices=("b3", "b3multi", "traceparent"),
+    )
+    sql_arguments: bool = setting("TRACE_SQL_ARGUMENTS", False, "argument values in SQL spans")
+    zipkin_server: str | None = setting(
+        "ZIPKIN_SERVER", None, "http://host:9411/api/v2/spans; spans are posted here"
+    )
+    exporters: Pair = setting(
+        "TRACE_EXPORTERS", (), "dotted paths of further exporters, called with the settings"
+    )
+    log_spans: bool = setting("TRACE_LOG", True, "spans as lines of the 'zipkin' log")
+    queue_size: int = setting("TRACE_QUEUE_SIZE", 2048, "finished spans held at most", least=1)
+    batch_size: int = setting("TRACE_BATCH_SIZE", 256, "spans in one batch at most", least=1)
+    batch_bytes: int = setting("TRACE_BATCH_BYTES", 500_000, "bytes of one POST at most", least=1)
+    flush_interval: float = setting(
+        "TRACE_FLUSH_INTERVAL", 1.0, "longest time to a batch", least=0.001
+    )
+    export_timeout: float = setting(
+        "TRACE_EXPORT_TIMEOUT", 2.0, "one POST to the collector", least=0.001
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """Where log lines go and what is kept out of them."""
+
+    config: str | None = setting("LOGGING_CONFIG", None, "path of logging.yml")
+    access: bool = setting("ACCESS_LOG", True, "one JSON line for each request")
+    redact: Pair = setting(
+        "REDACT",
+        ("password", "token", "authorization", "cookie", "secret"),
+        "keys whose values are never written",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAPISettings:
+    """The document of the service and the page that shows it."""
+
+    enabled: bool = setting("OPENAPI", True, "serve /openapi/spec.json and the docs page")
+    version: str = setting(
+        "OPENAPI_VERSION", "3.1", "'2.0', '3.0' or '3.1'", choices=("2.0", "3.0", "3.1")
+    )
+    url: str = setting("OPENAPI_URL", "/openapi/spec.json", "where the document is served")
+    docs_url: str | None = setting("DOCS_URL", "/docs", "where Swagger UI is served")
+    info: Mapping[str, Any] = setting(
+        "SWAGGER", {}, "version, title, description, termsOfService, contact_email"
+    )
+    security_schemes: Mapping[str, Any] = setting(
+        "SECURITY_SCHEMES", {}, "OpenAPI security schemes by name"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """One entry of `SERVICES`: another service that this one calls; times in seconds."""
+
+    name: str
+    url: str
+    total_timeout: float = 2.0
+    connect_timeout: float = 0.5
+    limit: int = 100
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a service was told at start-up; `create_app` takes this or a module's name."""
+
+    module: str = ""
+    debug: bool = setting("DEBUG", False, "development: embedded database, tracebacks in answers")
+    service_name: str = setting(
+        "SERVICE_NAME", "msframework", "name in logs, spans and documents", alias="APP_ID"
+    )
+    installed_apps: Pair = setting("INSTALLED_APPS", (), "packages with resources and models")
+    envelope: str | None = setting(
+        "ENVELOPE", "msframework.envelope.DefaultEnvelope", "dotted path, or None for bare bodies"
+    )
+    sensitive_fields: Pair = setting(
+        "SENSITIVE_FIELDS", ("password", "password_hash", "secret", "token"), "never dumped by of()"
+    )
+    services: Mapping[str, ServiceEntry] = setting("SERVICES", {}, "other services: name → url")
+    configure: str | None = setting(
+        "CONFIGURE", None, "dotted path of a function that create_app calls with the service"
+    )
+    extra: Mapping[str, Any] = setting("EXTRA", {}, "settings of your own", secret=True)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    openapi: OpenAPISettings = field(default_factory=OpenAPISettings)
