@@ -1,0 +1,68 @@
+"""JSON of whatever a program logs: it cannot fail, and is bounded. Runs per log line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+
+_OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+_MAX_DEPTH: Final = 12
+_MAX_ITEMS: Final = 1000
+_MAX_TEXT: Final = 32_768
+
+
+def encode_json(value: Any) -> str:
+    """Return *value* as JSON on one line, whatever it holds."""
+    try:
+        return orjson.dumps(value, default=safe_text, option=_OPTIONS).decode()
+    except Exception:
+        # Lone surrogates, integers beyond 64 bits, circles, and what is nested too deep.
+        plain = _plain(value, 0)
+        return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def safe_text(value: Any) -> str:
+    """Return *value* as text; of an object whose `__str__` fails, its class."""
+    try:
+        return clean_text(str(value))
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def clean_text(text: str) -> str:
+    """Return *text* with what UTF-8 cannot hold escaped, and bounded."""
+    if len(text) > _MAX_TEXT:
+        text = f"{text[: _MAX_TEXT - 1]}…"
+    return escape_surrogates(text)
+
+
+def escape_surrogates(text: object) -> str:
+    """Return *text*, of any length, with what UTF-8 cannot hold escaped."""
+    text = str(text)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return safe_text(value)
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else safe_text(value)
+    if isinstance(value, float):
+        return float(value) if value - value == 0 else None
+    if depth >= _MAX_DEPTH:
+        return "…"
+    try:
+        if isinstance(value, Mapping):
+            pairs = islice(value.items(), _MAX_ITEMS)
+            return {safe_text(key): _plain(item, depth + 1) for key, item in pairs}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [_plain(item, depth + 1) for item in islice(value, _MAX_ITEMS)]
+    except Exception:
+        return f"<{type(value).__name__}>"
+    return safe_text(value)

@@ -1,0 +1,114 @@
+"""`logging.yml` becomes the configuration of the process. Runs at start-up, in each worker."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import yaml
+
+from msframework.conf.settings import Settings
+from msframework.exceptions import ImproperlyConfigured
+from msframework.log.formatter import JsonFormatter
+from msframework.log.redact import Redactor
+
+# What `settings/logging.yml` says, too.
+DEFAULT: Final[Mapping[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "msframework.log.JsonFormatter"}},
+    "handlers": {"console": {"class": "msframework.log.ConsoleHandler", "formatter": "json"}},
+    "root": {"level": "INFO", "handlers": ["console"]},
+    "loggers": {
+        "msframework": {"level": "INFO"},
+        "msframework.access": {"level": "INFO"},
+        "zipkin": {"level": "INFO"},
+        "sanic.root": {"level": "INFO"},
+        "sanic.error": {"level": "INFO"},
+        "sanic.access": {"level": "WARNING"},
+        "sanic.server": {"level": "INFO"},
+        "sanic.websockets": {"level": "INFO"},
+        "asyncio": {"level": "WARNING"},
+    },
+}
+
+
+class ConsoleHandler(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stderr` is at the moment, as tests and daemons replace it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The process's standard error."""
+        return sys.stderr
+
+
+def setup_logging(settings: Settings) -> None:
+    """Configure logging from `LOGGING_CONFIG`, or with JSON lines on standard error.
+
+    Without `LOGGING_CONFIG`, a program that gave the root logger handlers keeps its configuration.
+    Formatters of ours learn the service's name and which keys are never written.
+
+    Raises:
+        ImproperlyConfigured: the file is not there, no YAML, or logging refuses what it says.
+    """
+    path = settings.log.config
+    if path is not None:
+        _apply(read_config(Path(path)), path)
+    elif not logging.root.handlers:
+        _apply(dict(DEFAULT), "the default")
+    redactor = Redactor(settings.log.redact)
+    for handler in _handlers():
+        if isinstance(handler.formatter, JsonFormatter):
+            handler.formatter.adopt(settings.service_name, redactor)
+
+
+def _apply(config: dict[str, Any], where: str) -> None:
+    try:
+        logging.config.dictConfig(config)
+    except (ValueError, TypeError, AttributeError, ImportError) as exc:
+        cause = f" ({exc.__cause__})" if exc.__cause__ is not None else ""
+        raise ImproperlyConfigured(
+            f"LOGGING_CONFIG: {where}: logging refuses it: {exc}{cause}. "
+            "See logging.config's dictionary schema; a folder for log files has to exist."
+        ) from exc
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a logging configuration; existing loggers stay on unless it says otherwise.
+
+    Raises:
+        ImproperlyConfigured: as `setup_logging`.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"LOGGING_CONFIG: {path} cannot be read ({exc.strerror}). "
+            "Give a path that exists, or leave the setting out for JSON lines on standard error."
+        ) from exc
+    except (yaml.YAMLError, UnicodeDecodeError) as exc:
+        raise ImproperlyConfigured(f"LOGGING_CONFIG: {path} is no YAML: {exc}") from exc
+    if not isinstance(config, dict):
+        raise ImproperlyConfigured(
+            f"LOGGING_CONFIG: {path} holds {type(config).__name__}, not a mapping "
+            "with 'version', 'formatters', 'handlers', 'loggers' and 'root'."
+        )
+    return {"version": 1, "disable_existing_loggers": False, **config}
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Yield every handler of every logger, and those behind a MemoryHandler."""
+    known = [logging.root, *logging.root.manager.loggerDict.values()]
+    for logger in known:
+        for handler in getattr(logger, "handlers", ()):
+            yield handler
+            target = getattr(handler, "target", None)
+            if isinstance(target, logging.Handler):
+                yield target

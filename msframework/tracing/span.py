@@ -1,0 +1,271 @@
+"""Spans: what is kept of one piece of work, and what of it crosses to other processes.
+
+Runs per request. Ids are made when somebody first reads them. Times are `perf_counter` seconds
+until a span is exported, so that no clock change makes a duration wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from random import getrandbits
+from time import perf_counter, time
+from types import MappingProxyType
+from typing import Any, Final
+
+import opentracing
+
+logger = logging.getLogger("msframework.tracing")
+MAX_LOGS: Final = 128
+Tags = dict[str, Any]
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def new_trace_id() -> str:
+    """Return 128 random bits as 32 hex digits."""
+    # PERF: a quarter of what formatting takes (benchmarks/tracing.py, row "ids").
+    return (getrandbits(128) or 1).to_bytes(16, "big").hex()
+
+
+def new_span_id() -> str:
+    """Return 64 random bits as 16 hex digits."""
+    return (getrandbits(64) or 1).to_bytes(8, "big").hex()
+
+
+class Carried:
+    """What descends from span to span, and to other processes, beside ids and the decision.
+
+    Attributes:
+        debug: B3's debug flag: keep this trace whatever the sampler says.
+        random: the trace id is random (the random-trace-id flag of W3C Trace Context Level 2).
+        tracestate: the W3C header's value, as it came in; empty for none.
+        baggage: the application's own items.
+    """
+
+    __slots__ = ("baggage", "debug", "random", "tracestate")
+
+    def __init__(
+        self,
+        debug: bool = False,
+        random: bool = True,
+        tracestate: str = "",
+        baggage: Mapping[str, str] = EMPTY,
+    ) -> None:
+        self.debug, self.random = debug, random
+        self.tracestate, self.baggage = tracestate, baggage
+
+
+OWN: Final = Carried()
+
+
+class SpanContext(opentracing.SpanContext):  # type: ignore[misc]
+    """What identifies a span to its children, here or in another process.
+
+    Attributes:
+        trace_id: 32 hex digits; empty when the caller sent a decision and no ids.
+        span_id: 16 hex digits; empty as above.
+        parent_id: 16 hex digits, or `None` at the root.
+        sampled: the decision; `None` when it is left to the receiver.
+        carried: debug, tracestate, baggage.
+    """
+
+    __slots__ = ("carried", "parent_id", "sampled", "span_id", "trace_id")
+
+    def __init__(
+        self,
+        trace_id: str,
+        span_id: str,
+        parent_id: str | None = None,
+        sampled: bool | None = None,
+        carried: Carried = OWN,
+    ) -> None:
+        self.trace_id, self.span_id, self.parent_id = trace_id, span_id, parent_id
+        self.sampled, self.carried = sampled, carried
+
+    @property
+    def baggage(self) -> dict[str, str]:
+        """The baggage items, as a dict of their own."""
+        return dict(self.carried.baggage)
+
+    @property
+    def debug(self) -> bool:
+        """Whether the trace is kept whatever samplers say."""
+        return self.carried.debug
+
+    @property
+    def tracestate(self) -> str:
+        """The value of the W3C `tracestate` header."""
+        return self.carried.tracestate
+
+    def __repr__(self) -> str:
+        return f"<SpanContext {self.trace_id}-{self.span_id} sampled={self.sampled}>"
+
+
+class Span(opentracing.Span):  # type: ignore[misc]
+    """One piece of work that is recorded.
+
+    Attributes:
+        operation_name: lower-case and of low cardinality, such as `get /users/{id}`.
+        kind: `server`, `client`, `producer`, `consumer`, or `None` for local work.
+        tags: what is known of it; values are turned into text when it is exported.
+        start: `perf_counter` seconds; `end` likewise, 0.0 until it is finished.
+    """
+
+    __slots__ = (
+        "_encoded",
+        "_logs",
+        "_span_id",
+        "_trace_id",
+        "_tracer",
+        "carried",
+        "end",
+        "kind",
+        "operation_name",
+        "parent_id",
+        "start",
+        "tags",
+    )
+    sampled = True
+    # Set when they are first needed.
+    _encoded: bytes
+    _logs: list[tuple[float, Mapping[str, Any]]]
+    _span_id: str
+
+    def __init__(
+        self,
+        tracer: opentracing.Tracer,
+        name: str,
+        kind: str | None,
+        trace_id: str | None,
+        parent_id: str | None,
+        carried: Carried,
+        tags: Tags,
+        start: float,
+    ) -> None:
+        self._tracer = tracer
+        self.operation_name = name
+        self.kind = kind
+        self._trace_id = trace_id
+        self.parent_id = parent_id
+        self.carried = carried
+        self.tags = tags
+        self.start = start
+        self.end = 0.0
+
+    @property
+    def tracer(self) -> opentracing.Tracer:
+        """The tracer that made it."""
+        return self._tracer
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the trace: 32 hex digits."""
+        if self._trace_id is None:
+            self._trace_id = new_trace_id()
+        return self._trace_id
+
+    @property
+    def span_id(self) -> str:
+        """The id of this span: 16 hex digits."""
+        # PERF: a slot that is not set yet costs nothing to leave so (benchmarks/tracing.py).
+        try:
+            return self._span_id
+        except AttributeError:
+            self._span_id = new_span_id()
+            return self._span_id
+
+    @property
+    def logs(self) -> Sequence[tuple[float, Mapping[str, Any]]]:
+        """The annotations: when (`perf_counter` seconds), and what `log_kv` was given."""
+        try:
+            return self._logs
+        except AttributeError:
+            return ()
+
+    @property
+    def context(self) -> SpanContext:
+        """What children and other processes need of it."""
+        return SpanContext(self.trace_id, self.span_id, self.parent_id, self.sampled, self.carried)
+
+    @property
+    def start_time(self) -> float:
+        """When it began, in seconds since the epoch."""
+        return self.start + time() - perf_counter()
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that it took; `None` until it is finished."""
+        return self.end - self.start if self.end else None
+
+    def set_operation_name(self, operation_name: str) -> Span:
+        """Give it another name."""
+        self.operation_name = operation_name
+        return self
+
+    def set_tag(self, key: str, value: Any) -> Span:
+        """Note *value* under *key*; a later value replaces an earlier one."""
+        self.tags[key] = value
+        return self
+
+    def log_kv(self, key_values: Mapping[str, Any], timestamp: float | None = None) -> Span:
+        """Add an annotation: *key_values*, now or at *timestamp* (seconds since the epoch)."""
+        try:
+            logs = self._logs
+        except AttributeError:
+            logs = self._logs = []
+        if len(logs) < MAX_LOGS:
+            logs.append((to_perf_counter(timestamp), key_values))
+        return self
+
+    def set_error(self, exc: BaseException) -> Span:
+        """Note that the work failed with *exc*: `error`, `error.kind` and `error.message`."""
+        self.tags["error"] = True
+        self.tags["error.kind"] = type(exc).__name__
+        self.tags["error.message"] = error_message(exc)
+        return self
+
+    def set_baggage_item(self, key: str, value: str) -> Span:
+        """Give *value* to all spans that begin under this one from now on."""
+        old = self.carried
+        baggage = {**old.baggage, key: str(value)}
+        self.carried = Carried(old.debug, old.random, old.tracestate, baggage)
+        return self
+
+    def get_baggage_item(self, key: str) -> str | None:
+        """Return the baggage item *key*, or `None`."""
+        return self.carried.baggage.get(key)
+
+    def finish(self, finish_time: float | None = None) -> None:
+        """End it, now or at *finish_time* (seconds since the epoch); never awaits, never raises."""
+        if self.end:
+            return
+        self.end = perf_counter() if finish_time is None else to_perf_counter(finish_time)
+        try:
+            self._tracer.record(self)
+        except Exception:
+            logger.exception("a span could not be recorded")
+
+    def __exit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        if exc is not None:
+            self.set_error(exc)
+        self.finish()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.operation_name!r} {self.trace_id}-{self.span_id}>"
+
+
+def to_perf_counter(timestamp: float | None) -> float:
+    """Return the `perf_counter` of *timestamp* (seconds since the epoch), or of now."""
+    now = perf_counter()
+    return now if timestamp is None else timestamp - time() + now
+
+
+def error_message(exc: BaseException) -> str:
+    """Return the text of *exc*; of a database error only its SQLSTATE, as the rest holds values."""
+    state = getattr(exc, "sqlstate", None)
+    if state is not None:
+        return f"SQLSTATE {state}"
+    try:
+        return str(exc)
+    except Exception:
+        return "(no text)"

@@ -1,0 +1,172 @@
+import time
+
+import pytest
+
+from msframework.tracing import Encoder, Propagator, Tracer
+from msframework.tracing.redact import Redactor
+from msframework.tracing.zipkin import MAX_TAGS, MAX_VALUE
+
+
+@pytest.fixture
+def tracer():
+    return Tracer("users", propagator=Propagator(trust=("debug",)))
+
+
+@pytest.fixture
+def encoder():
+    return Encoder("Users", Redactor(("password", "token")), host="127.0.0.1", port=8000)
+
+
+def test_a_server_span_is_zipkins_object(tracer, encoder, make_request):
+    before = time.time()
+    request = make_request({"b3": "80f198ee56343ba8-e457b5a2e4d86bd1-1"}, path="/users/7")
+    span = tracer.start_request(request, "get /users/{id}")
+    tracer.finish_request(span, 404)
+    described = encoder.describe(span)
+
+    assert before * 1e6 - 1000 <= described.pop("timestamp") <= time.time() * 1e6
+    assert 1 <= described.pop("duration") < 1e6
+    assert described == {
+        "traceId": "80f198ee56343ba8",
+        "parentId": "e457b5a2e4d86bd1",
+        "id": span.span_id,
+        "kind": "SERVER",
+        "name": "get /users/{id}",
+        "localEndpoint": {"serviceName": "users", "ipv4": "127.0.0.1", "port": 8000},
+        "remoteEndpoint": {"ipv4": "192.0.2.7"},
+        "tags": {
+            "component": "sanic",
+            "http.method": "GET",
+            "http.url": "/users/7",
+            "http.status_code": "404",
+        },
+    }
+
+
+def test_a_local_root_leaves_out_what_it_has_not(tracer, encoder):
+    span = tracer.start_span("JOB")
+    span.finish()
+
+    described = encoder.describe(span)
+
+    assert described["name"] == "job"
+    assert described.keys().isdisjoint(
+        {"parentId", "kind", "remoteEndpoint", "annotations", "debug"}
+    )
+
+
+def test_debug_goes_along(tracer, encoder):
+    caller = tracer.extract({"b3": f"{'1' * 32}-{'2' * 16}-d"})
+
+    assert encoder.describe(tracer.start_span("a", child_of=caller))["debug"] is True
+
+
+@pytest.mark.parametrize(
+    ("tags", "endpoint"),
+    [
+        (
+            {"peer.service": "PostgreSQL", "peer.hostname": "db", "peer.port": 5432},
+            "postgresql:5432",
+        ),
+        ({"peer.hostname": "192.0.2.1", "peer.port": "80"}, "192.0.2.1:80"),
+        ({"peer.address": "192.0.2.1:81"}, "192.0.2.1:81"),
+        ({"peer.address": "2001:db8::1"}, "2001:db8::1"),
+        ({"peer.address": "[2001:db8::1]:82", "peer.service": "a"}, "a 2001:db8::1:82"),
+        ({"peer.ipv6": "2001:db8::1", "peer.port": "x"}, "2001:db8::1"),
+        ({"peer.ipv4": "192.0.2.1", "peer.port": 70000}, "192.0.2.1"),
+        ({"peer.address": "nowhere"}, None),
+        ({"peer.hostname": "db"}, None),
+    ],
+)
+def test_the_other_side_is_an_endpoint(tracer, encoder, tags, endpoint):
+    remote = encoder.describe(tracer.start_span("a", tags=tags)).get("remoteEndpoint")
+
+    if endpoint is None:
+        assert remote is None
+        return
+    address = " ".join(str(remote[key]) for key in ("serviceName", "ipv4", "ipv6") if key in remote)
+    assert f"{address}:{remote['port']}" if "port" in remote else address == endpoint
+
+
+def test_the_name_of_a_host_stays_a_tag(tracer, encoder):
+    tags = {"peer.hostname": "db.example.org", "peer.port": 1, "peer.service": "db"}
+
+    described = encoder.describe(tracer.start_span("a", tags=tags))
+
+    assert described["tags"] == {"peer.hostname": "db.example.org"}
+    assert described["remoteEndpoint"] == {"serviceName": "db", "port": 1}
+
+
+class Mute:
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (200, "200"),
+        (None, "None"),
+        ("\ud800é", "\\ud800é"),
+        (Mute(), "<Mute>"),
+        (type("Text", (str,), {})("own"), "own"),
+    ],
+)
+def test_any_value_is_text(tracer, encoder, value, text):
+    span = tracer.start_span("a", tags={"k": value})
+
+    assert encoder.describe(span)["tags"] == {"k": text}
+    assert encoder.encode(span).startswith(b"{")
+
+
+def test_tags_are_bounded(tracer, encoder):
+    span = tracer.start_span("a", tags={f"k{number}": "x" * 5000 for number in range(MAX_TAGS + 1)})
+
+    tags = encoder.describe(span)["tags"]
+
+    assert len(tags) == MAX_TAGS
+    assert {len(text) for text in tags.values()} == {MAX_VALUE}
+
+
+def test_configured_keys_are_hidden_in_tags_errors_and_annotations(tracer, encoder):
+    span = tracer.start_span("a", tags={"password": "x", 7: "y"})
+    span.set_error(ValueError("token=abc"))
+    span.log_kv({"event": "token=abc"}).log_kv({"event": "login", "password": "x"})
+
+    described = encoder.describe(span)
+
+    assert described["tags"] == {
+        "password": "***",
+        "7": "y",
+        "error": "true",
+        "error.kind": "ValueError",
+        "error.message": "token=***",
+    }
+    assert [item["value"] for item in described["annotations"]] == [
+        "token=***",
+        '{"event":"login","password":"***"}',
+    ]
+
+
+def test_an_annotation_has_its_own_time(tracer, encoder):
+    span = tracer.start_span("a").log_kv({"event": "x"}, timestamp=1000.5)
+
+    (annotation,) = encoder.describe(span)["annotations"]
+
+    assert annotation["timestamp"] == pytest.approx(1000.5e6, abs=1e5)
+
+
+def test_a_span_is_encoded_once(tracer, encoder):
+    span = tracer.start_span("a")
+
+    assert encoder.encode(span) is encoder.encode(span)
+
+
+def test_a_service_that_listens_everywhere_has_no_address(tracer):
+    encoder = Encoder("a", Redactor(), host="0.0.0.0", port=80)
+
+    local = encoder.describe(tracer.start_span("x"))["localEndpoint"]
+
+    assert local == {"serviceName": "a", "port": 80}
