@@ -1,0 +1,119 @@
+"""How a connection is opened: its class, its codecs, its limits.
+
+Runs when a pool grows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+import orjson
+
+from msframework.conf.settings import DatabaseSettings
+
+# What asyncpg's own reset leaves: the role, temporary tables, sequence values, and statements that
+# SQL's PREPARE made (DEALLOCATE ALL would take asyncpg's own as well).
+_RESET_MORE = """
+RESET SESSION AUTHORIZATION;
+DISCARD TEMP;
+DISCARD SEQUENCES;
+DO $$ DECLARE one text; BEGIN
+  FOR one IN SELECT name FROM pg_catalog.pg_prepared_statements WHERE from_sql LOOP
+    EXECUTE pg_catalog.format('DEALLOCATE %I', one);
+  END LOOP;
+END $$;
+"""
+_FIND_HSTORE = """
+SELECT n.nspname FROM pg_catalog.pg_type t
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE t.typname = 'hstore' AND t.typtype = 'b'
+"""
+# orjson reads integers beyond 64 bits as floats; these go to the standard library.
+_LONG_INTEGER = re.compile(rb"\d{19}")
+
+Opener = Callable[[], Awaitable[Any]]
+
+
+class Connection(asyncpg.Connection):  # type: ignore[misc]
+    """asyncpg's connection, whose reset leaves nothing of the last borrower."""
+
+    __slots__ = ()
+
+    def get_reset_query(self) -> str:
+        """Return what is sent before a connection that may hold state is lent again."""
+        # NOTE: the role comes first, as the rest might not be allowed to the one that was set.
+        query: str = super().get_reset_query()
+        return f"{_RESET_MORE}{query}"
+
+
+def connect_options(settings: DatabaseSettings, *, read_only: bool) -> dict[str, Any]:
+    """Return the options of `asyncpg.connect` and `asyncpg.create_pool` alike.
+
+    Args:
+        read_only: transactions are read-only unless they say READ WRITE.
+    """
+    options: dict[str, Any] = {
+        "timeout": settings.connect_timeout,
+        "command_timeout": settings.command_timeout,
+        "statement_cache_size": settings.statement_cache_size,
+        "max_cached_statement_lifetime": 0,
+        "connection_class": Connection,
+    }
+    if read_only:
+        options["server_settings"] = {"default_transaction_read_only": "on"}
+    return options
+
+
+def build_opener(url: str, settings: DatabaseSettings, *, read_only: bool = False) -> Opener:
+    """Return the coroutine function that opens one connection to *url*, ready to be lent."""
+    options = connect_options(settings, read_only=read_only)
+
+    async def open_connection() -> Any:
+        conn = await asyncpg.connect(url, **options)
+        try:
+            await set_codecs(conn)
+        except BaseException:
+            conn.terminate()
+            raise
+        return conn
+
+    return open_connection
+
+
+async def set_codecs(conn: Any) -> None:
+    """Make JSON, JSONB and hstore columns Python objects on *conn*."""
+    for name, encode, decode in (
+        ("json", _encode_json, _decode_json),
+        ("jsonb", _encode_jsonb, _decode_jsonb),
+    ):
+        await conn.set_type_codec(
+            name, schema="pg_catalog", format="binary", encoder=encode, decoder=decode
+        )
+    schema = await conn.fetchval(_FIND_HSTORE)
+    if schema is not None:
+        await conn.set_builtin_type_codec("hstore", schema=schema, codec_name="pg_contrib.hstore")
+
+
+def _encode_json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Integers beyond 64 bits, and keys that are no strings; what JSON lacks stays a TypeError.
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _decode_json(data: bytes) -> Any:
+    return json.loads(data) if _LONG_INTEGER.search(data) else orjson.loads(data)
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return b"\x01" + _encode_json(value)
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    # The first byte is the version of jsonb's wire format, 1 since there is one.
+    return _decode_json(data[1:])

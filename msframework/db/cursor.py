@@ -1,0 +1,348 @@
+"""What `acquire()` gives: asyncpg's methods on a connection that is taken when it is needed.
+
+Runs per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import Any, Final, Self
+
+import asyncpg
+
+from msframework.db.failure import explain, is_away
+from msframework.db.lease import Lease
+from msframework.db.shared import Shared, Source
+from msframework.db.stream import IdleLimit, Prepared, RowStream
+from msframework.db.traced import Statement, run_traced
+from msframework.exceptions import ServiceException
+from msframework.models.sql import render
+from msframework.types import Row
+
+READY: Final = 0
+BUSY: Final = 1
+CLOSED: Final = 2
+_REFUSALS = {
+    BUSY: "another statement is still running on this cursor: await one after the other, or "
+    "open a cursor for each task",
+    CLOSED: "the cursor is closed: use it inside of its `async with` block",
+}
+SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+# Failures after which the session is as it was: the server refused the statement, asyncpg refused
+# its arguments, or there is no session.
+_HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
+Options = dict[str, Any]
+
+
+class Cursor:
+    """Runs statements on one connection, which is taken at the first of them.
+
+    Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
+    Statements raise asyncpg's exceptions (`db.translate` says what they answer), `TypeError` for
+    an argument of a wrong type, and `DatabaseUnavailable` when the connection or the time is lost.
+    """
+
+    __slots__ = (
+        "_clean",
+        "_conn",
+        "_idle",
+        "_known",
+        "_lease",
+        "_request",
+        "_shared",
+        "_source",
+        "_span",
+        "_state",
+        "_used",
+    )
+
+    def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
+        self._shared = shared
+        self._known = shared.statements.known
+        self._source = source
+        self._request = request
+        self._span = span
+        self._lease: Lease | None = None
+        self._conn: Any = None
+        self._idle: IdleLimit | None = None
+        self._clean = True
+        self._used = False
+        self._state = CLOSED
+
+    async def __aenter__(self) -> Self:
+        self._state = READY
+        return self
+
+    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        """Give the connection back; what still runs on it makes it unfit to be lent at once."""
+        if self._idle is not None:
+            self._idle.pause()
+        lease = self._lease
+        if lease is not None:
+            self._lease = self._conn = None
+            clean = self._clean and self._state == READY and not lease.began
+            lease.pool.give(lease, clean=clean)
+        self._state = CLOSED
+
+    # Queries.
+
+    async def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> list[Row]:
+        """Return all rows."""
+        # PERF: dict(record) looks each column up again, its items do not (benchmarks/lending.py).
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        return [dict(row.items()) for row in await run("fetch", query, args, timeout)]
+
+    async def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Row | None:
+        """Return the first row, or `None` when there is none."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        row = await run("fetchrow", query, args, timeout)
+        return None if row is None else dict(row.items())
+
+    async def fetchval(
+        self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
+    ) -> Any:
+        """Return one value of the first row, or `None` when there is no row."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        row = await run("fetchrow", query, args, timeout)
+        return None if row is None else row[column]
+
+    async def records(self, query: Any, *args: Any, timeout: float | None = None) -> list[Any]:
+        """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        rows: list[Any] = await run("fetch", query, args, timeout)
+        return rows
+
+    async def record(self, query: Any, *args: Any, timeout: float | None = None) -> Any:
+        """Return the first row as asyncpg's record, or `None` when there is none."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        return await run("fetchrow", query, args, timeout)
+
+    async def execute(self, query: Any, *args: Any, timeout: float | None = None) -> str:
+        """Run a statement, or several without arguments, and return the last one's status."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        status: str = await run("execute", query, args, timeout)
+        return status
+
+    async def executemany(
+        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+    ) -> None:
+        """Run a statement once for each of *args*: all of them take effect, or none."""
+        run = self._run if self._span is None else self._traced
+        await run("executemany", query, (args,), timeout)
+
+    async def fetchmany(
+        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+    ) -> list[Row]:
+        """Run a statement once for each of *args*, and return the rows of all of them."""
+        run = self._run if self._span is None else self._traced
+        return [dict(row.items()) for row in await run("fetchmany", query, (args,), timeout)]
+
+    async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
+        """Return a prepared statement, which ends with the block."""
+        if query.__class__ is not str:
+            query, _ = render(query, ())
+
+        async def prepare(conn: Any) -> Any:
+            return await conn.prepare(query, timeout=timeout)
+
+        statement = await self.guard(prepare, query)
+        return Prepared(self, statement, query)
+
+    def cursor(
+        self, query: Any, *args: Any, prefetch: int = 50, timeout: float | None = None
+    ) -> RowStream:
+        """Return the rows of *query* one by one: `async for row in cur.cursor(…)`.
+
+        No more than *prefetch* rows are held. Awaited, it gives `fetch`, `fetchrow` and `forward`
+        instead. Under `acquire()` it opens a read-only transaction that lasts until the end of the
+        block. A stream that nobody reads for `DB_CURSOR_IDLE_TIMEOUT` is cut off.
+        """
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        return RowStream(self, query, args, prefetch, timeout)
+
+    # COPY and LISTEN, as asyncpg has them.
+
+    async def copy_from_table(self, table_name: str, **options: Any) -> Any:
+        """Copy a table to a file, a path or a coroutine function."""
+        label = f"COPY {table_name} TO STDOUT"
+        return await self._pass("copy_from_table", label, (table_name,), options)
+
+    async def copy_from_query(self, query: Any, *args: Any, **options: Any) -> Any:
+        """Copy the rows of a query to a file, a path or a coroutine function."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        label = f"COPY ({query}) TO STDOUT"
+        return await self._pass("copy_from_query", label, (query, *args), options)
+
+    async def copy_to_table(self, table_name: str, **options: Any) -> Any:
+        """Copy a file, a path or an asynchronous iterable to a table."""
+        label = f"COPY {table_name} FROM STDIN"
+        return await self._pass("copy_to_table", label, (table_name,), options)
+
+    async def copy_records_to_table(self, table_name: str, **options: Any) -> Any:
+        """Copy records to a table, in PostgreSQL's binary format."""
+        label = f"COPY {table_name} FROM STDIN"
+        return await self._pass("copy_records_to_table", label, (table_name,), options)
+
+    async def add_listener(self, channel: str, callback: Any) -> None:
+        """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block."""
+        await self._pass("add_listener", f"LISTEN {channel}", (channel, callback), {})
+
+    async def remove_listener(self, channel: str, callback: Any) -> None:
+        """Take a listener away again."""
+        await self._pass("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+
+    async def connection(self) -> Any:
+        """Return asyncpg's connection itself, for what this class lacks.
+
+        It is closed after the block, as nobody knows what was done to it.
+        """
+
+        async def retire(conn: Any) -> Any:
+            assert self._lease is not None
+            self._lease.retire()
+            return conn
+
+        return await self.guard(retire, "CONNECTION")
+
+    # How a statement is run.
+
+    async def _run(self, method: str, query: str, args: Any, timeout: float | None) -> Any:
+        if self._state:
+            raise self._refusal()
+        stateless = self._known.get(query)
+        if stateless is None:
+            stateless = self._shared.statements.learn(query)
+        if not stateless:
+            self._clean = False
+        self._state = BUSY
+        try:
+            conn = self._conn or await self._connect()
+            result = await getattr(conn, method)(query, *args, timeout=timeout)
+        except BaseException as exc:
+            result = await self._failed(exc, method, query, args, timeout)
+        self._used = True
+        if self._state == BUSY:
+            self._state = READY
+        return result
+
+    async def _traced(self, method: str, query: str, args: Any, timeout: float | None) -> Any:
+        work = self._run(method, query, args, timeout)
+        shown = args if self._shared.trace_arguments else ()
+        return await self._trace(Statement(query, shown), work)
+
+    async def _trace(self, statement: Statement, work: Any) -> Any:
+        return await run_traced(self._shared.tracer, self._span, statement, work, self._peer)
+
+    def _peer(self) -> Mapping[str, Any]:
+        return {} if self._lease is None else self._lease.pool.tags
+
+    async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
+        """Call a method of asyncpg after which the connection must be reset."""
+
+        async def call(conn: Any) -> Any:
+            self._clean = False
+            return await getattr(conn, method)(*args, **options)
+
+        return await self.guard(call, label)
+
+    async def guard(self, call: Callable[[Any], Awaitable[Any]], label: str, args: Any = ()) -> Any:
+        """Await *call* on the connection, as if it were the statement *label* with *args*."""
+        work = self._guarded(call, label)
+        if self._span is None:
+            return await work
+        shown = args if self._shared.trace_arguments else ()
+        return await self._trace(Statement(label, shown), work)
+
+    async def _guarded(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
+        if self._state:
+            raise self._refusal()
+        if not self._known.get(label, False) and not self._shared.statements.learn(label):
+            self._clean = False
+        self._state = BUSY
+        try:
+            result = await call(self._conn or await self._connect())
+        except BaseException as exc:
+            self._note_failure(exc)
+            raise explain(exc, self._conn, label)  # noqa: B904 - it carries its cause
+        self._used = True
+        if self._state == BUSY:
+            self._state = READY
+        return result
+
+    async def stream(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
+        """Await *call* inside of a transaction, and watch the time until the next one."""
+        idle = self._idle
+        if idle is None:
+            idle = self._idle = IdleLimit(self._shared.cursor_idle_timeout, self._release)
+        idle.pause()
+
+        async def call_in_transaction(conn: Any) -> Any:
+            await self._need_transaction(conn)
+            return await call(conn)
+
+        result = await self.guard(call_in_transaction, label)
+        idle.run()
+        return result
+
+    async def _need_transaction(self, conn: Any) -> None:
+        if not conn.is_in_transaction():
+            assert self._lease is not None
+            self._clean = False
+            self._lease.began = True
+            await conn.execute("BEGIN READ ONLY")
+
+    def _refusal(self) -> Exception:
+        if self._idle is not None and self._idle.expired:
+            return self._idle.failure()
+        refusal: Exception = asyncpg.InterfaceError(_REFUSALS[self._state])
+        return refusal
+
+    async def _connect(self) -> Any:
+        lease = self._source.take_nowait() or await self._source.take()
+        if self._state == CLOSED:
+            lease.pool.give(lease, clean=True)
+            raise self._refusal()
+        lease.holder = self._request or asyncio.current_task()
+        lease.since = monotonic()
+        self._lease = lease
+        self._conn = lease.conn
+        return lease.conn
+
+    async def _failed(
+        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
+    ) -> Any:
+        """Raise what happened; a transaction may run the statement again instead."""
+        self._note_failure(exc)
+        raise explain(exc, self._conn, query)
+
+    def _note_failure(self, exc: BaseException) -> None:
+        """Decide what a failure means for the connection."""
+        if self._state == BUSY:
+            self._state = READY
+        if not isinstance(exc, _HARMLESS):
+            self._clean = False
+        lease = self._lease
+        if lease is not None:
+            if is_away(exc):
+                lease.retire()
+            if isinstance(exc, SCHEMA_CHANGED):
+                lease.pool.refresh()

@@ -1,0 +1,65 @@
+"""What a failed statement means: a sick connection, a mistake in its arguments, or neither.
+
+Runs per request, when something failed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+
+from msframework.db.errors import hide_values
+from msframework.db.lease import is_lost
+from msframework.exceptions import DatabaseUnavailable, ServiceException
+
+_MOST_SQL = 2000
+# The server ends the session, or cannot take writes any more after a failover.
+_AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05"})
+
+
+def is_away(exc: BaseException) -> bool:
+    """Whether the connection that raised *exc* must not be lent again."""
+    return isinstance(exc, OSError) or getattr(exc, "sqlstate", None) in _AWAY_STATES
+
+
+def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
+    """Return what a statement raises for *exc*: itself with a note, or an exception of ours.
+
+    Args:
+        conn: the connection it ran on; `None` when none was taken.
+        sql: the text of the statement; its arguments are never shown.
+    """
+    if not isinstance(exc, Exception) or isinstance(exc, ServiceException) or conn is None:
+        return exc
+    hide_values(exc)
+    if isinstance(exc, asyncpg.DataError) and isinstance(
+        exc.__cause__, (TypeError, AttributeError)
+    ):
+        return _wrong_type(exc, sql)
+    if is_lost(conn) or is_away(exc):
+        return _unavailable(exc, f"the connection was lost during: {sql[:_MOST_SQL]}")
+    if isinstance(exc, TimeoutError):
+        return _unavailable(exc, f"it took longer than its time limit: {sql[:_MOST_SQL]}")
+    if isinstance(exc, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+        exc.add_note(f"The statement was: {sql[:_MOST_SQL]}")
+    if isinstance(exc, asyncpg.ReadOnlySQLTransactionError):
+        exc.add_note("acquire() is for reading. Use transaction() to write.")
+    return exc
+
+
+def _wrong_type(exc: BaseException, sql: str) -> TypeError:
+    """Name the parameter and what is wrong with its type; the value itself is left out."""
+    place = str(exc).partition("query argument ")[2].partition(": ")[0] or "an argument"
+    failure = TypeError(f"parameter {place}: {exc.__cause__}")
+    failure.add_note(f"The statement was: {sql[:_MOST_SQL]}")
+    # NOTE: asyncpg's text shows the value, which may be a secret.
+    failure.__suppress_context__ = True
+    return failure
+
+
+def _unavailable(exc: BaseException, note: str) -> DatabaseUnavailable:
+    failure = DatabaseUnavailable()
+    failure.add_note(note)
+    failure.__cause__ = exc
+    return failure

@@ -1,0 +1,122 @@
+"""One connection as a pool sees it, and what every pool can do.
+
+Runs per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Protocol
+
+import asyncpg
+
+from msframework.exceptions import PoolExhausted
+
+
+class Lease:
+    """A connection and what must be known of it to lend it again.
+
+    Attributes:
+        conn: asyncpg's connection.
+        pool: where it goes back to.
+        holder: who has it now: a request, or a task.
+        since: when it was lent, on the monotonic clock.
+        began: a transaction may be open on it, so ROLLBACK comes before anything else.
+        spoiled: it takes the long way back whatever its borrower says.
+        retired: it is closed instead of being lent again.
+        stale: the schema changed under its cached statements.
+        unused: maintenance rounds since it was lent last.
+        expires: when its lifetime ends, on the monotonic clock.
+    """
+
+    __slots__ = (
+        "began",
+        "conn",
+        "expires",
+        "holder",
+        "pool",
+        "retired",
+        "since",
+        "spoiled",
+        "stale",
+        "unused",
+    )
+
+    def __init__(self, conn: Any, pool: Pool, expires: float = float("inf")) -> None:
+        self.conn = conn
+        self.pool = pool
+        self.holder: object = None
+        self.since = 0.0
+        self.began = False
+        self.spoiled = False
+        self.retired = False
+        self.stale = False
+        self.unused = 0
+        self.expires = expires
+
+    def retire(self) -> None:
+        """Have the connection closed when it comes back."""
+        self.retired = self.spoiled = True
+
+
+class Pool(Protocol):
+    """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
+
+    Attributes:
+        tags: what spans say of the server.
+    """
+
+    tags: Mapping[str, Any]
+
+    async def start(self) -> None:
+        """Open the first connections."""
+
+    async def stop(self) -> None:
+        """Lend no more, wait for what is lent, close everything."""
+
+    def take_nowait(self) -> Lease | None:
+        """Return a connection if one is free at once."""
+
+    async def take(self) -> Lease:
+        """Return a connection, waiting for it in turn."""
+
+    def give(self, lease: Lease, *, clean: bool) -> None:
+        """Take *lease* back; never waits, so a borrower that was cancelled can call it."""
+
+    def refresh(self) -> None:
+        """Have every connection forget its cached statements: the schema changed."""
+
+    def expel(self) -> None:
+        """Fail those who wait: the server is known to be away."""
+
+
+def is_lost(conn: Any) -> bool:
+    """Whether *conn* has ended."""
+    try:
+        return bool(conn.is_closed())
+    except asyncpg.InterfaceError:
+        # asyncpg's pool has taken it back already, as it does with those that end while lent.
+        return True
+
+
+def exhausted(leases: list[Lease], size: int, waited: float) -> PoolExhausted:
+    """Return the error for a borrower whose time is up; its note names those who hold a connection.
+
+    NOTE: the names are for the log. They stand in no answer.
+    """
+    now = monotonic()
+    held = sorted((now - lease.since, _name(lease.holder)) for lease in leases if lease.holder)
+    lines = [f"  {holder}, for {seconds:.1f} s" for seconds, holder in reversed(held)]
+    exc = PoolExhausted()
+    exc.add_note(
+        "\n".join([f"No connection became free in {waited} s; all {size} are held by:", *lines])
+    )
+    return exc
+
+
+def _name(holder: Any) -> str:
+    """Name a request by method and path, a task by its name."""
+    if hasattr(holder, "get_name"):
+        return f"task {holder.get_name()}"
+    return f"{getattr(holder, 'method', '')} {getattr(holder, 'path', holder)}".strip()

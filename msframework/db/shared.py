@@ -1,0 +1,41 @@
+"""What the cursors of one `Database` share. Made at start-up, read per request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from msframework.db.affinity import Affinity
+from msframework.db.lease import Lease
+from msframework.db.stateless import Statements
+
+
+class Source(Protocol):
+    """Lends connections: one pool, or whichever replica is fit to be read from."""
+
+    def take_nowait(self) -> Lease | None:
+        """Return a connection if one is free at once."""
+
+    async def take(self) -> Lease:
+        """Return a connection, waiting for it in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the cursors of one `Database` share.
+
+    Args:
+        statements: which SQL texts are stateless.
+        tracer: makes the spans of statements; `None` for none.
+        trace_arguments: spans show the arguments, too.
+        cursor_idle_timeout: seconds after which a stream that nobody reads is cut off; 0 for never.
+        max_size: connections of a pool at most.
+        affinity: remembers which requests wrote; `None` where there are no replicas.
+    """
+
+    statements: Statements
+    tracer: Any
+    trace_arguments: bool
+    cursor_idle_timeout: float
+    max_size: int
+    affinity: Affinity | None

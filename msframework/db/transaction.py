@@ -1,0 +1,272 @@
+"""What `transaction()` gives: a cursor whose statements take effect together, or not at all.
+
+Runs per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any, Literal, Self
+
+import asyncpg
+
+from msframework.db.cursor import BUSY, CLOSED, READY, SCHEMA_CHANGED, Cursor
+from msframework.db.failure import explain
+from msframework.db.lease import is_lost
+from msframework.db.shared import Shared, Source
+from msframework.exceptions import DatabaseUnavailable, TransactionAborted
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+_ISOLATION = {
+    "read_committed": " ISOLATION LEVEL READ COMMITTED",
+    "repeatable_read": " ISOLATION LEVEL REPEATABLE READ",
+    "serializable": " ISOLATION LEVEL SERIALIZABLE",
+}
+
+# The innermost transaction of this context, so that a nested one becomes a savepoint.
+_current: ContextVar[Transaction | None] = ContextVar("msframework_db_transaction", default=None)
+
+
+def begin_text(isolation: str | None, readonly: bool, deferrable: bool, *, write: bool) -> str:
+    """Return the BEGIN of a transaction.
+
+    Args:
+        write: say READ WRITE, as the connection's transactions are read-only by default.
+
+    Raises:
+        ValueError: *isolation* is none of PostgreSQL's.
+    """
+    text = "BEGIN"
+    if isolation is not None:
+        if isolation not in _ISOLATION:
+            raise ValueError(
+                f"isolation is {isolation!r}, expected one of {', '.join(sorted(_ISOLATION))}"
+            )
+        text += _ISOLATION[isolation]
+    if readonly:
+        text += " READ ONLY"
+    elif write:
+        text += " READ WRITE"
+    return text + " DEFERRABLE" if deferrable else text
+
+
+def find_outer(shared: Shared) -> Transaction | None:
+    """Return the transaction of *shared* that is open in this task, if there is one."""
+    outer = _current.get()
+    if outer is None or not outer.is_open_in_task(shared):
+        return None
+    return outer
+
+
+class Transaction(Cursor):
+    """A cursor whose statements are committed at the end of the block, or rolled back.
+
+    BEGIN is sent before the first statement; without one, nothing is sent at all. An exception
+    or a cancellation rolls back; a COMMIT that fails raises.
+    """
+
+    __slots__ = ("_begin", "_depth", "_doomed", "_previous", "_readonly", "_task")
+
+    def __init__(
+        self,
+        shared: Shared,
+        source: Source,
+        request: Any,
+        span: Any,
+        begin: str,
+        *,
+        readonly: bool,
+    ) -> None:
+        super().__init__(shared, source, request, span)
+        self._begin = begin
+        self._readonly = readonly
+        self._depth = 0
+        self._doomed = False
+        self._task: Any = None
+        self._previous: Transaction | None = None
+
+    def is_open_in_task(self, shared: Shared) -> bool:
+        """Whether a transaction that begins now would lie inside of this one."""
+        return (
+            self._shared is shared
+            and self._state != CLOSED
+            and self._task is asyncio.current_task()
+        )
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.current_task()
+        self._previous = _current.get()
+        _current.set(self)
+        self._state = READY
+        return self
+
+    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        _current.set(self._previous)
+        try:
+            if self._lease is None:
+                if self._idle is not None and self._idle.expired and exc is None:
+                    raise self._idle.failure()
+            elif exc is None:
+                await self._commit()
+            elif isinstance(exc, Exception):
+                await self._roll_back()
+            else:
+                # Cancelled: the pool's own task rolls back, as this one must end.
+                self._clean = False
+        finally:
+            self._release()
+
+    def transaction(self) -> Savepoint:
+        """Return a savepoint: `async with cur.transaction()` rolls back alone if it fails."""
+        return Savepoint(self)
+
+    async def _commit(self) -> None:
+        if self._state == BUSY:
+            self._clean = False
+            raise self._refusal()
+        if self._doomed:
+            await self._roll_back()
+            raise TransactionAborted()
+        status = await self._control("COMMIT")
+        assert self._lease is not None
+        self._lease.began = False
+        if status != "COMMIT":
+            # A statement failed, and its exception was caught inside of the block.
+            raise TransactionAborted()
+
+    async def _roll_back(self) -> None:
+        """Roll back; the exception that asked for it matters more than a failure to do so."""
+        if self._state != READY or is_lost(self._conn):
+            self._clean = False
+            return
+        try:
+            await self._control("ROLLBACK")
+        except Exception:
+            return
+        assert self._lease is not None
+        self._lease.began = False
+
+    async def _control(self, sql: str) -> str:
+        """Send COMMIT or its like; no span is made, and a failure leaves the connection unclean."""
+        try:
+            status: str = await self._conn.execute(sql)
+        except BaseException as exc:
+            self._note_failure(exc)
+            self._clean = False
+            raise explain(exc, self._conn, sql)  # noqa: B904 - it carries its cause
+        return status
+
+    async def _connect(self) -> Any:
+        """Take a connection and begin; one that turns out to be dead is replaced by the next."""
+        for _ in range(self._shared.max_size):
+            conn = await super()._connect()
+            if await self._began(conn):
+                if not self._readonly and self._shared.affinity is not None:
+                    self._shared.affinity.note_write(self._request)
+                return conn
+        raise DatabaseUnavailable()
+
+    async def _began(self, conn: Any) -> bool:
+        lease = self._lease
+        assert lease is not None
+        lease.began = True
+        try:
+            await conn.execute(self._begin)
+        except BaseException as exc:
+            if not isinstance(exc, Exception) or not is_lost(conn):
+                self._clean = False
+                raise
+            # Nothing was done on it yet, so another connection serves as well.
+            self._lease = self._conn = None
+            lease.pool.give(lease, clean=False)
+            return False
+        return True
+
+    async def _failed(
+        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
+    ) -> Any:
+        """Begin again when the schema changed before the first statement; else raise."""
+        if (
+            isinstance(exc, SCHEMA_CHANGED)
+            and not self._used
+            and method in {"fetch", "fetchrow", "execute"}
+        ):
+            conn = self._conn
+            self._note_failure(exc)
+            self._state = BUSY
+            try:
+                await conn.execute("ROLLBACK")
+                await conn.reload_schema_state()
+                await conn.execute(self._begin)
+                return await getattr(conn, method)(query, *args, timeout=timeout)
+            except BaseException as again:
+                self._note_failure(again)
+                raise explain(again, conn, query)  # noqa: B904 - it carries its cause
+        self._note_failure(exc)
+        failure = explain(exc, self._conn, query)
+        if isinstance(exc, asyncpg.ReadOnlySQLTransactionError) and not self._readonly:
+            # The server was the primary and isn't any more.
+            assert self._lease is not None
+            self._lease.retire()
+            failure = DatabaseUnavailable()
+            failure.__cause__ = exc
+        raise failure
+
+    async def _need_transaction(self, conn: Any) -> None:
+        """Do nothing: there is one."""
+
+
+class Savepoint:
+    """A transaction inside of a transaction, on the same connection and cursor."""
+
+    __slots__ = ("_name", "_outer")
+
+    def __init__(self, outer: Transaction) -> None:
+        self._outer = outer
+        self._name = ""
+
+    async def __aenter__(self) -> Transaction:
+        outer = self._outer
+        outer._depth += 1
+        self._name = f"msframework_{outer._depth}"
+        try:
+            await self._send(f"SAVEPOINT {self._name}")
+        except BaseException:
+            outer._depth -= 1
+            raise
+        return outer
+
+    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        outer = self._outer
+        outer._depth -= 1
+        release = f"RELEASE SAVEPOINT {self._name}"
+        back = f"ROLLBACK TO SAVEPOINT {self._name}; {release}"
+        if exc is None:
+            try:
+                await self._send(release)
+            except asyncpg.PostgresError:
+                await self._send_back(back)
+                raise
+        elif isinstance(exc, Exception):
+            await self._send_back(back)
+        else:
+            outer._doomed = True
+
+    async def _send_back(self, sql: str) -> None:
+        """Roll back to the savepoint; if that fails the whole transaction must not be committed."""
+        try:
+            await self._send(sql)
+        except BaseException as exc:
+            self._outer._doomed = True
+            if not isinstance(exc, Exception):
+                raise
+
+    async def _send(self, sql: str) -> None:
+        async def send(conn: Any) -> None:
+            await conn.execute(sql)
+
+        clean = self._outer._clean
+        await self._outer.guard(send, sql)
+        # A savepoint ends with its transaction: nothing of it is left in the session.
+        self._outer._clean = clean

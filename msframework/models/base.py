@@ -1,0 +1,83 @@
+"""`Model`, bound to no connection, and the fields that asyncpg wants otherwise than peewee.
+
+Runs at start-up; conversions of values run per query.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee
+from peewee import Cast, Value
+
+
+class Model(peewee.Model):
+    """peewee's model without a database: it describes a table and builds queries.
+
+    Queries run on what `db.acquire()` and `db.transaction()` give, never by themselves.
+    """
+
+    class Meta:
+        legacy_table_names = False
+
+
+def utcnow() -> datetime:
+    """Return the present time with its zone, for `DateTimeTZField(default=utcnow)`."""
+    return datetime.now(UTC)
+
+
+class DateTimeTZField(peewee.DateTimeField):
+    """A `timestamptz` column: a point in time, whose values carry a zone."""
+
+    field_type = "TIMESTAMPTZ"
+
+    def adapt(self, value: Any) -> Any:
+        """Return *value* as an aware datetime; texts are read as ISO 8601.
+
+        Raises:
+            ValueError: it has no zone, or is no ISO 8601 text.
+        """
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise ValueError(
+                f"{self.name}: {value.isoformat()} has no time zone. Use utcnow(), or "
+                "datetime(…, tzinfo=UTC)."
+            )
+        return value
+
+
+class _JSONMethods(peewee.PostgresqlJSONMethods):  # type: ignore[name-defined,misc]
+    """PostgreSQL's JSON expressions, with values as Python objects for asyncpg's codecs."""
+
+    def make_value_wrapper(self, dumps: Any) -> Any:
+        return _json_value
+
+    def _jsonb_wrap(self, field: Any, value: Any) -> Any:
+        return _json_value(value)
+
+    def cast_for_case(self, field: Any, value: Any) -> Any:
+        return Cast(_json_value(value), "JSONB")
+
+
+def _json_value(value: Any) -> Any:
+    """Return *value* as one parameter, also when it is a list."""
+    if isinstance(value, Value):
+        return value
+    return Value(value, converter=False, unpack=False)
+
+
+class JSONField(peewee.JSONField):
+    """A `jsonb` column whose values are Python objects."""
+
+    def _db_hook(self, database: Any) -> None:
+        super()._db_hook(database)  # type: ignore[misc]
+        if database is None:
+            self._helper = _JSONMethods(None)
+            self._wrap = _json_value
+            self._read = _unchanged
+
+
+def _unchanged(value: Any) -> Any:
+    return value

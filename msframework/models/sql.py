@@ -1,0 +1,220 @@
+"""peewee queries -> the text with `$1` and the arguments that asyncpg takes.
+
+Runs per query; the text of each shape is rendered once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import peewee
+from peewee import Context, Node, PostgresqlDatabase
+
+from msframework.models.shape import NoShape, Shape, read_shape
+
+_MARK = "\0parameter\0"
+_MOST_SHAPES = 2048
+Converter = Callable[[Any], Any] | None
+Recorded = tuple[Any, Converter]
+
+
+class SQLContext(Context):
+    """peewee's writer, which numbers parameters as PostgreSQL does, and notes where they come from.
+
+    Attributes:
+        recorded: of each parameter, the value as it stood in the query and what converted it.
+    """
+
+    __slots__ = ("recorded",)
+    _sql: list[str]
+    _values: list[Any]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.recorded: list[Recorded] = []
+
+    def value(self, value: Any, converter: Any = None, add_param: bool = True) -> Any:
+        """Add a parameter; those of raw SQL replace its `%s` one after the other."""
+        if not add_param and self._sql:
+            before, hole, after = self._sql[-1].partition("%s")
+            if hole:
+                self._sql[-1:] = [before, _MARK, after]
+        known = len(self._values)
+        nested = len(self.recorded)
+        result: Any = super().value(value, converter, add_param)
+        if len(self.recorded) == nested and len(self._values) > known:
+            used = self.state.converter if converter is None else converter
+            self.recorded.append((value, used or None))
+        return result
+
+    def query(self) -> tuple[str, list[Any]]:
+        """Return the text and the arguments."""
+        parts = list(self._sql)
+        number = 0
+        for index, part in enumerate(parts):
+            if part is _MARK:
+                number += 1
+                parts[index] = f"${number}"
+        return "".join(parts), self._values
+
+
+class _Dialect(PostgresqlDatabase):
+    """PostgreSQL's grammar as peewee knows it; it is never connected."""
+
+    context_class = SQLContext
+    param = _MARK
+
+
+_OPTIONS = _Dialect(None).get_context_options()
+
+
+class Text(NamedTuple):
+    """The text of a shape, and of each argument which leaf it is and what converts it.
+
+    An argument without a leaf is NULL. One with several is any of them: as long as their values are
+    one object it cannot be told which, and doesn't matter.
+    """
+
+    sql: str
+    arguments: tuple[tuple[tuple[int, ...], Converter], ...]
+    pins: list[Any]
+
+
+class Renderer:
+    """Renders queries, the text of each shape once; the oldest shapes are forgotten first."""
+
+    __slots__ = ("hits", "misses", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[Any, ...], Text | None] = {}
+        self.hits = self.misses = 0
+
+    def render(self, query: Any) -> tuple[str, tuple[Any, ...]]:
+        """Return the text of *query* and its arguments."""
+        if isinstance(query, peewee.ModelInsert):
+            query = complete(query)
+        try:
+            shape = read_shape(query)
+        except NoShape:
+            self.misses += 1
+            return _write(query)[:2]
+        key = tuple(shape.key)
+        text = self.texts.get(key)
+        if text is not None:
+            arguments = _fill(text, shape.leaves)
+            if arguments is not None:
+                self.hits += 1
+                return text.sql, arguments
+        self.misses += 1
+        sql, values, recorded = _write(query)
+        if text is not None or key not in self.texts:
+            self._remember(key, shape, sql, recorded)
+        return sql, values
+
+    def _remember(
+        self, key: tuple[Any, ...], shape: Shape, sql: str, recorded: list[Recorded]
+    ) -> None:
+        found = _trace(shape.leaves, [raw for raw, _ in recorded])
+        known = self.texts.get(key)
+        if known is not None and found is not None:
+            # Another example of the shape: what both allow is what is true.
+            found = [
+                tuple(set(now) & set(before))
+                for now, (before, _) in zip(found, known.arguments, strict=False)
+            ]
+        if known is None and len(self.texts) >= _MOST_SHAPES:
+            del self.texts[next(iter(self.texts))]
+        if found is None:
+            # A field made SQL of its value this time, or does so always.
+            self.texts.setdefault(key, None)
+            return
+        converters = (converter for _, converter in recorded)
+        arguments = tuple(zip(found, converters, strict=True))
+        self.texts[key] = Text(sql, arguments, shape.pins)
+
+
+def _trace(leaves: list[Any], raws: list[Any]) -> list[tuple[int, ...]] | None:
+    """Find each argument among the leaves; `None` when there are others, or too few.
+
+    A leaf may stand in a part that is read twice and written once, a recursive query for instance.
+    """
+    places: dict[int, list[int]] = {}
+    for index, leaf in enumerate(leaves):
+        places.setdefault(id(leaf), []).append(index)
+    given = [raw for raw in raws if raw is not None]
+    counts = Counter(map(id, given))
+    if counts.keys() != places.keys() or any(
+        count > len(places[key]) for key, count in counts.items()
+    ):
+        return None
+    return [() if raw is None else tuple(places[id(raw)]) for raw in raws]
+
+
+def _fill(text: Text, leaves: list[Any]) -> tuple[Any, ...] | None:
+    """Return the arguments; `None` when they cannot be told, or a value turns into SQL."""
+    arguments: list[Any] = []
+    for places, converter in text.arguments:
+        value = leaves[places[0]] if places else None
+        if len(places) > 1 and any(leaves[place] is not value for place in places):
+            return None
+        if converter is not None:
+            value = converter(value)
+            if isinstance(value, Node):
+                return None
+        arguments.append(value)
+    return tuple(arguments)
+
+
+def _write(query: Any) -> tuple[str, tuple[Any, ...], list[Recorded]]:
+    """Have peewee render *query*."""
+    context: Any = SQLContext(**_OPTIONS)
+    sql, values = context.sql(query).query()
+    return sql, tuple(values), context.recorded
+
+
+def complete(query: Any) -> Any:
+    """Return an INSERT with its defaults filled in, so that they are values like any other."""
+    defaults = query.get_default_data()
+    rows = query._insert
+    if not defaults or query._columns or not isinstance(rows, (dict, list)):
+        return query
+    if isinstance(rows, dict):
+        filled: Any = _with_defaults(rows, defaults)
+    elif all(isinstance(row, dict) for row in rows):
+        filled = [_with_defaults(row, defaults) for row in rows]
+    else:
+        return query
+    query = query.clone()
+    query._insert = filled
+    return query
+
+
+def _with_defaults(row: dict[Any, Any], defaults: dict[Any, Any]) -> dict[Any, Any]:
+    filled = dict(row)
+    for field, default in defaults.items():
+        if field not in row and field.name not in row and field.column_name not in row:
+            filled[field] = default() if callable(default) else default
+    return filled
+
+
+_RENDERER = Renderer()
+
+
+def render(query: Any, args: tuple[Any, ...] = ()) -> tuple[str, tuple[Any, ...]]:
+    """Return the text of a peewee query, with `$1` for its first argument, and the arguments.
+
+    Args:
+        args: what was given beside the query; there must be none.
+
+    Raises:
+        TypeError: *query* is no peewee query, or arguments were given beside it.
+    """
+    if not isinstance(query, Node):
+        raise TypeError(
+            f"a query is SQL text or a peewee query, got {type(query).__name__}: {query!r:.100}"
+        )
+    if args:
+        raise TypeError("a peewee query carries its arguments; give none beside it")
+    return _RENDERER.render(query)
