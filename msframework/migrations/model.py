@@ -1,0 +1,182 @@
+"""The class style: a `MigrationModel` for each model, a `migrate_*` method for each version.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+
+from playhouse.migrate import SchemaMigrator, make_index_name
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.connection import db
+from msframework.migrations.versions import Info, auto_migrate
+from msframework.types import F
+
+
+def info(
+    version: str | None = None,
+    author: str | None = None,
+    datetime: Any = None,
+    *,
+    atomic: bool = True,
+) -> Callable[[F], F]:
+    """Note the version of a `migrate_*` method, by which it is recorded.
+
+    Args:
+        version: unique within the model; without it, the method's name after `migrate_`.
+        author: who wrote it.
+        datetime: when it was written: a text, or a date.
+        atomic: `False` runs it outside of a transaction, as `CONCURRENTLY` wants it.
+    """
+    written = None if datetime is None else str(datetime)
+
+    def take_note(method: F) -> F:
+        method.migration_info = Info(version, author, written, atomic)  # type: ignore[attr-defined]
+        return method
+
+    return take_note
+
+
+def migrate(*operations: Any) -> None:
+    """Run what `add_column` and its sisters returned, in this order."""
+    for operation in operations:
+        if isinstance(operation, (list, tuple)):
+            migrate(*operation)
+        else:
+            operation.run()
+
+
+class MigrationModel:
+    """The migrations of one model, each a `migrate_*` method, run in the order of their definition.
+
+        class UserMigration(MigrationModel):
+            _model = User
+
+            @info(version="v1", author="…")
+            def migrate_v1(self):
+                migrate(self.add_column("sex"))
+
+    A field is first added to the model, then to the table by its name. The methods that take names
+    return operations for `migrate` and do nothing by themselves.
+    """
+
+    _model: ClassVar[Any] = None
+    _app: ClassVar[str] = ""  # where it is recorded; without it, the name of the app's directory
+    _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of what must be applied before
+
+    def __init__(self, database: Any = None) -> None:
+        self._given = database
+
+    @property
+    def database(self) -> Any:
+        """The database given, or the one that `msframework.migrations.db` stands for."""
+        return db.resolve() if self._given is None else self._given
+
+    @property
+    def migrator(self) -> Any:
+        """playhouse's migrator, for what has no method here."""
+        return SchemaMigrator.from_database(self.database, schema=self._model._meta.schema)
+
+    @property
+    def _table(self) -> str:
+        return str(self._model._meta.table_name)
+
+    def add_column(self, name: str, field: Any = None) -> Any:
+        """Add the column of the model's field *name*, or of *field*.
+
+        A column that may not be null needs a default in the model when the table has rows.
+
+        Raises:
+            ImproperlyConfigured: the model has no such field.
+        """
+        if field is None:
+            field = self._field(name)
+            if field is None:
+                raise ImproperlyConfigured(
+                    f"{type(self).__name__}: add_column({name!r}), but {self._model.__name__} has "
+                    f"no field {name!r}. Add it to the model first, or pass a field."
+                )
+            name = field.column_name
+        bare = not field.null and field.default is None
+        return self.migrator.add_column(self._table, name, field, allow_not_null=bare)
+
+    def rename_column(self, old_name: str, new_name: str) -> Any:
+        """Rename a column; names are the columns', or those of today's fields."""
+        return self.migrator.rename_column(
+            self._table, self._column(old_name), self._column(new_name)
+        )
+
+    def drop_column(self, name: str, cascade: bool = True) -> Any:
+        """Drop a column and, with *cascade*, what depends on it."""
+        return self.migrator.drop_column(self._table, self._column(name), cascade=cascade)
+
+    def add_not_null(self, name: str) -> Any:
+        """Forbid null in a column."""
+        return self.migrator.add_not_null(self._table, self._column(name))
+
+    def drop_not_null(self, name: str) -> Any:
+        """Allow null in a column."""
+        return self.migrator.drop_not_null(self._table, self._column(name))
+
+    def rename_table(self, old_name: str, new_name: str | None = None) -> Any:
+        """Rename a table: `rename_table("users", "members")`.
+
+        With one name, it is the other name than the model's: the old one where the model says the
+        new one already, the new one where the model's table is still there.
+        """
+        if new_name is None:
+            new_name = self._table
+            if self.database.table_exists(new_name, schema=self._model._meta.schema):
+                old_name, new_name = new_name, old_name
+        return self.migrator.rename_table(old_name, new_name)
+
+    def add_index(
+        self, columns: str | Sequence[str], unique: bool = False, name: str | None = None
+    ) -> Any:
+        """Add an index on one or more columns."""
+        return self.migrator.add_index(self._table, self._columns(columns), unique, name=name)
+
+    def drop_index(self, columns: str | Sequence[str]) -> Any:
+        """Drop an index, given by its name or by its columns.
+
+        Raises:
+            ImproperlyConfigured: the table has no such index.
+        """
+        indexes = self.database.get_indexes(self._table, self._model._meta.schema)
+        wanted = self._columns(columns)
+        names = [each.name for each in indexes]
+        if isinstance(columns, str) and columns in names:
+            return self.migrator.drop_index(self._table, columns)
+        found = [each.name for each in indexes if tuple(each.columns) == wanted]
+        by_convention = make_index_name(self._table, wanted)
+        if not found:
+            raise ImproperlyConfigured(
+                f"{type(self).__name__}: drop_index({columns!r}), but {self._table} has no such "
+                f"index; it has {', '.join(names) or 'none'}."
+            )
+        return self.migrator.drop_index(
+            self._table, by_convention if by_convention in found else found[0]
+        )
+
+    def auto_migrate(self) -> None:
+        """Bring the model's table up to date: make it if it is missing, else run what is pending.
+
+        Raises:
+            ImproperlyConfigured: a version is used twice.
+        """
+        auto_migrate(self)
+
+    def _field(self, name: str) -> Any:
+        meta = self._model._meta
+        return meta.fields.get(name) or meta.columns.get(name)
+
+    def _column(self, name: str) -> str:
+        field = self._field(name)
+        return name if field is None else str(field.column_name)
+
+    def _columns(self, columns: str | Iterable[str]) -> tuple[str, ...]:
+        names = (columns,) if isinstance(columns, str) else tuple(columns)
+        return tuple(self._column(name) for name in names)

@@ -1,0 +1,105 @@
+"""Which steps a run takes, forwards or back. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.files import app_label
+from msframework.migrations.step import Step, find_step, label
+
+Applied = Collection[tuple[str, str]]
+ZERO = "zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """Where a run goes: everything, one app, or one migration of it.
+
+    Args:
+        app: the app's label; `None` for all.
+        step: the migration to end at.
+        zero: take all of the app's migrations back.
+    """
+
+    app: str | None
+    step: Step | None
+    zero: bool
+
+    def backwards(self, applied: Applied) -> bool:
+        """Say whether the way there leads back."""
+        return self.zero or (self.step is not None and (self.step.app, self.step.name) in applied)
+
+
+def target_of(
+    steps: Sequence[Step], apps: Sequence[str], app: str | None, target: str | None
+) -> Goal:
+    """Return what the command line's *app* and *target* mean.
+
+    Raises:
+        ImproperlyConfigured: there is no such app, or no such migration in it.
+    """
+    if app is None:
+        if target is not None:
+            raise ImproperlyConfigured("A target needs the app that it belongs to.")
+        return Goal(None, None, False)
+    labels = {app_label(each) for each in apps}
+    name = app_label(app)
+    if name not in labels:
+        raise ImproperlyConfigured(
+            f"There is no app {app!r}; INSTALLED_APPS has {', '.join(sorted(labels)) or 'none'}."
+        )
+    if target is None or target == ZERO:
+        return Goal(name, None, target == ZERO)
+    own = {label(step): step for step in steps if step.app == name}
+    found = find_step(own, f"{name}.{target}")
+    if found is None:
+        raise ImproperlyConfigured(
+            f"{name} has no migration {target!r}, or several that begin so; it has "
+            f"{', '.join(step.name for step in own.values()) or 'none'}."
+        )
+    return Goal(name, found, False)
+
+
+def plan_forward(steps: Sequence[Step], goal: Goal, applied: Applied) -> list[Step]:
+    """Return the steps to apply, in order: those of the goal and what they depend on."""
+    if goal.app is None:
+        wanted = {label(step) for step in steps}
+    else:
+        known = {label(step): step for step in steps}
+        own = [step for step in steps if step.app == goal.app]
+        if goal.step is not None:
+            own = own[: own.index(goal.step) + 1]
+        wanted = set()
+        left = list(own)
+        while left:
+            step = left.pop()
+            if label(step) not in wanted:
+                wanted.add(label(step))
+                left += [each for name in step.depends if (each := find_step(known, name))]
+    return [s for s in steps if label(s) in wanted and (s.app, s.name) not in applied]
+
+
+def plan_back(steps: Sequence[Step], goal: Goal, applied: Applied, fake: bool) -> list[Step]:
+    """Return the steps to take back, last first: those after the goal and what depends on them.
+
+    Raises:
+        ImproperlyConfigured: one of them cannot be taken back.
+    """
+    own = [step for step in steps if step.app == goal.app]
+    later = own if goal.step is None else own[own.index(goal.step) + 1 :]
+    known = {label(step): step for step in steps}
+    undone = {label(step) for step in later}
+    for step in steps:  # sorted, so what depends on a step comes after it
+        if any(find_step(known, name) is each for name in step.depends for each in later):
+            undone.add(label(step))
+            later = [*later, step]
+    todo = [s for s in reversed(steps) if label(s) in undone and (s.app, s.name) in applied]
+    stuck = [label(step) for step in todo if not step.reversible]
+    if stuck and not fake:
+        raise ImproperlyConfigured(
+            f"Cannot go back: {', '.join(stuck)} cannot be taken back. Give the file a "
+            "down(migrator, db); for a class, write a new version."
+        )
+    return todo

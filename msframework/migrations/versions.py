@@ -1,0 +1,179 @@
+"""The steps of a `MigrationModel`: its table, then its versions. Runs at start-up."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playhouse.schema_diff import diff_models
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.connection import db, migration_lock, say
+from msframework.migrations.record import Record
+from msframework.migrations.step import Step, apply_step
+
+INITIAL = "initial"
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What `@info` notes of one version."""
+
+    version: str | None = None
+    author: str | None = None
+    datetime: str | None = None
+    atomic: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableStep:
+    """The table of a model: made from today's model, and thus up to date with all its versions."""
+
+    app: str
+    owner: Any
+    versions: tuple[VersionStep, ...]
+
+    atomic = True
+    reversible = False
+
+    @property
+    def name(self) -> str:
+        """The model's name and `initial`."""
+        return f"{self.owner._model.__name__}.{INITIAL}"
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """What the class says in `_depends`."""
+        return tuple(self.owner._depends)
+
+    def up(self, database: Any, record: Record) -> None:
+        """Make the table if it is missing; where it is as today's model, its versions are noted."""
+        model = self.owner._model
+        applied = record.read()
+        self.note(record)
+        if any((step.app, step.name) in applied for step in self.versions):
+            return
+        if database.table_exists(model._meta.table_name, schema=model._meta.schema):
+            if diff_models(database, [model]):
+                return  # an older table: its versions are run
+        else:
+            create_table(database, model)
+        for step in self.versions:
+            step.note(record)
+
+    def down(self, database: Any, record: Record) -> None:
+        """Never called: a class is not reversible."""
+        raise NotImplementedError
+
+    def note(self, record: Record) -> None:
+        """Record that the table is there."""
+        record.add(self.app, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionStep:
+    """One `migrate_*` method of a `MigrationModel`."""
+
+    app: str
+    owner: Any
+    method: str
+    info: Info
+
+    depends = ()
+    reversible = False
+
+    @property
+    def version(self) -> str:
+        """The version that `@info` states, else the method's name after `migrate_`."""
+        return self.info.version or self.method.removeprefix("migrate_")
+
+    @property
+    def name(self) -> str:
+        """The model's name and the version, which is unique within the model only."""
+        return f"{self.owner._model.__name__}.{self.version}"
+
+    @property
+    def atomic(self) -> bool:
+        """`@info(atomic=False)` turns the transaction off."""
+        return self.info.atomic
+
+    def up(self, database: Any, record: Record) -> None:
+        """Run the method, then record it."""
+        getattr(self.owner(database), self.method)()
+        self.note(record)
+
+    def down(self, database: Any, record: Record) -> None:
+        """Never called: a class is not reversible."""
+        raise NotImplementedError
+
+    def note(self, record: Record) -> None:
+        """Record the version with its author and time."""
+        record.add(self.app, self.name, self.info.author, self.info.datetime)
+
+
+def read_class(owner: Any, app: str | None = None) -> list[Step]:
+    """Return the steps of the `MigrationModel` *owner*: its table, then its versions as defined.
+
+    Args:
+        app: what they are recorded under; else the class's `_app`, or its directory's name.
+
+    Raises:
+        ImproperlyConfigured: the class has no `_model`, or its versions are not unique.
+    """
+    if owner._model is None:
+        raise ImproperlyConfigured(f"{owner.__name__}: set _model to the model that it migrates.")
+    label = owner._app or app or _directory_name(owner)
+    methods: dict[str, Any] = {}
+    for base in reversed(owner.__mro__):
+        for name, value in vars(base).items():
+            if name.startswith("migrate_") or hasattr(value, "migration_info"):
+                methods[name] = value
+    versions = tuple(
+        VersionStep(label, owner, name, getattr(method, "migration_info", Info()))
+        for name, method in methods.items()
+    )
+    problems = []
+    used = {INITIAL: "the table itself"}
+    for step in versions:
+        where = f"{owner.__name__}.{step.method}"
+        if not step.method.startswith("migrate_"):
+            problems.append(f"{where}: has @info, but its name does not begin with 'migrate_'.")
+        if step.version in used:
+            problems.append(
+                f"{where}: version {step.version!r} is taken by {used[step.version]}. Versions are "
+                "unique within a model."
+            )
+        used[step.version] = step.method
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+    return [TableStep(label, owner, versions), *versions]
+
+
+def auto_migrate(migration: Any) -> None:
+    """Bring the table of the `MigrationModel` instance *migration* up to date.
+
+    Raises:
+        ImproperlyConfigured: a version is used twice; the exception of a failing method otherwise.
+    """
+    steps = read_class(type(migration))
+    database = migration.database
+    with db.using(database), migration_lock(database, say):
+        record = Record(database)
+        record.create()
+        for step in steps:
+            if (step.app, step.name) not in record.read():
+                apply_step(step, database, record)
+
+
+def create_table(database: Any, model: Any) -> None:
+    """Make the table and indexes of *model*."""
+    with database.bind_ctx([model], bind_refs=False, bind_backrefs=False):
+        database.create_tables([model])
+
+
+def _directory_name(owner: Any) -> str:
+    file = getattr(sys.modules.get(owner.__module__), "__file__", None)
+    directory = Path(file).resolve().parent if file else Path.cwd()
+    return directory.parent.name if directory.name == "migrations" else directory.name
