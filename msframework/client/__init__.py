@@ -1,0 +1,9 @@
+"""Calls to other services: one client, and so one pool of kept-alive connections, for each."""
+
+from __future__ import annotations
+
+from msframework.client.caller import BoundClient, Options
+from msframework.client.client import Client, Clients
+from msframework.client.response import Response
+
+__all__ = ["BoundClient", "Client", "Clients", "Options", "Response"]

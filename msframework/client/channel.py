@@ -1,0 +1,172 @@
+"""`Channel`: the way to one service: its address, and one aiohttp session for the running loop.
+
+The session opens with the first call and closes when the service stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import opentracing
+
+from msframework.client.address import Address
+from msframework.client.connector import Connector, KeepSecrets, Request, send_again
+from msframework.client.response import Response
+from msframework.conf.settings import ServiceEntry
+from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.tracing import Tracer
+
+
+class Channel:
+    """Where a service is, what is known of it, and the connections to it.
+
+    Attributes:
+        name: what the service is called in spans and errors.
+        address: where it is.
+        envelope: what it wraps its answers in.
+        max_size: the largest answer in bytes.
+        tracer: makes the spans of the calls; known once the session is open.
+        peer_tags: what every span says of the service.
+        middlewares: what a call that may leave the service's address goes through.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_closing",
+        "_entry",
+        "_loop",
+        "_session",
+        "_tracer",
+        "address",
+        "envelope",
+        "max_size",
+        "middlewares",
+        "name",
+        "peer_tags",
+        "tracer",
+    )
+
+    def __init__(
+        self,
+        entry: ServiceEntry,
+        tracer: Tracer | None = None,
+        envelope: Envelope | None = None,
+        max_size: int = Response.max_size,
+    ) -> None:
+        self._entry = entry
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: asyncio.Future[None] | None = None
+        self._closed = False
+        self.name = entry.name
+        self.relocate(entry.url)
+        self.envelope = envelope or DefaultEnvelope()
+        self.max_size = max_size
+        self.tracer = self._tracer = tracer
+
+    def relocate(self, url: str) -> None:
+        """Call the service at *url* from now on; connections to the old address are closed.
+
+        Raises:
+            ImproperlyConfigured: the address is none of HTTP, or holds a password.
+        """
+        where = f"SERVICES[{self.name!r}]" if self.name else "Client"
+        self.address = Address(url, where)
+        host, port = self.address.parsed.host or "", self.address.parsed.port
+        self.name = self.name or host
+        self.peer_tags = {"peer.service": self.name, "peer.hostname": host, "peer.port": port}
+        keep_secrets = KeepSecrets(self.address.origin, tuple(self._entry.headers))
+        self.middlewares = (send_again, keep_secrets)
+        self._let_go()
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return the session of the running loop, opened when there is none.
+
+        Raises:
+            RuntimeError: the client is closed, or no loop is running.
+        """
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            if self._closed:
+                raise RuntimeError(f"the client of {self.name!r} is closed")
+            self._let_go()
+            self._session, self._loop = self._open(), loop
+        return self._session
+
+    def _open(self) -> aiohttp.ClientSession:
+        entry = self._entry
+        if self._tracer is None:
+            # NOTE: opentracing.tracer is set when the service starts, so it is not read before.
+            tracer = opentracing.global_tracer()
+            self.tracer = tracer if isinstance(tracer, Tracer) else None
+        session = aiohttp.ClientSession(
+            connector=Connector(limit=entry.limit),
+            # Cookies of one caller must not go out with the call of another.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=entry.headers,
+            middlewares=(send_again,),
+            request_class=Request,
+            response_class=Response,
+            timeout=self.timeout_of(entry.total_timeout),
+        )
+        # NOTE: aiohttp would send again on fresh connections too; `send_again` does not.
+        session._retry_connection = False
+        return session
+
+    def timeout_of(self, total: float | None) -> aiohttp.ClientTimeout:
+        """Return what aiohttp needs to end a call after *total* seconds; `None` for never."""
+        return aiohttp.ClientTimeout(total=total, connect=self._entry.connect_timeout)
+
+    def reopen(self) -> None:
+        """Let the channel be used again after `close`."""
+        self._closed = False
+
+    def close(self) -> Awaitable[None]:
+        """Close the session; the result may be awaited, and need not be."""
+        self._closed = True
+        self._let_go()
+        return Closing(self._closing)
+
+    def _let_go(self) -> None:
+        session, loop = self._session, self._loop
+        self._session = self._loop = None
+        if session is None or loop is None:
+            return
+        if loop.is_running():
+            self._closing = _close_on(loop, session)
+        elif loop.is_closed():
+            # NOTE: the sockets went with the loop, so closing has nothing left to wait for.
+            with suppress(StopIteration):
+                session.close().send(None)
+        else:
+            loop.run_until_complete(session.close())
+
+
+def _close_on(
+    loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession
+) -> asyncio.Future[None] | None:
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
+    if here is loop:
+        return loop.create_task(session.close())
+    asyncio.run_coroutine_threadsafe(session.close(), loop).result()
+    return None
+
+
+class Closing:
+    """Awaits the end of a session, and says nothing when it is not awaited."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self, task: asyncio.Future[None] | None) -> None:
+        self._task = task
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if self._task is not None and not self._task.done():
+            yield from self._task

@@ -1,0 +1,125 @@
+"""What went wrong between two services becomes an exception of ours.
+
+The table is built at start-up; the functions run for each call that fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import orjson
+
+from msframework import exceptions
+from msframework.exceptions import Code, ServiceException, UpstreamError
+
+# Headers without which an answer of their status says too little (RFC 9110, 15.5 and 10.2.3).
+_PASSED_ON = ("Allow", "Retry-After", "WWW-Authenticate")
+_PASSING: dict[int, type[ServiceException]] = {
+    cls.status_code: cls
+    for cls in (
+        exceptions.BadRequest,
+        exceptions.Unauthorized,
+        exceptions.Forbidden,
+        exceptions.NotFound,
+        exceptions.MethodNotAllowed,
+        exceptions.NotAcceptable,
+        exceptions.RequestTimeout,
+        exceptions.Conflict,
+        exceptions.Gone,
+        exceptions.PreconditionFailed,
+        exceptions.PayloadTooLarge,
+        exceptions.UnsupportedMediaType,
+        exceptions.UnprocessableEntity,
+        exceptions.PreconditionRequired,
+        exceptions.TooManyRequests,
+        exceptions.ServerError,
+        exceptions.BadGateway,
+        exceptions.ServiceUnavailable,
+        exceptions.GatewayTimeout,
+    )
+}
+
+
+def upstream_error(
+    service: str,
+    status: int | None = None,
+    code: Code | None = None,
+    error: Any = None,
+    *,
+    status_code: int = 502,
+) -> UpstreamError:
+    """Return an `UpstreamError` whose message is that of the status which it becomes."""
+    message = HTTPStatus(status_code).phrase
+    return UpstreamError(service, status, code, error, status_code=status_code, message=message)
+
+
+def read_failure(
+    service: str, exc: BaseException, status: int | None = None
+) -> UpstreamError | None:
+    """Return what *exc*, raised on the way to *service*, means; `None` when it is not of the way.
+
+    A time-out is a 504, a service that cannot be reached or hangs up a 503, and an answer that
+    is no HTTP a 502 (RFC 9110, 15.6.3 to 15.6.5).
+
+    Args:
+        status: the status, where the head of an answer had come already.
+    """
+    match exc:
+        case TimeoutError():
+            return upstream_error(service, status, error="no answer in time", status_code=504)
+        case aiohttp.InvalidURL():
+            return None
+        case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
+            return upstream_error(service, status, error="its answer is broken", status_code=502)
+        case aiohttp.ClientConnectionError() | OSError():
+            return upstream_error(service, status, error="the connection failed", status_code=503)
+        case aiohttp.ClientError():
+            return upstream_error(service, status, error="the call failed", status_code=502)
+        case _:
+            return None
+
+
+def refuse_answer(
+    service: str, status: int, headers: Mapping[str, str], body: bytes, passing: tuple[int, ...]
+) -> ServiceException:
+    """Return the exception that an answer other than a success becomes.
+
+    A status in *passing* becomes our own exception of that status, with what the other side said
+    of it. Any other is an `UpstreamError`: 503 and 504 stay what they are, the rest is a 502.
+    """
+    code, error = _read_error(body)
+    kept = {name: headers[name] for name in _PASSED_ON if name in headers}
+    if status in passing:
+        cls = _PASSING.get(status, ServiceException)
+        return cls(error, code, _phrase(status), status_code=status, headers=kept)
+    refused = upstream_error(
+        service, status, code, error, status_code=status if status in (503, 504) else 502
+    )
+    if status == 503 and "Retry-After" in kept:
+        refused.headers = {"Retry-After": kept["Retry-After"]}
+    return refused
+
+
+def _read_error(body: bytes) -> tuple[Code | None, Any]:
+    """Read code and error out of our envelope, or out of problem details (RFC 9457)."""
+    try:
+        said = orjson.loads(body)
+    except ValueError:
+        return None, None
+    if not isinstance(said, dict):
+        return None, None
+    code = said.get("code")
+    if isinstance(code, bool) or not isinstance(code, int | str):
+        code = None
+    names = ("error", "errors", "detail", "message")
+    return code, next((said[name] for name in names if said.get(name) is not None), None)
+
+
+def _phrase(status: int) -> str | None:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return None

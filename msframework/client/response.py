@@ -1,0 +1,77 @@
+"""The answer of another service: aiohttp's, read up to a bound. Runs per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import ClientResponse, ContentTypeError
+
+from msframework.client.failure import read_failure, upstream_error
+
+
+class Response(ClientResponse):
+    """aiohttp's `ClientResponse`, whose failures are those of the service that sent it.
+
+    Attributes:
+        service: the name of that service.
+        max_size: the most bytes that `read`, `text` and `json` take, after decompression.
+    """
+
+    service: str = ""
+    max_size: int = 10_000_000
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            UpstreamError: it is larger than `max_size`, broken off, or late.
+        """
+        if self._body is None:
+            try:
+                self._body = await self._read_bounded()
+            except BaseException as exc:
+                self.close()
+                failure = read_failure(self.service, exc, self.status)
+                if failure is None:
+                    raise
+                raise failure from exc
+        return await super().read()
+
+    async def _read_bounded(self) -> bytes:
+        chunks: list[bytes] = []
+        left = self.max_size
+        while chunk := await self.content.readany():
+            left -= len(chunk)
+            if left < 0:
+                raise upstream_error(
+                    self.service,
+                    self.status,
+                    error=f"its answer is larger than {self.max_size} bytes",
+                )
+            chunks.append(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def json(
+        self,
+        *,
+        encoding: str | None = None,
+        loads: Callable[[Any], Any] = orjson.loads,
+        content_type: str | None = None,
+    ) -> Any:
+        """Return the body parsed as JSON, and `None` when it is empty.
+
+        Args:
+            content_type: the media type that the answer must have; any by default.
+
+        Raises:
+            UpstreamError: it is no JSON, or not of *content_type*.
+        """
+        body = await self.read()
+        try:
+            if encoding is None and content_type is None:
+                return loads(body) if body.strip() else None
+            return await super().json(encoding=encoding, loads=loads, content_type=content_type)
+        except (ContentTypeError, LookupError, ValueError) as exc:
+            raise upstream_error(self.service, self.status, error="its answer is no JSON") from exc
