@@ -1,0 +1,150 @@
+"""API classes: another service's objects, described by notes.
+
+    class ProvinceApi:
+        id = doc.Integer("id")
+        name = doc.String("name")
+
+    class CityApi:
+        id = doc.Integer("id")
+        name = doc.String("name")
+        province = ProvinceApi          # or doc.Object(ProvinceApi), doc.List(ProvinceApi)
+
+Runs at start-up: `as_schema` turns such a class into a Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from marshmallow import fields, validate
+
+Read = Callable[[Any], fields.Field[Any]]
+
+
+class Note:
+    """One attribute of an API class.
+
+    Args:
+        description: what the value is.
+        required: whether it must be sent; `None` leaves that to the place where the class is used
+            (consumed: it must).
+        name: its key in JSON, when that is not the attribute's name.
+        choices: the values that are allowed.
+        null: whether it may be null.
+    """
+
+    field_class: type[fields.Field[Any]] = fields.Raw
+    options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        description: str = "",
+        required: bool | None = None,
+        name: str | None = None,
+        choices: Iterable[Any] | None = None,
+        null: bool = False,
+    ) -> None:
+        self.description = description
+        self.required = required
+        self.name = name
+        self.choices = None if choices is None else tuple(choices)
+        self.null = null
+
+    def field_options(self, required: bool) -> dict[str, Any]:
+        """Return the arguments of the marshmallow field; *required* where the note does not say."""
+        options: dict[str, Any] = {
+            **self.options,
+            "required": required if self.required is None else self.required,
+            "data_key": self.name,
+            "allow_none": self.null,
+            "metadata": {"description": self.description} if self.description else {},
+        }
+        if self.choices is not None:
+            options["validate"] = validate.OneOf(self.choices)
+        return options
+
+    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+        """Return the field; *read* turns whatever an attribute may hold into one."""
+        return self.field_class(**self.field_options(required))
+
+
+class String(Note):
+    """Text."""
+
+    field_class = fields.String
+
+
+class Integer(Note):
+    """A whole number."""
+
+    field_class = fields.Integer
+
+
+class Float(Note):
+    """A real number."""
+
+    field_class = fields.Float
+
+
+class Decimal(Note):
+    """A decimal number, as a string."""
+
+    field_class = fields.Decimal
+    options: ClassVar[dict[str, Any]] = {"as_string": True}
+
+
+class Boolean(Note):
+    """True or false."""
+
+    field_class = fields.Boolean
+
+
+class Date(Note):
+    """A date, ISO 8601."""
+
+    field_class = fields.Date
+
+
+class DateTime(Note):
+    """A date with its time, ISO 8601."""
+
+    field_class = fields.DateTime
+
+
+class Object(Note):
+    """An object that another API class (or Schema, model, dict) describes."""
+
+    def __init__(self, of: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.of = of
+
+    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+        inner = read(self.of)
+        if not isinstance(inner, fields.Nested):
+            raise TypeError(f"doc.Object got {self.of!r}, which describes no object")
+        return fields.Nested(inner.nested, **self.field_options(required))
+
+
+class List(Note):
+    """A list of what another note, API class, Schema, model or type describes."""
+
+    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.of = of
+
+    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+        of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
+        return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
+
+
+class Dictionary(Note):
+    """An object with any keys; *of* describes its values."""
+
+    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.of = of
+
+    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+        values = None if self.of is None else read(self.of)
+        return fields.Dict(fields.String(), values, **self.field_options(required))

@@ -1,0 +1,116 @@
+"""marshmallow fields for columns whose rows hold something else than their Python type.
+
+asyncpg's rows hold what PostgreSQL stores: an enum's value, ticks for a timestamp column, a number
+for an address. These fields dump that as well as peewee's own form, and load what peewee's
+`db_value` takes. Runs per request.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import ipaddress
+import uuid
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Validator
+
+
+class EnumValue(fields.Enum[Any]):
+    """An enum by its value; dumps a member, or the value as the column holds it."""
+
+    def __init__(self, enum: type[Enum], **kwargs: Any) -> None:
+        super().__init__(enum, by_value=True, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value.value if isinstance(value, self.enum) else value
+
+
+class Base64(fields.Field[bytes]):
+    """Bytes, as a base64 string (RFC 4648, section 4)."""
+
+    default_error_messages = {"invalid": "Not a valid base64 string."}  # noqa: RUF012
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else base64.b64encode(bytes(value)).decode()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            return base64.b64decode(value, validate=True)
+        except (TypeError, ValueError, binascii.Error) as exc:
+            raise self.make_error("invalid") from exc
+
+
+class BinaryUUID(fields.UUID):
+    """A UUID that its column holds as 16 bytes."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            value = uuid.UUID(bytes=bytes(value))
+        return super()._serialize(value, attr, obj, **kwargs)
+
+
+class Ticks(fields.NaiveDateTime):
+    """A moment that its column holds as a whole number: seconds since 1970, or parts of them.
+
+    Args:
+        column: peewee's `TimestampField`; its resolution and zone say what the number means.
+    """
+
+    def __init__(self, column: Any, **kwargs: Any) -> None:
+        super().__init__(timezone=dt.UTC if column.utc else None, **kwargs)
+        self.column = column
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if isinstance(value, (int, float)):
+            value = self.column.python_value(value)
+        return super()._serialize(value, attr, obj, **kwargs)
+
+
+class AddressNumber(fields.IPv4):
+    """An IPv4 address that its column holds as a number; loads the text that peewee takes."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if isinstance(value, (int, str)):
+            value = ipaddress.IPv4Address(value)
+        return super()._serialize(value, attr, obj, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return str(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Digits(Validator):
+    """Refuses decimals that `numeric(max_digits, places)` would not hold exactly.
+
+    Args:
+        max_digits: digits in all.
+        places: how many of them stand after the point.
+    """
+
+    message_whole = "Ensure that there are no more than {whole} digits before the decimal point."
+    message_places = "Ensure that there are no more than {places} decimal places."
+
+    def __init__(self, max_digits: int, places: int) -> None:
+        self.max_digits, self.places = max_digits, places
+        self.whole = max_digits - places
+
+    def _repr_args(self) -> str:
+        return f"max_digits={self.max_digits!r}, places={self.places!r}"
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, Decimal) or not value.is_finite() or not value:
+            return value
+        _, digits, exponent = value.as_tuple()
+        assert isinstance(exponent, int)
+        zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+        if -(exponent + zeros) > self.places:
+            raise ValidationError(self.message_places.format(places=self.places))
+        if value.adjusted() >= self.whole:
+            raise ValidationError(self.message_whole.format(whole=self.whole))
+        return value

@@ -1,0 +1,159 @@
+"""`compile_schema`: what requests run in the place of marshmallow's dump and load.
+
+`compile_schema` runs at start-up, `CompiledSchema` per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import Schema
+
+from msframework.schemas.compiler import Compiler
+from msframework.schemas.known import DUMPS, LOADS, overrides
+from msframework.schemas.plan import Plan
+from msframework.strict_json import MAX_DEPTH, dumps, parse
+
+
+class Calls:
+    """How often a schema was used: by compiled code alone, or with marshmallow's help."""
+
+    __slots__ = ("compiled", "fallback")
+
+    def __init__(self) -> None:
+        self.compiled = self.fallback = 0
+
+    def __repr__(self) -> str:
+        return f"Calls(compiled={self.compiled}, fallback={self.fallback})"
+
+
+class CompiledSchema:
+    """A Schema made ready for requests; its answers, errors included, are marshmallow's own.
+
+    The schema must not be changed afterwards.
+
+    Attributes:
+        schema: the schema itself.
+        fallbacks: what marshmallow still does, each with the reason.
+        calls: how many calls ran compiled, and how many needed a fallback.
+    """
+
+    __slots__ = (
+        "_dumps_all",
+        "_loads_all",
+        "_many",
+        "_max_depth",
+        "_plan",
+        "_records",
+        "_single",
+        "calls",
+        "dump_fallbacks",
+        "load_fallbacks",
+        "schema",
+    )
+
+    def __init__(self, schema: Schema, max_depth: int) -> None:
+        self.schema, self._max_depth = schema, max_depth
+        self.calls = Calls()
+        compiler = Compiler()
+        self._plan: Plan | None = compiler.plan_of(lambda: schema)
+        self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
+        self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
+        self._dumps_all = self._plan is not None and not overrides(schema, *DUMPS)
+        self._loads_all = self._plan is not None and not overrides(schema, *LOADS)
+        self._many = bool(schema.many)
+        self._records = self._plan.records if self._plan and self._dumps_all else None
+        self._single = self._read_single()
+        owner = type(schema).__name__
+        if not self._dumps_all:
+            self.dump_fallbacks = (f"{owner}: it overrides marshmallow's dump",)
+        if not self._loads_all:
+            self.load_fallbacks = (f"{owner}: it overrides marshmallow's load",)
+
+    def _read_single(self) -> Callable[[bytes, Any, int], Any] | None:
+        """Return what loads one object of a schema that needs nothing further."""
+        plan, schema = self._plan, self.schema
+        plain = plan is not None and self._loads_all and not plan.load_hooks
+        if plan is None or not plain or schema.many or schema.partial is not None:
+            return None
+        return None if self.load_fallbacks else plan.load_json
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """What marshmallow still does in a dump or a load, each with the reason."""
+        return tuple(dict.fromkeys((*self.dump_fallbacks, *self.load_fallbacks)))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The source of the schema's own generated functions, by name."""
+        found = [] if self._plan is None else self._plan.sources
+        return {source.name: source.text for source in found}
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """Return what `schema.dump` returns."""
+        self._count(self.dump_fallbacks)
+        if self._plan is None or not self._dumps_all:
+            return self.schema.dump(obj, many=many)
+        return self._plan.dump(obj, self._many if many is None else bool(many))
+
+    def load(
+        self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None
+    ) -> Any:
+        """Return what `schema.load` returns.
+
+        Raises:
+            ValidationError: marshmallow's, with the same messages.
+        """
+        self._count(self.load_fallbacks)
+        if self._plan is None or not self._loads_all:
+            return self.schema.load(data, many=many, partial=partial, unknown=unknown)
+        many = self._many if many is None else bool(many)
+        return self._plan.load_or_raise(data, many, partial, unknown)
+
+    def dump_json(self, obj: Any, many: bool | None = None) -> bytes:
+        """Return `schema.dump(obj)` as JSON, as `strict_json.dumps` writes it.
+
+        Rows may be dicts, asyncpg Records, or any object.
+        """
+        if many is None:
+            many = self._many
+        if self._records is not None:
+            written = self._records.several(obj) if many else self._records.one(obj)
+            if written is not None:
+                self.calls.compiled += 1
+                return written
+        self._count(self.dump_fallbacks)
+        if self._plan is None or not self._dumps_all:
+            return dumps(self.schema.dump(obj, many=many))
+        return dumps(self._plan.dump_values(obj, bool(many)))
+
+    def load_json(
+        self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None
+    ) -> Any:
+        """Return `schema.load` of what the strict JSON text *body* says.
+
+        Raises:
+            MalformedJSON: *body* is no strict JSON, or nested too deep.
+            ValidationError: marshmallow's, with the same messages.
+        """
+        if self._single is not None and many is None and unknown is None:
+            self.calls.compiled += 1
+            return self._single(body, partial, self._max_depth)
+        data = parse(body, max_depth=self._max_depth)
+        return self.load(data, many=many, partial=partial, unknown=unknown)
+
+    def _count(self, fallbacks: tuple[str, ...]) -> None:
+        if fallbacks:
+            self.calls.fallback += 1
+        else:
+            self.calls.compiled += 1
+
+
+def compile_schema(schema: Schema, *, max_depth: int = MAX_DEPTH) -> CompiledSchema:
+    """Compile *schema*, a Schema instance.
+
+    Args:
+        max_depth: how deep JSON bodies may be nested.
+    """
+    return CompiledSchema(schema, max_depth)

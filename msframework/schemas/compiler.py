@@ -1,0 +1,238 @@
+"""Compiles a schema, with all that it nests, into a `Plan`. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from asyncpg import Record
+from marshmallow import Schema, fields, missing
+from marshmallow.decorators import POST_DUMP, PRE_DUMP
+from marshmallow.utils import get_value, is_collection, set_value
+
+from msframework.schemas import dumps, loads
+from msframework.schemas.checks import Check, run_checks
+from msframework.schemas.emit import Line, Load, emit_dump, emit_dump_any, emit_load
+from msframework.schemas.errors import ODD, Bad, Errors, note
+from msframework.schemas.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
+from msframework.schemas.plan import Plan
+from msframework.schemas.records import read_records
+from msframework.strict_json import SUSPECT
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+_RECORDS: Final = frozenset((dict, Record))
+_LACKING: Final = (KeyError, dumps.Absent)
+_DEEPEST: Final = 12
+
+
+class Compiler:
+    """Compiles one schema with all that it nests.
+
+    `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why.
+    """
+
+    def __init__(self) -> None:
+        self.dump_fallbacks: list[str] = []
+        self.load_fallbacks: list[str] = []
+        self._stack: list[tuple[Any, Plan]] = []
+        self._plans: dict[int, Plan | None] = {}
+
+    def note_dump(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must dump *field*."""
+        self.dump_fallbacks.append(f"{_where(field)}: {reason}")
+
+    def note_load(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must load *field*."""
+        self.load_fallbacks.append(f"{_where(field)}: {reason}")
+
+    def nested(self, field: Any, *, load: bool) -> Plan | None:
+        """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
+        plan = self.plan_of(lambda: field.schema)
+        names = LOADS if load else DUMPS
+        return None if plan is None or overrides(plan.schema, *names) else plan
+
+    def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
+        """Return the plan of the schema that *get* gives."""
+        try:
+            schema = get()
+        except Exception:  # what is wrong with it, marshmallow says when it is needed
+            return None
+        if id(schema) not in self._plans:
+            self._plans[id(schema)] = self._find_open(schema) or self._compile(schema)
+        return self._plans[id(schema)]
+
+    def _find_open(self, schema: Schema) -> Plan | None:
+        """Return the plan of an equal schema around this one: that is how recursion ends."""
+        if is_rebound(schema):
+            return None
+        key = _signature(schema)
+        return next((plan for known, plan in self._stack if known == key), None)
+
+    def _compile(self, schema: Schema) -> Plan | None:
+        if sum(type(plan.schema) is type(schema) for _, plan in self._stack) > _DEEPEST:
+            return None
+        plan = Plan(schema)
+        self._stack.append((_signature(schema), plan))
+        try:
+            self._fill(plan)
+        finally:
+            self._stack.pop()
+        return plan
+
+    def _fill(self, plan: Plan) -> None:
+        schema, owner = plan.schema, type(plan.schema).__name__
+        for name in sorted(name for name, hooks in schema._hooks.items() if hooks):
+            found = self.dump_fallbacks if name in (PRE_DUMP, POST_DUMP) else self.load_fallbacks
+            found.append(f"{owner}: {name} calls the user's code")
+        plan.load_fields = self._compile_load(plan, owner)
+        plan.dump_one = self._compile_dump(plan, owner, json=False)
+        plan.dump_json = self._compile_dump(plan, owner, json=True)
+        usual = schema.dict_class is dict and not plan.dump_hooks
+        if usual and not overrides(schema, "get_attribute"):
+            plan.records = read_records(schema, owner)
+
+    def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
+        schema = plan.schema
+        found = []
+        for number, (name, field) in enumerate(schema.load_fields.items()):
+            key = field.data_key if field.data_key is not None else name
+            target = field.attribute or name
+            unit = loads.compile_unit(field, key, self)
+            step = f"load_{number}"
+            fast = None if "." in target else loads.read_fast(field, f"_{number}")
+            fast = fast or loads.Fast("")
+            run = _step(name, key, target, unit)
+            exact = None if "." in target else loads.read_exact(field)
+            if exact is not None:
+                run = _exact_step(key, target, run, *exact)
+            names = {**fast.names, step: run}
+            found.append(Load(key, target, step, fast.test, fast.taken, names))
+        source = emit_load(owner, found, {"missing": missing, "dict_class": schema.dict_class})
+        plan.sources.append(source)
+        return source.build()
+
+    def _compile_dump(self, plan: Plan, owner: str, *, json: bool) -> Callable[..., Any]:
+        schema = plan.schema
+        get = schema.get_attribute if overrides(schema, "get_attribute") else get_value
+        lines = [
+            self._line(number, name, field, json)
+            for number, (name, field) in enumerate(schema.dump_fields.items())
+        ]
+        names = {**dumps.NAMES, "get": get, "dict_class": schema.dict_class}
+        source = emit_dump_any(owner, lines, dict(names))
+        plan.sources.append(source)
+        dump_any = source.build()
+        if (
+            get is not get_value
+            or schema.dict_class is not dict
+            or not all(line.usual for line in lines)
+        ):
+            return dump_any
+        names |= {"records": _RECORDS, "lacking": _LACKING, "dump_any": dump_any}
+        source = emit_dump(owner, lines, names)
+        plan.sources.append(source)
+        return source.build()
+
+    def _line(self, number: int, name: str, field: Any, json: bool) -> Line:
+        key = field.data_key if field.data_key is not None else name
+        attribute = name if field.attribute is None else field.attribute
+        reason = why_unknown(field)
+        if reason is not None:
+            self.note_dump(field, reason)
+            return self._line_by_marshmallow(number, name, key, field)
+        if isinstance(field, fields.Constant):
+            constant = f"constant_{number}"
+            text = f"out[{key!r}] = {constant}"
+            return Line(key, constant, (text,), {constant: field.constant})
+        slow = f"dump_{number}"
+        term = dumps.read_term(field, name, slow, dumps.compile_unit(field, self, json), json)
+        names = dict(term.names)
+        got = f"(v := get(obj, {attribute!r}, missing)) is not missing"
+        if field.dump_default is not missing:
+            default = f"default_{number}"
+            value = field.dump_default
+            names[default] = value if callable(value) else lambda: value
+            got += f" or (v := {default}()) is not missing"
+        anyhow = f"if {got}: out[{key!r}] = {term.write('v')}"
+        usual = "" if "." in attribute else term.write("v", f"obj[{attribute!r}]")
+        return Line(key, usual, (anyhow,), names)
+
+    def _line_by_marshmallow(self, number: int, name: str, key: str, field: Any) -> Line:
+        whole = f"dump_{number}"
+        text = f"if (v := {whole}({name!r}, obj, accessor=get)) is not missing: out[{key!r}] = v"
+        return Line(key, "", (text,), {whole: field.serialize})
+
+
+Step = Callable[[Any, Any, Any, Errors, Any], None]
+
+
+def _step(name: str, key: str, target: str, unit: loads.Unit) -> Step:
+    """Return the function for the values of one field that are not taken as they are."""
+    dotted, prefix = "." in target, f"{name}."
+
+    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+        if value.__class__ in SUSPECT:
+            errors[ODD] = True
+        options = _NOTHING
+        if partial is not None:
+            some = is_collection(partial)
+            if value is missing and (partial is True or (some and name in partial)):
+                return
+            if some:
+                partial = [item[len(prefix) :] for item in partial if item.startswith(prefix)]
+            options = {"partial": partial}
+        found = unit(value, data, options)
+        if found.__class__ is Bad:
+            note(errors, key, found.messages)
+            found = found.valid or missing
+        if found is missing:
+            return
+        if dotted:
+            set_value(out, target, found)
+        else:
+            out[target] = found
+
+    return load
+
+
+def _exact_step(
+    key: str, target: str, otherwise: Step, kind: type, checks: tuple[Check, ...]
+) -> Step:
+    """Return the same for a field that takes values of *kind* as they are.
+
+    PERF: a wrong value costs one call for each check (benchmarks/schemas.py, row errors).
+    """
+
+    only = checks[0] if len(checks) == 1 else None
+
+    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+        if value.__class__ is not kind:
+            otherwise(value, data, out, errors, partial)
+            return
+        messages = run_checks(checks, value) if only is None else only(value)
+        if messages.__class__ is dict:
+            messages = [messages]
+        if messages is None:
+            out[target] = value
+        else:
+            note(errors, key, messages)
+
+    return load
+
+
+def _where(field: Any) -> str:
+    owner = type(field.root).__name__ if field.root is not None else "a schema"
+    return f"{owner}.{field.name}"
+
+
+def _signature(schema: Schema) -> Any:
+    """Return what two objects of a class have in common when they load and dump alike."""
+    declared = type(schema)._declared_fields
+    members = []
+    for name, field in schema.fields.items():
+        options = [getattr(field, option, None) for option in ("only", "exclude", "many")]
+        flags = (field.load_only, field.dump_only, repr(options))
+        members.append((name, id(declared.get(name, field)), flags))
+    given = (schema.many, repr(schema.partial), schema.unknown)
+    loads_dumps = (frozenset(schema.load_only), frozenset(schema.dump_only))
+    return type(schema), given, loads_dumps, tuple(members)

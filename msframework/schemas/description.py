@@ -1,0 +1,186 @@
+"""Dicts, API classes and lists of them become Schemas. Runs at start-up."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import decimal
+import uuid
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import partial
+from types import GenericAlias, UnionType
+from typing import Any, Final, get_args
+
+from marshmallow import Schema, fields
+from peewee import Model
+
+from msframework.schemas.api import Note
+from msframework.schemas.storable import guard
+
+_TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
+    str: (fields.String, {}),
+    int: (fields.Integer, {}),
+    float: (fields.Float, {}),
+    bool: (fields.Boolean, {}),
+    decimal.Decimal: (fields.Decimal, {"as_string": True}),
+    uuid.UUID: (fields.UUID, {}),
+    dt.datetime: (fields.DateTime, {}),
+    dt.date: (fields.Date, {}),
+    dt.time: (fields.Time, {}),
+    dt.timedelta: (fields.TimeDelta, {}),
+    dict: (fields.Dict, {}),
+    list: (fields.List, {"cls_or_instance": fields.Raw}),
+    Any: (fields.Raw, {"allow_none": True}),
+}
+
+
+class DescribedSchema(Schema):
+    """The schema of a dict or an API class."""
+
+    class Meta:
+        register = False
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Keep text that PostgreSQL cannot hold out of what is loaded."""
+        guard(field_obj)
+
+
+Models = Callable[[type[Model]], type[Schema]]
+
+
+class Describer:
+    """Reads descriptions on behalf of one place.
+
+    Args:
+        where: that place, for error messages.
+        for_load: whether it reads input: what a dict or API class names is required then.
+        models: makes the schema class of a peewee model; models are no description without it.
+    """
+
+    def __init__(self, where: str, for_load: bool, models: Models | None = None) -> None:
+        self.where, self.for_load, self.models = where, for_load, models
+        self._classes: dict[Any, type[Schema]] = {}
+
+    def schema(self, thing: Any) -> Schema:
+        """Return the Schema instance that *thing* describes.
+
+        Raises:
+            TypeError: it describes nothing; the text says what to pass.
+        """
+        if isinstance(thing, Schema):
+            return thing
+        if isinstance(thing, (list, tuple)) and len(thing) == 1:
+            inner = self.schema(thing[0])
+            return inner if inner.many else _as_many(inner)
+        if isinstance(thing, Mapping):
+            return self.read_dict(thing)()
+        found = self.schema_class(thing)
+        if found is None:
+            raise self.refuse(thing)
+        return found()
+
+    def schema_class(self, thing: Any) -> type[Schema] | None:
+        """Return the Schema class of a class, or `None` when it is of another kind."""
+        if not isinstance(thing, type):
+            return None
+        if issubclass(thing, Schema):
+            return thing
+        if issubclass(thing, Model):
+            return None if self.models is None else self.models(thing)
+        return self.read_api_class(thing)
+
+    def refuse(self, thing: Any) -> TypeError:
+        """Return the error for a *thing* that describes nothing."""
+        return TypeError(
+            f"{self.where}: {thing!r} is no schema. Pass a Schema class or instance, a peewee "
+            "model, a dict such as {'id': int}, an API class, or a list with one of these."
+        )
+
+    def read_dict(self, members: Mapping[Any, Any]) -> type[Schema]:
+        """Return the schema class of a dict of members."""
+        found = {}
+        for key, value in members.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{self.where}: {key!r} is no key of a JSON object; pass a string.")
+            found[key] = self.field(value)
+        return DescribedSchema.from_dict(found)
+
+    def read_api_class(self, thing: type) -> type[Schema] | None:
+        """Return the schema class of an API class, or `None` when it has no members."""
+        if thing in self._classes:
+            return self._classes[thing]
+        names = [
+            name
+            for base in reversed(thing.__mro__)
+            for name, value in vars(base).items()
+            if not name.startswith("_") and self.is_noted(value)
+        ]
+        if not names:
+            return None
+        # NOTE: a class that holds itself, in a list say, finds its schema by this promise.
+        self._classes[thing] = DescribedSchema
+        members = {name: self.field(getattr(thing, name), thing) for name in dict.fromkeys(names)}
+        name = thing.__name__
+        built = DescribedSchema.from_dict(members, name=name.removesuffix("Api") + "Schema")
+        built.__doc__ = thing.__doc__
+        self._classes[thing] = built
+        return built
+
+    def is_noted(self, value: Any) -> bool:
+        """Tell whether an attribute of an API class describes a member."""
+        if isinstance(value, (Note, fields.Field, Schema)) or value in _SIMPLE:
+            return True
+        if isinstance(value, (list, tuple)):
+            return len(value) == 1 and self.is_noted(value[0])
+        return isinstance(value, (type, dict, UnionType, GenericAlias))
+
+    def field(self, value: Any, inside: type | None = None) -> fields.Field[Any]:
+        """Return the field for one member of a dict or an API class."""
+        options: dict[str, Any] = {"required": self.for_load}
+        if isinstance(value, fields.Field):
+            return value
+        if isinstance(value, Note):
+            return value.build(partial(self.field, inside=inside), self.for_load)
+        if isinstance(value, UnionType):
+            return self._optional(value, inside)
+        if isinstance(value, GenericAlias) and value.__origin__ is list:
+            value = [value.__args__[0]]
+        if isinstance(value, (list, tuple)) and len(value) == 1:
+            return fields.List(self.field(value[0], inside), **options)
+        if isinstance(value, type) and issubclass(value, fields.Field):
+            return value(**options)
+        if value in _SIMPLE:
+            field_class, fixed = _TYPES[value]
+            return field_class(**{**options, **fixed})
+        if isinstance(value, type) and issubclass(value, Enum):
+            return fields.Enum(value, by_value=True, **options)
+        if isinstance(value, type) and value in self._classes:
+            return fields.Nested(lambda: self._classes[value](), **options)
+        return fields.Nested(self.schema(value), **options)
+
+    def _optional(self, union: UnionType, inside: type | None) -> fields.Field[Any]:
+        """Return the field of `X | None`."""
+        kinds = [kind for kind in get_args(union) if kind is not type(None)]
+        if len(kinds) != 1 or len(get_args(union)) != 2:
+            raise TypeError(f"{self.where}: {union} is no type of a field; write X or X | None.")
+        found = self.field(kinds[0], inside)
+        found.allow_none = True
+        return found
+
+
+class _Simple:
+    """The types of `_TYPES`; unlike a dict it may be asked for what cannot be hashed."""
+
+    def __contains__(self, value: object) -> bool:
+        return value is Any or (isinstance(value, type) and value in _TYPES)
+
+
+_SIMPLE: Final = _Simple()
+
+
+def _as_many(schema: Schema) -> Schema:
+    """Return a copy of *schema* for a list of its objects."""
+    many = copy.copy(schema)
+    many.many = True
+    return many

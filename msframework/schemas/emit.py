@@ -1,0 +1,181 @@
+"""Writes the source of the functions that a compiled schema runs: the only module that does.
+
+Names and values of declarations enter the source through the namespace or `repr`. Each function has
+one or two lines a field. Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msframework._codegen import SourceWriter, compile_function
+
+_NOT_A_NAME: Final = re.compile(r"\W+", re.ASCII)
+_HOLE: Final = "FUNCTION"
+
+
+@dataclass(slots=True)
+class Source:
+    """One generated function: what it is called, its text, and what its names stand for."""
+
+    name: str
+    text: str
+    names: dict[str, Any]
+
+    def build(self) -> Callable[..., Any]:
+        """Compile it."""
+        return compile_function(self.name, self.text, self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one field contributes to a dump: the key, and how its value is got and written.
+
+    Args:
+        got: the value from a dict or Record, or "" when only the other path has it.
+        usual: the whole expression over a dict or Record.
+        any: the lines for any object.
+    """
+
+    key: str
+    usual: str
+    any: tuple[str, ...]
+    names: dict[str, Any] = field(default_factory=dict)
+
+
+def _finish(kind: str, owner: str, writer: SourceWriter, names: dict[str, Any]) -> Source:
+    """Name the function after its schema and its own text, so that tracebacks find the source."""
+    text = str(writer)
+    owner = _NOT_A_NAME.sub("_", owner)
+    name = f"{kind}_{owner}_{zlib.crc32(text.encode()):08x}"
+    return Source(name, text.replace(_HOLE, name), names)
+
+
+def emit_dump(owner: str, lines: Sequence[Line], names: dict[str, Any]) -> Source:
+    """Write the function that dumps a dict or Record that has all that the schema wants."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(obj):")
+    with writer.indented():
+        writer.line("if obj.__class__ in records:")
+        with writer.indented():
+            writer.line("try:")
+            with writer.indented():
+                writer.line("return {")
+                with writer.indented():
+                    for line in lines:
+                        writer.line(f"{line.key!r}: {line.usual},")
+                writer.line("}")
+            writer.line("except lacking:")
+            with writer.indented():
+                writer.line("pass")
+        writer.line("return dump_any(obj)")
+    return _finish("dump", owner, writer, _gather(lines, names))
+
+
+def emit_dump_any(owner: str, lines: Sequence[Line], names: dict[str, Any]) -> Source:
+    """Write the function that dumps any object, as far as it has what the schema wants."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(obj):")
+    with writer.indented():
+        writer.line(f"out = {_new(names)}")
+        for line in lines:
+            writer.lines(*line.any)
+        writer.line("return out")
+    return _finish("dump_any", owner, writer, _gather(lines, names))
+
+
+def _new(names: dict[str, Any]) -> str:
+    """Return the expression that makes an empty result."""
+    return "{}" if names["dict_class"] is dict else "dict_class()"
+
+
+def _gather(lines: Sequence[Line], names: dict[str, Any]) -> dict[str, Any]:
+    for line in lines:
+        names |= line.names
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one field contributes to a load.
+
+    Args:
+        key: its key in the data.
+        target: its key in the result.
+        step: the name of the function for values that need more than `test`.
+        test: an expression that is true for a usual value `v`; may be "".
+        taken: the expression for what is then taken.
+    """
+
+    key: str
+    target: str
+    step: str
+    test: str
+    taken: str
+    names: dict[str, Any] = field(default_factory=dict)
+
+
+def emit_load(owner: str, loads: Sequence[Load], names: dict[str, Any]) -> Source:
+    """Write the function that loads the fields of one object."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(data, errors, partial):")
+    with writer.indented():
+        writer.line(f"get, out = data.get, {_new(names)}")
+        for load in loads:
+            names |= load.names
+            got = f"get({load.key!r}, missing)"
+            if not load.test:
+                writer.line(f"{load.step}({got}, data, out, errors, partial)")
+                continue
+            test = load.test.replace("v", f"(v := {got})", 1)
+            writer.line(f"if {test}: out[{load.target!r}] = {load.taken}")
+            writer.line(f"else: {load.step}(v, data, out, errors, partial)")
+        writer.line("return out")
+    return _finish("load", owner, writer, names)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of the structs that rows are turned into; `kind` is a key of `_CHECKS`."""
+
+    attribute: str
+    kind: str
+
+
+# What a struct's value must be, beyond its type, for msgspec to write what marshmallow does.
+_CHECKS: Final[dict[str, tuple[str, ...]]] = {
+    "str": ("if row.{a}.__class__ is not str and row.{a} is not None: return False",),
+    "float": ("if (v := row.{a}) is not None and not -1e16 < v < 1e16: return False",),
+    "decimal": (
+        "if (v := row.{a}) is not None:",
+        '    row.{a} = v if "E" not in (v := str(v)) else format(Decimal(v), "f")',
+    ),
+    "datetime": (
+        "if (v := row.{a}) is not None and v.tzinfo is not None:",
+        "    if v.tzinfo is not UTC: return False",
+        "    row.{a} = Raw(encode(v)[:-2] + b'+00:00\"')",
+    ),
+    "time": ("if (v := row.{a}) is not None and v.tzinfo is not None: return False",),
+}
+
+
+def emit_prepare(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
+    """Write the function that makes structs ready to be encoded, or says that they are odd."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(rows):")
+    checks = [
+        text.format(a=column.attribute)
+        for column in columns
+        for text in _CHECKS.get(column.kind, ())
+    ]
+    with writer.indented():
+        if checks:
+            writer.line("for row in rows:")
+            with writer.indented():
+                writer.lines(*checks)
+        writer.line("return True")
+    return _finish("prepare", owner, writer, names)

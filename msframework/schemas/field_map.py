@@ -1,0 +1,151 @@
+"""The type table: which marshmallow field a column of peewee 4.5 becomes. Runs at start-up."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any, Final
+
+import peewee
+from marshmallow import fields, validate
+from playhouse import fields as extra
+from playhouse import postgres_ext
+
+from msframework.models.base import DateTimeTZField
+from msframework.schemas.columns import (
+    AddressNumber,
+    Base64,
+    BinaryUUID,
+    Digits,
+    EnumValue,
+    Ticks,
+)
+
+Make = Callable[[Any, dict[str, Any]], fields.Field[Any]]
+LARGEST_REAL: Final = 3.4028234663852886e38
+
+
+def _simple(field_class: type[fields.Field[Any]], **fixed: Any) -> Make:
+    def make(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+        return field_class(**fixed, **options)
+
+    return make
+
+
+def _check(options: dict[str, Any], *validators: Any) -> None:
+    options["validate"] = [*validators, *options.get("validate", ())]
+
+
+def _integer(bits: int) -> Make:
+    def make(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+        _check(options, validate.Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
+        return fields.Integer(**options)
+
+    return make
+
+
+def _text(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    length = getattr(column, "max_length", None)
+    if length:
+        _check(options, validate.Length(max=length))
+    return fields.String(**options)
+
+
+def _real(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    if not isinstance(column, peewee.DoubleField):
+        _check(options, validate.Range(-LARGEST_REAL, LARGEST_REAL))
+    return fields.Float(**options)
+
+
+def _decimal(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    if column.auto_round:
+        options |= {"places": column.decimal_places, "rounding": column.rounding}
+    _check(options, Digits(column.max_digits, column.decimal_places))
+    return fields.Decimal(as_string=True, **options)
+
+
+def _enum(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    options.pop("validate", None)  # the choices are the enum's own values
+    return EnumValue(column.enum_class, **options)
+
+
+def _ticks(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    return Ticks(column, **options)
+
+
+def _array(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    inner = make_field(column._ArrayField__field, {"allow_none": True})
+    for _ in range(column.dimensions - 1):
+        inner = fields.List(inner)
+    return fields.List(inner, **options)
+
+
+def _hstore(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    return fields.Dict(fields.String(), fields.String(allow_none=True), **options)
+
+
+def _naive(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    # NOTE: asyncpg refuses aware values for a timestamp without time zone; they become UTC.
+    return fields.NaiveDateTime(timezone=_UTC, **options)
+
+
+def _foreign_key(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    return make_field(column.rel_field, options)
+
+
+def _read_only(make: Make) -> Make:
+    def made(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+        options |= {"dump_only": True, "required": False}
+        return make(column, options)
+
+    return made
+
+
+_UTC: Final = datetime.UTC
+
+# The first class of a column's MRO that stands here decides.
+FIELD_MAP: Final[dict[type, Make]] = {
+    peewee.ForeignKeyField: _foreign_key,
+    peewee.BigAutoField: _integer(64),
+    peewee.AutoField: _integer(32),
+    peewee.BigIntegerField: _integer(64),
+    peewee.SmallIntegerField: _integer(16),
+    peewee.IntegerField: _integer(32),
+    peewee.FloatField: _real,
+    peewee.DecimalField: _decimal,
+    peewee.CharField: _text,
+    peewee.TextField: _text,
+    peewee.BlobField: _simple(Base64),
+    peewee.BinaryUUIDField: _simple(BinaryUUID),
+    peewee.UUIDField: _simple(fields.UUID),
+    peewee.DateTimeField: _naive,
+    peewee.DateField: _simple(fields.Date),
+    peewee.TimeField: _simple(fields.Time),
+    peewee.TimestampField: _ticks,
+    peewee.IPField: _simple(AddressNumber),
+    peewee.BooleanField: _simple(fields.Boolean),
+    peewee.JSONField: _simple(fields.Raw),
+    peewee.AnyField: _simple(fields.Raw),
+    peewee.BareField: _simple(fields.Raw),
+    extra.EnumFieldMixin: _enum,
+    postgres_ext.ArrayField: _array,
+    DateTimeTZField: _simple(fields.AwareDateTime),
+    postgres_ext.DateTimeTZField: _simple(fields.AwareDateTime),
+    postgres_ext.HStoreField: _hstore,
+    postgres_ext.JSONField: _simple(fields.Raw),
+    postgres_ext.TSVectorField: _read_only(_simple(fields.String)),
+    postgres_ext.IntervalField: _simple(fields.TimeDelta),
+}
+
+
+def make_field(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    """Return the marshmallow field for *column*, made with *options* and its type's own checks.
+
+    Raises:
+        LookupError: the type table has no class of the column.
+    """
+    for column_class in type(column).__mro__:
+        make = FIELD_MAP.get(column_class)
+        if make is not None:
+            return make(column, options)
+    raise LookupError(type(column).__name__)

@@ -1,0 +1,239 @@
+"""`ModelSchema`: a Schema whose fields are derived from a peewee model. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final
+
+import peewee
+from marshmallow import Schema, SchemaOpts, fields, validate
+from marshmallow.schema import SchemaMeta
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.schemas.field_map import make_field
+from msframework.schemas.reference import Reference
+from msframework.schemas.storable import guard
+
+SENSITIVE_FIELDS: Final = ("password", "password_hash", "secret", "token")
+
+
+class _All:
+    """The type of `ALL`."""
+
+    def __repr__(self) -> str:
+        return "ALL"
+
+
+ALL: Final = _All()
+
+
+class ModelSchemaOpts(SchemaOpts):
+    """marshmallow's options, `model`, and `fields = ALL`."""
+
+    def __init__(self, meta: type) -> None:
+        self.model: Any = getattr(meta, "model", None)
+        self.all = getattr(meta, "fields", None) is ALL
+        super().__init__(type("Meta", (meta,), {"fields": ()}) if self.all else meta)
+        self.is_said = self.all or hasattr(meta, "fields") or hasattr(meta, "exclude")
+
+
+class ModelSchemaMeta(SchemaMeta):
+    """Adds the derived fields where marshmallow lets a plugin add some."""
+
+    _derived: dict[str, fields.Field[Any]]
+
+    @classmethod
+    def get_declared_fields(
+        mcs,
+        klass: Any,
+        cls_fields: list[tuple[str, Any]],
+        inherited_fields: list[tuple[str, Any]],
+        dict_cls: Any = dict,
+    ) -> Any:
+        """Return the fields of *klass* in the model's order; declared ones win."""
+        options: ModelSchemaOpts = klass.opts
+        klass._derived = {}
+        if options.model is None:
+            return super().get_declared_fields(klass, cls_fields, inherited_fields, dict_cls)
+        where = klass.__qualname__
+        _check_model(options, where)
+        stale = {
+            id(field)
+            for base in klass.__mro__[1:]
+            for field in getattr(base, "_derived", {}).values()
+        }
+        declared = dict([item for item in inherited_fields if id(item[1]) not in stale])
+        declared |= dict(cls_fields)
+        derived = dict(_derive(options, declared, where))
+        klass._derived = {name: derived[name] for name in derived if name not in declared}
+        found = dict_cls({**derived, **declared})
+        _check_names(options, found, where)
+        return found
+
+
+class ModelSchema(Schema, metaclass=ModelSchemaMeta):
+    """A Schema with a field for every column of `Meta.model`.
+
+    `Meta.fields` (a tuple of names, or `ALL`) or `Meta.exclude` must be said. A declared field
+    replaces the derived one. Text that PostgreSQL cannot hold is refused when it is loaded.
+
+    Raises:
+        ImproperlyConfigured: when the class is made: the model is none, neither `fields` nor
+            `exclude` is said, a name is unknown, or a column's type is.
+    """
+
+    OPTIONS_CLASS = ModelSchemaOpts
+
+    class Meta:
+        pass
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Keep text that PostgreSQL cannot hold out of what is loaded."""
+        guard(field_obj)
+
+    @classmethod
+    def of(
+        cls,
+        model: type[peewee.Model],
+        *,
+        sensitive: Collection[str] = SENSITIVE_FIELDS,
+        **options: Any,
+    ) -> type[ModelSchema]:
+        """Return a schema class of all columns of *model*.
+
+        Args:
+            sensitive: names of columns that are loaded, but never dumped.
+            options: further options of `Meta`; `fields` or `exclude` instead of all, for instance.
+        """
+        names = {field.name for field in model._meta.sorted_fields}
+        hidden = [name for name in sensitive if name in names]
+        hidden += options.pop("load_only", ())
+        if "fields" not in options and "exclude" not in options:
+            options["fields"] = ALL
+        meta = type(
+            "Meta",
+            (getattr(cls, "Meta", object),),
+            {"model": model, "register": False, "load_only": tuple(hidden), **options},
+        )
+        return type(f"{model.__name__}Schema", (cls,), {"Meta": meta, "__doc__": model.__doc__})
+
+
+def _check_model(options: ModelSchemaOpts, where: str) -> None:
+    model = options.model
+    if not (isinstance(model, type) and issubclass(model, peewee.Model)):
+        raise ImproperlyConfigured(
+            f"{where}.Meta: model is {model!r}, which is no peewee model. "
+            "Name a subclass of msframework.models.Model."
+        )
+    if not options.is_said:
+        raise ImproperlyConfigured(
+            f"{where}.Meta: neither fields nor exclude is said, so a new column would be served "
+            "unnoticed. Write fields = (…names…), fields = ALL, or exclude = (…names…)."
+        )
+
+
+def _check_names(options: ModelSchemaOpts, found: Mapping[str, Any], where: str) -> None:
+    columns = options.model._meta.sorted_fields
+    known = {*found, *(name for column in columns for name, _ in _names(column))}
+    problems = []
+    for option in ("fields", "exclude", "load_only", "dump_only"):
+        for name in getattr(options, option):
+            if name.partition(".")[0] not in known:
+                problems.append(
+                    f"{where}.Meta: {option} names {name!r}, which neither "
+                    f"{options.model.__name__} nor the schema has. "
+                    f"They have {', '.join(sorted(known))}."
+                )
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+
+
+def _derive(
+    options: ModelSchemaOpts, declared: Mapping[str, Any], where: str
+) -> Iterator[tuple[str, fields.Field[Any]]]:
+    wanted = None if options.all or not options.fields else set(options.fields)
+    for column in options.model._meta.sorted_fields:
+        for name, make in _names(column):
+            if name in declared or name in options.exclude:
+                # NOTE: a placeholder keeps the model's order; the declared one takes its place.
+                yield name, declared.get(name, fields.Raw())
+            elif name in wanted if wanted is not None else make is derive_field:
+                yield name, make(column, name, where)
+
+
+Derive = Callable[[Any, str, str], fields.Field[Any]]
+
+
+def _names(column: Any) -> Iterator[tuple[str, Derive]]:
+    """Yield what a column may be derived under: a foreign key also as its object."""
+    if not isinstance(column, peewee.ForeignKeyField):
+        yield column.name, derive_field
+        return
+    yield column.object_id_name, derive_field
+    yield column.name, _derive_nested
+
+
+def _derive_nested(column: Any, name: str, where: str) -> fields.Field[Any]:
+    """Return the related object of a foreign key, as a handler put it under the key's name."""
+    related = column.rel_model
+    metadata = _metadata(column)
+    return fields.Nested(lambda: ModelSchema.of(related)(), dump_only=True, metadata=metadata)
+
+
+def derive_field(column: Any, name: str, where: str) -> fields.Field[Any]:
+    """Return the marshmallow field of a peewee *column*.
+
+    Raises:
+        ImproperlyConfigured: there is none for its type.
+    """
+    options: dict[str, Any] = {"metadata": _metadata(column)}
+    if column.null:
+        options["allow_none"] = True
+    if column.column_name != name:
+        options["attribute"] = column.column_name
+    if column.default is not None:
+        options["load_default"] = column.default
+    automatic = column.default is not None or _has_server_default(column)
+    if column.primary_key and (column.auto_increment or automatic):
+        options["dump_only"] = True
+    elif not column.null and not automatic:
+        options["required"] = True
+    if column.choices:
+        values, labels = zip(*column.choices, strict=True)
+        options["validate"] = [validate.OneOf(values, labels)]
+    try:
+        if not _is_text(column.help_text):
+            ids = make_field(column, {"validate": options.pop("validate", [])})
+            return Reference(_target(column.help_text), ids, **options)
+        return make_field(column, options)
+    except LookupError as exc:
+        raise ImproperlyConfigured(
+            f"{where}: no field is known for {column.model.__name__}.{column.name}, a "
+            f"{type(column).__name__}. Declare {name} in {where}, or leave it out."
+        ) from exc
+
+
+def _target(thing: Any) -> Any:
+    """Return what a Reference is to describe; a model through its schema."""
+    if isinstance(thing, type) and issubclass(thing, peewee.Model):
+        return ModelSchema.of(thing)
+    return thing
+
+
+def _is_text(help_text: Any) -> bool:
+    return help_text is None or isinstance(help_text, str)
+
+
+def _metadata(column: Any) -> dict[str, Any]:
+    found = {}
+    if column.verbose_name:
+        found["title"] = str(column.verbose_name)
+    if isinstance(column.help_text, str) and column.help_text:
+        found["description"] = column.help_text
+    return found
+
+
+def _has_server_default(column: Any) -> bool:
+    texts = (getattr(constraint, "sql", "") for constraint in column.constraints or ())
+    stated = any(str(text).lstrip().upper().startswith("DEFAULT") for text in texts)
+    return stated or bool(column.sequence)

@@ -1,0 +1,217 @@
+"""The plan of one schema: what stands for its dump and load, hooks included. Runs per request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
+from marshmallow.decorators import (
+    POST_DUMP,
+    POST_LOAD,
+    PRE_DUMP,
+    PRE_LOAD,
+    VALIDATES,
+    VALIDATES_SCHEMA,
+)
+from marshmallow.exceptions import SCHEMA
+from marshmallow.utils import is_sequence_but_not_string
+
+from msframework.schemas.emit import Source
+from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
+from msframework.schemas.known import overrides
+from msframework.schemas.records import Records
+from msframework.strict_json import check, read
+
+_LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
+
+
+class Plan:
+    """One schema, ready to run. `sources` holds the generated functions."""
+
+    __slots__ = (
+        "_all_keys",
+        "_handles",
+        "_index",
+        "dump_hooks",
+        "dump_json",
+        "dump_one",
+        "load_fields",
+        "load_hooks",
+        "records",
+        "schema",
+        "sources",
+    )
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.sources: list[Source] = []
+        self.records: Records | None = None
+        self.dump_one: Callable[[Any], Any]
+        self.dump_json: Callable[[Any], Any]
+        self.load_fields: Callable[[Any, Errors, Any], Any]
+        self._all_keys = frozenset(
+            field.data_key if field.data_key is not None else name
+            for name, field in schema.load_fields.items()
+        )
+        hooks = schema._hooks
+        self.dump_hooks = bool(hooks[PRE_DUMP] or hooks[POST_DUMP])
+        self.load_hooks = any(hooks[tag] for tag in _LOAD_HOOKS)
+        self._handles = overrides(schema, "handle_error")
+        self._index = schema.opts.index_errors
+
+    def dump(self, obj: Any, many: bool) -> Any:
+        """Return what `schema.dump(obj, many=many)` returns."""
+        if self.dump_hooks:
+            return self._dump_with_hooks(obj, many)
+        if many and obj is not None:
+            dump = self.dump_one
+            return [dump(item) for item in obj]
+        return self.dump_one(obj)
+
+    def dump_values(self, obj: Any, many: bool) -> Any:
+        """Return the same for orjson, which writes dates and UUIDs itself."""
+        if self.dump_hooks:
+            return self._dump_with_hooks(obj, many)
+        if many and obj is not None:
+            dump = self.dump_json
+            return [dump(item) for item in obj]
+        return self.dump_json(obj)
+
+    def _dump_with_hooks(self, obj: Any, many: bool) -> Any:
+        schema, dump = self.schema, self.dump_one
+        hooks, found = schema._hooks, obj
+        if hooks[PRE_DUMP]:
+            found = schema._invoke_dump_processors(PRE_DUMP, obj, many=many, original_data=obj)
+        found = [dump(item) for item in found] if many and found is not None else dump(found)
+        if hooks[POST_DUMP]:
+            found = schema._invoke_dump_processors(POST_DUMP, found, many=many, original_data=obj)
+        return found
+
+    def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
+        """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
+
+        PERF: the shortest way through; JSON is checked further only when the fields met a value
+        that orjson may have misread (benchmarks/schemas.py, row load).
+        """
+        schema = self.schema
+        errors: Errors = {}
+        data = read(body, max_depth)
+        if data.__class__ is not dict or schema.unknown != RAISE:
+            check(body, data, max_depth)
+            found = self._load_one(data, errors, partial, schema.unknown)
+        else:
+            found = self.load_fields(data, errors, partial)
+            if not self._all_keys.issuperset(data):
+                check(body, data, max_depth)
+                self._read_unknown(data, errors, found, RAISE)
+        if errors:
+            if errors.pop(ODD, None) is not None:
+                check(body, data, max_depth)
+            if errors:
+                exc = ValidationError(errors, data=data, valid_data=found)
+                schema.handle_error(exc, data, many=False, partial=partial)
+                raise exc
+        return found
+
+    def load(self, data: Any, partial: Any, unknown: Any) -> Any:
+        """Return what the nested `schema.load` returns, or a `Bad` where it raises."""
+        schema = self.schema
+        try:
+            return self.load_or_raise(data, bool(schema.many), partial, unknown, nested=True)
+        except ValidationError as exc:
+            return Bad(exc.messages, exc.valid_data)
+
+    def load_or_raise(
+        self, data: Any, many: bool, partial: Any, unknown: Any, *, nested: bool = False
+    ) -> Any:
+        """Return what `schema.load` returns.
+
+        Args:
+            nested: whether a plain refusal is returned as a `Bad` instead.
+
+        Raises:
+            ValidationError: the data is refused.
+        """
+        schema = self.schema
+        if unknown is None:
+            unknown = schema.unknown
+        if partial is None:
+            partial = schema.partial
+        errors: Errors = {}
+        if self.load_hooks:
+            found = self._load_with_hooks(data, errors, many, partial, unknown)
+        elif many:
+            found = self._load_many(data, errors, partial, unknown)
+        else:
+            found = self._load_one(data, errors, partial, unknown)
+        if not errors:
+            return found
+        if nested and not self._handles:
+            return Bad(errors, found)
+        exc = ValidationError(errors, data=data, valid_data=found)
+        schema.handle_error(exc, data, many=many, partial=partial)
+        raise exc
+
+    def _load_one(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> Any:
+        if data.__class__ is not dict and not isinstance(data, Mapping):
+            note(errors, SCHEMA, [self.schema.error_messages["type"]])
+            return self.schema.dict_class()
+        found = self.load_fields(data, errors, partial)
+        errors.pop(ODD, None)
+        if unknown != EXCLUDE and not self._all_keys.issuperset(data):
+            self._read_unknown(data, errors, found, unknown)
+        return found
+
+    def _read_unknown(self, data: Any, errors: Errors, found: Any, unknown: Any) -> None:
+        for key in set(data) - self._all_keys:
+            if unknown == INCLUDE:
+                found[key] = data[key]
+            elif unknown == RAISE:
+                note(errors, key, [self.schema.error_messages["unknown"]])
+
+    def _load_many(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> list[Any]:
+        if data.__class__ is not list and not is_sequence_but_not_string(data):
+            note(errors, SCHEMA, [self.schema.error_messages["type"]])
+            return []
+        result = []
+        for index, item in enumerate(data):
+            wrong: Errors = {}
+            result.append(self._load_one(item, wrong, partial, unknown))
+            if wrong:
+                merge(errors, {index: wrong} if self._index else wrong)
+        return result
+
+    def _load_with_hooks(
+        self, data: Any, errors: Errors, many: bool, partial: Any, unknown: Any
+    ) -> Any:
+        """Load with the schema's hooks, in the order of marshmallow's `_do_load`."""
+        schema, found = self.schema, data
+        hooks = schema._hooks
+        rest: dict[str, Any] = {"many": many, "partial": partial, "unknown": unknown}
+        if hooks[PRE_LOAD]:
+            try:
+                found = schema._invoke_load_processors(PRE_LOAD, data, original_data=data, **rest)
+            except ValidationError as exc:
+                errors.update(messages_of(exc))
+                if errors:
+                    return None
+        store = ErrorStore()
+        load = self._load_many if many else self._load_one
+        found = load(found, store.errors, partial, unknown)
+        schema._invoke_field_validators(error_store=store, data=found, many=many)
+        if hooks[VALIDATES_SCHEMA]:
+            rest |= {"original_data": data, "field_errors": bool(store.errors)}
+            for whole in (True, False):
+                schema._invoke_schema_validators(
+                    error_store=store, pass_collection=whole, data=found, **rest
+                )
+        errors.update(store.errors)
+        if not errors and hooks[POST_LOAD]:
+            rest.pop("field_errors", None)
+            rest["original_data"] = data
+            try:
+                found = schema._invoke_load_processors(POST_LOAD, found, **rest)
+            except ValidationError as exc:
+                errors.update(messages_of(exc))
+        return found

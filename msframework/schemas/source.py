@@ -1,0 +1,35 @@
+"""Whatever may describe data becomes a Schema: `as_schema`. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+from marshmallow import Schema
+
+from msframework.schemas.description import Describer
+from msframework.schemas.model import SENSITIVE_FIELDS, ModelSchema
+
+
+def as_schema(
+    thing: Any,
+    *,
+    where: str,
+    for_load: bool,
+    sensitive: Collection[str] = SENSITIVE_FIELDS,
+) -> Schema:
+    """Return the Schema instance that *thing* describes.
+
+    Args:
+        thing: a Schema class or instance, a peewee model, a dict such as `{"id": int}`, an API
+            class, or a list with one of these (which gives `many=True`).
+        where: what asked for it, for the error message.
+        for_load: whether it reads input: what a dict or API class names is required then.
+        sensitive: columns that a model's schema loads, but must not dump.
+
+    Raises:
+        TypeError: *thing* is none of these; the text says what to pass.
+    """
+    models = partial(ModelSchema.of, sensitive=frozenset(sensitive))
+    return Describer(where, for_load, models).schema(thing)
