@@ -1,0 +1,314 @@
+"""`Service`, and `create_app`, which builds one from settings in the order in which it happens.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sanic import Sanic
+from sanic.config import Config
+from sanic.exceptions import SanicException
+from sanic_routing.exceptions import BaseException as RoutingError
+from sanic_routing.exceptions import RouteExists
+
+from msframework._imports import import_object
+from msframework.client import Client, Clients
+from msframework.compile.reader import read_envelope
+from msframework.conf.loader import load_settings
+from msframework.conf.settings import Settings
+from msframework.db import Database
+from msframework.errors import ErrorAnswers, ErrorHandler, Hook
+from msframework.exceptions import SetupClosed
+from msframework.lifecycle import Parts, ignore_repeated_signals
+from msframework.log import setup_logging
+from msframework.log.access import AccessLog
+from msframework.middleware import cors_headers
+from msframework.mounting import Endpoints
+from msframework.observer import Observer
+from msframework.openapi.ui import mount_documents
+from msframework.operation import Operation
+from msframework.request import Request
+from msframework.response import Heads
+from msframework.routing import read_blueprints
+from msframework.server import build_handle_request, choose_protocol, supports_fast_path
+from msframework.tracing import build_tracer
+from msframework.types import Part, Provider, Row
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_\-]")
+
+
+def create_app(
+    settings: Settings | str | None = None, *, providers: Mapping[str, Provider] | None = None
+) -> Service:
+    """Build one service; nothing is opened before it starts.
+
+    Args:
+        settings: the settings, or the dotted name of their module; `None` reads
+            `SANIC_CONFIG_MODULE`.
+        providers: values for methods by name, as `Service.provide` takes them.
+
+    Raises:
+        ImproperlyConfigured: with every mistake in settings and declarations.
+    """
+    if not isinstance(settings, Settings):
+        settings = load_settings(settings)
+    service = Service(settings)
+    for name, provider in (providers or {}).items():
+        service.provide(name, provider)
+    for blueprint in read_blueprints(settings.installed_apps, service.problems):
+        service.blueprint(blueprint)
+    if settings.configure is not None:
+        import_object(settings.configure, where="CONFIGURE")(service)
+    service.compile(strict=False)
+    return service
+
+
+class Service(Sanic):  # type: ignore[type-arg]
+    """A Sanic app with a database, clients, a tracer, and compiled endpoints.
+
+    Attributes:
+        settings: what it was built from.
+        db: the data layer: `acquire()` and `transaction()`.
+        clients: the other services by name.
+        tracer: the tracer behind `opentracing.tracer`.
+        queue: finished spans on their way out.
+        stopping: whether answers already say `Connection: close`.
+    """
+
+    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
+    __slots__ = ("__dict__",)
+
+    def __init__(self, settings: Settings) -> None:
+        fast = supports_fast_path(settings.server.fast_path)
+        self.settings = settings
+        self.problems: list[str] = []
+        self.refused: list[Any] = []
+        self.stopping = self.lean = False
+        self.keeps_alive = True
+        self.trusts_request_id = "request_id" in settings.tracing.trust_peers
+        self.heads = Heads(cors_headers(settings.server), fast=fast)
+        self.failures = ErrorAnswers(
+            self.heads, read_envelope(settings.envelope, "ENVELOPE"), debug=settings.debug
+        )
+        self.providers: dict[str, Provider] = {}
+        self._signals: frozenset[str] = frozenset()
+        self._client: Client | None = None
+        self._documented = False
+        handler = ErrorHandler()
+        handler.answers = self.failures
+        super().__init__(
+            _NOT_IN_A_NAME.sub("_", settings.service_name),
+            config=_sanic_config(settings),
+            error_handler=handler,
+            request_class=Request,
+            configure_logging=False,
+        )
+        self._add_own_parts()
+        self.observer = Observer(settings, self.heads, self.tracer, self.access_log)
+        self.endpoints = Endpoints(self)
+        self.register_listener(self._start_parts, "before_server_start")
+        self.register_listener(self._begin_stop, "before_server_stop")
+        self.register_listener(self._stop_parts, "after_server_stop")
+
+    def _add_own_parts(self) -> None:
+        settings = self.settings
+        self.parts = Parts(settings.server.part_stop_timeout)
+        tracing = build_tracer(settings)
+        self.tracer, self.queue = tracing.tracer, tracing.queue
+        self.access_log = AccessLog(settings)
+        self.db = Database(settings.database, tracer=self.tracer, debug=settings.debug)
+        self.clients = Clients(settings.services, self.tracer)
+        self.parts.add(tracing)
+        if settings.log.access:
+            self.parts.add(self.access_log)
+        if settings.database.url is not None:
+            self.parts.add(self.db)
+        self.parts.add(self.clients)
+
+    # What a service's own code calls before it starts.
+
+    def provide(self, name: str, provider: Provider) -> None:
+        """Make `await provider(request)` available to every method that takes *name*."""
+        self._check_open("provide")
+        self.providers[name] = provider
+
+    def add_part(self, part: Part) -> None:
+        """Start *part* with the service, after its own parts, and stop it before them."""
+        self._check_open("add_part")
+        self.parts.add(part)
+
+    def on_error(self, hook: Hook) -> Hook:
+        """Call `hook(request, exception, span)` for every unexpected exception; may be async.
+
+        This is the place for Sentry and its like. Expected failures (`ServiceException`, input
+        errors, constraint violations) do not come here.
+        """
+        self._check_open("on_error")
+        self.failures.hooks.append(hook)
+        return hook
+
+    def _check_open(self, what: str) -> None:
+        if self.parts.running:
+            raise SetupClosed(
+                f"{what}() was called after the service began to start. "
+                "Call it before, in the function that CONFIGURE names for instance."
+            )
+
+    @property
+    def client(self) -> Any:
+        """The client that was assigned to `app.client`, or the only one of `SERVICES`."""
+        if self._client is None and len(self.clients) == 1:
+            return next(iter(self.clients.values()))
+        if self._client is None:
+            raise AttributeError(
+                "app.client: assign a Client to it before the server starts, or name one of "
+                f"SERVICES: app.clients[{'|'.join(self.clients) or '…'}]"
+            )
+        return self._client
+
+    @client.setter
+    def client(self, client: Any) -> None:
+        self._client = client
+
+    # Reading and compiling.
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every endpoint, in the order in which they were registered."""
+        self.compile()
+        return self.endpoints.operations
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The source of each compiled handler, by operation id and by name."""
+        self.compile()
+        return self.endpoints.sources
+
+    def compile(self, *, strict: bool = True) -> None:
+        """Read and compile every route that is not compiled yet.
+
+        Args:
+            strict: refuse parameters that nothing declares; otherwise `provide` may still come.
+
+        Raises:
+            ImproperlyConfigured: with every mistake.
+        """
+        self.endpoints.compile(strict=strict)
+
+    def finalize(self) -> None:
+        """Compile what is left, add the methods that answer by themselves, and close the routes."""
+        if self.settings.openapi.enabled and not self._documented:
+            self._documented = True
+            self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
+        self.compile()
+        self.endpoints.add_missing_methods()
+        super().finalize()
+        self._signals = frozenset(
+            ".".join(route.parts) for route in self.signal_router.routes if route.handler
+        )
+        self.keeps_alive = bool(self.config.KEEP_ALIVE)
+        self.lean = self.heads.fast and not any(name.startswith("http.") for name in self._signals)
+        if self.lean:
+            self.handle_request = build_handle_request(  # type: ignore[method-assign, assignment]
+                self, self.endpoints.handlers
+            )
+
+    def has_signal(self, event: str) -> bool:
+        """Whether the user registered a handler for one of Sanic's signals."""
+        return event in self._signals
+
+    # Under Sanic's own methods.
+
+    def prepare(self, *args: Any, **options: Any) -> None:
+        """Prepare to serve, as Sanic documents it."""
+        options["protocol"] = options.get("protocol") or choose_protocol(self)
+        super().prepare(*args, **options)
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """Make a server in the running loop, as Sanic documents it."""
+        options["protocol"] = options.get("protocol") or choose_protocol(self)
+        return await super().create_server(*args, **options)
+
+    async def sanic_handle_request(self, request: Any) -> None:
+        """Handle *request* on Sanic's own path."""
+        await Sanic.handle_request(self, request)
+
+    def blueprint(self, blueprint: Any, **options: Any) -> None:
+        """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
+        self._collect(super().blueprint, blueprint, **options)
+
+    def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
+        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
+        # in a path therefore arrives decoded everywhere.
+        prefix = self.settings.server.url_prefix.rstrip("/")
+        route = route._replace(uri=prefix + route.uri, unquote=not route.static)
+        try:
+            return super()._apply_route(route, overwrite)
+        except RouteExists:
+            self.refused.append(route)  # compile() says which two are alike
+            return []
+        except (RoutingError, SanicException) as exc:
+            self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
+            return []
+
+    def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            call(*args, **kwargs)
+        except (RoutingError, SanicException) as exc:
+            self.problems.append(str(exc))
+
+    def sign(self, request: Any, response: Any) -> None:
+        """Give an answer the headers of all answers, and the access log its line."""
+        if self.stopping and request.stream is not None:
+            request.stream.keep_alive = False
+        self.observer.sign(request, response)
+
+    # Start and stop.
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Service]:
+        """Run the parts without a server, for scripts, cron jobs and consumers."""
+        self.compile()
+        await self.parts.start()
+        try:
+            yield self
+        finally:
+            await self.parts.stop()
+
+    async def _start_parts(self, app: Any, loop: Any = None) -> None:
+        setup_logging(self.settings)
+        self.stopping = False
+        await self.parts.start()
+
+    async def _begin_stop(self, app: Any, loop: Any = None) -> None:
+        self.stopping = True
+        ignore_repeated_signals()
+
+    async def _stop_parts(self, app: Any, loop: Any = None) -> None:
+        await self.parts.stop()
+        if self._client is not None:
+            await self._client.stop()
+
+
+def _sanic_config(settings: Settings) -> Config:
+    server = settings.server
+    defaults: Row = {
+        "ACCESS_LOG": False,
+        "AUTO_EXTEND": False,
+        "FALLBACK_ERROR_FORMAT": "json",
+        "FORWARDED_SECRET": server.forwarded_secret,
+        "GRACEFUL_SHUTDOWN_TIMEOUT": server.graceful_timeout,
+        "KEEP_ALIVE_TIMEOUT": server.keep_alive_timeout,
+        "MOTD": False,
+        "PROXIES_COUNT": server.proxies_count,
+        "REAL_IP_HEADER": server.real_ip_header,
+        "REQUEST_MAX_SIZE": server.request_max_size,
+        "REQUEST_TIMEOUT": server.request_timeout,
+        "RESPONSE_TIMEOUT": server.response_timeout,
+    }
+    return Config(defaults=defaults, env_prefix=None)

@@ -1,0 +1,1 @@
+"""Endpoints become Operations, and Operations straight-line handlers. Runs at start-up."""

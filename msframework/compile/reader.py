@@ -1,0 +1,249 @@
+"""Reads registered routes into frozen Operations, and finds every mistake in their declarations.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from msframework._imports import import_object
+from msframework.compile.signature import read_arguments
+from msframework.doc import Notes, notes_of
+from msframework.envelope import Bare, Envelope
+from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.operation import Answer, Failure, Input, Operation, Source, path_params
+from msframework.resource import Resource
+from msframework.schemas import as_schema
+from msframework.types import UNSET, Handler, Provider
+
+_NOT_A_WORD = re.compile(r"\W+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """One method of one route, as it was registered."""
+
+    method: str
+    path: str
+    handler: Handler
+    blueprint: str
+    name: str
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """File, line and name of the handler, for messages."""
+        code = getattr(inspect.unwrap(self.handler), "__code__", None)
+        if code is None:
+            return self.name
+        return f"{_short(code.co_filename)}:{code.co_firstlineno} {self.name}"
+
+
+def read_envelope(value: Any, where: str) -> Envelope:
+    """Return the envelope that a setting or a Resource names; `None` means bare bodies."""
+    if isinstance(value, str):
+        value = import_object(value, where=where)
+    if value is None:
+        return Bare()
+    envelope = value() if isinstance(value, type) else value
+    missing = [
+        name for name in ("around_data", "around_page", "error") if not hasattr(envelope, name)
+    ]
+    if missing:
+        raise ImproperlyConfigured(
+            f"{where}: {value!r} is no envelope: it has no {', '.join(missing)}. "
+            "Derive it from msframework.envelope.DefaultEnvelope."
+        )
+    return envelope  # type: ignore[no-any-return]
+
+
+def read_operations(
+    endpoints: Iterable[Endpoint], envelope: Envelope, problems: list[str]
+) -> tuple[Operation, ...]:
+    """Read every endpoint; append to *problems* whatever is wrong, and read on."""
+    operations = []
+    for endpoint in endpoints:
+        before = len(problems)
+        operation = _read(endpoint, envelope, problems)
+        if len(problems) == before:
+            operations.append(operation)
+    return tuple(operations)
+
+
+def find_clashes(operations: Iterable[Operation], problems: list[str]) -> None:
+    """Refuse two operations with one id, and two on one method and path."""
+    ids: dict[str, Operation] = {}
+    routes: dict[tuple[str, str], Operation] = {}
+    for operation in operations:
+        route = (operation.method, operation.template.rstrip("/"))
+        alike = routes.setdefault(route, operation)
+        same_id = ids.setdefault(operation.id, operation)
+        if alike is not operation:
+            problems.append(
+                f"{operation.where}: {operation.method} {operation.template} is taken by "
+                f"{alike.where}. Drop one of them, or change its path."
+            )
+        elif same_id is not operation:
+            problems.append(
+                f"{operation.where}: the operation id {operation.id!r} is taken by "
+                f"{same_id.where}. Give one of them another with @doc.operation_id."
+            )
+
+
+def _read(endpoint: Endpoint, service_envelope: Envelope, problems: list[str]) -> Operation:
+    handler, where = endpoint.handler, endpoint.where
+    notes = notes_of(handler)
+    owner = getattr(handler, "__self__", None)
+    resource = type(owner) if isinstance(owner, Resource) else None
+    shared = notes_of(resource) if resource is not None else Notes()
+    params = path_params(endpoint.path)
+    tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    _check_notes(notes, endpoint, problems)
+    return Operation(
+        id=notes.operation_id or _operation_id(endpoint),
+        where=where,
+        name=endpoint.name,
+        blueprint=endpoint.blueprint,
+        method=endpoint.method,
+        path=endpoint.path,
+        handler=handler,
+        arguments=read_arguments(handler, where, params, notes, endpoint.providers, problems),
+        path_params=params,
+        inputs=_read_inputs(notes, endpoint, problems),
+        answers=_read_answers(notes, where, problems),
+        failures=_read_failures((*notes.failures, *shared.failures), where, problems),
+        page=notes.page,
+        envelope=_read_resource_envelope(resource, service_envelope, where, problems),
+        summary=notes.summary or _first_line(handler) or _first_line(resource),
+        description=notes.description or inspect.getdoc(inspect.unwrap(handler)) or "",
+        tags=tuple(tags),
+        deprecated=notes.deprecated or shared.deprecated,
+        security=tuple(notes.security if notes.security is not None else shared.security or ()),
+    )
+
+
+def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
+    where = endpoint.where
+    for name in notes.repeated:
+        problems.append(f"{where}: its {name} is declared twice. Keep one of the decorators.")
+    given = [source for source in BODY_SOURCES if source in notes.inputs]
+    if Source.BODY in given and len(given) > 1:
+        problems.append(
+            f"{where}: it declares both a JSON body and a form. A request has one body: "
+            "keep @doc.consumes, or @doc.form and @doc.files."
+        )
+    if given and endpoint.method == "GET":
+        problems.append(
+            f"{where}: a GET request has no body (RFC 9110, 9.3.1), but @doc declares "
+            f"{given[0].value}. Use @doc.query, or another method."
+        )
+    page = notes.page
+    if page is not None and (page.per_page < 1 or page.max_per_page < 1):
+        problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
+
+
+def _read_inputs(notes: Notes, endpoint: Endpoint, problems: list[str]) -> tuple[Input, ...]:
+    inputs = []
+    for source, thing in notes.inputs.items():
+        schema = _schema(thing, source.value, endpoint.where, True, problems)
+        if schema is None:
+            continue
+        if schema.many and source is not Source.BODY:
+            problems.append(
+                f"{endpoint.where}: {source.value} cannot be read through a list ({thing!r}). "
+                "Pass one Schema."
+            )
+        partial = endpoint.method == "PATCH" and source in BODY_SOURCES
+        inputs.append(Input(source, schema, partial))
+    return tuple(inputs)
+
+
+def _read_answers(notes: Notes, where: str, problems: list[str]) -> tuple[Answer, ...]:
+    answers: dict[int, Answer] = {}
+    for status, thing, text in notes.produces:
+        if status not in range(200, 400):
+            problems.append(
+                f"{where}: @doc.produces got the status {status!r}; a success is 200 to 399. "
+                "Failures are declared with @doc.raises."
+            )
+            continue
+        if status in answers:
+            problems.append(f"{where}: @doc.produces names the status {status} twice.")
+        schema = None
+        if thing is not None:
+            schema = _schema(thing, f"produces (status {status})", where, False, problems)
+        if schema is not None and status in (204, 304):
+            problems.append(f"{where}: an answer with status {status} has no body, so no schema.")
+        if notes.page is not None and schema is not None and not schema.many:
+            problems.append(
+                f"{where}: a page is a list, but @doc.produces got {thing!r}. "
+                "Pass a schema with many=True, or drop @doc.paginate."
+            )
+        answers[status] = Answer(status, schema, text)
+    return tuple(answers.values()) or (Answer(200),)
+
+
+def _schema(
+    thing: Any, what: str, where: str, for_load: bool, problems: list[str]
+) -> Schema | None:
+    try:
+        return as_schema(thing, where=where, for_load=for_load)
+    except (TypeError, ValueError, ImproperlyConfigured) as exc:
+        text = str(exc)
+        if not text.startswith(where):
+            text = f"{where}: {what}: {text}"
+        problems.append(text)
+        return None
+
+
+def _read_failures(
+    failures: Iterable[Failure], where: str, problems: list[str]
+) -> tuple[Failure, ...]:
+    good = []
+    for failure in failures:
+        exception: Any = failure.exception
+        if isinstance(exception, type) and issubclass(exception, ServiceException):
+            good.append(failure)
+        else:
+            problems.append(
+                f"{where}: @doc.raises got {exception!r}, which is no exception of a service. "
+                "Derive it from msframework.ServiceException."
+            )
+    return tuple(good)
+
+
+def _read_resource_envelope(
+    resource: type[Resource] | None, default: Envelope, where: str, problems: list[str]
+) -> Envelope:
+    if resource is None or resource.envelope is UNSET:
+        return default
+    try:
+        return read_envelope(resource.envelope, f"{where}: envelope")
+    except ImproperlyConfigured as exc:
+        problems.extend(exc.problems)
+        return default
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    words = _CAMEL.sub("_", f"{endpoint.blueprint}.{endpoint.name}".strip("."))
+    return _NOT_A_WORD.sub("_", words).lower()
+
+
+def _first_line(thing: Any) -> str:
+    doc = inspect.getdoc(inspect.unwrap(thing)) if thing is not None else None
+    return doc.partition("\n")[0].rstrip(".") if doc else ""
+
+
+def _short(filename: str) -> str:
+    relative = os.path.relpath(filename)
+    return filename if relative.startswith("..") else relative

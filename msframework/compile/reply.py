@@ -1,0 +1,136 @@
+"""The steps after the method: from what it returned to the bytes of the answer.
+
+`compile_reply` runs at start-up; the methods of `Replies` run per request, where a method returned
+something out of the ordinary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sanic.response import BaseHTTPResponse, ResponseStream
+
+from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.operation import Answer as Declared
+from msframework.operation import Operation
+from msframework.pagination import PageResult
+from msframework.response import Answer, Head, Heads, Reply
+from msframework.schemas import compile_schema
+from msframework.strict_json import dumps
+
+Dump = Callable[[Any], bytes]
+_UNDECLARED_PLAIN = frozenset((dict, list, str, int, float, bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One declared success, ready to be sent: its head, its dump, and the bytes around the data."""
+
+    status: int
+    head: Head
+    dump: Dump
+    before: bytes
+    after: bytes
+
+
+def compile_dump(declared: Declared) -> Dump:
+    """Return the function that turns data into the JSON of *declared*'s schema."""
+    return dumps if declared.schema is None else compile_schema(declared.schema).dump_json
+
+
+class Replies:
+    """All that one operation may answer, the usual answer first."""
+
+    def __init__(self, operation: Operation, heads: Heads) -> None:
+        self.heads = heads
+        self.where = operation.where
+        envelope: Envelope = operation.envelope or DefaultEnvelope()
+        before, after = envelope.around_data()
+        self.around_page = envelope.around_page()
+        self.outcomes = {
+            item.status: Outcome(
+                item.status, heads.head(item.status), compile_dump(item), before, after
+            )
+            for item in operation.answers
+        }
+        self.usual = self.outcomes[operation.answers[0].status]
+        self.empty = next((o for o in self.outcomes.values() if o.status == 204), None)
+        self.declared = any(item.schema is not None for item in operation.answers)
+        self.plain = self._plain(operation)
+
+    def _plain(self, operation: Operation) -> frozenset[type]:
+        """Return the classes of results that go straight through the usual answer's dump."""
+        first = operation.answers[0]
+        if first.status == 204:
+            return frozenset()
+        if first.schema is None:
+            return _UNDECLARED_PLAIN
+        return frozenset((list,)) if first.schema.many else frozenset((dict,))
+
+    def page(self, request: Any, result: PageResult) -> Answer:
+        """Answer with one page."""
+        return self._page(request, self.usual, result, None)
+
+    def _page(
+        self,
+        request: Any,
+        outcome: Outcome,
+        result: PageResult,
+        extra: Mapping[str, str] | None,
+    ) -> Answer:
+        before, between, after = self.around_page
+        body = b"%b%b%b%b%b" % (
+            before,
+            outcome.dump(result.rows),
+            between,
+            dumps(result.pagination),
+            after,
+        )
+        return Answer(self.heads, outcome.head, body, request, extra)
+
+    def other(self, request: Any, result: Any) -> Any:
+        """Answer with what is not the usual data: `Reply`, a page, `None`, Sanic's own response.
+
+        Raises:
+            TypeError: the status of a `Reply` is not declared.
+        """
+        if isinstance(result, BaseHTTPResponse | ResponseStream):
+            return result
+        outcome, extra = self.usual, None
+        if isinstance(result, Reply):
+            outcome, extra, result = self._outcome(result.status), result.headers, result.data
+        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict):
+            result = PageResult(*result)
+        if isinstance(result, PageResult):
+            return self._page(request, outcome, result, extra)
+        if result is None:
+            return self._nothing(request, outcome, extra)
+        if outcome.status == 204:
+            raise TypeError(f"{self.where}: it answers 204, which has no body, but returned data")
+        body = outcome.before + outcome.dump(result) + outcome.after
+        return Answer(self.heads, outcome.head, body, request, extra)
+
+    def _outcome(self, status: int | None) -> Outcome:
+        if status is None:
+            return self.usual
+        outcome = self.outcomes.get(status)
+        if outcome is None and self.declared:
+            raise TypeError(
+                f"{self.where}: it returned a Reply with status {status}, but declares only "
+                f"{', '.join(map(str, self.outcomes))}. Add @doc.produces(…, status={status})."
+            )
+        if outcome is None:
+            usual = self.usual
+            head = self.heads.head(status)
+            outcome = Outcome(status, head, usual.dump, usual.before, usual.after)
+        return outcome
+
+    def _nothing(self, request: Any, outcome: Outcome, extra: Mapping[str, str] | None) -> Any:
+        if outcome.status == 204:
+            return Answer(self.heads, outcome.head, b"", request, extra)
+        if request.responded:
+            return request.stream.response
+        body = outcome.before + b"null" + outcome.after
+        return Answer(self.heads, outcome.head, body, request, extra)

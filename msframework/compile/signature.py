@@ -1,0 +1,102 @@
+"""A method's signature: where each of its arguments comes from. Runs at start-up."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from msframework.doc import Notes
+from msframework.operation import Argument, PathParam, Source
+from msframework.types import Handler, Provider
+
+INPUTS = {
+    source.value: source
+    for source in (
+        Source.BODY,
+        Source.QUERY,
+        Source.HEADERS,
+        Source.COOKIES,
+        Source.FORM,
+        Source.FILES,
+    )
+}
+_DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate"} | {
+    name: f"@doc.{name}" for name in INPUTS if name != "body"
+}
+
+
+class Undeclared(str):
+    """A problem that a later `service.provide` can still mend."""
+
+    __slots__ = ()
+
+
+def read_arguments(
+    handler: Handler,
+    where: str,
+    params: Sequence[PathParam],
+    notes: Notes,
+    providers: Mapping[str, Provider],
+    problems: list[str],
+) -> tuple[Argument, ...]:
+    """Return the arguments of *handler* in order; append what is wrong to *problems*."""
+    parameters = list(inspect.signature(handler).parameters.values())
+    if not parameters or parameters[0].kind in (
+        inspect.Parameter.VAR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    ):
+        problems.append(f"{where}: its first parameter must be the request; it has none.")
+        return ()
+    in_path = {param.name for param in params}
+    arguments = [Argument(parameters[0].name, Source.REQUEST)]
+    takes_all = False
+    for parameter in parameters[1:]:
+        name = parameter.name
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            takes_all = True
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            continue
+        elif name in in_path:
+            arguments.append(Argument(name, Source.PATH))
+        elif name in INPUTS and INPUTS[name] in notes.inputs:
+            arguments.append(Argument(name, INPUTS[name]))
+        elif name == "page" and notes.page is not None:
+            arguments.append(Argument(name, Source.PAGE))
+        elif name in providers:
+            arguments.append(Argument(name, Source.PROVIDED, providers[name]))
+        else:
+            problems.append(_undeclared(where, name, in_path, notes, providers))
+    named = {argument.name for argument in arguments}
+    left = [param.name for param in params if param.name not in named]
+    if takes_all:
+        arguments += [Argument(name, Source.PATH) for name in left]
+    else:
+        problems.extend(
+            f"{where}: the path has <{name}>, but the method does not take it. "
+            f"Add the parameter {name!r}, or drop it from the path."
+            for name in left
+        )
+    return tuple(arguments)
+
+
+def _undeclared(
+    where: str,
+    name: str,
+    in_path: set[str],
+    notes: Notes,
+    providers: Mapping[str, Provider],
+) -> str:
+    declared = [*in_path, *(source.value for source in notes.inputs)]
+    if notes.page is not None:
+        declared.append("page")
+    declared += providers
+    known = ", ".join(sorted(declared)) or "nothing"
+    hint = (
+        f"Add {_DECORATOR[name]} to the method."
+        if name in _DECORATOR
+        else f"Put <{name}> into the path, declare it with service.provide({name!r}, …), "
+        "or drop the parameter."
+    )
+    return Undeclared(
+        f"{where}: nothing declares its parameter {name!r} (declared: {known}). {hint}"
+    )

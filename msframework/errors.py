@@ -1,0 +1,218 @@
+"""From an exception to an answer in the envelope, whoever raised it.
+
+`ErrorAnswers` is built at start-up; it runs per request, only where something went wrong.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from marshmallow import ValidationError
+from sanic.exceptions import SanicException
+from sanic.handlers import ErrorHandler as SanicErrorHandler
+from sanic.http import Stage
+
+from msframework.db.errors import translate
+from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
+from msframework.exceptions import InvalidInput, ServiceException, default_code
+from msframework.operation import Operation
+from msframework.response import Answer, Heads
+from msframework.strict_json import dumps
+
+Constraints = Mapping[str, type[ServiceException]]
+Hook = Callable[..., Any]
+_MESSAGES = {499: "Client Closed Request"}
+
+logger = logging.getLogger("msframework.errors")
+
+
+class ErrorAnswers:
+    """Turns exceptions into answers, and shows the unexpected ones to the log and the hooks."""
+
+    def __init__(self, heads: Heads, envelope: Envelope, *, debug: bool) -> None:
+        self.heads, self.envelope, self.debug = heads, envelope, debug
+        self.hooks: list[Hook] = []
+
+    def for_operation(self, operation: Operation) -> Callable[..., Any]:
+        """Return `fail(request, exc)`, which answers for an exception of one operation's method.
+
+        A handler that the user registered with Sanic comes first, as Sanic documents it.
+        """
+        constraints = {
+            failure.constraint: failure.exception
+            for failure in operation.failures
+            if failure.constraint is not None
+        }
+        envelope = operation.envelope or self.envelope
+
+        async def fail(request: Any, exc: Exception) -> Any:
+            if request.stream is not None and request.stream.stage is not Stage.HANDLER:
+                # The answer has begun: breaking it off is the only way to say that it is not whole.
+                request.stream.keep_alive = False
+                request.transport.abort()
+                raise exc
+            request.reset_response()
+            return await self.answer(request, exc, constraints, envelope)
+
+        return fail
+
+    def refuse(self, operation: Operation) -> Callable[..., Any]:
+        """Return `refuse(request, errors)`, the 422 of one operation; nothing is raised for it."""
+        envelope = operation.envelope or self.envelope
+        head = self.heads.head(422, envelope.error_content_type)
+        code, message = InvalidInput().answer_code, InvalidInput.message
+
+        def refuse(request: Any, errors: dict[str, Any]) -> Answer:
+            body = dumps(envelope.error(ErrorFacts(422, code, message, errors, request.path)))
+            return Answer(self.heads, head, body, request)
+
+        return refuse
+
+    async def answer(
+        self, request: Any, exc: Exception, constraints: Constraints, envelope: Envelope
+    ) -> Any:
+        """Return the answer for *exc*: a registered Sanic handler's, or ours."""
+        app = request.app
+        known = self.expected(exc, constraints)
+        if known is None or _is_users(app.error_handler):
+            response = await self._users_answer(app, request, exc)
+            if response is not None:
+                return response
+        if known is None:
+            await self.report(request, exc)
+        return self.render(request, exc, known, envelope)
+
+    async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
+        for event, context in (
+            ("server.exception.report", {"exception": exc}),
+            ("http.lifecycle.exception", {"request": request, "exception": exc}),
+        ):
+            if app.has_signal(event):
+                await app.dispatch(event, inline=True, context=context)
+        error_handler = app.error_handler
+        if error_handler.__class__ is not ErrorHandler:
+            response = error_handler.response(request, exc)
+        else:
+            handler = error_handler.user_handler(exc, request)
+            if handler is None:
+                return None
+            response = handler(request, exc)
+        return await response if inspect.isawaitable(response) else response
+
+    def expected(self, exc: BaseException, constraints: Constraints) -> ServiceException | None:
+        """Return *exc* as an answer that it was meant to be; `None` for the unexpected."""
+        if isinstance(exc, ServiceException):
+            return exc
+        if isinstance(exc, ValidationError):
+            return InvalidInput(exc.messages)
+        if isinstance(exc, SanicException):
+            return _from_sanic(exc)
+        return translate(exc, constraints)
+
+    async def report(self, request: Any, exc: BaseException) -> None:
+        """Log an unexpected exception and show it to every hook; a hook's own failure is logged."""
+        span = request.span
+        if span is not None:
+            span.set_error(exc)
+        logger.error(
+            "%s %s failed: %s",
+            request.method,
+            request.path,
+            type(exc).__name__,
+            exc_info=exc,
+            extra={
+                "request_id": request.id,
+                "trace_id": None if span is None else span.trace_id,
+                "span_id": None if span is None else span.span_id,
+            },
+        )
+        for hook in self.hooks:
+            try:
+                result = hook(request, exc, span)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception:
+                logger.exception("the on_error hook %r failed", hook)
+
+    def render(
+        self,
+        request: Any,
+        exc: BaseException,
+        known: ServiceException | None,
+        envelope: Envelope | None = None,
+    ) -> Answer:
+        """Return the answer itself; nothing of the inside of an unexpected exception is in it."""
+        envelope = envelope or self.envelope
+        text = None
+        if known is None and self.debug:
+            text = "".join(traceback.format_exception(exc))
+        known = known or ServiceException()
+        facts = ErrorFacts(
+            known.status_code, known.answer_code, known.message, known.error, request.path, text
+        )
+        head = self.heads.head(known.status_code, envelope.error_content_type)
+        return Answer(self.heads, head, dumps(envelope.error(facts)), request, known.headers)
+
+
+def _is_users(error_handler: Any) -> bool:
+    """Whether *error_handler* may have an answer of the user's own: `app.error_handler = …`."""
+    return error_handler.__class__ is not ErrorHandler or error_handler.has_user_handlers
+
+
+def _from_sanic(exc: SanicException) -> ServiceException | None:
+    """Return what one of Sanic's own exceptions answers; `None` for a bug reported as a 500."""
+    status = exc.status_code or 500
+    if status == 500:
+        return None
+    headers = {name: str(value) for name, value in (exc.headers or {}).items()}
+    message = _MESSAGES.get(status) or _phrase(status)
+    error = str(exc) if status < 500 and str(exc) else None
+    return ServiceException(
+        error, default_code(status), message, status_code=status, headers=headers
+    )
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+class ErrorHandler(SanicErrorHandler):
+    """Sanic's error handler, whose default is the envelope; user handlers work as documented."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = ErrorAnswers(Heads(), DefaultEnvelope(), debug=False)
+        self.has_user_handlers = False
+
+    def add(self, exception: Any, handler: Any, route_names: list[str] | None = None) -> None:
+        """Register a user's handler, as `app.exception` does."""
+        self.has_user_handlers = True
+        super().add(exception, handler, route_names)
+
+    def user_handler(self, exc: Exception, request: Any) -> Any:
+        """Return the handler that was registered with Sanic for *exc*, if any."""
+        return self._lookup(exc, request.route.name if request.route else None)
+
+    def default(self, request: Any, exception: Exception) -> Any:
+        """Answer for whatever no compiled handler saw: unknown URLs, timeouts, broken requests."""
+        return self._default(request, exception)
+
+    async def _default(self, request: Any, exception: Exception) -> Any:
+        known = self.answers.expected(exception, {})
+        if known is None:
+            await self.answers.report(request, exception)
+        answer = self.answers.render(request, exception, known)
+        request.app.observer.unrouted(request, answer.status)
+        return answer
+
+    @staticmethod
+    def log(request: Any, exception: Exception) -> None:
+        """Do nothing: `report` has logged it once, with the trace id."""

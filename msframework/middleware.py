@@ -1,0 +1,37 @@
+"""What settings switch on around handlers: CORS headers and the answer to OPTIONS.
+
+Built at start-up into headers that every answer carries; no Sanic middleware is used for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msframework.conf.settings import ServerSettings
+from msframework.response import Answer, Heads
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def cors_headers(settings: ServerSettings) -> Pairs:
+    """Return the headers of `ACCESS_CONTROL_ALLOW_ORIGIN`, for every answer (Fetch, 3.3.3)."""
+    origin = settings.cors_origin
+    if origin is None:
+        return ()
+    headers: Pairs = (("access-control-allow-origin", origin),)
+    return headers if origin == "*" else (*headers, ("vary", "origin"))
+
+
+def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callable[..., Any]:
+    """Return the handler of OPTIONS for one path: `Allow`, and the answer to a CORS preflight."""
+    head = heads.head(204)
+    extra = {"allow": allow}
+    if settings.cors_origin is not None:
+        extra["access-control-allow-methods"] = settings.cors_methods
+        extra["access-control-allow-headers"] = settings.cors_headers
+
+    async def handle_options(request: Any, **path: Any) -> Answer:
+        return Answer(heads, head, b"", request, extra)
+
+    return handle_options

@@ -1,0 +1,102 @@
+"""The generated handlers: what stands in them, and what must not."""
+
+import ast
+import traceback
+from pathlib import Path
+
+import pytest
+
+from msframework import Blueprint, Resource, doc
+from msframework.compile.handler import CompileContext, compile_operation
+from msframework.response import Heads
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+async def current_user(request):
+    return "somebody"
+
+
+@pytest.fixture
+def service(make_service):
+    service = make_service()
+    things = Blueprint("things", url_prefix="/things")
+    things.provide("user", current_user)
+
+    @things.resource("/")
+    class Things(Resource):
+        @doc.paginate()
+        @doc.query({"q": str})
+        @doc.produces([{"id": int}])
+        async def get(self, request, page, query): ...
+
+        @doc.consumes({"name": str})
+        @doc.headers({"x_token": str})
+        @doc.produces({"id": int}, status=201)
+        async def post(self, request, body, headers, user): ...
+
+    @things.resource("/<name>")
+    class Thing(Resource):
+        async def get(self, request, name): ...
+
+        @doc.produces(None, status=204)
+        def delete(self, request, name): ...
+
+    @things.get("/hidden/<errors:int>/<method>")
+    async def hides_names(request, errors, method):
+        return {"errors": errors, "method": method}
+
+    service.blueprint(things)
+    return service
+
+
+@pytest.mark.parametrize(
+    "name", ["Things.get", "Things.post", "Thing.get", "Thing.delete", "hides_names"]
+)
+def test_a_handler_is_what_its_golden_file_says(service, name):
+    golden = GOLDEN / f"{name}.txt"
+    source = service.sources[name]
+
+    if not golden.exists():
+        golden.write_text(source)
+        pytest.fail(f"{golden} was not there; it is written now. Read it and commit it.")
+    assert source == golden.read_text()
+
+
+def test_no_handler_contains_getattr_isinstance_or_a_loop(service):
+    assert len(service.sources) >= 5
+    for name, source in service.sources.items():
+        for node in ast.walk(ast.parse(source)):
+            loop = ast.For | ast.AsyncFor | ast.While | ast.comprehension
+            assert not isinstance(node, loop), name
+            if isinstance(node, ast.Name):
+                assert node.id not in ("getattr", "isinstance", "hasattr", "setattr"), name
+
+
+def test_without_tracing_and_access_log_nothing_of_them_is_in_the_handler(service):
+    operation = service.operations[0]
+    context = CompileContext(heads=Heads(), failures=service.failures)
+
+    source = compile_operation(operation, context).source
+
+    assert "span" not in source
+    assert "finish" not in source
+
+
+def test_a_traceback_shows_the_line_of_the_generated_source(make_service):
+    service = make_service()
+
+    @service.get("/")
+    async def broken(request): ...
+
+    handler = service.router.routes[0].handler
+    service.compile()
+    handler = service.router.routes[0].handler
+    coroutine = handler(None)
+    with pytest.raises(AttributeError) as caught:
+        coroutine.send(None)
+
+    text = "".join(traceback.format_exception(caught.value))
+
+    assert "<msframework handle_broken>" in text
+    assert "span = request.span = start_request(request, 'get /')" in text

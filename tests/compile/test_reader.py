@@ -1,0 +1,340 @@
+"""What is read from declarations, and every mistake in them that is refused."""
+
+import pytest
+from sanic import Blueprint as SanicBlueprint
+
+from msframework import Blueprint, ImproperlyConfigured, NotFound, Resource, ServiceException, doc
+from msframework.operation import Source
+
+
+async def current_user(request):
+    return "somebody"
+
+
+def mount(make_service, *declare):
+    """Return a service with one blueprint on which every function of *declare* registered."""
+    service = make_service()
+    things = Blueprint("things", url_prefix="/things")
+    for function in declare:
+        function(things)
+    service.blueprint(things)
+    return service
+
+
+def problems_of(service):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        service.compile()
+    return caught.value.problems
+
+
+def test_resource_methods_become_operations(make_service):
+    def declare(things):
+        @things.resource("/<id:int>")
+        class Thing(Resource):
+            """One thing."""
+
+            @doc.produces({"id": int})
+            @doc.raises(NotFound)
+            async def get(self, request, id):
+                """Read a thing."""
+
+            @doc.tag("other")
+            async def delete(self, request, id): ...
+
+    get, delete = mount(make_service, declare).operations
+
+    assert (get.method, get.path, get.template) == ("GET", "/things/<id:int>", "/things/{id}")
+    assert (get.id, get.name, get.blueprint) == ("things_thing_get", "Thing.get", "things")
+    assert get.summary == "Read a thing"
+    assert get.tags == ("things",)
+    assert get.failures[0].exception is NotFound
+    assert [argument.source for argument in get.arguments] == [Source.REQUEST, Source.PATH]
+    assert delete.tags == ("other",)
+    assert delete.summary == "One thing"
+
+
+def test_functions_on_a_plain_blueprint_and_on_the_app_are_read_too(make_service):
+    service = make_service()
+    plain = SanicBlueprint("plain", url_prefix="/plain")
+
+    @plain.get("/<name>")
+    @doc.summary("Plain")
+    async def read_plain(request, name): ...
+
+    @service.post("/on-app")
+    @doc.consumes({"a": int})
+    async def create_on_app(request, body): ...
+
+    service.blueprint(plain)
+
+    by_name = {operation.name: operation for operation in service.operations}
+    assert by_name["read_plain"].path_params[0].kind == "str"
+    assert by_name["read_plain"].summary == "Plain"
+    assert by_name["create_on_app"].input(Source.BODY) is not None
+    assert by_name["create_on_app"].blueprint == ""
+
+
+def test_streams_websockets_and_static_files_are_passed_through(make_service, tmp_path):
+    service = make_service()
+
+    @service.post("/stream", stream=True)
+    async def stream(request): ...
+
+    @service.websocket("/feed")
+    async def feed(request, ws): ...
+
+    service.static("/files", tmp_path)
+
+    assert service.operations == ()
+
+
+def test_patch_bodies_are_partial(make_service):
+    def declare(things):
+        @things.patch("/")
+        @doc.consumes({"a": int})
+        async def patch(request, body): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    assert operation.input(Source.BODY).partial
+
+
+def test_a_provided_value_is_an_argument(make_service):
+    def declare(things):
+        things.provide("user", current_user)
+
+        @things.get("/")
+        async def listing(request, user): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    assert operation.arguments[1].provider is current_user
+
+
+def test_provide_may_come_after_create_app_has_read(make_service):
+    def declare(things):
+        @things.get("/")
+        async def listing(request, user): ...
+
+    service = mount(make_service, declare)
+    service.compile(strict=False)
+    service.provide("user", current_user)
+
+    assert service.operations[0].arguments[1].source is Source.PROVIDED
+
+
+def test_notes_above_and_below_another_decorator_are_both_read(make_service):
+    from functools import wraps
+
+    def logged(function):
+        @wraps(function)
+        async def wrapper(*args, **kwargs):
+            return await function(*args, **kwargs)
+
+        return wrapper
+
+    def declare(things):
+        @things.get("/")
+        @doc.summary("Above")
+        @logged
+        @doc.tag("below")
+        async def listing(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    assert (operation.summary, operation.tags) == ("Above", ("below",))
+
+
+class Unfit:
+    """No exception of a service."""
+
+
+def unknown_parameter(things):
+    @things.get("/")
+    async def handler(request, nothing): ...
+
+
+def missing_path_parameter(things):
+    @things.get("/<id:int>")
+    async def handler(request): ...
+
+
+def no_request(things):
+    @things.get("/")
+    async def handler(*, request): ...
+
+
+def schema_that_is_none(things):
+    @things.post("/")
+    @doc.consumes(42)
+    async def handler(request, body): ...
+
+
+def body_of_a_get(things):
+    @things.get("/")
+    @doc.consumes({"a": int})
+    async def handler(request, body): ...
+
+
+def body_and_form(things):
+    @things.post("/")
+    @doc.consumes({"a": int})
+    @doc.form({"a": int})
+    async def handler(request, body): ...
+
+
+def input_twice(things):
+    @things.get("/")
+    @doc.query({"a": int})
+    @doc.query({"b": int})
+    async def handler(request, query): ...
+
+
+def list_in_query(things):
+    @things.get("/")
+    @doc.query([{"a": int}])
+    async def handler(request, query): ...
+
+
+def page_undeclared(things):
+    @things.get("/")
+    async def handler(request, page): ...
+
+
+def page_of_one(things):
+    @things.get("/")
+    @doc.paginate()
+    @doc.produces({"a": int})
+    async def handler(request, page): ...
+
+
+def page_of_zero(things):
+    @things.get("/")
+    @doc.paginate(max_per_page=0)
+    async def handler(request, page): ...
+
+
+def status_of_a_failure(things):
+    @things.get("/")
+    @doc.produces({"a": int}, status=404)
+    async def handler(request): ...
+
+
+def status_twice(things):
+    @things.get("/")
+    @doc.produces({"a": int})
+    @doc.produces({"b": int})
+    async def handler(request): ...
+
+
+def body_of_204(things):
+    @things.get("/")
+    @doc.produces({"a": int}, status=204)
+    async def handler(request): ...
+
+
+def unfit_failure(things):
+    @things.get("/")
+    @doc.raises(Unfit)
+    async def handler(request): ...
+
+
+def no_resource(things):
+    @things.resource("/")
+    class Thing: ...
+
+
+def resource_without_methods(things):
+    @things.resource("/")
+    class Thing(Resource): ...
+
+
+def wrong_envelope(things):
+    @things.resource("/")
+    class Thing(Resource):
+        envelope = Unfit
+
+        async def get(self, request): ...
+
+
+def unknown_envelope(things):
+    @things.resource("/")
+    class Thing(Resource):
+        envelope = "nowhere.at.all"
+
+        async def get(self, request): ...
+
+
+def same_id(things):
+    for path in ("/a", "/b"):
+
+        @things.get(path, name=f"name{path[1:]}")
+        @doc.operation_id("same")
+        async def handler(request): ...
+
+
+def same_route(things):
+    for name in ("one", "two"):
+
+        @things.get("/", name=name)
+        async def handler(request): ...
+
+
+MISTAKES = {
+    unknown_parameter: "nothing declares its parameter 'nothing'",
+    missing_path_parameter: "the path has <id>, but the method does not take it",
+    no_request: "its first parameter must be the request",
+    schema_that_is_none: "42",
+    body_of_a_get: "a GET request has no body",
+    body_and_form: "both a JSON body and a form",
+    input_twice: "its query is declared twice",
+    list_in_query: "query cannot be read through a list",
+    page_undeclared: "Add @doc.paginate",
+    page_of_one: "a page is a list",
+    page_of_zero: "per_page and max_per_page of 1 or more",
+    status_of_a_failure: "a success is 200 to 399",
+    status_twice: "names the status 200 twice",
+    body_of_204: "has no body, so no schema",
+    unfit_failure: "no exception of a service",
+    no_resource: "no Resource class",
+    resource_without_methods: "none of the methods",
+    wrong_envelope: "is no envelope",
+    unknown_envelope: "nowhere",
+    same_id: "the operation id 'same' is taken",
+    same_route: "/things",
+}
+
+
+@pytest.mark.parametrize("declare", MISTAKES, ids=lambda declare: declare.__name__)
+def test_a_mistake_is_refused_with_its_place_and_its_cure(make_service, declare):
+    problems = problems_of(mount(make_service, declare))
+
+    assert any(MISTAKES[declare] in problem for problem in problems), problems
+    assert any("things" in problem or __file__[-20:] in problem for problem in problems)
+
+
+def test_all_mistakes_come_in_one_message(make_service):
+    service = mount(make_service, unknown_parameter)
+    other = Blueprint("other", url_prefix="/other")
+    schema_that_is_none(other)
+    missing_path_parameter(other)
+    service.blueprint(other)
+
+    problems = problems_of(service)
+
+    assert len(problems) >= 2
+    assert str(ImproperlyConfigured(*problems)).startswith(f"{len(problems)} problems were found")
+
+
+def test_an_exception_of_the_service_is_fit_for_raises(make_service):
+    class Taken(ServiceException):
+        status_code = 409
+
+    def declare(things):
+        @things.post("/")
+        @doc.raises(Taken, constraint="things_name")
+        async def create(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    assert operation.failures[0].constraint == "things_name"

@@ -1,0 +1,59 @@
+"""What all tests share: services made from a few settings, and real servers for them."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from sanic import Sanic
+
+from msframework.app import Service
+from msframework.conf.settings import Settings
+from msframework.testing.server import Server
+
+
+@pytest.fixture(autouse=True)
+def empty_app_registry():
+    """Let every test name its services as it likes: Sanic keeps all apps of a process."""
+    Sanic._app_registry.clear()
+    yield
+    Sanic._app_registry.clear()
+
+
+@pytest.fixture
+def make_service():
+    """Return a function that makes a service without a database; see `with_settings`."""
+
+    def make(**changes):
+        service = Service(with_settings(**changes))
+        service.config.TOUCHUP = False  # Sanic rewrites its classes once a process only
+        return service
+
+    return make
+
+
+def with_settings(**changes) -> Settings:
+    """Return settings; *changes* are for the top level, or by subsystem as dicts."""
+    settings = Settings(debug=False, service_name="testing")
+    for name, value in changes.items():
+        if isinstance(value, dict) and name in ("server", "tracing", "log", "openapi", "database"):
+            value = replace(getattr(settings, name), **value)
+        settings = replace(settings, **{name: value})
+    return settings
+
+
+@asynccontextmanager
+async def serve_service(service):
+    """Serve *service* on a free port of the loopback; yields host and port."""
+    server = Server(service)
+    await server.start()
+    try:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        yield host, int(port)
+    finally:
+        await server.stop()
+
+
+@pytest.fixture
+def serve():
+    """Return `serve_service`, an async context manager."""
+    return serve_service

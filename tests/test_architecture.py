@@ -1,0 +1,216 @@
+"""The shape of the code: floors, circles, sizes, and imports that do nothing."""
+
+import ast
+import graphlib
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from msframework.conf.catalogue import declarations
+from msframework.conf.loader import MODULE_VARIABLE
+from msframework.conf.origin import aliases
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "msframework"
+LONGEST = 400
+
+# A module imports from its own floor and from those below. Every module and package has a place.
+FLOORS = (
+    "aio exceptions types _codegen _imports",
+    "envelope response request strict_json conf tracing log",
+    "db models migrations client",
+    "schemas operation doc resource pagination",
+    "compile openapi errors",
+    "app lifecycle routing mounting middleware observer server",
+    "management testing __main__ aio",
+)
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
+
+
+def module_name(path: Path) -> str:
+    """Return the dotted name of the module at *path*."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+INNER = {name: path for name, path in MODULES.items() if name != "msframework"}
+
+
+@cache
+def tree_of(name: str) -> ast.Module:
+    """Return the syntax tree of the module *name*."""
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+@cache
+def imports_of(name: str) -> frozenset[str]:
+    """Return our own modules that *name* imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports by a relative name"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in MODULES else str(node.module))
+    return frozenset(item for item in found if item.partition(".")[0] == "msframework")
+
+
+def place_of(name: str) -> str:
+    """Return the part of *name* that has a floor."""
+    return name.split(".")[1]
+
+
+def test_every_module_has_a_floor():
+    assert {place_of(name) for name in INNER} - FLOOR.keys() == set()
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_imports_go_down_or_sideways(name):
+    upwards = {
+        imported
+        for imported in imports_of(name)
+        if imported != "msframework" and FLOOR[place_of(imported)] > FLOOR[place_of(name)]
+    }
+
+    assert upwards == set()
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_nothing_inside_imports_the_root(name):
+    names = {
+        f"from {node.module} import {alias.name}"
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.ImportFrom) and node.module == "msframework"
+        for alias in node.names
+        if f"msframework.{alias.name}" not in MODULES
+    }
+
+    assert names == set()
+    assert "msframework" not in imports_of(name)
+
+
+def test_there_is_no_import_circle():
+    graph = {name: imports_of(name) - {name} for name in INNER}
+
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as exc:
+        pytest.fail(" imports ".join(reversed(exc.args[1])))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_not_too_long(name):
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_says_what_it_is_for(name):
+    docstring = ast.get_docstring(tree_of(name))
+
+    assert docstring is not None
+    assert docstring.strip()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_function_writes_global_names(name):
+    lines = [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Global)]
+
+    assert lines == []
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "msframework._codegen"])
+def test_only_codegen_runs_generated_source(name):
+    lines = [
+        node.lineno
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Name) and node.id in ("exec", "eval")
+    ]
+
+    assert lines == []
+
+
+# Imports every module in a running loop, and prints what any of them did besides.
+WATCH_IMPORTS = """
+import asyncio, importlib, logging.config, os, sys, threading
+
+settings, modules = (argument.split() for argument in sys.argv[1:])
+watched = {"socket.__new__", "socket.bind", "socket.connect", "subprocess.Popen", "os.fork"}
+current, done = "", []
+
+
+class Environ(dict):
+    def __getitem__(self, name):
+        if name in settings:
+            done.append(f"{current} reads {name}")
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default
+
+    def __contains__(self, name):
+        if name in settings:
+            done.append(f"{current} looks for {name}")
+        return super().__contains__(name)
+
+
+def watch(event, arguments):
+    if event in watched:
+        done.append(f"{current} does {event}")
+
+
+def configure(*arguments, **options):
+    done.append(f"{current} configures logging")
+
+
+async def main():
+    global current
+    for current in modules:
+        importlib.import_module(current)
+        if len(asyncio.all_tasks()) > 1:
+            done.append(f"{current} creates a task")
+        if threading.active_count() > 1:
+            done.append(f"{current} starts a thread")
+        if logging.getLogger().handlers:
+            done.append(f"{current} gives the root logger a handler")
+        if any(name.partition(".")[0] == "settings" for name in sys.modules):
+            done.append(f"{current} imports a settings module")
+
+
+os.environ = Environ(os.environ)
+logging.config.dictConfig = logging.config.fileConfig = logging.basicConfig = configure
+loop = asyncio.new_event_loop()
+sys.addaudithook(watch)
+loop.run_until_complete(main())
+print(*done[:20], sep="\\n", end="")
+"""
+
+
+def test_importing_does_nothing():
+    settings = [f"{name}{end}" for name in (*declarations(), *aliases()) for end in ("", "_FILE")]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            WATCH_IMPORTS,
+            " ".join([*settings, MODULE_VARIABLE]),
+            " ".join(MODULES),
+        ],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (result.stdout, result.returncode) == ("", 0), result.stderr
