@@ -1,0 +1,119 @@
+"""A document of OpenAPI 3.1 as one of 3.0: its schemas in the older JSON Schema.
+
+Runs at start-up.
+
+Sources: the OpenAPI Specification 3.0.3 ("Schema Object") and 3.1.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msframework.types import JSONObject
+
+# NOTE: `nullable` needs a `type` beside it to have a meaning (3.0.3, Schema Object), hence a
+# schema of its own that is null and nothing else.
+ONLY_NULL: JSONObject = {"type": "object", "nullable": True, "enum": [None]}
+_NULL: JSONObject = {"type": "null"}
+_UNKNOWN = ("propertyNames", "contentMediaType")
+
+
+def read_as_30(document: JSONObject) -> JSONObject:
+    """Return *document*, which is of version 3.1, as version 3.0."""
+    return {**_walk(document), "openapi": "3.0.3"}  # the key keeps its place in front
+
+
+def _walk(value: Any) -> Any:
+    """Return *value* with whatever stands where a schema stands converted."""
+    if isinstance(value, list):
+        return [_walk(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found: JSONObject = {}
+    for key, item in value.items():
+        if key == "schema":
+            found[key] = schema_30(item)
+        elif key == "schemas":
+            found[key] = {name: schema_30(schema) for name, schema in item.items()}
+        elif key in ("examples", "example"):
+            found[key] = item
+        else:
+            found[key] = _walk(item)
+    return found
+
+
+def schema_30(schema: Any) -> Any:
+    """Return a schema of JSON Schema 2020-12 in the words of OpenAPI 3.0."""
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _inner(key, item) for key, item in schema.items() if key not in _UNKNOWN}
+    _const(found)
+    _bounds(found)
+    _examples(found)
+    _places(found)
+    _types(found)
+    _alternatives(found)
+    if "$ref" in found and len(found) > 1:  # what stands beside $ref is not read in 3.0
+        found = {"allOf": [{"$ref": found.pop("$ref")}], **found}
+    return found
+
+
+def _inner(key: str, item: Any) -> Any:
+    if key == "properties":
+        return {name: schema_30(schema) for name, schema in item.items()}
+    if key in ("items", "additionalProperties", "not"):
+        return schema_30(item)
+    if key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+        # NOTE: null among alternatives is kept for `_alternatives`.
+        return [schema if schema == _NULL else schema_30(schema) for schema in item]
+    return item
+
+
+def _const(found: JSONObject) -> None:
+    if "const" in found:
+        found["enum"] = [found.pop("const")]
+
+
+def _bounds(found: JSONObject) -> None:
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if exclusive in found and not isinstance(found[exclusive], bool):
+            found[bound] = found[exclusive]
+            found[exclusive] = True
+
+
+def _examples(found: JSONObject) -> None:
+    examples = found.pop("examples", None)
+    if examples:
+        found["example"] = examples[0]
+
+
+def _places(found: JSONObject) -> None:
+    if "prefixItems" in found:
+        places = found.pop("prefixItems")
+        different = [place for number, place in enumerate(places) if place not in places[:number]]
+        found["items"] = different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _types(found: JSONObject) -> None:
+    kinds = found.get("type")
+    if not isinstance(kinds, list):
+        return
+    real = [kind for kind in kinds if kind != "null"]
+    nullable = len(real) < len(kinds)
+    if len(real) == 1:
+        found["type"] = real[0]
+        if nullable:
+            found["nullable"] = True
+        return
+    del found["type"]
+    alternatives: list[JSONObject] = [{"type": kind} for kind in real]
+    if nullable:
+        alternatives.append(dict(ONLY_NULL))
+    if alternatives:
+        found.setdefault("allOf", []).append({"anyOf": alternatives})
+
+
+def _alternatives(found: JSONObject) -> None:
+    for key in ("anyOf", "oneOf"):
+        if _NULL in found.get(key, ()):
+            found[key] = [dict(ONLY_NULL) if item == _NULL else item for item in found[key]]

@@ -1,0 +1,158 @@
+"""What an operation reads: path, query, headers, cookies, pages and bodies. Runs at start-up."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from marshmallow import fields
+
+from msframework.openapi.components import Registry
+from msframework.openapi.constraint import ecma_pattern
+from msframework.openapi.converter import View
+from msframework.operation import Input, Operation, PageRule, PathParam, Source
+from msframework.types import JSONObject
+
+_KINDS: dict[str, JSONObject] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "str": {"type": "string", "minLength": 1},
+    "strorempty": {"type": "string"},
+    "alpha": {"type": "string", "pattern": "^[A-Za-z]+$"},
+    "slug": {"type": "string", "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"},
+    "path": {"type": "string", "description": "May hold slashes."},
+    "ymd": {"type": "string", "format": "date"},
+    "uuid": {"type": "string", "format": "uuid"},
+    "ext": {"type": "string", "pattern": r"^[^/]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"},
+}
+_LOCATIONS = {Source.QUERY: "query", Source.HEADERS: "header", Source.COOKIES: "cookie"}
+_FILE: JSONObject = {"type": "string", "format": "binary"}
+
+
+def build_parameters(operation: Operation, registry: Registry) -> list[JSONObject]:
+    """Return the parameters of *operation*: path first, then query, headers and cookies."""
+    found = [_path_parameter(param) for param in operation.path_params]
+    for item in operation.inputs:
+        if item.source in _LOCATIONS:
+            found += _input_parameters(item, registry)
+    if operation.page is not None:
+        declared = {(param["in"], param["name"]) for param in found}
+        found += [
+            param
+            for param in _page_parameters(operation.page)
+            if (param["in"], param["name"]) not in declared
+        ]
+    return found
+
+
+def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
+    """Return the request body of *operation*, `None` where it reads none."""
+    body = operation.input(Source.BODY)
+    if body is not None:
+        schema = registry.refer(body.schema, View(load=True, partial=body.partial))
+        return {"required": True, "content": {"application/json": {"schema": schema}}}
+    form, files = operation.input(Source.FORM), operation.input(Source.FILES)
+    if form is None and files is None:
+        return None
+    schema = _form_schema(form, files, registry)
+    media = {"schema": schema}
+    content = {"multipart/form-data": media}
+    if files is None:
+        content = {"application/x-www-form-urlencoded": media, **content}
+    return {"required": True, "content": content}
+
+
+def _path_parameter(param: PathParam) -> JSONObject:
+    # NOTE: Sanic writes `<name=int:ext=png|jpg>`: a file name with its own type and extensions.
+    name = param.name.partition("=")[0]
+    kind, _, extensions = param.kind.partition("=")
+    schema = _KINDS.get(param.kind)
+    if schema is None and kind == "ext":
+        schema = {"type": "string", "pattern": rf"^[^/]+\.(?:{extensions.replace('.', '[.]')})$"}
+    if schema is None:
+        schema = {"type": "string", **_regex(param.kind)}
+    found: JSONObject = {"in": "path", "name": name, "required": True, "schema": dict(schema)}
+    if "description" in schema:
+        found["description"] = found["schema"].pop("description")
+    return found
+
+
+def _regex(kind: str) -> JSONObject:
+    try:
+        pattern = ecma_pattern(re.compile(kind))
+    except re.error:
+        return {}
+    if pattern is None:
+        return {"x-pattern": kind}
+    return {"pattern": pattern if pattern.endswith("$") else f"{pattern}$"}
+
+
+def _input_parameters(item: Input, registry: Registry) -> list[JSONObject]:
+    location = _LOCATIONS[item.source]
+    body = registry.inline(item.schema, View(load=True, partial=item.partial))
+    required = body.get("required", ())
+    found = []
+    for name, field in item.schema.load_fields.items():
+        key = field.data_key if field.data_key is not None else name
+        spelled = key
+        if item.source is Source.HEADERS and field.data_key is None:
+            spelled = key.replace("_", "-").title()  # `x_token` reads X-Token
+        found.append(
+            _parameter(spelled, location, body["properties"][key])
+            | {"required": key in required}
+            | _style(field, item.source)
+        )
+    return found
+
+
+def _parameter(name: str, location: str, schema: JSONObject) -> JSONObject:
+    found: JSONObject = {"in": location, "name": name}
+    schema = dict(schema)
+    for word in ("description", "deprecated"):
+        if word in schema:
+            found[word] = schema.pop(word)
+    return {**found, "schema": schema}
+
+
+def _style(field: fields.Field[Any], source: Source) -> JSONObject:
+    if source is not Source.QUERY or not isinstance(field, (fields.List, fields.Tuple)):
+        return {}
+    return {"style": "form", "explode": True}
+
+
+def _page_parameters(rule: PageRule) -> list[JSONObject]:
+    page: JSONObject = {"type": "integer", "minimum": 1, "default": 1}
+    per_page: JSONObject = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": rule.max_per_page,
+        "default": rule.per_page,
+    }
+    described = (("page", page, "Which page, from 1."), ("per_page", per_page, "Rows on a page."))
+    return [
+        {"in": "query", "name": name, "description": text, "schema": schema, "required": False}
+        for name, schema, text in described
+    ]
+
+
+def _form_schema(form: Input | None, files: Input | None, registry: Registry) -> JSONObject:
+    schema: JSONObject = {"type": "object", "properties": {}}
+    for item in (form, files):
+        if item is None:
+            continue
+        part = registry.inline(item.schema, View(load=True, partial=item.partial))
+        schema["required"] = [*schema.get("required", ()), *part.get("required", ())]
+        for name, field in item.schema.load_fields.items():
+            key = field.data_key if field.data_key is not None else name
+            shown = part["properties"][key]
+            schema["properties"][key] = _as_file(field, shown) if item is files else shown
+    if not schema.get("required"):
+        schema.pop("required", None)
+    return schema
+
+
+def _as_file(field: fields.Field[Any], shown: JSONObject) -> JSONObject:
+    words: JSONObject = {word: shown[word] for word in ("title", "description") if word in shown}
+    if isinstance(field, fields.List):
+        return {"type": "array", "items": dict(_FILE), **words}
+    return {**_FILE, **words}

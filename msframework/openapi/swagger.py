@@ -1,0 +1,229 @@
+"""A document of OpenAPI 3.0 as Swagger 2.0. Runs at start-up.
+
+Source: the OpenAPI Specification 2.0. What it has no word for is kept under an `x-` keyword, so the
+document says less than 3.0 there, and never something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msframework.openapi.dialect import ONLY_NULL
+from msframework.types import JSONObject
+
+_PLAIN = {
+    "type",
+    "format",
+    "default",
+    "maximum",
+    "exclusiveMaximum",
+    "minimum",
+    "exclusiveMinimum",
+    "maxLength",
+    "minLength",
+    "pattern",
+    "maxItems",
+    "minItems",
+    "uniqueItems",
+    "enum",
+    "multipleOf",
+}
+_RENAMED = {"nullable", "writeOnly", "deprecated", "anyOf", "oneOf", "not"}
+_FLOWS = {
+    "implicit": "implicit",
+    "password": "password",
+    "clientCredentials": "application",
+    "authorizationCode": "accessCode",
+}
+
+
+def read_as_20(document: JSONObject) -> JSONObject:
+    """Return *document*, which is of version 3.0, as Swagger 2.0."""
+    components = document.get("components", {})
+    found: JSONObject = {"swagger": "2.0", "info": document["info"]}
+    servers = document.get("servers")
+    if servers:
+        found["basePath"] = servers[0]["url"]
+    if "tags" in document:
+        found["tags"] = document["tags"]
+    schemes = {
+        name: scheme
+        for name, given in components.get("securitySchemes", {}).items()
+        if (scheme := _scheme(given)) is not None
+    }
+    shared = components.get("responses", {})
+    found["paths"] = {
+        path: {method: _operation(operation, shared, schemes) for method, operation in item.items()}
+        for path, item in document["paths"].items()
+    }
+    schemas = components.get("schemas", {})
+    if schemas:
+        found["definitions"] = {name: _schema(schema) for name, schema in schemas.items()}
+    if shared:
+        found["responses"] = {name: _response(answer) for name, answer in shared.items()}
+    if schemes:
+        found["securityDefinitions"] = schemes
+    return found
+
+
+def _operation(operation: JSONObject, shared: JSONObject, schemes: JSONObject) -> JSONObject:
+    words = ("tags", "summary", "description", "operationId", "deprecated")
+    found: JSONObject = {word: operation[word] for word in words if word in operation}
+    parameters = [p for p in operation.get("parameters", ()) if p["in"] != "cookie"]
+    found["parameters"] = [_parameter(parameter) for parameter in parameters]
+    cookies = [p for p in operation.get("parameters", ()) if p["in"] == "cookie"]
+    if cookies:
+        found["x-cookies"] = [_parameter(parameter) for parameter in cookies]
+    body = operation.get("requestBody")
+    if body is not None:
+        found["consumes"] = list(body["content"])
+        found["parameters"] += _body(body)
+    produces: dict[str, None] = {}
+    for answer in operation["responses"].values():
+        resolved = shared[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
+        produces.update(dict.fromkeys(resolved.get("content", ())))
+    found["produces"] = list(produces)
+    found["responses"] = {
+        status: _response(answer) for status, answer in operation["responses"].items()
+    }
+    known = [need for need in operation.get("security", ()) if set(need) <= set(schemes)]
+    if known:
+        found["security"] = known
+    return {key: value for key, value in found.items() if value != []}
+
+
+def _parameter(parameter: JSONObject) -> JSONObject:
+    words = ("in", "name", "description")
+    found: JSONObject = {word: parameter[word] for word in words if word in parameter}
+    found["required"] = parameter.get("required", False)
+    plain = _plain(parameter["schema"])
+    if plain["type"] == "array" and parameter["in"] == "query":
+        plain["collectionFormat"] = "multi"
+    if parameter.get("deprecated"):
+        plain["x-deprecated"] = True
+    return {**found, **plain}
+
+
+def _plain(schema: JSONObject) -> JSONObject:
+    """Return *schema* as parameters other than bodies have it: no objects, no references."""
+    converted = _schema(schema)
+    found = {key: v for key, v in converted.items() if key in _PLAIN or key.startswith("x-")}
+    if found.get("format") == "binary":
+        return {"type": "file"}
+    if found.get("type") not in ("string", "number", "integer", "boolean", "array"):
+        found["type"] = "string"
+    if found["type"] == "array":
+        found["items"] = _plain(converted.get("items", {}))
+    return found
+
+
+def _body(body: JSONObject) -> list[JSONObject]:
+    media_type, media = next(iter(body["content"].items()))
+    if media_type == "application/json":
+        return [
+            {"in": "body", "name": "body", "required": True, "schema": _schema(media["schema"])}
+        ]
+    required = media["schema"].get("required", ())
+    found = []
+    for name, schema in media["schema"]["properties"].items():
+        parameter: JSONObject = {"in": "formData", "name": name, "required": name in required}
+        if "description" in schema:
+            parameter["description"] = schema["description"]
+        plain = _plain(schema)
+        if plain["type"] == "array":
+            # NOTE: 2.0 knows no list of files; a list of texts is the nearest it has.
+            plain["collectionFormat"] = "multi"
+            if plain["items"]["type"] == "file":
+                plain["items"] = {"type": "string", "format": "binary"}
+        found.append({**parameter, **plain})
+    return found
+
+
+def _response(answer: JSONObject) -> JSONObject:
+    if "$ref" in answer:
+        return {"$ref": answer["$ref"].replace("#/components/responses/", "#/responses/")}
+    found: JSONObject = {"description": answer["description"]}
+    for media_type, media in answer.get("content", {}).items():
+        found["schema"] = _schema(media["schema"])
+        examples = [shown["value"] for shown in media.get("examples", {}).values()]
+        if examples:
+            found["examples"] = {media_type: examples[0]}
+        if len(examples) > 1:
+            found["x-examples"] = examples
+    return found
+
+
+def _schema(schema: Any) -> Any:
+    """Return a schema of OpenAPI 3.0 in the words of Swagger 2.0."""
+    if not isinstance(schema, dict):
+        return schema
+    schema = _nullable(schema)
+    found: JSONObject = {}
+    for key, item in schema.items():
+        if key == "$ref":
+            found[key] = item.replace("#/components/schemas/", "#/definitions/")
+        elif key == "properties":
+            found[key] = {name: _schema(inner) for name, inner in item.items()}
+        elif key in ("items", "additionalProperties"):
+            found[key] = _schema(item)
+        elif key in ("allOf", "anyOf", "oneOf"):
+            inner = [_schema(one) for one in item]
+            found[key if key == "allOf" else f"x-{key}"] = inner
+        elif key == "not":
+            found["x-not"] = _schema(item)
+        else:
+            found[f"x-{key}" if key in _RENAMED else key] = item
+    if found.get("type") == "array":
+        found.setdefault("items", {})
+    return found
+
+
+def _nullable(schema: JSONObject) -> JSONObject:
+    """Write `X or null` as X with `x-nullable`, which is what tools of 2.0 read."""
+    for key in ("anyOf", "oneOf"):
+        choices = schema.get(key, ())
+        real = [choice for choice in choices if choice != ONLY_NULL]
+        if len(real) == len(choices):
+            continue
+        rest = {word: item for word, item in schema.items() if word != key}
+        inner = {"allOf": real} if len(real) == 1 else {key: real}
+        return {**inner, **rest, "x-nullable": True}
+    return schema
+
+
+def _scheme(scheme: JSONObject) -> JSONObject | None:
+    """Return a security scheme in the words of 2.0, `None` where it has none for it."""
+    convert = _SCHEMES.get(scheme.get("type", ""))
+    found = None if convert is None else convert(scheme)
+    if found is not None and "description" in scheme:
+        found["description"] = scheme["description"]
+    return found
+
+
+def _http(scheme: JSONObject) -> JSONObject:
+    if str(scheme.get("scheme")).lower() == "basic":
+        return {"type": "basic"}
+    return {"type": "apiKey", "in": "header", "name": "Authorization"}
+
+
+def _api_key(scheme: JSONObject) -> JSONObject | None:
+    if scheme.get("in") not in ("header", "query"):
+        return None
+    return {"type": "apiKey", "in": scheme["in"], "name": scheme["name"]}
+
+
+def _oauth(scheme: JSONObject) -> JSONObject | None:
+    for name, flow in scheme.get("flows", {}).items():
+        if name in _FLOWS:
+            urls = {key: flow[key] for key in ("authorizationUrl", "tokenUrl") if key in flow}
+            scopes = dict(flow.get("scopes", {}))
+            return {"type": "oauth2", "flow": _FLOWS[name], **urls, "scopes": scopes}
+    return None
+
+
+_SCHEMES: dict[str, Callable[[JSONObject], JSONObject | None]] = {
+    "http": _http,
+    "apiKey": _api_key,
+    "oauth2": _oauth,
+}

@@ -1,0 +1,197 @@
+"""What a document says that an operation reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields
+from marshmallow.validate import OneOf
+
+from msframework.operation import Input, PageRule, Source
+
+
+class SearchSchema(Schema):
+    text = fields.String(required=True, metadata={"description": "What to look for."})
+    sort = fields.String(validate=OneOf(["name", "-name"]), load_default="name")
+    tag = fields.List(fields.String(), metadata={"deprecated": True})
+    page = fields.Integer()
+
+
+class TokenSchema(Schema):
+    x_token = fields.String(required=True)
+    language = fields.String(data_key="accept_language")
+
+
+class UploadSchema(Schema):
+    title = fields.String(required=True, metadata={"description": "Its title."})
+    tags = fields.List(fields.String())
+
+
+class FilesSchema(Schema):
+    picture = fields.Raw(required=True, metadata={"title": "A picture"})
+    more = fields.List(fields.Raw())
+
+
+def parameters_of(document: dict[str, Any], method: str = "get") -> dict[tuple[str, str], Any]:
+    (item,) = document["paths"].values()
+    return {(p["in"], p["name"]): p for p in item[method].get("parameters", ())}
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        ("int", {"type": "integer"}),
+        ("float", {"type": "number"}),
+        ("str", {"type": "string", "minLength": 1}),
+        ("strorempty", {"type": "string"}),
+        ("uuid", {"type": "string", "format": "uuid"}),
+        ("ymd", {"type": "string", "format": "date"}),
+        ("path", {"type": "string"}),
+        ("alpha", {"type": "string", "pattern": "^[A-Za-z]+$"}),
+        ("slug", {"type": "string", "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}),
+        ("ext", {"type": "string", "pattern": r"^[^/]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"}),
+        ("ext=png|tar.gz", {"type": "string", "pattern": r"^[^/]+\.(?:png|tar[.]gz)$"}),
+        ("[a-z]{3}", {"type": "string", "pattern": "^(?:[a-z]{3})$"}),
+        ("^[a-z]$", {"type": "string", "pattern": "^[a-z]$"}),
+        ("(?i:a)", {"type": "string", "x-pattern": "(?i:a)"}),
+        ("[", {"type": "string"}),
+    ],
+)
+def test_a_path_parameter_has_the_type_of_its_kind(operation, document, kind, schema):
+    found = parameters_of(document(operation(path=f"/things/<key:{kind}>")))
+
+    assert found["path", "key"]["schema"] == schema
+    assert found["path", "key"]["required"] is True
+
+
+def test_a_path_parameter_without_a_kind_is_a_text(operation, document):
+    found = parameters_of(document(operation(path="/things/<key>/parts/<part:int>")))
+
+    assert [name for _, name in found] == ["key", "part"]
+    assert found["path", "key"]["schema"] == {"type": "string", "minLength": 1}
+
+
+def test_a_file_name_with_a_type_of_its_own_keeps_its_plain_name(operation, document):
+    found = document(operation(path="/things/<file=int:ext=png>"))
+
+    assert list(found["paths"]) == ["/things/{file}"]
+    assert list(parameters_of(found)) == [("path", "file")]
+
+
+def test_query_parameters_come_from_the_fields_of_their_schema(operation, document):
+    found = parameters_of(document(operation(inputs=(Input(Source.QUERY, SearchSchema()),))))
+
+    assert found["query", "text"] == {
+        "in": "query",
+        "name": "text",
+        "description": "What to look for.",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+    assert found["query", "sort"]["schema"] == {
+        "type": "string",
+        "enum": ["name", "-name"],
+        "default": "name",
+    }
+    assert found["query", "tag"] == {
+        "in": "query",
+        "name": "tag",
+        "deprecated": True,
+        "required": False,
+        "schema": {"type": "array", "items": {"type": "string"}},
+        "style": "form",
+        "explode": True,
+    }
+
+
+def test_headers_are_spelled_as_they_are_sent_and_cookies_as_they_are(operation, document):
+    inputs = (Input(Source.HEADERS, TokenSchema()), Input(Source.COOKIES, TokenSchema()))
+
+    found = parameters_of(document(operation(inputs=inputs)))
+
+    assert list(found) == [
+        ("header", "X-Token"),
+        ("header", "accept_language"),
+        ("cookie", "x_token"),
+        ("cookie", "accept_language"),
+    ]
+
+
+def test_a_page_is_bound_by_its_rule(operation, document):
+    found = parameters_of(document(operation(page=PageRule(per_page=10, max_per_page=50))))
+
+    assert found["query", "page"]["schema"] == {"type": "integer", "minimum": 1, "default": 1}
+    assert found["query", "per_page"]["schema"] == {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 50,
+        "default": 10,
+    }
+    assert not found["query", "page"]["required"]
+
+
+def test_a_query_that_declares_page_itself_is_not_given_it_twice(operation, document):
+    one = operation(inputs=(Input(Source.QUERY, SearchSchema()),), page=PageRule())
+
+    found = parameters_of(document(one))
+
+    assert found["query", "page"]["schema"] == {"type": "integer"}
+
+
+def test_a_form_is_urlencoded_or_multipart(operation, document):
+    one = operation("POST", inputs=(Input(Source.FORM, UploadSchema()),))
+
+    body = document(one)["paths"]["/things"]["post"]["requestBody"]
+
+    assert list(body["content"]) == ["application/x-www-form-urlencoded", "multipart/form-data"]
+    assert body["required"] is True
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert list(schema["properties"]) == ["title", "tags"]
+    assert schema["required"] == ["title"]
+
+
+def test_files_are_binary_and_multipart_alone(operation, document):
+    one = operation("POST", inputs=(Input(Source.FILES, FilesSchema()),))
+
+    body = document(one)["paths"]["/things"]["post"]["requestBody"]
+
+    assert list(body["content"]) == ["multipart/form-data"]
+    assert body["content"]["multipart/form-data"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "picture": {"type": "string", "format": "binary", "title": "A picture"},
+            "more": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        },
+        "required": ["picture"],
+    }
+
+
+def test_a_partial_form_requires_nothing(operation, document):
+    inputs = (
+        Input(Source.FORM, UploadSchema(), partial=True),
+        Input(Source.FILES, FilesSchema(), True),
+    )
+
+    body = document(operation("PATCH", inputs=inputs))["paths"]["/things"]["patch"]["requestBody"]
+
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert list(schema["properties"]) == ["title", "tags", "picture", "more"]
+    assert "required" not in schema
+
+
+def test_a_list_body_is_an_array(operation, document):
+    one = operation("POST", inputs=(Input(Source.BODY, UploadSchema(many=True)),))
+
+    body = document(one)["paths"]["/things"]["post"]["requestBody"]
+
+    assert body["content"]["application/json"]["schema"]["type"] == "array"
+
+
+def test_an_operation_that_reads_nothing_has_neither_parameters_nor_body(operation, document):
+    found = document(operation())["paths"]["/things"]["get"]
+
+    assert "parameters" not in found
+    assert "requestBody" not in found
+    assert not re.search(r"\b422\b", str(list(found["responses"])))

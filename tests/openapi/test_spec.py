@@ -1,0 +1,256 @@
+"""The document as a whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from marshmallow import Schema, fields
+from openapi_spec_validator import validate
+
+from msframework.conf.settings import OpenAPISettings, Settings
+from msframework.exceptions import Conflict, ImproperlyConfigured
+from msframework.openapi.spec import build_document
+from msframework.operation import Answer, Failure, Input, PageRule, Source
+
+PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "openapi.md"
+EXAMPLE_STATUSES = ("201", "400", "401", "403", "409", "413", "415", "422", "500", "503")
+INFO = {
+    "version": "2.1.0",
+    "title": "Users",
+    "description": "All users.",
+    "termsOfService": "https://example.org/terms",
+    "contact_email": "team@example.org",
+}
+
+
+class UserSchema(Schema):
+    id = fields.Integer(dump_only=True)
+    name = fields.String(required=True)
+    boss = fields.Nested(lambda: UserSchema(), allow_none=True)
+
+
+@pytest.fixture
+def everything(operation):
+    """The operations of a service that uses all there is."""
+    body = Input(Source.BODY, UserSchema())
+    return [
+        operation(answers=(Answer(200, UserSchema(many=True)),), page=PageRule(), id="list"),
+        operation("POST", inputs=(body,), answers=(Answer(201, UserSchema()),), id="create"),
+        operation(
+            "PATCH",
+            "/things/<id:int>",
+            id="change",
+            inputs=(
+                Input(Source.BODY, UserSchema(), partial=True),
+                Input(Source.HEADERS, UserSchema(only=("name",))),
+                Input(Source.COOKIES, UserSchema(only=("name",))),
+            ),
+            failures=(Failure(Conflict),),
+            security=({"key": ()}, {"login": ("users:write",)}),
+            deprecated=True,
+        ),
+        operation("DELETE", "/things/<id:int>", answers=(Answer(204),), id="remove"),
+        operation("HEAD", id="head"),
+        operation("OPTIONS", id="options"),
+    ]
+
+
+SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-Key"},
+    "login": {
+        "type": "oauth2",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "https://login.example.org/authorize",
+                "tokenUrl": "https://login.example.org/token",
+                "scopes": {"users:write": "Change users"},
+            }
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "word", "number"),
+    [("3.1", "openapi", "3.1.0"), ("3.0", "openapi", "3.0.3"), ("2.0", "swagger", "2.0")],
+)
+def test_each_version_is_valid_by_its_own_rules(everything, document, version, word, number):
+    found = document(*everything, version=version, security_schemes=SCHEMES, info=INFO)
+
+    assert found[word] == number
+    assert next(iter(found)) == word
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_newest_version_is_the_default(operation, document):
+    assert document(operation())["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_settings_tell_of_the_service(operation, document, version):
+    assert document(operation(), version=version, info=INFO)["info"] == {
+        "version": "2.1.0",
+        "title": "Users",
+        "description": "All users.",
+        "termsOfService": "https://example.org/terms",
+        "contact": {"email": "team@example.org"},
+    }
+
+
+def test_without_settings_the_service_has_its_name_and_a_version(operation, document):
+    assert document(operation())["info"] == {"title": "things", "version": "1.0.0"}
+
+
+def test_head_and_options_are_left_out(everything, document):
+    found = document(*everything, security_schemes=SCHEMES)
+
+    assert {path: list(item) for path, item in found["paths"].items()} == {
+        "/things": ["get", "post"],
+        "/things/{id}": ["patch", "delete"],
+    }
+
+
+def test_the_methods_of_a_path_come_in_one_order(operation, document):
+    operations = [
+        operation("DELETE", "/z"),
+        operation("POST", "/a"),
+        operation("GET", "/z"),
+        operation("PUT", "/z", answers=(Answer(200),)),
+    ]
+
+    found = document(*operations)
+
+    assert [(path, list(item)) for path, item in found["paths"].items()] == [
+        ("/z", ["get", "put", "delete"]),
+        ("/a", ["post"]),
+    ]
+
+
+def test_an_envelope_that_cannot_be_documented_is_refused(operation):
+    class Odd:
+        def document_data(self, data):
+            return data or {}
+
+    with pytest.raises(ImproperlyConfigured, match="it has no document_page, document_error"):
+        build_document([operation(envelope=Odd())], Settings())
+
+
+def test_an_operation_says_of_itself_what_was_noted(operation, document):
+    one = operation(
+        id="list_things",
+        summary="List things",
+        description="List things.\n\nAll of them.",
+        tags=("things", "lists"),
+        deprecated=True,
+    )
+
+    found = document(one)
+
+    said = {key: v for key, v in found["paths"]["/things"]["get"].items() if key != "responses"}
+    assert said == {
+        "operationId": "list_things",
+        "tags": ["things", "lists"],
+        "summary": "List things",
+        "description": "All of them.",
+        "deprecated": True,
+    }
+    assert found["tags"] == [{"name": "things"}, {"name": "lists"}]
+
+
+def test_the_blueprint_is_the_tag_of_an_operation_without_one(operation, document):
+    found = document(operation(blueprint="users"), operation("POST", blueprint=""))
+
+    assert found["paths"]["/things"]["get"]["tags"] == ["users"]
+    assert "tags" not in found["paths"]["/things"]["post"]
+    assert found["tags"] == [{"name": "users"}]
+
+
+def test_a_description_of_its_own_stays_whole(operation, document):
+    found = document(operation(summary="List things", description="Every thing there is."))
+
+    assert found["paths"]["/things"]["get"]["description"] == "Every thing there is."
+
+
+def test_security_is_described_and_asked_for(everything, document):
+    found = document(*everything, security_schemes=SCHEMES)
+
+    assert found["components"]["securitySchemes"] == SCHEMES
+    assert found["paths"]["/things/{id}"]["patch"]["security"] == [
+        {"key": []},
+        {"login": ["users:write"]},
+    ]
+    assert "security" not in found["paths"]["/things"]["get"]
+
+
+@pytest.mark.parametrize(
+    ("path", "shown", "servers"),
+    [
+        ("/api/things", "/things", [{"url": "/api"}]),
+        ("/apis", "/apis", None),
+        ("/api/", "/", [{"url": "/api"}]),
+    ],
+)
+def test_a_path_prefix_is_the_address_of_the_server(operation, document, path, shown, servers):
+    found = document(operation(path=path), prefix="/api")
+
+    assert list(found["paths"]) == [shown]
+    assert found.get("servers") == servers
+
+
+def test_a_prefix_is_the_base_path_of_swagger_2(operation, document):
+    found = document(operation(path="/api/things"), prefix="/api/", version="2.0")
+
+    assert found["basePath"] == "/api"
+    assert list(found["paths"]) == ["/things"]
+
+
+def test_all_mistakes_are_told_together(operation):
+    settings = Settings(openapi=OpenAPISettings(version="4.0", info={"name": "x"}))
+    one = operation(security=({"key": ()}, {"key": ()}))
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        build_document([one, operation()], settings)
+
+    version, info, scheme = refused.value.problems
+    assert version == "OPENAPI_VERSION is '4.0'. Set it to one of 3.1, 3.0, 2.0."
+    assert info.startswith("SWAGGER has the unknown key 'name'. It may hold version, title,")
+    assert scheme.startswith("apps/things.py:7 get_7: @doc.security names the scheme 'key', which")
+
+
+def test_the_document_is_the_same_every_time(everything, document):
+    first = document(*everything, security_schemes=SCHEMES)
+    second = document(*everything, security_schemes=SCHEMES)
+
+    assert json.dumps(first) == json.dumps(second)
+
+
+def test_a_service_without_operations_has_a_document(document):
+    assert document()["paths"] == {}
+
+
+def test_a_scheme_that_json_cannot_hold_is_left_out(operation):
+    settings = Settings(openapi=OpenAPISettings(security_schemes={"odd": {"type": object()}}))
+
+    found = build_document([operation()], settings)
+
+    validate(found)
+    assert "securitySchemes" not in found["components"]
+
+
+def test_the_example_of_the_docs_is_described_as_they_say(make_service):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(example, names)
+    token = {"token": {"type": "http", "scheme": "bearer"}}
+    service = make_service(openapi={"security_schemes": token})
+    service.blueprint(names["ships"])
+
+    found = build_document(service.operations, service.settings)
+
+    validate(found)
+    (item,) = found["paths"].values()
+    assert set(item["post"]["responses"]) == set(EXAMPLE_STATUSES)
+    assert {"Ship", "ShipIn", "Error", "InvalidInput"} <= set(found["components"]["schemas"])
