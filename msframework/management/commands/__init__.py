@@ -1,0 +1,1 @@
+"""The commands that come with msframework: one file each, with a click command named `command`."""

@@ -1,0 +1,55 @@
+"""`routes`: what is served, and the handler that a request runs. Runs on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from msframework.app import create_app
+from msframework.conf.findings import did_you_mean
+from msframework.exceptions import ImproperlyConfigured
+from msframework.management.project import Project
+from msframework.operation import Operation
+
+
+@click.command()
+@click.option("--source", metavar="NAME", help="Print the handler of an operation, by name or id.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.pass_obj
+def command(project: Project, source: str | None, as_json: bool) -> None:
+    """List the operations of this service."""
+    service = create_app(project.settings)
+    if source is not None:
+        project.echo(find_source(service.sources, source), nl=False)
+    elif as_json:
+        rows = [dict(zip(_KEYS, _row(operation), strict=True)) for operation in service.operations]
+        project.echo(json.dumps(rows, indent=2))
+    else:
+        project.table(_KEYS, map(_row, service.operations))
+
+
+_KEYS = ("method", "path", "name", "id", "where")
+
+
+def _row(operation: Operation) -> tuple[str, ...]:
+    return (
+        operation.method.upper(),
+        operation.path,
+        operation.name,
+        operation.id,
+        operation.where,
+    )
+
+
+def find_source(sources: Mapping[str, str], name: str) -> str:
+    """Return the source of the handler *name*.
+
+    Raises:
+        ImproperlyConfigured: no operation has that name or id; suggests the nearest.
+    """
+    if name in sources:
+        return sources[name]
+    advice = did_you_mean(name, sources.keys(), "`routes` lists the names and ids.")
+    raise ImproperlyConfigured(f"There is no operation {name!r}. {advice}")

@@ -1,0 +1,132 @@
+"""`runserver`: serves the installed apps over HTTP. Runs on the command line."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import partial
+from typing import Any, Final
+
+import click
+from sanic import Sanic
+from sanic.worker.loader import AppLoader
+
+from msframework.app import Service, create_app
+from msframework.conf.settings import Settings
+from msframework.db.embedded import ensure_database, project_root
+from msframework.exceptions import ImproperlyConfigured
+from msframework.management.commands.migrate import apply_pending
+from msframework.management.project import Project
+from msframework.management.workers import SignalStop, Workers
+
+_BACKLOG: Final = 100  # connections that wait to be accepted
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (PORT).")
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes (WORKERS).")
+@click.option("--reload", is_flag=True, help="Start again when a file of the project changes.")
+@click.option("--no-migrate", is_flag=True, help="Leave pending migrations alone.")
+@click.pass_obj
+def command(
+    project: Project,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    reload: bool,
+    no_migrate: bool,
+) -> None:
+    """Serve the installed apps over HTTP."""
+    project.override({"HOST": host, "PORT": port, "WORKERS": workers})
+    settings = ensure_database(project.settings, project.echo)
+    if project.settings.database.url is None:
+        # The workers read the settings anew, and are to find the server that was started here.
+        project.override({"DATABASE_URL": settings.database.url})
+    if settings.database.auto_migrate and not no_migrate:
+        apply_pending(settings, project.echo)
+    with listen(settings) as sock:
+        if settings.server.workers > 1 or reload:
+            serve_many(settings, sock, project, reload=reload)
+        else:
+            serve_one(settings, sock, project)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say.
+
+    Raises:
+        ImproperlyConfigured: the address is taken, not ours, or not allowed.
+    """
+    host, port = settings.server.host, settings.server.port
+    try:
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        both = host.strip("[]") == "::" and socket.has_dualstack_ipv6()
+        sock = socket.create_server(
+            address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"HOST and PORT are {host!r} and {port}, where this process cannot listen "
+            f"({exc.strerror or exc}); expected a free address of this machine. Stop what listens "
+            "there, or choose another with --host and --port."
+        ) from exc
+    sock.set_inheritable(True)
+    return sock
+
+
+def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None:
+    """Serve in this process, until it is told to stop."""
+    service = _build(settings)
+
+    async def announce(*_: Any) -> None:
+        _announce(settings, sock, project)
+
+    service.register_listener(announce, "after_server_start")
+    service.prepare(sock=sock, single_process=True, **_address(sock))
+    Sanic.serve_single(primary=service)
+
+
+def serve_many(settings: Settings, sock: socket.socket, project: Project, *, reload: bool) -> None:
+    """Serve in processes of their own, which Sanic starts, watches and stops."""
+    loader = AppLoader(factory=partial(_build, settings.module))
+    service = create_app(settings)
+
+    async def take_over(*_: Any) -> None:
+        Workers.take_over(service.manager)
+        _announce(settings, sock, project)
+
+    service.register_listener(take_over, "main_process_ready")
+    folders = [str(project_root(settings))] if reload else None
+    service.prepare(
+        sock=sock,
+        workers=settings.server.workers,
+        auto_reload=reload,
+        reload_dir=folders,
+        **_address(sock),
+    )
+    Sanic.serve(primary=service, app_loader=loader)
+
+
+def _build(settings: Settings | str) -> Service:
+    service = create_app(settings)
+    SignalStop(service)
+    return service
+
+
+def _address(sock: socket.socket) -> dict[str, Any]:
+    host, port = sock.getsockname()[:2]
+    return {"host": host, "port": port, "motd": False, "access_log": False}
+
+
+def _announce(settings: Settings, sock: socket.socket, project: Project) -> None:
+    host, port = sock.getsockname()[:2]
+    root = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    prefix = settings.server.url_prefix
+    workers = settings.server.workers
+    label = f"{workers} workers" if workers > 1 else "1 process"
+    project.echo(
+        f"{settings.service_name} serves at {root}{prefix}/ in {label} (pid {os.getpid()})"
+    )
+    if settings.openapi.enabled and settings.openapi.docs_url is not None:
+        project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")

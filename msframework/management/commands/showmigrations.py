@@ -1,0 +1,42 @@
+"""`showmigrations`: lists migrations and when they were applied. Runs on the command line."""
+
+from __future__ import annotations
+
+import click
+
+from msframework.db.embedded import ensure_database
+from msframework.exceptions import ImproperlyConfigured
+from msframework.management.project import Project
+from msframework.migrations.connection import database_url
+from msframework.migrations.files import app_label
+from msframework.migrations.runner import Line, Runner
+
+
+@click.command()
+@click.argument("app", required=False)
+@click.pass_obj
+def command(project: Project, app: str | None) -> None:
+    """List the migrations of all apps, or of APP: applied [x], pending [ ], without a file [?]."""
+    settings = ensure_database(project.settings, project.echo)
+    labels = [app_label(each) for each in settings.installed_apps]
+    if app is not None:
+        if app_label(app) not in labels:
+            raise ImproperlyConfigured(
+                f"There is no app {app!r}; INSTALLED_APPS has {', '.join(labels) or 'none'}."
+            )
+        labels = [app_label(app)]
+    lines = Runner(database_url(settings), settings.installed_apps).status()
+    for label in labels:
+        project.echo(label)
+        own = [line for line in lines if line.app == label]
+        for line in own:
+            project.echo(f"  {_describe(line)}")
+        if not own:
+            project.echo("  (no migrations)")
+
+
+def _describe(line: Line) -> str:
+    if line.entry is None:
+        return f"[ ] {line.name}"
+    by = f"  {line.entry.author}" if line.entry.author else ""
+    return f"[{'x' if line.known else '?'}] {line.name}  {line.entry.time:%Y-%m-%d %H:%M:%S}{by}"

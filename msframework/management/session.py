@@ -1,0 +1,131 @@
+"""A running service on a loop of its own, and Python code that is run inside it, with `await`.
+
+Runs on the command line: the loop has a thread, so that the parts of the service go on working
+while the prompt waits for a line, and so that Control-C ends a wait and not the service.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import code
+import inspect
+import linecache
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from types import CodeType, FunctionType, TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import uvloop
+
+if TYPE_CHECKING:
+    from msframework.app import Service
+
+T = TypeVar("T")
+FILE: Final = "<shell>"
+
+
+class Session:
+    """The running *service*; `with Session(service) as session:` starts and stops its parts."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._leave = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run_loop, name="service")
+
+    def __enter__(self) -> Session:
+        self._thread.start()
+        try:
+            self._loop = self._started.result()
+        except BaseException:
+            self._thread.join()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._leave.set)
+        self._thread.join()
+        if self._failure is not None and exc is None:
+            raise self._failure
+
+    def _run_loop(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            try:
+                runner.run(self._hold())
+            except BaseException as exc:
+                if self._started.done():
+                    self._failure = exc
+                else:
+                    self._started.set_exception(exc)
+
+    async def _hold(self) -> None:
+        async with self._service.running():
+            self._started.set_result(asyncio.get_running_loop())
+            await self._leave.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what *coroutine* gives on the service's loop; Control-C cancels it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+
+    def execute(self, compiled: CodeType, scope: dict[str, Any]) -> None:
+        """Run *compiled* with the names in *scope*, which takes up new ones.
+
+        Raises:
+            SystemExit: the code asked to leave.
+            Exception: whatever it raises.
+        """
+        leave = self.run(_evaluate(compiled, scope))
+        if leave is not None:
+            raise leave
+
+
+async def _evaluate(compiled: CodeType, scope: dict[str, Any]) -> SystemExit | None:
+    # NOTE: a SystemExit that leaves a task would end the loop too, so it is carried out by hand.
+    try:
+        value = FunctionType(compiled, scope)()
+        if inspect.iscoroutine(value):
+            await value
+    except SystemExit as exc:
+        return exc
+    return None
+
+
+def run_source(session: Session, source: str, scope: dict[str, Any]) -> None:
+    """Run *source*, which may use `await` outside functions; raises what it raises."""
+    linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    session.execute(compile(source, FILE, "exec", flags=flags), scope)
+
+
+class Prompt(code.InteractiveConsole):
+    """The interactive prompt of the shell."""
+
+    def __init__(self, session: Session, scope: dict[str, Any]) -> None:
+        super().__init__(scope, filename=FILE)
+        self._session = session
+        self._scope = scope
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    def runcode(self, code: CodeType) -> None:
+        """Run one statement; its exception is shown and the prompt goes on."""
+        try:
+            self._session.execute(code, self._scope)
+        except SystemExit:
+            raise
+        except KeyboardInterrupt:
+            self.write("\nKeyboardInterrupt\n")
+        except Exception:
+            self.showtraceback()

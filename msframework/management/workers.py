@@ -1,0 +1,121 @@
+"""Servers that can be stopped at any moment: one process, and Sanic's manager of several.
+
+Runs in the processes of `runserver`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+from sanic.exceptions import ServerKilled
+from sanic.worker.constants import ProcessState
+from sanic.worker.manager import MonitorCycle, WorkerManager
+from sanic.worker.process import WorkerProcess
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_FIRST: Final = 1000  # priority among listeners
+_PAUSE: Final = 0.1  # seconds until a stop that went unheard is said again
+
+
+class SignalStop:
+    """Lets a signal stop *service* that comes while it starts, too.
+
+    NOTE: until Sanic (25.12) handles signals, they end the process on the spot; and afterwards it
+    stops the loop only once, which is lost while the loop awaits listeners of `after_server_start`.
+    """
+
+    def __init__(self, service: Any) -> None:
+        self._noted = False
+        self._again: asyncio.TimerHandle | None = None
+        for number in _SIGNALS:
+            signal.signal(number, self._note)
+        service.register_listener(self._take_over, "after_server_start", priority=_FIRST)
+        service.register_listener(self._leave_off, "before_server_stop", priority=_FIRST)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._noted:
+            raise KeyboardInterrupt
+        self._noted = True
+
+    async def _take_over(self, service: Any, loop: asyncio.AbstractEventLoop) -> None:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._stop, service, loop)
+        if self._noted:
+            self._stop(service, loop)
+
+    def _stop(self, service: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._leave_off_saying()
+        self._again = loop.call_later(_PAUSE, self._stop, service, loop)
+        service.stop(terminate=False)
+
+    async def _leave_off(self, *_: Any) -> None:
+        self._leave_off_saying()
+
+    def _leave_off_saying(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+
+
+class Workers(WorkerManager):
+    """The manager of `runserver`: the first signal stops the workers, the second kills them.
+
+    NOTE: as of 25.12 Sanic's own waits for ever when it is told to stop while a worker starts; it
+    interrupts workers that don't handle the signal yet, which die with a traceback or never notice;
+    its signal handler talks over a connection that the interrupted code may be using; and after a
+    failed start it kills its whole process group, the `make` that started it included.
+    """
+
+    signals_seen: int = 0
+
+    @classmethod
+    def take_over(cls, manager: WorkerManager) -> None:
+        """Make *manager*, which Sanic has just made and not yet started, one of this class."""
+        manager.__class__ = cls
+        for number in _SIGNALS:
+            signal.signal(number, manager.shutdown_signal)
+
+    def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:
+        """Note the signal, for the loop in `monitor` to act on; kill when it is not the first."""
+        self.signals_seen += 1
+        if self.signals_seen > 1:
+            self._kill(self.processes)
+
+    def _all_workers_ack(self) -> bool:
+        return bool(self.signals_seen or super()._all_workers_ack())  # type: ignore[no-untyped-call]
+
+    def _poll_monitor(self) -> MonitorCycle | None:
+        if self.signals_seen:
+            self.shutdown()
+            return MonitorCycle.BREAK
+        return super()._poll_monitor()
+
+    def shutdown(self) -> None:
+        """Stop the workers: those that serve finish first, those that don't yet need not."""
+        self._end(process for process in self.processes if self._is_starting(process))
+        super().shutdown()  # type: ignore[no-untyped-call]
+
+    def kill(self) -> NoReturn:
+        """Kill the workers and nobody else; Sanic then leaves with exit code 1."""
+        self._end(self.processes)
+        raise ServerKilled
+
+    def _is_starting(self, process: WorkerProcess) -> bool:
+        state = self.worker_state.get(process.name, {})
+        return bool(state.get("server")) and not state.get("serving")
+
+    def _end(self, processes: Iterable[WorkerProcess]) -> None:
+        for process in processes:
+            process.set_state(ProcessState.TERMINATED, force=True)
+            self._kill([process])
+
+    @staticmethod
+    def _kill(processes: Iterable[WorkerProcess]) -> None:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)

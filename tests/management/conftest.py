@@ -1,0 +1,168 @@
+"""A small project on disk, and its command line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sanic import Sanic
+
+from msframework.management import execute
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = """
+DEBUG = True
+INSTALLED_APPS = ("shop.orders",)
+"""
+RESOURCES = '''
+from msframework import Blueprint, Resource, doc
+
+orders = Blueprint("orders", url_prefix="/orders")
+
+
+@orders.resource("/<id:int>")
+class OrderDetail(Resource):
+    """One order."""
+
+    @doc.summary("Show an order")
+    @doc.produces({"id": int})
+    async def get(self, request, id):
+        return {"id": id}
+'''
+MODELS = """
+from msframework.models import CharField, Model
+
+
+class Order(Model):
+    label = CharField(max_length=20)
+"""
+HOOKS = """
+import os
+import signal
+
+
+class Noisy:
+    async def start(self):
+        print("part started", flush=True)
+
+    async def stop(self):
+        print("part stopped", flush=True)
+
+
+async def terminate(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def terminate_twice(*_):
+    await terminate()
+    await terminate()
+
+
+def stop_before(service):
+    service.add_part(Noisy())
+    service.register_listener(terminate, "before_server_start")
+
+
+def stop_after(service):
+    service.add_part(Noisy())
+    service.register_listener(terminate, "after_server_start")
+
+
+def insist(service):
+    service.register_listener(terminate_twice, "before_server_start")
+"""
+COMMANDS = '''
+import click
+
+
+@click.command("count-orders")
+@click.option("--limit", type=int, default=1)
+@click.pass_obj
+def count(project, limit):
+    """Count the orders."""
+    project.echo(f"{limit} orders in {project.settings.module}")
+'''
+COMMAND_FILE = '''
+"""A command of the orders app."""
+import click
+
+
+@click.command()
+@click.argument("what", default="nothing")
+def command(what):
+    """Fail in the way that WHAT names."""
+    if what == "interrupt":
+        raise KeyboardInterrupt
+    if what == "pipe":
+        raise BrokenPipeError
+    if what == "exit":
+        raise SystemExit(7)
+    raise RuntimeError(what)
+'''
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory):
+    """Write a project with one app: `shop.orders`, its settings `shop.settings`."""
+    root = tmp_path_factory.mktemp("project")
+    files = {
+        "shop/__init__.py": "",
+        "shop/settings.py": SETTINGS,
+        "shop/broken.py": SETTINGS + "PROT = 80\n",
+        "shop/hooks.py": HOOKS,
+        "shop/orders/__init__.py": "",
+        "shop/orders/resources.py": RESOURCES,
+        "shop/orders/models.py": MODELS,
+        "shop/orders/commands.py": COMMANDS,
+        "shop/orders/management/__init__.py": "",
+        "shop/orders/management/commands/__init__.py": "",
+        "shop/orders/management/commands/fail_on_purpose.py": COMMAND_FILE,
+        "shop/orders/management/commands/no_command.py": '"""Holds none."""\ncommand = 5\n',
+        "shop/orders/management/commands/_private.py": "",
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.fixture
+def run(project, monkeypatch, capsys):
+    """Run a command line in this process; returns exit code, output and error output."""
+    monkeypatch.syspath_prepend(project)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setenv("SANIC_CONFIG_MODULE", "shop.settings")
+
+    def run(*arguments: str, **options: str) -> tuple[int, str, str]:
+        Sanic._app_registry.clear()  # a command is a process of its own, and may use any name
+        code = execute(arguments, **options)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def python(project):
+    """Run `python` with arguments in the project, as a process of its own."""
+
+    def python(*arguments: str, stdin: str = "", **environ: str):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=project,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "SANIC_CONFIG_MODULE": "shop.settings",
+                **environ,
+            },
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+
+    return python

@@ -1,0 +1,156 @@
+"""`routes`, `check`, `shell` and `test`, on a small project."""
+
+import json
+import os
+
+import pytest
+
+from tests.processes import fresh_database
+
+
+def test_routes_lists_the_operations(run):
+    code, out, _ = run("routes")
+
+    heads, *rows = out.splitlines()
+    assert code == 0
+    assert heads.split() == ["method", "path", "name", "id", "where"]
+    assert rows[0].split()[:3] == ["GET", "/orders/<id:int>", "OrderDetail.get"]
+    assert "shop" in rows[0]
+    assert len(rows) == 1
+
+
+def test_routes_as_json(run):
+    code, out, _ = run("routes", "--json")
+
+    (row,) = json.loads(out)
+    assert code == 0
+    assert (row["method"], row["name"]) == ("GET", "OrderDetail.get")
+
+
+def test_routes_prints_a_compiled_handler_by_name_and_by_id(run):
+    (row,) = json.loads(run("routes", "--json")[1])
+
+    by_name = run("routes", "--source", "OrderDetail.get")
+    by_id = run("routes", "--source", row["id"])
+
+    assert by_name == by_id
+    assert by_name[0] == 0
+    assert "async def handle_" in by_name[1]
+    compile(by_name[1], "handler", "exec")
+
+
+def test_routes_suggests_the_nearest_name(run):
+    code, out, err = run("routes", "--source", "OrderDetial.get")
+
+    assert (code, out) == (1, "")
+    assert "There is no operation 'OrderDetial.get'. Did you mean OrderDetail.get?" in err
+
+
+def test_check_reports_what_was_compiled(run):
+    code, out, err = run("check")
+
+    assert (code, err) == (0, "")
+    assert out == ("shop.settings: 1 operations compiled, 1 paths documented, no mistakes found.\n")
+
+
+def test_check_lists_settings_and_operations_and_hides_secrets(run, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ann:s3cret@db/site")
+    monkeypatch.setenv("OPENAPI", "no")
+
+    code, out, _ = run("check", "--verbose")
+
+    assert code == 0
+    assert "DEBUG" in out
+    assert "INSTALLED_APPS" in out
+    assert "DATABASE_URL" in out
+    assert "s3cret" not in out
+    assert "/orders/<id:int>" in out
+    assert "0 paths documented" in out
+
+
+def test_check_lists_every_mistake(run, monkeypatch, project):
+    monkeypatch.setenv("INSTALLED_APPS", "shop.wrong")
+    wrong = project / "shop" / "wrong"
+    wrong.mkdir(exist_ok=True)
+    (wrong / "__init__.py").touch()
+    (wrong / "resources.py").write_text(
+        "from msframework import Blueprint, Resource\n"
+        'wrong = Blueprint("wrong")\n'
+        '@wrong.resource("/a/<id:int>")\n'
+        "class A(Resource):\n"
+        "    async def get(self, request): ...\n"
+        "    async def put(self, request, id, nobody): ...\n"
+    )
+
+    code, _, err = run("check")
+
+    assert code == 1
+    assert "A.get" in err
+    assert "nobody" in err
+    assert "Traceback" not in err
+
+
+@pytest.fixture(scope="module")
+def database():
+    """Yield the URL of an empty database."""
+    with fresh_database("shell") as url:
+        yield url
+
+
+def test_the_shell_runs_code_with_app_db_and_models(python, database):
+    result = python(
+        "-m",
+        "msframework",
+        "shell",
+        "-c",
+        "async with db.acquire() as cur: print(await cur.fetchval('SELECT 41 + 1'))\n"
+        "print(app.settings.module, Order.__name__)",
+        DATABASE_URL=database,
+    )
+
+    assert (result.stdout, result.returncode) == ("42\nshop.settings Order\n", 0), result.stderr
+
+
+def test_the_shell_runs_what_is_piped_in(python, database):
+    result = python(
+        "-m",
+        "msframework",
+        "shell",
+        stdin="import asyncio\nfor n in range(2):\n    await asyncio.sleep(0)\n    print(n)\n",
+        DATABASE_URL=database,
+    )
+
+    assert (result.stdout, result.returncode) == ("0\n1\n", 0), result.stderr
+
+
+def test_an_error_in_the_shell_is_an_exit_code(python, database):
+    command = ("-m", "msframework", "shell", "-c")
+
+    failed = python(*command, "print(nothing)", DATABASE_URL=database)
+    left = python(*command, "raise SystemExit(5)", DATABASE_URL=database)
+
+    assert failed.returncode == 1
+    assert "NameError: name 'nothing' is not defined" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert left.returncode == 5
+
+
+@pytest.fixture
+def unwatched(monkeypatch):
+    """Keep the coverage of a run within this one from the data of this one."""
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+
+
+def test_tests_are_run_with_their_arguments(run, unwatched, project, database, monkeypatch):
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("DATABASE_URL", database)
+    tests = project / "shop" / "orders" / "tests"
+    tests.mkdir(exist_ok=True)
+    (tests / "test_shop.py").write_text("def test_one(): pass\ndef test_two(): assert False\n")
+
+    passed = run("test", str(tests), "-k", "one")[0]
+    failed = run("test", str(tests), "-q")[0]
+
+    assert (passed, failed) == (0, 1)
+    assert 'failures="1"' in (project / "reports" / "junit.xml").read_text()

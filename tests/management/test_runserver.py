@@ -1,0 +1,166 @@
+"""`runserver`: real server processes, from the first line they print to their exit code."""
+
+import json
+import re
+import socket
+import time
+import urllib.request
+
+import pytest
+
+from msframework.conf.settings import ServerSettings, Settings
+from msframework.exceptions import ImproperlyConfigured
+from msframework.management.commands.runserver import listen
+from tests.console import ROOT
+from tests.processes import ServerProcess, free_port, fresh_database
+
+
+@pytest.fixture(scope="module")
+def database():
+    """Yield the URL of an empty database."""
+    with fresh_database("runserver") as url:
+        yield url
+
+
+def get(url: str):
+    """Return the data that *url* answers."""
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
+
+
+def test_one_worker_serves_in_its_own_process(tmp_path, database):
+    server = ServerProcess(tmp_path / "log", "--settings", "settings.roles", DATABASE_URL=database)
+
+    with server:
+        body = get(f"{server.url}/roles/")
+        code = server.stop()
+
+    output = server.output()
+    assert body["code"] == 0
+    assert code == 0
+    assert "Applied 1 pending migration." in output
+    assert f"roles serves at {server.url}/ in 1 process (pid {server.process.pid})" in output
+    assert f"Documentation: {server.url}/docs" in output
+    assert "Traceback" not in output
+
+
+def test_more_workers_share_the_port_and_the_settings(tmp_path, database):
+    server = ServerProcess(
+        tmp_path / "log",
+        "--workers",
+        "2",
+        "--settings",
+        "settings.roles",
+        DATABASE_URL=database,
+    )
+
+    with server:
+        wait_until(lambda: server.output().count("Worker ready") == 2)
+        body = get(f"{server.url}/roles/")
+        code = server.stop()
+
+    output = server.output()
+    assert body["code"] == 0
+    assert code == 0
+    assert "in 2 workers" in output
+    assert output.count("Worker complete") == 2
+    assert "Traceback" not in output
+
+
+def test_a_start_that_fails_is_exit_code_1(tmp_path):
+    server = ServerProcess(
+        tmp_path / "log",
+        "--no-migrate",
+        "--settings",
+        "settings.roles",
+        DATABASE_URL="postgresql://nobody@127.0.0.1:9/none",
+    )
+    server.start()
+
+    assert server.process.wait(30) == 1
+    last = server.output().splitlines()[-1]
+    assert last.startswith("Error: DatabaseUnavailable")
+    assert "Connect" in last
+
+
+def test_migrations_wait_when_they_are_told_to(tmp_path):
+    with fresh_database("nomigrate") as url:
+        server = ServerProcess(
+            tmp_path / "log", "--no-migrate", "--settings", "settings.roles", DATABASE_URL=url
+        )
+
+        with server:
+            server.stop()
+
+    assert "Applied" not in server.output()
+
+
+def test_a_change_of_a_file_starts_the_workers_again(project, tmp_path, database):
+    resources = project / "shop" / "orders" / "resources.py"
+    before = resources.read_text()
+    (project / "manage.py").write_text(
+        "from msframework.management import execute\n"
+        "import sys\n"
+        'if __name__ == "__main__":\n'
+        '    sys.exit(execute(default_settings="shop.settings"))\n'
+    )
+    server = ServerProcess(
+        tmp_path / "log", "--reload", cwd=project, DATABASE_URL=database, PYTHONPATH=str(ROOT)
+    )
+
+    with server:
+        assert get(f"{server.url}/orders/5")["data"] == {"id": 5}
+        resources.write_text(before.replace('{"id": id}', '{"id": id + 1}'))
+        try:
+            wait_until(lambda: get(f"{server.url}/orders/5")["data"] == {"id": 6})
+        finally:
+            resources.write_text(before)
+
+
+def wait_until(condition) -> None:
+    """Wait until *condition* holds; a server that starts again refuses connections meanwhile."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if condition():
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, "the change was not served"
+        time.sleep(0.1)
+
+
+def test_an_address_that_is_taken_is_one_paragraph(run):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+
+        with pytest.raises(ImproperlyConfigured, match=f"'127.0.0.1' and {port}.*in use"):
+            listen(Settings(server=ServerSettings(port=port)))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.1"])
+def test_an_address_that_is_not_ours_is_refused(host):
+    with pytest.raises(ImproperlyConfigured, match=re.escape(host)):
+        listen(Settings(server=ServerSettings(host=host, port=0)))
+
+
+def test_a_free_port_is_found_for_port_0():
+    with listen(Settings(server=ServerSettings(host="[::1]", port=0))) as sock:
+        assert sock.getsockname()[1] != 0
+
+
+def test_development_settings_are_refused_on_other_addresses(run):
+    code, out, err = run("runserver", "--host", "0.0.0.0", "--port", str(free_port()))
+
+    assert (code, out) == (1, "")
+    assert "DEBUG is on and HOST is '0.0.0.0'" in err
+
+
+@pytest.mark.parametrize("option", [("--port", "99999"), ("--workers", "0"), ("--port", "x")])
+def test_options_out_of_range_are_usage_errors(run, option):
+    code, _, err = run("runserver", *option)
+
+    assert code == 2
+    assert option[0] in err

@@ -1,0 +1,119 @@
+"""Servers as processes of their own, on free ports, with their output in a file."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from msframework.db.embedded import EmbeddedServer
+from tests.console import ROOT, answers, environment
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on, below those that the system gives to others."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class ServerProcess:
+    """`manage.py runserver` in a process group of its own; a context manager.
+
+    Args:
+        log: the file that takes what it prints.
+        arguments: those of `runserver`, beside the port.
+        env: variables of the environment, beside our own.
+    """
+
+    def __init__(
+        self, log: Path, *arguments: str, port: int | None = None, cwd: Path = ROOT, **env: str
+    ) -> None:
+        self.log, self.cwd, self.env = log, cwd, env
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.arguments = arguments
+
+    def __enter__(self) -> "ServerProcess":
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the process."""
+        command = [sys.executable, "manage.py", "runserver", *self.arguments]
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                cwd=self.cwd,
+                env=environment(PORT=str(self.port), **self.env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_ready(self, timeout: float = 40) -> None:
+        """Wait until it answers.
+
+        Raises:
+            RuntimeError: it ended, or does not answer in time.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            # NOTE: in this order, as another server may answer where this one could not listen.
+            ready = answers(f"{self.url}/openapi/spec.json")
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server is not ready; it printed:\n{self.output()}")
+            if ready:
+                return
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """End it as an operator would, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def output(self) -> str:
+        """Return what it printed so far."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def fresh_database(name: str) -> Iterator[str]:
+    """Yield the URL of an empty database on the checkout's embedded server; dropped afterwards."""
+    server = EmbeddedServer(ROOT)
+    root_url = server.start()
+    name = f"{name}_{os.getpid()}"
+    with psycopg.connect(root_url, autocommit=True) as conn:
+        conn.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        conn.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield root_url.replace("/postgres?", f"/{name}?")
+        finally:
+            conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
