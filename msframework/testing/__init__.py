@@ -1,0 +1,23 @@
+"""What tests of a service need: a server of it, clients, a database, other services mocked."""
+
+from __future__ import annotations
+
+from msframework.testing.answer import Answer, TestResponse
+from msframework.testing.case import APITestCase
+from msframework.testing.client import TestClient
+from msframework.testing.replies import Call
+from msframework.testing.run import run
+from msframework.testing.server import BackgroundServer, serving
+from msframework.testing.services import MockService
+
+__all__ = [
+    "APITestCase",
+    "Answer",
+    "BackgroundServer",
+    "Call",
+    "MockService",
+    "TestClient",
+    "TestResponse",
+    "run",
+    "serving",
+]

@@ -1,0 +1,184 @@
+"""The pytest plugin: `settings`, `app`, `client`, `db` and `services`. Runs in tests.
+
+NOTE: pytest loads this before coverage starts, so what it needs is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from msframework.app import Service
+    from msframework.conf.settings import Settings
+    from msframework.db import Database
+    from msframework.testing.client import TestClient
+    from msframework.testing.database import TestDatabase
+    from msframework.testing.server import BackgroundServer
+    from msframework.testing.services import MockService
+
+DEFAULT_SETTINGS = "settings.test"
+TIME_LIMIT = 60.0  # seconds for one test, where the project sets none
+_SERVICES = pytest.StashKey["MockService"]()
+
+try:
+    from pytest_asyncio import fixture as async_fixture
+except ModuleNotFoundError:  # pragma: no cover - then pytest says that it cannot await fixtures
+    async_fixture = pytest.fixture  # type: ignore[assignment]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the project on the path, and set a time limit for each test where there is none."""
+    root = str(config.rootpath)
+    if (config.rootpath / "manage.py").exists() and root not in sys.path:
+        sys.path.insert(0, root)
+    if not config.pluginmanager.hasplugin("timeout"):
+        return
+    given = config.getoption("timeout", None) is not None or config.getini("timeout")
+    if not given and "PYTEST_TIMEOUT" not in os.environ:
+        config.option.timeout = TIME_LIMIT
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test in which another service was called that no reply was declared for."""
+    try:
+        yield
+    except BaseException as exc:
+        mock = item.stash.get(_SERVICES, None)
+        for call in mock.unexpected if mock is not None else ():
+            exc.add_note(f"unexpected call to another service: {call}")
+        raise
+    mock = item.stash.get(_SERVICES, None)
+    if mock is not None:
+        mock.verify()
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    """The settings of the run: those of `SANIC_CONFIG_MODULE`, else of `settings.test`."""
+    from msframework.conf.loader import MODULE_VARIABLE, load_settings
+
+    return load_settings(os.environ.get(MODULE_VARIABLE) or DEFAULT_SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def msframework_database(settings: Settings) -> Iterator[TestDatabase | None]:
+    """The database of the run, created and migrated once; `None` when the settings give none."""
+    from msframework.testing.database import TestDatabase
+
+    if not TestDatabase.wanted(settings):
+        yield None
+        return
+    database = TestDatabase(settings)
+    try:
+        database.create()
+        yield database
+    finally:
+        database.drop()
+
+
+@pytest.fixture(scope="session")
+def msframework_services(settings: Settings) -> Iterator[MockService]:
+    """The mock of other services, one server for the run."""
+    from msframework.testing.services import MockService
+
+    with MockService(settings.services) as mock:
+        yield mock
+
+
+@pytest.fixture(scope="session")
+def msframework_app(
+    settings: Settings,
+    msframework_database: TestDatabase | None,
+    msframework_services: MockService,
+) -> Service:
+    """The service of the run, built from the settings with database and services replaced."""
+    from sanic import Sanic
+
+    from msframework.app import create_app
+
+    Sanic._app_registry.clear()
+    settings = msframework_services.point(settings)
+    if msframework_database is not None:
+        settings = msframework_database.point(settings)
+    return create_app(settings)
+
+
+@pytest.fixture(scope="session")
+def msframework_server(
+    msframework_app: Service, msframework_services: MockService
+) -> Iterator[BackgroundServer]:
+    """One server of the service for the run, in a thread."""
+    from msframework.testing.server import BackgroundServer
+    from msframework.testing.service import clients_of
+
+    with BackgroundServer(msframework_app) as server:
+        msframework_services.take_over(clients_of(msframework_app))
+        yield server
+
+
+@pytest.fixture
+def services(
+    request: pytest.FixtureRequest, msframework_services: MockService
+) -> Iterator[MockService]:
+    """Declare what other services reply; a call that none is declared for fails the test."""
+    msframework_services.reset()
+    request.node.stash[_SERVICES] = msframework_services
+    yield msframework_services
+    msframework_services.reset()
+
+
+@pytest.fixture
+def clean_database(msframework_database: TestDatabase | None) -> Iterator[TestDatabase | None]:
+    """The database of the run; afterwards it is put back to what the migrations left."""
+    yield msframework_database
+    if msframework_database is not None:
+        msframework_database.reset()
+
+
+@pytest.fixture
+def app(
+    msframework_server: BackgroundServer,
+    msframework_app: Service,
+    clean_database: TestDatabase | None,
+    services: MockService,
+) -> Service:
+    """The service, which is being served; what it writes is gone after the test."""
+    return msframework_app
+
+
+@async_fixture
+async def client(app: Service, msframework_server: BackgroundServer) -> AsyncIterator[TestClient]:
+    """Call the service: `await client.post("/users", json={…})`."""
+    from msframework.testing.client import TestClient
+
+    async with TestClient(msframework_server.url, app.operations) as test_client:
+        yield test_client
+
+
+@async_fixture
+async def db(settings: Settings, clean_database: TestDatabase | None) -> AsyncIterator[Database]:
+    """The database of the run, in the test's own loop: `async with db.transaction() as cur:`."""
+    from msframework.db import Database
+
+    if clean_database is None:
+        pytest.fail("the settings give no database: set DATABASE_URL, or DEBUG for an embedded one")
+    database = Database(_small(clean_database.point(settings)), debug=settings.debug)
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()
+
+
+def _small(settings: Settings) -> Any:
+    """Return the database settings of *settings*, for no more connections than one test needs."""
+    from dataclasses import replace
+
+    return replace(settings.database, min_size=1, max_size=min(4, settings.database.max_size))

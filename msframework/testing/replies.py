@@ -1,0 +1,88 @@
+"""What a test declares for another service, and what that service was asked. Runs in tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+
+_PARAMETER = re.compile(r"\{[^{}/]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to another service, as it came in; `path` is percent-encoded as it was sent."""
+
+    service: str
+    method: str
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The body parsed as JSON."""
+        return orjson.loads(self.body)
+
+    def __str__(self) -> str:
+        query = "&".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.method} {self.path}{'?' if query else ''}{query} of {self.service}"
+
+
+@dataclass(slots=True)
+class Reply:
+    """One declared reply, and how often it was given."""
+
+    method: str
+    path: str
+    service: str | None
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    exception: BaseException | None
+    pattern: re.Pattern[str]
+    params: Mapping[str, str] | None
+    given: int = 0
+
+    def matches(self, call: Call) -> bool:
+        """Tell whether *call* is one that this reply was declared for."""
+        return (
+            self.method == call.method
+            and self.service in (None, call.service)
+            and self.params in (None, call.params)
+            and self.pattern.fullmatch(unquote(call.path)) is not None
+        )
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}" + (f" of {self.service}" if self.service else "")
+
+
+def build_reply(
+    method: str,
+    path: str,
+    service: str | None,
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    exception: BaseException | None,
+) -> Reply:
+    """Build the reply to *method* on *path*, whose `{name}` stand for any one segment."""
+    parts = urlsplit(path)
+    literal = map(re.escape, map(unquote, _PARAMETER.split(parts.path)))
+    params = dict(parse_qsl(parts.query, keep_blank_values=True)) if "?" in path else None
+    return Reply(
+        method,
+        path,
+        service,
+        status,
+        body,
+        headers,
+        exception,
+        re.compile("[^/]+".join(literal)),
+        params,
+    )

@@ -1,0 +1,38 @@
+"""A finished service is turned to the tests' own database and services. Runs in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msframework.client import Client
+from msframework.db import Database
+from msframework.testing.database import TestDatabase
+
+
+def settings_of(app: Any) -> Any:
+    """Return the settings of *app*; `None` for a plain Sanic app."""
+    return getattr(app, "settings", None)
+
+
+def use_database(app: Any, database: TestDatabase) -> None:
+    """Let *app*, which is not started, use *database* from now on."""
+    app.settings = database.point(app.settings)
+    old = app.db
+    app.db = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
+    parts: list[Any] = app.parts._parts
+    # NOTE: without an address in its settings the service has not made a part of its database.
+    at = next((n for n, part in enumerate(parts) if part in (old, app.clients)), len(parts))
+    if at < len(parts) and parts[at] is old:
+        del parts[at]
+    parts.insert(at, app.db)
+
+
+def clients_of(app: Any) -> Iterator[Client]:
+    """Yield every client of *app*: those of `SERVICES`, and those that listeners made."""
+    seen: set[int] = set()
+    own = list(getattr(app, "clients", {}).values())
+    for value in (*own, *vars(app.ctx).values(), *getattr(app, "__dict__", {}).values()):
+        if isinstance(value, Client) and id(value) not in seen:
+            seen.add(id(value))
+            yield value

@@ -1,0 +1,69 @@
+"""`run`: the tests of a project, and the reports they leave."""
+
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.testing import run
+from tests.console import ROOT
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "shop.py").write_text(
+        "def price(n):\n    return n * 2\n\n\ndef unused():\n    pass\n"
+    )
+    (tmp_path / "test_shop.py").write_text(
+        "import shop\n\n\ndef test_price():\n    assert shop.price(2) == 4\n\n\n"
+        "def test_wrong():\n    assert shop.price(2) == 5\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    # The coverage that watches this very test is not that of the project.
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_reports_are_written_and_arguments_passed_on(project):
+    assert run(["-q", "-k", "price"]) == 0
+
+    reports = project / "reports"
+    suite = ET.parse(reports / "junit.xml").find(".//testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    coverage = ET.parse(reports / "coverage.xml").getroot()
+    assert 0 < float(coverage.get("line-rate")) < 1
+    assert ET.parse(reports / "clover.xml").getroot().tag == "coverage"
+    assert (reports / "html" / "index.html").exists()
+
+
+def test_failing_tests_give_their_exit_code(project):
+    assert run() == 1
+
+
+def test_too_little_coverage_fails_a_whole_run(project):
+    (project / ".coveragerc").write_text(
+        "[run]\nsource = .\nparallel = true\n[report]\nfail_under = 100\n"
+    )
+
+    assert run(["-k", "price"]) == 0
+    (project / "test_shop.py").write_text("import shop\n\n\ndef test_one():\n    shop.price(1)\n")
+    assert run() == 2
+
+
+def test_missing_tools_are_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(ImproperlyConfigured, match=r"msframework\[test\]"):
+        run()
+
+
+def test_nothing_of_it_needs_pytest():
+    code = "import sys; sys.modules['pytest'] = None; import msframework.testing"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
