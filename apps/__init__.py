@@ -1,0 +1,1 @@
+"""The example services: users, regions and roles. Each runs alone, or all in one process."""

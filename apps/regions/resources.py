@@ -1,0 +1,121 @@
+"""The endpoints of the regions service: provinces and cities."""
+
+from apps.regions.errors import CityNameTaken, NoSuchProvince, ProvinceInUse, ProvinceNameTaken
+from apps.regions.models import City, Province
+from apps.regions.schemas import CitySchema, ProvinceSchema
+from msframework import Blueprint, NotFound, Resource, doc
+
+provinces = Blueprint("provinces", url_prefix="/provinces")
+cities = Blueprint("cities", url_prefix="/cities")
+
+CITIES = """
+    SELECT cities.id, cities.name, cities.create_time,
+           provinces.id AS province_id, provinces.name AS province_name,
+           provinces.create_time AS province_create_time
+      FROM cities JOIN provinces ON provinces.id = cities.province_id
+"""
+
+
+def embed_province(city):
+    """Move the province's columns of a row of `CITIES` into an object of their own."""
+    city["province"] = {
+        "id": city.pop("province_id"),
+        "name": city.pop("province_name"),
+        "create_time": city.pop("province_create_time"),
+    }
+    return city
+
+
+@provinces.resource("/")
+class ProvinceList(Resource):
+    """All provinces."""
+
+    @doc.summary("List provinces")
+    @doc.paginate(max_per_page=100)
+    @doc.produces(ProvinceSchema(many=True))
+    async def get(self, request, page):
+        async with request.app.db.acquire(request) as cur:
+            return await page.fetch(cur, Province.select().order_by(Province.id))
+
+    @doc.summary("Create a province")
+    @doc.consumes(ProvinceSchema)
+    @doc.produces({"id": int}, status=201)
+    @doc.raises(ProvinceNameTaken, constraint="provinces_name")
+    async def post(self, request, body):
+        async with request.app.db.transaction(request) as cur:
+            return await cur.fetchrow(Province.insert(**body).returning(Province.id))
+
+
+@provinces.resource("/<id:int>")
+class ProvinceDetail(Resource):
+    """One province."""
+
+    @doc.summary("Read a province")
+    @doc.produces(ProvinceSchema)
+    @doc.raises(NotFound)
+    async def get(self, request, id):
+        async with request.app.db.acquire(request) as cur:
+            province = await cur.fetchrow("SELECT * FROM provinces WHERE id = $1", id)
+        if province is None:
+            raise NotFound(error=f"no province {id}")
+        return province
+
+    @doc.summary("Delete a province")
+    @doc.description("A province that still has cities stays.")
+    @doc.produces(status=204)
+    @doc.raises(NotFound)
+    @doc.raises(ProvinceInUse, constraint="cities_province_id_fkey")
+    async def delete(self, request, id):
+        async with request.app.db.transaction(request) as cur:
+            gone = await cur.fetchval("DELETE FROM provinces WHERE id = $1 RETURNING id", id)
+        if gone is None:
+            raise NotFound(error=f"no province {id}")
+
+
+@cities.resource("/")
+class CityList(Resource):
+    """All cities, each with its province."""
+
+    @doc.summary("List cities")
+    @doc.paginate(max_per_page=100)
+    @doc.produces(CitySchema(many=True))
+    async def get(self, request, page):
+        async with request.app.db.acquire(request) as cur:
+            total = "SELECT count(*) FROM cities"
+            result = await page.fetch(cur, f"{CITIES} ORDER BY cities.id", total=total)
+        for city in result.rows:
+            embed_province(city)
+        return result
+
+    @doc.summary("Create a city")
+    @doc.consumes(CitySchema)
+    @doc.produces({"id": int}, status=201)
+    @doc.raises(NoSuchProvince, constraint="cities_province_id_fkey")
+    @doc.raises(CityNameTaken, constraint="cities_province_id_name")
+    async def post(self, request, body):
+        async with request.app.db.transaction(request) as cur:
+            return await cur.fetchrow(City.insert(**body).returning(City.id))
+
+
+@cities.resource("/<id:int>")
+class CityDetail(Resource):
+    """One city, with its province."""
+
+    @doc.summary("Read a city")
+    @doc.produces(CitySchema)
+    @doc.raises(NotFound)
+    async def get(self, request, id):
+        async with request.app.db.acquire(request) as cur:
+            city = await cur.fetchrow(f"{CITIES} WHERE cities.id = $1", id)
+        if city is None:
+            raise NotFound(error=f"no city {id}")
+        return embed_province(city)
+
+    @doc.summary("Delete a city")
+    @doc.produces(status=204)
+    @doc.raises(NotFound)
+    async def delete(self, request, id):
+        async with request.app.db.transaction(request) as cur:
+            gone = await cur.fetchval("DELETE FROM cities WHERE id = $1 RETURNING id", id)
+        if gone is None:
+            raise NotFound(error=f"no city {id}")

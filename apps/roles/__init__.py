@@ -1,0 +1,1 @@
+"""What a user may be in this site: the names of roles."""

@@ -1,0 +1,84 @@
+"""The endpoints of the roles service."""
+
+from apps.roles.errors import RoleNameTaken
+from apps.roles.models import Role
+from apps.roles.schemas import RoleSchema
+from msframework import Blueprint, NotFound, Resource, doc
+
+roles = Blueprint("roles", url_prefix="/roles")
+
+
+@roles.resource("/")
+class RoleList(Resource):
+    """All roles."""
+
+    @doc.summary("List roles")
+    @doc.paginate(max_per_page=100)
+    @doc.produces(RoleSchema(many=True))
+    async def get(self, request, page):
+        async with request.app.db.acquire(request) as cur:
+            return await page.fetch(cur, Role.select().order_by(Role.id))
+
+    @doc.summary("Create a role")
+    @doc.consumes(RoleSchema)
+    @doc.produces({"id": int}, status=201)
+    @doc.raises(RoleNameTaken, constraint="roles_name")
+    async def post(self, request, body):
+        async with request.app.db.transaction(request) as cur:
+            return await cur.fetchrow(Role.insert(**body).returning(Role.id))
+
+
+@roles.resource("/<id:int>")
+class RoleDetail(Resource):
+    """One role."""
+
+    @doc.summary("Read a role")
+    @doc.produces(RoleSchema)
+    @doc.raises(NotFound)
+    async def get(self, request, id):
+        async with request.app.db.acquire(request) as cur:
+            role = await cur.fetchrow("SELECT * FROM roles WHERE id = $1", id)
+        if role is None:
+            raise NotFound(error=f"no role {id}")
+        return role
+
+    @doc.summary("Replace a role")
+    @doc.description("What the body leaves out is set to its default.")
+    @doc.consumes(RoleSchema)
+    @doc.produces(RoleSchema)
+    @doc.raises(NotFound)
+    @doc.raises(RoleNameTaken, constraint="roles_name")
+    async def put(self, request, id, body):
+        return await self.change(request, id, {"description": None, **body})
+
+    @doc.summary("Change a role")
+    @doc.description("What the body leaves out stays as it is; null empties the description.")
+    @doc.consumes(RoleSchema)
+    @doc.produces(RoleSchema)
+    @doc.raises(NotFound)
+    @doc.raises(RoleNameTaken, constraint="roles_name")
+    async def patch(self, request, id, body):
+        return await self.change(request, id, body)
+
+    @doc.summary("Delete a role")
+    @doc.produces(status=204)
+    @doc.raises(NotFound)
+    async def delete(self, request, id):
+        async with request.app.db.transaction(request) as cur:
+            gone = await cur.fetchval("DELETE FROM roles WHERE id = $1 RETURNING id", id)
+        if gone is None:
+            raise NotFound(error=f"no role {id}")
+
+    async def change(self, request, id, values):
+        """Write *values* into the role, and return all of it."""
+        chosen = Role.id == id
+        query = (
+            Role.update(**values).where(chosen).returning(Role)
+            if values
+            else Role.select().where(chosen)
+        )
+        async with request.app.db.transaction(request) as cur:
+            role = await cur.fetchrow(query)
+        if role is None:
+            raise NotFound(error=f"no role {id}")
+        return role

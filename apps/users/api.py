@@ -1,0 +1,46 @@
+"""The services that this one calls: what they answer, and how to ask them."""
+
+from msframework import NotFound, doc, logger
+
+
+class ProvinceApi:
+    """A province of the regions service."""
+
+    id = int
+    name = doc.String("province name")
+
+
+class CityApi:
+    """A city of the regions service."""
+
+    id = int
+    name = doc.String("city name")
+    province = ProvinceApi
+
+
+class RoleApi:
+    """A role of the roles service."""
+
+    id = int
+    name = doc.String("role name")
+    description = doc.String("what the role is for")
+
+
+@logger(type="method", category="users")
+async def get_city(request, id):
+    """Read a city from the regions service."""
+    return await read_or_keep(request.client("regions"), "/cities/{id}", id)
+
+
+@logger(type="method", category="users")
+async def get_role(request, id):
+    """Read a role from the roles service."""
+    return await read_or_keep(request.client("roles"), "/roles/{id}", id)
+
+
+async def read_or_keep(client, path, id):
+    """Return the object at *path*, or *id* itself where the other service has it no more."""
+    try:
+        return await client.call("GET", path, id=id, passing=(404,))
+    except NotFound:
+        return id

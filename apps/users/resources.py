@@ -1,0 +1,85 @@
+"""The endpoints of the users service."""
+
+from apps.users.api import get_city, get_role
+from apps.users.errors import EmailTaken
+from apps.users.models import User
+from apps.users.password import hash_password
+from apps.users.schemas import UserQuery, UserSchema
+from msframework import Blueprint, NotFound, Resource, async_request, doc
+
+users = Blueprint("users", url_prefix="/users")
+
+
+@users.resource("/")
+class UserList(Resource):
+    """The users of this site."""
+
+    @doc.summary("List users")
+    @doc.query(UserQuery)
+    @doc.paginate(max_per_page=100)
+    @doc.produces(UserSchema(many=True))
+    async def get(self, request, query, page):
+        users = User.select().order_by(User.id)
+        async with request.app.db.acquire(request) as cur:
+            return await page.fetch(cur, users.filter(**query) if query else users)
+
+    @doc.summary("Create a user")
+    @doc.consumes(UserSchema)
+    @doc.produces({"id": int}, status=201)
+    @doc.raises(EmailTaken, constraint="users_email")
+    async def post(self, request, body):
+        body["password"] = await hash_password(body["password"])
+        async with request.app.db.transaction(request) as cur:
+            return await cur.fetchrow(User.insert(**body).returning(User.id))
+
+
+@users.resource("/<id:int>")
+class UserDetail(Resource):
+    """One user."""
+
+    @doc.summary("Read a user")
+    @doc.description("City and role are read from their services at the same time.")
+    @doc.produces(UserSchema)
+    @doc.raises(NotFound)
+    async def get(self, request, id):
+        async with request.app.db.acquire(request) as cur:
+            user = await cur.fetchrow("SELECT * FROM users WHERE id = $1", id)
+        if user is None:
+            raise NotFound(error=f"no user {id}")
+        await async_request(
+            [
+                [user, "city_id", get_city(request, user["city_id"])],
+                [user, "role_id", get_role(request, user["role_id"])],
+            ]
+        )
+        return user
+
+    @doc.summary("Change a user")
+    @doc.description("What the body leaves out stays as it is.")
+    @doc.consumes(UserSchema)
+    @doc.produces(UserSchema)
+    @doc.raises(NotFound)
+    @doc.raises(EmailTaken, constraint="users_email")
+    async def patch(self, request, id, body):
+        if "password" in body:
+            body["password"] = await hash_password(body["password"])
+        chosen = User.id == id
+        query = (
+            User.update(**body).where(chosen).returning(User)
+            if body
+            else User.select().where(chosen)
+        )
+        async with request.app.db.transaction(request) as cur:
+            user = await cur.fetchrow(query)
+        if user is None:
+            raise NotFound(error=f"no user {id}")
+        return user
+
+    @doc.summary("Delete a user")
+    @doc.produces(status=204)
+    @doc.raises(NotFound)
+    async def delete(self, request, id):
+        async with request.app.db.transaction(request) as cur:
+            gone = await cur.fetchval("DELETE FROM users WHERE id = $1 RETURNING id", id)
+        if gone is None:
+            raise NotFound(error=f"no user {id}")

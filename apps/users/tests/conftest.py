@@ -1,0 +1,22 @@
+"""What the tests of the users service share."""
+
+import pytest
+
+
+@pytest.fixture
+def ada():
+    """Return the body that creates a user."""
+    return {
+        "name": "Ada",
+        "email": "ada@example.com",
+        "age": 36,
+        "city_id": 1,
+        "role_id": 2,
+        "password": "correct horse",
+    }
+
+
+@pytest.fixture
+async def ada_id(client, ada):
+    """Create that user and return its id."""
+    return (await client.post("/users", json=ada)).json["data"]["id"]
