@@ -1,0 +1,1 @@
+"""The same service, written once for each framework that one could pick instead."""

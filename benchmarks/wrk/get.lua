@@ -1,0 +1,22 @@
+-- wrk -s get.lua URL -- PATH_TEMPLATE IDS [verify|signed]
+-- %d in the template becomes 1..IDS at random
+package.path = debug.getinfo(1, "S").source:match("@(.*/)") .. "?.lua;" .. package.path
+local common = require("common")
+local threads, next_request = {}, nil
+
+function setup(thread) table.insert(threads, thread) end
+
+function init(args)
+  wrong = 0
+  local template, ids, list = args[1], tonumber(args[2] or "0"), {}
+  math.randomseed(42)
+  for i = 1, 2000 do
+    local path = ids > 0 and string.format(template, math.random(1, ids)) or template
+    list[i] = wrk.format("GET", path, common.headers(i))
+  end
+  next_request = common.cycle(list)
+  if args[3] then response = common.verify(200, args[3] == "signed") end
+end
+
+function request() return next_request() end
+function done(summary, latency) common.done(summary, latency, threads) end
