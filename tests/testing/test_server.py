@@ -118,3 +118,20 @@ def test_a_background_server_serves_and_runs_what_it_is_given(service):
         assert server.thread.run(call(server.url)) == 418
         with pytest.raises(TimeoutError):
             server.thread.run(asyncio.sleep(30), 0.01)
+
+
+async def test_a_listener_that_fails_to_stop_leaves_nothing_open(service):
+    seen = note_listeners(service)
+
+    @service.before_server_stop
+    async def fail(app):
+        raise LookupError("no stop")
+
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(LookupError, match="no stop"):
+            async with serving(service) as server:
+                pass
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(server.url)
+
+    assert seen[-1] == "after_server_stop"
