@@ -121,7 +121,12 @@ class Service(Sanic):  # type: ignore[type-arg]
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
-        self.db = Database(settings.database, tracer=self.tracer, debug=settings.debug)
+        self.db = Database(
+            settings.database,
+            tracer=self.tracer,
+            debug=settings.debug,
+            trace_arguments=settings.tracing.sql_arguments,
+        )
         self.clients = Clients(settings.services, self.tracer)
         self.parts.add(tracing)
         if settings.log.access:

@@ -132,14 +132,14 @@ def _refuse_depth(body: bytes, max_depth: int) -> NoReturn:
 
 def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> Any:
     """Raise *error* as ours, or return the value where a surrogate was all that orjson minded."""
-    message, text = error.msg.partition(": line ")[0], None
+    message = error.msg.partition(": line ")[0]
     try:
         text = bytes(body).decode()
     except UnicodeDecodeError as exc:
         raise MalformedJSON("the body is no UTF-8", position=exc.start) from error
     if "depth limit" in message:
         _refuse_depth(body, max_depth)
-    position = len(text[: error.pos].encode())
+    position: int | None = len(text[: error.pos].encode())
     if "surrogate" in message or "escape" in message:
         try:
             return _READER.decode(text)

@@ -175,5 +175,7 @@ class AsyncpgPool:
             if self._tasks:
                 await asyncio.wait(self._tasks)
         except asyncio.CancelledError:
+            for task in self._tasks:
+                task.cancel()
             self._pool.terminate()
             raise

@@ -275,7 +275,10 @@ class Cursor:
     async def _guarded(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
         if self._state:
             raise self._refusal()
-        if not self._known.get(label, False) and not self._shared.statements.learn(label):
+        stateless = self._known.get(label)
+        if stateless is None:
+            stateless = self._shared.statements.learn(label)
+        if not stateless:
             self._clean = False
         self._state = BUSY
         try:

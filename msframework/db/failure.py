@@ -20,6 +20,9 @@ _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05"})
 
 def is_away(exc: BaseException) -> bool:
     """Whether the connection that raised *exc* must not be lent again."""
+    # NOTE: TimeoutError is an OSError too; the connection survives it, its statement is cancelled.
+    if isinstance(exc, TimeoutError):
+        return False
     return isinstance(exc, OSError) or getattr(exc, "sqlstate", None) in _AWAY_STATES
 
 

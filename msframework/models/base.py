@@ -51,9 +51,6 @@ class DateTimeTZField(peewee.DateTimeField):
 class _JSONMethods(peewee.PostgresqlJSONMethods):  # type: ignore[name-defined,misc]
     """PostgreSQL's JSON expressions, with values as Python objects for asyncpg's codecs."""
 
-    def make_value_wrapper(self, dumps: Any) -> Any:
-        return _json_value
-
     def _jsonb_wrap(self, field: Any, value: Any) -> Any:
         return _json_value(value)
 
@@ -63,8 +60,6 @@ class _JSONMethods(peewee.PostgresqlJSONMethods):  # type: ignore[name-defined,m
 
 def _json_value(value: Any) -> Any:
     """Return *value* as one parameter, also when it is a list."""
-    if isinstance(value, Value):
-        return value
     return Value(value, converter=False, unpack=False)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from asyncpg import Record
 from marshmallow import Schema, fields, missing
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
+from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value, is_collection, set_value
 
 from msframework.schemas import dumps, loads
@@ -204,18 +205,19 @@ def _exact_step(
     """
 
     only = checks[0] if len(checks) == 1 else None
+    plain = key != SCHEMA
 
     def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
         if value.__class__ is not kind:
             otherwise(value, data, out, errors, partial)
             return
         messages = run_checks(checks, value) if only is None else only(value)
-        if messages.__class__ is dict:
-            messages = [messages]
         if messages is None:
             out[target] = value
+        elif messages.__class__ is list and plain and key not in errors:
+            errors[key] = messages
         else:
-            note(errors, key, messages)
+            note(errors, key, [messages] if messages.__class__ is dict else messages)
 
     return load
 

@@ -147,35 +147,32 @@ class Column:
 
 
 # What a struct's value must be, beyond its type, for msgspec to write what marshmallow does.
-_CHECKS: Final[dict[str, tuple[str, ...]]] = {
-    "str": ("if row.{a}.__class__ is not str and row.{a} is not None: return False",),
-    "float": ("if (v := row.{a}) is not None and not -1e16 < v < 1e16: return False",),
+_CHECKS: Final[dict[str, str]] = {
+    "str": "if row.{a}.__class__ is not str and row.{a} is not None: odd()",
+    "float": "if (v := row.{a}) is not None and not -1e16 < v < 1e16: odd()",
     "decimal": (
-        "if (v := row.{a}) is not None:",
-        '    row.{a} = v if "E" not in (v := str(v)) else format(Decimal(v), "f")',
+        "if (v := row.{a}) is not None: "
+        'row.{a} = v if "E" not in (v := str(v)) else format(Decimal(v), "f")'
     ),
     "datetime": (
-        "if (v := row.{a}) is not None and v.tzinfo is not None:",
-        "    if v.tzinfo is not UTC: return False",
-        "    row.{a} = Raw(encode(v)[:-2] + b'+00:00\"')",
+        "if (v := row.{a}) is not None and (v.tzinfo is UTC or v.tzinfo is not None and odd()): "
+        "row.{a} = Raw(encode(v)[:-2] + b'+00:00\"')"
     ),
-    "time": ("if (v := row.{a}) is not None and v.tzinfo is not None: return False",),
+    "time": "if (v := row.{a}) is not None and v.tzinfo is not None: odd()",
 }
 
 
 def emit_prepare(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
-    """Write the function that makes structs ready to be encoded, or says that they are odd."""
+    """Write the function that makes structs ready to be encoded, or calls `odd`."""
     writer = SourceWriter()
     writer.line(f"def {_HOLE}(rows):")
     checks = [
-        text.format(a=column.attribute)
+        _CHECKS[column.kind].format(a=column.attribute)
         for column in columns
-        for text in _CHECKS.get(column.kind, ())
+        if column.kind in _CHECKS
     ]
     with writer.indented():
-        if checks:
-            writer.line("for row in rows:")
-            with writer.indented():
-                writer.lines(*checks)
-        writer.line("return True")
+        writer.line("for row in rows:")
+        with writer.indented():
+            writer.lines(*(checks or ("pass",)))
     return _finish("prepare", owner, writer, names)

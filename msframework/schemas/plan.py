@@ -110,7 +110,8 @@ class Plan:
                 check(body, data, max_depth)
             if errors:
                 exc = ValidationError(errors, data=data, valid_data=found)
-                schema.handle_error(exc, data, many=False, partial=partial)
+                if self._handles:
+                    schema.handle_error(exc, data, many=False, partial=partial)
                 raise exc
         return found
 

@@ -11,7 +11,7 @@ import datetime as dt
 import decimal
 import uuid
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 from asyncpg import Record
@@ -35,7 +35,6 @@ _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
 }
 # NOTE: what is listed as built in is taken as it is; msgspec would read strings as well.
 _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
-_NAMES: Final = {"Decimal": decimal.Decimal, "Raw": msgspec.Raw, "UTC": dt.UTC}
 
 
 Write = Callable[[Any], bytes | None]
@@ -46,7 +45,9 @@ class Records:
 
     __slots__ = ("one", "several")
 
-    def __init__(self, struct: Any, prepare: Callable[[Any], bool], encode: Any) -> None:
+    def __init__(
+        self, struct: Any, prepare: Callable[[Any], None], encode: Callable[[Any], bytes]
+    ) -> None:
         self.one: Write = _write_one(struct, prepare, encode)
         self.several: Write = _write_several(list[struct], prepare, encode)
 
@@ -55,7 +56,9 @@ class Records:
         return self.several(obj) if many else self.one(obj)
 
 
-def _write_one(struct: Any, prepare: Callable[[Any], bool], encode: Any) -> Write:
+def _write_one(
+    struct: Any, prepare: Callable[[Any], None], encode: Callable[[Any], bytes]
+) -> Write:
     def write(obj: Any) -> bytes | None:
         if obj.__class__ is Record:
             obj = dict(obj)
@@ -63,14 +66,17 @@ def _write_one(struct: Any, prepare: Callable[[Any], bool], encode: Any) -> Writ
             return None
         try:
             row = convert(obj, struct, builtin_types=_BUILT_IN)
-            return encode(row) if prepare((row,)) else None
+            prepare((row,))
+            return encode(row)
         except _ODD:
             return None
 
     return write
 
 
-def _write_several(structs: Any, prepare: Callable[[Any], bool], encode: Any) -> Write:
+def _write_several(
+    structs: Any, prepare: Callable[[Any], None], encode: Callable[[Any], bytes]
+) -> Write:
     def write(obj: Any) -> bytes | None:
         if obj.__class__ is not list and obj.__class__ is not tuple:
             return None
@@ -81,7 +87,8 @@ def _write_several(structs: Any, prepare: Callable[[Any], bool], encode: Any) ->
             return None
         try:
             rows = convert(obj, structs, builtin_types=_BUILT_IN)
-            return encode(rows) if prepare(rows) else None
+            prepare(rows)
+            return encode(rows)
         except _ODD:
             return None
 
@@ -90,7 +97,21 @@ def _write_several(structs: Any, prepare: Callable[[Any], bool], encode: Any) ->
 
 _DICT: Final = {dict}
 _RECORD: Final = {Record}
-_ODD: Final = (msgspec.ValidationError, UnicodeEncodeError)
+
+
+class Odd(Exception):
+    """A value that msgspec would write otherwise than marshmallow."""
+
+
+def odd() -> NoReturn:
+    """Give up the structs: the schema's usual dump takes the rows."""
+    raise Odd
+
+
+_ODD: Final = (Odd, msgspec.ValidationError, UnicodeEncodeError)
+
+
+_NAMES: Final = {"Decimal": decimal.Decimal, "Raw": msgspec.Raw, "UTC": dt.UTC, "odd": odd}
 
 
 def read_records(schema: Schema, owner: str) -> Records | None:

@@ -126,10 +126,10 @@ class Span(opentracing.Span):  # type: ignore[misc]
         "tags",
     )
     sampled = True
-    # Set when they are first needed.
-    _encoded: bytes
-    _logs: list[tuple[float, Mapping[str, Any]]]
-    _span_id: str
+    # Made when they are first needed.
+    _encoded: bytes | None
+    _logs: list[tuple[float, Mapping[str, Any]]] | None
+    _span_id: str | None
 
     def __init__(
         self,
@@ -151,6 +151,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         self.tags = tags
         self.start = start
         self.end = 0.0
+        self._span_id = self._logs = self._encoded = None
 
     @property
     def tracer(self) -> opentracing.Tracer:
@@ -167,20 +168,14 @@ class Span(opentracing.Span):  # type: ignore[misc]
     @property
     def span_id(self) -> str:
         """The id of this span: 16 hex digits."""
-        # PERF: a slot that is not set yet costs nothing to leave so (benchmarks/tracing.py).
-        try:
-            return self._span_id
-        except AttributeError:
+        if self._span_id is None:
             self._span_id = new_span_id()
-            return self._span_id
+        return self._span_id
 
     @property
     def logs(self) -> Sequence[tuple[float, Mapping[str, Any]]]:
         """The annotations: when (`perf_counter` seconds), and what `log_kv` was given."""
-        try:
-            return self._logs
-        except AttributeError:
-            return ()
+        return () if self._logs is None else self._logs
 
     @property
     def context(self) -> SpanContext:
@@ -209,9 +204,8 @@ class Span(opentracing.Span):  # type: ignore[misc]
 
     def log_kv(self, key_values: Mapping[str, Any], timestamp: float | None = None) -> Span:
         """Add an annotation: *key_values*, now or at *timestamp* (seconds since the epoch)."""
-        try:
-            logs = self._logs
-        except AttributeError:
+        logs = self._logs
+        if logs is None:
             logs = self._logs = []
         if len(logs) < MAX_LOGS:
             logs.append((to_perf_counter(timestamp), key_values))

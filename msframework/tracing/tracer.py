@@ -114,7 +114,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
             span = _make(UnsampledSpan)
             span._tracer = self
-            span.operation_name, span.kind = name, "server"
+            span.operation_name, span.kind, span._span_id = name, "server", None
             span._trace_id, span.parent_id, span.carried = trace_id, parent_id, carried
         write_current(span)
         return span

@@ -21,6 +21,8 @@ class UnsampledSpan(Span):
     tags: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
     start = 0.0
     end = 0.0
+    _logs = None
+    _encoded = None
 
     # NOTE: the parent's __init__ is left out on purpose; the class holds what it would have set.
     def __init__(
@@ -38,6 +40,7 @@ class UnsampledSpan(Span):
         self._trace_id = trace_id
         self.parent_id = parent_id
         self.carried = carried
+        self._span_id = None
 
     def set_tag(self, key: str, value: Any) -> Span:
         """Do nothing."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from msframework.tracing.b3 import short_trace_id
+from msframework.tracing.b3 import ZEROS, short_trace_id
 from msframework.tracing.redact import HIDDEN, Redactor
 from msframework.tracing.span import Span
 
@@ -29,7 +29,11 @@ _PEER_ORDER: Final = (
 )
 _PEER: Final = frozenset(_PEER_ORDER)
 # What exceptions and users write freely, so that it may hold anything.
-_FREE_TEXT: Final = frozenset(("error", "error.message", "message", "http.url", "db.statement"))
+_FREE_TEXT: Final = frozenset(("error", "error.message", "message", "http.url"))
+# What is done with a tag's value, by its name.
+_AS_IT_IS, _SCRUBBED, _STATEMENT, _HIDDEN, _PEER_TAG, _ODD = range(6)
+_MAX_KNOWN: Final = 1024
+_KINDS: Final = {kind.lower(): kind for kind in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
 Endpoint = dict[str, Any]
 
 
@@ -47,38 +51,40 @@ class Encoder:
         self, service_name: str, redactor: Redactor, *, host: str = "", port: int = 0
     ) -> None:
         self._redactor = redactor
+        self._ways: dict[str, int] = {}
+        self._statements: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._local = _endpoint(service_name, host, port)
 
     def encode(self, span: Span) -> bytes:
         """Return *span* as one JSON object; encoded once, however many exporters ask."""
-        try:
-            return span._encoded
-        except AttributeError:
-            pass
-        encoded = orjson.dumps(self.describe(span))
-        span._encoded = encoded
+        encoded = span._encoded
+        if encoded is None:
+            encoded = span._encoded = orjson.dumps(self.describe(span))
         return encoded
 
     def describe(self, span: Span) -> dict[str, Any]:
         """Return *span* as the object that Zipkin wants."""
         offset = time() - perf_counter()
         described: dict[str, Any] = {
-            "traceId": short_trace_id(span.trace_id),
+            "traceId": span.trace_id,
             "id": span.span_id,
-            "name": _text(span.operation_name).lower(),
+            "name": self._names.get(span.operation_name) or self._learn_name(span.operation_name),
             "timestamp": int((span.start + offset) * 1e6),
-            "duration": max(1, round((span.end - span.start) * 1e6)),
+            "duration": int((span.end - span.start) * 1e6) or 1,
             "localEndpoint": self._local,
         }
+        if span.trace_id.startswith(ZEROS):
+            described["traceId"] = short_trace_id(span.trace_id)
         if span.parent_id is not None:
             described["parentId"] = span.parent_id
         if span.kind is not None:
-            described["kind"] = _text(span.kind).upper()
+            described["kind"] = _KINDS.get(span.kind) or _text(span.kind).upper()
         if span.carried.debug:
             described["debug"] = True
         tags = span.tags
         if not _PEER.isdisjoint(tags):
-            remote = _remote(tags)
+            remote = _remote(*map(tags.get, _PEER_ORDER))
             if remote:
                 described["remoteEndpoint"] = remote
         described["tags"] = self._tags(tags)
@@ -90,20 +96,63 @@ class Encoder:
         return described
 
     def _tags(self, tags: Mapping[str, Any]) -> dict[str, str]:
-        redactor = self._redactor
+        ways = self._ways
         texts: dict[str, str] = {}
         # NOTE: another thread may still write to a span that it shares, hence the copy.
         for key, value in list(tags.items())[:MAX_TAGS]:
             name = key if key.__class__ is str else _text(key)
-            # NOTE: an endpoint holds addresses only; the name of a host stays a tag.
-            if name in _PEER and (name != "peer.hostname" or _is_address(_text(value))):
-                continue
-            if redactor.hides(name):
-                texts[name] = HIDDEN
-                continue
-            text = _text(value)
-            texts[_text(name)] = redactor.scrub(text) if name in _FREE_TEXT else text
+            way = ways.get(name)
+            if way is None:
+                way = self._learn(name)
+            if way is _AS_IT_IS:
+                # PERF: `_text`, without the call for what most values are.
+                plain = value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE
+                texts[name] = value if plain else _text(value)
+            elif way is _SCRUBBED:
+                texts[name] = self._redactor.scrub(_text(value))
+            elif way is _STATEMENT:
+                texts[name] = self._statement(_text(value))
+            elif way is _HIDDEN:
+                texts[_text(name)] = HIDDEN
+            elif way is _ODD:
+                texts[_text(name)] = _text(value)
+            elif name == "peer.hostname" and not _is_address(_text(value)):
+                # NOTE: an endpoint holds addresses only; the name of a host stays a tag.
+                texts[name] = _text(value)
         return texts
+
+    def _learn_name(self, name: str) -> str:
+        """Return the name of an operation as Zipkin wants it."""
+        low = _text(name).lower()
+        if len(self._names) < _MAX_KNOWN:
+            self._names[name] = low
+        return low
+
+    def _learn(self, name: str) -> int:
+        """Return what is done with values of tags called *name*."""
+        if self._redactor.hides(name):
+            way = _HIDDEN
+        elif name in _PEER:
+            way = _PEER_TAG
+        elif name == "db.statement":
+            way = _STATEMENT
+        elif name in _FREE_TEXT:
+            way = _SCRUBBED
+        else:
+            way = _AS_IT_IS if _text(name) == name else _ODD
+        if len(self._ways) < _MAX_KNOWN:
+            self._ways[name] = way
+        return way
+
+    def _statement(self, text: str) -> str:
+        """Return *text* scrubbed; services have few statements, each many times over."""
+        found = self._statements.get(text)
+        if found is None:
+            found = self._redactor.scrub(text)
+            if len(self._statements) >= _MAX_KNOWN:
+                self._statements.clear()
+            self._statements[text] = found
+        return found
 
     def _annotation(self, fields: Mapping[str, Any]) -> str:
         if len(fields) == 1 and "event" in fields:
@@ -117,7 +166,7 @@ class Encoder:
 
 def _text(value: Any) -> str:
     """Return *value* as text that JSON can hold, bounded; cannot fail."""
-    if value is True or value is False:
+    if value.__class__ is bool:
         return "true" if value else "false"
     try:
         text = value if value.__class__ is str else str(value)
@@ -130,19 +179,21 @@ def _text(value: Any) -> str:
     return str(text)
 
 
-def _remote(tags: Mapping[str, Any]) -> Endpoint:
+def _remote(*values: Any) -> Endpoint:
     """Return the other side, as the `peer.*` tags describe it."""
-    return _read_remote(
-        *(_text(tags[key]) if key in tags else "" for key in _PEER_ORDER),
-    )
+    try:
+        return _read_remote(*values)
+    except TypeError:  # what cannot be hashed
+        return _read_remote.__wrapped__(*values)
 
 
 # PERF: a service talks to few others; addresses of callers are bounded by the size.
-@lru_cache(maxsize=4096)
-def _read_remote(
-    service: str, ipv4: str, ipv6: str, hostname: str, address: str, port: str
-) -> Endpoint:
+@lru_cache(maxsize=4096, typed=True)
+def _read_remote(*values: Any) -> Endpoint:
     """Return the endpoint; callers share it, and only ever encode it."""
+    service, ipv4, ipv6, hostname, address, port = (
+        "" if value is None else _text(value) for value in values
+    )
     for text in (ipv4, ipv6, hostname, address):
         if _is_address(text):
             return _endpoint(service, text, port)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from types import SimpleNamespace
 
 import asyncpg
@@ -146,10 +147,13 @@ async def test_a_statement_over_its_time_is_unavailable_and_its_connection_serve
     open_database,
 ):
     async with open_database(max_size=1, command_timeout=0.2) as db:
+        pid = await pid_of(db)
         async with db.acquire() as cur:
-            with pytest.raises(DatabaseUnavailable, match="Service Unavailable"):
+            with pytest.raises(DatabaseUnavailable) as caught:
                 await cur.fetchval("SELECT pg_sleep(30)")
-        await lend_all(db, 1)
+        assert await pid_of(db) == pid
+
+    assert "longer than its time limit: SELECT pg_sleep(30)" in caught.value.__notes__[0]
 
 
 async def test_idle_connections_are_closed_down_to_the_minimum(open_database, admin):
@@ -292,7 +296,7 @@ async def test_a_refresh_replaces_what_connections_know_of_the_schema(open_datab
 @pytest.mark.parametrize("sql", ["SET x.y = 1", "SELECT pg_sleep(30)"])
 async def test_stopping_cuts_off_what_the_pool_itself_is_doing(open_database, admin, sql):
     before = await count_backends(admin)
-    async with open_database(max_size=1, pool="light") as db:
+    async with open_database(max_size=1) as db:
         task = asyncio.create_task(_run(db, sql))
         await asyncio.sleep(0.05)
         task.cancel()
@@ -361,3 +365,31 @@ async def test_a_borrower_whose_time_is_up_is_passed_over(open_database):
             assert isinstance(first.exception(), PoolExhausted)
             assert not second.done()
         assert await second
+
+
+async def test_a_server_that_accepts_and_says_nothing_is_unavailable(open_database):
+    callers = set()
+
+    async def say_nothing(reader, writer):
+        callers.add(writer)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        callers.discard(writer)
+
+    async def all_left():
+        return not callers
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    url = f"postgresql://nobody@127.0.0.1:{port}/none?sslmode=disable"
+    async with open_database(url=url, min_size=0, acquire_timeout=0.1) as db:
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await pid_of(db)
+        # Nothing is held, so nobody is to be named.
+        assert type(caught.value) is DatabaseUnavailable
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await db.stop()
+    silent.close()
+    await until(all_left)

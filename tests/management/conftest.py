@@ -1,6 +1,7 @@
 """A small project on disk, and its command line."""
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -132,7 +133,7 @@ def project(tmp_path_factory):
 def run(project, monkeypatch, capsys):
     """Run a command line in this process; returns exit code, output and error output."""
     monkeypatch.syspath_prepend(project)
-    monkeypatch.setattr(os, "environ", os.environ.copy())
+    before = dict(os.environ)
     monkeypatch.setenv("SANIC_CONFIG_MODULE", "shop.settings")
 
     def run(*arguments: str, **options: str) -> tuple[int, str, str]:
@@ -141,7 +142,9 @@ def run(project, monkeypatch, capsys):
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    return run
+    yield run
+    os.environ.clear()  # options of a command line are put there, for worker processes
+    os.environ.update(before)
 
 
 @pytest.fixture
@@ -166,3 +169,40 @@ def python(project):
         )
 
     return python
+
+
+@pytest.fixture
+def in_terminal(project):
+    """Run a command line in a terminal of its own, type into it, return what it shows."""
+
+    def in_terminal(*arguments: str, typed: str = "", **environ: str) -> str:
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "msframework", *arguments],
+            cwd=project,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "SANIC_CONFIG_MODULE": "shop.settings",
+                "TERM": "xterm",
+                **environ,
+            },
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b""
+        try:
+            while block := os.read(ours, 4096):
+                shown += block
+        except OSError:  # the terminal is gone with the last process in it
+            pass
+        finally:
+            os.close(ours)
+            process.wait(20)
+        return shown.decode()
+
+    return in_terminal

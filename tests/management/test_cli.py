@@ -202,30 +202,3 @@ def test_there_is_no_colour_in_a_pipe(python):
 def test_there_is_no_colour_where_it_is_not_wanted(in_terminal):
     assert "\x1b[31m" in in_terminal("fail-on-purpose")
     assert "\x1b[" not in in_terminal("fail-on-purpose", NO_COLOR="1")
-
-
-@pytest.fixture
-def in_terminal(project):
-    """Run a command line in a terminal of its own; returns what the terminal shows."""
-    import pty
-    import sys
-
-    def in_terminal(*arguments: str, **environ: str) -> str:
-        pid, terminal = pty.fork()
-        if pid == 0:  # pragma: no cover - another process
-            os.chdir(project)
-            os.environ.update(environ, PYTHONPATH=os.pathsep.join(sys.path), TERM="xterm")
-            os.environ[MODULE_VARIABLE] = "shop.settings"
-            os.execv(sys.executable, [sys.executable, "-m", "msframework", *arguments])
-        shown = b""
-        try:
-            while block := os.read(terminal, 4096):
-                shown += block
-        except OSError:  # the terminal is closed with its process
-            pass
-        finally:
-            os.close(terminal)
-            os.waitpid(pid, 0)
-        return shown.decode()
-
-    return in_terminal

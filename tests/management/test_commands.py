@@ -123,6 +123,20 @@ def test_the_shell_runs_what_is_piped_in(python, database):
     assert (result.stdout, result.returncode) == ("0\n1\n", 0), result.stderr
 
 
+def test_the_shell_has_a_prompt_in_a_terminal(in_terminal, database):
+    typed = (
+        "import asyncio\nawait asyncio.sleep(0, 41) + 1\n1 / 0\nprint('still', 'here')\nexit()\n"
+    )
+
+    shown = in_terminal("shell", typed=typed, DATABASE_URL=database)
+
+    assert "await works. In scope: app, db, Order." in shown
+    assert "\r\n42\r\n" in shown
+    assert "ZeroDivisionError" in shown
+    assert "still here" in shown
+    assert "Error:" not in shown.replace("ZeroDivisionError:", "")
+
+
 def test_an_error_in_the_shell_is_an_exit_code(python, database):
     command = ("-m", "msframework", "shell", "-c")
 

@@ -33,7 +33,7 @@ async def test_a_log_that_is_off_costs_no_encoding(spans):
     log.setLevel(logging.WARNING)
     await LogExporter(ENCODER, log).export(spans)
 
-    assert not hasattr(spans[0], "_encoded")
+    assert spans[0]._encoded is None
 
 
 async def test_memory_keeps_zipkins_objects(spans):

@@ -34,7 +34,7 @@ def log():
 
 def test_streams_get_all_lines_at_once(log):
     handler = KeptStream()
-    log.addHandler(handler)
+    log.handlers[:] = [handler]
     write_lines(log, ["a", "b %s"])
 
     assert handler.messages == ["a\nb %s"]
