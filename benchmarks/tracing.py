@@ -1,7 +1,7 @@
 """What tracing and the access log cost a request: `python -m benchmarks.tracing`; prints JSON.
 
-Process CPU time of one call in microseconds, the best of sixty short repeats. "off the path" are the
-costs of the tasks that write what requests only noted down.
+Process CPU time of one call in microseconds, the best of sixty short repeats. "off the path" are
+the costs of the tasks that write what requests only noted down.
 """
 
 import gc

@@ -16,6 +16,9 @@ from msframework.tracing.zipkin import Encoder
 
 ATTEMPTS: Final = 3
 BACKOFF: Final = 0.2
+LONGEST_PAUSE: Final = 5.0
+# Enough to find two spans that are too large among 256.
+MAX_HALVINGS: Final = 16
 _HEADERS: Final = {"Content-Type": "application/json"}
 
 
@@ -24,6 +27,8 @@ class ZipkinExporter:
 
     Answers from 500 on and network errors are tried again, at most three times in all and with
     full jitter; on 413 the batch is halved; on any other answer but 2xx its spans are dropped.
+    While a collector takes nothing at all, batches come at growing distances, up to 5 s: requests
+    pay for encoding and posting, as both run on their core.
 
     Args:
         timeout: seconds for one POST.
@@ -45,6 +50,8 @@ class ZipkinExporter:
         self._url, self._encoder = url, encoder
         self._timeout, self._batch_bytes, self._backoff = timeout, batch_bytes, backoff
         self._session: aiohttp.ClientSession | None = None
+        self._failures = 0
+        self._halvings = 0
 
     async def start(self) -> None:
         """Make the session; a collector that is down keeps nothing from starting."""
@@ -62,7 +69,11 @@ class ZipkinExporter:
 
     async def export(self, spans: Sequence[Span]) -> None:
         """Post *spans*, in as many requests as their bytes need."""
+        if self._failures:
+            longest = min(self._backoff * 2.0 ** min(self._failures, 16), LONGEST_PAUSE)
+            await asyncio.sleep((0.5 + random() / 2) * longest)  # noqa: S311
         dropped: Counter[str] = Counter()
+        self._halvings = 0
         encoded = []
         for index, span in enumerate(spans, 1):
             encoded.append(self._encoder.encode(span))
@@ -70,12 +81,14 @@ class ZipkinExporter:
                 await asyncio.sleep(0)
         for batch in _split(encoded, self._batch_bytes):
             await self._send(batch, dropped)
+        self._failures = self._failures + 1 if dropped.total() == len(spans) else 0
         if dropped:
             raise SpansDropped(dropped)
 
     async def _send(self, batch: Sequence[bytes], dropped: Counter[str]) -> None:
         reason = await self._try(b"[%b]" % b",".join(batch))
-        if reason == "too_large" and len(batch) > 1:
+        if reason == "too_large" and len(batch) > 1 and self._halvings < MAX_HALVINGS:
+            self._halvings += 1
             middle = len(batch) // 2
             await self._send(batch[:middle], dropped)
             await self._send(batch[middle:], dropped)

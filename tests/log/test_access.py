@@ -156,5 +156,17 @@ async def test_an_odd_method_is_a_line_still(written):
     assert written[0]["method"] == "G\\udcffT"
 
 
+async def test_a_handler_that_raises_costs_its_lines_only(handler, caplog):
+    access = AccessLog(Settings())
+    handler.emit = None  # calling it raises
+    await write(access, make_request())
+    assert access.dropped == 1
+    assert "access lines could not be written" in caplog.text
+
+    del handler.emit
+    await write(access, make_request())
+    assert len(handler.lines) == 1
+
+
 def test_the_access_log_is_a_part():
     assert isinstance(AccessLog(Settings()), Part)

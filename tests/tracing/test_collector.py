@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
+import time
 
 import orjson
 import pytest
 
 from msframework.tracing import Encoder, SpansDropped, Tracer, ZipkinExporter
-from msframework.tracing.collector import ATTEMPTS
+from msframework.tracing.collector import ATTEMPTS, MAX_HALVINGS
 from msframework.tracing.redact import Redactor
 
 ENCODER = Encoder("users", Redactor())
@@ -104,6 +105,33 @@ async def test_only_the_span_that_is_too_large_is_dropped(collector, exporter):
 
     assert await drop_reasons(exporter, make_spans(8)) == {"too_large": 1}
     assert len(collector.spans) == 7
+
+
+async def test_a_collector_that_finds_all_too_large_is_not_asked_for_every_span(
+    collector, exporter
+):
+    posts = []
+    collector.default = lambda body: posts.append(body) or 413
+
+    assert await drop_reasons(exporter, make_spans(256)) == {"too_large": 256}
+    assert len(posts) == 2 * MAX_HALVINGS + 1
+
+
+async def test_a_collector_that_takes_nothing_is_asked_more_and_more_rarely(collector):
+    exporter = ZipkinExporter(collector.url, ENCODER, backoff=0.02)
+    await exporter.start()
+    collector.statuses = [400] * 4
+    for _ in range(4):
+        await drop_reasons(exporter, make_spans(1))
+
+    began = time.monotonic()
+    await exporter.export(make_spans(1))
+    assert time.monotonic() - began >= 0.02 * 2**4 / 2
+
+    began = time.monotonic()
+    await exporter.export(make_spans(1))
+    assert time.monotonic() - began < 0.02 * 2**4 / 2
+    await exporter.stop()
 
 
 async def test_a_collector_that_is_dead_costs_the_batch():

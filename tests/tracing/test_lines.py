@@ -1,7 +1,9 @@
+import io
 import logging
 
 import pytest
 
+from msframework.log import JsonFormatter
 from msframework.tracing.lines import write_lines
 
 
@@ -29,6 +31,7 @@ def log():
     log.propagate = False
     yield log
     log.handlers.clear()
+    log.filters.clear()
     log.propagate = True
 
 
@@ -47,6 +50,32 @@ def test_other_handlers_get_line_by_line(log):
     write_lines(log, ["a", "b"])
 
     assert [handler.messages for handler in handlers] == [["a", "b"], ["a", "b"]]
+
+
+def test_handlers_that_look_at_lines_or_add_to_them_get_line_by_line(log):
+    filtered, prefixed = KeptStream(), KeptStream()
+    filtered.addFilter(lambda record: True)
+    prefixed.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    for handler in (filtered, prefixed):
+        log.handlers[:] = [handler]
+        write_lines(log, ["a", "b"])
+        assert handler.messages == ["a", "b"]
+
+    plain = KeptStream()
+    log.handlers[:] = [plain]
+    log.addFilter(lambda record: True)
+    write_lines(log, ["a", "b"])
+    assert plain.messages == ["a", "b"]
+
+
+def test_a_block_is_written_whole(log):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    log.handlers[:] = [handler]
+    write_lines(log, ["x" * 30_000, "\ud800" + "y" * 30_000])
+
+    assert stream.getvalue() == "x" * 30_000 + "\n\\ud800" + "y" * 30_000 + "\n"
 
 
 def test_a_handler_further_up_counts(log):

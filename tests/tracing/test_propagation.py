@@ -105,6 +105,34 @@ def test_no_header_can_break_extraction(headers):
         assert Propagator().extract(again).trace_id == found.trace_id
 
 
+own_b3 = st.sampled_from([f"{TRACE}-{SPAN}-1", f"{TRACE}-{SPAN}-0-{SPAN}", f"{OTHER}-{SPAN}-1"])
+own_parent = st.sampled_from(
+    [f"00-{TRACE}-{SPAN}-0{flags}" for flags in "0123"]
+    + [f"00-{OTHER}-{SPAN}-01", f"00-{TRACE}-{SPAN}-ff", f"00-{'0' * 32}-{SPAN}-01"]
+)
+usual = st.one_of(
+    st.tuples(st.just("b3"), own_b3),
+    st.tuples(st.just("traceparent"), own_parent),
+    st.tuples(st.just("tracestate"), st.sampled_from(["a=1", "b=2,c=3", "malformed", ""])),
+    st.tuples(st.just("x-b3-sampled"), st.sampled_from("01")),
+    st.tuples(st.just("baggage"), st.just("a=1")),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(usual, max_size=4), st.sampled_from([(), ("sampled",), ALL]))
+def test_the_short_ways_read_what_the_long_way_does(headers, trust):
+    propagator = Propagator(trust=trust, baggage=("a",))
+
+    found, expected = propagator.extract(Header(headers)), propagator.read_all(Header(headers))
+
+    assert (found is None) == (expected is None)
+    if found is not None:
+        expected = SpanContext(*expected)
+        assert facts(found) == facts(expected)
+        assert found.parent_id == expected.parent_id
+
+
 B3 = f"{TRACE}-{SPAN}-1"
 PARENT = f"00-{TRACE}-{SPAN}-03"
 

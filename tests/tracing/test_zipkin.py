@@ -150,6 +150,38 @@ def test_configured_keys_are_hidden_in_tags_errors_and_annotations(tracer, encod
     ]
 
 
+def test_statements_are_scrubbed_however_often_they_come(tracer, encoder, monkeypatch):
+    monkeypatch.setattr("msframework.tracing.zipkin._MAX_KNOWN", 1)
+    for _ in range(2):
+        for sql, shown in [
+            ("SELECT * FROM users WHERE token = 'abc'", "SELECT * FROM users WHERE token = ***"),
+            ("SELECT 1", "SELECT 1"),
+            ("SELECT 'é', password = 'x'", "SELECT 'é', password = ***"),
+        ]:
+            span = tracer.start_span("db.select", tags={"db.statement": sql})
+            assert encoder.describe(span)["tags"] == {"db.statement": shown}
+
+
+def test_odd_names_of_tags_are_text(tracer, encoder):
+    span = tracer.start_span("a", tags={"\ud800": 1, "\ud800token": 2})
+
+    assert encoder.describe(span)["tags"] == {"\\ud800": "1", "\\ud800token": "***"}
+
+
+@pytest.mark.parametrize("address", [["192.0.2.1"], {}, Mute()])
+def test_an_odd_other_side_is_left_out(tracer, encoder, address):
+    span = tracer.start_span("a", tags={"peer.address": address, "peer.service": "db"})
+
+    assert encoder.describe(span)["remoteEndpoint"] == {"serviceName": "db"}
+
+
+def test_what_is_remembered_of_names_is_bounded(tracer, encoder, monkeypatch):
+    monkeypatch.setattr("msframework.tracing.zipkin._MAX_KNOWN", 1)
+    for name in ("A", "B"):
+        described = encoder.describe(tracer.start_span(name, tags={name: name}))
+        assert (described["name"], described["tags"]) == (name.lower(), {name: name})
+
+
 def test_an_annotation_has_its_own_time(tracer, encoder):
     span = tracer.start_span("a").log_kv({"event": "x"}, timestamp=1000.5)
 

@@ -1,0 +1,81 @@
+import time
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msframework.log.lines import AccessLines
+from msframework.tracing import Tracer
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+def entry(**changes):
+    now = time.perf_counter()
+    facts = {
+        "ended": now,
+        "began": now - 0.0125,
+        "method": "GET",
+        "path": "/",
+        "status": 200,
+        "size": 0,
+        "address": "192.0.2.7",
+        "request_id": "a",
+        "span": None,
+    }
+    return tuple((facts | changes).values())
+
+
+def read(*entries, service="users"):
+    return [orjson.loads(line) for line in AccessLines(service).format(entries)]
+
+
+@settings(deadline=None)
+@given(texts, texts, texts, texts, texts)
+def test_whatever_callers_send_a_line_is_json(service, method, path, address, request_id):
+    facts = {"method": method, "path": path, "address": address, "request_id": request_id}
+
+    same = entry(**facts)
+    first, again = read(same, same, service=service)
+
+    assert first == again
+    assert first["message"] == f"{method} {path} 200"
+    assert (first["service"], first["method"], first["path"]) == (service, method, path)
+    assert (first["client_ip"], first["request_id"]) == (address, request_id)
+
+
+def test_lone_surrogates_and_other_objects_are_text():
+    (line,) = read(entry(path="/\ud800", address=None, request_id=7))
+
+    assert line["path"] == "/\\ud800"
+    assert (line["client_ip"], line["request_id"]) == ("None", "7")
+
+
+def test_times_are_those_of_each_request():
+    now = time.perf_counter()
+    lines = read(
+        entry(ended=now - 3600, began=now - 3601.0005),
+        entry(ended=now, began=now),
+        entry(ended=now, began=None),
+    )
+
+    earlier, later = (line["@timestamp"] for line in lines[:2])
+    assert len(earlier) == len(later) == len("2026-01-01T00:00:00.000Z")
+    assert earlier < later
+    assert [line["duration_ms"] for line in lines[1:]] == [0, None]
+    assert abs(lines[0]["duration_ms"] - 1000.5) < 0.002
+
+
+def test_what_is_known_of_callers_is_bounded(monkeypatch):
+    monkeypatch.setattr("msframework.log.lines._MAX_KNOWN", 2)
+    lines = AccessLines("users")
+    lines.format([entry(method=f"M{number}", address=f"{number}") for number in range(5)])
+
+    assert len(lines._heads) <= 2
+    assert len(lines._addresses) <= 2
+
+
+def test_a_tracer_that_is_off_gives_no_ids():
+    (line,) = read(entry(span=Tracer(enabled=False).start_span("a")))
+
+    assert "trace_id" not in line
