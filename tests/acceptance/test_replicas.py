@@ -1,0 +1,208 @@
+"""A primary and two standbys that stream from it: who is read from while they come and go."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from msframework.conf.settings import DatabaseSettings
+from msframework.db import Database
+from msframework.exceptions import DatabaseUnavailable
+from tests.acceptance.postgres import replicated
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+
+WHERE = "SELECT current_setting('data_directory')"
+PROBE, MAX_LAG = 0.5, 0.6
+READERS = 8
+SLACK = 1.0  # seconds; other work shares this machine's cores
+# Until the event loop has looked, a connection that died passes for a living one: what is sent on
+# it in that time is in flight on the killed server, too.
+UNNOTICED = 0.1
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """The primary and its standbys."""
+    with replicated(tmp_path_factory.mktemp("replicas")) as servers:
+        servers[0].query("CREATE TABLE entries (id serial PRIMARY KEY, name text)")
+        yield servers
+
+
+@pytest.fixture
+def names(servers):
+    """Which server a data directory belongs to."""
+    roles = ("primary", "first", "second")
+    return {str(server.home.data): role for server, role in zip(servers, roles, strict=True)}
+
+
+@asynccontextmanager
+async def open_database(servers, **changes):
+    primary, first, second = (server.url for server in servers)
+    changes = {"probe_interval": PROBE, "max_lag": MAX_LAG, "max_size": READERS} | changes
+    db = Database(replace(DatabaseSettings(), url=primary, replicas=(first, second), **changes))
+    await db.start()
+    try:
+        yield db
+    finally:
+        async with asyncio.timeout(10):
+            await db.stop()
+
+
+def make_request():
+    return SimpleNamespace(method="GET", path="/", span=None, db_state=None)
+
+
+async def where(db, names, request=None):
+    async with db.acquire(request or make_request()) as cur:
+        return names[await cur.fetchval(WHERE)]
+
+
+class Readers:
+    """Tasks that read all the time; a context manager.
+
+    Attributes:
+        reads: when each read ended, and which server answered.
+        failed: when each read that failed began, and why.
+    """
+
+    def __init__(self, db, names):
+        self.db, self.names = db, names
+        self.reads, self.failed = [], []
+
+    async def __aenter__(self):
+        self.tasks = [asyncio.create_task(self._read()) for _ in range(READERS)]
+        return self
+
+    async def __aexit__(self, *exc_info):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
+        died = [task.exception() for task in self.tasks if not task.cancelled()]
+        assert died == []
+
+    async def _read(self):
+        while True:
+            began = time.monotonic()
+            try:
+                name = await where(self.db, self.names)
+            except DatabaseUnavailable as exc:
+                self.failed.append((began, exc))
+            else:
+                self.reads.append((time.monotonic(), name))
+            await asyncio.sleep(0.005)
+
+    async def until(self, condition, seconds):
+        """Wait until the servers that answered within the last 100 ms fulfil *condition*."""
+        began = time.monotonic()
+        while True:
+            await asyncio.sleep(0.1)
+            since = time.monotonic() - 0.1
+            if condition({name for ended, name in self.reads if ended > since}):
+                return time.monotonic() - began
+            assert time.monotonic() - began < seconds, Counter(n for _, n in self.reads[-200:])
+
+
+def ejections(caplog):
+    return [r.getMessage() for r in caplog.records if "is not read from any more" in r.getMessage()]
+
+
+@pytest.fixture(autouse=True)
+def watch_log(caplog):
+    caplog.set_level(logging.INFO, logger="msframework.db")
+
+
+async def test_reads_spread_over_the_standbys_and_writes_go_to_the_primary(servers, names):
+    async with open_database(servers) as db:
+        counts = Counter([await where(db, names) for _ in range(40)])
+        assert counts == {"first": 20, "second": 20}
+        async with db.transaction(make_request()) as cur:
+            assert names[await cur.fetchval(WHERE)] == "primary"
+
+
+async def test_a_request_reads_what_it_wrote_while_the_standbys_are_behind(servers, names):
+    for standby in servers[1:]:
+        standby.query("SELECT pg_wal_replay_pause()")
+    try:
+        # NOTE: with a limit that is not reached, so that both are read from all the time.
+        async with open_database(servers, max_lag=60.0) as db:
+            request, sql = make_request(), "SELECT name FROM entries WHERE id = $1"
+            async with db.transaction(request) as cur:
+                made = await cur.fetchval("INSERT INTO entries (name) VALUES ('a') RETURNING id")
+            async with db.acquire(request) as cur:
+                assert await cur.fetchval(sql, made) == "a"
+            async with db.acquire(make_request()) as cur:
+                assert await cur.fetchval(sql, made) is None
+            async with db.acquire(make_request(), primary=True) as cur:
+                assert await cur.fetchval(sql, made) == "a"
+    finally:
+        for standby in servers[1:]:
+            standby.query("SELECT pg_wal_replay_resume()")
+
+
+async def test_a_killed_standby_is_left_and_comes_back(servers, names, caplog):
+    first = servers[1]
+    async with open_database(servers) as db, Readers(db, names) as readers:
+        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        await asyncio.to_thread(first.kill)
+        dead = time.monotonic()
+        await readers.until(lambda seen: seen == {"second"}, PROBE + SLACK)
+        assert len(ejections(caplog)) == 1
+        await asyncio.sleep(PROBE * 2)
+        await asyncio.to_thread(first.start)
+        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+
+    assert len(readers.failed) <= READERS
+    assert all(began <= dead + UNNOTICED for began, _ in readers.failed)
+    assert "primary" not in {name for _, name in readers.reads}
+
+
+async def test_a_killed_standby_is_left_within_one_probe_when_nobody_reads(servers, names, caplog):
+    first = servers[1]
+    async with open_database(servers) as db:
+        await asyncio.to_thread(first.kill)
+        deadline = time.monotonic() + PROBE + SLACK
+        while not ejections(caplog):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        assert {await where(db, names) for _ in range(10)} == {"second"}
+        await asyncio.to_thread(first.start)
+
+
+async def test_a_standby_that_does_not_replay_is_left_and_comes_back(servers, names, caplog):
+    primary, first, _ = servers
+    async with open_database(servers) as db, Readers(db, names) as readers:
+        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        await asyncio.to_thread(first.query, "SELECT pg_wal_replay_pause()")
+        try:
+            await asyncio.to_thread(primary.query, "INSERT INTO entries (name) VALUES ('late')")
+            await readers.until(lambda seen: seen == {"second"}, MAX_LAG + 2 * PROBE + SLACK)
+            assert "s behind" in ejections(caplog)[0]
+        finally:
+            await asyncio.to_thread(first.query, "SELECT pg_wal_replay_resume()")
+        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+
+    assert readers.failed == []
+    assert "primary" not in {name for _, name in readers.reads}
+
+
+async def test_the_primary_serves_while_all_standbys_are_gone(servers, names):
+    standbys = servers[1:]
+    async with open_database(servers) as db, Readers(db, names) as readers:
+        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        for standby in standbys:
+            await asyncio.to_thread(standby.kill)
+        dead = time.monotonic()
+        await readers.until(lambda seen: seen == {"primary"}, PROBE + SLACK)
+        for standby in standbys:
+            await asyncio.to_thread(standby.start)
+        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+
+    # Each reader may have had one read in flight on each of them.
+    assert len(readers.failed) <= READERS * len(standbys)
+    assert all(began <= dead + UNNOTICED for began, _ in readers.failed)
