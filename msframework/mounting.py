@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from marshmallow import Schema
+
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.reader import find_clashes, read_operations
 from msframework.compile.signature import Undeclared
@@ -23,6 +25,7 @@ from msframework.routing import (
     read_endpoints,
     refuse_method,
 )
+from msframework.schemas import CompiledSchema
 
 
 class Endpoints:
@@ -32,6 +35,8 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._schemas: dict[Any, Schema] = {}
+        self._compiled_schemas: dict[int, CompiledSchema] = {}
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -82,7 +87,7 @@ class Endpoints:
     def _read(self, route: Any, path: str, problems: list[str]) -> tuple[Operation, ...]:
         service = self._service
         endpoints = read_endpoints(route, path, service.name, service.providers, service.blueprints)
-        return read_operations(endpoints, service.failures.envelope, problems)
+        return read_operations(endpoints, service.failures.envelope, problems, self._schemas)
 
     def _read_refused(self, route: Any, problems: list[str]) -> None:
         """Say that a route is taken, and whatever else is wrong with the one that came too late."""
@@ -118,6 +123,7 @@ class Endpoints:
             finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
             json_max_depth=service.settings.server.json_max_depth,
+            compiled_schemas=self._compiled_schemas,
         )
 
     def mount_plain(self, mount: Callable[..., None], *args: Any) -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from marshmallow import Schema
 
 from msframework._codegen import SourceWriter, compile_function
 from msframework.compile.reply import Replies
@@ -16,6 +18,7 @@ from msframework.compile.request import check_text, compile_input, text_params
 from msframework.operation import Operation, Source
 from msframework.pagination import PageResult, compile_page
 from msframework.response import Answer, Heads
+from msframework.schemas import CompiledSchema, compile_schema
 from msframework.types import Handler
 
 
@@ -39,6 +42,15 @@ class CompileContext:
     finish_request: Callable[..., Any] | None = None
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
+    compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
+
+    def compile_schema(self, schema: Schema) -> CompiledSchema:
+        """Return the compiled form of *schema*, made once for all operations that share it."""
+        compiled = self.compiled_schemas.get(id(schema))
+        if compiled is None:
+            compiled = compile_schema(schema, max_depth=self.json_max_depth)
+            self.compiled_schemas[id(schema)] = compiled
+        return compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ def compile_operation(operation: Operation, context: CompileContext) -> Compiled
 
 
 def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
-    replies = Replies(operation, context.heads)
+    replies = Replies(operation, context.heads, context.compile_schema)
     namespace: dict[str, Any] = {
         "Answer": Answer,
         "PageResult": PageResult,
@@ -95,7 +107,7 @@ def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
         "start_request": context.start_request,
     }
     for item in operation.inputs:
-        namespace[f"load_{item.source.value}"] = compile_input(item, context.json_max_depth)
+        namespace[f"load_{item.source.value}"] = compile_input(item, context.compile_schema)
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)
     for argument in operation.arguments:

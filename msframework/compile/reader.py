@@ -68,13 +68,21 @@ def read_envelope(value: Any, where: str) -> Envelope:
 
 
 def read_operations(
-    endpoints: Iterable[Endpoint], envelope: Envelope, problems: list[str]
+    endpoints: Iterable[Endpoint],
+    envelope: Envelope,
+    problems: list[str],
+    schemas: dict[Any, Schema] | None = None,
 ) -> tuple[Operation, ...]:
-    """Read every endpoint; append to *problems* whatever is wrong, and read on."""
+    """Read every endpoint; append to *problems* whatever is wrong, and read on.
+
+    Args:
+        schemas: the schemas of earlier readings; one that is declared by its class is made once.
+    """
+    schemas = {} if schemas is None else schemas
     operations = []
     for endpoint in endpoints:
         before = len(problems)
-        operation = _read(endpoint, envelope, problems)
+        operation = _read(endpoint, envelope, problems, schemas)
         if len(problems) == before:
             operations.append(operation)
     return tuple(operations)
@@ -100,7 +108,9 @@ def find_clashes(operations: Iterable[Operation], problems: list[str]) -> None:
             )
 
 
-def _read(endpoint: Endpoint, service_envelope: Envelope, problems: list[str]) -> Operation:
+def _read(
+    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
+) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
     owner = getattr(handler, "__self__", None)
@@ -119,8 +129,8 @@ def _read(endpoint: Endpoint, service_envelope: Envelope, problems: list[str]) -
         handler=handler,
         arguments=read_arguments(handler, where, params, notes, endpoint.providers, problems),
         path_params=params,
-        inputs=_read_inputs(notes, endpoint, problems),
-        answers=_read_answers(notes, where, problems),
+        inputs=_read_inputs(notes, endpoint, problems, schemas),
+        answers=_read_answers(notes, where, problems, schemas),
         failures=_read_failures((*notes.failures, *shared.failures), where, problems),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
@@ -152,10 +162,12 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
         problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
 
 
-def _read_inputs(notes: Notes, endpoint: Endpoint, problems: list[str]) -> tuple[Input, ...]:
+def _read_inputs(
+    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: dict[Any, Schema]
+) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
-        schema = _schema(thing, source.value, endpoint.where, True, problems)
+        schema = _schema(thing, source.value, endpoint.where, True, problems, schemas)
         if schema is None:
             continue
         if schema.many and source is not Source.BODY:
@@ -168,7 +180,9 @@ def _read_inputs(notes: Notes, endpoint: Endpoint, problems: list[str]) -> tuple
     return tuple(inputs)
 
 
-def _read_answers(notes: Notes, where: str, problems: list[str]) -> tuple[Answer, ...]:
+def _read_answers(
+    notes: Notes, where: str, problems: list[str], schemas: dict[Any, Schema]
+) -> tuple[Answer, ...]:
     answers: dict[int, Answer] = {}
     for status, thing, text in notes.produces:
         if status not in range(200, 400):
@@ -181,7 +195,7 @@ def _read_answers(notes: Notes, where: str, problems: list[str]) -> tuple[Answer
             problems.append(f"{where}: @doc.produces names the status {status} twice.")
         schema = None
         if thing is not None:
-            schema = _schema(thing, f"produces (status {status})", where, False, problems)
+            schema = _schema(thing, f"produces (status {status})", where, False, problems, schemas)
         if schema is not None and status in (204, 304):
             problems.append(f"{where}: an answer with status {status} has no body, so no schema.")
         if notes.page is not None and schema is not None and not schema.many:
@@ -194,16 +208,27 @@ def _read_answers(notes: Notes, where: str, problems: list[str]) -> tuple[Answer
 
 
 def _schema(
-    thing: Any, what: str, where: str, for_load: bool, problems: list[str]
+    thing: Any,
+    what: str,
+    where: str,
+    for_load: bool,
+    problems: list[str],
+    schemas: dict[Any, Schema],
 ) -> Schema | None:
+    key = thing if isinstance(thing, type) and issubclass(thing, Schema) else None
+    if key in schemas:
+        return schemas[key]
     try:
-        return as_schema(thing, where=where, for_load=for_load)
+        schema = as_schema(thing, where=where, for_load=for_load)
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):
             text = f"{where}: {what}: {text}"
         problems.append(text)
         return None
+    if key is not None:
+        schemas[key] = schema
+    return schema
 
 
 def _read_failures(

@@ -12,12 +12,12 @@ from typing import Any
 
 from sanic.response import BaseHTTPResponse, ResponseStream
 
+from msframework.compile.request import CompileSchema
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
 from msframework.response import Answer, Head, Heads, Reply
-from msframework.schemas import compile_schema
 from msframework.strict_json import dumps
 
 Dump = Callable[[Any], bytes]
@@ -35,7 +35,7 @@ class Outcome:
     after: bytes
 
 
-def compile_dump(declared: Declared) -> Dump:
+def compile_dump(declared: Declared, compile_schema: CompileSchema) -> Dump:
     """Return the function that turns data into the JSON of *declared*'s schema."""
     return dumps if declared.schema is None else compile_schema(declared.schema).dump_json
 
@@ -43,7 +43,7 @@ def compile_dump(declared: Declared) -> Dump:
 class Replies:
     """All that one operation may answer, the usual answer first."""
 
-    def __init__(self, operation: Operation, heads: Heads) -> None:
+    def __init__(self, operation: Operation, heads: Heads, compile_schema: CompileSchema) -> None:
         self.heads = heads
         self.where = operation.where
         envelope: Envelope = operation.envelope or DefaultEnvelope()
@@ -51,7 +51,11 @@ class Replies:
         self.around_page = envelope.around_page()
         self.outcomes = {
             item.status: Outcome(
-                item.status, heads.head(item.status), compile_dump(item), before, after
+                item.status,
+                heads.head(item.status),
+                compile_dump(item, compile_schema),
+                before,
+                after,
             )
             for item in operation.answers
         }

@@ -12,10 +12,11 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
 from msframework.exceptions import UnsupportedMediaType
 from msframework.operation import Input, PathParam, Source
-from msframework.schemas import compile_schema
+from msframework.schemas import CompiledSchema
 
 Errors = dict[str, Any]
 Load = Callable[[Any, Errors], Any]
+CompileSchema = Callable[[Schema], CompiledSchema]
 
 _PLAIN_JSON = frozenset(
     ("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8")
@@ -25,18 +26,18 @@ _NUL = "Null characters are not allowed."
 _TEXT_KINDS = frozenset(("str", "strorempty", "path", "ext"))
 
 
-def compile_input(item: Input, max_depth: int) -> Load:
+def compile_input(item: Input, compile_schema: CompileSchema) -> Load:
     """Return the function that loads one location of a request.
 
     It puts marshmallow's messages into its second argument, under the name of the location.
     """
     if item.source is Source.BODY:
-        return _compile_body(item, max_depth)
-    return _compile_fields(item, _READERS[item.source], max_depth)
+        return _compile_body(item, compile_schema)
+    return _compile_fields(item, _READERS[item.source], compile_schema)
 
 
-def _compile_body(item: Input, max_depth: int) -> Load:
-    load_json = compile_schema(item.schema, max_depth=max_depth).load_json
+def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
+    load_json = compile_schema(item.schema).load_json
     options: dict[str, Any] = {"partial": True} if item.partial else {}
 
     def load_body(request: Any, errors: Errors) -> Any:
@@ -67,13 +68,15 @@ def _check_json(request: Any) -> None:
 
 
 def _compile_fields(
-    item: Input, read: Callable[[Any, Mapping[str, bool]], dict[str, Any]], max_depth: int
+    item: Input,
+    read: Callable[[Any, Mapping[str, bool]], dict[str, Any]],
+    compile_schema: CompileSchema,
 ) -> Load:
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     lists = {given: many for given, (_, many) in keys.items()}
     names = {given: key for given, (key, _) in keys.items()}
-    load = compile_schema(item.schema, max_depth=max_depth).load
+    load = compile_schema(item.schema).load
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
     if not strict:

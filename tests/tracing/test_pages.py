@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import opentracing
 import pytest
 
 CONCEPTS = Path(__file__).resolve().parents[2] / "docs" / "concepts"
@@ -16,7 +17,8 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize("code", BLOCKS)
-async def test_a_block_of_code_runs(code):
+async def test_a_block_of_code_runs(code, monkeypatch):
+    monkeypatch.setattr(opentracing, "tracer", opentracing.Tracer())
     names = {"__name__": "page"}
     exec(compile(code, "page", "exec"), names)
 
