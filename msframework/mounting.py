@@ -50,6 +50,11 @@ class Endpoints:
         return found | {item.operation.id: item.source for item in self._compiled}
 
     @property
+    def schemas(self) -> tuple[CompiledSchema, ...]:
+        """The compiled schemas that the handlers run."""
+        return tuple(self._compiled_schemas.values())
+
+    @property
     def handlers(self) -> frozenset[Any]:
         """The handlers that the fast path may run."""
         return frozenset(self._handlers)

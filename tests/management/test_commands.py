@@ -66,6 +66,30 @@ def test_check_lists_settings_and_operations_and_hides_secrets(run, monkeypatch)
     assert "s3cret" not in out
     assert "/orders/<id:int>" in out
     assert "0 paths documented" in out
+    assert "schemas, all of them compiled." in out
+
+
+def test_check_names_what_schemas_leave_to_marshmallow(run, monkeypatch, project):
+    monkeypatch.setenv("INSTALLED_APPS", "shop.hooked")
+    hooked = project / "shop" / "hooked"
+    hooked.mkdir(exist_ok=True)
+    (hooked / "__init__.py").touch()
+    (hooked / "resources.py").write_text(
+        "from msframework import Blueprint, Schema, doc\n"
+        "from msframework.schemas import fields\n"
+        'hooked = Blueprint("hooked")\n'
+        "class HookedSchema(Schema):\n"
+        "    total = fields.Function(lambda order: 1)\n"
+        '@hooked.get("/hooked")\n'
+        "@doc.produces(HookedSchema)\n"
+        "async def read_hooked(request): ...\n"
+    )
+
+    code, out, _ = run("check", "--verbose")
+
+    assert code == 0
+    assert "Left to marshmallow:" in out
+    assert "total" in out
 
 
 def test_check_lists_every_mistake(run, monkeypatch, project):
