@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import asyncpg
 
-from msframework.db.failure import explain, is_away
+from msframework.db.failure import explain, is_away, is_unsent
 from msframework.db.lease import Lease
 from msframework.db.shared import Shared, Source
 from msframework.db.stream import IdleLimit, Prepared, RowStream
@@ -30,8 +30,8 @@ _REFUSALS = {
     CLOSED: "the cursor is closed: use it inside of its `async with` block",
 }
 SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
-# Failures after which the session is as it was: the server refused the statement, asyncpg refused
-# its arguments, or there is no session.
+# Failures after which the session is as it was: the server refused the statement, or there is no
+# session.
 _HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 Options = dict[str, Any]
 
@@ -341,7 +341,7 @@ class Cursor:
         """Decide what a failure means for the connection."""
         if self._state == BUSY:
             self._state = READY
-        if not isinstance(exc, _HARMLESS):
+        if not isinstance(exc, _HARMLESS) or is_unsent(exc):
             self._clean = False
         lease = self._lease
         if lease is not None:

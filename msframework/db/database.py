@@ -74,7 +74,7 @@ class Database:
         settings: where PostgreSQL is, sizes and times.
         tracer: makes a span of each statement whose trace is kept.
         debug: connections of `acquire()` are read-only, so that what would fail on a replica
-            fails on the desk.
+            fails on the desk; not with `DB_STATEMENT_CACHE_SIZE` 0, as PgBouncer refuses that.
         trace_arguments: spans show the arguments of statements, too.
     """
 
@@ -88,7 +88,7 @@ class Database:
     ) -> None:
         self._settings = settings
         self._tracer = tracer
-        self._debug = debug
+        self._debug = debug and settings.statement_cache_size > 0
         self._primary: Source = _Unconfigured()
         self._pool: Pool | None = None
         self._replicas: Replicas | None = None
@@ -97,7 +97,7 @@ class Database:
             if settings.replicas:
                 self._replicas = self._build_replicas(settings.url)
         self._reader = self._primary if self._replicas is None else self._replicas
-        self._plain_begin = begin_text(None, False, False, write=debug)
+        self._plain_begin = begin_text(None, False, False, write=self._debug)
         self._shared = Shared(
             statements=Statements(always_reset=settings.reset == "always"),
             tracer=tracer,

@@ -26,6 +26,15 @@ def is_away(exc: BaseException) -> bool:
     return isinstance(exc, OSError) or getattr(exc, "sqlstate", None) in _AWAY_STATES
 
 
+def is_unsent(exc: BaseException) -> bool:
+    """Whether asyncpg could not send the arguments of a statement that was parsed already.
+
+    NOTE: nothing ended that exchange (no Sync was sent), so PgBouncer would keep a server's
+    connection for this one until the next statement on it.
+    """
+    return isinstance(exc, asyncpg.DataError) and exc.__cause__ is not None
+
+
 def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     """Return what a statement raises for *exc*: itself with a note, or an exception of ours.
 

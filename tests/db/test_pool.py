@@ -36,6 +36,21 @@ async def until(condition):
             await asyncio.sleep(0.01)
 
 
+async def test_a_statement_whose_arguments_could_not_be_sent_is_ended(open_database, admin):
+    """Nothing ends what asyncpg began with it; PgBouncer keeps a connection for it until then."""
+    last = "SELECT query FROM pg_stat_activity WHERE pid = $1"
+    async with open_database(max_size=1) as db:
+        pid = await pid_of(db)
+        async with db.acquire() as cur:
+            with pytest.raises(TypeError):
+                await cur.fetchval("SELECT $1::int", "text")
+
+        async def is_reset():
+            return "UNLISTEN" in await admin.fetchval(last, pid)
+
+        await until(is_reset)
+
+
 async def test_a_cursor_takes_no_connection_before_its_first_statement(open_database):
     async with (
         open_database(max_size=1, acquire_timeout=0.2) as db,

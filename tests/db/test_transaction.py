@@ -239,6 +239,17 @@ async def test_in_debug_only_transactions_write(open_database, table):
     assert "Use transaction() to write." in "\n".join(caught.value.__notes__)
 
 
+async def test_without_a_statement_cache_debug_sends_nothing_that_pgbouncer_refuses(
+    open_database, table
+):
+    async with open_database(debug=True, statement_cache_size=0) as db:
+        async with db.acquire() as cur:
+            assert await cur.fetchval("SHOW default_transaction_read_only") == "off"
+        async with db.transaction() as cur:
+            await cur.execute(INSERT, "a")
+        assert await names(db) == ["a"]
+
+
 async def test_outside_of_debug_acquire_can_write(db):
     async with db.acquire() as cur:
         await cur.execute(INSERT, "a")
