@@ -235,8 +235,12 @@ def _dump_rest(value: Any) -> bytes:
     try:
         return orjson.dumps(value, write_default, orjson.OPT_NON_STR_KEYS)
     except TypeError:
-        text = json.dumps(_plain(value, 0), separators=(",", ":"), allow_nan=False)
+        plain = _plain(value, 0)
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
+    try:
         return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(plain, separators=(",", ":")).encode()
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -93,8 +93,19 @@ def test_wide_is_not_deep():
     assert len(parse(b"[" + b",".join([b'{"a":[1]}'] * 500) + b"]", max_depth=3)) == 500
 
 
-def test_a_lone_surrogate_is_left_to_the_schema():
-    assert parse(b'{"a":"\\ud800x","b":1}') == {"a": "\ud800x", "b": 1}
+@pytest.mark.parametrize(
+    ("escape", "text"),
+    [
+        ("\\ud800x", "\ud800x"),
+        ("\\udc00", "\udc00"),
+        ("\\ud800\\u0041", "\ud800A"),
+        ("\\ud800\\ud800", "\ud800\ud800"),
+        ("\\uD800\\n", "\ud800\n"),
+        ("\\ud83d\\ude00", "\U0001f600"),
+    ],
+)
+def test_a_lone_surrogate_is_left_to_the_schema(escape, text):
+    assert parse(f'{{"a":"{escape}","b":1}}'.encode()) == {"a": text, "b": 1}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Base64(fields.Field[bytes]):
     default_error_messages = {"invalid": "Not a valid base64 string."}  # noqa: RUF012
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else base64.b64encode(bytes(value)).decode()
+        return None if value is None else base64.b64encode(value).decode()
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:
         if isinstance(value, bytes):

@@ -22,7 +22,6 @@ from msframework.strict_json import SUSPECT
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _RECORDS: Final = frozenset((dict, Record))
-_LACKING: Final = (KeyError, dumps.Absent)
 _DEEPEST: Final = 12
 
 
@@ -129,7 +128,7 @@ class Compiler:
             or not all(line.usual for line in lines)
         ):
             return dump_any
-        names |= {"records": _RECORDS, "lacking": _LACKING, "dump_any": dump_any}
+        names |= {"records": _RECORDS, "dump_any": dump_any}
         source = emit_dump(owner, lines, names)
         plan.sources.append(source)
         return source.build()
@@ -144,7 +143,7 @@ class Compiler:
         if isinstance(field, fields.Constant):
             constant = f"constant_{number}"
             text = f"out[{key!r}] = {constant}"
-            return Line(key, constant, (text,), {constant: field.constant})
+            return Line(key, "", "", constant, text, {constant: field.constant})
         slow = f"dump_{number}"
         term = dumps.read_term(field, name, slow, dumps.compile_unit(field, self, json), json)
         names = dict(term.names)
@@ -154,14 +153,15 @@ class Compiler:
             value = field.dump_default
             names[default] = value if callable(value) else lambda: value
             got += f" or (v := {default}()) is not missing"
-        anyhow = f"if {got}: out[{key!r}] = {term.write('v')}"
-        usual = "" if "." in attribute else term.write("v", f"obj[{attribute!r}]")
-        return Line(key, usual, (anyhow,), names)
+        anyhow = f"if {got}: out[{key!r}] = {term.write('v', False)}"
+        variable = f"v{number}"
+        usual = "" if "." in attribute else term.write(variable, True)
+        return Line(key, variable, attribute, usual, anyhow, names)
 
     def _line_by_marshmallow(self, number: int, name: str, key: str, field: Any) -> Line:
         whole = f"dump_{number}"
         text = f"if (v := {whole}({name!r}, obj, accessor=get)) is not missing: out[{key!r}] = v"
-        return Line(key, "", (text,), {whole: field.serialize})
+        return Line(key, "", "", "", text, {whole: field.serialize})
 
 
 Step = Callable[[Any, Any, Any, Errors, Any], None]

@@ -39,13 +39,12 @@ class Term:
     names: dict[str, Any] = field(default_factory=dict)
     pure: bool = False
 
-    def write(self, v: str, got: str | None = None) -> str:
-        """Return the expression; the first `{v}` of the test is *got* where that is given."""
-        if self.pure and got is None:
+    def write(self, v: str, may_be_absent: bool) -> str:
+        """Return the expression for the variable *v*."""
+        if self.pure and not may_be_absent:
             return v
-        test = self.test if got is None else self.test.replace("{v}", f"({v} := {got})", 1)
-        parts = (part.replace("{v}", v) for part in (self.good, test, self.other))
-        return "{} if {} else {}".format(*parts)
+        good, test, other = (part.replace("{v}", v) for part in (self.good, self.test, self.other))
+        return f"{good} if {test} else {other}"
 
 
 class Absent(Exception):
@@ -180,7 +179,9 @@ def read_term(field: Any, attr: str, name: str, unit: Unit, json: bool) -> Term:
         if inner is not None and not issubclass(inner, _COMPOSED):
             one = _scalar_term(field.inner, inner, f"{name}i({{v}}, {attr!r}, obj)", json)
             names = {name: guarded, f"{name}i": field.inner._serialize}
-            return Term("{v}.__class__ is list", f"[{one.write('e')} for e in {{v}}]", slow, names)
+            return Term(
+                "{v}.__class__ is list", f"[{one.write('e', False)} for e in {{v}}]", slow, names
+            )
     term = _scalar_term(field, base, slow, json)
     return Term(term.test, term.good, term.other, {name: guarded}, term.pure)
 
@@ -219,6 +220,7 @@ _JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
 }
 # What the terms name, whichever of them a schema needs.
 NAMES: Final[dict[str, Any]] = {
+    "Absent": Absent,
     "Decimal": decimal.Decimal,
     "PgUUID": PgUUID,
     "UTC": dt.UTC,

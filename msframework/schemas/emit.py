@@ -33,17 +33,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one field contributes to a dump: the key, and how its value is got and written.
+    """What one field contributes to a dump.
 
     Args:
-        got: the value from a dict or Record, or "" when only the other path has it.
-        usual: the whole expression over a dict or Record.
-        any: the lines for any object.
+        key: its key in the result.
+        variable: the name of its value in the usual function; "" when it has none.
+        attribute: what that value stands under in a dict or Record.
+        usual: the expression over the variable; "" when only any object's way will do.
+        anyhow: the line for any object.
     """
 
     key: str
+    variable: str
+    attribute: str
     usual: str
-    any: tuple[str, ...]
+    anyhow: str
     names: dict[str, Any] = field(default_factory=dict)
 
 
@@ -56,23 +60,28 @@ def _finish(kind: str, owner: str, writer: SourceWriter, names: dict[str, Any]) 
 
 
 def emit_dump(owner: str, lines: Sequence[Line], names: dict[str, Any]) -> Source:
-    """Write the function that dumps a dict or Record that has all that the schema wants."""
+    """Write the function that dumps a dict or Record that has all that the schema wants.
+
+    All values are got before any is looked at: a value that can be used only once (an iterator)
+    must not be used up by the time that another turns out to be absent.
+    """
     writer = SourceWriter()
+    got = [line for line in lines if line.variable]
+    variables = "".join(f"{line.variable}, " for line in got)
+    values = "".join(f"obj[{line.attribute!r}], " for line in got)
     writer.line(f"def {_HOLE}(obj):")
     with writer.indented():
-        writer.line("if obj.__class__ in records:")
+        writer.line("if obj.__class__ not in records: return dump_any(obj)")
+        if got:
+            writer.line(f"try: {variables}= {values}".rstrip())
+            writer.line("except KeyError: return dump_any(obj)")
+        writer.line("try:")
         with writer.indented():
-            writer.line("try:")
+            writer.line("return {")
             with writer.indented():
-                writer.line("return {")
-                with writer.indented():
-                    for line in lines:
-                        writer.line(f"{line.key!r}: {line.usual},")
-                writer.line("}")
-            writer.line("except lacking:")
-            with writer.indented():
-                writer.line("pass")
-        writer.line("return dump_any(obj)")
+                writer.lines(*(f"{line.key!r}: {line.usual}," for line in lines))
+            writer.line("}")
+        writer.line("except Absent: return dump_any(obj)")
     return _finish("dump", owner, writer, _gather(lines, names))
 
 
@@ -82,8 +91,7 @@ def emit_dump_any(owner: str, lines: Sequence[Line], names: dict[str, Any]) -> S
     writer.line(f"def {_HOLE}(obj):")
     with writer.indented():
         writer.line(f"out = {_new(names)}")
-        for line in lines:
-            writer.lines(*line.any)
+        writer.lines(*(line.anyhow for line in lines))
         writer.line("return out")
     return _finish("dump_any", owner, writer, _gather(lines, names))
 

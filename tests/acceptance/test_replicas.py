@@ -41,17 +41,24 @@ def names(servers):
     return {str(server.home.data): role for server, role in zip(servers, roles, strict=True)}
 
 
-@asynccontextmanager
-async def open_database(servers, **changes):
-    primary, first, second = (server.url for server in servers)
-    changes = {"probe_interval": PROBE, "max_lag": MAX_LAG, "max_size": READERS} | changes
-    db = Database(replace(DatabaseSettings(), url=primary, replicas=(first, second), **changes))
-    await db.start()
-    try:
-        yield db
-    finally:
-        async with asyncio.timeout(10):
-            await db.stop()
+@pytest.fixture(params=("light", "asyncpg"))
+def open_database(request, servers):
+    """Return a function that gives an open `Database`; its arguments are settings."""
+    primary, *replicas = (server.url for server in servers)
+    own = {"url": primary, "replicas": tuple(replicas), "pool": request.param, "max_size": READERS}
+    own |= {"probe_interval": PROBE, "max_lag": MAX_LAG}
+
+    @asynccontextmanager
+    async def open_database(**changes):
+        db = Database(replace(DatabaseSettings(), **(own | changes)))
+        await db.start()
+        try:
+            yield db
+        finally:
+            async with asyncio.timeout(10):
+                await db.stop()
+
+    return open_database
 
 
 def make_request():
@@ -117,20 +124,24 @@ def watch_log(caplog):
     caplog.set_level(logging.INFO, logger="msframework.db")
 
 
-async def test_reads_spread_over_the_standbys_and_writes_go_to_the_primary(servers, names):
-    async with open_database(servers) as db:
+async def test_reads_spread_over_the_standbys_and_writes_go_to_the_primary(
+    open_database, servers, names
+):
+    async with open_database() as db:
         counts = Counter([await where(db, names) for _ in range(40)])
         assert counts == {"first": 20, "second": 20}
         async with db.transaction(make_request()) as cur:
             assert names[await cur.fetchval(WHERE)] == "primary"
 
 
-async def test_a_request_reads_what_it_wrote_while_the_standbys_are_behind(servers, names):
+async def test_a_request_reads_what_it_wrote_while_the_standbys_are_behind(
+    open_database, servers, names
+):
     for standby in servers[1:]:
         standby.query("SELECT pg_wal_replay_pause()")
     try:
         # NOTE: with a limit that is not reached, so that both are read from all the time.
-        async with open_database(servers, max_lag=60.0) as db:
+        async with open_database(max_lag=60.0) as db:
             request, sql = make_request(), "SELECT name FROM entries WHERE id = $1"
             async with db.transaction(request) as cur:
                 made = await cur.fetchval("INSERT INTO entries (name) VALUES ('a') RETURNING id")
@@ -145,9 +156,9 @@ async def test_a_request_reads_what_it_wrote_while_the_standbys_are_behind(serve
             standby.query("SELECT pg_wal_replay_resume()")
 
 
-async def test_a_killed_standby_is_left_and_comes_back(servers, names, caplog):
+async def test_a_killed_standby_is_left_and_comes_back(open_database, servers, names, caplog):
     first = servers[1]
-    async with open_database(servers) as db, Readers(db, names) as readers:
+    async with open_database() as db, Readers(db, names) as readers:
         await readers.until(lambda seen: seen == {"first", "second"}, 2)
         await asyncio.to_thread(first.kill)
         dead = time.monotonic()
@@ -162,9 +173,11 @@ async def test_a_killed_standby_is_left_and_comes_back(servers, names, caplog):
     assert "primary" not in {name for _, name in readers.reads}
 
 
-async def test_a_killed_standby_is_left_within_one_probe_when_nobody_reads(servers, names, caplog):
+async def test_a_killed_standby_is_left_within_one_probe_when_nobody_reads(
+    open_database, servers, names, caplog
+):
     first = servers[1]
-    async with open_database(servers) as db:
+    async with open_database() as db:
         await asyncio.to_thread(first.kill)
         deadline = time.monotonic() + PROBE + SLACK
         while not ejections(caplog):
@@ -174,9 +187,11 @@ async def test_a_killed_standby_is_left_within_one_probe_when_nobody_reads(serve
         await asyncio.to_thread(first.start)
 
 
-async def test_a_standby_that_does_not_replay_is_left_and_comes_back(servers, names, caplog):
+async def test_a_standby_that_does_not_replay_is_left_and_comes_back(
+    open_database, servers, names, caplog
+):
     primary, first, _ = servers
-    async with open_database(servers) as db, Readers(db, names) as readers:
+    async with open_database() as db, Readers(db, names) as readers:
         await readers.until(lambda seen: seen == {"first", "second"}, 2)
         await asyncio.to_thread(first.query, "SELECT pg_wal_replay_pause()")
         try:
@@ -191,9 +206,9 @@ async def test_a_standby_that_does_not_replay_is_left_and_comes_back(servers, na
     assert "primary" not in {name for _, name in readers.reads}
 
 
-async def test_the_primary_serves_while_all_standbys_are_gone(servers, names):
+async def test_the_primary_serves_while_all_standbys_are_gone(open_database, servers, names):
     standbys = servers[1:]
-    async with open_database(servers) as db, Readers(db, names) as readers:
+    async with open_database() as db, Readers(db, names) as readers:
         await readers.until(lambda seen: seen == {"first", "second"}, 2)
         for standby in standbys:
             await asyncio.to_thread(standby.kill)
