@@ -93,6 +93,9 @@ class AsyncpgPool:
         try:
             conn = await getting
         except asyncio.CancelledError:
+            if getting.done() and not getting.cancelled() and getting.exception() is None:
+                # It was lent to the borrower just as it was cancelled.
+                self.give(Lease(getting.result(), self), clean=True)
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                 raise
             raise DatabaseUnavailable() from None

@@ -129,3 +129,22 @@ async def test_a_retry_that_is_cancelled_gives_its_connection_back(open_database
             await lend_all(db, 1)
 
         assert await cancel_everywhere(work, check) >= 5
+
+
+@pytest.mark.parametrize("pool_kind", ["asyncpg"])
+async def test_a_borrower_cancelled_as_it_is_lent_a_connection_keeps_none(open_database):
+    """asyncpg's pool has lent it by then, and the borrower's task has not run since."""
+    async with open_database(max_size=1) as db:
+        for _ in range(5):
+            async with db.acquire() as cur:
+                await cur.fetchval("SELECT 1")
+                borrower = asyncio.create_task(lend_all(db, 1))
+                while not db._pool._waiting:
+                    await asyncio.sleep(0)
+                [lending] = db._pool._waiting
+            while not lending.done():
+                await asyncio.sleep(0)
+            borrower.cancel()
+            await asyncio.wait([borrower])
+            assert borrower.cancelled()
+        await lend_all(db, 1)
