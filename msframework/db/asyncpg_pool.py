@@ -146,9 +146,14 @@ class AsyncpgPool:
 
     async def _close(self, conn: Any) -> None:
         """Close a connection that cannot be mended, and cancel what still runs on it."""
+        failures = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
         if not is_lost(conn):
-            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*failures):
                 await conn.close(timeout=self._settings.connect_timeout)
+        # NOTE: asyncpg may not have noticed that it ended while it was mended; its pool would wait
+        # for it for ever. Nothing happens when it has.
+        with suppress(*failures):
+            await self._pool.release(conn)
 
     def _is_old(self, conn: Any) -> bool:
         lifetime = self._settings.max_lifetime
