@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from ipaddress import (
@@ -190,25 +190,25 @@ _READER: Final = json.JSONDecoder(
 
 
 def write_default(value: Any) -> Any:
-    """Return the JSON form of a *value* that orjson does not know.
+    """Return the JSON form of a *value* that orjson does not know, or does not write rightly.
 
     Raises:
         TypeError: there is none.
     """
+    if value.__class__ is datetime and (value.tzinfo is None or value.tzinfo is UTC):
+        return orjson.Fragment(orjson.dumps(value))
+    if isinstance(value, (date, time)):
+        return value.isoformat()
     if isinstance(value, _AS_TEXT):
         return format(value, "f") if isinstance(value, Decimal) else str(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, time):
-        return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset, tuple)):
         return list(value)
     if isinstance(value, Enum):
         return value.value
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
     if hasattr(value, "hex") and hasattr(value, "int"):
         return str(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):
@@ -225,6 +225,19 @@ def dumps(value: Any) -> bytes:
         TypeError: *value* holds something that has no form in JSON.
     """
     try:
+        # NOTE: orjson 3.13.0 drops a zero of times of day with 10,000 to 99,999 microseconds, and
+        # the seconds of a zone's offset, so dates and times are written in `write_default`.
+        return orjson.dumps(value, write_default, orjson.OPT_PASSTHROUGH_DATETIME)
+    except TypeError:
+        return _dump_rest(value)
+
+
+def dumps_closed(value: Any) -> bytes:
+    """Return *value* as `dumps` does, when it holds no time of day and no zone but UTC.
+
+    PERF: orjson writes dates and moments itself (benchmarks/schemas.py, row renamed).
+    """
+    try:
         return orjson.dumps(value, write_default)
     except TypeError:
         return _dump_rest(value)
@@ -233,7 +246,8 @@ def dumps(value: Any) -> bytes:
 def _dump_rest(value: Any) -> bytes:
     """Write what orjson declines at first: keys that are no strings, big integers, surrogates."""
     try:
-        return orjson.dumps(value, write_default, orjson.OPT_NON_STR_KEYS)
+        options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
+        return orjson.dumps(value, write_default, options)
     except TypeError:
         plain = _plain(value, 0)
     text = json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
@@ -257,8 +271,10 @@ def _plain(value: Any, depth: int) -> Any:
         return {_plain_key(key): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, (date, time)):
+        return value.isoformat()
     try:
-        return orjson.loads(orjson.dumps(value))
+        return json.loads(orjson.dumps(value))  # whatever orjson writes, big integers included
     except TypeError:
         return _plain(write_default(value), depth + 1)
 
@@ -268,6 +284,8 @@ def _plain_key(key: Any) -> str:
         return key
     if isinstance(key, int) and not isinstance(key, bool):
         return str(int(key))
+    if isinstance(key, (date, time)):
+        return key.isoformat()
     try:
         (text,) = orjson.loads(orjson.dumps({key: None}, option=orjson.OPT_NON_STR_KEYS))
     except TypeError:

@@ -137,6 +137,7 @@ class Color(enum.Enum):
     RED = "red"
 
 
+ODD_ZONE = dt.timezone(dt.timedelta(minutes=19, seconds=32))
 ZONE = dt.timezone(dt.timedelta(hours=2))
 
 
@@ -149,6 +150,13 @@ ZONE = dt.timezone(dt.timedelta(hours=2))
         (PgUUID("00000000-0000-0000-0000-000000000001"), '"00000000-0000-0000-0000-000000000001"'),
         (dt.datetime(2024, 1, 1, tzinfo=dt.UTC), '"2024-01-01T00:00:00+00:00"'),
         (dt.time(1, tzinfo=ZONE), '"01:00:00+02:00"'),
+        (dt.time(1, 2, 3, 45678), '"01:02:03.045678"'),
+        ({"a": [dt.time(1, 2, 3, 45678)], 1: 2}, '{"a":["01:02:03.045678"],"1":2}'),
+        ([dt.time(1, 2, 3, 45678), 2**64], '["01:02:03.045678",18446744073709551616]'),
+        ({dt.time(1): 2**64}, '{"01:00:00":18446744073709551616}'),
+        (dt.date(2024, 1, 1), '"2024-01-01"'),
+        (dt.datetime(2024, 1, 1, 0, 0, 0, 45678), '"2024-01-01T00:00:00.045678"'),
+        (dt.datetime(1800, 1, 1, tzinfo=ODD_ZONE), '"1800-01-01T00:00:00+00:19:32"'),
         (dt.timedelta(minutes=1.5), "90.0"),
         (ipaddress.ip_network("10.0.0.0/8"), '"10.0.0.0/8"'),
         (Color.RED, '"red"'),

@@ -13,7 +13,7 @@ from marshmallow import Schema
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.schemas.plan import Plan
-from msframework.strict_json import MAX_DEPTH, dumps, parse
+from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 
 
 class Calls:
@@ -47,6 +47,7 @@ class CompiledSchema:
         "_plan",
         "_records",
         "_single",
+        "_write",
         "calls",
         "dump_fallbacks",
         "load_fallbacks",
@@ -63,6 +64,7 @@ class CompiledSchema:
         self._dumps_all = self._plan is not None and not overrides(schema, *DUMPS)
         self._loads_all = self._plan is not None and not overrides(schema, *LOADS)
         self._many = bool(schema.many)
+        self._write = dumps if compiler.is_open or compiler.dump_fallbacks else dumps_closed
         self._records = self._plan.records if self._plan and self._dumps_all else None
         self._single = self._read_single()
         owner = type(schema).__name__
@@ -126,7 +128,7 @@ class CompiledSchema:
         self._count(self.dump_fallbacks)
         if self._plan is None or not self._dumps_all:
             return dumps(self.schema.dump(obj, many=many))
-        return dumps(self._plan.dump_values(obj, bool(many)))
+        return self._write(self._plan.dump_values(obj, bool(many)))
 
     def load_json(
         self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None

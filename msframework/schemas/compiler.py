@@ -28,12 +28,14 @@ _DEEPEST: Final = 12
 class Compiler:
     """Compiles one schema with all that it nests.
 
-    `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why.
+    `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why; `is_open` whether a
+    dump may hold values of any type.
     """
 
     def __init__(self) -> None:
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
+        self.is_open = False
         self._stack: list[tuple[Any, Plan]] = []
         self._plans: dict[int, Plan | None] = {}
 
@@ -44,6 +46,10 @@ class Compiler:
     def note_load(self, field: Any, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
         self.load_fallbacks.append(f"{_where(field)}: {reason}")
+
+    def note_open(self) -> None:
+        """Remember that a dump may hold values of any type."""
+        self.is_open = True
 
     def nested(self, field: Any, *, load: bool) -> Plan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
@@ -141,6 +147,7 @@ class Compiler:
             self.note_dump(field, reason)
             return self._line_by_marshmallow(number, name, key, field)
         if isinstance(field, fields.Constant):
+            self.note_open()
             constant = f"constant_{number}"
             text = f"out[{key!r}] = {constant}"
             return Line(key, "", "", constant, text, {constant: field.constant})

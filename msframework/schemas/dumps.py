@@ -16,10 +16,12 @@ from typing import Any, Final
 from asyncpg.pgproto.pgproto import UUID as PgUUID
 from marshmallow import fields, missing
 from marshmallow.utils import pluck
+from orjson import Fragment
 
 from msframework.schemas.known import AnyField, field_base, is_usual, why_unknown
 from msframework.schemas.nesting import Nesting
 from msframework.schemas.reference import IDS, Reference
+from msframework.strict_json import dumps
 
 Unit = Callable[[Any, Any, Any], Any]
 
@@ -64,6 +66,8 @@ def compile_unit(field: Any, compiler: Nesting, json: bool) -> Unit:
     """
     reason = why_unknown(field)
     base = field_base(field)
+    if base is None or _is_open(field, base):
+        compiler.note_open()
     if reason is None and base is not None:
         unit = _compose(field, base, compiler, json)
         if unit is not None:
@@ -72,6 +76,23 @@ def compile_unit(field: Any, compiler: Nesting, json: bool) -> Unit:
     compiler.note_dump(field, reason or "unknown")
     serialize: Unit = field._serialize
     return serialize
+
+
+def _is_open(field: Any, base: type[AnyField]) -> bool:
+    """Tell whether *field* may pass on a value of whatever type, times of day among them."""
+    if issubclass(base, fields.Mapping):
+        return field.value_field is None
+    return issubclass(base, (fields.Raw, fields.Enum, fields.Constant))
+
+
+def _dump_boolean(value: Any, attr: Any, obj: Any) -> Any:
+    """Return what stands where a boolean should, written already."""
+    if value is None or value is True or value is False:
+        return value
+    try:
+        return Fragment(dumps(value))
+    except TypeError:  # whoever writes the whole says so, once all values are got
+        return value
 
 
 def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) -> Unit | None:
@@ -93,6 +114,8 @@ def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) ->
         )
     if issubclass(base, fields.Mapping) and (field.key_field or field.value_field):
         return _dump_mapping(field, compiler, json)
+    if json and issubclass(base, fields.Boolean):
+        return _dump_boolean
     serialize: Unit = field._serialize
     return serialize
 
@@ -172,13 +195,12 @@ def read_term(field: Any, attr: str, name: str, unit: Unit, json: bool) -> Term:
     base = field_base(field)
     assert base is not None
     slow = f"{name}({{v}}, {attr!r}, obj)"
-    if issubclass(base, (fields.Raw, fields.Boolean)):
-        return Term("{v} is not missing", "{v}", "absent()", {}, True)
     if issubclass(base, fields.List):
         inner = field_base(field.inner)
         if inner is not None and not issubclass(inner, _COMPOSED):
             one = _scalar_term(field.inner, inner, f"{name}i({{v}}, {attr!r}, obj)", json)
-            names = {name: guarded, f"{name}i": field.inner._serialize}
+            plain = _dump_boolean if json and issubclass(inner, fields.Boolean) else None
+            names = {name: guarded, f"{name}i": plain or field.inner._serialize}
             return Term(
                 "{v}.__class__ is list", f"[{one.write('e', False)} for e in {{v}}]", slow, names
             )
@@ -187,7 +209,7 @@ def read_term(field: Any, attr: str, name: str, unit: Unit, json: bool) -> Term:
 
 
 def _scalar_term(field: Any, base: type[AnyField], slow: str, json: bool) -> Term:
-    if issubclass(base, (fields.Raw, fields.Boolean)):
+    if issubclass(base, fields.Raw) or (issubclass(base, fields.Boolean) and not json):
         return Term("{v} is not missing", "{v}", "absent()", {}, True)
     if issubclass(base, _COMPOSED):
         # NOTE: also for None, since a nested schema that cannot be found must be missed.
@@ -214,9 +236,9 @@ _JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
         "str({v})",
         "({v} if {v}.__class__ is UUID else {slow})",
     ),
+    fields.Boolean: ("{v} is True or {v} is False or {v} is None", "{v}", "{slow}"),
     fields.DateTime: (_MOMENT, "{v}", "{slow}"),
     fields.Date: ("{v}.__class__ is date", "{v}", "{slow}"),
-    fields.Time: ("{v}.__class__ is time and {v}.tzinfo is None", "{v}", "{slow}"),
 }
 # What the terms name, whichever of them a schema needs.
 NAMES: Final[dict[str, Any]] = {
@@ -229,5 +251,4 @@ NAMES: Final[dict[str, Any]] = {
     "date": dt.date,
     "datetime": dt.datetime,
     "missing": missing,
-    "time": dt.time,
 }

@@ -32,6 +32,9 @@ class Nesting(Protocol):
     def note_load(self, field: Any, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
 
+    def note_open(self) -> None:
+        """Remember that a dump may hold values of any type."""
+
     def nested(self, field: Any, *, load: bool) -> NestedPlan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
 

@@ -98,6 +98,7 @@ FIELDS = [
     fields.Decimal(allow_nan=True, as_string=True),
     fields.Decimal(validate=refuse),
     fields.Boolean(),
+    fields.List(fields.Boolean()),
     fields.Boolean(truthy=["yes"], falsy=["no"]),
     fields.Boolean(truthy=[]),
     fields.Boolean(validate=validate.Equal(True)),
@@ -186,6 +187,7 @@ VALUES = [
     *("2024-02-29T01:02:03Z", "2024-02-29T01:02:03.5", "01:02", "25:00", "2024"),
     *("Thu, 29 Feb 2024 01:02:03 +0100", 1709168523, 1709168523.5, -5, 1e20, "1709168523"),
     *(MOMENT, MOMENT.replace(tzinfo=dt.UTC), MOMENT.date(), MOMENT.time(), dt.timedelta(1, 2)),
+    *(dt.time(1, 2, 3, 45678), [dt.time(1, 2, 3, 45678)], {"a": dt.time(1, 2, 3, 45678)}),
     *(Decimal("1.50"), Decimal("1E+3"), Decimal("NaN"), Decimal("sNaN"), Decimal("-Infinity")),
     *(Color.RED, Size.LARGE, "SMALL", 2, "1.2.3.4", "::1", "1.2.3.4/8", 16909060, "aGk="),
     *([], [1], ["1", "x", None], [[], ["a", 1]], [DEEP], [DEEP, {}], (1, "a"), {1, 2}, range(2)),
@@ -239,6 +241,21 @@ def test_every_value_is_dumped_as_marshmallow_does(field):
             assert outcome(compiled.dump, make(value)) == expected, value
             expected = outcome(lambda make, value: dumps(schema.dump(make(value))), make, value)
             assert outcome(compiled.dump_json, make(value)) == expected, value
+
+
+@pytest.mark.parametrize("odd", [2**70, "\ud800", {1: 2**70}, object, [dt.time(1, 2, 3, 45678)]])
+def test_odd_values_of_several_fields_are_written_together(odd):
+    schema = Schema.from_dict(
+        {"a": fields.Boolean(), "b": fields.Integer(), "c": fields.String(), "d": fields.Date()}
+    )()
+
+    for row in (
+        {"a": odd, "b": 2**70, "c": "x", "d": MOMENT},
+        {"a": [odd], "b": "x", "c": "\ud800", "d": MOMENT.date()},
+        {"a": odd, "b": 1, "c": "\ud800", "d": None},
+    ):
+        expected = outcome(lambda row: dumps(schema.dump(row)), row)
+        assert outcome(compile_schema(schema).dump_json, row) == expected
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
