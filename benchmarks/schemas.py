@@ -3,21 +3,25 @@
 `python -m benchmarks.schemas [--rounds N]` prints one JSON object: for each row the median CPU time
 of one call in µs, and how many times as fast as marshmallow it is (median over the rounds, each of
 which runs all candidates in turn). Rows are those of the `users` table that the side-by-side
-benchmark lists, as the data layer gives them: dicts with asyncpg's own UUIDs and UTC.
+benchmark lists, as the data layer gives them: dicts with asyncpg's own UUIDs and UTC; the same as
+asyncpg's Records, as a page of a listing holds them, when `BENCH_DSN` names a database.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import datetime as dt
 import decimal
 import gc
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import orjson
 from asyncpg.pgproto.pgproto import UUID
 from marshmallow import Schema, ValidationError, fields, validate
@@ -86,6 +90,24 @@ ROWS: list[dict[str, Any]] = [
     for number in range(1, 101)
 ]
 
+SELECT = """
+    SELECT * FROM unnest(
+        $1::int[], $2::text[], $3::text[], $4::int[], $5::text[], $6::numeric[], $7::int[],
+        $8::int[], $9::uuid[], $10::bool[], $11::timestamptz[]
+    ) AS rows (id, name, email, age, sex, balance, city_id, role_id, uid, is_active, create_time)
+"""
+
+
+async def fetch_records() -> list[Any]:
+    """Return the rows as a database gives them."""
+    conn = await asyncpg.connect(os.environ["BENCH_DSN"])
+    try:
+        found: list[Any] = await conn.fetch(SELECT, *zip(*map(dict.values, ROWS), strict=True))
+        return found
+    finally:
+        await conn.close()
+
+
 Case = tuple[str, str, int, Callable[[], Any]]
 
 
@@ -106,7 +128,7 @@ def cases() -> list[Case]:
     """Return the candidates: row, who, calls in one turn, call."""
     out, body, renamed = UserOut(), UserIn(), RenamedOut()
     fast_out, fast_in, fast_renamed = (compile_schema(s) for s in (out, body, renamed))
-    return [
+    found = [
         ("dump 100 rows", "marshmallow", 8, lambda: orjson.dumps(out.dump(ROWS, many=True))),
         ("dump 100 rows", "compiled", 100, lambda: fast_out.dump_json(ROWS, many=True)),
         ("dump 100 renamed", "marshmallow", 8, lambda: orjson.dumps(renamed.dump(ROWS, many=True))),
@@ -119,6 +141,13 @@ def cases() -> list[Case]:
         ("load errors", "marshmallow", 150, refused(lambda b: body.load(orjson.loads(b)))),
         ("load errors", "compiled", 1000, refused(fast_in.load_json)),
     ]
+    if "BENCH_DSN" in os.environ:
+        rows, name = asyncio.run(fetch_records()), "dump 100 Records"
+        found += [
+            (name, "marshmallow", 8, lambda: orjson.dumps(out.dump(map(dict, rows), many=True))),
+            (name, "compiled", 100, lambda: fast_out.dump_records(rows)),
+        ]
+    return found
 
 
 def measure(rounds: int) -> dict[str, dict[str, dict[str, float]]]:

@@ -130,6 +130,18 @@ class CompiledSchema:
             return dumps(self.schema.dump(obj, many=many))
         return self._write(self._plan.dump_values(obj, bool(many)))
 
+    def dump_records(self, records: list[Any]) -> bytes:
+        """Return the JSON of a list of the asyncpg Records that one statement gave.
+
+        PERF: no row becomes a dict, and no name is looked up (benchmarks/schemas.py, row Records).
+        """
+        if self._records is not None:
+            written = self._records.table(records)
+            if written is not None:
+                self.calls.compiled += 1
+                return written
+        return self.dump_json([dict(record.items()) for record in records], True)
+
     def load_json(
         self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None
     ) -> Any:

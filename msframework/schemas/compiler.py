@@ -96,6 +96,8 @@ class Compiler:
         usual = schema.dict_class is dict and not plan.dump_hooks
         if usual and not overrides(schema, "get_attribute"):
             plan.records = read_records(schema, owner)
+        if plan.records is not None:
+            plan.sources.extend(plan.records.sources)
 
     def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
         schema = plan.schema

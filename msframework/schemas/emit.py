@@ -168,19 +168,74 @@ _CHECKS: Final[dict[str, str]] = {
     ),
     "time": "if (v := row.{a}) is not None and v.tzinfo is not None: odd()",
 }
+_SPELLINGS: Final = {"decimal": 'if row.{a} is not None: row.{a} = format(row.{a}, "f")'}
+# When it is odd, as a test; decimals and moments are looked at apart.
+_ODD: Final[dict[str, str]] = {
+    "str": "row.{a}.__class__ is not str and row.{a} is not None",
+    "float": "row.{a} is not None and not -1e16 < row.{a} < 1e16",
+    "time": "row.{a} is not None and row.{a}.tzinfo is not None",
+}
 
 
 def emit_prepare(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
     """Write the function that makes structs ready to be encoded, or calls `odd`."""
     writer = SourceWriter()
     writer.line(f"def {_HOLE}(rows):")
-    checks = [
-        _CHECKS[column.kind].format(a=column.attribute)
-        for column in columns
-        if column.kind in _CHECKS
-    ]
     with writer.indented():
         writer.line("for row in rows:")
         with writer.indented():
-            writer.lines(*(checks or ("pass",)))
+            writer.lines(*(_fill(_CHECKS, columns) or ("pass",)))
     return _finish("prepare", owner, writer, names)
+
+
+def emit_spell(owner: str, columns: Sequence[Column]) -> Source:
+    """Write the function that spells the decimals of structs without an exponent."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(rows):")
+    with writer.indented():
+        writer.line("for row in rows:")
+        with writer.indented():
+            writer.lines(*(_fill(_SPELLINGS, columns) or ("pass",)))
+    return _finish("spell", owner, writer, {})
+
+
+def emit_find_odd(owner: str, columns: Sequence[Column]) -> Source:
+    """Write the function that lists the structs with values that msgspec would write otherwise."""
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(rows):")
+    with writer.indented():
+        tests = _fill(_ODD, columns)
+        if not tests:
+            writer.line("return ()")
+        else:
+            writer.lines("return [", "    row for row in rows", f"    if {tests[0]}")
+            writer.lines(*(f"    or {test}" for test in tests[1:]), "]")
+    return _finish("find_odd", owner, writer, {})
+
+
+def emit_values(kind: str, wanted: str, owner: str, columns: Sequence[Column]) -> Source:
+    """Write the function that lists what is not null in all columns of a *kind*.
+
+    Args:
+        wanted: what is listed of each value `{v}`.
+    """
+    writer = SourceWriter()
+    writer.line(f"def {_HOLE}(rows):")
+    with writer.indented():
+        writer.line("found = []")
+        for column in columns:
+            if column.kind == kind:
+                value = f"row.{column.attribute}"
+                got = wanted.format(v=value)
+                writer.line(f"found += [{got} for row in rows if {value} is not None]")
+        writer.line("return found")
+    return _finish("values", owner, writer, {})
+
+
+def _fill(templates: dict[str, str], columns: Sequence[Column]) -> list[str]:
+    """Return the template of each column's kind, where there is one, with its name in it."""
+    return [
+        templates[column.kind].format(a=column.attribute)
+        for column in columns
+        if column.kind in templates
+    ]

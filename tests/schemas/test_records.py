@@ -164,6 +164,153 @@ def test_a_schema_without_fields_makes_no_structs():
     assert compiled.load_json(b"{}") == {}
 
 
+class TimesSchema(Schema):
+    Z = fields.String()
+    first = fields.DateTime()
+    balance = fields.Decimal(as_string=True)
+    name = fields.String()
+    last = fields.DateTime()
+
+
+MOMENT = dt.datetime(2024, 2, 29, 1, 2, 3, 4, tzinfo=dt.UTC)
+NAIVE = MOMENT.replace(tzinfo=None)
+NAMED = MOMENT.replace(tzinfo=dt.timezone(dt.timedelta(0), "GMT"))
+TIMES = {"Z": "", "first": MOMENT, "balance": Decimal("1.50"), "name": "", "last": MOMENT}
+MENDED = [
+    {},
+    {"name": "Z"},
+    {"Z": "Z", "name": "a Z"},
+    {"name": 'Z","last":'},
+    {"name": 'Z"}'},
+    {"first": None},
+    {"first": None, "name": "Z"},
+    {"first": None, "Z": "Z", "name": "Z", "last": None},
+    {"first": NAIVE},
+    {"first": NAIVE, "name": "Z"},
+    {"first": NAIVE, "last": NAIVE},
+    {"first": NAMED, "name": "Z"},
+    {"name": "E"},
+    {"name": "E+5", "balance": None},
+    {"balance": Decimal("0E-8")},
+    {"balance": Decimal("1E+5"), "name": "ZE"},
+    {"balance": Decimal("-Infinity")},
+]
+
+
+@pytest.mark.parametrize("change", MENDED, ids=str)
+def test_moments_and_decimals_are_mended_in_the_bytes(change):
+    written = compile_schema(TimesSchema())._records
+    rows = [TIMES | change, TIMES, TIMES | change]
+
+    assert written.several(rows) == dumps(TimesSchema().dump(rows, many=True))
+    assert compile_schema(TimesSchema()).dump_json(rows[0]) == dumps(TimesSchema().dump(rows[0]))
+
+
+class Clock(dt.datetime):
+    def isoformat(self, *args):
+        return "now"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"first": MOMENT.replace(tzinfo=ZONE)},
+        {"last": MOMENT.replace(tzinfo=ZONE), "name": "Z"},
+        {"last": MOMENT.replace(tzinfo=dt.timezone(dt.timedelta(seconds=20)))},
+        {"first": Clock(2024, 1, 1)},
+        {"name": Mixed.A},
+        {"name": "\ud800"},
+    ],
+    ids=str,
+)
+def test_odd_values_among_many_go_another_way(change):
+    compiled = compile_schema(TimesSchema(many=True))
+    rows = [TIMES, TIMES | change]
+
+    assert compiled._records.several(rows) is None
+    assert compiled.dump_json(rows) == dumps(TimesSchema().dump(rows, many=True))
+
+
+@pytest.mark.parametrize("key", ["é", "\x7f", "\u2028", 'a"b', "\n", "\\"])
+def test_any_key_may_follow_a_moment(key):
+    schema = Schema.from_dict({"at": fields.DateTime(), key: fields.String()})(many=True)
+    rows = [{"at": MOMENT, key: "Z"}]
+
+    assert compile_schema(schema).dump_json(rows) == dumps(schema.dump(rows))
+
+
+COLUMNS = {
+    "id": "1::int",
+    "name": "CASE WHEN n = 2 THEN NULL ELSE 'Z' || n END",
+    "score": "0.5::float8",
+    "balance": "1.50::numeric",
+    "uid": "'00000000-0000-0000-0000-000000000007'::uuid",
+    "is_active": "true",
+    "create_time": "'2024-02-29 01:02:03+00'::timestamptz",
+    "day": "'2024-02-29'::date",
+    "at": "'01:02:03'::time",
+    "city_id": "n",
+}
+
+
+def select(columns):
+    listed = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    return f"SELECT {listed} FROM generate_series(1, 3) AS n"
+
+
+TABLES = [
+    select(COLUMNS),
+    select(COLUMNS | {"name": "'one'"}),
+    select(dict(reversed(COLUMNS.items()))),
+    select({"more": "n", **COLUMNS, "other": "'x'"}),
+    select(COLUMNS).replace(" FROM", ", 7 AS id FROM"),
+    select(dict.fromkeys(COLUMNS, "NULL::int")),
+    select(COLUMNS | {"score": "'NaN'::float8"}),
+    select(COLUMNS | {"id": "n > 1"}),
+    select(COLUMNS | {"create_time": "'infinity'::timestamptz"}),
+    select(COLUMNS | {"name": "n"}),
+    select({name: value for name, value in COLUMNS.items() if name != "day"}),
+    select(COLUMNS) + " WHERE false",
+]
+
+
+async def test_the_records_of_one_statement_are_written_by_columns():
+    with fresh_database("records") as url:
+        conn = await asyncpg.connect(url)
+        compiled, only = compile_schema(RowSchema()), compile_schema(RowSchema(only=("id",)))
+        for sql in TABLES:
+            rows = await conn.fetch(sql)
+            expected = reference(rows, many=True)
+            assert compiled.dump_records(rows) == expected, sql
+            assert compiled.dump_json(rows, many=True) == expected, sql
+            assert compiled.dump_json(list(map(dict, rows)), many=True) == expected, sql
+            several = dumps(only.schema.dump(rows, many=True))
+            assert only.dump_records(rows) == only.dump_json(rows, many=True) == several, sql
+        assert compiled._records.table(await conn.fetch(TABLES[0])) is not None
+        assert compiled._records.table(await conn.fetch(TABLES[3])) is not None
+        assert compiled._records.table(await conn.fetch(TABLES[10])) is None
+        await conn.close()
+
+
+async def test_records_of_several_statements_are_rows_too():
+    with fresh_database("records") as url:
+        conn = await asyncpg.connect(url)
+        rows = [record for sql in TABLES for record in await conn.fetch(sql)]
+        await conn.close()
+
+    assert compile_schema(RowSchema()).dump_json(rows, many=True) == reference(rows, many=True)
+
+
+async def test_records_that_no_struct_takes_are_dumped_all_the_same():
+    schema = Schema.from_dict({"id": fields.Integer(data_key="ID")})()
+    with fresh_database("records") as url:
+        conn = await asyncpg.connect(url)
+        rows = await conn.fetch("SELECT 1 AS id")
+        await conn.close()
+
+    assert compile_schema(schema).dump_records(rows) == b'[{"ID":1}]'
+
+
 async def test_asyncpg_records_are_rows():
     select = (
         "SELECT 1 AS id, 'x' AS name, 0.5::float8 AS score, 1.50::numeric AS balance,"
