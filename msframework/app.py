@@ -127,7 +127,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             debug=settings.debug,
             trace_arguments=settings.tracing.sql_arguments,
         )
-        self.clients = Clients(settings.services, self.tracer)
+        self.clients = Clients(settings.services, self.tracer, settings.server.fast_path)
         self.parts.add(tracing)
         if settings.log.access:
             self.parts.add(self.access_log)

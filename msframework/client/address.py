@@ -11,11 +11,10 @@ from urllib.parse import quote, urlencode
 from yarl import URL
 
 from msframework.conf.url import http_fault
-from msframework.exceptions import BadRequest, ImproperlyConfigured
+from msframework.exceptions import ImproperlyConfigured
 
 Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
 
-_SPLIT = re.compile(r"\{([^{}]*)\}").split
 # What RFC 3986 lets stand in a path and query as it is; `%` keeps what is encoded already.
 _CLEAN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*").fullmatch
 _KEPT = "-._~!$&'()*+,;=:@/?%"
@@ -29,9 +28,10 @@ class Address:
     Attributes:
         base: the address without a slash at its end, as it goes into spans.
         origin: scheme, host and port.
+        prefix: the path that all paths stand behind; empty for none.
     """
 
-    __slots__ = ("_literal", "base", "origin", "parsed")
+    __slots__ = ("_literal", "base", "origin", "parsed", "prefix")
 
     def __init__(self, url: str, where: str) -> None:
         if (fault := http_fault(url)) is not None:
@@ -44,6 +44,7 @@ class Address:
         self.origin = self.parsed.origin()
         # PERF: a parsed URL keeps its parts, so a known one costs a look-up (benchmarks/client.py).
         self._literal = lru_cache(_CACHED)(self._parse)
+        self.prefix = self._literal("/").raw_path[:-1]
 
     def _parse(self, path: str) -> URL:
         return URL(f"{self.base}{path}", encoded=True)
@@ -54,6 +55,14 @@ class Address:
         Raises:
             ValueError: *path* is an absolute URL, begins with no single slash, or climbs with `..`.
         """
+        return self._literal(self.path_of(path, params))
+
+    def path_of(self, path: str, params: Params | None = None) -> str:
+        """Return *path* and *params* percent-encoded, as they follow the service's own address.
+
+        Raises:
+            ValueError: as `of` does.
+        """
         if path[:1] != "/" or path[:2] == "//":
             raise ValueError(
                 f"{path!r} is no path of {self.base}: begin it with one slash. Absolute URLs are "
@@ -63,7 +72,7 @@ class Address:
             path = quote(path.partition("#")[0], safe=_KEPT)
         if "." in path or "%2" in path:
             _refuse_dots(path)
-        return self._literal(path if params is None else with_query(path, params))
+        return path if params is None else with_query(path, params)
 
 
 def absolute(url: str, params: Params | None) -> URL:
@@ -71,43 +80,6 @@ def absolute(url: str, params: Params | None) -> URL:
     if (fault := http_fault(url.partition("?")[0])) is not None:
         raise ValueError(f"allow_absolute: the url is {fault}, not an http:// or https:// address")
     return URL(url if params is None else with_query(url, params))
-
-
-@lru_cache(512)
-def _read_template(template: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    parts = tuple(_SPLIT(template))
-    return parts, frozenset(parts[1::2])
-
-
-def fill(template: str, values: Mapping[str, Any]) -> str:
-    """Return *template* with each `{name}` replaced by its value, percent-encoded.
-
-    Raises:
-        TypeError: a value is missing, is left over, or is `None`.
-        BadRequest: a value would lead to another resource: it is empty, `.` or `..`.
-    """
-    parts, names = _read_template(template)
-    if names != values.keys():
-        raise TypeError(
-            f"{template!r} takes the path parameters {sorted(names)}, got {sorted(values)}. "
-            "Pass each by name, and what is not in the path as params."
-        )
-    if not names:
-        return template
-    filled = list(parts)
-    filled[1::2] = [_encode(name, values[name]) for name in parts[1::2]]
-    return "".join(filled)
-
-
-def _encode(name: str, value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        raise TypeError(f"the path parameter {name!r} is None")
-    text = str(value)
-    if text in ("", ".", ".."):
-        raise BadRequest(f"{text!r} cannot be the value of {name!r} in a path")
-    return quote(text, safe="")
 
 
 def is_clean(path: str) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from msframework.client.address import Params, absolute, fill
+from msframework.client.address import Params, absolute
 from msframework.client.channel import Channel
 from msframework.client.exchange import Exchange
 from msframework.client.failure import refuse_answer, upstream_error
+from msframework.client.plain import ask, read_body
 from msframework.exceptions import MalformedJSON
 from msframework.strict_json import dumps, parse
 from msframework.types import UNSET, Unset
@@ -121,17 +122,29 @@ class Caller:
             TypeError: a path parameter is missing or left over.
         """
         channel = self._channel
-        url = channel.address.of(fill(path, path_params), params)
-        options = self._sendable(
-            {"json": json, "data": data, "headers": headers, "timeout": timeout}
-        )
+        plan = channel.plan(method, path)
+        filled = plan.fill(path_params)
         expected = tuple(passing)
-        exchange = Exchange(channel, self._request, method.upper(), url, path, options, expected)
-        async with exchange as response:
-            body = await response.read()
-        status = response.status
+        lean = channel.lean()
+        plain = None if lean is None else read_body(plan, headers, json, data)
+        if lean is not None and plain is not None:
+            if params is not None or not plan.plain:
+                filled = channel.address.path_of(filled, params)
+            total = channel.total_timeout if isinstance(timeout, Unset) else timeout
+            status, answered, body = await ask(
+                channel, lean, plan, self._request, filled, plain, headers, total, expected
+            )
+        else:
+            url = channel.address.of(filled, params)
+            options = self._sendable(
+                {"json": json, "data": data, "headers": headers, "timeout": timeout}
+            )
+            exchange = Exchange(channel, self._request, plan.method, url, path, options, expected)
+            async with exchange as response:
+                body = await response.read()
+            status, answered = response.status, response.headers
         if not 200 <= status < 300:
-            raise refuse_answer(channel.name, status, response.headers, body, expected)
+            raise refuse_answer(channel.name, status, answered, body, expected)
         if not body:
             return None
         try:

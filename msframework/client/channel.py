@@ -8,17 +8,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import opentracing
 
-from msframework.client.address import Address
+from msframework.client.address import Address, is_clean
 from msframework.client.connector import Connector, KeepSecrets, Request, send_again
+from msframework.client.head import are_plain
+from msframework.client.lean import Lean, supports_lean
+from msframework.client.plan import Plan
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.tracing import Tracer
+
+# Templates stand in code, so there are few; somebody may format paths by hand all the same.
+_MOST_PLANS: Final = 1024
 
 
 class Channel:
@@ -28,7 +34,9 @@ class Channel:
         name: what the service is called in spans and errors.
         address: where it is.
         envelope: what it wraps its answers in.
+        fast: whether plain calls may take the lean path.
         max_size: the largest answer in bytes.
+        total_timeout: the seconds that a call may take.
         tracer: makes the spans of the calls; known once the session is open.
         peer_tags: what every span says of the service.
         middlewares: what a call that may leave the service's address goes through.
@@ -38,15 +46,19 @@ class Channel:
         "_closed",
         "_closing",
         "_entry",
+        "_lean",
         "_loop",
+        "_plans",
         "_session",
         "_tracer",
         "address",
         "envelope",
+        "fast",
         "max_size",
         "middlewares",
         "name",
         "peer_tags",
+        "total_timeout",
         "tracer",
     )
 
@@ -56,8 +68,13 @@ class Channel:
         tracer: Tracer | None = None,
         envelope: Envelope | None = None,
         max_size: int = Response.max_size,
+        fast: bool = True,
     ) -> None:
         self._entry = entry
+        self._plans: dict[tuple[str, str], Plan] = {}
+        self._lean: Lean | None = None
+        self.fast = supports_lean(fast) and are_plain(entry.headers, fixed=True)
+        self.total_timeout: float | None = entry.total_timeout
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Future[None] | None = None
@@ -81,7 +98,17 @@ class Channel:
         self.peer_tags = {"peer.service": self.name, "peer.hostname": host, "peer.port": port}
         keep_secrets = KeepSecrets(self.address.origin, tuple(self._entry.headers))
         self.middlewares = (send_again, keep_secrets)
+        self._plans.clear()
         self._let_go()
+
+    def plan(self, method: str, template: str) -> Plan:
+        """Return what is known of calls of *method* to *template*."""
+        plan = self._plans.get((method, template))
+        if plan is None:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[method, template] = Plan(self.address, method, template)
+        return plan
 
     def session(self) -> aiohttp.ClientSession:
         """Return the session of the running loop, opened when there is none.
@@ -96,6 +123,15 @@ class Channel:
             self._let_go()
             self._session, self._loop = self._open(), loop
         return self._session
+
+    def lean(self) -> Lean | None:
+        """Return the lean path of the running loop; `None` where only aiohttp's own is taken.
+
+        Raises:
+            RuntimeError: the client is closed, or no loop is running.
+        """
+        self.session()
+        return self._lean
 
     def _open(self) -> aiohttp.ClientSession:
         entry = self._entry
@@ -115,6 +151,10 @@ class Channel:
         )
         # NOTE: aiohttp would send again on fresh connections too; `send_again` does not.
         session._retry_connection = False
+        if self.fast and is_clean(self.address.prefix):
+            self._lean = Lean(
+                session, self.address.of("/"), entry.headers, self.timeout_of(None), self.max_size
+            )
         return session
 
     def timeout_of(self, total: float | None) -> aiohttp.ClientTimeout:
@@ -133,7 +173,7 @@ class Channel:
 
     def _let_go(self) -> None:
         session, loop = self._session, self._loop
-        self._session = self._loop = None
+        self._session = self._loop = self._lean = None
         if session is None or loop is None:
             return
         if loop.is_running():

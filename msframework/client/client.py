@@ -14,6 +14,7 @@ import aiohttp
 from msframework.client.address import Address
 from msframework.client.caller import BoundClient, Caller
 from msframework.client.channel import Channel
+from msframework.client.lean import supports_lean
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import Envelope
@@ -35,6 +36,7 @@ class Client(Caller):
         entry: the service's entry in `SERVICES`, with its time-outs and headers.
         envelope: what the service wraps its answers in.
         max_size: the largest answer in bytes.
+        fast: whether `call` may take the lean path; aiohttp's own session is used otherwise.
 
     Raises:
         ImproperlyConfigured: the address is none of HTTP, or holds a password.
@@ -52,11 +54,12 @@ class Client(Caller):
         entry: ServiceEntry | None = None,
         envelope: Envelope | None = None,
         max_size: int = Response.max_size,
+        fast: bool = True,
     ) -> None:
         if entry is None:
             entry = ServiceEntry(name=name, url=url or "")
         entry = replace(entry, name=name or entry.name, url=url or entry.url)
-        super().__init__(Channel(entry, tracer, envelope, max_size), None)
+        super().__init__(Channel(entry, tracer, envelope, max_size, fast), None)
 
     def __repr__(self) -> str:
         return f"<Client {self.name!r} of {self.address.base}>"
@@ -110,11 +113,19 @@ class Clients(Mapping[str, Client]):
     Args:
         entries: the entries of `SERVICES`.
         tracer: makes the spans of all calls.
+        fast: whether their calls may take the lean path.
     """
 
-    def __init__(self, entries: Mapping[str, ServiceEntry], tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, ServiceEntry],
+        tracer: Tracer | None = None,
+        fast: bool = True,
+    ) -> None:
+        fast = bool(entries) and supports_lean(fast)
         self._clients = {
-            name: Client(entry=entry, name=name, tracer=tracer) for name, entry in entries.items()
+            name: Client(entry=entry, name=name, tracer=tracer, fast=fast)
+            for name, entry in entries.items()
         }
 
     def __getitem__(self, name: str) -> Client:

@@ -29,6 +29,10 @@ class Connector(aiohttp.TCPConnector):
 
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
+        # NOTE: what came while a connection lay idle is no answer to what goes out next.
+        while connection.protocol is None or connection.protocol.should_close:
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
         protocol: Any = connection.protocol
         req.reused = getattr(protocol, "used", False)
         protocol.used = True

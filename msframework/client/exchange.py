@@ -11,8 +11,8 @@ from yarl import URL
 from msframework.client.channel import Channel
 from msframework.client.failure import read_failure
 from msframework.client.response import Response
-from msframework.exceptions import UpstreamError
-from msframework.tracing import Span, current_span
+from msframework.client.span import begin_span, fail_span, tag_answer, tag_call
+from msframework.tracing import Span
 
 if TYPE_CHECKING:
     from msframework.request import Request
@@ -78,7 +78,7 @@ class Exchange:
         response.service = self._channel.name
         response.max_size = self._channel.max_size
         if self._span is not None:
-            self._tag_status(response.status)
+            tag_answer(self._span, response.status, self._passing)
             response.content.on_eof(self._end_span)
         return response
 
@@ -98,21 +98,14 @@ class Exchange:
 
     def _start_span(self, headers: dict[str, str]) -> None:
         channel = self._channel
-        tracer = channel.tracer
-        if tracer is None:
-            return
-        parent = current_span()
-        if parent is None and self._request is not None:
-            parent = self._request.span
         method = self._method.lower()
         name = method if self._template is None else f"{method} {self._template}"
-        span = tracer.start_child(name, parent, kind="client", component="http-client")
-        self._span = span
-        tracer.propagator.inject(span, headers)
+        span = self._span = begin_span(channel, self._request, name)
+        if span is None or channel.tracer is None:
+            return
+        channel.tracer.propagator.inject(span, headers)
         if span.sampled:
-            span.tags.update(channel.peer_tags)
-            span.set_tag("http.method", self._method)
-            span.set_tag("http.url", self._documented_url())
+            tag_call(span, channel, self._method, self._documented_url())
 
     def _documented_url(self) -> str:
         """Return the address without query, and without values where a template is known."""
@@ -120,19 +113,10 @@ class Exchange:
             return f"{self._channel.address.base}{self._template}"
         return str(self._url.with_query(None).with_fragment(None))
 
-    def _tag_status(self, status: int) -> None:
-        span = self._span
-        if span is not None and span.sampled:
-            span.set_tag("http.status_code", status)
-            if status >= 400 and status not in self._passing:
-                span.set_tag("error", True)
-
     def _fail_span(self, exc: BaseException) -> None:
         if (span := self._span) is not None:
-            span.set_error(exc)
-            if isinstance(exc, UpstreamError):
-                span.set_tag("error.message", str(exc.upstream_error))
-            self._end_span()
+            self._span = None
+            fail_span(span, exc)
 
     def _end_span(self) -> None:
         if (span := self._span) is not None:

@@ -38,14 +38,16 @@ class Upstream:
         method, target, _ = line.split(" ")
         headers = {name.lower(): value for name, value in (x.split(": ", 1) for x in lines)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        request = {"method": method, "target": target, "headers": headers, "body": body.decode()}
+        text = body.decode(errors="replace")
+        request = {"method": method, "target": target, "headers": headers, "body": text}
         self.requests.append(request)
         self.arrived.set()
         answer = self.answers.get(target.partition("?")[0])
         if callable(answer):
             await answer(reader, writer)
         elif answer is None:
-            writer.write(reply(200, {"code": 0, "data": request}))
+            whole = reply(200, {"code": 0, "data": request})
+            writer.write(whole.partition(b"{")[0] if method == "HEAD" else whole)
         else:
             writer.write(reply(*answer))
 
@@ -57,6 +59,14 @@ def reply(status, body=b"", **headers):
     lines = {"Content-Length": str(len(body)), "Content-Type": "application/json", **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
     return f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body
+
+
+@pytest.fixture(autouse=True, params=["lean", "aiohttp"])
+def way(request, monkeypatch):
+    """Which way plain calls go: ours, or that of an aiohttp which it was not tested with."""
+    if request.param == "aiohttp":
+        monkeypatch.setattr("msframework.client.lean.TESTED_AIOHTTP", ())
+    return request.param
 
 
 @pytest.fixture

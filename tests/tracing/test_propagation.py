@@ -1,4 +1,5 @@
 import string
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +8,8 @@ from multidict import CIMultiDict
 from sanic.compat import Header
 
 from msframework.tracing import Propagator, SpanContext, Tracer, extract, inject
-from msframework.tracing.span import Carried
+from msframework.tracing.span import Carried, Span
+from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
 from msframework.tracing.w3c import format_traceparent
 
 TRACE, SPAN, OTHER = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1", "1" * 32
@@ -48,6 +50,38 @@ def facts(context):
         carried.tracestate,
         dict(carried.baggage),
     )
+
+
+@pytest.mark.parametrize(
+    "formats", [("b3", "traceparent"), ("b3multi", "b3", "traceparent"), ("traceparent",), ()]
+)
+@settings(deadline=None)
+@given(contexts, st.booleans(), st.booleans())
+def test_lines_say_what_is_injected(formats, context, debug, plain):
+    if plain:
+        context.carried.tracestate, context.carried.baggage = "", {}
+    context.carried.debug = debug
+    propagator = Propagator(formats, ALL, ("a", "b"))
+    make = UnsampledSpan if not context.sampled else partial(Span, tags={}, start=0.0)
+    span = make(Tracer(), "", None, context.trace_id, context.parent_id, context.carried)
+    headers = {}
+    propagator.inject(span, headers)
+
+    lines = propagator.lines(span)
+
+    assert lines == "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def test_a_line_break_is_not_written_into_a_head():
+    carried = Carried(tracestate="a=1\r\nx: 2")
+    span = Span(Tracer(), "", None, None, None, carried, {}, 0.0)
+
+    with pytest.raises(ValueError, match="line break"):
+        Propagator().lines(span)
+
+
+def test_a_silent_span_writes_no_lines():
+    assert Propagator().lines(SilentSpan(Tracer())) == ""
 
 
 @settings(deadline=None)

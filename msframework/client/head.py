@@ -1,0 +1,134 @@
+"""The bytes that a lean call begins with. Runs per request; what is the same in all of them is not.
+
+What may not be said by hand, or is no header at all, is left to aiohttp: `None` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from multidict import CIMultiDict
+
+from msframework.client.plan import Plan
+from msframework.tracing import Span, Tracer
+
+if TYPE_CHECKING:
+    from msframework.request import Request
+
+# What aiohttp derives something from, or what says how the message is framed.
+_RESERVED: Final = frozenset(
+    {
+        "connection",
+        "content-encoding",
+        "content-length",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# What goes out anew with each call; an entry that fixes one of them is left to aiohttp.
+_OWN: Final = frozenset(
+    {
+        "b3",
+        "baggage",
+        "content-type",
+        "traceparent",
+        "tracestate",
+        "x-b3-flags",
+        "x-b3-parentspanid",
+        "x-b3-sampled",
+        "x-b3-spanid",
+        "x-b3-traceid",
+        "x-request-id",
+    }
+)
+_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_VALUE: Final = re.compile(r"[^\x00\r\n]*").fullmatch
+
+
+def are_plain(headers: Mapping[Any, Any], *, fixed: bool = False) -> bool:
+    """Tell whether *headers* can be written as they are.
+
+    Args:
+        fixed: they go out with every call, so they may not be one of those that change.
+    """
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            return False
+        folded = name.lower()
+        if folded in _RESERVED or (fixed and folded in _OWN):
+            return False
+        if _NAME(name) is None or _VALUE(value) is None:
+            return False
+    return True
+
+
+def write_lines(headers: Mapping[str, str]) -> str:
+    """Return *headers* as they stand in a message."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+
+
+class Head:
+    """Writes the heads of the calls to one service.
+
+    Args:
+        fixed: the headers that go out with every call.
+    """
+
+    __slots__ = ("_fixed", "_lines")
+
+    def __init__(self, fixed: Mapping[str, str]) -> None:
+        self._fixed: CIMultiDict[str] = CIMultiDict(fixed)
+        self._lines = f" HTTP/1.1\r\n{write_lines(fixed)}"
+
+    def write(
+        self,
+        plan: Plan,
+        path: str,
+        request: Request | None,
+        span: Span | None,
+        tracer: Tracer | None,
+        framing: str,
+    ) -> bytes:
+        """Return the head of a call.
+
+        Args:
+            path: what follows the prefix of the service, percent-encoded.
+            framing: the lines that say what body follows.
+        """
+        own = "" if request is None else f"X-Request-ID: {request.id}\r\n"
+        if span is not None and tracer is not None:
+            own += tracer.propagator.lines(span)
+        return f"{plan.start}{path}{self._lines}{own}{framing}\r\n".encode()
+
+    def write_with(
+        self,
+        given: Mapping[str, str],
+        plan: Plan,
+        path: str,
+        request: Request | None,
+        span: Span | None,
+        tracer: Tracer | None,
+        framing: str,
+    ) -> bytes:
+        """Return the head of a call that was *given* headers, which replace all others."""
+        own: dict[str, str] = {}
+        if request is not None:
+            own["X-Request-ID"] = request.id
+        if span is not None and tracer is not None:
+            tracer.propagator.inject(span, own)
+        headers = self._fixed.copy()
+        headers.update(own)
+        for line in framing.splitlines():
+            name, _, value = line.partition(": ")
+            headers[name] = value
+        headers.update(given)
+        return f"{plan.start}{path} HTTP/1.1\r\n{write_lines(headers)}\r\n".encode()

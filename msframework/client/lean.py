@@ -1,0 +1,210 @@
+"""One exchange over a connection of aiohttp's, with nothing of its session in between.
+
+The connector, its pool and its limits, the protocol and the parser stay aiohttp's; what is left
+out is all that `ClientSession` makes for each call and a plain one never needs. Two names that are
+used here, `BaseConnector._get` and `ResponseHandler.set_response_params`, aiohttp does not
+document: so this runs with versions that it was tested with, and aiohttp's own path with any other,
+or with `FAST_PATH = False`. Runs per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import LooseHeaders
+from yarl import URL
+
+from msframework.client.connector import Connector, Request
+from msframework.client.deadlines import Deadlines
+from msframework.client.head import Head
+from msframework.client.plan import Plan
+
+TESTED_AIOHTTP: Final = ("3.14.",)
+logger = logging.getLogger("msframework.client")
+
+
+def supports_lean(wanted: bool) -> bool:
+    """Whether calls may take the lean path; warns once where only aiohttp's version forbids it."""
+    if not wanted:
+        return False
+    if aiohttp.__version__.startswith(TESTED_AIOHTTP):
+        return True
+    logger.warning(
+        "the lean path of clients was not tested with aiohttp %s; aiohttp's own path is used",
+        aiohttp.__version__,
+    )
+    return False
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+
+class TooLarge(Exception):
+    """The answer is larger than allowed."""
+
+
+class BrokenOff(Exception):
+    """The head of an answer came, and its body did not.
+
+    Attributes:
+        status: what the head said; the cause is what happened then.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Lean:
+    """The way over one connector to one address.
+
+    Attributes:
+        head: writes the heads of the calls.
+
+    Args:
+        session: whose connector it is.
+        url: an address of the service.
+        headers: those that go out with every call.
+        timeout: the time that a connection may take to open.
+        max_size: the largest answer in bytes.
+    """
+
+    __slots__ = (
+        "_connector",
+        "_deadlines",
+        "_key",
+        "_loop",
+        "_max_size",
+        "_request",
+        "_timeout",
+        "head",
+    )
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: URL,
+        headers: LooseHeaders,
+        timeout: aiohttp.ClientTimeout,
+        max_size: int,
+    ) -> None:
+        assert isinstance(session.connector, Connector)
+        self._connector = session.connector
+        self._loop = loop = asyncio.get_running_loop()
+        self._deadlines = Deadlines(loop)
+        # Nobody sends it: it tells the connector where to go, and us what aiohttp would say.
+        self._request = Request("GET", url, headers=headers, loop=loop, session=session)
+        self._key = self._request.connection_key
+        self._timeout, self._max_size = timeout, max_size
+        self.head = Head(self._request.headers)
+
+    async def send(self, plan: Plan, head: bytes, body: bytes, timeout: float | None) -> Answer:
+        """Send *head* and *body*, and return the answer.
+
+        An idempotent call goes out again where a connection that had been used before was closed
+        under it.
+
+        Args:
+            timeout: seconds for all of it; `None` for any time.
+
+        Raises:
+            TimeoutError: no head of an answer came in time.
+            aiohttp.ClientError: no connection, or what came is no HTTP.
+            BrokenOff: the head of an answer came, and its body did not.
+        """
+        when = self._loop.time() + timeout if timeout is not None and timeout > 0 else None
+        while True:
+            connection, reused = await self._take(when)
+            try:
+                answer = await self._exchange(connection, plan, head, body, when)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                _drop(connection)
+                if not (reused and plan.idempotent):
+                    raise
+                continue
+            except BaseException:
+                # A connection with an answer that nobody reads would give it to the next call.
+                _drop(connection)
+                raise
+            if body and _is_writing(connection):
+                # The service answered before it had read all, and may not read the rest either.
+                _drop(connection)
+            else:
+                connection.release()
+            return answer
+
+    async def _take(self, when: float | None) -> tuple[Connection, bool]:
+        """Return a connection, and whether it had been used before."""
+        # NOTE: with no traces `_get` never waits, so no time can run out in it.
+        while (connection := await self._connector._get(self._key, [])) is not None:
+            protocol = connection.protocol
+            # NOTE: what came while a connection lay idle is no answer to what goes out next.
+            if protocol is not None and not protocol.should_close:
+                return connection, True
+            connection.close()
+        async with asyncio.timeout_at(when):
+            connection = await self._connector.connect(self._request, [], self._timeout)
+        return connection, self._request.reused
+
+    async def _exchange(
+        self, connection: Connection, plan: Plan, head: bytes, body: bytes, when: float | None
+    ) -> Answer:
+        protocol, transport = connection.protocol, connection.transport
+        if protocol is None or transport is None:
+            raise aiohttp.ServerDisconnectedError
+        deadlines = self._deadlines
+        protocol.set_response_params(skip_payload=plan.method == "HEAD", read_until_eof=True)
+        if body:
+            transport.writelines((head, body))
+        else:
+            transport.write(head)
+        deadlines.watch(protocol, when)
+        try:
+            message, payload = await protocol.read()
+            while message.code < 200 and message.code != 101:
+                message, payload = await protocol.read()
+        except HttpProcessingError as exc:
+            raise aiohttp.ClientPayloadError("no HTTP") from exc
+        finally:
+            deadlines.forget(protocol)
+        try:
+            read = payload.read_nowait() if payload.is_eof() else await self._rest(payload, when)
+            if len(read) > self._max_size:
+                raise TooLarge
+        except Exception as exc:
+            raise BrokenOff(message.code) from exc
+        return Answer(message.code, message.headers, read)
+
+    async def _rest(self, payload: aiohttp.StreamReader, when: float | None) -> bytes:
+        """Return a body that has not come whole yet."""
+        chunks: list[bytes] = []
+        left = self._max_size
+        async with asyncio.timeout_at(when):
+            while chunk := await payload.readany():
+                chunks.append(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    break
+        return b"".join(chunks)
+
+
+def _is_writing(connection: Connection) -> bool:
+    transport = connection.transport
+    return transport is not None and transport.get_write_buffer_size() > 0
+
+
+def _drop(connection: Connection) -> None:
+    """Close *connection*, and send nothing more of what it still holds."""
+    if _is_writing(connection) and connection.transport is not None:
+        connection.transport.abort()
+    connection.close()

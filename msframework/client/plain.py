@@ -1,0 +1,95 @@
+"""`call()` on the lean path: span, head, exchange, and what its failures mean. Runs per request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from msframework.client.channel import Channel
+from msframework.client.failure import read_failure, upstream_error
+from msframework.client.head import are_plain
+from msframework.client.lean import Answer, BrokenOff, Lean, TooLarge
+from msframework.client.plan import Plan
+from msframework.client.span import begin_span, fail_span, tag_answer, tag_call
+from msframework.exceptions import UpstreamError
+from msframework.strict_json import dumps
+
+if TYPE_CHECKING:
+    from msframework.request import Request
+
+
+def read_body(
+    plan: Plan, headers: Mapping[str, str] | None, json: Any, data: Any
+) -> tuple[str, bytes] | None:
+    """Return the header lines of a body, and the body; `None` for a call that is not plain.
+
+    Raises:
+        ValueError: the body is given twice.
+    """
+    if plan.without_body is None or not (headers is None or are_plain(headers)):
+        return None
+    if json is not None:
+        if data is not None:
+            raise ValueError("give the body as json or as data, not as both")
+        data, kind = dumps(json), "application/json"
+    elif data is None:
+        return plan.without_body, b""
+    elif type(data) is bytes:
+        kind = "application/octet-stream"
+    else:
+        return None
+    return f"Content-Length: {len(data)}\r\nContent-Type: {kind}\r\n", data
+
+
+async def ask(
+    channel: Channel,
+    lean: Lean,
+    plan: Plan,
+    request: Request | None,
+    path: str,
+    body: tuple[str, bytes],
+    headers: Mapping[str, str] | None,
+    timeout: float | None,
+    passing: tuple[int, ...],
+) -> Answer:
+    """Call *path* and return the whole answer, whatever its status is.
+
+    Raises:
+        UpstreamError: none came.
+    """
+    tracer, head = channel.tracer, lean.head
+    span = begin_span(channel, request, plan.name)
+    if span is not None and span.sampled:
+        tag_call(span, channel, plan.method, plan.url)
+    framing, content = body
+    try:
+        if headers is None:
+            start = head.write(plan, path, request, span, tracer, framing)
+        else:
+            start = head.write_with(headers, plan, path, request, span, tracer, framing)
+        answer = await lean.send(plan, start, content, timeout)
+    except BaseException as exc:
+        if span is not None and isinstance(exc, BrokenOff):
+            tag_answer(span, exc.status, passing)
+        failure = _read(channel, exc)
+        if span is not None:
+            fail_span(span, failure or exc)
+        if failure is None:
+            raise
+        raise failure from exc
+    if span is not None and span.sampled:
+        tag_answer(span, answer.status, passing)
+        span.finish()
+    return answer
+
+
+def _read(channel: Channel, exc: BaseException) -> UpstreamError | None:
+    """Return what *exc* means to the caller; `None` when it is not of the way."""
+    if not isinstance(exc, BrokenOff):
+        return read_failure(channel.name, exc)
+    cause = exc.__cause__
+    if isinstance(cause, TooLarge):
+        error = f"its answer is larger than {channel.max_size} bytes"
+        return upstream_error(channel.name, exc.status, error=error)
+    failure = read_failure(channel.name, cause, exc.status) if cause is not None else None
+    return failure or upstream_error(channel.name, exc.status, error="its answer is broken")

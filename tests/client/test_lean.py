@@ -1,0 +1,345 @@
+"""Whole answers of every kind, and what keeps a connection from its next call; both ways."""
+
+import asyncio
+import gzip
+import logging
+from contextlib import suppress
+
+import aiohttp
+import pytest
+
+from msframework.client import Client, Clients
+from msframework.client.connector import Connector
+from msframework.client.lean import Lean
+from msframework.conf.settings import ServiceEntry
+from msframework.exceptions import UpstreamError
+from msframework.tracing import Sampler, Tracer
+from tests.client.conftest import BoundRequest, opened
+
+TRACER = Tracer(sampler=Sampler(0.0))
+
+
+def saying(*parts):
+    """Return an answer that sends *parts*, a moment apart; `None` closes the connection."""
+
+    async def say(reader, writer):
+        for part in parts:
+            if part is None:
+                writer.close()
+                raise ConnectionError
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    return say
+
+
+# What goes out.
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"json": {"a": [1, "上"]}},
+        {"data": b"\x00\xff"},
+        {"data": b""},
+        {"params": {"a": "b c", "d": 1}},
+        {"headers": {"accept": "text/csv", "X-Own": "上", "x-request-id": "theirs"}},
+        {"json": [], "headers": {"content-type": "application/merge-patch+json"}},
+    ],
+)
+async def test_the_same_goes_out_as_through_aiohttp(upstream, method, options):
+    entry = ServiceEntry("regions", f"{upstream.url}/api", headers={"X-Api-Key": "k"})
+    sent = []
+
+    for fast in (True, False):
+        client = Client(entry=entry, tracer=TRACER, fast=fast)
+        bound = client.cli(BoundRequest("ours"))
+        await bound.call(method, "/cities/{id}", id="a/b", **options)
+        sent.append(upstream.requests.pop())
+        await client.close()
+
+    for request in sent:
+        assert request["headers"].pop("traceparent").endswith("-02")
+        assert request["headers"].pop("b3").endswith("-0")
+    assert sent[0] == sent[1]
+
+
+async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
+    lean = []
+    send = Lean.send
+
+    async def noting(self, plan, *args):
+        lean.append(plan.template)
+        return await send(self, plan, *args)
+
+    monkeypatch.setattr(Lean, "send", noting)
+    fixed = ServiceEntry("a", upstream.url, headers={"traceparent": "00-0-0-0"})
+    async with opened(url=upstream.url) as client, opened(entry=fixed) as other:
+        await client.call("GET", "/lean")
+        await client.call("POST", "/form", data={"a": "1"})
+        await client.call("GET", "/framing", headers={"Connection": "close"})
+        await client.call("PURGE", "/method")
+        await client.call("GET", "/bytes", headers={"X-A": "1"}, timeout=None)
+        async with client.get("/streamed") as res:
+            await res.read()
+        await other.call("GET", "/fixed")
+
+    assert lean == (["/lean", "/bytes"] if way == "lean" else [])
+
+
+# What comes back.
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [HEAD + b"Content-Length: 2\r\n\r\n42"],
+        [HEAD[:9], HEAD[9:] + b"Content-", b"Length: 2\r\n\r\n4", b"2"],
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n4\r\n1\r\n2\r\n0\r\n\r\n"],
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n4", b"\r\n1\r\n2\r\n", b"0\r\n", b"\r\n"],
+        [HEAD + b"Content-Encoding: gzip\r\nContent-Length: 22\r\n\r\n", gzip.compress(b"42")],
+        [b"HTTP/1.1 103 X\r\nLink: </a>\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n42"],
+        [b"HTTP/1.1 100 X\r\n\r\n", HEAD + b"Content-Length: 2\r\n\r\n42"],
+    ],
+)
+async def test_an_answer_is_read_whole_and_the_connection_used_again(client, upstream, parts):
+    upstream.answers["/c"] = saying(*parts)
+
+    assert await client.call("GET", "/c") == 42
+    assert await client.call("GET", "/c") == 42
+
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n42"],
+        [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n42"],
+        [HEAD + b"\r\n42", None],
+        [HEAD + b"\r\n4", b"2", None],
+        [HEAD + b"Content-Length: 2\r\n\r\n42" + HEAD + b"Content-Length: 2\r\n\r\n43"],
+        [HEAD + b"Content-Length: 2\r\n\r\n42", HEAD + b"Content-Length: 2\r\n\r\n43"],
+    ],
+)
+async def test_a_connection_that_is_at_its_end_is_not_used_again(client, upstream, parts):
+    upstream.answers["/c"] = saying(*parts)
+
+    for _ in range(2):
+        assert await client.call("GET", "/c") == 42
+        await asyncio.sleep(0.05)
+
+    assert upstream.connections == 2
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 204), ("HEAD", 200), ("HEAD", 204)])
+async def test_an_answer_without_a_body_is_not_waited_for(client, upstream, method, status):
+    upstream.answers["/c"] = saying(f"HTTP/1.1 {status} X\r\nContent-Length: 9\r\n\r\n".encode())
+
+    for _ in range(2):
+        assert await client.call(method, "/c", timeout=1) is None
+
+    assert upstream.connections == 1
+
+
+async def test_a_switch_of_protocols_is_no_answer(client, upstream):
+    upstream.answers["/c"] = saying(
+        b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nab"
+    )
+
+    with pytest.raises(UpstreamError) as caught:
+        await client.call("GET", "/c", timeout=1)
+
+    assert caught.value.status_code == 502
+    await asyncio.wait_for(upstream.closed.wait(), 5)
+
+
+@pytest.mark.parametrize(("size", "fits"), [(1000, True), (1001, False)])
+async def test_the_bound_is_exact(upstream, size, fits):
+    upstream.answers["/c"] = 200, b'"' + b"x" * (size - 2) + b'"'
+
+    async with opened(url=upstream.url, max_size=1000) as client:
+        if fits:
+            assert len(await client.call("GET", "/c")) == size - 2
+        else:
+            with pytest.raises(UpstreamError, match="answered 200"):
+                await client.call("GET", "/c")
+
+
+async def test_a_large_answer_comes_whole(client, upstream):
+    upstream.answers["/c"] = 200, b'"' + b"x" * 3_000_000 + b'"'
+
+    assert await client.call("GET", "/c") == "x" * 3_000_000
+
+
+async def test_a_large_body_goes_out_whole(client, upstream):
+    sent = await client.call("PUT", "/c", data=b"x" * 1_000_000)
+
+    assert sent["body"] == "x" * 1_000_000
+
+
+async def test_a_body_that_the_service_did_not_want_leaves_no_connection(way):
+    reset = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 X\r\nContent-Length: 0\r\n\r\n")
+        with suppress(ConnectionError):
+            while await reader.read(65536):
+                await asyncio.sleep(0.001)
+        reset.set()
+        writer.close()
+
+    if way == "aiohttp":
+        pytest.skip("aiohttp goes on sending, and warns of bodies of this size")
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=1000) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with opened(url=url) as client:
+            with pytest.raises(UpstreamError) as caught:
+                await client.call("PUT", "/c", data=b"x" * 20_000_000)
+            assert client.session().connector._acquired == set()
+            await asyncio.wait_for(reset.wait(), 5)
+
+    assert caught.value.status == 413
+
+
+async def test_a_broken_body_is_marked_with_the_status_it_came_with(client, upstream, spans):
+    upstream.answers["/c"] = saying(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nxy")
+
+    with pytest.raises(UpstreamError) as caught:
+        await client.call("GET", "/c")
+
+    assert (caught.value.status_code, caught.value.status) == (502, 200)
+    assert spans[0].tags["http.status_code"] == 200
+    assert spans[0].tags["error.message"] == "its answer is broken"
+
+
+# Connections.
+
+
+async def test_the_time_counts_while_a_call_waits_for_its_turn(upstream):
+    entry = ServiceEntry("regions", upstream.url, limit=1, connect_timeout=5.0)
+
+    async def hang(reader, writer):
+        await reader.read()
+
+    upstream.answers["/hang"] = hang
+    async with opened(entry=entry) as client:
+        first = asyncio.create_task(client.call("GET", "/hang", timeout=None))
+        await upstream.arrived.wait()
+        with pytest.raises(UpstreamError) as caught:
+            await client.call("GET", "/c", timeout=0.05)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert (await client.call("GET", "/c"))["target"] == "/c"
+
+    assert caught.value.status_code == 504
+
+
+async def test_the_time_to_connect_has_a_bound_of_its_own(upstream):
+    entry = ServiceEntry("regions", upstream.url, limit=1, connect_timeout=0.05)
+
+    async def hang(reader, writer):
+        await reader.read()
+
+    upstream.answers["/hang"] = hang
+    async with opened(entry=entry) as client:
+        first = asyncio.create_task(client.call("GET", "/hang", timeout=None))
+        await upstream.arrived.wait()
+        with pytest.raises(UpstreamError) as caught:
+            await client.call("GET", "/c", timeout=None)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+    assert caught.value.status_code == 504
+
+
+async def test_an_answer_in_two_parts_is_late_as_a_whole(client, upstream):
+    upstream.answers["/c"] = saying(HEAD, *[b"X-A: b\r\n"] * 50)
+
+    with pytest.raises(UpstreamError) as caught:
+        await client.call("GET", "/c", timeout=0.1)
+
+    assert caught.value.status_code == 504
+    await asyncio.wait_for(upstream.closed.wait(), 5)
+
+
+async def test_raw_calls_and_whole_ones_share_their_connections(client, upstream):
+    await client.call("GET", "/a")
+    async with client.get("/b") as res:
+        await res.read()
+    await client.call("GET", "/c")
+
+    assert upstream.connections == 1
+
+
+async def test_a_connection_that_never_comes_up_is_given_up(client, monkeypatch):
+    class Gone:
+        transport = protocol = None
+        close = staticmethod(lambda: None)
+
+    async def connect(self, req, traces, timeout):
+        req.reused = False
+        return Gone
+
+    monkeypatch.setattr(Connector, "connect", connect)
+    if client._channel.lean() is None:
+        pytest.skip("aiohttp has its own tests for this")
+
+    with pytest.raises(UpstreamError) as caught:
+        await client.call("GET", "/c")
+
+    assert caught.value.status_code == 503
+
+
+# When it stands aside.
+
+
+def test_an_untested_aiohttp_is_warned_of_once(monkeypatch, caplog):
+    monkeypatch.setattr(aiohttp, "__version__", "3.99.0")
+    entries = {name: ServiceEntry(name, "http://h") for name in ("a", "b")}
+
+    with caplog.at_level(logging.WARNING):
+        Clients(entries)
+        Clients(entries, fast=False)
+        Clients({})
+
+    (record,) = caplog.records
+    assert "not tested with aiohttp 3.99.0" in record.getMessage()
+
+
+async def test_it_may_be_switched_off(upstream):
+    async with opened(url=upstream.url, fast=False) as client:
+        await client.call("GET", "/c")
+        assert client._channel.lean() is None
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_the_setting_of_the_server_switches_it_off(make_service, way, fast):
+    services = {"a": ServiceEntry("a", "http://h")}
+    service = make_service(server={"fast_path": fast}, services=services)
+
+    async with service.running() as app:
+        lean = app.clients["a"]._channel.lean()
+
+    assert (lean is not None) is (fast and way == "lean")
+
+
+async def test_a_prefix_that_needs_encoding_is_left_to_aiohttp(upstream):
+    async with opened(url=f"{upstream.url}/a b") as client:
+        assert client._channel.lean() is None
+
+
+def test_hand_made_paths_do_not_pile_up():
+    client = Client(url="http://h")
+
+    for number in range(3000):
+        client._channel.plan("GET", f"/cities/{number}")
+
+    assert len(client._channel._plans) <= 1024
