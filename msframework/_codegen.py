@@ -8,7 +8,12 @@ from __future__ import annotations
 import keyword
 import linecache
 from collections.abc import Callable
-from typing import Any, cast
+from functools import lru_cache
+from types import CodeType
+from typing import Any, Final, cast
+
+_NAME: Final = "_generated_"
+_KEPT: Final = 1024  # compiled sources; what is not kept is compiled again
 
 
 class SourceWriter:
@@ -56,6 +61,34 @@ def compile_function(name: str, source: str, namespace: dict[str, Any]) -> Calla
         raise ValueError(f"{name!r} cannot be the name of a generated function")
     filename = f"<msframework {name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - the only exec we have
-    function = cast("Callable[..., Any]", namespace[name])
-    return function
+    code = _rename(_compile(source.replace(f"def {name}(", f"def {_NAME}(", 1)), name, filename)
+    exec(code, namespace)  # noqa: S102 - the only exec we have
+    return cast("Callable[..., Any]", namespace[name])
+
+
+@lru_cache(maxsize=_KEPT)
+def _compile(source: str) -> CodeType:
+    """Compile *source*, whose function has the name that all have until they get their own.
+
+    PERF: most functions of a service are like another but for the name, and compiling a source
+    takes far longer than renaming its code (benchmarks/startup.py).
+    """
+    return compile(source, "<msframework>", "exec")
+
+
+def _rename(code: CodeType, name: str, filename: str) -> CodeType:
+    """Return *code*, and all code within it, with *name* in the place of the common one."""
+
+    def renamed(text: str) -> str:
+        return text.replace(_NAME, name, 1) if text.startswith(_NAME) else text
+
+    return code.replace(
+        co_consts=tuple(
+            _rename(item, name, filename) if isinstance(item, CodeType) else item
+            for item in code.co_consts
+        ),
+        co_names=tuple(map(renamed, code.co_names)),
+        co_name=renamed(code.co_name),
+        co_qualname=renamed(code.co_qualname),
+        co_filename=filename,
+    )
