@@ -43,7 +43,8 @@ class SignalStop:
             raise KeyboardInterrupt
         self._noted = True
 
-    async def _take_over(self, service: Any, loop: asyncio.AbstractEventLoop) -> None:
+    async def _take_over(self, service: Any) -> None:
+        loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._stop, service, loop)
         if self._noted:
@@ -54,7 +55,7 @@ class SignalStop:
         self._again = loop.call_later(_PAUSE, self._stop, service, loop)
         service.stop(terminate=False)
 
-    async def _leave_off(self, *_: Any) -> None:
+    async def _leave_off(self, service: Any) -> None:
         self._leave_off_saying()
 
     def _leave_off_saying(self) -> None:

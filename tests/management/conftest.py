@@ -72,6 +72,15 @@ def stop_after(service):
 
 def insist(service):
     service.register_listener(terminate_twice, "before_server_start")
+
+
+async def wait_for_word(*_):
+    with open(os.environ["WORD"]) as pipe:
+        pipe.read()
+
+
+def look_late(service):
+    service.register_listener(wait_for_word, "reload_process_start")
 """
 COMMANDS = '''
 import click

@@ -1,6 +1,7 @@
 """`runserver`: real server processes, from the first line they print to their exit code."""
 
 import json
+import os
 import re
 import socket
 import time
@@ -42,6 +43,7 @@ def test_one_worker_serves_in_its_own_process(tmp_path, database):
     assert f"roles serves at {server.url}/ in 1 process (pid {server.process.pid})" in output
     assert f"Documentation: {server.url}/docs" in output
     assert "Traceback" not in output
+    assert "DeprecationWarning" not in output
 
 
 def test_more_workers_share_the_port_and_the_settings(tmp_path, database):
@@ -95,26 +97,47 @@ def test_migrations_wait_when_they_are_told_to(tmp_path):
     assert "Applied" not in server.output()
 
 
-def test_a_change_of_a_file_starts_the_workers_again(project, tmp_path, database):
-    resources = project / "shop" / "orders" / "resources.py"
-    before = resources.read_text()
+@pytest.fixture
+def reloading(project, tmp_path, database):
+    """Return a server that starts again when a file of the project changes; not yet started."""
     (project / "manage.py").write_text(
         "from msframework.management import execute\n"
         "import sys\n"
         'if __name__ == "__main__":\n'
         '    sys.exit(execute(default_settings="shop.settings"))\n'
     )
-    server = ServerProcess(
+    return ServerProcess(
         tmp_path / "log", "--reload", cwd=project, DATABASE_URL=database, PYTHONPATH=str(ROOT)
     )
 
-    with server:
-        assert get(f"{server.url}/orders/5")["data"] == {"id": 5}
-        resources.write_text(before.replace('{"id": id}', '{"id": id + 1}'))
-        try:
-            wait_until(lambda: get(f"{server.url}/orders/5")["data"] == {"id": 6})
-        finally:
-            resources.write_text(before)
+
+@pytest.fixture
+def change(project):
+    """Change what the project's resource answers; undone afterwards."""
+    resources = project / "shop" / "orders" / "resources.py"
+    before = resources.read_text()
+
+    yield lambda: resources.write_text(before.replace('{"id": id}', '{"id": id + 1}'))
+    resources.write_text(before)
+
+
+def test_a_change_of_a_file_starts_the_workers_again(reloading, change):
+    with reloading:
+        assert get(f"{reloading.url}/orders/5")["data"] == {"id": 5}
+        change()
+        wait_until(lambda: get(f"{reloading.url}/orders/5")["data"] == {"id": 6})
+
+
+def test_a_change_before_the_reloader_looks_is_seen(reloading, change, tmp_path):
+    word = tmp_path / "word"
+    os.mkfifo(word)
+    reloading.env |= {"CONFIGURE": "shop.hooks.look_late", "WORD": str(word)}
+
+    with reloading:
+        change()
+        with word.open("w"):  # the reloader's process has started, and looks from now on
+            pass
+        wait_until(lambda: get(f"{reloading.url}/orders/5")["data"] == {"id": 6})
 
 
 def wait_until(condition) -> None:

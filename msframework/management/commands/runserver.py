@@ -17,6 +17,7 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.commands.migrate import apply_pending
 from msframework.management.project import Project
+from msframework.management.watch import Watch
 from msframework.management.workers import SignalStop, Workers
 
 _BACKLOG: Final = 100  # connections that wait to be accepted
@@ -94,6 +95,8 @@ def serve_many(settings: Settings, sock: socket.socket, project: Project, *, rel
 
     async def take_over(*_: Any) -> None:
         Workers.take_over(service.manager)
+        if reload:
+            Watch.take_over(service.manager.durable["Reloader"].serve)
         _announce(settings, sock, project)
 
     service.register_listener(take_over, "main_process_ready")

@@ -1,0 +1,83 @@
+"""What is watched for changes: what people edit, from before the workers read it."""
+
+import os
+import pickle
+
+import pytest
+from sanic.worker.loader import AppLoader
+from sanic.worker.reloader import Reloader
+
+from msframework.management.watch import Watch, sources
+
+FILES = ("shop/resources.py", "settings/logging.yml", "pyproject.toml", "shop/page.html")
+NOT_OURS = (
+    "shop/__pycache__/resources.cpython-311.pyc",
+    "server.log",
+    "data/things.json",
+    ".msframework/postgres/data.py",
+    ".git/hooks/hook.py",
+    "env/lib/library.py",
+    "node_modules/thing/build.py",
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a project's folder with files to watch, and others."""
+    for name in (*FILES, *NOT_OURS, "env/pyvenv.cfg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def age(path, seconds):
+    """Set the time of change of *path* back by *seconds*; forward where negative."""
+    changed = path.stat().st_mtime - seconds
+    os.utime(path, (changed, changed))
+
+
+@pytest.fixture
+def watch(folder):
+    """Return a reloader of the folder that was taken over."""
+    for name in (*FILES, *NOT_OURS):
+        age(folder / name, 60)
+    reloader = Reloader(None, 0, {folder}, AppLoader(factory=dict))
+    Watch.take_over(reloader)
+    return reloader
+
+
+def test_what_people_edit_is_watched(folder):
+    assert sorted(sources([folder])) == sorted(str(folder / name) for name in FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_change_after_the_first_look_is_seen_once(watch, folder, name):
+    age(folder / name, -60)
+
+    assert list(watch.changed()) == [str(folder / name)]
+    assert list(watch.changed()) == []
+
+
+@pytest.mark.parametrize("name", NOT_OURS)
+def test_what_a_service_writes_is_no_change(watch, folder, name):
+    age(folder / name, -60)
+
+    assert list(watch.changed()) == []
+
+
+def test_the_first_look_goes_along_to_the_process_that_watches(watch, folder):
+    there = pickle.loads(pickle.dumps(watch))
+    age(folder / FILES[0], -60)
+
+    assert there.check_file(str(folder / FILES[0]), {})
+
+
+def test_imported_modules_are_watched_wherever_they_lie(watch):
+    assert __file__ in list(watch.files())
+
+
+def test_a_file_that_was_removed_is_no_change(watch, folder, monkeypatch):
+    monkeypatch.setattr(watch, "files", lambda: iter([str(folder / "gone.py")]))
+
+    assert list(watch.changed()) == []
