@@ -261,6 +261,9 @@ class Service(Sanic):  # type: ignore[type-arg]
             self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
             return []
 
+    def _determine_error_format(self, handler: Any) -> str:
+        return ""  # as in Blueprint: the envelope answers failures
+
     def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)

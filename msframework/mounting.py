@@ -18,10 +18,10 @@ from msframework.middleware import answer_options
 from msframework.operation import Operation
 from msframework.routing import (
     ALL_METHODS,
+    compiled_paths,
     declared_order,
     dispatch,
     is_compiled_kind,
-    missing_methods,
     read_endpoints,
     refuse_method,
 )
@@ -142,34 +142,19 @@ class Endpoints:
 
     def add_missing_methods(self) -> None:
         """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
-        service = self._service
-        for number, (route, methods) in enumerate(missing_methods(service.router.routes)):
-            allow = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+        settings, heads = self._service.settings.server, self._service.heads
+        for number, routes in enumerate(compiled_paths(self._service.router.routes)):
+            known = {method: route for route in routes for method in route.methods}
+            allow = sorted({*known, "OPTIONS", *(["HEAD"] if "GET" in known else [])})
             text = ", ".join(allow)
-            wanted: list[tuple[str, list[str], Any]] = [
-                (
-                    "options",
-                    ["OPTIONS"],
-                    answer_options(service.settings.server, service.heads, text),
-                ),
-                ("missing", [m for m in ALL_METHODS if m not in allow], refuse_method(text)),
-            ]
-            if "GET" in methods:
-                wanted.append(("head", ["HEAD"], self._get_handler(route)))
-            for kind, names, handler in wanted:
-                left = [name for name in names if name not in methods]
-                if left:
-                    self._add_plain(route, f"{kind}_{number}", left, handler)
-
-    def _get_handler(self, route: Any) -> Any:
-        """Return the handler of GET on the path of *route*, which HEAD shares."""
-        return next(
-            other.handler
-            for other in self._service.router.routes
-            if other.path == route.path
-            and other.requirements == route.requirements
-            and "GET" in other.methods
-        )
+            refuse = refuse_method(text)
+            own = {method: refuse for method in ALL_METHODS if method not in allow}
+            if "OPTIONS" not in known:
+                own["OPTIONS"] = answer_options(settings, heads, text)
+            if own:
+                self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
+            if "GET" in known and "HEAD" not in known:
+                self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         if handler not in self._handlers:

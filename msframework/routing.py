@@ -65,6 +65,11 @@ class Blueprint(SanicBlueprint):
 
         return mount
 
+    def _determine_error_format(self, handler: Any) -> str:
+        # NOTE: Sanic would read and parse the source of every handler here, to guess how an error
+        # page is to look; failures are answered by the envelope.
+        return ""
+
     def provide(self, name: str, provider: Provider) -> None:
         """Make `await provider(request)` available to the blueprint's methods that take *name*."""
         self.providers[name] = provider
@@ -162,16 +167,12 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     return handle_by_method
 
 
-def missing_methods(routes: Iterable[Route]) -> list[tuple[Route, frozenset[str]]]:
-    """Return one route of each path that has compiled methods, and all methods of that path."""
+def compiled_paths(routes: Iterable[Route]) -> list[list[Route]]:
+    """Return the routes of each path that has compiled methods."""
     paths: dict[Any, list[Route]] = defaultdict(list)
     for route in routes:
         paths[route.path, str(route.requirements)].append(route)
-    return [
-        (group[0], frozenset().union(*(route.methods for route in group)))
-        for group in paths.values()
-        if any(is_compiled_kind(route) for route in group)
-    ]
+    return [group for group in paths.values() if any(is_compiled_kind(route) for route in group)]
 
 
 def refuse_method(allow: str) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from msframework import Client, ImproperlyConfigured, SetupClosed, create_app
+from msframework import Client, ImproperlyConfigured, Resource, SetupClosed, create_app
 from msframework.routing import Blueprint
 from tests.conftest import with_settings
 
@@ -156,3 +156,44 @@ def test_routes_cannot_be_alike_in_two_blueprints(make_service):
 
     with pytest.raises(ImproperlyConfigured, match="same"):
         service.compile()
+
+
+def test_the_source_of_handlers_is_not_read(make_service, monkeypatch):
+    def refuse(handler):
+        raise AssertionError(f"the source of {handler} was read")
+
+    monkeypatch.setattr("sanic.mixins.routes.getsource", refuse)
+    service = make_service()
+    things = Blueprint("things")
+
+    @service.get("/a")
+    async def on_the_service(request): ...
+
+    @things.get("/b")
+    async def on_a_blueprint(request): ...
+
+    service.blueprint(things)
+
+    assert [operation.path for operation in service.operations] == ["/a", "/b"]
+
+
+def test_what_answers_by_itself_takes_two_routes_a_path(make_service):
+    service = make_service()
+    things = Blueprint("things")
+
+    @things.resource("/a")
+    class Thing(Resource):
+        async def get(self, request): ...
+
+        async def put(self, request): ...
+
+    service.blueprint(things)
+    service.finalize()
+
+    routes = [route for route in service.router.routes if route.path == "a"]
+    assert sorted(sorted(route.methods) for route in routes) == [
+        ["DELETE", "OPTIONS", "PATCH", "POST"],
+        ["GET"],
+        ["HEAD"],
+        ["PUT"],
+    ]

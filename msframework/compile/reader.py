@@ -76,7 +76,7 @@ def read_operations(
     """Read every endpoint; append to *problems* whatever is wrong, and read on.
 
     Args:
-        schemas: the schemas of earlier readings; one that is declared by its class is made once.
+        schemas: the schemas of earlier readings; those that are declared alike are made once.
     """
     schemas = {} if schemas is None else schemas
     operations = []
@@ -215,7 +215,7 @@ def _schema(
     problems: list[str],
     schemas: dict[Any, Schema],
 ) -> Schema | None:
-    key = thing if isinstance(thing, type) and issubclass(thing, Schema) else None
+    key = _schema_key(thing, for_load)
     if key in schemas:
         return schemas[key]
     try:
@@ -229,6 +229,19 @@ def _schema(
     if key is not None:
         schemas[key] = schema
     return schema
+
+
+def _schema_key(thing: Any, for_load: bool) -> Any:
+    """Return what is equal for declarations that mean the same; `None` where that is not clear."""
+    if isinstance(thing, type):
+        return thing if issubclass(thing, Schema) else (thing, for_load)
+    if isinstance(thing, (list, tuple)) and len(thing) == 1:
+        inner = _schema_key(thing[0], for_load)
+        return None if inner is None else ("list", inner)
+    if type(thing) is not dict:
+        return None
+    inner = tuple(_schema_key(value, for_load) for value in thing.values())
+    return None if None in inner else ("dict", for_load, tuple(thing), inner)
 
 
 def _read_failures(

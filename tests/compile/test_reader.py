@@ -1,10 +1,21 @@
 """What is read from declarations, and every mistake in them that is refused."""
 
+import copy
+
 import pytest
 from sanic import Blueprint as SanicBlueprint
 
-from msframework import Blueprint, ImproperlyConfigured, NotFound, Resource, ServiceException, doc
+from msframework import (
+    Blueprint,
+    ImproperlyConfigured,
+    NotFound,
+    Resource,
+    Schema,
+    ServiceException,
+    doc,
+)
 from msframework.operation import Source
+from msframework.schemas import fields
 
 
 async def current_user(request):
@@ -338,3 +349,82 @@ def test_an_exception_of_the_service_is_fit_for_raises(make_service):
     (operation,) = mount(make_service, declare).operations
 
     assert operation.failures[0].constraint == "things_name"
+
+
+class WordApi:
+    """A word."""
+
+    text = doc.String("text")
+
+
+class WordSchema(Schema):
+    """A word."""
+
+    text = fields.String()
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [WordSchema, [WordSchema], {"id": int}, [{"id": int}], {"in": {"id": [int]}}, WordApi],
+)
+def test_schemas_that_are_declared_alike_are_made_once(make_service, declared):
+    def declare(things):
+        @things.get("/a")
+        @doc.produces(copy.copy(declared))
+        async def first(request): ...
+
+        @things.get("/b")
+        @doc.produces(copy.copy(declared), status=201)
+        async def second(request): ...
+
+    first, second = mount(make_service, declare).operations
+
+    assert first.answers[0].schema is second.answers[0].schema
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [WordSchema(), {"id": doc.Integer("a")}, {"id": fields.Integer()}, [{"id": doc.Integer()}]],
+)
+def test_what_may_be_of_its_own_is_kept_apart(make_service, declared):
+    def declare(things):
+        @things.get("/a")
+        @doc.produces(copy.deepcopy(declared))
+        async def first(request): ...
+
+        @things.get("/b")
+        @doc.produces(copy.deepcopy(declared))
+        async def second(request): ...
+
+    first, second = mount(make_service, declare).operations
+
+    assert first.answers[0].schema is not second.answers[0].schema
+
+
+def test_what_is_read_and_what_is_sent_are_kept_apart(make_service):
+    def declare(things):
+        @things.post("/")
+        @doc.consumes({"id": int})
+        @doc.produces({"id": int})
+        async def post(request, body): ...
+
+    (post,) = mount(make_service, declare).operations
+
+    assert post.inputs[0].schema.fields["id"].required
+    assert not post.answers[0].schema.fields["id"].required
+
+
+def test_the_order_of_keys_is_kept_apart(make_service):
+    def declare(things):
+        @things.get("/a")
+        @doc.produces({"a": int, "b": int})
+        async def first(request): ...
+
+        @things.get("/b")
+        @doc.produces({"b": int, "a": int})
+        async def second(request): ...
+
+    first, second = mount(make_service, declare).operations
+
+    assert list(first.answers[0].schema.fields) == ["a", "b"]
+    assert list(second.answers[0].schema.fields) == ["b", "a"]

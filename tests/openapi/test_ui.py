@@ -36,6 +36,7 @@ def mounted(operation):
         Sanic._app_registry.clear()
         service = Sanic("documents")
         service.config.TOUCHUP = False  # Sanic cannot touch its methods up twice in a process
+        service.config.AUTO_EXTEND = False  # sanic-ext has a docs page too, where it is installed
         settings = Settings(
             service_name="things",
             openapi=OpenAPISettings(info={"title": title} if title else {}, **openapi),
