@@ -7,23 +7,62 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from peewee import SQL, Select, fn
 
 from msframework.operation import PageRule
-from msframework.types import Row
 
 Errors = dict[str, Any]
 _MAX_OFFSET = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
 class PageResult:
-    """The rows of one page and the numbers that go with them."""
+    """The rows of one page and the numbers that go with them.
 
-    rows: Sequence[Any]
-    pagination: Mapping[str, Any]
+    What `Page.fetch` got from the database becomes dicts when `rows` is first read; an answer is
+    written without them.
+    """
+
+    __slots__ = ("_records", "_rows", "pagination")
+
+    def __init__(self, rows: Sequence[Any], pagination: Mapping[str, Any]) -> None:
+        self._rows: Sequence[Any] | None = rows
+        self._records: list[Any] | None = None
+        self.pagination = pagination
+
+    @classmethod
+    def of_records(cls, records: list[Any], pagination: Mapping[str, Any]) -> Self:
+        """Return the page of the Records that one statement gave."""
+        result = cls((), pagination)
+        result._rows, result._records = None, records
+        return result
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        """The rows: plain dicts, where they come from the database, and what is done to them stays.
+
+        From the first reading on they are what is sent.
+        """
+        rows = self._rows
+        if rows is None:
+            rows = self._rows = [dict(record.items()) for record in self._records or ()]
+            self._records = None
+        return rows
+
+    @property
+    def records(self) -> list[Any] | None:
+        """The Records of one statement, until somebody reads the rows; `None` for other rows."""
+        return self._records
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        assert isinstance(other, PageResult)
+        return (self.rows, self.pagination) == (other.rows, other.pagination)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(rows={self.rows!r}, pagination={self.pagination!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,32 +94,32 @@ class Page:
             args: the arguments of the SQL text.
             total: a cheaper count: a number, or SQL text (which receives *args*, too).
         """
-        rows: Sequence[Row]
         if isinstance(query, str):
             count = len(args)
             sql = f"{query} LIMIT ${count + 1} OFFSET ${count + 2}"
-            rows = await cur.fetch(sql, *args, self.per_page, self.offset)
+            records = await cur.records(sql, *args, self.per_page, self.offset)
         else:
-            rows = await cur.fetch(query.limit(self.per_page).offset(self.offset))
+            records = await cur.records(query.limit(self.per_page).offset(self.offset))
         if not self.counts:
-            return PageResult(rows, {"page": self.page, "per_page": self.per_page})
+            numbers = {"page": self.page, "per_page": self.per_page}
+            return PageResult.of_records(records, numbers)
         if total is None:
             total = _count_of(query)
         if not isinstance(total, int):
             total = await cur.fetchval(total, *args)
-        return self.result(rows, int(total or 0))
+        return PageResult.of_records(records, self._numbers(int(total or 0)))
 
     def result(self, rows: Sequence[Any], total: int) -> PageResult:
         """Return *rows* as this page of *total* rows, for listings that fetch for themselves."""
-        return PageResult(
-            rows,
-            {
-                "page": self.page,
-                "per_page": self.per_page,
-                "total": total,
-                "pages": -(-total // self.per_page),
-            },
-        )
+        return PageResult(rows, self._numbers(total))
+
+    def _numbers(self, total: int) -> dict[str, int]:
+        return {
+            "page": self.page,
+            "per_page": self.per_page,
+            "total": total,
+            "pages": -(-total // self.per_page),
+        }
 
 
 def _count_of(query: Any) -> Any:

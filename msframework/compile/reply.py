@@ -7,7 +7,7 @@ something out of the ordinary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sanic.response import BaseHTTPResponse, ResponseStream
@@ -31,13 +31,22 @@ class Outcome:
     status: int
     head: Head
     dump: Dump
+    dump_records: Dump
     before: bytes
     after: bytes
 
 
-def compile_dump(declared: Declared, compile_schema: CompileSchema) -> Dump:
-    """Return the function that turns data into the JSON of *declared*'s schema."""
-    return dumps if declared.schema is None else compile_schema(declared.schema).dump_json
+def compile_dump(declared: Declared, compile_schema: CompileSchema) -> tuple[Dump, Dump]:
+    """Return the functions that turn data, and Records, into the JSON of *declared*'s schema."""
+    if declared.schema is None:
+        return dumps, _as_dicts(dumps)
+    compiled = compile_schema(declared.schema)
+    many = declared.schema.many
+    return compiled.dump_json, compiled.dump_records if many else _as_dicts(compiled.dump_json)
+
+
+def _as_dicts(dump: Dump) -> Dump:
+    return lambda records: dump([dict(record.items()) for record in records])
 
 
 class Replies:
@@ -53,7 +62,7 @@ class Replies:
             item.status: Outcome(
                 item.status,
                 heads.head(item.status),
-                compile_dump(item, compile_schema),
+                *compile_dump(item, compile_schema),
                 before,
                 after,
             )
@@ -85,9 +94,10 @@ class Replies:
         extra: Mapping[str, str] | None,
     ) -> Answer:
         before, between, after = self.around_page
+        records = result.records
         body = b"%b%b%b%b%b" % (
             before,
-            outcome.dump(result.rows),
+            outcome.dump(result.rows) if records is None else outcome.dump_records(records),
             between,
             dumps(result.pagination),
             after,
@@ -128,7 +138,7 @@ class Replies:
         if outcome is None:
             usual = self.usual
             head = self.heads.head(status)
-            outcome = Outcome(status, head, usual.dump, usual.before, usual.after)
+            outcome = replace(usual, status=status, head=head)
         return outcome
 
     def _nothing(self, request: Any, outcome: Outcome, extra: Mapping[str, str] | None) -> Any:

@@ -1,0 +1,156 @@
+"""Pages of a listing that come from the database: their rows, and what is sent of them."""
+
+import aiohttp
+import pytest
+
+from msframework import Blueprint, PageResult, doc
+from msframework.pagination import Page
+from msframework.schemas import Schema, fields
+from tests.processes import fresh_database
+
+NUMBERS = (
+    "SELECT n AS id, 'n' || n AS name, n > 3 AS big FROM generate_series(1, 5) AS n ORDER BY n"
+)
+
+
+class NumberSchema(Schema):
+    id = fields.Integer()
+    name = fields.String()
+
+
+class RenamedSchema(NumberSchema):
+    name = fields.String(data_key="Name")
+
+
+def declare(service):
+    pages = Blueprint("pages", url_prefix="/pages")
+    seen = service.ctx.seen = []
+
+    def listing(path, schema, total=True):
+        def mount(method):
+            doc.paginate(per_page=2, total=total)(method)
+            if schema is not None:
+                doc.produces(schema)(method)
+            pages.get(f"/{path}")(method)
+
+        return mount
+
+    async def fetch(request, page, query=NUMBERS, *args, **options):
+        async with request.app.db.acquire(request) as cur:
+            return await page.fetch(cur, query, *args, **options)
+
+    @listing("plain", NumberSchema(many=True))
+    async def plain(request, page):
+        return await fetch(request, page)
+
+    @listing("read", NumberSchema(many=True))
+    async def read(request, page):
+        result = await fetch(request, page)
+        seen.append([dict(row) for row in result.rows])
+        return result
+
+    @listing("changed", NumberSchema(many=True))
+    async def changed(request, page):
+        result = await fetch(request, page)
+        for row in result.rows:
+            row["name"] += "!"
+        return result
+
+    @listing("renamed", RenamedSchema(many=True))
+    async def renamed(request, page):
+        return await fetch(request, page)
+
+    @listing("undeclared", None)
+    async def undeclared(request, page):
+        return await fetch(request, page)
+
+    @listing("counted", NumberSchema(many=True))
+    async def counted(request, page):
+        return await fetch(request, page, total=50)
+
+    @listing("uncounted", NumberSchema(many=True), total=False)
+    async def uncounted(request, page):
+        return await fetch(request, page)
+
+    @listing("none", NumberSchema(many=True))
+    async def none(request, page):
+        return await fetch(request, page, f"SELECT * FROM ({NUMBERS}) AS x WHERE id > $1", 5)
+
+    service.blueprint(pages)
+
+
+@pytest.fixture(scope="module")
+def url():
+    with fresh_database("pages") as url:
+        yield url
+
+
+@pytest.fixture
+async def service(make_service, url):
+    service = make_service(database={"url": url})
+    declare(service)
+    return service
+
+
+@pytest.fixture
+async def get(service, serve):
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+
+        async def get(path):
+            async with session.get(f"http://{host}:{port}/pages/{path}") as response:
+                return await response.json()
+
+        yield get
+
+
+TWO = [{"id": 1, "name": "n1"}, {"id": 2, "name": "n2"}]
+NAMED = [{"id": 1, "Name": "n1"}, {"id": 2, "Name": "n2"}]
+WHOLE = [{**row, "big": False} for row in TWO]
+FIVE = {"page": 1, "per_page": 2, "total": 5, "pages": 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "pagination"),
+    [
+        ("plain", TWO, FIVE),
+        ("plain?page=3", [{"id": 5, "name": "n5"}], FIVE | {"page": 3}),
+        ("plain?page=4", [], FIVE | {"page": 4}),
+        ("read", TWO, FIVE),
+        ("changed", [{"id": 1, "name": "n1!"}, {"id": 2, "name": "n2!"}], FIVE),
+        ("renamed", NAMED, FIVE),
+        ("undeclared", WHOLE, FIVE),
+        ("counted", TWO, FIVE | {"total": 50, "pages": 25}),
+        ("uncounted", TWO, {"page": 1, "per_page": 2}),
+        ("none", [], FIVE | {"total": 0, "pages": 0}),
+    ],
+)
+async def test_a_page_of_the_database_is_sent(get, path, data, pagination):
+    assert await get(path) == {"code": 0, "data": data, "pagination": pagination}
+
+
+async def test_rows_are_plain_dicts_for_whoever_reads_them(get, service):
+    await get("read")
+
+    assert service.ctx.seen == [WHOLE]
+
+
+async def test_no_row_becomes_a_dict_when_nobody_reads_it(service, serve):
+    async with serve(service), service.db.acquire() as cur:
+        result = await Page(1, 2).fetch(cur, NUMBERS)
+
+        assert len(result.records) == 2
+        rows = result.rows
+        assert rows == WHOLE
+        assert all(type(row) is dict for row in rows)
+        assert result.rows is rows
+        assert result.records is None
+
+
+def test_results_are_equal_when_rows_and_numbers_are():
+    result = PageResult([{"a": 1}], {"page": 1})
+
+    assert result == PageResult([{"a": 1}], {"page": 1})
+    assert result != PageResult([{"a": 2}], {"page": 1})
+    assert result != PageResult([{"a": 1}], {"page": 2})
+    assert result != [{"a": 1}]
+    assert repr(result) == "PageResult(rows=[{'a': 1}], pagination={'page': 1})"
