@@ -69,8 +69,7 @@ def compile_operation(operation: Operation, context: CompileContext) -> Compiled
     writer.line(f"async def {name}(request{_parameters(operation, namespace)}):")
     with writer.indented():
         if context.start_request is not None:
-            label = f"{operation.method.lower()} {operation.template}"
-            writer.line(f"span = request.span = start_request(request, {label!r})")
+            writer.line("span = request.span = start_request(request, label)")
         writer.line("try:")
         with writer.indented():
             _emit_call(operation, writer, namespace)
@@ -98,6 +97,8 @@ def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
         "finish_request": context.finish_request,
         "head": replies.usual.head,
         "heads": context.heads,
+        # NOTE: in here and not in the source, so that like handlers are compiled once.
+        "label": f"{operation.method.lower()} {operation.template}",
         "method": operation.handler,
         "plain": replies.plain,
         "refuse": context.failures.refuse(operation),

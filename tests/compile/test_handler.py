@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from msframework import Blueprint, Resource, doc
+from msframework._codegen import _compile
 from msframework.compile.handler import CompileContext, compile_operation
 from msframework.response import Heads
 
@@ -99,4 +100,22 @@ def test_a_traceback_shows_the_line_of_the_generated_source(make_service):
     text = "".join(traceback.format_exception(caught.value))
 
     assert "<msframework handle_broken>" in text
-    assert "span = request.span = start_request(request, 'get /')" in text
+    assert "span = request.span = start_request(request, label)" in text
+
+
+def test_handlers_that_are_alike_are_compiled_once(make_service):
+    service = make_service()
+
+    @service.get("/one")
+    @doc.produces({"id": int})
+    async def one(request): ...
+
+    service.compile()
+    before = _compile.cache_info().misses
+
+    @service.get("/other")
+    @doc.produces({"id": int})
+    async def other(request): ...
+
+    assert len(service.operations) == 2
+    assert _compile.cache_info().misses == before
