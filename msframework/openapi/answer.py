@@ -63,7 +63,7 @@ def build_responses(operation: Operation, registry: Registry) -> JSONObject:
     for case in _cases(operation):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
-        found[str(status)] = _failure(cases[status], envelope, registry)
+        found[str(status)] = _shared_failure(cases[status], envelope, registry)
     return found
 
 
@@ -143,13 +143,20 @@ def _example_error(operation: Operation) -> Any:
     return {"path": {names[0]: ["Null characters are not allowed."]}} if names else None
 
 
+def _shared_failure(cases: Sequence[Case], envelope: Envelope, registry: Registry) -> JSONObject:
+    if any(case.error is not None for case in cases):
+        return _failure(cases, envelope, registry)
+    # PERF: most operations fail in the same ways (benchmarks/startup.py).
+    key = (id(envelope), *cases)
+    return registry.share(key, lambda: _failure(cases, envelope, registry))
+
+
 def _failure(cases: Sequence[Case], envelope: Envelope, registry: Registry) -> JSONObject:
     schemas: list[JSONObject] = []
     examples: JSONObject = {}
     for case in cases:
         own = case.name == InvalidInput.__name__ and case.error is not None
-        name, error = ("InvalidInput", _input_errors(registry)) if own else ("Error", None)
-        schema = registry.refer_own(_maker(envelope) + name, envelope.document_error(error))
+        schema = _error_schema(envelope, registry, own=own)
         if schema not in schemas:
             schemas.append(schema)
         facts = ErrorFacts(case.status, case.code, case.message, case.error)
@@ -164,6 +171,14 @@ def _failure(cases: Sequence[Case], envelope: Envelope, registry: Registry) -> J
         "description": " ".join(text if text.endswith(".") else f"{text}." for text in described),
         "content": {envelope.error_content_type: media},
     }
+
+
+def _error_schema(envelope: Envelope, registry: Registry, *, own: bool) -> JSONObject:
+    def make() -> JSONObject:
+        name, error = ("InvalidInput", _input_errors(registry)) if own else ("Error", None)
+        return registry.refer_own(_maker(envelope) + name, envelope.document_error(error))
+
+    return registry.share((id(envelope), own), make)
 
 
 def _maker(envelope: Envelope) -> str:

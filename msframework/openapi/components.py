@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
@@ -59,6 +59,8 @@ class Registry:
         self._waiting: list[tuple[Node, Schema, View]] = []
         self._roots: set[int] = set()
         self._names: dict[int, str] = {}
+        self._shared: dict[Any, JSONObject] = {}
+        self._resolved: dict[int, JSONObject] = {}
         converter.refer = self._refer_node
 
     def refer(self, schema: Schema, view: View) -> JSONObject:
@@ -79,6 +81,13 @@ class Registry:
         self._roots.add(node.index)
         return {"$ref": f"{_NODE}{node.index}"}
 
+    def share(self, key: Any, make: Callable[[], JSONObject]) -> JSONObject:
+        """Return what *make* returned for *key*; it stands in many places, and is resolved once."""
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = make()
+        return found
+
     def inline(self, schema: Schema, view: View) -> JSONObject:
         """Return the body of *schema* itself, for places that take no reference (form bodies)."""
         body = self._converter.render(schema, view)
@@ -90,6 +99,7 @@ class Registry:
         """Name what the operations use; return each component by name, leaves first."""
         same = self._classify()
         emitted = self._name(same)
+        self._resolved = {id(part): self.resolve(part) for part in self._shared.values()}
         resolved = {name: self.resolve(node.body) for name, node in emitted.items()}
         return {name: resolved[name] for name in _leaves_first(resolved)}
 
@@ -99,6 +109,8 @@ class Registry:
             return [self.resolve(item, within) for item in value]
         if not isinstance(value, dict):
             return value
+        if id(value) in self._resolved:
+            return self._resolved[id(value)]
         rest = {key: self.resolve(item, within) for key, item in value.items() if key != "$ref"}
         reference = value.get("$ref")
         if not (isinstance(reference, str) and reference.startswith(_NODE)):

@@ -56,13 +56,20 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
     for name, response in _share_responses(resolved).items():
         spec.components.response(name, response)
     for path, item in resolved.items():
-        spec.path(path, operations=item)
+        spec.path(path, operations=_Kept(item))
     _add_tags(spec, shown)
     document = _ordered(spec)
     if settings.openapi.version == "3.1":
         return document
     older = read_as_30(document)
     return older if settings.openapi.version == "3.0" else read_as_20(older)
+
+
+class _Kept(dict[str, Any]):
+    """Operations that nobody else holds: apispec may change them, and need not copy them first."""
+
+    def __deepcopy__(self, memo: Any) -> _Kept:
+        return self
 
 
 def _sorted(operations: Iterable[Operation]) -> list[Operation]:
@@ -186,12 +193,15 @@ def _ordered(spec: APISpec) -> JSONObject:
 def _share_responses(paths: JSONObject) -> dict[str, JSONObject]:
     """Move failures that several operations share out of *paths*; return them by name."""
     counted: dict[str, list[tuple[JSONObject, str]]] = {}
+    texts: dict[int, str] = {}
     for item in paths.values():
         for operation in item.values():
             responses = operation["responses"]
             for status, response in responses.items():
                 if int(status) >= 400:
-                    counted.setdefault(json.dumps(response), []).append((responses, status))
+                    text = texts.get(id(response)) or json.dumps(response)
+                    texts[id(response)] = text
+                    counted.setdefault(text, []).append((responses, status))
     shared: dict[str, JSONObject] = {}
     for places in counted.values():
         if len(places) < 2:
