@@ -7,15 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from multidict import CIMultiDict
 
 from msframework.client.plan import Plan
-from msframework.tracing import Span, Tracer
-
-if TYPE_CHECKING:
-    from msframework.request import Request
 
 # What aiohttp derives something from, or what says how the message is framed.
 _RESERVED: Final = frozenset(
@@ -89,45 +85,19 @@ class Head:
         self._fixed: CIMultiDict[str] = CIMultiDict(fixed)
         self._lines = f" HTTP/1.1\r\n{write_lines(fixed)}"
 
-    def write(
-        self,
-        plan: Plan,
-        path: str,
-        request: Request | None,
-        span: Span | None,
-        tracer: Tracer | None,
-        framing: str,
-    ) -> bytes:
+    def write(self, plan: Plan, path: str, lines: str) -> bytes:
         """Return the head of a call.
 
         Args:
             path: what follows the prefix of the service, percent-encoded.
-            framing: the lines that say what body follows.
+            lines: the headers of this call.
         """
-        own = "" if request is None else f"X-Request-ID: {request.id}\r\n"
-        if span is not None and tracer is not None:
-            own += tracer.propagator.lines(span)
-        return f"{plan.start}{path}{self._lines}{own}{framing}\r\n".encode()
+        return f"{plan.start}{path}{self._lines}{lines}\r\n".encode()
 
-    def write_with(
-        self,
-        given: Mapping[str, str],
-        plan: Plan,
-        path: str,
-        request: Request | None,
-        span: Span | None,
-        tracer: Tracer | None,
-        framing: str,
-    ) -> bytes:
+    def write_with(self, given: Mapping[str, str], plan: Plan, path: str, lines: str) -> bytes:
         """Return the head of a call that was *given* headers, which replace all others."""
-        own: dict[str, str] = {}
-        if request is not None:
-            own["X-Request-ID"] = request.id
-        if span is not None and tracer is not None:
-            tracer.propagator.inject(span, own)
         headers = self._fixed.copy()
-        headers.update(own)
-        for line in framing.splitlines():
+        for line in lines.splitlines():
             name, _, value = line.partition(": ")
             headers[name] = value
         headers.update(given)

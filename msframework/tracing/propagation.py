@@ -21,7 +21,7 @@ from msframework.tracing.b3 import (
     parse_multi,
     parse_single,
 )
-from msframework.tracing.span import EMPTY, OWN, Carried, Span, SpanContext
+from msframework.tracing.span import EMPTY, OWN, Carried, Span, SpanContext, new_span_id
 from msframework.tracing.w3c import (
     OWN_PARENT,
     RANDOM,
@@ -223,34 +223,50 @@ class Propagator:
     def lines(self, span: Span) -> str:
         """Return what `inject` writes, as the lines of a head; each ends with its line break.
 
-        PERF: the formats that are sent by default, of a trace that carries nothing else, need no
-        context and no dict (benchmarks/client.py).
+        Raises:
+            ValueError: a value has a line break in it.
+        """
+        return self._write(span.trace_id, span.span_id, span.parent_id, span.sampled, span.carried)
+
+    def lines_under(self, parent: Span) -> str:
+        """Return the lines of a span under *parent*, which is not kept; nobody else needs one.
 
         Raises:
             ValueError: a value has a line break in it.
         """
-        trace_id, span_id, carried = span.trace_id, span.span_id, span.carried
+        trace_id = parent.trace_id
+        return self._write(trace_id, new_span_id(), parent.span_id, False, parent.carried)
+
+    def _write(
+        self, trace_id: str, span_id: str, parent_id: str | None, sampled: bool, carried: Carried
+    ) -> str:
+        """Return the lines of one context.
+
+        PERF: the formats that are sent by default, of a trace that carries nothing else, need no
+        context and no dict (benchmarks/client.py).
+        """
+        if not trace_id:
+            return ""
         if (
             not self._default
-            or not trace_id
             or trace_id.startswith(ZEROS)
             or carried.debug
             or (carried is not OWN and (carried.tracestate or carried.baggage))
         ):
-            return self._long_lines(span)
-        parent_id = span.parent_id
-        state = "1" if span.sampled else "0"
-        flags = (SAMPLED if span.sampled else 0) | (RANDOM if carried.random else 0)
+            headers: dict[str, str] = {}
+            self.inject(SpanContext(trace_id, span_id, parent_id, sampled, carried), headers)
+            return _as_lines(headers)
+        state = "1" if sampled else "0"
+        flags = (SAMPLED if sampled else 0) | (RANDOM if carried.random else 0)
         b3 = f"b3: {trace_id}-{span_id}-{state}{'' if parent_id is None else '-' + parent_id}"
         return f"{b3}\r\ntraceparent: 00-{trace_id}-{span_id}-0{flags}\r\n"
 
-    def _long_lines(self, span: Span) -> str:
-        headers: dict[str, str] = {}
-        self.inject(span, headers)
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        if any("\r" in line or "\n" in line for line in lines):
-            raise ValueError("a header of the trace has a line break in it")
-        return "".join([f"{line}\r\n" for line in lines])
+
+def _as_lines(headers: dict[str, str]) -> str:
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError("a header of the trace has a line break in it")
+    return "".join([f"{line}\r\n" for line in lines])
 
 
 def _read_b3(headers: CIMultiDict[str]) -> B3 | None:

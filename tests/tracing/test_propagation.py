@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from sanic.compat import Header
 
-from msframework.tracing import Propagator, SpanContext, Tracer, extract, inject
+from msframework.tracing import Propagator, Sampler, SpanContext, Tracer, extract, inject
 from msframework.tracing.span import Carried, Span
 from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
 from msframework.tracing.w3c import format_traceparent
@@ -70,6 +70,19 @@ def test_lines_say_what_is_injected(formats, context, debug, plain):
     lines = propagator.lines(span)
 
     assert lines == "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def test_lines_under_a_span_say_what_a_child_of_it_would():
+    tracer = Tracer(sampler=Sampler(0.0))
+    parent = tracer.start_span("a")
+
+    found = tracer.extract(
+        dict(line.split(": ") for line in tracer.propagator.lines_under(parent).splitlines())
+    )
+
+    assert facts(found)[::2] == facts(tracer.start_child("b", parent).context)[::2]
+    assert (found.trace_id, found.parent_id) == (parent.trace_id, parent.span_id)
+    assert found.span_id not in (parent.span_id, "")
 
 
 def test_a_line_break_is_not_written_into_a_head():
