@@ -15,7 +15,7 @@ from msframework.app import Service, create_app
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.commands.migrate import apply_pending
+from msframework.management.garbage import Settled, without_collection
 from msframework.management.project import Project
 from msframework.management.watch import Watch
 from msframework.management.workers import SignalStop, Workers
@@ -45,6 +45,8 @@ def command(
         # The workers read the settings anew, and are to find the server that was started here.
         project.override({"DATABASE_URL": settings.database.url})
     if settings.database.auto_migrate and not no_migrate:
+        from msframework.management.commands.migrate import apply_pending
+
         apply_pending(settings, project.echo)
     with listen(settings) as sock:
         if settings.server.workers > 1 or reload:
@@ -112,8 +114,10 @@ def serve_many(settings: Settings, sock: socket.socket, project: Project, *, rel
 
 
 def _build(settings: Settings | str) -> Service:
-    service = create_app(settings)
+    with without_collection():
+        service = create_app(settings)
     SignalStop(service)
+    Settled(service)
     return service
 
 

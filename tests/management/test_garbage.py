@@ -1,0 +1,71 @@
+"""The collector: out while a service is built, and kept from looking at what stays."""
+
+import gc
+
+import pytest
+
+from msframework.management.garbage import Settled, without_collection
+
+
+class Service:
+    """Notes the listeners that are registered."""
+
+    def __init__(self):
+        self.listeners = {}
+
+    def register_listener(self, listener, event):
+        self.listeners[event] = listener
+
+
+@pytest.fixture(autouse=True)
+def thaw():
+    """Undo what was frozen."""
+    yield
+    gc.unfreeze()
+
+
+def test_the_collector_is_back_after_the_service_is_built():
+    with without_collection():
+        assert not gc.isenabled()
+
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off(monkeypatch):
+    monkeypatch.setattr(gc, "isenabled", lambda: False)
+    monkeypatch.setattr(gc, "enable", lambda: pytest.fail("it was switched on"))
+
+    with without_collection():
+        pass
+
+    monkeypatch.undo()
+    gc.enable()
+
+
+def test_the_collector_is_back_after_a_mistake():
+    with pytest.raises(ValueError, match="mistake"), without_collection():
+        raise ValueError("mistake")
+
+    assert gc.isenabled()
+
+
+async def test_what_a_service_holds_is_out_of_the_collectors_sight():
+    service = Service()
+    Settled(service)
+    kept = gc.get_freeze_count()
+    service.pages = [[] for _ in range(1000)]
+
+    await service.listeners["after_server_start"](service)
+
+    assert kept > 0
+    assert gc.get_freeze_count() >= kept + 1000
+    assert not any(thing is service.pages for thing in gc.get_objects())
+
+
+def test_what_comes_later_is_collected():
+    Settled(Service())
+    circle = [[]]
+    circle[0].append(circle)
+    del circle
+
+    assert gc.collect() >= 2
