@@ -140,6 +140,7 @@ def cases() -> list[Case]:
         ("load", "compiled", 3000, lambda: fast_in.load_json(GOOD)),
         ("load errors", "marshmallow", 150, refused(lambda b: body.load(orjson.loads(b)))),
         ("load errors", "compiled", 1000, refused(fast_in.load_json)),
+        ("load errors", "compiled, read", 1000, lambda: fast_in.read_json(BAD).messages),
     ]
     if "BENCH_DSN" in os.environ:
         rows, name = asyncio.run(fetch_records()), "dump 100 Records"

@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from msframework.exceptions import UnsupportedMediaType
 from msframework.operation import Input, PathParam, Source
 from msframework.schemas import CompiledSchema
+from msframework.schemas.errors import Bad
 
 Errors = dict[str, Any]
 Load = Callable[[Any, Errors], Any]
@@ -37,16 +38,15 @@ def compile_input(item: Input, compile_schema: CompileSchema) -> Load:
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
-    load_json = compile_schema(item.schema).load_json
-    options: dict[str, Any] = {"partial": True} if item.partial else {}
+    read_json = compile_schema(item.schema).read_json
+    partial = True if item.partial else None
 
     def load_body(request: Any, errors: Errors) -> Any:
         if request.headers.get("content-type", "application/json") not in _PLAIN_JSON:
             _check_json(request)
-        try:
-            data = load_json(request.body, **options)
-        except ValidationError as exc:
-            errors["body"] = exc.messages
+        data = read_json(request.body, partial)
+        if data.__class__ is Bad:
+            errors["body"] = data.messages
             return None
         request.data = data
         return data

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from string import Formatter
 from typing import Any, Final
 
 from marshmallow import ValidationError, validate
 
+from msframework.schemas.columns import Digits
 from msframework.schemas.errors import copy_containers
 from msframework.schemas.known import validator_base
 from msframework.schemas.storable import Storable, why_not_storable
@@ -35,12 +37,14 @@ class Rule:
         inline: the same as an expression over `{v}` that is true for a good value of `types`, or
             "" when there is none; names in it stand in `names`.
         types: the exact types of values that `inline` is meant for.
+        message: what every value of `types` that fails is told; `None` when that depends on it.
     """
 
     check: Check
     inline: str = ""
     names: tuple[tuple[str, Any], ...] = ()
     types: tuple[type, ...] = ()
+    message: str | None = None
 
 
 def read_rules(validators: Iterable[Any]) -> tuple[Rule, ...]:
@@ -74,16 +78,29 @@ def _read_any(validator: Any) -> Rule:
     return Rule(check)
 
 
-def _message(template: str, write: Callable[[Any], str]) -> Callable[[Any], list[str]]:
-    """Return the function that gives the message for a value; made once where it never changes."""
+def _fixed(template: str, write: Callable[[Any], str]) -> str | None:
+    """Return the message that *write* gives for every value, or `None` when it differs."""
     try:
         names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        fixed = None if any(name.startswith("input") for name in names) else write(None)
+        return None if any(name.startswith("input") for name in names) else write(None)
     except Exception:  # a template that cannot be written fails when it is needed
-        fixed = None
+        return None
+
+
+def _message(template: str, write: Callable[[Any], str]) -> Callable[[Any], list[str]]:
+    """Return the function that gives the message for a value; made once where it never changes."""
+    fixed = _fixed(template, write)
     if fixed is None:
         return lambda value: [write(value)]
     return lambda value: [fixed]
+
+
+def _only(*templates: str, write: Callable[[Any, str], str]) -> str | None:
+    """Return the one message of all *templates*, or `None` when they differ."""
+    first = templates[0]
+    if any(template != first for template in templates):
+        return None
+    return _fixed(first, lambda value: write(value, first))
 
 
 def _read_range(validator: validate.Range) -> Rule:
@@ -108,7 +125,9 @@ def _read_range(validator: validate.Range) -> Rule:
     left = "" if low is None else f"{low!r} {'<=' if min_inclusive else '<'} "
     right = "" if high is None else f" {'<=' if max_inclusive else '<'} {high!r}"
     finite = all(end - end == 0 for end in ends)
-    return Rule(check, f"{left}{{v}}{right}" if ends and finite else "", (), _NUMBERS)
+    used = (*((too_low,) if low is not None else ()), *((too_high,) if high is not None else ()))
+    message = _only(*used, write=validator._format_error) if used else None
+    return Rule(check, f"{left}{{v}}{right}" if ends and finite else "", (), _NUMBERS, message)
 
 
 def _read_length(validator: validate.Length) -> Rule:
@@ -143,7 +162,10 @@ def _read_length(validator: validate.Length) -> Rule:
         left = "" if low is None else f"{low!r} <= "
         right = "" if high is None else f" <= {high!r}"
         inline = f"{left}len({{v}}){right}" if left or right else ""
-    return Rule(check, inline, (), (str,))
+    ends = (equal,) if equal is not None else (None, low, high)
+    used = [template for end, template in zip(ends, templates, strict=False) if end is not None]
+    message = _only(*used, write=validator._format_error) if used else None
+    return Rule(check, inline, (), (str,), message)
 
 
 def _read_one_of(validator: validate.OneOf) -> Rule:
@@ -163,7 +185,8 @@ def _read_one_of(validator: validate.OneOf) -> Rule:
         return Rule(check)
     # NOTE: a list or a set may still change, and marshmallow would see it; a tuple cannot.
     known = frozenset(choices) if isinstance(choices, tuple) else choices
-    return Rule(check, "{v} in {choices}", (("choices", known),), (str, int))
+    message = _fixed(validator.error, validator._format_error)
+    return Rule(check, "{v} in {choices}", (("choices", known),), (str, int), message)
 
 
 def _read_regexp(validator: validate.Regexp) -> Rule:
@@ -175,7 +198,8 @@ def _read_regexp(validator: validate.Regexp) -> Rule:
 
     if not isinstance(validator.regex.pattern, str):
         return Rule(check)
-    return Rule(check, "{match}({v}) is not None", (("match", match),), (str,))
+    message = _fixed(validator.error, validator._format_error)
+    return Rule(check, "{match}({v}) is not None", (("match", match),), (str,), message)
 
 
 def _read_email(validator: validate.Email) -> Rule:
@@ -203,14 +227,31 @@ def _read_email(validator: validate.Email) -> Rule:
             return plain(value)
         return None if is_email(value) else say(value)
 
+    message = _fixed(validator.error, validator._format_error)
     if not usual:
-        return Rule(check, "{is_email}({v})", (("is_email", is_email),), (str,))
+        return Rule(check, "{is_email}({v})", (("is_email", is_email),), (str,), message)
     names = (("match", _USUAL_EMAIL.match), ("is_email", is_email))
-    return Rule(check, "({match}({v}) is not None or {is_email}({v}))", names, (str,))
+    return Rule(check, "({match}({v}) is not None or {is_email}({v}))", names, (str,), message)
+
+
+def _read_digits(validator: Digits) -> Rule:
+    plain = _read_any(validator).check
+    unit, whole = Decimal(1).scaleb(-validator.places), validator.whole
+
+    def check(value: Any) -> Any:
+        # PERF: a decimal written with all of its places needs no look at its digits
+        # (benchmarks/schemas.py, row load derived).
+        if value.__class__ is Decimal and value.same_quantum(unit) and value.adjusted() < whole:
+            return None
+        return plain(value)
+
+    return Rule(check)
 
 
 def _read_storable(validator: Storable) -> Rule:
     def check(value: Any) -> list[str] | None:
+        if value.__class__ is str and "\0" not in value and value.isascii():
+            return None
         message = why_not_storable(value)
         return None if message is None else [message]
 
@@ -224,5 +265,6 @@ _READERS: Final[dict[type | None, Callable[[Any], Rule]]] = {
     validate.OneOf: _read_one_of,
     validate.Regexp: _read_regexp,
     validate.Email: _read_email,
+    Digits: _read_digits,
     Storable: _read_storable,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value, is_collection, set_value
 
 from msframework.schemas import dumps, loads
-from msframework.schemas.checks import Check, run_checks
+from msframework.schemas.checks import Rule, run_checks
 from msframework.schemas.emit import Line, Load, emit_dump, emit_dump_any, emit_load
 from msframework.schemas.errors import ODD, Bad, Errors, note
 from msframework.schemas.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
@@ -102,8 +103,9 @@ class Compiler:
     def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
         schema = plan.schema
         found = []
+        keys = Counter(_key(name, field) for name, field in schema.load_fields.items())
         for number, (name, field) in enumerate(schema.load_fields.items()):
-            key = field.data_key if field.data_key is not None else name
+            key = _key(name, field)
             target = field.attribute or name
             unit = loads.compile_unit(field, key, self)
             step = f"load_{number}"
@@ -112,7 +114,8 @@ class Compiler:
             run = _step(name, key, target, unit)
             exact = None if "." in target else loads.read_exact(field)
             if exact is not None:
-                run = _exact_step(key, target, run, *exact)
+                alone = keys[key] == 1 and key != SCHEMA
+                run = _exact_step(key, target, run, *exact, alone=alone)
             names = {**fast.names, step: run}
             found.append(Load(key, target, step, fast.test, fast.taken, names))
         source = emit_load(owner, found, {"missing": missing, "dict_class": schema.dict_class})
@@ -142,7 +145,7 @@ class Compiler:
         return source.build()
 
     def _line(self, number: int, name: str, field: Any, json: bool) -> Line:
-        key = field.data_key if field.data_key is not None else name
+        key = _key(name, field)
         attribute = name if field.attribute is None else field.attribute
         reason = why_unknown(field)
         if reason is not None:
@@ -206,29 +209,50 @@ def _step(name: str, key: str, target: str, unit: loads.Unit) -> Step:
 
 
 def _exact_step(
-    key: str, target: str, otherwise: Step, kind: type, checks: tuple[Check, ...]
+    key: str, target: str, otherwise: Step, kind: type, rules: tuple[Rule, ...], *, alone: bool
 ) -> Step:
     """Return the same for a field that takes values of *kind* as they are.
 
-    PERF: a wrong value costs one call for each check (benchmarks/schemas.py, row errors).
-    """
+    Args:
+        alone: whether no other messages can stand under *key*.
 
-    only = checks[0] if len(checks) == 1 else None
-    plain = key != SCHEMA
+    PERF: a wrong value costs one call, and one more for each of several checks
+    (benchmarks/schemas.py, row load errors).
+    """
+    checks = tuple(rule.check for rule in rules)
+    message = _only_message(rules, kind) if alone else None
 
     def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
         if value.__class__ is not kind:
             otherwise(value, data, out, errors, partial)
             return
-        messages = run_checks(checks, value) if only is None else only(value)
+        messages = run_checks(checks, value)
         if messages is None:
             out[target] = value
-        elif messages.__class__ is list and plain and key not in errors:
+        elif alone:
             errors[key] = messages
         else:
-            note(errors, key, [messages] if messages.__class__ is dict else messages)
+            note(errors, key, messages)
 
-    return load
+    def refuse(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+        if value.__class__ is kind:
+            errors[key] = [message]
+        else:
+            otherwise(value, data, out, errors, partial)
+
+    return load if message is None else refuse
+
+
+def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
+    """Return what is wrong with each value of *kind* that the emitted test refuses, if known."""
+    if len(rules) != 1 or not rules[0].inline or kind not in rules[0].types:
+        return None
+    return rules[0].message
+
+
+def _key(name: str, field: Any) -> str:
+    key: str | None = field.data_key
+    return name if key is None else key
 
 
 def _where(field: Any) -> str:

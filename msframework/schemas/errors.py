@@ -34,13 +34,15 @@ class Bad:
     Args:
         messages: a list of messages, or a dict of them by key.
         valid: what was good in it, or `None`.
+        data: the value itself, where a whole object is refused.
     """
 
-    __slots__ = ("messages", "valid")
+    __slots__ = ("data", "messages", "valid")
 
-    def __init__(self, messages: Any, valid: Any = None) -> None:
+    def __init__(self, messages: Any, valid: Any = None, data: Any = None) -> None:
         self.messages = messages
         self.valid = valid
+        self.data = data
 
 
 def note(errors: Errors, key: Any, messages: Any) -> None:

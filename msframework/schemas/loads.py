@@ -19,7 +19,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, missing
 from marshmallow.utils import is_aware, is_collection, is_sequence_but_not_string
 
-from msframework.schemas.checks import Check, read_rules, run_checks
+from msframework.schemas.checks import Rule, read_rules, run_checks
 from msframework.schemas.errors import Bad, copy_containers
 from msframework.schemas.known import AnyField, field_base, is_usual, validator_base, why_unknown
 from msframework.schemas.nesting import NestedPlan, Nesting
@@ -232,8 +232,8 @@ def _load_mapping(field: Any, load_key: Unit | None, load_value: Unit | None) ->
     return load
 
 
-def read_exact(field: Any) -> tuple[type, tuple[Check, ...]] | None:
-    """Return the class whose values *field* takes as they are, and the checks that they must pass.
+def read_exact(field: Any) -> tuple[type, tuple[Rule, ...]] | None:
+    """Return the class whose values *field* takes as they are, and the rules that they must pass.
 
     `None` when there is no such class, or when other things happen to a value.
     """
@@ -241,7 +241,7 @@ def read_exact(field: Any) -> tuple[type, tuple[Check, ...]] | None:
     if base is None or field.pre_load or field.post_load:
         return None
     kind = next((kind for known, kind in _EXACT.items() if issubclass(base, known)), None)
-    return None if kind is None else (kind, tuple(r.check for r in read_rules(field.validators)))
+    return None if kind is None else (kind, read_rules(field.validators))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,15 +292,18 @@ def _read_converted(field: Any, base: type[AnyField], suffix: str) -> Fast | Non
     if convert is None or is_good is None or not known or not is_usual(field):
         return None
     checks = tuple(rule.check for rule in read_rules(field.validators))
+    only = checks[0] if len(checks) == 1 else None
 
     def read(value: str) -> Any:
         try:
             found = convert(value)
         except (ValueError, decimal.InvalidOperation):
             return None
-        if not is_good(found) or (checks and run_checks(checks, found) is not None):
+        if not is_good(found):
             return None
-        return found
+        if only is not None:
+            return found if only(found) is None else None
+        return found if not checks or run_checks(checks, found) is None else None
 
     name = f"read{suffix}"
     return Fast(f"v.__class__ is str and (w := {name}(v)) is not None", "w", {name: read})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
 from marshmallow.decorators import (
@@ -91,6 +91,8 @@ class Plan:
     def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
         """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
 
+        A refusal is returned as a `Bad`, unless the schema's own `handle_error` is to see it.
+
         PERF: the shortest way through; JSON is checked further only when the fields met a value
         that orjson may have misread (benchmarks/schemas.py, row load).
         """
@@ -109,10 +111,9 @@ class Plan:
             if errors.pop(ODD, None) is not None:
                 check(body, data, max_depth)
             if errors:
-                exc = ValidationError(errors, data=data, valid_data=found)
                 if self._handles:
-                    schema.handle_error(exc, data, many=False, partial=partial)
-                raise exc
+                    self._refuse(errors, data, found, False, partial)
+                return Bad(errors, found, data)
         return found
 
     def load(self, data: Any, partial: Any, unknown: Any) -> Any:
@@ -148,10 +149,16 @@ class Plan:
             found = self._load_one(data, errors, partial, unknown)
         if not errors:
             return found
-        if nested and not self._handles:
+        if self._handles:
+            self._refuse(errors, data, found, many, partial)
+        if nested:
             return Bad(errors, found)
+        raise ValidationError(errors, data=data, valid_data=found)
+
+    def _refuse(self, errors: Errors, data: Any, found: Any, many: bool, partial: Any) -> NoReturn:
+        """Raise the errors, unless the schema's own `handle_error` raises something else."""
         exc = ValidationError(errors, data=data, valid_data=found)
-        schema.handle_error(exc, data, many=many, partial=partial)
+        self.schema.handle_error(exc, data, many=many, partial=partial)
         raise exc
 
     def _load_one(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> Any:

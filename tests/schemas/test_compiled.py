@@ -3,6 +3,7 @@
 import ast
 import datetime as dt
 import enum
+import gc
 import traceback
 from collections import OrderedDict
 from pathlib import Path
@@ -24,6 +25,8 @@ from marshmallow import (
 
 from msframework.exceptions import MalformedJSON
 from msframework.schemas import Reference, Schema, compile_schema, fields
+from msframework.schemas.columns import Digits
+from msframework.schemas.storable import STORABLE
 from msframework.strict_json import dumps
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -307,6 +310,103 @@ def test_handle_error_is_called_with_what_marshmallow_gives():
             compile_schema(schema).load_json(dumps(data))
 
     assert seen == [({"a": ["Not a valid integer."]}, {"a": "x"}, False, {"partial": None})] * 4
+
+
+class RulesSchema(Schema):
+    name = fields.String(required=True, validate=validate.Length(1, 3))
+    short = fields.String(validate=validate.Length(max=2))
+    long = fields.String(validate=validate.Length(min=2, error="{input} is short"))
+    exact = fields.String(validate=validate.Length(equal=2))
+    said = fields.String(validate=validate.Length(1, 2, error="one or two"))
+    age = fields.Integer(validate=validate.Range(1, 150))
+    low = fields.Integer(validate=validate.Range(min=1, min_inclusive=False))
+    high = fields.Integer(validate=validate.Range(max=1, error="{input} is above {max}"))
+    sex = fields.String(validate=validate.OneOf(["f", "m"]))
+    size = fields.Integer(validate=validate.OneOf((1, 2), error="{input}, not {choices}"))
+    code = fields.String(validate=validate.Regexp("[a-z]+$"))
+    email = fields.Email()
+    more = fields.Email(validate=[validate.Length(max=4), STORABLE, validate.Length(min=9)])
+    price = fields.Decimal(validate=Digits(5, 2))
+    _schema = fields.String(validate=validate.Length(1, 1))
+
+
+RULES = {
+    "name": ["", "abcd", "ab", 5, None],
+    "short": ["abc", "", True],
+    "long": ["a", "ab"],
+    "exact": ["a", "abc", "ab"],
+    "said": ["", "abc"],
+    "age": [0, 151, 1, True, "0", 1.0],
+    "low": [1, 2, 2**70],
+    "high": [2, 1],
+    "sex": ["x", "f", 1],
+    "size": [3, 1],
+    "code": ["A", "a", ""],
+    "email": ["a", "a@b.de", "ä@localhost", ""],
+    "more": ["a", "a@b\0", "a@b.de\ud800", "\0", "abc@def.de"],
+    "price": ["1.50", "1.5", "1", "999.99", "1000.00", "1.505", "1E+2", "0.000", "NaN", "-0.10", 7],
+    "_schema": ["", "ab", "a"],
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rules_say_what_marshmallow_says(name):
+    schema = RulesSchema()
+    compiled = compile_schema(schema)
+    for value in RULES[name]:
+        data = {"name": "abc", name: value}
+        assert messages(compiled.load, data) == messages(schema.load, data), value
+        twice = {"name": "", name: value, "more": "x"}
+        assert messages(compiled.load, twice) == messages(schema.load, twice), value
+
+
+def test_a_refusal_is_nobody_elses():
+    compiled = compile_schema(RulesSchema())
+
+    compiled.read_json(b'{"name":""}').messages["name"].append("changed")
+
+    assert compiled.read_json(b'{"name":""}').messages == {
+        "name": ["Length must be between 1 and 3."]
+    }
+
+
+@pytest.mark.parametrize("schema_class", [RulesSchema, HookedSchema, TreeSchema])
+@pytest.mark.parametrize("body", [b'{"name":"ann"}', b'{"name":""}', b'{"name":"bob","x":"1"}'])
+@pytest.mark.parametrize("partial", [None, True])
+def test_reading_returns_what_loading_raises(schema_class, body, partial):
+    compiled = compile_schema(schema_class())
+
+    expected, valid, data = whole(lambda: compiled.load_json(body, partial=partial))
+    found = compiled.read_json(body, partial)
+
+    if valid is None:
+        assert found == expected
+    else:
+        assert (found.messages, found.valid, found.data) == (expected, valid, data)
+
+
+def whole(load):
+    try:
+        return load(), None, None
+    except ValidationError as exc:
+        return exc.messages, exc.valid_data, exc.data
+
+
+def test_a_refusal_leaves_no_circle_for_the_garbage_collector():
+    compiled = compile_schema(RulesSchema())
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with pytest.raises(ValidationError):
+                compiled.load_json(b'{"name":""}')
+            with pytest.raises(ValidationError):
+                compiled.load({"name": ""})
+        left = [item for item in gc.get_objects() if isinstance(item, ValidationError)]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 def test_recursion_ends():
