@@ -1,8 +1,9 @@
-"""What lending a connection costs: microseconds of this process's CPU for one `fetchrow`.
+"""What lending a connection costs: microseconds of this process's CPU for one read or one write.
 
 64 tasks on 16 connections read one row each, over a connection of their own, over asyncpg's pool,
-and through `Database.acquire()` with either pool. Prints JSON; the figures are medians of rounds
-that take turns, so that a busy machine hurts all alike.
+and through `Database.acquire()` with either pool; then they write one row each in a transaction of
+its own, on a connection of their own and through `Database.transaction()`. Prints JSON; the figures
+are medians of rounds that take turns, so that a busy machine hurts all alike.
 
     python benchmarks/lending.py [postgresql://…]
 
@@ -25,6 +26,11 @@ from msframework.db import Database
 from msframework.db.embedded import EmbeddedServer
 
 TASKS, CONNECTIONS, STATEMENTS, ROUNDS = 64, 16, 200, 7
+WRITE = "INSERT INTO lending (name, email) VALUES ($1, $2) RETURNING id"
+TABLE = (
+    "DROP TABLE IF EXISTS lending;"
+    "CREATE UNLOGGED TABLE lending (id serial PRIMARY KEY, name text, email text)"
+)
 SQL = "SELECT $1::int AS id, 'a name' AS name, 'someone@example.com' AS email, now() AS at"
 
 
@@ -40,12 +46,24 @@ async def measure(read) -> float:
     return (process_time() - before) / (TASKS * STATEMENTS) * 1e6
 
 
-async def measure_held(connections) -> float:
+async def read_held(conn):
+    """Read a row."""
+    await conn.fetchrow(SQL, 1)
+
+
+async def write_held(conn):
+    """Write a row, with the three statements that a transaction takes."""
+    await conn.execute("BEGIN")
+    await conn.fetchrow(WRITE, "a name", "someone@example.com")
+    await conn.execute("COMMIT")
+
+
+async def measure_held(connections, use) -> float:
     """Return the same for tasks that own a connection each: the floor."""
 
     async def work(conn):
         for _ in range(STATEMENTS * TASKS // CONNECTIONS):
-            await conn.fetchrow(SQL, 1)
+            await use(conn)
 
     before = process_time()
     await asyncio.gather(*(work(conn) for conn in connections))
@@ -70,6 +88,14 @@ async def run(url: str) -> dict[str, float]:
     }
     for database in databases.values():
         await database.start()
+    await held[0].execute(TABLE)
+
+    def writer(database):
+        async def write():
+            async with database.transaction() as cur:
+                await cur.fetchrow(WRITE, "a name", "someone@example.com")
+
+        return write
 
     def reader(database):
         async def read():
@@ -83,9 +109,12 @@ async def run(url: str) -> dict[str, float]:
             await conn.fetchrow(SQL, 1)
 
     ways = {
-        "held connection": lambda: measure_held(held),
+        "held connection": lambda: measure_held(held, read_held),
         "asyncpg pool": lambda: measure(read_by_pool),
         **{name: (lambda db=db: measure(reader(db))) for name, db in databases.items()},
+        "write, held connection": lambda: measure_held(held, write_held),
+        "write, transaction, light": lambda: measure(writer(databases["acquire, light"])),
+        "write, transaction, asyncpg": lambda: measure(writer(databases["acquire, asyncpg"])),
     }
     times = {name: [] for name in ways}
     for number in range(ROUNDS + 1):
@@ -105,7 +134,7 @@ def main() -> None:
     """Measure, and print JSON."""
     url = sys.argv[1] if len(sys.argv) > 1 else EmbeddedServer(Path.cwd()).start()
     result = {
-        "what": "CPU microseconds of one fetchrow",
+        "what": "CPU microseconds of one row read or written",
         "tasks": TASKS,
         "connections": CONNECTIONS,
         "python": platform.python_version(),

@@ -6,9 +6,9 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
@@ -34,6 +34,27 @@ SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCac
 # session.
 _HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 Options = dict[str, Any]
+T = TypeVar("T")
+Result = Coroutine[Any, Any, T]
+
+
+def to_dict(row: Any) -> Row | None:
+    """Return a record as a dict."""
+    # PERF: dict(record) looks each column up again, and `strict=` alone costs a tenth of a
+    # microsecond (benchmarks/lending.py).
+    return None if row is None else dict(zip(row.keys(), row))  # noqa: B905
+
+
+def to_dicts(rows: Any) -> list[Row]:
+    """Return records as dicts."""
+    if not rows:
+        return []
+    names = tuple(rows[0].keys())
+    return [dict(zip(names, row)) for row in rows]  # noqa: B905
+
+
+def _as_it_is(result: Any) -> Any:
+    return result
 
 
 class Cursor:
@@ -57,6 +78,9 @@ class Cursor:
         "_state",
         "_used",
     )
+
+    # What is sent before the first statement.
+    _begin: str | None = None
 
     def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
         self._shared = shared
@@ -91,68 +115,59 @@ class Cursor:
 
     # Queries.
 
-    async def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> list[Row]:
+    def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> Result[list[Row]]:
         """Return all rows."""
-        # PERF: dict(record) looks each column up again, its items do not (benchmarks/lending.py).
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        return [dict(row.items()) for row in await run("fetch", query, args, timeout)]
+        return run("fetch", to_dicts, query, args, timeout)
 
-    async def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Row | None:
+    def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        row = await run("fetchrow", query, args, timeout)
-        return None if row is None else dict(row.items())
+        return run("fetchrow", to_dict, query, args, timeout)
 
-    async def fetchval(
+    def fetchval(
         self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
-    ) -> Any:
+    ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        row = await run("fetchrow", query, args, timeout)
-        return None if row is None else row[column]
 
-    async def records(self, query: Any, *args: Any, timeout: float | None = None) -> list[Any]:
+        def value(row: Any) -> Any:
+            return None if row is None else row[column]
+
+        return run("fetchrow", value, query, args, timeout)
+
+    def records(
+        self, query: Any, *args: Any, timeout: float | None = None
+    ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        rows: list[Any] = await run("fetch", query, args, timeout)
-        return rows
+        return run("fetch", _as_it_is, query, args, timeout)
 
-    async def record(self, query: Any, *args: Any, timeout: float | None = None) -> Any:
+    def record(
+        self, query: Any, *args: Any, timeout: float | None = None
+    ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        return await run("fetchrow", query, args, timeout)
+        return run("fetchrow", _as_it_is, query, args, timeout)
 
-    async def execute(self, query: Any, *args: Any, timeout: float | None = None) -> str:
+    def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
         run = self._run if self._span is None else self._traced
-        status: str = await run("execute", query, args, timeout)
-        return status
+        return run("execute", _as_it_is, query, args, timeout)
 
-    async def executemany(
+    def executemany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
-    ) -> None:
+    ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
         run = self._run if self._span is None else self._traced
-        await run("executemany", query, (args,), timeout)
+        return run("executemany", _as_it_is, query, (args,), timeout)
 
-    async def fetchmany(
+    def fetchmany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
-    ) -> list[Row]:
+    ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
         run = self._run if self._span is None else self._traced
-        return [dict(row.items()) for row in await run("fetchmany", query, (args,), timeout)]
+        return run("fetchmany", to_dicts, query, (args,), timeout)
 
     async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
@@ -225,7 +240,31 @@ class Cursor:
 
     # How a statement is run.
 
-    async def _run(self, method: str, query: str, args: Any, timeout: float | None) -> Any:
+    async def _run(
+        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+    ) -> T:
+        """Run a statement by *method* of the connection, and return what *give* makes of it."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        if self._state or not self._known.get(query):
+            self._admit(query)
+        self._state = BUSY
+        try:
+            if self._conn is None:
+                # PERF: as in `_connect`, with a coroutine less (benchmarks/lending.py).
+                self._hold(self._source.take_nowait() or await self._source.take())
+                if self._begin is not None:
+                    await self._start()
+            result = await getattr(self._conn, method)(query, *args, timeout=timeout)
+        except BaseException as exc:
+            result = await self._failed(exc, method, query, args, timeout)
+        self._used = True
+        if self._state == BUSY:
+            self._state = READY
+        return give(result)
+
+    def _admit(self, query: str) -> None:
+        """Refuse a statement that cannot be run now, and note one that is not stateless."""
         if self._state:
             raise self._refusal()
         stateless = self._known.get(query)
@@ -233,21 +272,15 @@ class Cursor:
             stateless = self._shared.statements.learn(query)
         if not stateless:
             self._clean = False
-        self._state = BUSY
-        try:
-            conn = self._conn or await self._connect()
-            result = await getattr(conn, method)(query, *args, timeout=timeout)
-        except BaseException as exc:
-            result = await self._failed(exc, method, query, args, timeout)
-        self._used = True
-        if self._state == BUSY:
-            self._state = READY
-        return result
 
-    async def _traced(self, method: str, query: str, args: Any, timeout: float | None) -> Any:
-        work = self._run(method, query, args, timeout)
+    async def _traced(
+        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+    ) -> T:
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        work = self._run(method, _as_it_is, query, args, timeout)
         shown = args if self._shared.trace_arguments else ()
-        return await self._trace(Statement(query, shown), work)
+        return give(await self._trace(Statement(query, shown), work))
 
     async def _trace(self, statement: Statement, work: Any) -> Any:
         return await run_traced(self._shared.tracer, self._span, statement, work, self._peer)
@@ -273,16 +306,10 @@ class Cursor:
         return await self._trace(Statement(label, shown), work)
 
     async def _guarded(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
-        if self._state:
-            raise self._refusal()
-        stateless = self._known.get(label)
-        if stateless is None:
-            stateless = self._shared.statements.learn(label)
-        if not stateless:
-            self._clean = False
+        self._admit(label)
         self._state = BUSY
         try:
-            result = await call(self._conn or await self._connect())
+            result = await call(await self._connect())
         except BaseException as exc:
             self._note_failure(exc)
             raise explain(exc, self._conn, label)  # noqa: B904 - it carries its cause
@@ -320,15 +347,29 @@ class Cursor:
         return refusal
 
     async def _connect(self) -> Any:
-        lease = self._source.take_nowait() or await self._source.take()
+        """Return the connection; the first statement takes one, and begins what is to be begun."""
+        if self._conn is None:
+            self._hold(self._source.take_nowait() or await self._source.take())
+            if self._begin is not None:
+                await self._start()
+        return self._conn
+
+    def _hold(self, lease: Lease) -> None:
+        """Make *lease* this cursor's."""
         if self._state == CLOSED:
             lease.pool.give(lease, clean=True)
             raise self._refusal()
-        lease.holder = self._request or asyncio.current_task()
+        request = self._request
+        if request is None:
+            request = asyncio.current_task(self._shared.loop)
+        lease.holder = request
         lease.since = monotonic()
         self._lease = lease
         self._conn = lease.conn
-        return lease.conn
+
+    async def _start(self) -> None:
+        """Send `_begin` on a connection that was just taken."""
+        raise NotImplementedError
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -129,6 +130,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the primary doesn't answer, or refuses us.
         """
+        self._shared = replace(self._shared, loop=asyncio.get_running_loop())
         if self._pool is not None:
             await self._pool.start()
         if self._replicas is not None:

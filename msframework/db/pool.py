@@ -98,16 +98,20 @@ class LightPool:
         """
         if self._closed:
             raise DatabaseUnavailable()
-        lease = self.take_nowait()
-        if lease is not None:
-            return lease
-        loop = asyncio.get_running_loop()
+        if self._free:
+            lease = self.take_nowait()
+            if lease is not None:
+                return lease
+        # PERF: with more borrowers than connections nearly all of them come here: no look-up of
+        # the loop, no look at a pool that is full (benchmarks/lending.py).
+        loop = self._loop
         future: asyncio.Future[Lease] = loop.create_future()
         waiter = (future, loop.time() + self._acquire_timeout)
         self._waiters.append(waiter)
         if self._sweeper is None:
             self._sweeper = loop.call_at(waiter[1], self._sweep)
-        self._grow()
+        if len(self._leases) < self._max:
+            self._grow()
         try:
             return await future
         except asyncio.CancelledError:
@@ -119,10 +123,7 @@ class LightPool:
         lease.holder = None
         if clean and not lease.spoiled:
             lease.unused = 0
-            if self._waiters or self._closed:
-                self._lend_on(lease)
-            else:
-                self._free.append(lease)
+            self._lend_on(lease)
         elif lease.retired or lease.conn.is_closed():
             self._drop(lease)
         else:
@@ -199,6 +200,7 @@ class LightPool:
             DatabaseUnavailable: the server doesn't answer, or refuses us.
         """
         self._closed = False
+        self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
         try:
             if self._min:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ class Shared:
         cursor_idle_timeout: seconds after which a stream that nobody reads is cut off; 0 for never.
         max_size: connections of a pool at most.
         affinity: remembers which requests wrote; `None` where there are no replicas.
+        loop: where they run, which saves looking it up; `None` before the start.
     """
 
     statements: Statements
@@ -39,3 +41,4 @@ class Shared:
     cursor_idle_timeout: float
     max_size: int
     affinity: Affinity | None
+    loop: asyncio.AbstractEventLoop | None = None

@@ -13,7 +13,7 @@ import asyncpg
 
 from msframework.db.cursor import BUSY, CLOSED, READY, SCHEMA_CHANGED, Cursor
 from msframework.db.failure import explain
-from msframework.db.lease import is_lost
+from msframework.db.lease import Lease, is_lost
 from msframework.db.shared import Shared, Source
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
 
@@ -91,11 +91,11 @@ class Transaction(Cursor):
         return (
             self._shared is shared
             and self._state != CLOSED
-            and self._task is asyncio.current_task()
+            and self._task is asyncio.current_task(shared.loop)
         )
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._shared.loop)
         self._previous = _current.get()
         _current.set(self)
         self._state = READY
@@ -157,31 +157,30 @@ class Transaction(Cursor):
             raise explain(exc, self._conn, sql)  # noqa: B904 - it carries its cause
         return status
 
-    async def _connect(self) -> Any:
-        """Take a connection and begin; one that turns out to be dead is replaced by the next."""
+    async def _start(self) -> None:
+        """Begin; a connection that turns out to be dead is replaced by the next."""
         for _ in range(self._shared.max_size):
-            conn = await super()._connect()
-            if await self._began(conn):
-                if not self._readonly and self._shared.affinity is not None:
-                    self._shared.affinity.note_write(self._request)
-                return conn
+            lease = self._lease
+            assert lease is not None
+            lease.began = True
+            try:
+                await lease.conn.execute(self._begin)
+            except BaseException as exc:
+                self._not_begun(exc, lease)
+                self._hold(self._source.take_nowait() or await self._source.take())
+                continue
+            if not self._readonly and self._shared.affinity is not None:
+                self._shared.affinity.note_write(self._request)
+            return
         raise DatabaseUnavailable()
 
-    async def _began(self, conn: Any) -> bool:
-        lease = self._lease
-        assert lease is not None
-        lease.began = True
-        try:
-            await conn.execute(self._begin)
-        except BaseException as exc:
-            if not isinstance(exc, Exception) or not is_lost(conn):
-                self._clean = False
-                raise
-            # Nothing was done on it yet, so another connection serves as well.
-            self._lease = self._conn = None
-            lease.pool.give(lease, clean=False)
-            return False
-        return True
+    def _not_begun(self, exc: BaseException, lease: Lease) -> None:
+        """Give a dead connection back, as another one serves as well; else raise *exc*."""
+        if not isinstance(exc, Exception) or not is_lost(lease.conn):
+            self._clean = False
+            raise exc
+        self._lease = self._conn = None
+        lease.pool.give(lease, clean=False)
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
