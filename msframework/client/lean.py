@@ -1,19 +1,21 @@
 """One exchange over a connection of aiohttp's, with nothing of its session in between.
 
 The connector, its pool and its limits, the protocol and the parser stay aiohttp's; what is left
-out is all that `ClientSession` makes for each call and a plain one never needs. Two names that are
-used here, `BaseConnector._get` and `ResponseHandler.set_response_params`, aiohttp does not
-document: so this runs with versions that it was tested with, and aiohttp's own path with any other,
-or with `FAST_PATH = False`. Runs per request.
+out is all that `ClientSession` makes for each call and a plain one never needs. Some names that are
+used here (`_factory` and `_get` of the connector, `ResponseHandler` and its `_reading_paused`)
+aiohttp does not document: so this runs with versions that it was tested with, and aiohttp's own
+path with any other, or with `FAST_PATH = False`. Runs per request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import LooseHeaders
@@ -65,6 +67,19 @@ class BrokenOff(Exception):
         self.status = status
 
 
+class Line(ResponseHandler):
+    """aiohttp's protocol, which goes on reading only where it had stopped.
+
+    PERF: streams ask for it at their end and with each chunk that is taken, and each time the
+    parser is run for nothing (benchmarks/client.py).
+    """
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading, when it was paused."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+
 class Lean:
     """The way over one connector to one address.
 
@@ -101,6 +116,7 @@ class Lean:
         assert isinstance(session.connector, Connector)
         self._connector = session.connector
         self._loop = loop = asyncio.get_running_loop()
+        self._connector._factory = partial[ResponseHandler](Line, loop=loop)
         self._deadlines = Deadlines(loop)
         # Nobody sends it: it tells the connector where to go, and us what aiohttp would say.
         self._request = Request("GET", url, headers=headers, loop=loop, session=session)

@@ -178,6 +178,41 @@ async def test_a_large_answer_comes_whole(client, upstream):
     assert await client.call("GET", "/c") == "x" * 3_000_000
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_packed_answer_comes_whole_however_slowly_it_is_taken(client, upstream, chunked):
+    packed = gzip.compress(b'"' + b"x" * 5_000_000 + b'"')
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(packed)
+    parts = [packed[at : at + 1000] for at in range(0, len(packed), 1000)]
+    if chunked:
+        parts = [b"%x\r\n%b\r\n" % (len(part), part) for part in parts] + [b"0\r\n\r\n"]
+    head = HEAD + b"Content-Encoding: gzip\r\n" + framing + b"\r\n\r\n"
+    upstream.answers["/c"] = saying(head + parts[0], b"".join(parts[1:]))
+
+    assert await client.call("GET", "/c") == "x" * 5_000_000
+    size = 0
+    async with client.get("/c") as res:
+        async for part in res.content.iter_any():
+            size += len(part)
+            await asyncio.sleep(0.001)
+
+    assert size == 5_000_002
+    assert upstream.connections == 1
+
+
+async def test_a_large_answer_waits_for_who_reads_it(client, upstream):
+    upstream.answers["/c"] = 200, b"x" * 9_000_000
+
+    size = 0
+    async with client.get("/c") as res:
+        while part := await res.content.read(100_000):
+            size += len(part)
+            await asyncio.sleep(0.001)
+
+    assert size == 9_000_000
+    assert (await client.call("GET", "/d"))["target"] == "/d"
+    assert upstream.connections == 1
+
+
 async def test_a_large_body_goes_out_whole(client, upstream):
     sent = await client.call("PUT", "/c", data=b"x" * 1_000_000)
 
