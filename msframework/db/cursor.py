@@ -6,7 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
@@ -14,9 +14,10 @@ import asyncpg
 
 from msframework.db.failure import explain, is_away, is_unsent
 from msframework.db.lease import Lease
+from msframework.db.rows import to_dict, to_dicts
 from msframework.db.shared import Shared, Source
 from msframework.db.stream import IdleLimit, Prepared, RowStream
-from msframework.db.traced import Statement, run_traced
+from msframework.db.traced import note_rows, start_span
 from msframework.exceptions import ServiceException
 from msframework.models.sql import render
 from msframework.types import Row
@@ -36,21 +37,6 @@ _HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 Options = dict[str, Any]
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
-
-
-def to_dict(row: Any) -> Row | None:
-    """Return a record as a dict."""
-    # PERF: dict(record) looks each column up again, and `strict=` alone costs a tenth of a
-    # microsecond (benchmarks/lending.py).
-    return None if row is None else dict(zip(row.keys(), row))  # noqa: B905
-
-
-def to_dicts(rows: Any) -> list[Row]:
-    """Return records as dicts."""
-    if not rows:
-        return []
-    names = tuple(rows[0].keys())
-    return [dict(zip(names, row)) for row in rows]  # noqa: B905
 
 
 def _as_it_is(result: Any) -> Any:
@@ -278,15 +264,29 @@ class Cursor:
     ) -> T:
         if query.__class__ is not str:
             query, args = render(query, args)
-        work = self._run(method, _as_it_is, query, args, timeout)
-        shown = args if self._shared.trace_arguments else ()
-        return give(await self._trace(Statement(query, shown), work))
+        return give(
+            await self._trace(query, args, self._run(method, _as_it_is, query, args, timeout))
+        )
 
-    async def _trace(self, statement: Statement, work: Any) -> Any:
-        return await run_traced(self._shared.tracer, self._span, statement, work, self._peer)
-
-    def _peer(self) -> Mapping[str, Any]:
-        return {} if self._lease is None else self._lease.pool.tags
+    async def _trace(self, sql: str, args: Any, work: Result[Any]) -> Any:
+        """Await *work* inside of a span that tells of the statement and where it ran."""
+        shared, held = self._shared, self._lease
+        shown = args if shared.trace_arguments else ()
+        span = start_span(shared.tracer, self._span, sql, shown)
+        asked = monotonic()
+        with span:
+            try:
+                result = await work
+                note_rows(span, result)
+            finally:
+                lease = self._lease
+                if lease is not None:
+                    for key, value in lease.pool.tags.items():
+                        span.set_tag(key, value)
+                if held is None:
+                    lent = monotonic() if lease is None else lease.since
+                    span.set_tag("db.pool_wait_us", round((lent - asked) * 1e6))
+        return result
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -302,8 +302,7 @@ class Cursor:
         work = self._guarded(call, label)
         if self._span is None:
             return await work
-        shown = args if self._shared.trace_arguments else ()
-        return await self._trace(Statement(label, shown), work)
+        return await self._trace(label, args, work)
 
     async def _guarded(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
         self._admit(label)

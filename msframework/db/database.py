@@ -109,7 +109,8 @@ class Database:
         )
 
     def _build_pool(self, url: str, name: str) -> Pool:
-        tags = peer_tags(url)
+        role = "primary" if name == "primary" else "replica"
+        tags = {**peer_tags(url), "db.role": role}
         if self._settings.pool == "asyncpg":
             return AsyncpgPool(url, self._settings, read_only=self._debug, tags=tags)
         opener = build_opener(url, self._settings, read_only=self._debug)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
+from msframework.db.rows import to_dict, to_dicts
 from msframework.exceptions import DatabaseUnavailable
 from msframework.types import Row
 
@@ -45,7 +46,7 @@ class RowStream:
         self._cur = cur
         self._query, self._args = query, args
         self._prefetch, self._timeout = prefetch, timeout
-        self._buffer: deque[Any] = deque()
+        self._buffer: deque[Row] = deque()
         self._portal: Any = None
         self._done = False
 
@@ -59,19 +60,18 @@ class RowStream:
         if not self._buffer and not self._done:
             rows = await self._ask("fetch", self._prefetch)
             self._done = len(rows) < self._prefetch
-            self._buffer.extend(rows)
+            self._buffer.extend(to_dicts(rows))
         if not self._buffer:
             raise StopAsyncIteration
-        return dict(self._buffer.popleft())
+        return self._buffer.popleft()
 
     async def fetch(self, n: int, *, timeout: float | None = None) -> list[Row]:
         """Return the next *n* rows, fewer at the end."""
-        return [dict(row) for row in await self._ask("fetch", n, timeout=timeout)]
+        return to_dicts(await self._ask("fetch", n, timeout=timeout))
 
     async def fetchrow(self, *, timeout: float | None = None) -> Row | None:
         """Return the next row, or `None` at the end."""
-        row = await self._ask("fetchrow", timeout=timeout)
-        return None if row is None else dict(row)
+        return to_dict(await self._ask("fetchrow", timeout=timeout))
 
     async def forward(self, n: int, *, timeout: float | None = None) -> int:
         """Skip *n* rows, and return how many there were to skip."""
@@ -147,12 +147,11 @@ class Prepared:
 
     async def fetch(self, *args: Any, timeout: float | None = None) -> list[Row]:
         """Return all rows."""
-        return [dict(row) for row in await self._call("fetch", args, timeout)]
+        return to_dicts(await self._call("fetch", args, timeout))
 
     async def fetchrow(self, *args: Any, timeout: float | None = None) -> Row | None:
         """Return the first row, or `None` when there is none."""
-        row = await self._call("fetchrow", args, timeout)
-        return None if row is None else dict(row)
+        return to_dict(await self._call("fetchrow", args, timeout))
 
     async def fetchval(self, *args: Any, column: int = 0, timeout: float | None = None) -> Any:
         """Return one value of the first row, or `None` when there is no row."""

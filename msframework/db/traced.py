@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from msframework.db.stateless import verb_of
 
@@ -11,42 +12,33 @@ _MOST_SQL = 4000
 _MOST_ARGUMENT = 200
 
 
-class Statement(NamedTuple):
-    """What a span tells of a statement; `args` is empty unless arguments are to be shown."""
-
-    sql: str
-    args: Any = ()
-
-
-async def run_traced(
-    tracer: Any,
-    parent: Any,
-    statement: Statement,
-    work: Coroutine[Any, Any, Any],
-    peer: Callable[[], Mapping[str, Any]],
-) -> Any:
-    """Await *work* inside of a span under *parent* that names the statement.
+def start_span(tracer: Any, parent: Any, sql: str, args: Sequence[Any]) -> Any:
+    """Begin the span of a statement under *parent*.
 
     Args:
-        peer: returns the tags of the server that it ran on, once that is known.
+        args: what it is run with; empty unless arguments are to be shown.
     """
-    name = f"db.{verb_of(statement.sql).lower()}"
-    span = tracer.start_child(name, parent, kind="client", component="db-execute")
-    with span:
-        span.set_tag("db.type", "sql")
-        span.set_tag("db.statement", statement.sql[:_MOST_SQL])
-        if statement.args:
-            shown = [repr(value)[:_MOST_ARGUMENT] for value in statement.args]
-            span.set_tag("db.arguments", ", ".join(shown))
-        try:
-            result = await work
-        finally:
-            for key, value in peer().items():
-                span.set_tag(key, value)
-        rows = count_rows(result)
-        if rows is not None:
-            span.set_tag("db.rows", rows)
-    return result
+    span = tracer.start_child(_name_of(sql), parent, kind="client", component="db-execute")
+    span.set_tag("db.type", "sql")
+    span.set_tag("db.statement", sql[:_MOST_SQL])
+    if args:
+        shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
+        span.set_tag("db.arguments", ", ".join(shown))
+    return span
+
+
+def note_rows(span: Any, result: Any) -> None:
+    """Note on *span* how many rows a statement returned or changed, where that is known."""
+    rows = count_rows(result)
+    if rows is not None:
+        span.set_tag("db.rows", rows)
+
+
+# PERF: reading a text again costs as much as the rest of its span (benchmarks/lending.py).
+@lru_cache(maxsize=1024)
+def _name_of(sql: str) -> str:
+    """Return the name of a statement's span: `db.select` and the like."""
+    return f"db.{verb_of(sql).lower()}"
 
 
 def count_rows(result: Any) -> int | None:

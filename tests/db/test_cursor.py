@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 
-from msframework.exceptions import DatabaseUnavailable
+from msframework.exceptions import DatabaseUnavailable, PoolExhausted
 from msframework.models import CharField, Model
 from tests.db.conftest import lend_all
 
@@ -289,6 +289,43 @@ async def test_a_statement_has_a_span_with_its_text_and_never_its_values(
     assert insert.tags["db.statement"] == "INSERT INTO items (name) VALUES ($1)"
     assert insert.tags["peer.service"] == "postgresql"
     assert "secret" not in str([span.tags for span in spans(tracer)])
+
+
+async def test_a_span_tells_how_long_its_statement_waited_for_a_connection(open_database, tracer):
+    async with open_database(tracer=tracer, max_size=1) as db:
+
+        async def hold():
+            async with db.acquire() as cur:
+                await cur.fetchval("SELECT pg_sleep(0.1)")
+
+        holder = asyncio.create_task(hold())
+        await asyncio.sleep(0.02)
+        with tracer.start_active_span("work"):
+            async with db.acquire() as cur:
+                await cur.fetchval("SELECT 1")
+                await cur.fetchval("SELECT 2")
+        await holder
+
+    first, second = spans(tracer)
+    assert 40_000 < first.tags["db.pool_wait_us"] < 1_000_000
+    assert "db.pool_wait_us" not in second.tags
+    assert second.tags["db.role"] == "primary"
+
+
+async def test_the_span_of_a_statement_that_got_no_connection_tells_of_the_wait(
+    open_database, tracer
+):
+    async with open_database(tracer=tracer, max_size=1, acquire_timeout=0.1) as db:
+        async with db.acquire() as holder:
+            await holder.fetchval("SELECT 1")
+            with tracer.start_active_span("work"):
+                async with db.transaction() as cur:
+                    with pytest.raises(PoolExhausted):
+                        await cur.fetchval("SELECT 1")
+
+    [span] = spans(tracer)
+    assert span.tags["db.pool_wait_us"] >= 100_000
+    assert span.tags["error"] is True
 
 
 async def test_a_failed_statement_marks_its_span_without_the_text_of_the_server(

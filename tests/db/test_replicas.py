@@ -92,6 +92,18 @@ async def test_reads_are_spread_and_writes_go_to_the_primary(open_replicated, ta
         assert await where(db, primary=True) == "postgres"
 
 
+async def test_spans_tell_primary_from_replica(open_replicated, tracer):
+    async with open_replicated(tracer=tracer) as db:
+        with tracer.start_active_span("work"):
+            await where(db)
+            await where(db, primary=True)
+            async with db.transaction() as cur:
+                await cur.fetchval(WHERE)
+
+    statements = [span for span in tracer.recorder.spans if span.operation_name == "db.select"]
+    assert [span.tags["db.role"] for span in statements] == ["replica", "primary", "primary"]
+
+
 async def test_a_request_that_wrote_reads_from_the_primary(open_replicated, table):
     async with open_replicated() as db:
         wrote, other = make_request(), make_request()
