@@ -44,7 +44,7 @@ PLOTTED: dict[str, tuple[str, str, str, str, dict[str, bool]]] = {
         "routes of the service",
         "cpu_us_per_request",
         "µs of CPU per request",
-        {},
+        {"log_x": True},
     ),
     "connections_json": (
         "GET of one constant over N connections",

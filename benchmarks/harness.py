@@ -6,6 +6,8 @@
 import argparse
 import os
 import shutil
+import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -44,6 +46,7 @@ class Bench:
 
     def __enter__(self) -> "Bench":
         require_tools()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with it
         # The harness, PostgreSQL and wrk inherit this; servers are pinned by taskset.
         os.sched_setaffinity(0, self.load_cores)
         with ExitStack() as stack:
@@ -92,5 +95,9 @@ class Bench:
         server.stop()
 
     def _next_port(self) -> int:
-        self._port += 1
-        return self._port
+        """Return the next port that no other server answers on."""
+        while True:
+            self._port += 1
+            with socket.socket() as sock:
+                if sock.connect_ex(("127.0.0.1", self._port)) != 0:
+                    return self._port

@@ -7,6 +7,7 @@ from html import escape
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 72, 20, 48, 56
+MARKS = 8  # at most, so that labels don't touch
 COLOURS = ("#1b6ca8", "#c1440e", "#4d7c0f", "#7c3aed")
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#333}"
@@ -19,13 +20,14 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """Maps values from *low* to *high* to pixels from *start* to *end*."""
+    """Maps values from *low* to *high* to pixels from *start* to *end*; *marks* are its ticks."""
 
     low: float
     high: float
     start: float
     end: float
     log: bool = False
+    marks: tuple[float, ...] = ()
 
     def place(self, value: float) -> float:
         """Return the pixel of *value*."""
@@ -37,11 +39,13 @@ class Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """Return round values on the axis."""
+        """Return the marks, or round values on the axis."""
+        if self.marks:
+            return list(self.marks)
         return log_ticks(self.low, self.high) if self.log else linear_ticks(self.low, self.high)
 
 
-def linear_ticks(low: float, high: float, about: int = 5) -> list[float]:
+def linear_ticks(low: float, high: float, about: int = 7) -> list[float]:
     """Return about *about* multiples of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / about
     size = 10 ** math.floor(math.log10(rough))
@@ -60,9 +64,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def shown(value: float) -> str:
     """Return *value* as a label."""
-    if value >= 10_000:
-        return f"{value / 1000:g}k"
-    return f"{value:g}"
+    return f"{value:,.10g}"
 
 
 def draw(
@@ -83,7 +85,9 @@ def draw(
     ys = [y for points in series.values() for _, y in points]
     if not xs:
         raise ValueError(f"{title}: there is nothing to draw")
-    x = Axis(min(xs), max(max(xs), min(xs) + 1e-9), LEFT, WIDTH - RIGHT, log_x)
+    # Where points are spread by factors, what was measured says more than powers of ten.
+    marks = tuple(sorted(set(xs))) if log_x and len(set(xs)) <= MARKS else ()
+    x = Axis(min(xs), max(max(xs), min(xs) + 1e-9), LEFT, WIDTH - RIGHT, log_x, marks)
     low = min(ys) / 1.3 if log_y else 0.0
     y = Axis(low, max(max(ys), 1e-9) * (1.3 if log_y else 1.08), HEIGHT - BOTTOM, TOP, log_y)
     parts = [

@@ -26,10 +26,19 @@ def test_an_axis_places_the_middle_in_the_middle(log, middle):
 
 
 def test_ticks_are_round():
-    assert linear_ticks(0, 1080) == [0, 500, 1000]
+    assert linear_ticks(0, 1080) == [0, 200, 400, 600, 800, 1000]
+    assert linear_ticks(0, 13_000)[-1] == 12_000
     assert linear_ticks(0, 0.9) == [0, 0.2, 0.4, 0.6, 0.8]
     assert log_ticks(1, 1024) == [1, 10, 100, 1000]
     assert log_ticks(3, 30) == [5, 10, 20]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_points_that_are_spread_by_factors_are_marked(log):
+    text = draw("a", "x", "y", {"ours": [(1, 5), (64, 10), (1024, 9)]}, log_x=log)
+    labels = [each.text for each in ElementTree.fromstring(text).iter(f"{SVG}text")]
+
+    assert ("64" in labels, "1024" in labels) == (log, log)
 
 
 def test_nothing_to_draw_is_an_error():
