@@ -38,7 +38,7 @@ def test_points_that_are_spread_by_factors_are_marked(log):
     text = draw("a", "x", "y", {"ours": [(1, 5), (64, 10), (1024, 9)]}, log_x=log)
     labels = [each.text for each in ElementTree.fromstring(text).iter(f"{SVG}text")]
 
-    assert ("64" in labels, "1024" in labels) == (log, log)
+    assert ("64" in labels, "1,024" in labels) == (log, log)
 
 
 def test_nothing_to_draw_is_an_error():
