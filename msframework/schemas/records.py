@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import re
 import uuid
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 from asyncpg import Record
-from marshmallow import Schema, fields, missing
+from marshmallow import Schema, fields
 from msgspec import convert
 
-from msframework.schemas.emit import (
-    Column,
-    emit_find_odd,
-    emit_prepare,
-    emit_spell,
-    emit_values,
-)
+from msframework.schemas.emit import Column
 from msframework.schemas.known import AnyField, field_base, is_usual
 from msframework.schemas.reference import Reference
+from msframework.schemas.text import Odd, Text
 
 _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Integer: ("int", int),
@@ -49,20 +43,11 @@ _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 Write = Callable[[Any], bytes | None]
 Columns = Sequence[Sequence[Any]]
 _DICT: Final = {dict}
-_RECORD: Final = {Record}
+_ROWS: Final = {dict, Record}
 
 
-class Odd(Exception):
-    """A value that msgspec would write otherwise than marshmallow."""
-
-
-def odd() -> NoReturn:
-    """Give up the structs: the schema's usual dump takes the rows."""
-    raise Odd
-
-
-_ODD: Final = (Odd, msgspec.ValidationError, UnicodeEncodeError)
-_NAMES: Final = {"Decimal": decimal.Decimal, "Raw": msgspec.Raw, "UTC": dt.UTC, "odd": odd}
+# A KeyError is a row without one of the columns.
+_ODD: Final = (Odd, KeyError, msgspec.ValidationError, UnicodeEncodeError)
 
 
 class Records:
@@ -82,8 +67,12 @@ class Records:
         "sources",
     )
 
-    def __init__(self, struct: Any, names: Sequence[str], types: Sequence[Any], text: Text) -> None:
-        self._struct, self._structs, self._text = struct, list[struct], text
+    def __init__(
+        self, struct: Any, keys: Sequence[str], names: Sequence[str], types: Any, text: Text
+    ) -> None:
+        self._struct, self._text = struct, text
+        # msgspec reads a dict under the keys that it writes.
+        self._structs = list[struct] if keys == names else None
         # NOTE: with a single name an itemgetter returns a bare value, hence the branch.
         get, first = itemgetter(*names), names[0]
         self._names, self._get = names, get if len(names) > 1 else lambda row: (row[first],)
@@ -92,7 +81,12 @@ class Records:
         self._keys: tuple[str, ...] = ()
         self._pick: Callable[[Any], Any] | None = None
         self.sources = text.sources
-        self.one: Write = _write_one(struct, text)
+        one = tuple[tuple(kind | None for kind in types)]  # type: ignore[misc, valid-type]
+        self.one: Write = (
+            _write_one(struct, text)
+            if keys == names
+            else _write_renamed(struct, text, self._get, one)
+        )
 
     def several(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
@@ -100,14 +94,13 @@ class Records:
             return None
         kinds = set(map(type, rows))
         try:
-            if kinds == _RECORD:
-                return self._write_columns(list(zip(*map(self._get, rows), strict=True)))
-            if kinds != _DICT:
-                return None if rows else b"[]"
-            return self._text.write(convert(rows, self._structs, builtin_types=_BUILT_IN))
-        except _ODD:
+            if kinds == _DICT and self._structs is not None:
+                return self._text.write(convert(rows, self._structs, builtin_types=_BUILT_IN))
+            if kinds <= _ROWS:
+                columns = list(zip(*map(self._get, rows), strict=True))
+                return self._write_columns(columns) if columns else b"[]"
             return None
-        except KeyError:  # a Record without one of the columns
+        except _ODD:
             return None
 
     def table(self, records: list[Any]) -> bytes | None:
@@ -168,83 +161,38 @@ def _write_one(struct: Any, text: Text) -> Write:
     return write
 
 
-class Text:
-    """Writes structs as JSON, and mends in the bytes what marshmallow writes otherwise.
+def _write_renamed(
+    struct: Any, text: Text, get: Callable[[Any], tuple[Any, ...]], types: Any
+) -> Write:
+    prepare, encode = text.prepare, text.encode
 
-    PERF: nothing is done for each value that can be done for all (benchmarks/schemas.py, rows dump
-    100). msgspec ends moments in UTC with Z, isoformat with +00:00; as many Z in the bytes as there
-    are such moments are theirs, else a Z is one when it ends a string before the key of the next
-    field. A decimal in scientific notation has an E in it.
-    """
-
-    __slots__ = (
-        "_find_decimals",
-        "_find_odd",
-        "_find_zones",
-        "_mend",
-        "_spell",
-        "encode",
-        "prepare",
-        "sources",
-    )
-
-    def __init__(self, owner: str, columns: Sequence[Column], names: Sequence[str]) -> None:
-        self.encode = encode = msgspec.json.Encoder().encode
-        self.sources = (
-            emit_prepare(owner, columns, {**_NAMES, "encode": encode}),
-            emit_spell(owner, columns),
-            emit_find_odd(owner, columns),
-            emit_values("decimal", "{v}", owner, columns),
-            emit_values("datetime", "{v}.tzinfo", owner, columns),
-        )
-        functions = [source.build() for source in self.sources]
-        self.prepare, self._spell, self._find_odd, self._find_decimals, self._find_zones = functions
-        ends = [re.escape(b'",%b:' % encode(name)) for name in names[1:]] + [b'"}']
-        moments = [end for end, one in zip(ends, columns, strict=True) if one.kind == "datetime"]
-        self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None
-
-    def write(self, rows: list[Any]) -> bytes | None:
-        """Return the JSON of *rows*, which are structs; `None` when something in them is odd.
-
-        Raises:
-            UnicodeEncodeError: something in them is odd.
-        """
-        if self._find_odd(rows):
+    def write(obj: Any) -> bytes | None:
+        if obj.__class__ is not dict and obj.__class__ is not Record:
             return None
-        written = self.encode(rows)
-        if b"E" in written and "E" in "".join(map(str, self._find_decimals(rows))):
-            self._spell(rows)
-            written = self.encode(rows)
-        if self._mend is None:
-            return written
-        zones = self._find_zones(rows)
-        moments = zones.count(dt.UTC)
-        if moments != len(zones) and moments + zones.count(None) != len(zones):
+        try:
+            row = struct(*convert(get(obj), types, builtin_types=_BUILT_IN))
+            prepare((row,))
+            return encode(row)
+        except _ODD:
             return None
-        size = len(written) + moments * (len(_OFFSET) - len(b"Z"))
-        mended = written.replace(b"Z", _OFFSET)
-        if len(mended) != size:
-            mended = self._mend(_OFFSET, written)
-        return mended if len(mended) == size else None
 
-
-_OFFSET: Final = b"+00:00"
+    return write
 
 
 def read_records(schema: Schema, owner: str) -> Records | None:
     """Return what writes the rows of *schema*, or `None` when a field of it is no plain column."""
-    members, columns, names, types = [], [], [], []
+    members, columns, keys, names, types = [], [], [], [], []
     for number, (name, field) in enumerate(schema.dump_fields.items()):
         found = _kind(field)
         attribute = name if field.attribute is None else field.attribute
-        key = name if field.data_key is None else field.data_key
-        if found is None or key != attribute or "." in key or field.dump_default is not missing:
+        if found is None or "." in attribute:
             return None
         kind, column_type = found
         member = f"c{number}"
-        members.append((member, column_type | None, msgspec.field(name=key)))
+        keys.append(name if field.data_key is None else field.data_key)
+        members.append((member, column_type | None, msgspec.field(name=keys[-1])))
         columns.append(Column(member, kind))
-        names.append(key)
+        names.append(attribute)
         types.append(column_type)
     if not members:
         return None
@@ -254,7 +202,7 @@ def read_records(schema: Schema, owner: str) -> Records | None:
         struct = msgspec.defstruct(owner, members, gc=False)
     except ValueError:  # a key that JSON must escape
         return None
-    return Records(struct, names, types, Text(owner, columns, names))
+    return Records(struct, keys, names, types, Text(owner, columns, keys))
 
 
 def _kind(field: Any) -> tuple[str, Any] | None:

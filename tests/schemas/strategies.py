@@ -411,6 +411,51 @@ def value_for(field: Any, way: str) -> st.SearchStrategy[Any]:
     return st.one_of(kind, kind, kind, kind, st.none(), rest)
 
 
+_letters = st.sampled_from(("Z", "E", "E+5", 'Z","', 'Z"}', "", "one", "ä\u2028"))
+_COLUMNS: dict[type, st.SearchStrategy[Any]] = {
+    fields.Integer: st.integers(-(2**63), 2**64),
+    fields.String: _letters | texts,
+    fields.Float: st.floats() | numbers,
+    fields.Decimal: st.decimals(places=2, min_value=-9, max_value=9) | decimals,
+    fields.Boolean: st.booleans(),
+    fields.UUID: uuids,
+    fields.DateTime: st.datetimes(timezones=st.just(dt.UTC)),
+    fields.NaiveDateTime: st.datetimes(),
+    fields.Date: st.dates(),
+    fields.Time: st.times(),
+    Reference: st.integers(0, 9),
+}
+
+
+def _column(cls: Any) -> st.SearchStrategy[Any]:
+    options: dict[Any, dict[str, Any]] = {
+        fields.Decimal: {"as_string": True},
+        Reference: {"target": {"id": int}},
+    }
+    keys = st.sampled_from((None, None, None, "Z", "E", "é", "k-e-y", 'qu"ote'))
+    return st.builds(
+        lambda key, default: cls(data_key=key, **default, **options.get(cls, {})),
+        keys,
+        st.sampled_from(({}, {}, {"dump_default": None})),
+    )
+
+
+row_schemas = schemas(st.sampled_from(tuple(_COLUMNS)).flatmap(_column))
+
+
+@st.composite
+def rows_for(draw: Any, schema: Schema) -> Any:
+    """Draw a row of *schema*, whose fields are plain columns: as a database gives it, mostly."""
+    row = {}
+    for name, field in schema.dump_fields.items():
+        usual = _COLUMNS[type(field)]
+        values = st.one_of(usual, usual, usual, st.none())
+        row[name] = draw(value_for(field, "dump") if draw(st.integers(0, 19)) == 0 else values)
+    if draw(st.integers(0, 19)) == 0:
+        row.pop(next(iter(row)))
+    return row
+
+
 def shape(value: Any) -> Any:
     """Return *value* in a form that compares types, key order, NaN and negative zero."""
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 """Compiled schemas answer as marshmallow does: value, type, key order, and error tree.
 
-`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the four properties (250 when left out,
+`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties (200 when left out,
 1,000 in all); `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which takes time.
 """
 
@@ -21,9 +21,16 @@ from msframework.exceptions import MalformedJSON
 from msframework.schemas import CompiledSchema, compile_schema
 from msframework.schemas.errors import Bad
 from msframework.strict_json import dumps, parse
-from tests.schemas.strategies import all_schemas, json_for, objects_for, shape
+from tests.schemas.strategies import (
+    all_schemas,
+    json_for,
+    objects_for,
+    row_schemas,
+    rows_for,
+    shape,
+)
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "250"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "200"))
 pytestmark = pytest.mark.timeout(300 + EXAMPLES)
 many_examples = settings(
     max_examples=EXAMPLES,
@@ -129,6 +136,23 @@ def test_dump_json_writes_what_marshmallow_gives(data: st.DataObject) -> None:
 
     assert outcome(lambda: compiled.dump_json(value)) == outcome(lambda: dumps(schema.dump(value)))
     assert not compiled.calls.fallback
+
+
+@given(data=st.data())
+@many_examples
+def test_lists_of_rows_are_written_as_marshmallow_gives_them(data: st.DataObject) -> None:
+    schema = data.draw(row_schemas)(many=True)
+    note(f"{schema.fields}")
+    compiled = compile_schema(schema)
+    value = data.draw(st.lists(rows_for(schema), max_size=4))
+    expected = outcome(lambda: dumps(schema.dump(value)))
+
+    assert outcome(lambda: compiled.dump_json(value)) == expected
+    assert not compiled.calls.fallback
+    for row in value:
+        assert outcome(lambda row=row: compiled.dump_json(row, False)) == outcome(  # type: ignore[misc]
+            lambda row=row: dumps(schema.dump(row, many=False))  # type: ignore[misc]
+        )
 
 
 def test_strict_json_reads_what_orjson_reads() -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import uuid
+from collections import OrderedDict
 from decimal import Decimal
 
 import asyncpg
@@ -141,9 +142,8 @@ def test_rows_are_left_as_they_are(records):
     "field",
     [
         fields.Integer(as_string=True),
-        fields.Integer(data_key="other"),
-        fields.Integer(attribute="other"),
-        fields.Integer(dump_default=1),
+        fields.Integer(data_key='an "other"'),
+        fields.Integer(attribute="other.one"),
         fields.Decimal(),
         fields.Decimal(places=2, as_string=True),
         fields.DateTime(format="rfc"),
@@ -239,6 +239,50 @@ def test_any_key_may_follow_a_moment(key):
     assert compile_schema(schema).dump_json(rows) == dumps(schema.dump(rows))
 
 
+class RenamedSchema(Schema):
+    number = fields.Integer(attribute="id", data_key="ID")
+    name = fields.String(dump_default="nobody")
+    at = fields.DateTime(attribute="create_time", data_key="é")
+    again = fields.DateTime(attribute="create_time", dump_only=True)
+    size = fields.Integer(attribute="")
+    _schema = fields.String(attribute="name", dump_only=True)
+
+
+RENAMED = {"id": 1, "name": "Z", "create_time": MOMENT, "": 2, "more": 3}
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"name": None}, {"create_time": None}, {"create_time": NAIVE}], ids=str
+)
+def test_renamed_columns_are_written_through_structs_too(change):
+    written = compile_schema(RenamedSchema())._records
+    rows = [RENAMED | change, RENAMED]
+
+    assert written.several(rows) == dumps(RenamedSchema().dump(rows, many=True))
+    assert written.one(rows[0]) == dumps(RenamedSchema().dump(rows[0]))
+
+
+@pytest.mark.parametrize(
+    "row", [{"id": 1}, RENAMED | {"id": True}, RENAMED | {"name": Mixed.A}, OrderedDict(RENAMED)]
+)
+def test_renamed_columns_that_are_odd_go_another_way(row):
+    compiled = compile_schema(RenamedSchema())
+    rows = [RENAMED, row]
+
+    assert compiled._records.one(row) is None
+    assert compiled._records.several(rows) is None
+    assert compiled.dump_json(row) == dumps(RenamedSchema().dump(row))
+    assert compiled.dump_json(rows, many=True) == dumps(RenamedSchema().dump(rows, many=True))
+
+
+def test_a_default_stands_where_a_column_is_absent():
+    rows = [RENAMED, {key: value for key, value in RENAMED.items() if key != "name"}]
+    expected = dumps(RenamedSchema().dump(rows, many=True))
+
+    assert b'"nobody"' in expected
+    assert compile_schema(RenamedSchema()).dump_json(rows, many=True) == expected
+
+
 COLUMNS = {
     "id": "1::int",
     "name": "CASE WHEN n = 2 THEN NULL ELSE 'Z' || n END",
@@ -286,6 +330,11 @@ async def test_the_records_of_one_statement_are_written_by_columns():
             assert compiled.dump_json(list(map(dict, rows)), many=True) == expected, sql
             several = dumps(only.schema.dump(rows, many=True))
             assert only.dump_records(rows) == only.dump_json(rows, many=True) == several, sql
+        renamed = compile_schema(RenamedSchema(exclude=("size",)))
+        rows = await conn.fetch(TABLES[0])
+        expected = dumps(renamed.schema.dump(rows, many=True))
+        assert renamed._records.table(rows) == renamed._records.several(rows) == expected
+        assert renamed._records.one(rows[0]) == dumps(renamed.schema.dump(rows[0]))
         assert compiled._records.table(await conn.fetch(TABLES[0])) is not None
         assert compiled._records.table(await conn.fetch(TABLES[3])) is not None
         assert compiled._records.table(await conn.fetch(TABLES[10])) is None
@@ -302,7 +351,7 @@ async def test_records_of_several_statements_are_rows_too():
 
 
 async def test_records_that_no_struct_takes_are_dumped_all_the_same():
-    schema = Schema.from_dict({"id": fields.Integer(data_key="ID")})()
+    schema = Schema.from_dict({"id": fields.Integer(data_key="ID"), "a": fields.Raw()})()
     with fresh_database("records") as url:
         conn = await asyncpg.connect(url)
         rows = await conn.fetch("SELECT 1 AS id")
