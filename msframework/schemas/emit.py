@@ -148,44 +148,70 @@ def emit_load(owner: str, loads: Sequence[Load], names: dict[str, Any]) -> Sourc
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One field of the structs that rows are turned into; `kind` is a key of `_CHECKS`."""
+    """One field of the structs that rows are turned into; `kind` is a key of `_ONE`.
 
+    Args:
+        member: its name in the struct.
+        attribute: what its values stand under in a row.
+    """
+
+    member: str
     attribute: str
     kind: str
 
 
-# What a struct's value must be, beyond its type, for msgspec to write what marshmallow does.
-_CHECKS: Final[dict[str, str]] = {
-    "str": "if row.{a}.__class__ is not str and row.{a} is not None: odd()",
-    "float": "if (v := row.{a}) is not None and not -1e16 < v < 1e16: odd()",
+# What is done to the value {v} of one row before msgspec writes what marshmallow does; an odd value
+# ends it.
+_ONE: Final[dict[str, str]] = {
+    "int": "if {v}.__class__ is not int and {v} is not None: return None",
+    "str": "if {v}.__class__ is not str and {v} is not None: return None",
+    "bool": "if {v} is not True and {v} is not False and {v} is not None: return None",
+    "float": (
+        "if {v} is not None and ({v}.__class__ is not float or not -1e16 < {v} < 1e16): "
+        "{v} = as_float({v})"
+    ),
     "decimal": (
-        "if (v := row.{a}) is not None: "
-        'row.{a} = v if "E" not in (v := str(v)) else format(Decimal(v), "f")'
+        'if {v} is not None and "E" in ({v} := str({v}) if {v}.__class__ is Decimal else odd()): '
+        '{v} = format(Decimal({v}), "f")'
+    ),
+    "uuid": (
+        "if {v}.__class__ is not PgUUID and {v}.__class__ is not UUID and {v} is not None: "
+        "return None"
     ),
     "datetime": (
-        "if (v := row.{a}) is not None and (v.tzinfo is UTC or v.tzinfo is not None and odd()): "
-        "row.{a} = Raw(encode(v)[:-2] + b'+00:00\"')"
+        "if {v} is not None: {v} = Raw(encode({v})[:-2] + b'+00:00\"') "
+        "if {v}.__class__ is datetime and {v}.tzinfo is UTC else as_naive({v})"
     ),
-    "time": "if (v := row.{a}) is not None and v.tzinfo is not None: odd()",
+    "date": "if {v}.__class__ is not date and {v} is not None: return None",
+    "time": (
+        "if {v} is not None and ({v}.__class__ is not time or {v}.tzinfo is not None): return None"
+    ),
 }
-_SPELLINGS: Final = {"decimal": 'if row.{a} is not None: row.{a} = format(row.{a}, "f")'}
-# When it is odd, as a test; decimals and moments are looked at apart.
+_SPELLINGS: Final = {"decimal": 'if {v} is not None: {v} = format({v}, "f")'}
+# When a value of a struct is odd, as a test; decimals and moments are looked at apart.
 _ODD: Final[dict[str, str]] = {
-    "str": "row.{a}.__class__ is not str and row.{a} is not None",
-    "float": "row.{a} is not None and not -1e16 < row.{a} < 1e16",
-    "time": "row.{a} is not None and row.{a}.tzinfo is not None",
+    "str": "{v}.__class__ is not str and {v} is not None",
+    "float": "{v} is not None and not -1e16 < {v} < 1e16",
+    "uuid": "{v}.__class__ is not PgUUID and {v}.__class__ is not UUID and {v} is not None",
+    "time": "{v} is not None and {v}.tzinfo is not None",
 }
 
 
-def emit_prepare(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
-    """Write the function that makes structs ready to be encoded, or calls `odd`."""
+def emit_write_one(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
+    """Write the function that gives the JSON of one dict or Record, or `None` when it is odd."""
     writer = SourceWriter()
-    writer.line(f"def {_HOLE}(rows):")
+    variables = "".join(f"{column.member}, " for column in columns)
+    values = "".join(f"obj[{column.attribute!r}], " for column in columns)
+    writer.line(f"def {_HOLE}(obj):")
     with writer.indented():
-        writer.line("for row in rows:")
+        writer.line("if obj.__class__ not in records: return None")
+        writer.line("try:")
         with writer.indented():
-            writer.lines(*(_fill(_CHECKS, columns) or ("pass",)))
-    return _finish("prepare", owner, writer, names)
+            writer.line(f"{variables}= {values}".rstrip())
+            writer.lines(*_fill(_ONE, columns, ""))
+            writer.line(f"return encode(struct({variables.rstrip(', ')}))")
+        writer.line("except expected: return None")
+    return _finish("write_one", owner, writer, names)
 
 
 def emit_spell(owner: str, columns: Sequence[Column]) -> Source:
@@ -195,22 +221,22 @@ def emit_spell(owner: str, columns: Sequence[Column]) -> Source:
     with writer.indented():
         writer.line("for row in rows:")
         with writer.indented():
-            writer.lines(*(_fill(_SPELLINGS, columns) or ("pass",)))
+            writer.lines(*(_fill(_SPELLINGS, columns, "row.") or ("pass",)))
     return _finish("spell", owner, writer, {})
 
 
-def emit_find_odd(owner: str, columns: Sequence[Column]) -> Source:
+def emit_find_odd(owner: str, columns: Sequence[Column], names: dict[str, Any]) -> Source:
     """Write the function that lists the structs with values that msgspec would write otherwise."""
     writer = SourceWriter()
     writer.line(f"def {_HOLE}(rows):")
     with writer.indented():
-        tests = _fill(_ODD, columns)
+        tests = _fill(_ODD, columns, "row.")
         if not tests:
             writer.line("return ()")
         else:
             writer.lines("return [", "    row for row in rows", f"    if {tests[0]}")
             writer.lines(*(f"    or {test}" for test in tests[1:]), "]")
-    return _finish("find_odd", owner, writer, {})
+    return _finish("find_odd", owner, writer, names)
 
 
 def emit_values(kind: str, wanted: str, owner: str, columns: Sequence[Column]) -> Source:
@@ -225,17 +251,17 @@ def emit_values(kind: str, wanted: str, owner: str, columns: Sequence[Column]) -
         writer.line("found = []")
         for column in columns:
             if column.kind == kind:
-                value = f"row.{column.attribute}"
+                value = f"row.{column.member}"
                 got = wanted.format(v=value)
                 writer.line(f"found += [{got} for row in rows if {value} is not None]")
         writer.line("return found")
     return _finish("values", owner, writer, {})
 
 
-def _fill(templates: dict[str, str], columns: Sequence[Column]) -> list[str]:
-    """Return the template of each column's kind, where there is one, with its name in it."""
+def _fill(templates: dict[str, str], columns: Sequence[Column], before: str) -> list[str]:
+    """Return the template of each column's kind, where there is one, with its value in it."""
     return [
-        templates[column.kind].format(a=column.attribute)
+        templates[column.kind].format(v=before + column.member)
         for column in columns
         if column.kind in templates
     ]

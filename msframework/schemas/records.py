@@ -23,7 +23,7 @@ from msgspec import convert
 from msframework.schemas.emit import Column
 from msframework.schemas.known import AnyField, field_base, is_usual
 from msframework.schemas.reference import Reference
-from msframework.schemas.text import Odd, Text
+from msframework.schemas.text import ODD, Text
 
 _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Integer: ("int", int),
@@ -44,10 +44,6 @@ Write = Callable[[Any], bytes | None]
 Columns = Sequence[Sequence[Any]]
 _DICT: Final = {dict}
 _ROWS: Final = {dict, Record}
-
-
-# A KeyError is a row without one of the columns.
-_ODD: Final = (Odd, KeyError, msgspec.ValidationError, UnicodeEncodeError)
 
 
 class Records:
@@ -81,12 +77,7 @@ class Records:
         self._keys: tuple[str, ...] = ()
         self._pick: Callable[[Any], Any] | None = None
         self.sources = text.sources
-        one = tuple[tuple(kind | None for kind in types)]  # type: ignore[misc, valid-type]
-        self.one: Write = (
-            _write_one(struct, text)
-            if keys == names
-            else _write_renamed(struct, text, self._get, one)
-        )
+        self.one: Write = text.one
 
     def several(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
@@ -100,7 +91,7 @@ class Records:
                 columns = list(zip(*map(self._get, rows), strict=True))
                 return self._write_columns(columns) if columns else b"[]"
             return None
-        except _ODD:
+        except ODD:
             return None
 
     def table(self, records: list[Any]) -> bytes | None:
@@ -118,7 +109,7 @@ class Records:
             return None
         try:
             return self._write_columns(self._pick(list(zip(*records, strict=True))))
-        except _ODD:
+        except ODD:
             return None
 
     def _read_columns(self, keys: tuple[str, ...]) -> Callable[[Any], Any] | None:
@@ -143,42 +134,6 @@ class Records:
         return self._text.write(list(map(self._struct, *checked)))
 
 
-def _write_one(struct: Any, text: Text) -> Write:
-    prepare, encode = text.prepare, text.encode
-
-    def write(obj: Any) -> bytes | None:
-        if obj.__class__ is Record:
-            obj = dict(obj)
-        elif obj.__class__ is not dict:
-            return None
-        try:
-            row = convert(obj, struct, builtin_types=_BUILT_IN)
-            prepare((row,))
-            return encode(row)
-        except _ODD:
-            return None
-
-    return write
-
-
-def _write_renamed(
-    struct: Any, text: Text, get: Callable[[Any], tuple[Any, ...]], types: Any
-) -> Write:
-    prepare, encode = text.prepare, text.encode
-
-    def write(obj: Any) -> bytes | None:
-        if obj.__class__ is not dict and obj.__class__ is not Record:
-            return None
-        try:
-            row = struct(*convert(get(obj), types, builtin_types=_BUILT_IN))
-            prepare((row,))
-            return encode(row)
-        except _ODD:
-            return None
-
-    return write
-
-
 def read_records(schema: Schema, owner: str) -> Records | None:
     """Return what writes the rows of *schema*, or `None` when a field of it is no plain column."""
     members, columns, keys, names, types = [], [], [], [], []
@@ -191,7 +146,7 @@ def read_records(schema: Schema, owner: str) -> Records | None:
         member = f"c{number}"
         keys.append(name if field.data_key is None else field.data_key)
         members.append((member, column_type | None, msgspec.field(name=keys[-1])))
-        columns.append(Column(member, kind))
+        columns.append(Column(member, attribute, kind))
         names.append(attribute)
         types.append(column_type)
     if not members:
@@ -202,7 +157,7 @@ def read_records(schema: Schema, owner: str) -> Records | None:
         struct = msgspec.defstruct(owner, members, gc=False)
     except ValueError:  # a key that JSON must escape
         return None
-    return Records(struct, keys, names, types, Text(owner, columns, keys))
+    return Records(struct, keys, names, types, Text(owner, columns, keys, struct))
 
 
 def _kind(field: Any) -> tuple[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Writes structs of rows as JSON, and mends what msgspec writes otherwise than marshmallow.
+"""Writes rows as JSON, and sees to what msgspec writes otherwise than marshmallow.
 
 `Text` is built at start-up; it writes per request.
 """
@@ -8,17 +8,20 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
+import uuid
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
+from asyncpg import Record
+from asyncpg.pgproto.pgproto import UUID as PgUUID
 
 from msframework.schemas.emit import (
     Column,
     emit_find_odd,
-    emit_prepare,
     emit_spell,
     emit_values,
+    emit_write_one,
 )
 
 _OFFSET: Final = b"+00:00"
@@ -33,11 +36,37 @@ def odd() -> NoReturn:
     raise Odd
 
 
-_NAMES: Final = {"Decimal": decimal.Decimal, "Raw": msgspec.Raw, "UTC": dt.UTC, "odd": odd}
+def as_float(value: Any) -> float:
+    """Return a whole number as the float that a field makes of it; everything else is odd."""
+    return float(value) if value.__class__ is int and -1e16 < value < 1e16 else odd()
+
+
+def as_naive(value: Any) -> Any:
+    """Return *value* if it is a moment without a zone; everything else is odd."""
+    return value if value.__class__ is dt.datetime and value.tzinfo is None else odd()
+
+
+# A KeyError is a row without one of the columns.
+ODD: Final = (Odd, KeyError, msgspec.ValidationError, UnicodeEncodeError)
+_NAMES: Final[dict[str, Any]] = {
+    "Decimal": decimal.Decimal,
+    "PgUUID": PgUUID,
+    "Raw": msgspec.Raw,
+    "UTC": dt.UTC,
+    "UUID": uuid.UUID,
+    "as_float": as_float,
+    "as_naive": as_naive,
+    "date": dt.date,
+    "datetime": dt.datetime,
+    "expected": ODD,
+    "odd": odd,
+    "records": frozenset((dict, Record)),
+    "time": dt.time,
+}
 
 
 class Text:
-    """Writes structs as JSON, and mends in the bytes what marshmallow writes otherwise.
+    """Writes one row, or the structs of many, and mends in their bytes what marshmallow writes.
 
     PERF: nothing is done for each value that can be done for all (benchmarks/schemas.py, rows dump
     100). msgspec ends moments in UTC with Z, isoformat with +00:00; as many Z in the bytes as there
@@ -52,21 +81,23 @@ class Text:
         "_mend",
         "_spell",
         "encode",
-        "prepare",
+        "one",
         "sources",
     )
 
-    def __init__(self, owner: str, columns: Sequence[Column], keys: Sequence[str]) -> None:
+    def __init__(
+        self, owner: str, columns: Sequence[Column], keys: Sequence[str], struct: Any
+    ) -> None:
         self.encode = encode = msgspec.json.Encoder().encode
         self.sources = (
-            emit_prepare(owner, columns, {**_NAMES, "encode": encode}),
+            emit_write_one(owner, columns, {**_NAMES, "encode": encode, "struct": struct}),
             emit_spell(owner, columns),
-            emit_find_odd(owner, columns),
+            emit_find_odd(owner, columns, dict(_NAMES)),
             emit_values("decimal", "{v}", owner, columns),
             emit_values("datetime", "{v}.tzinfo", owner, columns),
         )
         functions = [source.build() for source in self.sources]
-        self.prepare, self._spell, self._find_odd, self._find_decimals, self._find_zones = functions
+        self.one, self._spell, self._find_odd, self._find_decimals, self._find_zones = functions
         ends = [re.escape(b'",%b:' % encode(key)) for key in keys[1:]] + [b'"}']
         moments = [end for end, one in zip(ends, columns, strict=True) if one.kind == "datetime"]
         self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None

@@ -51,6 +51,16 @@ class Mixed(enum.StrEnum):
         return "Mixed.A"
 
 
+class Ticket(uuid.UUID):
+    def __str__(self):
+        return "a ticket"
+
+
+class Clock(dt.datetime):
+    def isoformat(self, *args):
+        return "now"
+
+
 @pytest.fixture
 def records():
     found = compile_schema(RowSchema())._records
@@ -98,7 +108,11 @@ ODD = [
     {"score": "1.5"},
     {"balance": 1.5},
     {"balance": "1.50"},
+    {"score": 2**80},
     {"uid": "x"},
+    {"uid": Ticket(int=1)},
+    {"day": dt.datetime(2024, 1, 1)},
+    {"create_time": Clock(2024, 1, 1)},
     {"is_active": 1},
     {"create_time": dt.datetime(2024, 1, 1, tzinfo=ZONE)},
     {"at": dt.time(1, tzinfo=dt.UTC)},
@@ -204,11 +218,6 @@ def test_moments_and_decimals_are_mended_in_the_bytes(change):
 
     assert written.several(rows) == dumps(TimesSchema().dump(rows, many=True))
     assert compile_schema(TimesSchema()).dump_json(rows[0]) == dumps(TimesSchema().dump(rows[0]))
-
-
-class Clock(dt.datetime):
-    def isoformat(self, *args):
-        return "now"
 
 
 @pytest.mark.parametrize(
