@@ -35,7 +35,7 @@ from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import read_blueprints
-from msframework.server import build_handle_request, choose_protocol, supports_fast_path
+from msframework.server import Accept, build_accept, choose_protocol, supports_fast_path
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -89,7 +89,7 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.problems: list[str] = []
         self.refused: list[Any] = []
         self.stopping = self.lean = False
-        self.keeps_alive = True
+        self.accept: Accept
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -216,12 +216,10 @@ class Service(Sanic):  # type: ignore[type-arg]
         self._signals = frozenset(
             ".".join(route.parts) for route in self.signal_router.routes if route.handler
         )
-        self.keeps_alive = bool(self.config.KEEP_ALIVE)
-        self.lean = self.heads.fast and not any(name.startswith("http.") for name in self._signals)
+        heard = any(name.startswith("http.") for name in self._signals)
+        self.lean = self.heads.fast and bool(self.config.KEEP_ALIVE) and not heard
         if self.lean:
-            self.handle_request = build_handle_request(  # type: ignore[method-assign, assignment]
-                self, self.endpoints.handlers
-            )
+            self.accept = build_accept(self, self.endpoints.handlers)
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
@@ -238,10 +236,6 @@ class Service(Sanic):  # type: ignore[type-arg]
         """Make a server in the running loop, as Sanic documents it."""
         options["protocol"] = options.get("protocol") or choose_protocol(self)
         return await super().create_server(*args, **options)
-
-    async def sanic_handle_request(self, request: Any) -> None:
-        """Handle *request* on Sanic's own path."""
-        await Sanic.handle_request(self, request)
 
     def blueprint(self, blueprint: Any, **options: Any) -> None:
         """Register a blueprint, or several; mistakes are collected for `compile` to raise."""

@@ -5,17 +5,15 @@ Runs per request.
 
 from __future__ import annotations
 
-import random
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
 from httptools import parse_url
-from httptools.parser.errors import HttpParserInvalidURLError
-from multidict import istr
 from sanic.compat import Header
-from sanic.exceptions import BadURL, URITooLong
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 
@@ -24,37 +22,38 @@ if TYPE_CHECKING:
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
-_REQUEST_ID = istr("x-request-id")
-_LONGEST_URL = 65535
+_SLOTS: Any = SanicRequest
+# Name and value of each header, in their order.
+Pairs = list[tuple[str, str]]
 
-# What Sanic sets in every request, and most requests never read: made when it is first read.
-_LATER: dict[str, Callable[[], Any]] = {
-    **dict.fromkeys(
-        (
-            "_ctx",
-            "_id",
-            "_name",
-            "_protocol",
-            "conn_info",
-            "parsed_accept",
-            "parsed_cookies",
-            "parsed_credentials",
-            "parsed_files",
-            "parsed_form",
-            "parsed_forwarded",
-            "parsed_json",
-            "parsed_token",
-            "route",
-            "stream",
-        ),
-        lambda: None,
-    ),
-    **dict.fromkeys(("_request_middleware_started", "_response_middleware_started"), lambda: False),
-    "_match_info": dict,
-    "_stream_id": lambda: 0,
-    "parsed_args": lambda: defaultdict(RequestParameters),
-    "parsed_not_grouped_args": lambda: defaultdict(list),
-}
+
+def choose_id(given: str | None, trusts: bool) -> str:
+    """Return the caller's `X-Request-ID` when it is sane and trusted, else a new one."""
+    if given is not None and trusts and _SANE_ID(given):
+        return given
+    return getrandbits(128).to_bytes(16, "big").hex()
+
+
+def _constant(value: Any, request: Any) -> Any:
+    return value
+
+
+class Late:
+    """A slot of Sanic's request that *make* fills when it is first read."""
+
+    def __init__(self, slot: Any, make: Callable[[Any], Any]) -> None:
+        self._get, self._set, self._make = slot.__get__, slot.__set__, make
+
+    def __get__(self, request: Any, owner: type | None = None) -> Any:
+        try:
+            return self._get(request)
+        except AttributeError:
+            value = self._make(request)
+            self._set(request, value)
+            return value
+
+    def __set__(self, request: Any, value: Any) -> None:
+        self._set(request, value)
 
 
 class Request(SanicRequest[Any, Any]):
@@ -67,7 +66,7 @@ class Request(SanicRequest[Any, Any]):
         db_state: what the data layer remembers of this request (read-your-writes).
     """
 
-    __slots__ = ("_path", "_request_id", "data", "db_state", "recorded", "span")
+    __slots__ = ("_request_id", "data", "db_state", "recorded", "span")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,68 +75,27 @@ class Request(SanicRequest[Any, Any]):
         self.db_state: Any = None
         self.recorded = False
         self._request_id: str | None = None
-        self._path: str | None = None
-
-    @classmethod
-    def from_head(
-        cls, url: bytes, headers: Header, version: str, method: str, head: bytes, protocol: Any
-    ) -> Request:
-        """Make the request that `__init__` makes, with the rest of Sanic's fields left for later.
-
-        PERF: two dicts and fifteen fields less, and *headers* are not copied
-        (benchmarks/README.md, row json).
-
-        Raises:
-            BadURL: *url* is none.
-            URITooLong: it is longer than its parser can count.
-        """
-        if len(url) > _LONGEST_URL:
-            raise URITooLong("URL exceeds the maximum size of 65535 bytes")
-        request = cls.__new__(cls)
-        try:
-            request._parsed_url = parsed = parse_url(url)
-        except HttpParserInvalidURLError:
-            raise BadURL(f"Bad URL: {url.decode(errors='backslashreplace')}") from None
-        path: bytes | None = parsed.path
-        request._path = None if path is None else path.decode()
-        request.raw_url = url
-        request.headers = headers
-        request.version = version
-        request.method = method
-        request.head = head
-        request.app = protocol.app
-        request.transport = protocol.transport
-        request.body = b""
-        request.responded = False
-        request.span = request.data = request.db_state = request._request_id = None
-        request.recorded = False
-        return request
-
-    def __getattr__(self, name: str) -> Any:
-        later = _LATER.get(name)
-        if later is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        value = later()
-        setattr(self, name, value)
-        return value
-
-    @property
-    def path(self) -> str:
-        """The path of the URL, as it was sent."""
-        if self._path is None:
-            self._path = self._parsed_url.path.decode()
-        return self._path
 
     @property
     def id(self) -> str:
         """The id of the request: the caller's `X-Request-ID` when it is sane, else a new one."""
         if self._request_id is None:
-            given = self.headers.get(_REQUEST_ID)
-            if given is not None and self.app.trusts_request_id and _SANE_ID(given):
-                self._request_id = given
-            else:
-                self._request_id = f"{random.getrandbits(128):032x}"
+            given = self.headers.get("x-request-id")
+            self._request_id = choose_id(given, self.app.trusts_request_id)
         return self._request_id
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The first value of each header, by its name in small letters."""
+        fields: dict[str, str] = {}
+        for name, value in self.headers.items():
+            fields.setdefault(name.lower(), value)
+        return fields
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some header was sent more than once."""
+        return len(self.fields) != len(self.headers)
 
     async def respond(self, response: Any = None, **options: Any) -> Any:
         """Start the answer, as Sanic documents it; whatever its kind, it is signed and recorded."""
@@ -169,3 +127,81 @@ class Request(SanicRequest[Any, Any]):
 
     def __contains__(self, name: str) -> bool:
         return name in _ITEMS or hasattr(self.ctx, name)
+
+
+class LeanRequest(Request):
+    """A request of the fast path: what most handlers never read is made when it is first read.
+
+    Attributes:
+        pairs: name and value of each header, in their order.
+        target: path and query, as they were sent.
+    """
+
+    # NOTE: these are properties of the classes above, computed each time.
+    __slots__ = ("fields", "id", "pairs", "path", "query_string", "repeats", "target")
+
+    _parsed_url = Late(_SLOTS._parsed_url, lambda request: parse_url(request.raw_url))
+    headers = Late(_SLOTS.headers, lambda request: Header(request.pairs))
+    parsed_args = Late(_SLOTS.parsed_args, lambda request: defaultdict(RequestParameters))
+    parsed_not_grouped_args = Late(
+        _SLOTS.parsed_not_grouped_args, lambda request: defaultdict(list)
+    )
+    raw_url = Late(_SLOTS.raw_url, lambda request: request.target.encode())
+
+    def __init__(
+        self,
+        http: Any,
+        route: Any,
+        method: str,
+        target: str,
+        path: str,
+        query: str,
+        head: bytes,
+        body: bytes,
+        pairs: Pairs,
+        fields: dict[str, str],
+        params: dict[str, Any],
+    ) -> None:
+        # PERF: what Sanic's own does, with nothing parsed, copied or made for later
+        # (benchmarks/README.md, row json).
+        protocol = http.protocol
+        self.app = app = protocol.app
+        self.body = body
+        self.conn_info = protocol.conn_info
+        self.fields = fields  # type: ignore[misc]
+        self.head = head
+        self.id = choose_id(fields.get("x-request-id"), app.trusts_request_id)  # type: ignore[misc]
+        self.method = method
+        self.pairs = pairs
+        self.path = path  # type: ignore[misc]
+        self.query_string = query  # type: ignore[misc]
+        self.repeats = len(fields) != len(pairs)  # type: ignore[misc]
+        self.responded = self.recorded = False
+        self.route = route
+        self.stream = http
+        self.target = target
+        self.transport = protocol.transport
+        self.version = "1.1"
+        self._match_info = params
+        self.data = self.db_state = self.span = None
+
+
+# What Sanic's own sets, and most handlers never read.
+for _name, _default in (
+    ("_ctx", None),
+    ("_id", None),
+    ("_name", None),
+    ("_protocol", None),
+    ("_request_middleware_started", False),
+    ("_response_middleware_started", False),
+    ("_stream_id", 0),
+    ("parsed_accept", None),
+    ("parsed_cookies", None),
+    ("parsed_credentials", None),
+    ("parsed_files", None),
+    ("parsed_form", None),
+    ("parsed_forwarded", None),
+    ("parsed_json", None),
+    ("parsed_token", None),
+):
+    setattr(LeanRequest, _name, Late(getattr(_SLOTS, _name), partial(_constant, _default)))

@@ -1,39 +1,59 @@
 """What we replace under Sanic's API for speed, and when it stands aside.
 
-`build_handle_request` runs when a worker starts; the function that it returns runs per request, in
-place of `Sanic.handle_request`. A route that has middleware, and every route while a signal
-handler is registered, runs on Sanic's own path; so does the whole service with `FAST_PATH = False`
-or on a Sanic version that this was not tested with.
+`build_accept` runs when a worker starts; the rest runs per request. Between two requests that Sanic
+serves, `LeanHttp` serves all that need nothing of Sanic's: those that arrived whole, for a compiled
+endpoint without middleware. It stands aside while a handler of an HTTP signal is registered, with
+`FAST_PATH = False`, and on a Sanic version that this was not tested with.
 """
 
 from __future__ import annotations
 
 import logging
-from asyncio import CancelledError
-from collections.abc import Callable, Coroutine
+import re
+from asyncio import CancelledError, Future
+from collections.abc import Callable
+from time import monotonic, perf_counter
 from typing import Any
 
 import sanic
-from multidict import istr
-from sanic.compat import Header
-from sanic.exceptions import BadRequest, ExpectationFailed
-from sanic.http import Http
+from sanic.exceptions import RequestCancelled
+from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
-from msframework.request import Request
+from msframework.matcher import Match, build_matcher
+from msframework.request import LeanRequest, Pairs, Request
 from msframework.response import Answer
+from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)
-HandleRequest = Callable[[Any], Coroutine[Any, Any, None]]
-
 logger = logging.getLogger("msframework.server")
-_CONNECTION = istr("connection")
-_CONTENT_LENGTH = istr("content-length")
-_EXPECT = istr("expect")
-_TRANSFER_ENCODING = istr("transfer-encoding")
-_UPGRADE = istr("upgrade")
-_VERSIONS = {"HTTP/1.1": "1.1", "HTTP/1.0": "1.0"}
+
+# A request that was taken, its handler, its path parameters, and how many bytes it took.
+Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
+Accept = Callable[[Any, bytes], Accepted | None]
+
+_HEAD_END = b"\r\n\r\n"
+# Requests with one of these need more than the fast path knows.
+_SPECIAL = frozenset(("expect", "transfer-encoding", "upgrade"))
+# Headers of which callers send the same few lines again and again.
+_ALIKE = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-type",
+        "host",
+        "origin",
+        "user-agent",
+    )
+)
+_MOST_LINES = 1024
+_LONGEST_LINE = 256
+_PLAIN_TARGET = re.compile(r"/(?!/)[!\"$-~]*").fullmatch
+_PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
+_LONGEST = 8192  # characters of a target
 
 
 def supports_fast_path(wanted: bool) -> bool:
@@ -49,156 +69,251 @@ def supports_fast_path(wanted: bool) -> bool:
     return False
 
 
-def build_handle_request(service: Any, compiled: frozenset[Any]) -> HandleRequest:
-    """Return the function that runs compiled handlers with nothing of Sanic's in between.
+def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
+    """Return `accept(http, data)`, which takes a request out of *data* if it can be served leanly.
 
     Args:
         service: the service, finalized.
-        compiled: the handlers that may be run so.
+        handlers: the compiled handlers.
     """
+    match = build_matcher(service.router.routes, handlers)
     get_route = service.router.get
-    sanic_path = service.sanic_handle_request
-    # NOTE: handle_exception is looked up late, as Sanic's touch-up replaces it after this runs.
+    largest = service.config.REQUEST_MAX_SIZE
+    known: dict[str, tuple[str, str]] = {}
 
-    async def handle_request(request: Any) -> None:
+    def find(method: str, target: str, path: str, host: str | None) -> Any:
+        """Ask Sanic's router, where `match` is not sure."""
+        if method == "HEAD" or _PLAIN_TARGET(target) is None:
+            return None
         try:
-            route, handler, path = get_route(
-                request.path, request.method, request.headers.get("host")
-            )
-        except Exception as exc:
-            await service.handle_exception(request, exc)
-            return
+            route, handler, params = get_route(path, method, host)
+        except Exception:  # Sanic's own path answers for it
+            return None
         extra = route.extra
-        if handler not in compiled or extra.request_middleware or extra.response_middleware:
-            await sanic_path(request)
-            return
-        request.route = route
-        request._match_info = path
-        stream = request.stream
+        if handler not in handlers or extra.request_middleware or extra.response_middleware:
+            return None
+        return None if extra.stream else (Match(route, handler), dict(params))
+
+    def learn(line: str) -> tuple[str, str]:
+        """Read a header; raises `ValueError` for what is none."""
+        name, value = line.split(":", 1)
+        pair = name.lower(), value.lstrip()
+        if pair[0] in _ALIKE and len(line) <= _LONGEST_LINE:
+            if len(known) >= _MOST_LINES:
+                known.clear()
+            known[line] = pair
+        return pair
+
+    def accept(http: Any, data: bytes) -> Accepted | None:
+        end = data.find(_HEAD_END)
+        if end < 0 or end >= http.HEADER_MAX_SIZE:
+            return None
+        head = data[:end]
         try:
-            if stream.request_body and not extra.ignore_body:
-                await request.receive_body()
-            answer = await handler(request, **path)
-            if answer.__class__ is Answer and not request.responded:
-                stream.response = answer
-                answer.stream = stream
-                request.responded = True
-                await answer.send()
-            else:
-                await _send_other(request, answer)
-        except CancelledError:
-            raise
-        except Exception as exc:
-            await service.handle_exception(request, exc, run_middleware=False)
+            first, *lines = head.decode().split("\r\n")
+            method, target, version = first.split(" ")
+            # PERF: lines that were seen before need no parsing (benchmarks/README.md, row json).
+            pairs = [known.get(line) or learn(line) for line in lines]
+        except ValueError:
+            return None
+        fields = dict(pairs)
+        if version != "HTTP/1.1" or not _SPECIAL.isdisjoint(fields) or len(target) > _LONGEST:
+            return None
+        connection = fields.get("connection")
+        if connection is not None and connection.lower() != "keep-alive":
+            return None
+        path, _, query = target.partition("?")
+        found = match(method, path) or find(method, target, path, fields.get("host"))
+        if found is None or (query and _PLAIN_QUERY(query) is None):
+            return None
+        endpoint, params = found
+        body, taken = b"", end + 4
+        if "content-length" in fields:
+            size = read_length(pairs)
+            if size is None or endpoint.route.extra.ignore_body or len(data) < taken + size:
+                return None
+            body = data[taken : taken + size]
+            taken += size
+        if len(fields) != len(pairs):
+            fields = dict(reversed(pairs))
+        request = LeanRequest(
+            http, endpoint.route, method, target, path, query, head, body, pairs, fields, params
+        )
+        return request, endpoint.handler, params, taken
 
-    return handle_request
+    def read_length(pairs: Pairs) -> int | None:
+        """Return the one length that is said; `None` for what Sanic has to judge."""
+        said = [value for name, value in pairs if name == "content-length"]
+        text = said[0]
+        if len(said) > 1 or not (text.isascii() and text.isdecimal() and len(text) < 12):
+            return None
+        size = int(text)
+        return size if size <= largest else None
 
-
-async def _send_other(request: Any, answer: Any) -> None:
-    """Send what is no `Answer`: a response of Sanic's, or one that was started already."""
-    if request.responded:
-        answer = request.stream.response
-    elif answer is not None:
-        answer = await request.respond(answer)
-    else:
-        answer = request.stream.response
-    if hasattr(answer, "streaming_fn"):
-        await answer(request)
-        await answer.eof()
-    else:
-        await answer.send(end_stream=True)
+    return accept
 
 
 class LeanHttp(Http):
-    """Sanic's HTTP/1.1, which reads the head of a request in fewer steps.
+    """Sanic's HTTP/1.1, which serves lean requests while Sanic waits for the next one.
 
-    A head that has not arrived whole takes Sanic's own way; the rules are the same on both.
+    Sanic awaits `_receive_more` for the first bytes of a request, and for more of it afterwards.
     """
 
     __slots__ = ()
+    protocol: Any
+    request: Any
+    response: Any
 
-    async def http1_request_header(self) -> None:
-        """Read the head in the buffer into `self.request`.
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)  # type: ignore[no-untyped-call]
+        if not protocol.access_log:
+            self._receive_more = self._serve
+
+    async def _serve(self) -> None:
+        """Serve lean requests until one comes that is not; leave that one to Sanic.
 
         Raises:
-            BadRequest: the head is malformed.
-            ExpectationFailed: it expects what no server of ours does.
+            CancelledError: the connection is to be closed.
         """
-        buffer = self.recv_buffer
-        end = buffer.find(b"\r\n\r\n")
-        if end == -1 or end >= self.HEADER_MAX_SIZE:
-            await super().http1_request_header()  # type: ignore[no-untyped-call]
+        protocol, buffer = self.protocol, self.recv_buffer
+        if self.stage is not Stage.IDLE:
+            await protocol.receive_more()
             return
-        head = bytes(buffer[:end])
-        fields: list[tuple[str, str]] = []
-        try:
-            first, *lines = head.decode(errors="surrogateescape").split("\r\n")
-            method, self.url, protocol = first.split(" ")
-            version = _VERSIONS[protocol]
-            for line in lines:
-                name, value = line.split(":", 1)
-                fields.append((name.lower(), value.lstrip()))
-            url = self.url.encode("ascii")
-        except Exception:
-            raise BadRequest("Bad Request") from None
-        headers = Header(fields)
-        service: Any = self.protocol.app
-        self.head_only = method.upper() == "HEAD"
-        self.keep_alive = version == "1.1" and service.keeps_alive
-        if _CONNECTION in headers:
-            asked = headers.getall(_CONNECTION)[-1].lower() == "keep-alive"
-            self.keep_alive = asked and service.keeps_alive
-        self.upgrade_websocket = _UPGRADE in headers and headers[_UPGRADE].lower() == "websocket"
-        request = Request.from_head(url, headers, version, method, head, self.protocol)
-        Request._current.set(request)
-        self.request_bytes_left = self.request_bytes = 0
-        taken = end + 4
-        if _CONTENT_LENGTH in headers or _TRANSFER_ENCODING in headers:
-            taken -= self._expect_body(headers)
-        del buffer[:taken]
-        self.request, request.stream = request, self
-        self.protocol.state["requests_count"] += 1
+        protocol.transport.resume_reading()
+        self.response_func = self.http1_response_header
+        create_future = protocol.loop.create_future
+        while True:
+            if buffer:
+                data = bytes(buffer)
+                buffer.clear()
+            else:
+                protocol.waiter = waiter = create_future()
+                data = await waiter
+            if not await self._answer(data):
+                buffer[:0] = data
+                self.init_for_request()  # type: ignore[no-untyped-call]
+                return
+            data = b""  # nothing of a request is held while the next one is waited for
 
-    def _expect_body(self, headers: Header) -> int:
-        """Prepare for the body that *headers* announce; return how much of the head's end it needs.
+    async def _answer(self, data: bytes) -> bool:
+        """Serve the request that *data* begins with; tell whether it was a lean one.
 
         Raises:
-            BadRequest: the length is said twice, or wrong.
-            ExpectationFailed: something else than 100-continue is expected.
+            CancelledError: the connection is to be closed.
         """
-        if (
-            len(headers.getall(_CONTENT_LENGTH, ())) + len(headers.getall(_TRANSFER_ENCODING, ()))
-            != 1
-        ):
-            raise BadRequest("Bad Request")
-        if _EXPECT in headers:
-            if headers[_EXPECT].lower() != "100-continue":
-                raise ExpectationFailed(f"Unknown Expect: {headers[_EXPECT]}")
-            self.expecting_continue = True
-        if headers.get(_TRANSFER_ENCODING) == "chunked":
-            self.request_body = "chunked"  # type: ignore[assignment]
-            return 2  # Sanic's reader of chunks wants the line end before the first
-        self.request_body = True  # type: ignore[assignment]
+        protocol = self.protocol
+        service = protocol.app
+        accepted = service.accept(self, data)
+        if accepted is None:
+            return False
+        request, handler, params, taken = accepted
+        if taken < len(data):
+            self.recv_buffer[:0] = data[taken:]
+        self.perft0 = perf_counter()
+        self.request, self.stage = request, Stage.HANDLER
+        Request._current.set(request)
+        protocol.state["requests_count"] += 1
         try:
-            self.request_bytes_left = self.request_bytes = self._safe_int(headers[_CONTENT_LENGTH])
-        except Exception:
-            raise BadRequest("Bad content-length") from None
-        return 0
+            answer = await handler(request, **params)
+            if answer.__class__ is Answer and answer.is_plain and not request.responded:
+                # PERF: no call where the peer keeps up (benchmarks/README.md, row json).
+                self.keep_alive = keep_alive = not service.stopping
+                transport = protocol.transport
+                if protocol._can_write.is_set() and transport and not transport.is_closing():
+                    transport.write(answer.to_bytes(keep_alive))
+                    protocol._time = monotonic()
+                else:
+                    await protocol.send(answer.to_bytes(keep_alive))
+                self.stage = Stage.IDLE
+            else:
+                await self._send_other(request, answer)
+        except CancelledError as exc:
+            await self._answer_cancelled(exc)
+            raise
+        except Exception as exc:
+            await self.error_response(exc)
+        request.stream = self.request = None
+        if not self.keep_alive or self.stage is not Stage.IDLE:
+            # NOTE: so ends a connection's task; Sanic then closes the connection.
+            raise CancelledError
+        return True
+
+    async def _send_other(self, request: Any, answer: Any) -> None:
+        """Send what is no plain `Answer`: a response of Sanic's, or one that was begun already."""
+        if request.responded:
+            answer = self.response
+        elif answer is not None:
+            answer = await request.respond(answer)
+        else:
+            answer = self.response
+        if hasattr(answer, "streaming_fn"):
+            await answer(request)
+            await answer.eof()
+        else:
+            await answer.send(end_stream=True)
+        self.response.stream = None
+        self.response, self.response_func = None, self.http1_response_header
+
+    async def _answer_cancelled(self, exc: CancelledError) -> None:
+        """Answer as Sanic does for a request that its time-outs ended."""
+        protocol = self.protocol
+        if not protocol.transport:
+            return
+        lost = protocol.conn_info.lost
+        failure: Any = RequestCancelled() if lost else self.exception or exc
+        self.exception, self.keep_alive = None, False
+        await self.error_response(failure)
 
 
 class LeanProtocol(HttpProtocol):
     """Sanic's protocol with `LeanHttp`, unless the service stands back from it."""
 
+    __slots__ = ("waiter",)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.waiter: Future[bytes] | None = None
+
     @property
     def HTTP_CLASS(self) -> type[Http]:  # type: ignore[override]
         """The class that reads and answers requests."""
-        return LeanHttp if self.app.lean else Http  # type: ignore[attr-defined]
+        service: Any = self.app
+        return LeanHttp if service.lean else Http
+
+    def data_received(self, data: bytes) -> None:
+        """Hand *data* to whoever waits for a request, without a copy."""
+        if not _hand_over(self, data):
+            super().data_received(data)
 
 
 class LeanWebSocketProtocol(WebSocketProtocol):
     """The same for services with websockets."""
 
+    __slots__ = ("waiter",)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.waiter: Future[bytes] | None = None
+
     HTTP_CLASS = LeanProtocol.HTTP_CLASS
+
+    def data_received(self, data: bytes) -> None:
+        """Hand *data* to whoever waits for a request, without a copy."""
+        if not _hand_over(self, data):
+            super().data_received(data)  # type: ignore[no-untyped-call]
+
+
+def _hand_over(protocol: Any, data: bytes) -> bool:
+    """Give *data* to `LeanHttp` when that waits for it; tell whether it does."""
+    waiter = protocol.waiter
+    if waiter is None or waiter.done() or not data:
+        return False
+    protocol.waiter = None
+    protocol._time = monotonic()
+    # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
+    protocol._http.stage = Stage.REQUEST
+    waiter.set_result(data)
+    return True
 
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:

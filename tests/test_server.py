@@ -7,7 +7,8 @@ import json
 import pytest
 from sanic import response as sanic_response
 
-from msframework import doc
+from msframework import Blueprint, doc
+from msframework.testing.server import Server
 
 BIG = "x" * 3_000_000
 
@@ -28,6 +29,10 @@ def service(request, make_service):
     @service.get("/big")
     async def big(request):
         return BIG
+
+    @service.get("/item/<number:int>")
+    async def item(request, number):
+        return {"number": number, "query": request.args.get("q"), "url": request.url}
 
     @service.get("/fails")
     async def fails(request):
@@ -227,6 +232,278 @@ async def test_a_malformed_request_is_400_and_closes(raw, request_bytes):
 
     assert (status, headers["connection"]) == (400, "close")
     assert json.loads(body)["code"] == 100400
+
+
+async def test_a_head_that_comes_in_pieces_is_put_together(raw):
+    for piece in ("GET /item/7 HTT", "P/1.1\r\nHo", "st: x\r\n", "\r\n"):
+        raw.send(piece)
+        await raw.writer.drain()
+
+    assert json.loads((await raw.answer())[2])["data"]["number"] == 7
+    raw.send(GET.format("/one"))
+    assert (await raw.answer())[2] == ONE
+
+
+async def test_kinds_of_requests_take_turns_on_one_connection(raw):
+    body = b'{"text":"x"}'
+    post = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    chunked = (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    )
+    expected = {"/one": ONE, "/streamed": b"ab"}
+    for _ in range(2):
+        for path, content in expected.items():
+            raw.send(GET.format(path))
+            assert (await raw.answer())[::2] == (200, content)
+        for request in (post, chunked, post):
+            raw.send(request)
+            status, _, answer = await raw.answer()
+            assert (status, json.loads(answer)["data"]) == (200, {"text": "x"})
+        raw.send(GET.format("/nothing"))
+        assert (await raw.answer())[0] == 404
+
+
+async def test_what_follows_a_request_at_once_is_served_in_order(raw):
+    body = b'{"text":"x"}'
+    post = f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    raw.send(post + GET.format("/item/1?q=a").encode() + post + b"GET /item/2 HTTP/1.1\r\n")
+
+    assert json.loads((await raw.answer())[2])["data"] == {"text": "x"}
+    assert json.loads((await raw.answer())[2])["data"]["number"] == 1
+    assert json.loads((await raw.answer())[2])["data"] == {"text": "x"}
+    raw.send("Host: x\r\n\r\n")
+    assert json.loads((await raw.answer())[2])["data"]["number"] == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "number", "query"),
+    [
+        ("/item/5", 200, 5, None),
+        ("/item/-5", 200, -5, None),
+        ("/item/5/", 200, 5, None),
+        ("/item/5?q=%C3%A9&x", 200, 5, "é"),
+        ("/item/5?", 200, 5, None),
+        ("/item/five", 404, None, None),
+        ("/item", 404, None, None),
+        ("//item/5", 404, None, None),
+        ("/item/5#x", 200, 5, None),
+        ("http://x/item/5?q=1", 200, 5, "1"),
+        ("/item/99999999999999999999", 200, 99999999999999999999, None),
+    ],
+)
+async def test_targets_are_read_alike(raw, target, status, number, query):
+    raw.send(GET.format(target) + GET.format("/one"))
+
+    found, _, body = await raw.answer()
+
+    assert found == status
+    if status == 200:
+        data = json.loads(body)["data"]
+        assert (data["number"], data["query"]) == (number, query)
+        assert data["url"].startswith("http://x/item/")
+    assert (await raw.answer())[2] == ONE
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ("X-Request-ID: mine-1\r\n", "mine-1"),
+        ("x-request-id:mine-1\r\nX-REQUEST-ID: mine-2\r\n", "mine-1"),
+        ("X-Request-ID: not sane\r\n", None),
+        ("", None),
+    ],
+)
+async def test_request_ids_are_taken_over_or_made(raw, headers, expected):
+    raw.send(f"GET /one HTTP/1.1\r\nHost: x\r\n{headers}\r\n" * 2)
+
+    ids = [(await raw.answer())[1]["x-request-id"] for _ in range(2)]
+
+    if expected is None:
+        assert [len(one) for one in ids] == [32, 32]
+        assert ids[0] != ids[1]
+    else:
+        assert ids == [expected] * 2
+
+
+async def test_all_of_a_request_can_be_read(make_service, serve):
+    seen = {}
+    service = make_service()
+
+    @service.post("/all/<name>")
+    async def read_all(request, name):
+        seen.update(
+            args=dict(request.args),
+            cookies=dict(request.cookies),
+            ctx=request.ctx is request.ctx,
+            head=request.raw_headers,
+            host=request.host,
+            ip=request.ip,
+            json=request.json,
+            line=request.request_line,
+            match_info=request.match_info,
+            not_grouped=request.query_args,
+            repeated=request.headers.getall("x-a"),
+            first=request.fields["x-a"],
+            repeats=request.repeats,
+            route=request.route.path,
+            scheme=request.scheme,
+            token=request.token,
+            url=request.url,
+            endpoint=request.endpoint,
+            accept=str(request.accept),
+            current=type(request).get_current() is request,
+        )
+        return None
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send(
+            "POST /all/n?a=1&b=2 HTTP/1.1\r\nHost: shop:80\r\nX-A: 1\r\nx-a: 2\r\n"
+            "Authorization: Bearer t\r\nCookie: c=d\r\nAccept: text/html\r\n"
+            "Content-Type: application/json\r\nContent-Length: 7\r\n\r\n" + '{"j":1}'
+        )
+        assert (await raw.answer())[0] == 200
+        writer.close()
+
+    assert seen.pop("head").startswith(b"Host: shop:80")
+    assert seen == {
+        "args": {"a": ["1"], "b": ["2"]},
+        "cookies": {"c": ["d"]},
+        "ctx": True,
+        "host": "shop:80",
+        "ip": "127.0.0.1",
+        "json": {"j": 1},
+        "line": b"POST /all/n?a=1&b=2 HTTP/1.1",
+        "match_info": {"name": "n"},
+        "not_grouped": [("a", "1"), ("b", "2")],
+        "repeated": ["1", "2"],
+        "first": "1",
+        "repeats": True,
+        "route": "all/<name:str>",
+        "scheme": "http",
+        "token": "t",
+        "url": "http://shop:80/all/n?a=1&b=2",
+        "endpoint": "testing.read_all",
+        "accept": "text/html",
+        "current": True,
+    }
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_handler_that_takes_too_long_is_answered_for(make_service, serve, fast):
+    service = make_service(server={"fast_path": fast, "response_timeout": 0.1})
+    ended = asyncio.Event()
+
+    @service.get("/slow")
+    async def slow(request):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send(GET.format("/slow"))
+        status, headers, body = await raw.answer()
+        await asyncio.wait_for(ended.wait(), 5)
+        assert (status, headers["connection"]) == (503, "close")
+        assert json.loads(body)["code"] == 100503
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_body_that_is_too_large_is_413(make_service, serve, fast):
+    service = make_service(server={"fast_path": fast, "request_max_size": 10})
+
+    @service.post("/echo")
+    @doc.consumes({"text": str})
+    async def echo(request, body):
+        return body
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n" + '{"text":"x"}')
+        assert (await raw.answer())[0] == 413
+        writer.close()
+
+
+async def test_a_request_that_arrived_is_answered_although_the_service_stops(make_service, serve):
+    service = make_service()
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    @service.get("/wait")
+    async def wait(request):
+        entered.set()
+        await go_on.wait()
+        return {"n": 1}
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send(GET.format("/wait"))
+        await entered.wait()
+        service.stopping = True
+        go_on.set()
+        status, headers, body = await raw.answer()
+        assert (status, headers["connection"], body) == (200, "close", ONE)
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_request_keeps_its_connection_from_counting_as_idle(make_service):
+    service = make_service()
+
+    @service.get("/one")
+    async def one(request):
+        return {"n": 1}
+
+    server = Server(service)
+    await server.start()
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    raw = Raw(reader, writer)
+    raw.send(GET.format("/one"))
+    assert (await raw.answer())[2] == ONE
+    (connection,) = server._server.connections
+    connection.data_received(GET.format("/one").encode())
+
+    closed = connection.close_if_idle()  # as a stop does, before the request's task has run
+
+    assert not closed
+    assert (await raw.answer())[2] == ONE
+    writer.close()
+    await server.stop()
+
+
+async def test_middleware_of_one_route_leaves_the_others_their_fast_path(make_service, serve):
+    service = make_service()
+    blueprint = Blueprint("guarded", url_prefix="/guarded")
+
+    @blueprint.on_request
+    async def guard(request):
+        request.ctx.guarded = True
+
+    @blueprint.get("/")
+    async def guarded(request):
+        return {"guarded": request.ctx.guarded}
+
+    @service.get("/free")
+    async def free(request):
+        return {"guarded": hasattr(request.ctx, "guarded")}
+
+    service.blueprint(blueprint)
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        for path, guarded in (("/free", False), ("/guarded/", True), ("/free", False)):
+            raw.send(GET.format(path))
+            assert json.loads((await raw.answer())[2])["data"] == {"guarded": guarded}
+        writer.close()
 
 
 async def test_a_reader_that_leaves_frees_the_handler(make_service, serve):

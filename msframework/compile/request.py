@@ -42,7 +42,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
     partial = True if item.partial else None
 
     def load_body(request: Any, errors: Errors) -> Any:
-        if request.headers.get("content-type", "application/json") not in _PLAIN_JSON:
+        if request.fields.get("content-type", "application/json") not in _PLAIN_JSON:
             _check_json(request)
         data = read_json(request.body, partial)
         if data.__class__ is Bad:

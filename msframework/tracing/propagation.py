@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
@@ -50,8 +50,37 @@ _TRACESTATE = istr("tracestate")
 _BAGGAGE = istr("baggage")
 _REMOTE: Final = Carried(random=False)
 _REMOTE_RANDOM: Final = Carried()
+_MULTI: Final = frozenset(("x-b3-traceid", "x-b3-sampled", "x-b3-flags"))
+_NAMES: Final = _MULTI | {"b3", "traceparent"}
 # The fields of a SpanContext, in its order.
 Found = tuple[str, str, str | None, bool | None, Carried]
+
+
+class Carrier(Protocol):
+    """Headers as requests have them.
+
+    Attributes:
+        fields: the first value of each header, by its name in small letters.
+        repeats: whether some header is there more than once.
+        headers: all of them.
+    """
+
+    fields: dict[str, str]
+    repeats: bool
+    headers: Any
+
+
+class _Folded:
+    """Any headers as a `Carrier`."""
+
+    __slots__ = ("fields", "headers", "repeats")
+
+    def __init__(self, headers: CIMultiDict[str]) -> None:
+        self.headers = headers
+        self.fields: dict[str, str] = {}
+        for name, value in headers.items():
+            self.fields.setdefault(name.lower(), value)
+        self.repeats = len(self.fields) != len(headers)
 
 
 class LateCarried(Carried):
@@ -116,53 +145,48 @@ class Propagator:
         folded: Any = headers
         if not isinstance(headers, (CIMultiDict, CIMultiDictProxy)):
             folded = fold(headers)
-        found = self.read(folded)
+        found = self.read(_Folded(folded))
         return None if found is None else SpanContext(*found)
 
-    def read(self, headers: CIMultiDict[str]) -> Found | None:
+    def read(self, carrier: Carrier) -> Found | None:
         """Return what `extract` does, as the fields of a context: requests need no more.
 
         PERF: what services of ours send, and a `traceparent` alone, take a short way; a test
         compares it with the long one (benchmarks/tracing.py, rows "extract of …").
         """
-        found = None
-        if _B3 in headers:
-            if not self._read_baggage:
-                found = self._read_own(headers)
-        elif _TRACE_ID in headers or _SAMPLED in headers or _FLAGS in headers:
-            pass
-        elif _TRACEPARENT not in headers:
+        fields, found = carrier.fields, None
+        if _NAMES.isdisjoint(fields):
             return None
-        elif not self._read_baggage:
-            found = self._read_parent(headers)
-        return self.read_all(headers) if found is None else found
+        if not carrier.repeats and not self._read_baggage:
+            if "b3" in fields:
+                found = self._read_own(fields)
+            elif _MULTI.isdisjoint(fields):
+                found = self._read_parent(fields)
+        return self.read_all(carrier.headers) if found is None else found
 
-    def _read_own(self, headers: CIMultiDict[str]) -> Found | None:
+    def _read_own(self, fields: Mapping[str, str]) -> Found | None:
         """Read what a service of ours sends; `None` leaves all else to the long way."""
-        values = headers.getall(_B3)
-        match = OWN_FORM(values[0])
-        if match is None or len(values) > 1:
+        match = OWN_FORM(fields["b3"])
+        if match is None:
             return None
         trace_id, span_id, state, parent_id = match.groups()
-        carried = _REMOTE
-        if _TRACEPARENT in headers:
-            values = headers.getall(_TRACEPARENT)
-            if values != [f"00-{trace_id}-{span_id}-0{'3' if state == '1' else '2'}"]:
+        carried, parent = _REMOTE, fields.get("traceparent")
+        if parent is not None:
+            if parent != f"00-{trace_id}-{span_id}-0{'3' if state == '1' else '2'}":
                 return None
             carried = _REMOTE_RANDOM
-            if _TRACESTATE in headers:
-                carried = LateCarried(True, headers.getall(_TRACESTATE))
+            if "tracestate" in fields:
+                carried = LateCarried(True, (fields["tracestate"],))
         return trace_id, span_id, parent_id, state == "1" if self._sampled else None, carried
 
-    def _read_parent(self, headers: CIMultiDict[str]) -> Found | None:
+    def _read_parent(self, fields: Mapping[str, str]) -> Found | None:
         """Read a `traceparent` of version 00 with known flags, where there are no B3 headers."""
-        values = headers.getall(_TRACEPARENT)
-        match = OWN_PARENT(values[0])
-        if match is None or len(values) > 1:
+        match = OWN_PARENT(fields["traceparent"])
+        if match is None:
             return None
         trace_id, span_id, flags = match.groups()
-        if _TRACESTATE in headers:
-            carried: Carried = LateCarried(flags in "23", headers.getall(_TRACESTATE))
+        if "tracestate" in fields:
+            carried: Carried = LateCarried(flags in "23", (fields["tracestate"],))
         else:
             carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
         return trace_id, span_id, None, flags in "13" if self._sampled else None, carried

@@ -82,7 +82,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         """
         if not self.enabled:
             return self._silent
-        found = self._read(request.headers)
+        found = self._read(request)
         trace_id: str | None
         parent_id: str | None
         if found is None:

@@ -15,8 +15,11 @@ def make_request():
     """Return a function that makes what the tracer reads of a request."""
 
     def make(headers=(), method="GET", path="/", client_ip="192.0.2.7"):
+        headers = Header(list(dict(headers).items()))
         return SimpleNamespace(
-            headers=Header(list(dict(headers).items())),
+            headers=headers,
+            fields={name.lower(): value for name, value in headers.items()},
+            repeats=False,
             method=method,
             path=path,
             conn_info=SimpleNamespace(client_ip=client_ip) if client_ip else None,
