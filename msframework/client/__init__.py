@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from msframework.client.caller import BoundClient, Options
+from msframework.client.caller import BoundClient
 from msframework.client.client import Client, Clients
+from msframework.client.exchange import Options
 from msframework.client.response import Response
 
 __all__ = ["BoundClient", "Client", "Clients", "Options", "Response"]

@@ -57,6 +57,10 @@ class Address:
         """
         return self._literal(self.path_of(path, params))
 
+    def at(self, path: str) -> URL:
+        """Return the address of what `path_of` returned."""
+        return self._literal(path)
+
     def path_of(self, path: str, params: Params | None = None) -> str:
         """Return *path* and *params* percent-encoded, as they follow the service's own address.
 

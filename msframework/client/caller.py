@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from msframework.client.address import Params, absolute
 from msframework.client.channel import Channel
-from msframework.client.exchange import Exchange
+from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
 from msframework.client.plain import ask, read_body
 from msframework.exceptions import MalformedJSON
-from msframework.strict_json import dumps, parse
+from msframework.strict_json import parse
 from msframework.types import UNSET, Unset
 
 if TYPE_CHECKING:
     from msframework.request import Request
-
-
-class Options(TypedDict, total=False):
-    """What a call may say beside its method and path.
-
-    Attributes:
-        params: the query; `None` values are left out, lists give one pair for each item.
-        json: the body, sent as JSON; `None` sends no body.
-        data: the body as bytes, a form, or whatever aiohttp takes; not together with *json*.
-        headers: further headers, instead of the framework's own of the same name.
-        timeout: seconds for the whole call, instead of the service's own.
-        allow_redirects: follow redirects; they are handed back otherwise.
-        allow_absolute: take a whole URL, of another address than the service's.
-    """
-
-    params: Params | None
-    json: Any
-    data: Any
-    headers: Mapping[str, str] | None
-    timeout: float | None
-    allow_redirects: bool
-    allow_absolute: bool
 
 
 class Caller:
@@ -55,14 +33,16 @@ class Caller:
             UpstreamError: on entering the block, when no answer came.
             ValueError: *path* is no path of this service.
         """
+        if options.get("json") is not None and options.get("data") is not None:
+            raise ValueError("give the body as json or as data, not as both")
         params = options.pop("params", None)
-        anywhere = options.pop("allow_absolute", False)
-        address = self._channel.address
-        url = absolute(path, params) if anywhere else address.of(path, params)
-        sent = self._sendable(options)
-        if anywhere or sent["allow_redirects"]:
-            sent["middlewares"] = self._channel.middlewares
-        return Exchange(self._channel, self._request, method.upper(), url, None, sent)
+        address, channel = self._channel.address, self._channel
+        if options.get("allow_absolute", False):
+            url, target = absolute(path, params), None
+        else:
+            target = address.path_of(path, params)
+            url = address.at(target)
+        return Exchange(channel, self._request, method.upper(), url, None, options, path=target)
 
     def get(self, path: str, **options: Unpack[Options]) -> Exchange:
         """GET *path*."""
@@ -136,9 +116,9 @@ class Caller:
             )
         else:
             url = channel.address.of(filled, params)
-            options = self._sendable(
-                {"json": json, "data": data, "headers": headers, "timeout": timeout}
-            )
+            options: Options = {"json": json, "data": data, "headers": headers}
+            if not isinstance(timeout, Unset):
+                options["timeout"] = timeout
             exchange = Exchange(channel, self._request, plan.method, url, path, options, expected)
             async with exchange as response:
                 body = await response.read()
@@ -151,24 +131,6 @@ class Caller:
             return channel.envelope.unwrap(parse(body))
         except MalformedJSON as exc:
             raise upstream_error(channel.name, status, error="its answer is no JSON") from exc
-
-    def _sendable(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return aiohttp's arguments for *options*, which the exchange may change."""
-        sent: dict[str, Any] = {"allow_redirects": options.get("allow_redirects", False)}
-        headers, json = options.get("headers"), options.get("json")
-        data, timeout = options.get("data"), options.get("timeout", UNSET)
-        if json is not None:
-            if data is not None:
-                raise ValueError("give the body as json or as data, not as both")
-            data = dumps(json)
-            headers = {"Content-Type": "application/json", **(headers or {})}
-        if data is not None:
-            sent["data"] = data
-        if headers is not None:
-            sent["headers"] = headers
-        if timeout is not UNSET:
-            sent["timeout"] = self._channel.timeout_of(timeout)
-        return sent
 
 
 class BoundClient(Caller):

@@ -11,14 +11,14 @@ from typing import Protocol
 
 
 class Waiting(Protocol):
-    """What waits for an answer: a protocol of aiohttp's."""
+    """What waits for an answer."""
 
-    def set_exception(self, exc: BaseException) -> None:
-        """Let whoever waits for it have *exc*."""
+    def expire(self) -> None:
+        """Let whoever waits for it have a `TimeoutError`."""
 
 
 class Deadlines:
-    """Ends what waits for longer than it may, with a `TimeoutError`."""
+    """Ends what waits for longer than it may."""
 
     __slots__ = ("_due", "_loop", "_next", "_timer")
 
@@ -53,6 +53,6 @@ class Deadlines:
         late = [waiting for waiting, when in self._due.items() if when <= now]
         for waiting in late:
             del self._due[waiting]
-            waiting.set_exception(TimeoutError())
+            waiting.expire()
         if self._due:
             self._set(min(self._due.values()))

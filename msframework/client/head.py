@@ -85,17 +85,18 @@ class Head:
         self._fixed: CIMultiDict[str] = CIMultiDict(fixed)
         self._lines = f" HTTP/1.1\r\n{write_lines(fixed)}"
 
-    def write(self, plan: Plan, path: str, lines: str) -> bytes:
+    def write(
+        self, plan: Plan, path: str, lines: str, given: Mapping[str, str] | None = None
+    ) -> bytes:
         """Return the head of a call.
 
         Args:
             path: what follows the prefix of the service, percent-encoded.
             lines: the headers of this call.
+            given: what the caller wants, which replaces all others.
         """
-        return f"{plan.start}{path}{self._lines}{lines}\r\n".encode()
-
-    def write_with(self, given: Mapping[str, str], plan: Plan, path: str, lines: str) -> bytes:
-        """Return the head of a call that was *given* headers, which replace all others."""
+        if given is None:
+            return f"{plan.start}{path}{self._lines}{lines}\r\n".encode()
         headers = self._fixed.copy()
         for line in lines.splitlines():
             name, _, value = line.partition(": ")

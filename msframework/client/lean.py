@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -25,6 +25,7 @@ from msframework.client.connector import Connector, Request
 from msframework.client.deadlines import Deadlines
 from msframework.client.head import Head
 from msframework.client.plan import Plan
+from msframework.client.response import Response
 
 TESTED_AIOHTTP: Final = ("3.14.",)
 logger = logging.getLogger("msframework.client")
@@ -49,6 +50,12 @@ class Answer(NamedTuple):
     status: int
     headers: Any
     body: bytes
+
+
+class Sent(NamedTuple):
+    """What aiohttp's response asks of what wrote the request."""
+
+    output_size: int
 
 
 class TooLarge(Exception):
@@ -79,6 +86,13 @@ class Line(ResponseHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def expire(self) -> None:
+        """Let whoever waits for the answer have a `TimeoutError`, and take the line out of use."""
+        exc, payload = TimeoutError(), self._payload
+        self.set_exception(exc)
+        if payload is not None and not payload.is_eof():
+            payload.set_exception(exc)
+
 
 class Lean:
     """The way over one connector to one address.
@@ -101,6 +115,7 @@ class Lean:
         "_loop",
         "_max_size",
         "_request",
+        "_session",
         "_timeout",
         "head",
     )
@@ -114,9 +129,10 @@ class Lean:
         max_size: int,
     ) -> None:
         assert isinstance(session.connector, Connector)
+        self._session = session
         self._connector = session.connector
         self._loop = loop = asyncio.get_running_loop()
-        self._connector._factory = partial[ResponseHandler](Line, loop=loop)
+        self._connector._factory = cast("partial[ResponseHandler]", partial(Line, loop=loop))
         self._deadlines = Deadlines(loop)
         # Nobody sends it: it tells the connector where to go, and us what aiohttp would say.
         self._request = Request("GET", url, headers=headers, loop=loop, session=session)
@@ -125,7 +141,7 @@ class Lean:
         self.head = Head(self._request.headers)
 
     async def send(self, plan: Plan, head: bytes, body: bytes, timeout: float | None) -> Answer:
-        """Send *head* and *body*, and return the answer.
+        """Send *head* and *body*, and return the whole answer.
 
         An idempotent call goes out again where a connection that had been used before was closed
         under it.
@@ -138,7 +154,7 @@ class Lean:
             aiohttp.ClientError: no connection, or what came is no HTTP.
             BrokenOff: the head of an answer came, and its body did not.
         """
-        when = self._loop.time() + timeout if timeout is not None and timeout > 0 else None
+        when = self._when(timeout)
         while True:
             connection, reused = await self._take(when)
             try:
@@ -159,6 +175,56 @@ class Lean:
                 connection.release()
             return answer
 
+    async def open(
+        self, plan: Plan, head: bytes, body: bytes, timeout: float | None, url: URL
+    ) -> Response:
+        """Send *head* and *body*, and return the answer once its head has come.
+
+        As with aiohttp's own, its connection is given back with the last byte. What may go out
+        again, and what *timeout* means, is as for `send`.
+
+        Raises:
+            TimeoutError: no head of an answer came in time.
+            aiohttp.ClientError: no connection, or what came is no HTTP.
+        """
+        when = self._when(timeout)
+        while True:
+            connection, reused = await self._take(when)
+            response = self._response(plan.method, url, head)
+            try:
+                line = _write(connection, plan, head, body)
+                self._deadlines.watch(line, when)
+                connection.add_callback(partial(self._deadlines.forget, line))
+                await response.start(connection)
+            except BaseException as exc:
+                _drop(connection)
+                response.close()
+                hung_up = isinstance(exc, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
+                if not (hung_up and reused and plan.idempotent):
+                    raise
+            else:
+                return response
+
+    def _when(self, timeout: float | None) -> float | None:
+        return self._loop.time() + timeout if timeout is not None and timeout > 0 else None
+
+    def _response(self, method: str, url: URL, head: bytes) -> Response:
+        made: Any = Response
+        response: Response = made(
+            method,
+            url,
+            writer=None,
+            continue100=None,
+            timer=None,
+            request_info=None,
+            traces=[],
+            loop=self._loop,
+            session=self._session,
+            stream_writer=Sent(len(head)),
+        )
+        response.sent = head
+        return response
+
     async def _take(self, when: float | None) -> tuple[Connection, bool]:
         """Return a connection, and whether it had been used before."""
         # NOTE: with no traces `_get` never waits, so no time can run out in it.
@@ -175,43 +241,46 @@ class Lean:
     async def _exchange(
         self, connection: Connection, plan: Plan, head: bytes, body: bytes, when: float | None
     ) -> Answer:
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:
-            raise aiohttp.ServerDisconnectedError
-        deadlines = self._deadlines
-        protocol.set_response_params(skip_payload=plan.method == "HEAD", read_until_eof=True)
-        if body:
-            transport.writelines((head, body))
-        else:
-            transport.write(head)
-        deadlines.watch(protocol, when)
+        line, deadlines = _write(connection, plan, head, body), self._deadlines
+        deadlines.watch(line, when)
         try:
-            message, payload = await protocol.read()
-            while message.code < 200 and message.code != 101:
-                message, payload = await protocol.read()
-        except HttpProcessingError as exc:
-            raise aiohttp.ClientPayloadError("no HTTP") from exc
+            try:
+                message, payload = await line.read()
+                while message.code < 200 and message.code != 101:
+                    message, payload = await line.read()
+            except HttpProcessingError as exc:
+                raise aiohttp.ClientPayloadError("no HTTP") from exc
+            try:
+                read = payload.read_nowait() if payload.is_eof() else await self._rest(payload)
+                if len(read) > self._max_size:
+                    raise TooLarge
+            except Exception as exc:
+                raise BrokenOff(message.code) from exc
         finally:
-            deadlines.forget(protocol)
-        try:
-            read = payload.read_nowait() if payload.is_eof() else await self._rest(payload, when)
-            if len(read) > self._max_size:
-                raise TooLarge
-        except Exception as exc:
-            raise BrokenOff(message.code) from exc
+            deadlines.forget(line)
         return Answer(message.code, message.headers, read)
 
-    async def _rest(self, payload: aiohttp.StreamReader, when: float | None) -> bytes:
-        """Return a body that has not come whole yet."""
+    async def _rest(self, payload: aiohttp.StreamReader) -> bytes:
+        """Return a body that has not come whole yet, or more of it than is allowed."""
         chunks: list[bytes] = []
         left = self._max_size
-        async with asyncio.timeout_at(when):
-            while chunk := await payload.readany():
-                chunks.append(chunk)
-                left -= len(chunk)
-                if left < 0:
-                    break
+        while left >= 0 and (chunk := await payload.readany()):
+            chunks.append(chunk)
+            left -= len(chunk)
         return b"".join(chunks)
+
+
+def _write(connection: Connection, plan: Plan, head: bytes, body: bytes) -> Line:
+    """Send *head* and *body* over *connection*, and return what the answer comes in by."""
+    protocol, transport = connection.protocol, connection.transport
+    if transport is None or not isinstance(protocol, Line):
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(skip_payload=plan.method == "HEAD", read_until_eof=True)
+    if body:
+        transport.writelines((head, body))
+    else:
+        transport.write(head)
+    return protocol
 
 
 def _is_writing(connection: Connection) -> bool:

@@ -57,8 +57,6 @@ def begin_plain(channel: Channel, request: Request | None, plan: Plan) -> tuple[
     if parent is not None and not parent.sampled:
         return None, lines + tracer.propagator.lines_under(parent)
     span = tracer.start_child(plan.name, parent, kind="client", component="http-client")
-    if span.sampled:
-        tag_call(span, channel, plan.method, plan.url)
     return span, lines + tracer.propagator.lines(span)
 
 
@@ -79,12 +77,10 @@ async def ask(
         UpstreamError: none came.
     """
     span, lines = begin_plain(channel, request, plan)
-    lines += body[0]
+    if span is not None and span.sampled:
+        tag_call(span, channel, plan.method, plan.url)
     try:
-        if headers is None:
-            head = lean.head.write(plan, path, lines)
-        else:
-            head = lean.head.write_with(headers, plan, path, lines)
+        head = lean.head.write(plan, path, lines + body[0], headers)
         answer = await lean.send(plan, head, body[1], timeout)
     except BaseException as exc:
         if span is not None and isinstance(exc, BrokenOff):

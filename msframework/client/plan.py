@@ -28,7 +28,7 @@ _WITHOUT_BODY: Final = {
 
 
 class Plan:
-    """One method and path of a service, a template such as `/cities/{id}`.
+    """One method and path of a service, a template such as `/cities/{id}`; empty for any path.
 
     Attributes:
         method: in capitals.
@@ -59,7 +59,7 @@ class Plan:
         self._names = frozenset(parts[1::2])
         own = "".join(parts[::2])
         self.method, self.template = method.upper(), template
-        self.name = f"{method.lower()} {template}"
+        self.name = f"{method.lower()} {template}".rstrip()
         self.url = f"{address.base}{template}"
         self.idempotent = self.method in IDEMPOTENT
         self.without_body = _WITHOUT_BODY.get(self.method)

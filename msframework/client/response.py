@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from aiohttp import ClientResponse, ContentTypeError
+from aiohttp import ClientResponse, ContentTypeError, RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from msframework.client.failure import read_failure, upstream_error
 
@@ -16,11 +17,26 @@ class Response(ClientResponse):
 
     Attributes:
         service: the name of that service.
+        sent: the head of the request, where aiohttp has not made one.
         max_size: the most bytes that `read`, `text` and `json` take, after decompression.
     """
 
     service: str = ""
     max_size: int = 10_000_000
+    sent: bytes = b""
+
+    @property
+    def request_info(self) -> RequestInfo:
+        """What was asked, as aiohttp has it; made when somebody wants to know."""
+        known: RequestInfo | None = self._request_info
+        if known is None:
+            lines = self.sent.decode().split("\r\n")[1:-2]
+            parts = (line.partition(": ") for line in lines)
+            headers = CIMultiDict((name, value) for name, _, value in parts)
+            self._request_info = known = RequestInfo(
+                self._url, self.method, CIMultiDictProxy(headers), self._real_url
+            )
+        return known
 
     async def read(self) -> bytes:
         """Return the whole body.

@@ -12,8 +12,7 @@ class Waiting:
 
     ended = None
 
-    def set_exception(self, exc):
-        assert isinstance(exc, TimeoutError)
+    def expire(self):
         self.ended = asyncio.get_running_loop().time()
 
 

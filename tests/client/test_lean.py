@@ -1,9 +1,11 @@
 """Whole answers of every kind, and what keeps a connection from its next call; both ways."""
 
 import asyncio
+import gc
 import gzip
 import logging
-from contextlib import suppress
+import warnings
+from contextlib import AsyncExitStack, suppress
 
 import aiohttp
 import pytest
@@ -59,23 +61,30 @@ async def test_the_same_goes_out_as_through_aiohttp(upstream, method, options):
         bound = client.cli(BoundRequest("ours"))
         await bound.call(method, "/cities/{id}", id="a/b", **options)
         sent.append(upstream.requests.pop())
+        async with bound.request(method, "/cities/a%2Fb", **options):
+            sent.append(upstream.requests.pop())
         await client.close()
 
     for request in sent:
         assert request["headers"].pop("traceparent").endswith("-02")
         assert request["headers"].pop("b3").endswith("-0")
-    assert sent[0] == sent[1]
+    assert sent[0] == sent[1] == sent[2] == sent[3]
 
 
 async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
     lean = []
-    send = Lean.send
+    send, open_ = Lean.send, Lean.open
 
     async def noting(self, plan, *args):
         lean.append(plan.template)
         return await send(self, plan, *args)
 
+    async def opening(self, plan, head, body, timeout, url):
+        lean.append(url.path)
+        return await open_(self, plan, head, body, timeout, url)
+
     monkeypatch.setattr(Lean, "send", noting)
+    monkeypatch.setattr(Lean, "open", opening)
     fixed = ServiceEntry("a", upstream.url, headers={"traceparent": "00-0-0-0"})
     async with opened(url=upstream.url) as client, opened(entry=fixed) as other:
         await client.call("GET", "/lean")
@@ -83,11 +92,19 @@ async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
         await client.call("GET", "/framing", headers={"Connection": "close"})
         await client.call("PURGE", "/method")
         await client.call("GET", "/bytes", headers={"X-A": "1"}, timeout=None)
-        async with client.get("/streamed") as res:
+        for path, options in {
+            "/opened": {},
+            "/redirected": {"allow_redirects": True},
+            "/large": {"data": b"x" * 100_000},
+            "/streamed": {"data": aiohttp.FormData({"a": "1"})},
+        }.items():
+            async with client.post(path, **options) as res:
+                await res.read()
+        async with client.get(f"{upstream.url}/else", allow_absolute=True) as res:
             await res.read()
         await other.call("GET", "/fixed")
 
-    assert lean == (["/lean", "/bytes"] if way == "lean" else [])
+    assert lean == (["/lean", "/bytes", "/opened"] if way == "lean" else [])
 
 
 # What comes back.
@@ -293,6 +310,124 @@ async def test_the_time_to_connect_has_a_bound_of_its_own(upstream):
         await asyncio.gather(first, return_exceptions=True)
 
     assert caught.value.status_code == 504
+
+
+async def test_what_was_asked_can_be_read_from_the_answer(client, upstream):
+    bound = client.cli(BoundRequest("abc"))
+
+    async with bound.get("/c", params={"a": 1}, headers={"X-A": "b: c"}) as res:
+        assert str(res.url) == str(res.real_url) == f"{upstream.url}/c?a=1"
+        info = res.request_info
+        assert (info.method, info.url, res.method) == ("GET", res.url, "GET")
+        assert info.headers["x-request-id"] == "abc"
+        assert info.headers["X-A"] == "b: c"
+        assert res.request_info is info
+        assert "/c?a=1" in repr(res)
+    upstream.answers["/d"] = 404, b""
+    with pytest.raises(aiohttp.ClientResponseError, match="404"):
+        async with bound.get("/d") as res:
+            res.raise_for_status()
+
+
+async def test_the_time_of_a_raw_call_counts_while_it_is_read(client, upstream):
+    async def half(reader, writer):
+        writer.write(HEAD + b"Content-Length: 9\r\n\r\n1234")
+        await reader.read()
+
+    upstream.answers["/c"] = half
+
+    async with client.get("/c", timeout=0.05) as res:
+        assert res.status == 200
+        with pytest.raises(UpstreamError) as caught:
+            await res.read()
+    assert (caught.value.status_code, caught.value.status) == (504, 200)
+    await asyncio.wait_for(upstream.closed.wait(), 5)
+
+
+async def test_time_is_over_also_when_nobody_reads_for_a_while(client, upstream):
+    upstream.answers["/c"] = saying(HEAD + b"Content-Length: 9\r\n\r\n1234")
+
+    async with client.get("/c", timeout=0.05) as res:
+        await asyncio.sleep(0.1)
+        with pytest.raises(UpstreamError) as caught:
+            await res.read()
+    assert caught.value.status_code == 504
+
+
+async def test_the_time_ends_with_the_last_byte(client, upstream):
+    async with client.get("/c", timeout=0.05) as res:
+        body = await res.read()
+        await asyncio.sleep(0.1)
+        assert await res.read() == body
+    await client.call("GET", "/c")
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1)])
+async def test_a_raw_call_survives_a_connection_closed_while_idle(client, upstream, method, times):
+    arrived = 0
+
+    async def hang_up(reader, writer):
+        nonlocal arrived
+        arrived += 1
+        if arrived == 1:
+            raise ConnectionError
+        writer.write(HEAD + b"Content-Length: 1\r\n\r\n1")
+
+    upstream.answers["/c"] = hang_up
+    await client.call("GET", "/warm-up")
+
+    async with AsyncExitStack() as stack:
+        if times == 1:
+            stack.enter_context(pytest.raises(UpstreamError))
+        async with client.request(method, "/c") as res:
+            assert await res.json() == 1
+
+    assert arrived == times
+    assert client.session().connector._acquired == set()
+
+
+async def test_a_raw_call_that_is_cancelled_leaves_no_connection(client, upstream):
+    async def hang(reader, writer):
+        await reader.read()
+
+    async def ask():
+        async with client.get("/c"):
+            pass
+
+    upstream.answers["/c"] = hang
+    asyncio.get_running_loop().set_debug(True)  # aiohttp tells of answers that are not closed
+    task = asyncio.create_task(ask())
+    await upstream.arrived.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(upstream.closed.wait(), 5)
+    assert client.session().connector._acquired == set()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del task
+        gc.collect()
+    assert [warning for warning in caught if "response" in str(warning.message)] == []
+
+
+async def test_raw_answers_of_every_kind_are_read(client, upstream):
+    for parts in (
+        [b"HTTP/1.1 103 X\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\n42"],
+        [HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n4\r\n", b"1\r\n2\r\n0\r\n\r\n"],
+        [HEAD + b"\r\n4", b"2", None],
+        [b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n42"],
+    ):
+        upstream.answers["/c"] = saying(*parts)
+        async with client.get("/c") as res:
+            assert await res.json() == 42
+        assert client.session().connector._acquired == set()
+    upstream.answers["/c"] = saying(b"SSH-2.0-OpenSSH\r\n\r\n", None)
+    with pytest.raises(UpstreamError) as caught:
+        async with client.get("/c"):
+            pass
+    assert caught.value.status_code == 502
 
 
 async def test_an_answer_in_two_parts_is_late_as_a_whole(client, upstream):
