@@ -60,35 +60,43 @@ def compile_function(name: str, source: str, namespace: dict[str, Any]) -> Calla
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"{name!r} cannot be the name of a generated function")
     filename = f"<msframework {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    code = _rename(_compile(source.replace(f"def {name}(", f"def {_NAME}(", 1)), name, filename)
+    code, lines = _read(name, filename, source)
+    linecache.cache[filename] = (len(source), None, lines, filename)
     exec(code, namespace)  # noqa: S102 - the only exec we have
     return cast("Callable[..., Any]", namespace[name])
 
 
 @lru_cache(maxsize=_KEPT)
-def _compile(source: str) -> CodeType:
+def _read(name: str, filename: str, source: str) -> tuple[CodeType, list[str]]:
+    """Return the code of *source*, and its lines; both share what they can with others."""
+    own, common = f"def {name}(", f"def {_NAME}("
+    code, lines = _compile(source.replace(own, common, 1))
+    return _rename(code, name, filename), [line.replace(common, own, 1) for line in lines]
+
+
+@lru_cache(maxsize=_KEPT)
+def _compile(source: str) -> tuple[CodeType, list[str]]:
     """Compile *source*, whose function has the name that all have until they get their own.
 
     PERF: most functions of a service are like another but for the name, and compiling a source
     takes far longer than renaming its code (benchmarks/startup.py).
     """
-    return compile(source, "<msframework>", "exec")
+    return compile(source, "<msframework>", "exec"), source.splitlines(keepends=True)
 
 
 def _rename(code: CodeType, name: str, filename: str) -> CodeType:
     """Return *code*, and all code within it, with *name* in the place of the common one."""
-
-    def renamed(text: str) -> str:
-        return text.replace(_NAME, name, 1) if text.startswith(_NAME) else text
-
+    consts, names = code.co_consts, code.co_names
+    if any(isinstance(item, CodeType) for item in consts):
+        consts = tuple(
+            _rename(item, name, filename) if isinstance(item, CodeType) else item for item in consts
+        )
+    if _NAME in names:
+        names = tuple(name if item == _NAME else item for item in names)
     return code.replace(
-        co_consts=tuple(
-            _rename(item, name, filename) if isinstance(item, CodeType) else item
-            for item in code.co_consts
-        ),
-        co_names=tuple(map(renamed, code.co_names)),
-        co_name=renamed(code.co_name),
-        co_qualname=renamed(code.co_qualname),
+        co_consts=consts,
+        co_names=names,
+        co_name=code.co_name.replace(_NAME, name, 1),
+        co_qualname=code.co_qualname.replace(_NAME, name, 1),
         co_filename=filename,
     )
