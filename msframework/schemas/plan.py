@@ -16,6 +16,7 @@ from marshmallow.decorators import (
 )
 from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import is_sequence_but_not_string
+from orjson import JSONDecodeError, loads
 
 from msframework.schemas.emit import Source
 from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
@@ -33,6 +34,7 @@ class Plan:
         "_all_keys",
         "_handles",
         "_index",
+        "_refuses_unknown",
         "dump_hooks",
         "dump_json",
         "dump_one",
@@ -59,6 +61,7 @@ class Plan:
         self.load_hooks = any(hooks[tag] for tag in _LOAD_HOOKS)
         self._handles = overrides(schema, "handle_error")
         self._index = schema.opts.index_errors
+        self._refuses_unknown = schema.unknown == RAISE
 
     def dump(self, obj: Any, many: bool) -> Any:
         """Return what `schema.dump(obj, many=many)` returns."""
@@ -96,17 +99,19 @@ class Plan:
         PERF: the shortest way through; JSON is checked further only when the fields met a value
         that orjson may have misread (benchmarks/schemas.py, row load).
         """
-        schema = self.schema
+        try:
+            data = loads(body)
+        except JSONDecodeError:
+            data = read(body, max_depth)
         errors: Errors = {}
-        data = read(body, max_depth)
-        if data.__class__ is not dict or schema.unknown != RAISE:
-            check(body, data, max_depth)
-            found = self._load_one(data, errors, partial, schema.unknown)
-        else:
+        if data.__class__ is dict and self._refuses_unknown:
             found = self.load_fields(data, errors, partial)
             if not self._all_keys.issuperset(data):
                 check(body, data, max_depth)
                 self._read_unknown(data, errors, found, RAISE)
+        else:
+            check(body, data, max_depth)
+            found = self._load_one(data, errors, partial, self.schema.unknown)
         if errors:
             if errors.pop(ODD, None) is not None:
                 check(body, data, max_depth)
