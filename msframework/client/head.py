@@ -50,12 +50,14 @@ _NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _VALUE: Final = re.compile(r"[^\x00\r\n]*").fullmatch
 
 
-def are_plain(headers: Mapping[Any, Any], *, fixed: bool = False) -> bool:
-    """Tell whether *headers* can be written as they are.
+def are_plain(headers: Any, *, fixed: bool = False) -> bool:
+    """Tell whether *headers* can be written as they are: a mapping of texts that say what they may.
 
     Args:
         fixed: they go out with every call, so they may not be one of those that change.
     """
+    if not isinstance(headers, Mapping):
+        return False
     for name, value in headers.items():
         if not isinstance(name, str) or not isinstance(value, str):
             return False

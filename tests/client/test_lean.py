@@ -4,11 +4,13 @@ import asyncio
 import gc
 import gzip
 import logging
+import random
 import warnings
 from contextlib import AsyncExitStack, suppress
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from msframework.client import Client, Clients
 from msframework.client.connector import Connector
@@ -105,6 +107,30 @@ async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
         await other.call("GET", "/fixed")
 
     assert lean == (["/lean", "/bytes", "/opened"] if way == "lean" else [])
+
+
+@pytest.mark.parametrize("kind", [list, CIMultiDict, dict])
+async def test_headers_may_be_whatever_aiohttp_takes(client, upstream, kind):
+    headers = kind([("X-A", "1"), ("x-b", "2"), ("X-A", "3")])
+
+    await client.call("GET", "/c", headers=headers)
+    async with client.get("/c", headers=headers):
+        pass
+
+    for request in upstream.requests:
+        assert request["headers"]["x-a"] == "3"
+        assert request["headers"]["x-b"] == "2"
+
+
+@pytest.mark.parametrize("headers", [{"X-A": 1}, {"X A": "1"}, {"X-A": "a\nb"}, {"X-A\r\n": "1"}])
+async def test_what_is_no_header_does_not_go_out(client, upstream, headers):
+    with suppress(ValueError, TypeError):
+        await client.call("GET", "/c", headers=headers)
+    with suppress(ValueError, TypeError):
+        async with client.get("/c", headers=headers):
+            pass
+
+    assert "x-a" not in {name for request in upstream.requests for name in request["headers"]}
 
 
 # What comes back.
@@ -466,6 +492,48 @@ async def test_a_connection_that_never_comes_up_is_given_up(client, monkeypatch)
         await client.call("GET", "/c")
 
     assert caught.value.status_code == 503
+
+
+async def test_no_call_gets_the_answer_of_another(upstream):
+    """Answers come late, in parts, or not at all; calls are cancelled and time out."""
+    chance = random.Random(7)
+
+    async def answer(reader, writer):
+        target = upstream.requests[-1]["target"]
+        body = f'{{"data": "{target}"}}'.encode()
+        whole = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        at, kind = chance.randrange(len(whole)), chance.random()
+        await asyncio.sleep(chance.random() * 0.004)
+        if kind < 0.1:
+            raise ConnectionError
+        writer.write(whole[:at])
+        await asyncio.sleep(chance.random() * 0.004)
+        writer.write(whole[at:])
+
+    async def call(client, number):
+        path = f"/{number}"
+        upstream.answers[path] = answer
+        timeout = 0.006 if chance.random() < 0.3 else 5
+        if number % 2:
+            async with client.get(path, timeout=timeout) as res:
+                data = (await res.json())["data"]
+        else:
+            data = await client.call("GET", path, timeout=timeout)
+        assert data == path
+        return data
+
+    async def give_up(client, number):
+        async with asyncio.timeout(0.005 if chance.random() < 0.3 else None):
+            return await call(client, number)
+
+    async with opened(entry=ServiceEntry("regions", upstream.url, limit=8)) as client:
+        found = await asyncio.gather(
+            *(give_up(client, number) for number in range(600)), return_exceptions=True
+        )
+        assert client.session().connector._acquired == set()
+
+    kinds = {type(one) for one in found}
+    assert kinds == {str, UpstreamError, TimeoutError}
 
 
 # When it stands aside.
