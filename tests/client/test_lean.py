@@ -496,7 +496,7 @@ async def test_a_connection_that_never_comes_up_is_given_up(client, monkeypatch)
 
 async def test_no_call_gets_the_answer_of_another(upstream):
     """Answers come late, in parts, or not at all; calls are cancelled and time out."""
-    chance = random.Random(7)
+    chance, gate = random.Random(7), asyncio.Semaphore(8)
 
     async def answer(reader, writer):
         target = upstream.requests[-1]["target"]
@@ -523,7 +523,7 @@ async def test_no_call_gets_the_answer_of_another(upstream):
         return data
 
     async def give_up(client, number):
-        async with asyncio.timeout(0.005 if chance.random() < 0.3 else None):
+        async with gate, asyncio.timeout(0.005 if chance.random() < 0.3 else None):
             return await call(client, number)
 
     async with opened(entry=ServiceEntry("regions", upstream.url, limit=8)) as client:
