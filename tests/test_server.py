@@ -8,6 +8,7 @@ import pytest
 from sanic import response as sanic_response
 
 from msframework import Blueprint, doc
+from msframework.request import LeanRequest, Request
 from msframework.testing.server import Server
 
 BIG = "x" * 3_000_000
@@ -478,6 +479,40 @@ async def test_a_request_keeps_its_connection_from_counting_as_idle(make_service
     assert (await raw.answer())[2] == ONE
     writer.close()
     await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("fast", "text", "lean"),
+    [
+        (True, "GET /kind HTTP/1.1\r\nHost: x\r\n\r\n", True),
+        (True, "GET /kind?a=1 HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n", True),
+        (True, "GET /kind/ HTTP/1.1\r\nHost: x\r\n\r\n", True),
+        (True, "POST /kind HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1", True),
+        (True, "GET /kind HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n", False),
+        (True, "GET /kind HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", False),
+        (False, "GET /kind HTTP/1.1\r\nHost: x\r\n\r\n", False),
+    ],
+)
+async def test_what_takes_the_fast_path(make_service, serve, fast, text, lean):
+    service = make_service(server={"fast_path": fast})
+    kinds = []
+
+    @service.get("/kind")
+    async def get_kind(request):
+        kinds.append(type(request))
+
+    @service.post("/kind")
+    async def post_kind(request):
+        kinds.append(type(request))
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send(text)
+        assert (await raw.answer())[0] == 200
+        writer.close()
+
+    assert kinds == [LeanRequest if lean else Request]
 
 
 async def test_middleware_of_one_route_leaves_the_others_their_fast_path(make_service, serve):
