@@ -137,10 +137,16 @@ def read_endpoints(
         name = f"{type(owner).__name__}.{name}"
     known = blueprints.get(blueprint)
     values = {**providers, **getattr(known, "providers", {})}
-    return [
-        Endpoint(method, path, route.handler, blueprint, name, values)
+    methods = [
+        method
         for method in ALL_METHODS
         if method in route.methods and method not in ("HEAD", "OPTIONS")
+    ]
+    # One function for several methods has several operations, which need names of their own.
+    names = [name] if len(methods) == 1 else [f"{name}.{method.lower()}" for method in methods]
+    return [
+        Endpoint(method, path, route.handler, blueprint, known_as, values)
+        for method, known_as in zip(methods, names, strict=True)
     ]
 
 

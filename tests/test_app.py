@@ -197,3 +197,16 @@ def test_what_answers_by_itself_takes_two_routes_a_path(make_service):
         ["HEAD"],
         ["PUT"],
     ]
+
+
+def test_one_function_for_several_methods_has_an_operation_for_each(make_service):
+    service = make_service()
+
+    @service.route("/both", methods=["GET", "POST"])
+    async def both(request):
+        return None
+
+    assert [(item.method, item.id) for item in service.operations if item.path == "/both"] == [
+        ("GET", "both_get"),
+        ("POST", "both_post"),
+    ]

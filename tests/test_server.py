@@ -497,12 +497,8 @@ async def test_what_takes_the_fast_path(make_service, serve, fast, text, lean):
     service = make_service(server={"fast_path": fast})
     kinds = []
 
-    @service.get("/kind")
-    async def get_kind(request):
-        kinds.append(type(request))
-
-    @service.post("/kind")
-    async def post_kind(request):
+    @service.route("/kind", methods=["GET", "POST"])
+    async def kind(request):
         kinds.append(type(request))
 
     async with serve(service) as (host, port):
