@@ -51,6 +51,19 @@ async def test_path_parameters_are_encoded(client, upstream, value, sent):
     assert upstream.requests[0]["target"] == f"/files/{sent}/x"
 
 
+async def test_a_template_may_have_several_parameters_and_any_text(client, upstream):
+    await client.call("GET", "/地/{a}/v1.0/{b}{c}", a=1, b="x", c="/", params={"none": None})
+
+    assert upstream.requests[0]["target"] == "/%E5%9C%B0/1/v1.0/x%2F"
+
+
+@pytest.mark.parametrize("path", ["//other/{id}", "{id}", "/./{id}", "/a/%2e%2e/{id}"])
+async def test_a_template_that_leads_elsewhere_is_refused(client, upstream, path):
+    with pytest.raises(ValueError, match=r"path"):
+        await client.call("GET", path, id=1)
+    assert upstream.requests == []
+
+
 @pytest.mark.parametrize("value", ["", ".", ".."])
 async def test_a_path_parameter_that_leads_elsewhere_is_a_bad_request(client, upstream, value):
     with pytest.raises(BadRequest):

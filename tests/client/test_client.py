@@ -71,6 +71,8 @@ async def test_json_goes_out_as_json(client, upstream):
 async def test_json_and_data_together_are_refused(client):
     with pytest.raises(ValueError, match="not as both"):
         client.post("/cities", json={}, data=b"")
+    with pytest.raises(ValueError, match="not as both"):
+        await client.call("POST", "/cities", json={}, data=b"")
 
 
 async def test_data_goes_out_as_it_is(client):

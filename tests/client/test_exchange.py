@@ -6,7 +6,7 @@ import pytest
 
 from msframework.exceptions import ServiceException, UpstreamError
 from msframework.tracing import Sampler, Tracer
-from tests.client.conftest import opened
+from tests.client.conftest import BoundRequest, opened
 
 
 async def test_a_call_is_a_client_span_with_its_template(client, upstream, spans):
@@ -97,6 +97,26 @@ async def test_an_unsampled_call_sends_its_decision_and_records_nothing(upstream
         sent = await client.call("GET", "/c")
 
     assert sent["headers"]["traceparent"].endswith(("-00", "-02"))
+    assert tracer.recorder.spans == []
+
+
+async def test_an_unsampled_request_hands_its_decision_and_a_span_of_its_own_on(upstream):
+    tracer = Tracer("testing", sampler=Sampler(0.0))
+    span = tracer.start_span("get /users/{id}")
+
+    async with opened(url=upstream.url, tracer=tracer) as client:
+        bound = client.cli(BoundRequest("a", span))
+        sent = [await bound.call("GET", "/c") for _ in range(2)]
+        async with bound.get("/c") as res:
+            sent.append((await res.json())["data"])
+
+    ids = [one["headers"]["b3"].split("-") for one in sent]
+    assert {(trace, state, parent) for trace, _, state, parent in ids} == {
+        (span.trace_id, "0", span.span_id)
+    }
+    assert len({own for _, own, _, _ in ids} - {span.span_id}) == 3
+    for one, (trace, own, _, _) in zip(sent, ids, strict=True):
+        assert one["headers"]["traceparent"] == f"00-{trace}-{own}-02"
     assert tracer.recorder.spans == []
 
 
