@@ -2,12 +2,15 @@
 
 import aiohttp
 import pytest
+from sanic.request import Request
 
 from msframework import Blueprint, PageResult, doc
-from msframework.pagination import Page
+from msframework.operation import PageRule
+from msframework.pagination import Page, compile_page
 from msframework.schemas import Schema, fields
 from tests.processes import fresh_database
 
+BOUND = "Must be greater than or equal to 1 and less than or equal to 100."
 NUMBERS = (
     "SELECT n AS id, 'n' || n AS name, n > 3 AS big FROM generate_series(1, 5) AS n ORDER BY n"
 )
@@ -144,6 +147,43 @@ async def test_no_row_becomes_a_dict_when_nobody_reads_it(service, serve):
         assert all(type(row) is dict for row in rows)
         assert result.rows is rows
         assert result.records is None
+
+
+PARAMETERS = [
+    ("", (1, 20)),
+    ("page=2", (2, 20)),
+    ("page=02&per_page=5", (2, 5)),
+    ("per_page=5", (1, 5)),
+    ("per_page=5&page=2", (2, 5)),
+    ("page=2&per_page=5&page=3", (2, 5)),
+    ("page=2&per_page=100&q=x", (2, 100)),
+    ("page=%32&per_page=5", (2, 5)),
+    ("page=&per_page=5", (1, 5)),
+    ("page=-1", {"page": ["Must be greater than or equal to 1."]}),
+    ("page=0", {"page": ["Must be greater than or equal to 1."]}),
+    ("page=999999999999999999", {"page": ["Must be greater than or equal to 1."]}),
+    ("page=1_0", {"page": ["Not a valid integer."]}),
+    ("page=%D9%A3", {"page": ["Not a valid integer."]}),
+    ("page=x&per_page=0", {"page": ["Not a valid integer."], "per_page": [BOUND]}),
+    ("page=1&per_page=101", {"per_page": [BOUND]}),
+    ("page=1&per_page=1000000000000000000000", {"per_page": ["Not a valid integer."]}),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), PARAMETERS)
+def test_a_page_is_read_from_the_query_string(make_service, query, expected):
+    load = compile_page(PageRule(per_page=20, max_per_page=100))
+    request = Request(f"/?{query}".encode(), {}, "1.1", "GET", None, make_service())
+    errors = {}
+
+    page = load(request, errors)
+
+    if isinstance(expected, dict):
+        assert page is None
+        assert errors == {"query": expected}
+    else:
+        assert (page.page, page.per_page) == expected
+        assert errors == {}
 
 
 def test_results_are_equal_when_rows_and_numbers_are():
