@@ -144,7 +144,7 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
         usual = _match_usual(query)
         if usual is None:
             args = request.args
-            texts = args.get("page"), args.get("per_page")
+            texts: tuple[Any, ...] = (args.get("page"), args.get("per_page"))
         else:
             texts = usual.groups()
         wrong: dict[str, list[str]] = {}
