@@ -16,6 +16,7 @@ import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
+from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, exhausted, is_lost
 from msframework.exceptions import DatabaseUnavailable
 
@@ -40,6 +41,7 @@ class AsyncpgPool:
     ) -> None:
         self._url = url
         self.tags = tags
+        self.timing = Untimed()
         self._settings = settings
         self._read_only = read_only
         self._pool: Any = None

@@ -5,9 +5,11 @@ Runs when a pool grows.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import Any
 
 import asyncpg
@@ -39,15 +41,51 @@ Opener = Callable[[], Awaitable[Any]]
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """asyncpg's connection, whose reset leaves nothing of the last borrower."""
+    """asyncpg's connection, whose reset leaves nothing of the last borrower.
 
-    __slots__ = ()
+    Attributes:
+        limit: what `TimedConnection` keeps to; without a value until a connection becomes one.
+    """
+
+    __slots__ = ("limit",)
+    limit: float
 
     def get_reset_query(self) -> str:
         """Return what is sent before a connection that may hold state is lent again."""
         # NOTE: the role comes first, as the rest might not be allowed to the one that was set.
         query: str = super().get_reset_query()
         return f"{_RESET_MORE}{query}"
+
+
+def _timed(name: str) -> Any:
+    """Return the method *name* of asyncpg's connection, with `limit` where no time is given."""
+    method = getattr(asyncpg.Connection, name)
+
+    @wraps(method)
+    def call(self: Connection, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        seconds = self.limit if timeout is None else timeout
+        return method(self, *args, timeout=seconds, **options)
+
+    return call
+
+
+class TimedConnection(Connection):
+    """A connection whose methods take no longer than `limit`, unless they are told a time."""
+
+    __slots__ = ()
+
+    execute = _timed("execute")
+    executemany = _timed("executemany")
+    fetch = _timed("fetch")
+    fetchrow = _timed("fetchrow")
+    fetchval = _timed("fetchval")
+    fetchmany = _timed("fetchmany")
+    prepare = _timed("prepare")
+    cursor = _timed("cursor")
+    copy_from_table = _timed("copy_from_table")
+    copy_from_query = _timed("copy_from_query")
+    copy_to_table = _timed("copy_to_table")
+    copy_records_to_table = _timed("copy_records_to_table")
 
 
 def connect_options(settings: DatabaseSettings, *, read_only: bool) -> dict[str, Any]:
@@ -69,13 +107,17 @@ def connect_options(settings: DatabaseSettings, *, read_only: bool) -> dict[str,
 
 
 def build_opener(url: str, settings: DatabaseSettings, *, read_only: bool = False) -> Opener:
-    """Return the coroutine function that opens one connection to *url*, ready to be lent."""
-    options = connect_options(settings, read_only=read_only)
+    """Return the coroutine function that opens one connection to *url*, ready to be lent.
+
+    It keeps to no `DB_COMMAND_TIMEOUT`: `Deadlines` does that for a whole pool.
+    """
+    options = connect_options(settings, read_only=read_only) | {"command_timeout": None}
 
     async def open_connection() -> Any:
         conn = await asyncpg.connect(url, **options)
         try:
-            await set_codecs(conn)
+            async with asyncio.timeout(settings.connect_timeout):
+                await set_codecs(conn)
         except BaseException:
             conn.terminate()
             raise

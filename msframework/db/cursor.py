@@ -8,32 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from time import monotonic
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncpg
 
-from msframework.db.failure import explain, is_away, is_unsent
-from msframework.db.lease import Lease
+from msframework.db.deadline import finish, settle
+from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
+from msframework.db.lease import NEVER, Lease
 from msframework.db.rows import to_dict, to_dicts
 from msframework.db.shared import Shared, Source
+from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
 from msframework.db.stream import IdleLimit, Prepared, RowStream
-from msframework.db.traced import note_rows, start_span
-from msframework.exceptions import ServiceException
+from msframework.db.traced import run_traced
 from msframework.models.sql import render
 from msframework.types import Row
 
-READY: Final = 0
-BUSY: Final = 1
-CLOSED: Final = 2
-_REFUSALS = {
-    BUSY: "another statement is still running on this cursor: await one after the other, or "
-    "open a cursor for each task",
-    CLOSED: "the cursor is closed: use it inside of its `async with` block",
-}
-SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
-# Failures after which the session is as it was: the server refused the statement, or there is no
-# session.
-_HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 Options = dict[str, Any]
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
@@ -163,7 +152,7 @@ class Cursor:
         async def prepare(conn: Any) -> Any:
             return await conn.prepare(query, timeout=timeout)
 
-        statement = await self.guard(prepare, query)
+        statement = await self.guard(prepare, query, timeout=timeout)
         return Prepared(self, statement, query)
 
     def cursor(
@@ -218,8 +207,10 @@ class Cursor:
         """
 
         async def retire(conn: Any) -> Any:
-            assert self._lease is not None
-            self._lease.retire()
+            lease = self._lease
+            assert lease is not None
+            lease.retire()
+            lease.timing.hand_out(lease)
             return conn
 
         return await self.guard(retire, "CONNECTION")
@@ -236,14 +227,20 @@ class Cursor:
             self._admit(query)
         self._state = BUSY
         try:
-            if self._conn is None:
+            lease = self._lease
+            if lease is None:
                 # PERF: as in `_connect`, with a coroutine less (benchmarks/lending.py).
-                self._hold(self._source.take_nowait() or await self._source.take())
+                lease = self._hold(self._source.take_nowait() or await self._source.take())
                 if self._begin is not None:
-                    await self._start()
-            result = await getattr(self._conn, method)(query, *args, timeout=timeout)
+                    lease = await self._start(lease)
+            if timeout is None:
+                lease.timing.begin(lease)
+            result = await getattr(lease.conn, method)(query, *args, timeout=timeout)
+            lease.due = NEVER
+            if lease.late:
+                finish(lease)
         except BaseException as exc:
-            result = await self._failed(exc, method, query, args, timeout)
+            result = await self._failed(self._settled(exc), method, query, args, timeout)
         self._used = True
         if self._state == BUSY:
             self._state = READY
@@ -269,24 +266,10 @@ class Cursor:
         )
 
     async def _trace(self, sql: str, args: Any, work: Result[Any]) -> Any:
-        """Await *work* inside of a span that tells of the statement and where it ran."""
-        shared, held = self._shared, self._lease
-        shown = args if shared.trace_arguments else ()
-        span = start_span(shared.tracer, self._span, sql, shown)
-        asked = monotonic()
-        with span:
-            try:
-                result = await work
-                note_rows(span, result)
-            finally:
-                lease = self._lease
-                if lease is not None:
-                    for key, value in lease.pool.tags.items():
-                        span.set_tag(key, value)
-                if held is None:
-                    lent = monotonic() if lease is None else lease.since
-                    span.set_tag("db.pool_wait_us", round((lent - asked) * 1e6))
-        return result
+        return await run_traced(self._shared, self._span, sql, args, work, self._get_lease)
+
+    def _get_lease(self) -> Lease | None:
+        return self._lease
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -295,21 +278,38 @@ class Cursor:
             self._clean = False
             return await getattr(conn, method)(*args, **options)
 
-        return await self.guard(call, label)
+        return await self.guard(call, label, timeout=options.get("timeout"))
 
-    async def guard(self, call: Callable[[Any], Awaitable[Any]], label: str, args: Any = ()) -> Any:
-        """Await *call* on the connection, as if it were the statement *label* with *args*."""
-        work = self._guarded(call, label)
+    async def guard(
+        self,
+        call: Callable[[Any], Awaitable[Any]],
+        label: str,
+        args: Any = (),
+        timeout: float | None = None,
+    ) -> Any:
+        """Await *call* on the connection, as if it were the statement *label* with *args*.
+
+        Args:
+            timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
+        """
+        work = self._guarded(call, label, timeout)
         if self._span is None:
             return await work
         return await self._trace(label, args, work)
 
-    async def _guarded(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
+    async def _guarded(
+        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
+    ) -> Any:
         self._admit(label)
         self._state = BUSY
         try:
-            result = await call(await self._connect())
+            lease = await self._connect()
+            if timeout is None:
+                lease.timing.begin(lease)
+            result = await call(lease.conn)
+            finish(lease)
         except BaseException as exc:
+            exc = self._settled(exc)
             self._note_failure(exc)
             raise explain(exc, self._conn, label)  # noqa: B904 - it carries its cause
         self._used = True
@@ -317,7 +317,9 @@ class Cursor:
             self._state = READY
         return result
 
-    async def stream(self, call: Callable[[Any], Awaitable[Any]], label: str) -> Any:
+    async def stream(
+        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
+    ) -> Any:
         """Await *call* inside of a transaction, and watch the time until the next one."""
         idle = self._idle
         if idle is None:
@@ -328,7 +330,7 @@ class Cursor:
             await self._need_transaction(conn)
             return await call(conn)
 
-        result = await self.guard(call_in_transaction, label)
+        result = await self.guard(call_in_transaction, label, timeout=timeout)
         idle.run()
         return result
 
@@ -342,18 +344,19 @@ class Cursor:
     def _refusal(self) -> Exception:
         if self._idle is not None and self._idle.expired:
             return self._idle.failure()
-        refusal: Exception = asyncpg.InterfaceError(_REFUSALS[self._state])
+        refusal: Exception = asyncpg.InterfaceError(REFUSALS[self._state])
         return refusal
 
-    async def _connect(self) -> Any:
-        """Return the connection; the first statement takes one, and begins what is to be begun."""
-        if self._conn is None:
-            self._hold(self._source.take_nowait() or await self._source.take())
+    async def _connect(self) -> Lease:
+        """Return the connection's lease; the first statement takes one, and may begin a block."""
+        lease = self._lease
+        if lease is None:
+            lease = self._hold(self._source.take_nowait() or await self._source.take())
             if self._begin is not None:
-                await self._start()
-        return self._conn
+                lease = await self._start(lease)
+        return lease
 
-    def _hold(self, lease: Lease) -> None:
+    def _hold(self, lease: Lease) -> Lease:
         """Make *lease* this cursor's."""
         if self._state == CLOSED:
             lease.pool.give(lease, clean=True)
@@ -365,10 +368,16 @@ class Cursor:
         lease.since = monotonic()
         self._lease = lease
         self._conn = lease.conn
+        return lease
 
-    async def _start(self) -> None:
-        """Send `_begin` on a connection that was just taken."""
+    async def _start(self, lease: Lease) -> Lease:
+        """Send `_begin` on a connection that was just taken, or on another one."""
         raise NotImplementedError
+
+    def _settled(self, exc: BaseException) -> BaseException:
+        """Return what *exc* means: a statement that was late ends by a cancellation."""
+        lease = self._lease
+        return exc if lease is None else settle(lease, exc)
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
@@ -381,7 +390,7 @@ class Cursor:
         """Decide what a failure means for the connection."""
         if self._state == BUSY:
             self._state = READY
-        if not isinstance(exc, _HARMLESS) or is_unsent(exc):
+        if not isinstance(exc, HARMLESS) or is_unsent(exc):
             self._clean = False
         lease = self._lease
         if lease is not None:

@@ -13,6 +13,10 @@ from msframework.db.errors import hide_values
 from msframework.db.lease import is_lost
 from msframework.exceptions import DatabaseUnavailable, ServiceException
 
+SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+# Failures after which the session is as it was: the server refused the statement, or there is no
+# session.
+HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 _MOST_SQL = 2000
 # The server ends the session, or cannot take writes any more after a failover.
 _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05"})

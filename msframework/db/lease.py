@@ -5,13 +5,16 @@ Runs per request.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import asyncpg
 
 from msframework.exceptions import PoolExhausted
+
+NEVER: Final = float("inf")
 
 
 class Lease:
@@ -28,22 +31,32 @@ class Lease:
         stale: the schema changed under its cached statements.
         unused: maintenance rounds since it was lent last.
         expires: when its lifetime ends, on the monotonic clock.
+        timing: ends statements that take too long.
+        due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
+        late: the statement was late, so its task was cancelled.
+        task: which task runs the statement.
+        cancels: how many cancellations of the task were pending when the statement began.
     """
 
     __slots__ = (
         "began",
+        "cancels",
         "conn",
+        "due",
         "expires",
         "holder",
+        "late",
         "pool",
         "retired",
         "since",
         "spoiled",
         "stale",
+        "task",
+        "timing",
         "unused",
     )
 
-    def __init__(self, conn: Any, pool: Pool, expires: float = float("inf")) -> None:
+    def __init__(self, conn: Any, pool: Pool, expires: float = NEVER) -> None:
         self.conn = conn
         self.pool = pool
         self.holder: object = None
@@ -54,10 +67,25 @@ class Lease:
         self.stale = False
         self.unused = 0
         self.expires = expires
+        self.timing = pool.timing
+        self.due = NEVER
+        self.late = False
+        self.task: asyncio.Task[Any] | None = None
+        self.cancels = 0
 
     def retire(self) -> None:
         """Have the connection closed when it comes back."""
         self.retired = self.spoiled = True
+
+
+class Timing(Protocol):
+    """Ends statements that take longer than `DB_COMMAND_TIMEOUT`."""
+
+    def begin(self, lease: Lease) -> None:
+        """Note that the current task begins a statement on *lease*."""
+
+    def hand_out(self, lease: Lease) -> None:
+        """Have the connection of *lease* keep to the time by itself."""
 
 
 class Pool(Protocol):
@@ -68,6 +96,10 @@ class Pool(Protocol):
     """
 
     tags: Mapping[str, Any]
+
+    @property
+    def timing(self) -> Timing:
+        """What ends statements that take too long."""
 
     async def start(self) -> None:
         """Open the first connections."""

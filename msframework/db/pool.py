@@ -20,7 +20,8 @@ import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
-from msframework.db.lease import Lease, exhausted
+from msframework.db.deadline import Deadlines
+from msframework.db.lease import NEVER, Lease, exhausted
 from msframework.exceptions import DatabaseUnavailable
 
 logger = logging.getLogger("msframework.db")
@@ -63,6 +64,7 @@ class LightPool:
         self._idle = settings.idle_timeout
         self._lifetime = settings.max_lifetime
         self._leases: set[Lease] = set()
+        self.timing = Deadlines(settings.command_timeout, self._leases)
         self._free: list[Lease] = []
         self._waiters: deque[Waiter] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -120,11 +122,13 @@ class LightPool:
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; it is lent on at once if *clean*, else after a reset."""
-        lease.holder = None
+        lease.holder = lease.task = None
         if clean and not lease.spoiled:
             lease.unused = 0
             self._lend_on(lease)
-        elif lease.retired or lease.conn.is_closed():
+            return
+        lease.due, lease.late = NEVER, False
+        if lease.retired or lease.conn.is_closed():
             self._drop(lease)
         else:
             self._spawn(self._reset(lease))
@@ -202,6 +206,7 @@ class LightPool:
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
+        self.timing.start()
         try:
             if self._min:
                 self.give(await self.take(), clean=True)
@@ -365,6 +370,8 @@ class LightPool:
         except asyncio.CancelledError:
             self._cut_off()
             raise
+        finally:
+            self.timing.stop()
 
     def _cut_off(self) -> None:
         self.expel()

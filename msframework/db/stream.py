@@ -20,10 +20,12 @@ Call = Callable[[Any], Awaitable[Any]]
 class Owner(Protocol):
     """The cursor whose connection is used."""
 
-    async def guard(self, call: Call, label: str, args: Any = ()) -> Any:
+    async def guard(
+        self, call: Call, label: str, args: Any = (), timeout: float | None = None
+    ) -> Any:
         """Await *call* on the connection."""
 
-    async def stream(self, call: Call, label: str) -> Any:
+    async def stream(self, call: Call, label: str, timeout: float | None) -> Any:
         """Await *call* on the connection, inside of a transaction."""
 
 
@@ -80,7 +82,7 @@ class RowStream:
 
     async def _open(self) -> Self:
         if self._portal is None:
-            self._portal = await self._cur.stream(self._make_portal, self._query)
+            self._portal = await self._cur.stream(self._make_portal, self._query, self._timeout)
         return self
 
     async def _make_portal(self, conn: Any) -> Any:
@@ -88,12 +90,12 @@ class RowStream:
 
     async def _ask(self, method: str, *args: Any, timeout: float | None = None) -> Any:
         await self._open()
-        portal = self._portal
+        portal, seconds = self._portal, timeout or self._timeout
 
         async def ask(conn: Any) -> Any:
-            return await getattr(portal, method)(*args, timeout=timeout or self._timeout)
+            return await getattr(portal, method)(*args, timeout=seconds)
 
-        return await self._cur.stream(ask, self._query)
+        return await self._cur.stream(ask, self._query, seconds)
 
 
 class IdleLimit:
@@ -170,7 +172,7 @@ class Prepared:
         async def call(conn: Any) -> Any:
             return await work(*args, timeout=timeout)
 
-        return await self._cur.guard(call, self._query, args)
+        return await self._cur.guard(call, self._query, args, timeout)
 
     def get_query(self) -> str:
         """Return the SQL text."""

@@ -11,10 +11,12 @@ from typing import Any, Literal, Self
 
 import asyncpg
 
-from msframework.db.cursor import BUSY, CLOSED, READY, SCHEMA_CHANGED, Cursor
-from msframework.db.failure import explain
+from msframework.db.cursor import Cursor
+from msframework.db.deadline import finish
+from msframework.db.failure import SCHEMA_CHANGED, explain
 from msframework.db.lease import Lease, is_lost
 from msframework.db.shared import Shared, Source
+from msframework.db.state import BUSY, CLOSED, READY
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -149,29 +151,34 @@ class Transaction(Cursor):
 
     async def _control(self, sql: str) -> str:
         """Send COMMIT or its like; no span is made, and a failure leaves the connection unclean."""
+        lease = self._lease
+        assert lease is not None
+        lease.timing.begin(lease)
         try:
-            status: str = await self._conn.execute(sql)
+            status: str = await lease.conn.execute(sql)
+            finish(lease)
         except BaseException as exc:
+            exc = self._settled(exc)
             self._note_failure(exc)
             self._clean = False
             raise explain(exc, self._conn, sql)  # noqa: B904 - it carries its cause
         return status
 
-    async def _start(self) -> None:
+    async def _start(self, lease: Lease) -> Lease:
         """Begin; a connection that turns out to be dead is replaced by the next."""
         for _ in range(self._shared.max_size):
-            lease = self._lease
-            assert lease is not None
             lease.began = True
+            lease.timing.begin(lease)
             try:
                 await lease.conn.execute(self._begin)
             except BaseException as exc:
-                self._not_begun(exc, lease)
-                self._hold(self._source.take_nowait() or await self._source.take())
+                self._not_begun(self._settled(exc), lease)
+                lease = self._hold(self._source.take_nowait() or await self._source.take())
                 continue
+            finish(lease)
             if not self._readonly and self._shared.affinity is not None:
                 self._shared.affinity.note_write(self._request)
-            return
+            return lease
         raise DatabaseUnavailable()
 
     def _not_begun(self, exc: BaseException, lease: Lease) -> None:
@@ -191,15 +198,23 @@ class Transaction(Cursor):
             and not self._used
             and method in {"fetch", "fetchrow", "execute"}
         ):
-            conn = self._conn
+            lease, conn = self._lease, self._conn
+            assert lease is not None
             self._note_failure(exc)
             self._state = BUSY
             try:
+                lease.timing.begin(lease)
                 await conn.execute("ROLLBACK")
                 await conn.reload_schema_state()
                 await conn.execute(self._begin)
-                return await getattr(conn, method)(query, *args, timeout=timeout)
+                finish(lease)
+                if timeout is None:
+                    lease.timing.begin(lease)
+                result = await getattr(conn, method)(query, *args, timeout=timeout)
+                finish(lease)
+                return result
             except BaseException as again:
+                again = self._settled(again)
                 self._note_failure(again)
                 raise explain(again, conn, query)  # noqa: B904 - it carries its cause
         self._note_failure(exc)
