@@ -36,7 +36,7 @@ class Client(Caller):
         entry: the service's entry in `SERVICES`, with its time-outs and headers.
         envelope: what the service wraps its answers in.
         max_size: the largest answer in bytes.
-        fast: whether `call` may take the lean path; aiohttp's own session is used otherwise.
+        fast: whether plain calls may take the lean path; aiohttp's session is used otherwise.
 
     Raises:
         ImproperlyConfigured: the address is none of HTTP, or holds a password.
