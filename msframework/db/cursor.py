@@ -15,7 +15,8 @@ import asyncpg
 from msframework.db.deadline import finish, settle
 from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
 from msframework.db.lease import NEVER, Lease
-from msframework.db.rows import to_dict, to_dicts
+from msframework.db.prepared import run_again, run_unprepared, was_outdated
+from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
 from msframework.db.stream import IdleLimit, Prepared, RowStream
@@ -26,10 +27,6 @@ from msframework.types import Row
 Options = dict[str, Any]
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
-
-
-def _as_it_is(result: Any) -> Any:
-    return result
 
 
 class Cursor:
@@ -58,11 +55,9 @@ class Cursor:
     _begin: str | None = None
 
     def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
-        self._shared = shared
+        self._shared, self._source = shared, source
+        self._request, self._span = request, span
         self._known = shared.statements.known
-        self._source = source
-        self._request = request
-        self._span = span
         self._lease: Lease | None = None
         self._conn: Any = None
         self._idle: IdleLimit | None = None
@@ -105,37 +100,33 @@ class Cursor:
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
         run = self._run if self._span is None else self._traced
-
-        def value(row: Any) -> Any:
-            return None if row is None else row[column]
-
-        return run("fetchrow", value, query, args, timeout)
+        return run("fetchrow", value_of(column), query, args, timeout)
 
     def records(
         self, query: Any, *args: Any, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
         run = self._run if self._span is None else self._traced
-        return run("fetch", _as_it_is, query, args, timeout)
+        return run("fetch", as_it_is, query, args, timeout)
 
     def record(
         self, query: Any, *args: Any, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
         run = self._run if self._span is None else self._traced
-        return run("fetchrow", _as_it_is, query, args, timeout)
+        return run("fetchrow", as_it_is, query, args, timeout)
 
     def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
         run = self._run if self._span is None else self._traced
-        return run("execute", _as_it_is, query, args, timeout)
+        return run("execute", as_it_is, query, args, timeout)
 
     def executemany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
         run = self._run if self._span is None else self._traced
-        return run("executemany", _as_it_is, query, (args,), timeout)
+        return run("executemany", as_it_is, query, (args,), timeout)
 
     def fetchmany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
@@ -148,11 +139,9 @@ class Cursor:
         """Return a prepared statement, which ends with the block."""
         if query.__class__ is not str:
             query, _ = render(query, ())
-
-        async def prepare(conn: Any) -> Any:
-            return await conn.prepare(query, timeout=timeout)
-
-        statement = await self.guard(prepare, query, timeout=timeout)
+        statement = await self.guard(
+            lambda conn: conn.prepare(query, timeout=timeout), query, timeout=timeout
+        )
         return Prepared(self, statement, query)
 
     def cursor(
@@ -235,7 +224,11 @@ class Cursor:
                     lease = await self._start(lease)
             if timeout is None:
                 lease.timing.begin(lease)
-            result = await getattr(lease.conn, method)(query, *args, timeout=timeout)
+            statement = None if method == "execute" else lease.prepared.get(query)
+            if statement is None:
+                result = await run_unprepared(lease, method, query, args, timeout)
+            else:
+                result = await getattr(statement, method)(*args, timeout=timeout)
             lease.due = NEVER
             if lease.late:
                 finish(lease)
@@ -261,15 +254,11 @@ class Cursor:
     ) -> T:
         if query.__class__ is not str:
             query, args = render(query, args)
-        return give(
-            await self._trace(query, args, self._run(method, _as_it_is, query, args, timeout))
-        )
+        work = self._run(method, as_it_is, query, args, timeout)
+        return give(await self._trace(query, args, work))
 
     async def _trace(self, sql: str, args: Any, work: Result[Any]) -> Any:
-        return await run_traced(self._shared, self._span, sql, args, work, self._get_lease)
-
-    def _get_lease(self) -> Lease | None:
-        return self._lease
+        return await run_traced(self._shared, self._span, sql, args, work, lambda: self._lease)
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -382,7 +371,13 @@ class Cursor:
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
     ) -> Any:
-        """Raise what happened; a transaction may run the statement again instead."""
+        """Raise what happened, or run a statement again that was prepared for an older table."""
+        lease = self._lease
+        if lease is not None and was_outdated(exc, lease, query):
+            try:
+                return await run_again(lease, method, query, args, timeout)
+            except BaseException as again:
+                exc = self._settled(again)
         self._note_failure(exc)
         raise explain(exc, self._conn, query)
 

@@ -31,6 +31,8 @@ class Lease:
         stale: the schema changed under its cached statements.
         unused: maintenance rounds since it was lent last.
         expires: when its lifetime ends, on the monotonic clock.
+        keeps: how many prepared statements are kept with it at most.
+        prepared: those, by their text.
         timing: ends statements that take too long.
         due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
         late: the statement was late, so its task was cancelled.
@@ -45,8 +47,10 @@ class Lease:
         "due",
         "expires",
         "holder",
+        "keeps",
         "late",
         "pool",
+        "prepared",
         "retired",
         "since",
         "spoiled",
@@ -56,7 +60,7 @@ class Lease:
         "unused",
     )
 
-    def __init__(self, conn: Any, pool: Pool, expires: float = NEVER) -> None:
+    def __init__(self, conn: Any, pool: Pool, expires: float = NEVER, keeps: int = 0) -> None:
         self.conn = conn
         self.pool = pool
         self.holder: object = None
@@ -67,6 +71,8 @@ class Lease:
         self.stale = False
         self.unused = 0
         self.expires = expires
+        self.keeps = keeps
+        self.prepared: dict[str, Any] = {}
         self.timing = pool.timing
         self.due = NEVER
         self.late = False

@@ -59,6 +59,7 @@ class LightPool:
         self._opener = opener
         self._max = settings.max_size
         self._min = min(settings.min_size, settings.max_size)
+        self._keeps = settings.statement_cache_size
         self._acquire_timeout = settings.acquire_timeout
         self._reset_timeout = settings.connect_timeout
         self._idle = settings.idle_timeout
@@ -137,6 +138,7 @@ class LightPool:
         """Have every connection forget its cached statements before it is lent again."""
         for lease in self._leases:
             lease.stale = lease.spoiled = True
+            lease.prepared.clear()
         free, self._free = self._free, []
         for lease in free:
             self.give(lease, clean=False)
@@ -278,7 +280,7 @@ class LightPool:
         self._opened += 1
         share = 0.9 + 0.1 * (self._opened * 0.618 % 1)
         lifetime = self._lifetime * share if self._lifetime else float("inf")
-        lease = Lease(conn, self, monotonic() + lifetime)
+        lease = Lease(conn, self, monotonic() + lifetime, self._keeps)
         self._leases.add(lease)
         conn.add_termination_listener(partial(self._lost, lease))
         self._lend_on(lease)

@@ -1,7 +1,8 @@
-"""asyncpg's records as plain dicts. Runs per request."""
+"""asyncpg's records as what a cursor gives. Runs per request."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msframework.types import Row
@@ -20,3 +21,17 @@ def to_dicts(rows: Any) -> list[Row]:
         return []
     names = tuple(rows[0].keys())
     return [dict(zip(names, row)) for row in rows]  # noqa: B905
+
+
+def value_of(column: int) -> Callable[[Any], Any]:
+    """Return what takes *column* out of a record; `None` of no record."""
+
+    def value(row: Any) -> Any:
+        return None if row is None else row[column]
+
+    return value
+
+
+def as_it_is(result: Any) -> Any:
+    """Return *result*."""
+    return result
