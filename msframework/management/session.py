@@ -13,7 +13,8 @@ import inspect
 import linecache
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from functools import partial
 from types import CodeType, FunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FILE: Final = "<shell>"
+_PATIENCE: Final = 0.2  # seconds until Control-C is heard that came at the wrong moment
 
 
 class Session:
@@ -73,11 +75,27 @@ class Session:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return what *coroutine* gives on the service's loop; Control-C cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        # NOTE: not `run_coroutine_threadsafe`: Control-C may come while it runs, when the coroutine
+        # is on its way to the loop and there is no future yet to cancel.
+        found: Future[T] = Future()
+        tasks: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            tasks.append(self._loop.create_task(coroutine))
+            tasks[0].add_done_callback(partial(_hand_over, found))
+
+        def cancel() -> None:
+            for task in tasks:
+                task.cancel()
+
         try:
-            return future.result()
+            self._loop.call_soon_threadsafe(begin)
+            # NOTE: a signal that comes just before a thread begins to wait does not end the wait.
+            while not found.done():
+                wait((found,), _PATIENCE)
+            return found.result()
         except KeyboardInterrupt:
-            future.cancel()
+            self._loop.call_soon_threadsafe(cancel)
             raise
 
     def execute(self, compiled: CodeType, scope: dict[str, Any]) -> None:
@@ -90,6 +108,17 @@ class Session:
         leave = self.run(_evaluate(compiled, scope))
         if leave is not None:
             raise leave
+
+
+def _hand_over(found: Future[T], task: asyncio.Task[T]) -> None:
+    """Give the outcome of *task* to the thread that waits for *found*."""
+    if task.cancelled():
+        found.cancel()
+        found.set_running_or_notify_cancel()  # tells those that wait
+    elif (failure := task.exception()) is not None:
+        found.set_exception(failure)
+    else:
+        found.set_result(task.result())
 
 
 async def _evaluate(compiled: CodeType, scope: dict[str, Any]) -> SystemExit | None:

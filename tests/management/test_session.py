@@ -4,6 +4,7 @@ import asyncio
 import code
 import signal
 import threading
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 
 import pytest
@@ -126,6 +127,51 @@ def test_an_interrupt_cancels_what_is_awaited_and_not_the_session(service):
         run_source(session, "await asyncio.sleep(0)\nafter = ended", scope)
 
     assert scope["after"] is True
+
+
+class Interrupting:
+    """A loop that is interrupted as soon as it was handed something."""
+
+    def __init__(self, loop):
+        self._loop = loop
+
+    def __getattr__(self, name):
+        return getattr(self._loop, name)
+
+    def call_soon_threadsafe(self, callback, *args):
+        self._loop.call_soon_threadsafe(callback, *args)
+        self.call_soon_threadsafe = self._loop.call_soon_threadsafe
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_on_the_way_to_the_loop_cancels_too(service):
+    scope = {"asyncio": asyncio}
+    source = "try:\n    await asyncio.Event().wait()\nfinally:\n    ended = True"
+
+    with Session(service) as session:
+        loop, session._loop = session._loop, Interrupting(session._loop)
+        with pytest.raises(KeyboardInterrupt):
+            run_source(session, source, scope)
+        session._loop = loop
+        run_source(session, "await asyncio.sleep(0)", scope)
+
+        pending = session.run(count_tasks())
+
+    assert pending == 0
+
+
+async def count_tasks():
+    """Return how many tasks there are beside this one and the session's own."""
+    return len(asyncio.all_tasks()) - 2
+
+
+@pytest.mark.parametrize("failure", [ValueError("x"), asyncio.CancelledError()])
+def test_what_a_coroutine_raises_reaches_the_thread_that_waits(service, failure):
+    async def fail():
+        raise failure
+
+    with Session(service) as session, pytest.raises((ValueError, CancelledError)):
+        session.run(fail())
 
 
 def feed(prompt: Prompt, *lines: str) -> str:
