@@ -217,7 +217,8 @@ class Service(Sanic):  # type: ignore[type-arg]
             ".".join(route.parts) for route in self.signal_router.routes if route.handler
         )
         heard = any(name.startswith("http.") for name in self._signals)
-        self.lean = self.heads.fast and bool(self.config.KEEP_ALIVE) and not heard
+        usual = self.request_class is Request and bool(self.config.KEEP_ALIVE)
+        self.lean = self.heads.fast and usual and not heard
         if self.lean:
             self.accept = build_accept(self, self.endpoints.handlers)
 

@@ -186,6 +186,7 @@ class LeanHttp(Http):
             if buffer:
                 data = bytes(buffer)
                 buffer.clear()
+                protocol.transport.resume_reading()
             else:
                 protocol.waiter = waiter = create_future()
                 data = await waiter

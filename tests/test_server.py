@@ -9,7 +9,7 @@ from sanic import response as sanic_response
 
 from msframework import Blueprint, doc
 from msframework.request import LeanRequest, Request
-from msframework.testing.server import Server
+from msframework.testing.server import Server, serving
 
 BIG = "x" * 3_000_000
 
@@ -456,6 +456,40 @@ async def test_a_request_that_arrived_is_answered_although_the_service_stops(mak
         writer.close()
 
 
+@pytest.mark.parametrize("fast", [True, False])
+async def test_reading_goes_on_once_a_full_buffer_is_answered(make_service, fast):
+    service = make_service(server={"fast_path": fast})
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    @service.get("/wait")
+    async def wait(request):
+        entered.set()
+        await go_on.wait()
+
+    @service.get("/one")
+    async def one(request):
+        return {"n": 1}
+
+    async with serving(service) as server:
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        raw = Raw(reader, writer)
+        raw.send(GET.format("/wait"))
+        await entered.wait()
+        (connection,) = server._server.connections
+        whole = GET.format("/one")
+        count = service.config.REQUEST_BUFFER_SIZE // len(whole) + 1  # reading is paused then
+        raw.send(whole * count)
+        while len(connection.recv_buffer) < len(whole) * count:
+            await asyncio.sleep(0)
+        go_on.set()
+        for _ in range(count + 1):
+            assert (await raw.answer())[0] == 200
+        raw.send(whole)
+        assert (await asyncio.wait_for(raw.answer(), 5))[2] == ONE
+        writer.close()
+
+
 async def test_a_request_keeps_its_connection_from_counting_as_idle(make_service):
     service = make_service()
 
@@ -509,6 +543,28 @@ async def test_what_takes_the_fast_path(make_service, serve, fast, text, lean):
         writer.close()
 
     assert kinds == [LeanRequest if lean else Request]
+
+
+async def test_a_request_class_of_the_users_own_is_used(make_service, serve):
+    class Own(Request):
+        __slots__ = ()
+
+    service = make_service()
+    service.request_class = Own
+    kinds = []
+
+    @service.get("/")
+    async def kind(request):
+        kinds.append(type(request))
+
+    async with serve(service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        raw = Raw(reader, writer)
+        raw.send(GET.format("/"))
+        assert (await raw.answer())[0] == 200
+        writer.close()
+
+    assert kinds == [Own]
 
 
 async def test_middleware_of_one_route_leaves_the_others_their_fast_path(make_service, serve):
