@@ -95,20 +95,22 @@ class Page:
             args: the arguments of the SQL text.
             total: a cheaper count: a number, or SQL text (which receives *args*, too).
         """
+        numbers = {"page": self.page, "per_page": self.per_page}
+        if self.counts:
+            if total is None:
+                total = _count_of(query)
+            if not isinstance(total, int):
+                total = await cur.fetchval(total, *args)
+            numbers = self._numbers(int(total or 0))
+        # PERF: the rows come last, as they are written next: another statement in between lets
+        # other requests drive them out of the processor's caches (benchmarks/README.md, row list).
         if isinstance(query, str):
             count = len(args)
             sql = f"{query} LIMIT ${count + 1} OFFSET ${count + 2}"
             records = await cur.records(sql, *args, self.per_page, self.offset)
         else:
             records = await cur.records(query.limit(self.per_page).offset(self.offset))
-        if not self.counts:
-            numbers = {"page": self.page, "per_page": self.per_page}
-            return PageResult.of_records(records, numbers)
-        if total is None:
-            total = _count_of(query)
-        if not isinstance(total, int):
-            total = await cur.fetchval(total, *args)
-        return PageResult.of_records(records, self._numbers(int(total or 0)))
+        return PageResult.of_records(records, numbers)
 
     def result(self, rows: Sequence[Any], total: int) -> PageResult:
         """Return *rows* as this page of *total* rows, for listings that fetch for themselves."""
