@@ -114,7 +114,7 @@ class Compiler:
             run = _step(name, key, target, unit)
             exact = None if "." in target else loads.read_exact(field)
             if exact is not None:
-                alone = keys[key] == 1 and key != SCHEMA
+                alone = keys[key] == 1 and SCHEMA not in keys
                 run = _exact_step(key, target, run, *exact, alone=alone)
             names = {**fast.names, step: run}
             found.append(Load(key, target, step, fast.test, fast.taken, names))

@@ -513,3 +513,22 @@ def test_dates_in_other_zones_are_written_as_isoformat_does():
     compiled = compile_schema(RowSchema())
 
     assert compiled.dump_json({"create_time": moment}) == dumps({"create_time": moment.isoformat()})
+
+
+def test_errors_of_a_field_under_the_key_of_schema_errors_are_kept_beside_others():
+    class Inner(Schema):
+        a = fields.Integer(required=True)
+
+    class Outer(Schema):
+        whole = fields.Nested(Inner, data_key="_schema")
+        a = fields.String(validate=validate.Length(min=3))
+
+    body = b'{"_schema": {"a": "x"}, "a": ""}'
+    with pytest.raises(ValidationError) as expected:
+        Outer().load({"_schema": {"a": "x"}, "a": ""})
+
+    with pytest.raises(ValidationError) as found:
+        compile_schema(Outer()).load_json(body)
+
+    assert found.value.messages == expected.value.messages
+    assert len(found.value.messages["a"]) == 2
