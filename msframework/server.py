@@ -21,6 +21,7 @@ from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
+from msframework._tested import is_tested
 from msframework.matcher import Match, build_matcher
 from msframework.request import LeanRequest, Pairs, Request
 from msframework.response import Answer
@@ -60,13 +61,7 @@ def supports_fast_path(wanted: bool) -> bool:
     """Whether the fast path may be used; warns once where only the Sanic version forbids it."""
     if not wanted:
         return False
-    if sanic.__version__.startswith(TESTED_SANIC):
-        return True
-    logger.warning(
-        "msframework's fast path was not tested with Sanic %s; Sanic's own path is used",
-        sanic.__version__,
-    )
-    return False
+    return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
 
 
 def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:

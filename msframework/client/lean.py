@@ -21,6 +21,7 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
+from msframework._tested import is_tested
 from msframework.client.connector import Connector, Request
 from msframework.client.deadlines import Deadlines
 from msframework.client.head import Head
@@ -35,13 +36,9 @@ def supports_lean(wanted: bool) -> bool:
     """Whether calls may take the lean path; warns once where only aiohttp's version forbids it."""
     if not wanted:
         return False
-    if aiohttp.__version__.startswith(TESTED_AIOHTTP):
-        return True
-    logger.warning(
-        "the lean path of clients was not tested with aiohttp %s; aiohttp's own path is used",
-        aiohttp.__version__,
+    return is_tested(
+        logger, "aiohttp", aiohttp.__version__, TESTED_AIOHTTP, "the lean path of clients"
     )
-    return False
 
 
 class Answer(NamedTuple):

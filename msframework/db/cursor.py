@@ -5,31 +5,22 @@ Runs per request.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from time import monotonic
-from typing import Any, Self, TypeVar
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 import asyncpg
 
-from msframework.db.deadline import finish, settle
-from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
-from msframework.db.lease import NEVER, Lease
-from msframework.db.prepared import run_again, run_unprepared, was_outdated
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
-from msframework.db.shared import Shared, Source
-from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
-from msframework.db.stream import IdleLimit, Prepared, RowStream
-from msframework.db.traced import run_traced
+from msframework.db.session import Session
+from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
 from msframework.types import Row
 
-Options = dict[str, Any]
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
 
 
-class Cursor:
+class Cursor(Session):
     """Runs statements on one connection, which is taken at the first of them.
 
     Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
@@ -37,51 +28,7 @@ class Cursor:
     an argument of a wrong type, and `DatabaseUnavailable` when the connection or the time is lost.
     """
 
-    __slots__ = (
-        "_clean",
-        "_conn",
-        "_idle",
-        "_known",
-        "_lease",
-        "_request",
-        "_shared",
-        "_source",
-        "_span",
-        "_state",
-        "_used",
-    )
-
-    # What is sent before the first statement.
-    _begin: str | None = None
-
-    def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
-        self._shared, self._source = shared, source
-        self._request, self._span = request, span
-        self._known = shared.statements.known
-        self._lease: Lease | None = None
-        self._conn: Any = None
-        self._idle: IdleLimit | None = None
-        self._clean = True
-        self._used = False
-        self._state = CLOSED
-
-    async def __aenter__(self) -> Self:
-        self._state = READY
-        return self
-
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        """Give the connection back; what still runs on it makes it unfit to be lent at once."""
-        if self._idle is not None:
-            self._idle.pause()
-        lease = self._lease
-        if lease is not None:
-            self._lease = self._conn = None
-            clean = self._clean and self._state == READY and not lease.began
-            lease.pool.give(lease, clean=clean)
-        self._state = CLOSED
+    __slots__ = ()
 
     # Queries.
 
@@ -203,193 +150,3 @@ class Cursor:
             return conn
 
         return await self.guard(retire, "CONNECTION")
-
-    # How a statement is run.
-
-    async def _run(
-        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
-    ) -> T:
-        """Run a statement by *method* of the connection, and return what *give* makes of it."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        if self._state or not self._known.get(query):
-            self._admit(query)
-        self._state = BUSY
-        try:
-            lease = self._lease
-            if lease is None:
-                # PERF: as in `_connect`, with a coroutine less (benchmarks/lending.py).
-                lease = self._hold(self._source.take_nowait() or await self._source.take())
-                if self._begin is not None:
-                    lease = await self._start(lease)
-            if timeout is None:
-                lease.timing.begin(lease)
-            statement = None if method == "execute" else lease.prepared.get(query)
-            if statement is None:
-                result = await run_unprepared(lease, method, query, args, timeout)
-            else:
-                result = await getattr(statement, method)(*args, timeout=timeout)
-            lease.due = NEVER
-            if lease.late:
-                finish(lease)
-        except BaseException as exc:
-            result = await self._failed(self._settled(exc), method, query, args, timeout)
-        self._used = True
-        if self._state == BUSY:
-            self._state = READY
-        return give(result)
-
-    def _admit(self, query: str) -> None:
-        """Refuse a statement that cannot be run now, and note one that is not stateless."""
-        if self._state:
-            raise self._refusal()
-        stateless = self._known.get(query)
-        if stateless is None:
-            stateless = self._shared.statements.learn(query)
-        if not stateless:
-            self._clean = False
-
-    async def _traced(
-        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
-    ) -> T:
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        work = self._run(method, as_it_is, query, args, timeout)
-        return give(await self._trace(query, args, work))
-
-    async def _trace(self, sql: str, args: Any, work: Result[Any]) -> Any:
-        return await run_traced(self._shared, self._span, sql, args, work, lambda: self._lease)
-
-    async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
-        """Call a method of asyncpg after which the connection must be reset."""
-
-        async def call(conn: Any) -> Any:
-            self._clean = False
-            return await getattr(conn, method)(*args, **options)
-
-        return await self.guard(call, label, timeout=options.get("timeout"))
-
-    async def guard(
-        self,
-        call: Callable[[Any], Awaitable[Any]],
-        label: str,
-        args: Any = (),
-        timeout: float | None = None,
-    ) -> Any:
-        """Await *call* on the connection, as if it were the statement *label* with *args*.
-
-        Args:
-            timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
-        """
-        work = self._guarded(call, label, timeout)
-        if self._span is None:
-            return await work
-        return await self._trace(label, args, work)
-
-    async def _guarded(
-        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
-    ) -> Any:
-        self._admit(label)
-        self._state = BUSY
-        try:
-            lease = await self._connect()
-            if timeout is None:
-                lease.timing.begin(lease)
-            result = await call(lease.conn)
-            finish(lease)
-        except BaseException as exc:
-            exc = self._settled(exc)
-            self._note_failure(exc)
-            raise explain(exc, self._conn, label)  # noqa: B904 - it carries its cause
-        self._used = True
-        if self._state == BUSY:
-            self._state = READY
-        return result
-
-    async def stream(
-        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
-    ) -> Any:
-        """Await *call* inside of a transaction, and watch the time until the next one."""
-        idle = self._idle
-        if idle is None:
-            idle = self._idle = IdleLimit(self._shared.cursor_idle_timeout, self._release)
-        idle.pause()
-
-        async def call_in_transaction(conn: Any) -> Any:
-            await self._need_transaction(conn)
-            return await call(conn)
-
-        result = await self.guard(call_in_transaction, label, timeout=timeout)
-        idle.run()
-        return result
-
-    async def _need_transaction(self, conn: Any) -> None:
-        if not conn.is_in_transaction():
-            assert self._lease is not None
-            self._clean = False
-            self._lease.began = True
-            await conn.execute("BEGIN READ ONLY")
-
-    def _refusal(self) -> Exception:
-        if self._idle is not None and self._idle.expired:
-            return self._idle.failure()
-        refusal: Exception = asyncpg.InterfaceError(REFUSALS[self._state])
-        return refusal
-
-    async def _connect(self) -> Lease:
-        """Return the connection's lease; the first statement takes one, and may begin a block."""
-        lease = self._lease
-        if lease is None:
-            lease = self._hold(self._source.take_nowait() or await self._source.take())
-            if self._begin is not None:
-                lease = await self._start(lease)
-        return lease
-
-    def _hold(self, lease: Lease) -> Lease:
-        """Make *lease* this cursor's."""
-        if self._state == CLOSED:
-            lease.pool.give(lease, clean=True)
-            raise self._refusal()
-        request = self._request
-        if request is None:
-            request = asyncio.current_task(self._shared.loop)
-        lease.holder = request
-        lease.since = monotonic()
-        self._lease = lease
-        self._conn = lease.conn
-        return lease
-
-    async def _start(self, lease: Lease) -> Lease:
-        """Send `_begin` on a connection that was just taken, or on another one."""
-        raise NotImplementedError
-
-    def _settled(self, exc: BaseException) -> BaseException:
-        """Return what *exc* means: a statement that was late ends by a cancellation."""
-        lease = self._lease
-        return exc if lease is None else settle(lease, exc)
-
-    async def _failed(
-        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
-    ) -> Any:
-        """Raise what happened, or run a statement again that was prepared for an older table."""
-        lease = self._lease
-        if lease is not None and was_outdated(exc, lease, query):
-            try:
-                return await run_again(lease, method, query, args, timeout)
-            except BaseException as again:
-                exc = self._settled(again)
-        self._note_failure(exc)
-        raise explain(exc, self._conn, query)
-
-    def _note_failure(self, exc: BaseException) -> None:
-        """Decide what a failure means for the connection."""
-        if self._state == BUSY:
-            self._state = READY
-        if not isinstance(exc, HARMLESS) or is_unsent(exc):
-            self._clean = False
-        lease = self._lease
-        if lease is not None:
-            if is_away(exc):
-                lease.retire()
-            if isinstance(exc, SCHEMA_CHANGED):
-                lease.pool.refresh()

@@ -33,6 +33,8 @@ class Lease:
         expires: when its lifetime ends, on the monotonic clock.
         keeps: how many prepared statements are kept with it at most.
         prepared: those, by their text.
+        openings: the prepared statements that begin transactions, by their text.
+        run: asyncpg's `bind_execute`, for `prepared`.
         timing: ends statements that take too long.
         due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
         late: the statement was late, so its task was cancelled.
@@ -49,9 +51,11 @@ class Lease:
         "holder",
         "keeps",
         "late",
+        "openings",
         "pool",
         "prepared",
         "retired",
+        "run",
         "since",
         "spoiled",
         "stale",
@@ -73,6 +77,8 @@ class Lease:
         self.expires = expires
         self.keeps = keeps
         self.prepared: dict[str, Any] = {}
+        self.openings: dict[str, Any] = {}
+        self.run: Any = None
         self.timing = pool.timing
         self.due = NEVER
         self.late = False

@@ -21,6 +21,7 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
+from msframework.db.direct import supports_direct
 from msframework.db.lease import NEVER, Lease, exhausted
 from msframework.exceptions import DatabaseUnavailable
 
@@ -59,7 +60,7 @@ class LightPool:
         self._opener = opener
         self._max = settings.max_size
         self._min = min(settings.min_size, settings.max_size)
-        self._keeps = settings.statement_cache_size
+        self._keeps = settings.statement_cache_size if supports_direct() else 0
         self._acquire_timeout = settings.acquire_timeout
         self._reset_timeout = settings.connect_timeout
         self._idle = settings.idle_timeout
@@ -281,6 +282,7 @@ class LightPool:
         share = 0.9 + 0.1 * (self._opened * 0.618 % 1)
         lifetime = self._lifetime * share if self._lifetime else float("inf")
         lease = Lease(conn, self, monotonic() + lifetime, self._keeps)
+        lease.run = conn._protocol.bind_execute if self._keeps else None
         self._leases.add(lease)
         conn.add_termination_listener(partial(self._lost, lease))
         self._lend_on(lease)

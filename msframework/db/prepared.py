@@ -1,6 +1,6 @@
 """Prepared statements that are kept with a connection. Runs per request.
 
-PERF: asyncpg keeps statements, too, and comes to them through two coroutines more for each run
+PERF: asyncpg keeps statements, too, and comes to them through five coroutines more for each run
 (benchmarks/lending.py).
 """
 
@@ -12,9 +12,9 @@ from typing import Any, Final
 import asyncpg
 
 from msframework.db.deadline import finish
+from msframework.db.direct import LIMITS
 from msframework.db.lease import Lease
 
-_KEPT: Final = frozenset({"fetch", "fetchrow"})
 _LONGEST: Final = 15 * 1024  # a longer text is not kept, as asyncpg has it
 
 
@@ -23,7 +23,7 @@ async def run_unprepared(
 ) -> Any:
     """Run *query* by *method* on *lease*, and keep it prepared if that is a thing to keep."""
     conn = lease.conn
-    if method not in _KEPT or not lease.keeps or len(query) > _LONGEST:
+    if method not in LIMITS or not lease.keeps or len(query) > _LONGEST:
         return await getattr(conn, method)(query, *args, timeout=timeout)
     prepared = lease.prepared
     if len(prepared) >= lease.keeps:

@@ -13,6 +13,7 @@ import asyncpg
 
 from msframework.db.cursor import Cursor
 from msframework.db.deadline import finish
+from msframework.db.direct import LIMITS, prepare_opening, send_opening
 from msframework.db.failure import SCHEMA_CHANGED, explain
 from msframework.db.lease import Lease, is_lost
 from msframework.db.shared import Shared, Source
@@ -25,6 +26,9 @@ _ISOLATION = {
     "repeatable_read": " ISOLATION LEVEL REPEATABLE READ",
     "serializable": " ISOLATION LEVEL SERIALIZABLE",
 }
+
+# What may be run once more, at the beginning of a transaction.
+_REPEATED = frozenset({"fetch", "fetchrow", "execute"})
 
 # The innermost transaction of this context, so that a nested one becomes a savepoint.
 _current: ContextVar[Transaction | None] = ContextVar("msframework_db_transaction", default=None)
@@ -64,11 +68,12 @@ def find_outer(shared: Shared) -> Transaction | None:
 class Transaction(Cursor):
     """A cursor whose statements are committed at the end of the block, or rolled back.
 
-    BEGIN is sent before the first statement; without one, nothing is sent at all. An exception
-    or a cancellation rolls back; a COMMIT that fails raises.
+    BEGIN is sent before the first statement, or along with it if both are prepared; without a
+    statement, nothing is sent at all. An exception or a cancellation rolls back; a COMMIT that
+    fails raises.
     """
 
-    __slots__ = ("_begin", "_depth", "_doomed", "_previous", "_readonly", "_task")
+    __slots__ = ("_begin", "_depth", "_doomed", "_previous", "_readonly", "_task", "_together")
 
     def __init__(
         self,
@@ -87,6 +92,7 @@ class Transaction(Cursor):
         self._doomed = False
         self._task: Any = None
         self._previous: Transaction | None = None
+        self._together = False
 
     def is_open_in_task(self, shared: Shared) -> bool:
         """Whether a transaction that begins now would lie inside of this one."""
@@ -164,68 +170,108 @@ class Transaction(Cursor):
             raise explain(exc, self._conn, sql)  # noqa: B904 - it carries its cause
         return status
 
+    def _start_with(self, lease: Lease, method: str, query: str) -> bool:
+        """Send BEGIN ahead of *query*, which saves a round trip; `False` if it must be awaited."""
+        if method not in LIMITS or query not in lease.prepared:
+            return False
+        assert self._begin is not None
+        if not send_opening(lease, self._begin):
+            return False
+        lease.began = self._together = True
+        self._note_write()
+        return True
+
     async def _start(self, lease: Lease) -> Lease:
         """Begin; a connection that turns out to be dead is replaced by the next."""
+        begin = self._begin
+        assert begin is not None
         for _ in range(self._shared.max_size):
             lease.began = True
             lease.timing.begin(lease)
             try:
-                await lease.conn.execute(self._begin)
+                await lease.conn.execute(begin)
+                if lease.keeps and begin not in lease.openings:
+                    await prepare_opening(lease, begin)
             except BaseException as exc:
-                self._not_begun(self._settled(exc), lease)
+                self._not_begun(self._settled(exc), lease, begin)
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
                 continue
             finish(lease)
-            if not self._readonly and self._shared.affinity is not None:
-                self._shared.affinity.note_write(self._request)
+            self._note_write()
             return lease
         raise DatabaseUnavailable()
 
-    def _not_begun(self, exc: BaseException, lease: Lease) -> None:
-        """Give a dead connection back, as another one serves as well; else raise *exc*."""
-        if not isinstance(exc, Exception) or not is_lost(lease.conn):
+    def _note_write(self) -> None:
+        if not self._readonly and self._shared.affinity is not None:
+            self._shared.affinity.note_write(self._request)
+
+    def _not_begun(self, exc: BaseException, lease: Lease, sql: str) -> None:
+        """Give a dead connection back, as another one serves as well; else raise *exc*.
+
+        As nothing was begun, the next statement of the block begins.
+        """
+        if not isinstance(exc, Exception):
             self._clean = False
             raise exc
+        lost = is_lost(lease.conn)
+        if not lost:
+            self._note_failure(exc)
+            exc = explain(exc, lease.conn, sql)
         self._lease = self._conn = None
         lease.pool.give(lease, clean=False)
+        if not lost:
+            raise exc
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
     ) -> Any:
-        """Begin again when the schema changed before the first statement; else raise."""
-        if (
-            isinstance(exc, SCHEMA_CHANGED)
-            and not self._used
-            and method in {"fetch", "fetchrow", "execute"}
-        ):
-            lease, conn = self._lease, self._conn
-            assert lease is not None
-            self._note_failure(exc)
-            self._state = BUSY
+        """Begin again where that helps and nothing was done yet; else raise."""
+        if isinstance(exc, Exception) and not self._used and method in _REPEATED:
             try:
-                lease.timing.begin(lease)
-                await conn.execute("ROLLBACK")
-                await conn.reload_schema_state()
-                await conn.execute(self._begin)
-                finish(lease)
-                if timeout is None:
-                    lease.timing.begin(lease)
-                result = await getattr(conn, method)(query, *args, timeout=timeout)
-                finish(lease)
-                return result
+                if await self._begin_again(exc, query):
+                    lease = self._lease
+                    assert lease is not None
+                    if timeout is None:
+                        lease.timing.begin(lease)
+                    result = await getattr(lease.conn, method)(query, *args, timeout=timeout)
+                    finish(lease)
+                    return result
             except BaseException as again:
-                again = self._settled(again)
-                self._note_failure(again)
-                raise explain(again, conn, query)  # noqa: B904 - it carries its cause
+                exc = self._settled(again)
         self._note_failure(exc)
         failure = explain(exc, self._conn, query)
         if isinstance(exc, asyncpg.ReadOnlySQLTransactionError) and not self._readonly:
             # The server was the primary and isn't any more.
-            assert self._lease is not None
-            self._lease.retire()
+            if self._lease is not None:
+                self._lease.retire()
             failure = DatabaseUnavailable()
             failure.__cause__ = exc
         raise failure
+
+    async def _begin_again(self, exc: Exception, query: str) -> bool:
+        """Begin again after the first statement failed with *exc*, or return `False`.
+
+        Nothing was committed, so the same may be done on another connection.
+        """
+        lease = self._lease
+        if lease is None:
+            return False
+        if self._together and not lease.conn.is_in_transaction():
+            # It was sent along with a BEGIN that didn't take place.
+            self._together = False
+            self._not_begun(exc, lease, query)
+            await self._start(self._hold(self._source.take_nowait() or await self._source.take()))
+            return True
+        if not isinstance(exc, SCHEMA_CHANGED):
+            return False
+        self._note_failure(exc)
+        self._state = BUSY
+        lease.timing.begin(lease)
+        await lease.conn.execute("ROLLBACK")
+        await lease.conn.reload_schema_state()
+        await lease.conn.execute(self._begin)
+        finish(lease)
+        return True
 
     async def _need_transaction(self, conn: Any) -> None:
         """Do nothing: there is one."""
