@@ -161,7 +161,7 @@ def export_rows():
     tracer, _ = make_tracer(1.0)
     encoder, request = build_encoder(Settings()), make_request()
     served = tracer.start_request(request, "get /users/{id}")
-    asked = tracer.start_child("db.select", served, component="db-execute")
+    asked = tracer.start_child("db.select", served, tags={"component": "db-execute"})
     tags = {
         "db.type": "sql",
         "db.statement": "SELECT * FROM users WHERE id = $1",

@@ -162,7 +162,20 @@ class LeanHttp(Http):
     def __init__(self, protocol: Any) -> None:
         super().__init__(protocol)  # type: ignore[no-untyped-call]
         if not protocol.access_log:
-            self._receive_more = self._serve
+            self._receive_more = self._receive
+
+    async def _receive(self) -> None:
+        """Serve lean requests, or wait for more of the one that Sanic serves.
+
+        Raises:
+            CancelledError: the connection is to be closed.
+        """
+        if self.stage is Stage.IDLE:
+            # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
+            # handler whenever a request waits (benchmarks/README.md, row read_one).
+            await self.protocol.loop.create_task(self._serve())
+        else:
+            await self.protocol.receive_more()
 
     async def _serve(self) -> None:
         """Serve lean requests until one comes that is not; leave that one to Sanic.
@@ -171,12 +184,9 @@ class LeanHttp(Http):
             CancelledError: the connection is to be closed.
         """
         protocol, buffer = self.protocol, self.recv_buffer
-        if self.stage is not Stage.IDLE:
-            await protocol.receive_more()
-            return
         protocol.transport.resume_reading()
         self.response_func = self.http1_response_header
-        create_future = protocol.loop.create_future
+        service, create_future = protocol.app, protocol.loop.create_future
         while True:
             if buffer:
                 data = bytes(buffer)
@@ -185,54 +195,43 @@ class LeanHttp(Http):
             else:
                 protocol.waiter = waiter = create_future()
                 data = await waiter
-            if not await self._answer(data):
+            accepted = service.accept(self, data)
+            if accepted is None:
                 buffer[:0] = data
                 self.init_for_request()  # type: ignore[no-untyped-call]
                 return
-            data = b""  # nothing of a request is held while the next one is waited for
-
-    async def _answer(self, data: bytes) -> bool:
-        """Serve the request that *data* begins with; tell whether it was a lean one.
-
-        Raises:
-            CancelledError: the connection is to be closed.
-        """
-        protocol = self.protocol
-        service = protocol.app
-        accepted = service.accept(self, data)
-        if accepted is None:
-            return False
-        request, handler, params, taken = accepted
-        if taken < len(data):
-            self.recv_buffer[:0] = data[taken:]
-        self.perft0 = perf_counter()
-        self.request, self.stage = request, Stage.HANDLER
-        Request._current.set(request)
-        protocol.state["requests_count"] += 1
-        try:
-            answer = await handler(request, **params)
-            if answer.__class__ is Answer and answer.is_plain and not request.responded:
-                # PERF: no call where the peer keeps up (benchmarks/README.md, row json).
-                self.keep_alive = keep_alive = not service.stopping
-                transport = protocol.transport
-                if protocol._can_write.is_set() and transport and not transport.is_closing():
-                    transport.write(answer.to_bytes(keep_alive))
-                    protocol._time = monotonic()
+            request, handler, params, taken = accepted
+            if taken < len(data):
+                buffer[:0] = data[taken:]
+            self.perft0 = perf_counter()
+            self.request, self.stage = request, Stage.HANDLER
+            Request._current.set(request)
+            protocol.state["requests_count"] += 1
+            try:
+                answer = await handler(request, **params)
+                if answer.__class__ is Answer and answer.is_plain and not request.responded:
+                    # PERF: no call where the peer keeps up (benchmarks/README.md, row json).
+                    self.keep_alive = keep_alive = not service.stopping
+                    transport = protocol.transport
+                    if protocol._can_write.is_set() and transport and not transport.is_closing():
+                        transport.write(answer.to_bytes(keep_alive))
+                        protocol._time = monotonic()
+                    else:
+                        await protocol.send(answer.to_bytes(keep_alive))
+                    self.stage = Stage.IDLE
                 else:
-                    await protocol.send(answer.to_bytes(keep_alive))
-                self.stage = Stage.IDLE
-            else:
-                await self._send_other(request, answer)
-        except CancelledError as exc:
-            await self._answer_cancelled(exc)
-            raise
-        except Exception as exc:
-            await self.error_response(exc)
-        request.stream = self.request = None
-        if not self.keep_alive or self.stage is not Stage.IDLE:
-            # NOTE: so ends a connection's task; Sanic then closes the connection.
-            raise CancelledError
-        return True
+                    await self._send_other(request, answer)
+            except CancelledError as exc:
+                await self._answer_cancelled(exc)
+                raise
+            except Exception as exc:
+                await self.error_response(exc)
+            request.stream = self.request = None
+            if not self.keep_alive or self.stage is not Stage.IDLE:
+                # NOTE: so ends a connection's task; Sanic then closes the connection.
+                raise CancelledError
+            # Nothing of a request is held while the next one is waited for.
+            data, accepted, request, params, answer = b"", None, None, None, None
 
     async def _send_other(self, request: Any, answer: Any) -> None:
         """Send what is no plain `Answer`: a response of Sanic's, or one that was begun already."""

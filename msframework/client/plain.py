@@ -56,7 +56,7 @@ def begin_plain(channel: Channel, request: Request | None, plan: Plan) -> tuple[
         parent = request.span
     if parent is not None and not parent.sampled:
         return None, lines + tracer.propagator.lines_under(parent)
-    span = tracer.start_child(plan.name, parent, kind="client", component="http-client")
+    span = tracer.start_child(plan.name, parent, kind="client", tags={"component": "http-client"})
     return span, lines + tracer.propagator.lines(span)
 
 

@@ -20,7 +20,7 @@ def begin_span(channel: Channel, request: Request | None, name: str) -> Span | N
     parent = current_span()
     if parent is None and request is not None:
         parent = request.span
-    return tracer.start_child(name, parent, kind="client", component="http-client")
+    return tracer.start_child(name, parent, kind="client", tags={"component": "http-client"})
 
 
 def tag_call(span: Span, channel: Channel, method: str, url: str) -> None:

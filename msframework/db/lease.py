@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from time import monotonic
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 import asyncpg
@@ -24,7 +24,7 @@ class Lease:
         conn: asyncpg's connection.
         pool: where it goes back to.
         holder: who has it now: a request, or a task.
-        since: when it was lent, on the monotonic clock.
+        since: when it was lent, in `perf_counter` seconds, as the times of spans.
         began: a transaction may be open on it, so ROLLBACK comes before anything else.
         spoiled: it takes the long way back whatever its borrower says.
         retired: it is closed instead of being lent again.
@@ -149,7 +149,7 @@ def exhausted(leases: list[Lease], size: int, waited: float) -> PoolExhausted:
 
     NOTE: the names are for the log. They stand in no answer.
     """
-    now = monotonic()
+    now = perf_counter()
     held = sorted((now - lease.since, _name(lease.holder)) for lease in leases if lease.holder)
     lines = [f"  {holder}, for {seconds:.1f} s" for seconds, holder in reversed(held)]
     exc = PoolExhausted()

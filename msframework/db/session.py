@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from time import monotonic
+from time import perf_counter
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -21,7 +21,7 @@ from msframework.db.rows import as_it_is
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
 from msframework.db.stream import IdleLimit
-from msframework.db.traced import run_traced
+from msframework.db.traced import begin_span, count_rows, end_span
 from msframework.models.sql import render
 
 Options = dict[str, Any]
@@ -125,16 +125,28 @@ class Session:
         if not stateless:
             self._clean = False
 
-    async def _traced(
+    def _traced(
         self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
-    ) -> T:
+    ) -> Result[T]:
+        """Do what `_run` does, inside of a span."""
         if query.__class__ is not str:
             query, args = render(query, args)
         work = self._run(method, as_it_is, query, args, timeout)
-        return give(await self._trace(query, args, work))
+        return self._trace(query, args, work, give)
 
-    async def _trace(self, sql: str, args: Any, work: Result[Any]) -> Any:
-        return await run_traced(self._shared, self._span, sql, args, work, lambda: self._lease)
+    async def _trace(
+        self, sql: str, args: Any, work: Result[Any], give: Callable[[Any], T] = as_it_is
+    ) -> T:
+        span, held, rows = begin_span(self._shared, self._span, sql, args), self._lease, None
+        try:
+            result = await work
+            rows = count_rows(result)
+        except BaseException as exc:
+            span.set_error(exc)
+            raise
+        finally:
+            end_span(span, self._lease, held, rows)
+        return give(result)
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -230,7 +242,7 @@ class Session:
         if request is None:
             request = asyncio.current_task(self._shared.loop)
         lease.holder = request
-        lease.since = monotonic()
+        lease.since = perf_counter()
         self._lease = lease
         self._conn = lease.conn
         return lease

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from time import monotonic
+from time import perf_counter
 from typing import Any
 
 from msframework.db.lease import Lease
@@ -15,63 +15,54 @@ _MOST_SQL = 4000
 _MOST_ARGUMENT = 200
 
 
-async def run_traced(
-    shared: Shared,
-    parent: Any,
-    sql: str,
-    args: Sequence[Any],
-    work: Coroutine[Any, Any, Any],
-    get_lease: Callable[[], Lease | None],
-) -> Any:
-    """Await *work* inside of a span under *parent* that tells of the statement and where it ran.
+def begin_span(shared: Shared, parent: Any, sql: str, args: Sequence[Any]) -> Any:
+    """Begin the span of the statement *sql* under *parent*.
 
     Args:
-        args: what the statement is run with; shown only if `shared` says so.
-        get_lease: returns the connection's lease, once there is one.
+        args: what the statement is run with; shown only if *shared* says so.
     """
-    span = _start_span(shared.tracer, parent, sql, args if shared.trace_arguments else ())
-    asked, held = monotonic(), get_lease()
-    with span:
-        try:
-            result = await work
-            rows = count_rows(result)
-            if rows is not None:
-                span.set_tag("db.rows", rows)
-        finally:
-            lease = get_lease()
-            if lease is not None:
-                for key, value in lease.pool.tags.items():
-                    span.set_tag(key, value)
-            if held is None:
-                lent = monotonic() if lease is None else lease.since
-                span.set_tag("db.pool_wait_us", round((lent - asked) * 1e6))
-    return result
-
-
-def _start_span(tracer: Any, parent: Any, sql: str, args: Sequence[Any]) -> Any:
-    span = tracer.start_child(_name_of(sql), parent, kind="client", component="db-execute")
-    span.set_tag("db.type", "sql")
-    span.set_tag("db.statement", sql[:_MOST_SQL])
-    if args:
+    name, tags = _describe(sql)
+    span = shared.tracer.start_child(name, parent, tags=tags.copy())
+    if args and shared.trace_arguments:
         shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
         span.set_tag("db.arguments", ", ".join(shown))
     return span
 
 
+def end_span(span: Any, lease: Lease | None, held: Lease | None, rows: int | None) -> None:
+    """End *span*, and say where the statement ran and how long it waited for that.
+
+    Args:
+        lease: the connection's lease; `None` where none was got.
+        held: the same, before the statement.
+        rows: what `count_rows` said of the result.
+    """
+    tags = span.tags
+    if rows is not None:
+        tags["db.rows"] = rows
+    if lease is not None:
+        tags.update(lease.pool.tags)
+    if held is None:
+        lent = perf_counter() if lease is None else lease.since
+        tags["db.pool_wait_us"] = round((lent - span.start) * 1e6)
+    span.finish()
+
+
 # PERF: reading a text again costs as much as the rest of its span (benchmarks/lending.py).
 @lru_cache(maxsize=1024)
-def _name_of(sql: str) -> str:
-    """Return the name of a statement's span: `db.select` and the like."""
-    return f"db.{verb_of(sql).lower()}"
+def _describe(sql: str) -> tuple[str, dict[str, Any]]:
+    """Return the name of a statement's span, `db.select` and the like, and what tells of it."""
+    tags = {"component": "db-execute", "db.type": "sql", "db.statement": sql[:_MOST_SQL]}
+    return f"db.{verb_of(sql).lower()}", tags
 
 
 def count_rows(result: Any) -> int | None:
     """Return how many rows a statement returned or changed; `None` where that is not known."""
+    if result is None:
+        return 0
     if isinstance(result, list):
         return len(result)
     if isinstance(result, str):
         count = result.rpartition(" ")[2]
         return int(count) if count.isdigit() else None
-    if result is None:
-        return 0
     return 1 if hasattr(result, "keys") else None

@@ -17,14 +17,14 @@ from msframework.tracing.tracer import Tracer
 class Calls:
     """What all calls of one function share."""
 
-    __slots__ = ("_component", "_fields", "_level", "_log", "_span_name", "_tracing", "name")
+    __slots__ = ("_fields", "_level", "_log", "_span_name", "_tags", "_tracing", "name")
 
     def __init__(
         self, function: Any, fields: dict[str, str | None], tracing: bool, level: int
     ) -> None:
         self.name: str = function.__qualname__.replace("<locals>.", "")
         self._fields = {key: text for key, text in fields.items() if text}
-        self._component = str(fields["type"])
+        self._tags = {"component": str(fields["type"]), **self._fields}
         self._span_name = self.name.lower()
         self._tracing, self._level = tracing, level
         self._log = logging.getLogger(function.__module__)
@@ -35,9 +35,7 @@ class Calls:
         parent = current_span() or _request_span(args)
         tracer = opentracing.global_tracer() if parent is None else parent.tracer
         if self._tracing and isinstance(tracer, Tracer):
-            span = tracer.start_child(self._span_name, parent, kind=None, component=self._component)
-            for key, text in self._fields.items():
-                span.set_tag(key, text)
+            span = tracer.start_child(self._span_name, parent, kind=None, tags=self._tags.copy())
         call = Call(self, span, getattr(tracer, "service_name", None))
         if self._log.isEnabledFor(logging.DEBUG):
             with call.active():

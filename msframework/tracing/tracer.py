@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from random import random
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import opentracing
 from opentracing import Format
@@ -30,6 +30,8 @@ from msframework.tracing.span import (
     Span,
     SpanContext,
     Tags,
+    new_ids,
+    new_span_id,
     to_perf_counter,
 )
 from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
@@ -99,7 +101,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             asked = self._decide(name, asked)
         elif asked is None:
             asked = rate >= 1.0 or random() < rate  # noqa: S311
-        span: Span
+        span: Any
         if asked:
             tags = {
                 "component": "sanic",
@@ -114,10 +116,15 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
             span = _make(UnsampledSpan)
             span._tracer = self
-            span.operation_name, span.kind, span._span_id = name, "server", None
-            span._trace_id, span.parent_id, span.carried = trace_id, parent_id, carried
+            span.operation_name, span.kind = name, "server"
+            span.parent_id, span.carried = parent_id, carried
+            if trace_id is None:
+                ids = new_ids()
+                span.trace_id, span.span_id = ids[:32], ids[32:]
+            else:
+                span.trace_id, span.span_id = trace_id, new_span_id()
         write_current(span)
-        return span
+        return cast("Span", span)
 
     def finish_request(self, span: Span, status: int) -> None:
         """End *span* with the answer's *status*, and leave nothing current.
@@ -139,40 +146,37 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         parent: Span | None = None,
         *,
         kind: str | None = "client",
-        component: str = "",
+        tags: Tags | None = None,
     ) -> Span:
         """Begin a span under *parent*, or the current one, or as a root where there is none.
 
         The span is not made current. Under a parent that is not sampled it records nothing.
+
+        Args:
+            tags: what is known of it; they become the span's own.
         """
         if parent is None:
             parent = read_current()
             if parent.__class__ is ActiveScope:
                 parent = parent.span
             if parent is None:
-                return self._start_root(name, kind, component)
+                return self._start_root(name, kind, tags)
         if not self.enabled:
             return self._silent
         if not parent.sampled:
             return UnsampledSpan(self, name, kind, parent.trace_id, parent.span_id, parent.carried)
-        tags: Tags = {"component": component} if component else {}
-        return Span(
-            self,
-            name,
-            kind,
-            parent.trace_id,
-            parent.span_id,
-            parent.carried,
-            tags,
-            perf_counter(),
-        )
+        if tags is None:
+            tags = {}
+        trace_id, span_id = parent.trace_id, parent.span_id
+        return Span(self, name, kind, trace_id, span_id, parent.carried, tags, perf_counter())
 
-    def _start_root(self, name: str, kind: str | None, component: str) -> Span:
+    def _start_root(self, name: str, kind: str | None, tags: Tags | None) -> Span:
         if not self.enabled:
             return self._silent
         if not self._decide(name):
             return UnsampledSpan(self, name, kind, None, None, OWN)
-        tags: Tags = {"component": component} if component else {}
+        if tags is None:
+            tags = {}
         return Span(self, name, kind, None, None, OWN, tags, perf_counter())
 
     # opentracing's own API.

@@ -10,13 +10,14 @@ from typing import Any
 
 import opentracing
 
-from msframework.tracing.span import EMPTY, OWN, Carried, Span
+from msframework.tracing.span import EMPTY, OWN, Carried, Span, new_span_id, new_trace_id
 
 
 class UnsampledSpan(Span):
     """A span of a trace that is not kept: it has ids for headers and logs, and records nothing."""
 
-    __slots__ = ()
+    # NOTE: nearly all are read, so they are no properties here that make them late.
+    __slots__ = ("span_id", "trace_id")
     sampled = False
     tags: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
     start = 0.0
@@ -37,10 +38,10 @@ class UnsampledSpan(Span):
         self._tracer = tracer
         self.operation_name = name
         self.kind = kind
-        self._trace_id = trace_id
+        self.trace_id = new_trace_id() if trace_id is None else trace_id  # type: ignore[misc]
+        self.span_id = new_span_id()  # type: ignore[misc]
         self.parent_id = parent_id
         self.carried = carried
-        self._span_id = None
 
     def set_tag(self, key: str, value: Any) -> Span:
         """Do nothing."""
@@ -65,7 +66,7 @@ class SilentSpan(UnsampledSpan):
 
     def __init__(self, tracer: opentracing.Tracer) -> None:
         super().__init__(tracer, "", None, "", None, OWN)
-        self._span_id = ""
+        self.span_id = ""  # type: ignore[misc]
 
     def set_operation_name(self, operation_name: str) -> Span:
         """Do nothing: this span is shared."""

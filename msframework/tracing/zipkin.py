@@ -6,8 +6,9 @@ Runs in the queue's task, never in a request.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from json.encoder import encode_basestring as _quote
 from time import perf_counter, time
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ _PEER: Final = frozenset(_PEER_ORDER)
 # What exceptions and users write freely, so that it may hold anything.
 _FREE_TEXT: Final = frozenset(("error", "error.message", "message", "http.url"))
 # What is done with a tag's value, by its name.
-_AS_IT_IS, _SCRUBBED, _STATEMENT, _HIDDEN, _PEER_TAG, _ODD = range(6)
+_AS_IT_IS, _SCRUBBED, _STATEMENT, _HIDDEN, _PEER_TAG = range(5)
 _MAX_KNOWN: Final = 1024
 _KINDS: Final = {kind.lower(): kind for kind in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
 Endpoint = dict[str, Any]
@@ -51,85 +52,95 @@ class Encoder:
         self, service_name: str, redactor: Redactor, *, host: str = "", port: int = 0
     ) -> None:
         self._redactor = redactor
-        self._ways: dict[str, int] = {}
+        self._ways: dict[str, tuple[str, int]] = {}
         self._statements: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        self._local = _endpoint(service_name, host, port)
+        self._named: dict[tuple[str, str | None], str] = {}
+        self._local = orjson.dumps(_endpoint(service_name, host, port)).decode()
 
     def encode(self, span: Span) -> bytes:
         """Return *span* as one JSON object; encoded once, however many exporters ask."""
         encoded = span._encoded
         if encoded is None:
-            encoded = span._encoded = orjson.dumps(self.describe(span))
+            encoded = span._encoded = self._write(span).encode()
         return encoded
 
     def describe(self, span: Span) -> dict[str, Any]:
         """Return *span* as the object that Zipkin wants."""
-        offset = time() - perf_counter()
-        described: dict[str, Any] = {
-            "traceId": span.trace_id,
-            "id": span.span_id,
-            "name": self._names.get(span.operation_name) or self._learn_name(span.operation_name),
-            "timestamp": int((span.start + offset) * 1e6),
-            "duration": int((span.end - span.start) * 1e6) or 1,
-            "localEndpoint": self._local,
-        }
-        if span.trace_id.startswith(ZEROS):
-            described["traceId"] = short_trace_id(span.trace_id)
-        if span.parent_id is not None:
-            described["parentId"] = span.parent_id
-        if span.kind is not None:
-            described["kind"] = _KINDS.get(span.kind) or _text(span.kind).upper()
-        if span.carried.debug:
-            described["debug"] = True
-        tags = span.tags
-        if not _PEER.isdisjoint(tags):
-            remote = _remote(*map(tags.get, _PEER_ORDER))
-            if remote:
-                described["remoteEndpoint"] = remote
-        described["tags"] = self._tags(tags)
-        if span.logs:
-            described["annotations"] = [
-                {"timestamp": int((when + offset) * 1e6), "value": self._annotation(fields)}
-                for when, fields in span.logs
-            ]
+        described: dict[str, Any] = orjson.loads(self.encode(span))
         return described
 
-    def _tags(self, tags: Mapping[str, Any]) -> dict[str, str]:
+    def _write(self, span: Span) -> str:
+        """Return *span* as JSON.
+
+        PERF: of parts that are JSON already; only what is new in a span is quoted
+        (benchmarks/tracing.py, row "encoding a span").
+        """
+        trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_id
+        if trace_id.startswith(ZEROS):
+            trace_id = short_trace_id(trace_id)
+        if not f"{trace_id}{span_id}{parent_id}".isalnum():
+            # A context that is none of ours.
+            trace_id, span_id = _inner(trace_id), _inner(span_id)
+            parent_id = None if parent_id is None else _inner(parent_id)
+        parent = "" if parent_id is None else f'","parentId":"{parent_id}'
+        what = (span.operation_name, span.kind)
+        named = self._named.get(what) or self._learn_what(what)
+        offset = time() - perf_counter()
+        tags, remote = self._tags(span.tags)
+        rest = "}"
+        if span._logs is not None:
+            rest = f',"annotations":[{self._annotations(span.logs, offset)}]}}'
+        if span.carried.debug:
+            rest = f',"debug":true{rest}'
+        return (
+            f'{{"traceId":"{trace_id}","id":"{span_id}{parent}{named}'
+            f'{int((span.start + offset) * 1e6)},"duration":'
+            f'{int((span.end - span.start) * 1e6) or 1}{remote},"tags":{{{tags}}}{rest}'
+        )
+
+    def _learn_what(self, what: tuple[str, str | None]) -> str:
+        """Return what a span's name and kind are in JSON, from the end of an id to the time."""
+        name, kind = what
+        named = f'","name":{_quote(_text(name).lower())}'
+        if kind is not None:
+            named += f',"kind":{_quote(_KINDS.get(kind) or _text(kind).upper())}'
+        named += f',"localEndpoint":{self._local},"timestamp":'
+        if len(self._named) < _MAX_KNOWN:
+            self._named[what] = named
+        return named
+
+    def _tags(self, tags: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the members of the object of *tags*, and what they say of the other side."""
         ways = self._ways
-        texts: dict[str, str] = {}
+        parts: list[str] = []
+        remote = ""
         # NOTE: another thread may still write to a span that it shares, hence the copy.
         for key, value in list(tags.items())[:MAX_TAGS]:
             name = key if key.__class__ is str else _text(key)
-            way = ways.get(name)
-            if way is None:
-                way = self._learn(name)
+            before, way = ways.get(name) or self._learn(name)
             if way is _AS_IT_IS:
                 # PERF: `_text`, without the call for what most values are.
-                plain = value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE
-                texts[name] = value if plain else _text(value)
+                if value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE:
+                    parts.append(before + _quote(value))
+                elif value.__class__ is int:
+                    parts.append(f'{before}"{value}"')
+                else:
+                    parts.append(before + _quote(_text(value)))
             elif way is _SCRUBBED:
-                texts[name] = self._redactor.scrub(_text(value))
+                parts.append(before + _quote(self._redactor.scrub(_text(value))))
             elif way is _STATEMENT:
-                texts[name] = self._statement(_text(value))
+                parts.append(before + self._statement(_text(value)))
             elif way is _HIDDEN:
-                texts[_text(name)] = HIDDEN
-            elif way is _ODD:
-                texts[_text(name)] = _text(value)
-            elif name == "peer.hostname" and not _is_address(_text(value)):
-                # NOTE: an endpoint holds addresses only; the name of a host stays a tag.
-                texts[name] = _text(value)
-        return texts
+                parts.append(before + _quote(HIDDEN))
+            else:
+                remote = remote or _remote(*map(tags.get, _PEER_ORDER))
+                if name == "peer.hostname" and not _is_address(_text(value)):
+                    # NOTE: an endpoint holds addresses only; the name of a host stays a tag.
+                    parts.append(before + _quote(_text(value)))
+        return ",".join(parts), remote
 
-    def _learn_name(self, name: str) -> str:
-        """Return the name of an operation as Zipkin wants it."""
-        low = _text(name).lower()
-        if len(self._names) < _MAX_KNOWN:
-            self._names[name] = low
-        return low
-
-    def _learn(self, name: str) -> int:
-        """Return what is done with values of tags called *name*."""
+    def _learn(self, name: str) -> tuple[str, int]:
+        """Return the name of a tag as JSON with its colon, and what is done with its values."""
         if self._redactor.hides(name):
             way = _HIDDEN
         elif name in _PEER:
@@ -139,20 +150,28 @@ class Encoder:
         elif name in _FREE_TEXT:
             way = _SCRUBBED
         else:
-            way = _AS_IT_IS if _text(name) == name else _ODD
+            way = _AS_IT_IS
+        known = f"{_quote(_text(name))}:", way
         if len(self._ways) < _MAX_KNOWN:
-            self._ways[name] = way
-        return way
+            self._ways[name] = known
+        return known
 
     def _statement(self, text: str) -> str:
-        """Return *text* scrubbed; services have few statements, each many times over."""
+        """Return *text* scrubbed, as JSON; services have few statements, each many times over."""
         found = self._statements.get(text)
         if found is None:
-            found = self._redactor.scrub(text)
+            found = _quote(self._redactor.scrub(text))
             if len(self._statements) >= _MAX_KNOWN:
                 self._statements.clear()
             self._statements[text] = found
         return found
+
+    def _annotations(self, logs: Iterable[tuple[float, Mapping[str, Any]]], offset: float) -> str:
+        return ",".join(
+            f'{{"timestamp":{int((when + offset) * 1e6)}'
+            f',"value":{_quote(self._annotation(fields))}}}'
+            for when, fields in list(logs)
+        )
 
     def _annotation(self, fields: Mapping[str, Any]) -> str:
         if len(fields) == 1 and "event" in fields:
@@ -162,6 +181,11 @@ class Encoder:
             for key, value in list(fields.items())
         }
         return _text(orjson.dumps(shown).decode())
+
+
+def _inner(value: object) -> str:
+    """Return *value* as text between the quotes of a JSON string."""
+    return _quote(_text(value))[1:-1]
 
 
 def _text(value: Any) -> str:
@@ -179,8 +203,8 @@ def _text(value: Any) -> str:
     return str(text)
 
 
-def _remote(*values: Any) -> Endpoint:
-    """Return the other side, as the `peer.*` tags describe it."""
+def _remote(*values: Any) -> str:
+    """Return the member that tells of the other side, as the `peer.*` tags describe it."""
     try:
         return _read_remote(*values)
     except TypeError:  # what cannot be hashed
@@ -189,16 +213,19 @@ def _remote(*values: Any) -> Endpoint:
 
 # PERF: a service talks to few others; addresses of callers are bounded by the size.
 @lru_cache(maxsize=4096, typed=True)
-def _read_remote(*values: Any) -> Endpoint:
-    """Return the endpoint; callers share it, and only ever encode it."""
+def _read_remote(*values: Any) -> str:
     service, ipv4, ipv6, hostname, address, port = (
         "" if value is None else _text(value) for value in values
     )
     for text in (ipv4, ipv6, hostname, address):
         if _is_address(text):
-            return _endpoint(service, text, port)
+            return _member(_endpoint(service, text, port))
     host, _, tail = address.rpartition(":")
-    return _endpoint(service, host, port or tail)
+    return _member(_endpoint(service, host, port or tail))
+
+
+def _member(endpoint: Endpoint) -> str:
+    return f',"remoteEndpoint":{orjson.dumps(endpoint).decode()}' if endpoint else ""
 
 
 def _endpoint(service: str, address: str, port: Any) -> Endpoint:

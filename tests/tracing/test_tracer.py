@@ -82,7 +82,7 @@ def test_what_a_handler_left_open_goes_with_the_request(tracer, make_request):
 
 def test_a_child_is_under_the_current_span_and_not_current(tracer):
     with tracer.start_active_span("parent") as scope:
-        child = tracer.start_child("select", component="db")
+        child = tracer.start_child("select", tags={"component": "db"})
         assert current_span() is scope.span
 
     assert child.parent_id == scope.span.span_id
