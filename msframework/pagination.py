@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from peewee import SQL, Select, fn
 
+from msframework.db.tables import Table
 from msframework.operation import PageRule
 
 Errors = dict[str, Any]
@@ -25,18 +26,18 @@ class PageResult:
     written without them.
     """
 
-    __slots__ = ("_records", "_rows", "pagination")
+    __slots__ = ("_rows", "_table", "pagination")
 
     def __init__(self, rows: Sequence[Any], pagination: Mapping[str, Any]) -> None:
         self._rows: Sequence[Any] | None = rows
-        self._records: list[Any] | None = None
+        self._table: Table | None = None
         self.pagination = pagination
 
     @classmethod
-    def of_records(cls, records: list[Any], pagination: Mapping[str, Any]) -> Self:
-        """Return the page of the Records that one statement gave."""
+    def of_table(cls, table: Table, pagination: Mapping[str, Any]) -> Self:
+        """Return the page of the rows that one statement gave."""
         result = cls((), pagination)
-        result._rows, result._records = None, records
+        result._rows, result._table = None, table
         return result
 
     @property
@@ -47,14 +48,15 @@ class PageResult:
         """
         rows = self._rows
         if rows is None:
-            rows = self._rows = [dict(record.items()) for record in self._records or ()]
-            self._records = None
+            assert self._table is not None
+            rows = self._rows = self._table.rows()
+            self._table = None
         return rows
 
     @property
-    def records(self) -> list[Any] | None:
-        """The Records of one statement, until somebody reads the rows; `None` for other rows."""
-        return self._records
+    def table(self) -> Table | None:
+        """The rows as they came, until somebody reads them; `None` for other rows."""
+        return self._table
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -107,10 +109,10 @@ class Page:
         if isinstance(query, str):
             count = len(args)
             sql = f"{query} LIMIT ${count + 1} OFFSET ${count + 2}"
-            records = await cur.records(sql, *args, self.per_page, self.offset)
+            table = await cur.table(sql, *args, self.per_page, self.offset)
         else:
-            records = await cur.records(query.limit(self.per_page).offset(self.offset))
-        return PageResult.of_records(records, numbers)
+            table = await cur.table(query.limit(self.per_page).offset(self.offset))
+        return PageResult.of_table(table, numbers)
 
     def result(self, rows: Sequence[Any], total: int) -> PageResult:
         """Return *rows* as this page of *total* rows, for listings that fetch for themselves."""

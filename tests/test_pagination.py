@@ -141,12 +141,12 @@ async def test_no_row_becomes_a_dict_when_nobody_reads_it(service, serve):
     async with serve(service), service.db.acquire() as cur:
         result = await Page(1, 2).fetch(cur, NUMBERS)
 
-        assert len(result.records) == 2
+        assert len(result.table.records) == 2
         rows = result.rows
         assert rows == WHOLE
         assert all(type(row) is dict for row in rows)
         assert result.rows is rows
-        assert result.records is None
+        assert result.table is None
 
 
 PARAMETERS = [

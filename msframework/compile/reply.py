@@ -13,6 +13,7 @@ from typing import Any
 from sanic.response import BaseHTTPResponse, ResponseStream
 
 from msframework.compile.request import CompileSchema
+from msframework.db.tables import Table
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
@@ -31,22 +32,22 @@ class Outcome:
     status: int
     head: Head
     dump: Dump
-    dump_records: Dump
+    dump_table: Callable[[Table], bytes]
     before: bytes
     after: bytes
 
 
-def compile_dump(declared: Declared, compile_schema: CompileSchema) -> tuple[Dump, Dump]:
-    """Return the functions that turn data, and Records, into the JSON of *declared*'s schema."""
-    if declared.schema is None:
-        return dumps, _as_dicts(dumps)
-    compiled = compile_schema(declared.schema)
-    many = declared.schema.many
-    return compiled.dump_json, compiled.dump_records if many else _as_dicts(compiled.dump_json)
-
-
-def _as_dicts(dump: Dump) -> Dump:
-    return lambda records: dump([dict(record.items()) for record in records])
+def compile_dump(
+    declared: Declared, compile_schema: CompileSchema
+) -> tuple[Dump, Callable[[Table], bytes]]:
+    """Return the functions that turn data, and tables, into the JSON of *declared*'s schema."""
+    dump: Dump = dumps
+    if declared.schema is not None:
+        compiled = compile_schema(declared.schema)
+        dump = compiled.dump_json
+        if declared.schema.many:
+            return dump, compiled.dump_table
+    return dump, lambda table: dump(table.rows())
 
 
 class Replies:
@@ -94,10 +95,10 @@ class Replies:
         extra: Mapping[str, str] | None,
     ) -> Answer:
         before, between, after = self.around_page
-        records = result.records
+        table = result.table
         body = b"%b%b%b%b%b" % (
             before,
-            outcome.dump(result.rows) if records is None else outcome.dump_records(records),
+            outcome.dump(result.rows) if table is None else outcome.dump_table(table),
             between,
             dumps(result.pagination),
             after,

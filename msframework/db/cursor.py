@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from msframework.db.prepared import TABLE
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
 from msframework.db.stream import Prepared, RowStream
+from msframework.db.tables import Table
 from msframework.models.sql import render
 from msframework.types import Row
 
@@ -62,6 +64,15 @@ class Cursor(Session):
         """Return the first row as asyncpg's record, or `None` when there is none."""
         run = self._run if self._span is None else self._traced
         return run("fetchrow", as_it_is, query, args, timeout)
+
+    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+        """Return all rows in the form that listings are written from: see `Table`."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        run = self._run if self._span is None else self._traced
+        records = await run(TABLE, as_it_is, query, args, timeout)
+        lease = self._lease
+        return Table(records, () if lease is None else lease.texts.get(query, ()))
 
     def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""

@@ -18,7 +18,7 @@ from msframework.db.lease import Lease
 
 TESTED_ASYNCPG: Final = ("0.32.",)
 # What runs straight, and how many rows it asks for; 0 for all.
-LIMITS: Final = {"fetch": 0, "fetchrow": 1}
+LIMITS: Final = {"fetch": 0, "fetchrow": 1, "table": 0}
 logger = logging.getLogger("msframework.db")
 
 

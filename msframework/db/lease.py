@@ -33,8 +33,10 @@ class Lease:
         expires: when its lifetime ends, on the monotonic clock.
         keeps: how many prepared statements are kept with it at most.
         prepared: those, by their text.
+        tables: those whose rows go to JSON, by their text.
+        texts: which columns of those hold texts.
         openings: the prepared statements that begin transactions, by their text.
-        run: asyncpg's `bind_execute`, for `prepared`.
+        run: asyncpg's `bind_execute`, for `prepared` and `tables`.
         timing: ends statements that take too long.
         due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
         late: the statement was late, so its task was cancelled.
@@ -59,7 +61,9 @@ class Lease:
         "since",
         "spoiled",
         "stale",
+        "tables",
         "task",
+        "texts",
         "timing",
         "unused",
     )
@@ -77,6 +81,8 @@ class Lease:
         self.expires = expires
         self.keeps = keeps
         self.prepared: dict[str, Any] = {}
+        self.tables: dict[str, Any] = {}
+        self.texts: dict[str, Any] = {}
         self.openings: dict[str, Any] = {}
         self.run: Any = None
         self.timing = pool.timing
@@ -84,6 +90,12 @@ class Lease:
         self.late = False
         self.task: asyncio.Task[Any] | None = None
         self.cancels = 0
+
+    def forget(self) -> None:
+        """Prepare all statements anew: the schema changed."""
+        self.prepared.clear()
+        self.tables.clear()
+        self.texts.clear()
 
     def retire(self) -> None:
         """Have the connection closed when it comes back."""

@@ -139,7 +139,7 @@ class LightPool:
         """Have every connection forget its cached statements before it is lent again."""
         for lease in self._leases:
             lease.stale = lease.spoiled = True
-            lease.prepared.clear()
+            lease.forget()
         free, self._free = self._free, []
         for lease in free:
             self.give(lease, clean=False)

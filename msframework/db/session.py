@@ -16,7 +16,7 @@ from msframework.db.deadline import finish, settle
 from msframework.db.direct import LIMITS
 from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
 from msframework.db.lease import NEVER, Lease
-from msframework.db.prepared import run_again, run_unprepared, was_outdated
+from msframework.db.prepared import TABLE, run_again, run_unprepared, was_outdated
 from msframework.db.rows import as_it_is
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
@@ -98,7 +98,8 @@ class Session:
                     lease = await self._start(lease)
             if timeout is None:
                 lease.timing.begin(lease)
-            statement, limit = lease.prepared.get(query), LIMITS.get(method)
+            kept = lease.tables if method == TABLE else lease.prepared
+            statement, limit = kept.get(query), LIMITS.get(method)
             if statement is None or limit is None:
                 result = await run_unprepared(lease, method, query, args, timeout)
             else:
@@ -267,7 +268,7 @@ class Session:
         lease = self._lease
         if isinstance(exc, asyncpg.OutdatedSchemaCacheError):
             await self._conn.reload_schema_state()
-        elif lease is not None and was_outdated(exc, lease, query):
+        elif lease is not None and was_outdated(exc, lease, method, query):
             try:
                 return await run_again(lease, method, query, args, timeout)
             except BaseException as again:

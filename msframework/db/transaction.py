@@ -16,6 +16,7 @@ from msframework.db.deadline import finish
 from msframework.db.direct import LIMITS, prepare_opening, send_opening
 from msframework.db.failure import SCHEMA_CHANGED, explain
 from msframework.db.lease import Lease, is_lost
+from msframework.db.prepared import kept_by, run_statement
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
@@ -28,7 +29,7 @@ _ISOLATION = {
 }
 
 # What may be run once more, at the beginning of a transaction.
-_REPEATED = frozenset({"fetch", "fetchrow", "execute"})
+_REPEATED = frozenset({"execute", *LIMITS})
 
 # The innermost transaction of this context, so that a nested one becomes a savepoint.
 _current: ContextVar[Transaction | None] = ContextVar("msframework_db_transaction", default=None)
@@ -172,7 +173,7 @@ class Transaction(Cursor):
 
     def _start_with(self, lease: Lease, method: str, query: str) -> bool:
         """Send BEGIN ahead of *query*, which saves a round trip; `False` if it must be awaited."""
-        if method not in LIMITS or query not in lease.prepared:
+        if method not in LIMITS or query not in kept_by(lease, method):
             return False
         assert self._begin is not None
         if not send_opening(lease, self._begin):
@@ -233,7 +234,7 @@ class Transaction(Cursor):
                     assert lease is not None
                     if timeout is None:
                         lease.timing.begin(lease)
-                    result = await getattr(lease.conn, method)(query, *args, timeout=timeout)
+                    result = await run_statement(lease, method, query, args, timeout)
                     finish(lease)
                     return result
             except BaseException as again:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+
+YOUNG: Final = 10_000
+_DEFAULT: Final = gc.get_threshold()
 
 
 @contextmanager
@@ -29,7 +32,11 @@ def without_collection() -> Iterator[None]:
 class Settled:
     """Takes all that a service holds once it has started out of what the collector looks at.
 
-    A full collection would else stop the requests for 50 ms and more, with 300 routes.
+    A full collection would else stop the requests for 50 ms and more, with 300 routes. From then on
+    it looks when `YOUNG` objects are new, unless somebody chose another number.
+
+    PERF: by default it looks after each few listings, at rows that are about to be freed anyway
+    (benchmarks/README.md, row list).
     """
 
     def __init__(self, service: Any) -> None:
@@ -38,3 +45,5 @@ class Settled:
 
     async def _freeze(self, service: Any) -> None:
         gc.freeze()
+        if gc.get_threshold() == _DEFAULT:
+            gc.set_threshold(YOUNG, *_DEFAULT[1:])

@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
+from msframework.db.tables import Table
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
 from msframework.schemas.known import DUMPS, LOADS, overrides
@@ -131,17 +132,17 @@ class CompiledSchema:
             return dumps(self.schema.dump(obj, many=many))
         return self._write(self._plan.dump_values(obj, bool(many)))
 
-    def dump_records(self, records: list[Any]) -> bytes:
-        """Return the JSON of a list of the asyncpg Records that one statement gave.
+    def dump_table(self, table: Table) -> bytes:
+        """Return the JSON of the list of rows that one statement gave.
 
         PERF: no row becomes a dict, and no name is looked up (benchmarks/schemas.py, row Records).
         """
         if self._records is not None:
-            written = self._records.table(records)
+            written = self._records.table(table)
             if written is not None:
                 self.calls.compiled += 1
                 return written
-        return self.dump_json([dict(record.items()) for record in records], True)
+        return self.dump_json(table.rows(), True)
 
     def load_json(
         self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None

@@ -20,6 +20,7 @@ from asyncpg import Record
 from marshmallow import Schema, fields
 from msgspec import convert
 
+from msframework.db.tables import Table, Texts
 from msframework.schemas.emit import Column
 from msframework.schemas.known import AnyField, field_base, is_usual
 from msframework.schemas.reference import Reference
@@ -37,6 +38,9 @@ _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Time: ("time", dt.time),
 }
 # NOTE: what is listed as built in is taken as it is; msgspec would read strings as well.
+# What the database may send as a text.
+_TEXTUAL: Final = frozenset((decimal.Decimal, uuid.UUID))
+_MOST_TEXTS: Final = 64
 _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 
 
@@ -50,7 +54,9 @@ class Records:
     """Turns the rows of one schema into JSON; `None` when something in them is odd."""
 
     __slots__ = (
+        "_as_texts",
         "_exact",
+        "_fitting",
         "_get",
         "_keys",
         "_names",
@@ -59,6 +65,7 @@ class Records:
         "_struct",
         "_structs",
         "_text",
+        "_texts",
         "one",
         "sources",
     )
@@ -72,8 +79,13 @@ class Records:
         # NOTE: with a single name an itemgetter returns a bare value, hence the branch.
         get, first = itemgetter(*names), names[0]
         self._names, self._get = names, get if len(names) > 1 else lambda row: (row[first],)
-        self._exact = tuple[tuple(list[kind] for kind in types)]  # type: ignore[misc, valid-type]
-        self._nullable = tuple[tuple(list[kind | None] for kind in types)]  # type: ignore[misc, valid-type]
+        self._exact, self._nullable = _lists_of(types)
+        # What these become where the database sends them as texts, and whether it sends just them.
+        self._texts = {
+            name: kind for name, kind in zip(names, types, strict=True) if kind in _TEXTUAL
+        }
+        self._as_texts = _lists_of([str if kind in _TEXTUAL else kind for kind in types])
+        self._fitting: dict[Texts, bool] = {}
         self._keys: tuple[str, ...] = ()
         self._pick: Callable[[Any], Any] | None = None
         self.sources = text.sources
@@ -86,7 +98,8 @@ class Records:
         kinds = set(map(type, rows))
         try:
             if kinds == _DICT and self._structs is not None:
-                return self._text.write(convert(rows, self._structs, builtin_types=_BUILT_IN))
+                structs = convert(rows, self._structs, builtin_types=_BUILT_IN)
+                return self._text.write(structs, self._text.find_odd)
             if kinds <= _ROWS:
                 columns = list(zip(*map(self._get, rows), strict=True))
                 return self._write_columns(columns) if columns else b"[]"
@@ -94,12 +107,15 @@ class Records:
         except ODD:
             return None
 
-    def table(self, records: list[Any]) -> bytes | None:
-        """Write the Records that one statement gave: all of them have the same columns.
+    def table(self, table: Table) -> bytes | None:
+        """Write the rows that one statement gave: all of them have the same columns.
 
         PERF: whole columns are got, checked and put into structs, and no name is looked up in a
         row (benchmarks/schemas.py, row dump 100 Records).
         """
+        records, texts = table
+        if texts and not self._fits(texts):
+            return None
         if not records:
             return b"[]"
         keys = tuple(records[0].keys())
@@ -108,9 +124,26 @@ class Records:
         if self._pick is None:
             return None
         try:
-            return self._write_columns(self._pick(list(zip(*records, strict=True))))
+            columns = self._pick(list(zip(*records, strict=True)))
+            return self._write_texts(columns) if texts else self._write_columns(columns)
         except ODD:
             return None
+
+    def _fits(self, texts: Texts) -> bool:
+        """Tell whether *texts* are those of decimals and UUIDs, and whether they are all of these.
+
+        The text of a numeric is what marshmallow makes of its Decimal, `format(…, "f")`, and that
+        of a uuid is its `str`; fields of other kinds make something else of the values.
+        """
+        fits = self._fitting.get(texts)
+        if fits is None:
+            held = {name: made for name, made in texts if name in self._names}
+            fits = held.keys() == self._texts.keys() and all(
+                issubclass(made, self._texts[name]) for name, made in held.items()
+            )
+            if len(self._fitting) < _MOST_TEXTS:
+                self._fitting[texts] = fits
+        return fits
 
     def _read_columns(self, keys: tuple[str, ...]) -> Callable[[Any], Any] | None:
         """Return what puts columns under *keys* in the schema's order; `None` if one is not there.
@@ -126,12 +159,32 @@ class Records:
         return lambda columns: [columns[place] for place in wanted]
 
     def _write_columns(self, columns: Columns) -> bytes | None:
-        try:
-            checked = convert(columns, self._exact, builtin_types=_BUILT_IN)
-        except msgspec.ValidationError:
-            # PERF: types that allow null are checked more slowly, and few columns hold one.
-            checked = convert(columns, self._nullable, builtin_types=_BUILT_IN)
-        return self._text.write(list(map(self._struct, *checked)))
+        checked = _check(columns, self._exact, self._nullable)
+        return self._text.write(list(map(self._struct, *checked)), self._text.find_odd)
+
+    def _write_texts(self, columns: Columns) -> bytes | None:
+        checked = _check(columns, *self._as_texts)
+        return self._text.write(list(map(self._struct, *checked)), self._text.find_odd_texts)
+
+
+def _check(columns: Columns, exact: Any, nullable: Any) -> Any:
+    """Return *columns* if they hold what they should.
+
+    Raises:
+        msgspec.ValidationError: they don't.
+    """
+    try:
+        return convert(columns, exact, builtin_types=_BUILT_IN)
+    except msgspec.ValidationError:
+        # PERF: types that allow null are checked more slowly, and few columns hold one.
+        return convert(columns, nullable, builtin_types=_BUILT_IN)
+
+
+def _lists_of(types: Sequence[Any]) -> tuple[Any, Any]:
+    """Return the types of columns that hold *types*, without and with null."""
+    exact = tuple[tuple(list[kind] for kind in types)]  # type: ignore[misc, valid-type]
+    nullable = tuple[tuple(list[kind | None] for kind in types)]  # type: ignore[misc, valid-type]
+    return exact, nullable
 
 
 def read_records(schema: Schema, owner: str) -> Records | None:

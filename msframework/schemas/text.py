@@ -9,7 +9,7 @@ import datetime as dt
 import decimal
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -76,11 +76,12 @@ class Text:
 
     __slots__ = (
         "_find_decimals",
-        "_find_odd",
         "_find_zones",
         "_mend",
         "_spell",
         "encode",
+        "find_odd",
+        "find_odd_texts",
         "one",
         "sources",
     )
@@ -93,22 +94,27 @@ class Text:
             emit_write_one(owner, columns, {**_NAMES, "encode": encode, "struct": struct}),
             emit_spell(owner, columns),
             emit_find_odd(owner, columns, dict(_NAMES)),
+            emit_find_odd(owner, [one for one in columns if one.kind != "uuid"], dict(_NAMES)),
             emit_values("decimal", "{v}", owner, columns),
             emit_values("datetime", "{v}.tzinfo", owner, columns),
         )
         functions = [source.build() for source in self.sources]
-        self.one, self._spell, self._find_odd, self._find_decimals, self._find_zones = functions
+        self.one, self._spell, self.find_odd, self.find_odd_texts = functions[:4]
+        self._find_decimals, self._find_zones = functions[4:]
         ends = [re.escape(b'",%b:' % encode(key)) for key in keys[1:]] + [b'"}']
         moments = [end for end, one in zip(ends, columns, strict=True) if one.kind == "datetime"]
         self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None
 
-    def write(self, rows: list[Any]) -> bytes | None:
+    def write(self, rows: list[Any], find_odd: Callable[[Any], Any]) -> bytes | None:
         """Return the JSON of *rows*, which are structs; `None` when something in them is odd.
+
+        Args:
+            find_odd: one of ours: `find_odd_texts` for structs whose UUIDs and decimals are texts.
 
         Raises:
             UnicodeEncodeError: something in them is odd.
         """
-        if self._find_odd(rows):
+        if find_odd(rows):
             return None
         written = self.encode(rows)
         if b"E" in written and "E" in "".join(map(str, self._find_decimals(rows))):

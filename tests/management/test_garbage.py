@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from msframework.management.garbage import Settled, without_collection
+from msframework.management.garbage import YOUNG, Settled, without_collection
 
 
 class Service:
@@ -19,9 +19,11 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def thaw():
-    """Undo what was frozen."""
+    """Undo what was frozen, and chosen."""
+    usual = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*usual)
 
 
 def test_the_collector_is_back_after_the_service_is_built():
@@ -60,6 +62,18 @@ async def test_what_a_service_holds_is_out_of_the_collectors_sight():
     assert kept > 0
     assert gc.get_freeze_count() >= kept + 1000
     assert not any(thing is service.pages for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("chosen", [None, (5, 5, 5)])
+async def test_it_looks_less_often_unless_somebody_chose_how_often(chosen):
+    service, usual = Service(), gc.get_threshold()
+    Settled(service)
+    if chosen is not None:
+        gc.set_threshold(*chosen)
+
+    await service.listeners["after_server_start"](service)
+
+    assert gc.get_threshold() == (chosen or (YOUNG, *usual[1:]))
 
 
 def test_what_comes_later_is_collected():

@@ -9,6 +9,9 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from msframework.conf.settings import DatabaseSettings
+from msframework.db import Database
+from msframework.db.tables import Table
 from msframework.schemas import Reference, Schema, compile_schema, fields
 from msframework.strict_json import dumps
 from tests.processes import fresh_database
@@ -334,20 +337,80 @@ async def test_the_records_of_one_statement_are_written_by_columns():
         for sql in TABLES:
             rows = await conn.fetch(sql)
             expected = reference(rows, many=True)
-            assert compiled.dump_records(rows) == expected, sql
+            assert compiled.dump_table(Table(rows)) == expected, sql
             assert compiled.dump_json(rows, many=True) == expected, sql
             assert compiled.dump_json(list(map(dict, rows)), many=True) == expected, sql
             several = dumps(only.schema.dump(rows, many=True))
-            assert only.dump_records(rows) == only.dump_json(rows, many=True) == several, sql
+            assert only.dump_table(Table(rows)) == several, sql
+            assert only.dump_json(rows, many=True) == several, sql
         renamed = compile_schema(RenamedSchema(exclude=("size",)))
         rows = await conn.fetch(TABLES[0])
         expected = dumps(renamed.schema.dump(rows, many=True))
-        assert renamed._records.table(rows) == renamed._records.several(rows) == expected
+        assert renamed._records.table(Table(rows)) == expected
+        assert renamed._records.several(rows) == expected
         assert renamed._records.one(rows[0]) == dumps(renamed.schema.dump(rows[0]))
-        assert compiled._records.table(await conn.fetch(TABLES[0])) is not None
-        assert compiled._records.table(await conn.fetch(TABLES[3])) is not None
-        assert compiled._records.table(await conn.fetch(TABLES[10])) is None
+        assert compiled._records.table(Table(await conn.fetch(TABLES[0]))) is not None
+        assert compiled._records.table(Table(await conn.fetch(TABLES[3]))) is not None
+        assert compiled._records.table(Table(await conn.fetch(TABLES[10]))) is None
         await conn.close()
+
+
+NUMERALS = ("0", "-0.0", "1e-7", "1e30", "-12345678901234567890.1234567890", "NaN", "Infinity")
+
+
+class LooseSchema(Schema):
+    balance = fields.String()
+    uid = fields.String()
+
+
+class BalanceSchema(Schema):
+    balance = fields.Decimal(as_string=True)
+
+
+async def test_texts_of_a_table_are_written_as_what_they_are_elsewhere():
+    tables = [
+        *TABLES,
+        *(select(COLUMNS | {"balance": f"'{text}'::numeric"}) for text in NUMERALS),
+        *(select(COLUMNS | {"balance": f"'{text}'::numeric(20,5)"}) for text in NUMERALS[:3]),
+        select(COLUMNS | {"balance": "NULL::numeric", "uid": "NULL::uuid"}),
+        select(COLUMNS | {"balance": "CASE WHEN n = 2 THEN 1.10 END"}),
+        select(COLUMNS | {"balance": "'1.5'"}),
+        select(COLUMNS | {"id": "1::numeric"}),
+        select(COLUMNS | {"name": f"'{UID}'::uuid"}),
+        select(COLUMNS | {"more": "ARRAY[1.5]"}),
+        select(COLUMNS | {"more": "1.5", "other": f"'{UID}'::uuid"}),
+    ]
+    schemas = [RowSchema(), RowSchema(only=("id", "uid")), LooseSchema(), BalanceSchema()]
+    with fresh_database("texts") as url:
+        db = Database(DatabaseSettings(url=url, max_size=1, statement_cache_size=1000))
+        await db.start()
+        try:
+            async with db.acquire() as cur:
+                for sql in tables:
+                    table, rows = await cur.table(sql), await cur.records(sql)
+                    for schema in schemas:
+                        expected = outcome(lambda: dumps(schema.dump(rows, many=True)))  # noqa: B023
+                        found = outcome(lambda: compile_schema(schema).dump_table(table))  # noqa: B023
+                        assert found == expected, (sql, schema)
+                usual = await cur.table(TABLES[0])
+        finally:
+            await db.stop()
+
+    assert [name for name, _ in usual.texts] == ["balance", "uid"]
+    assert compile_schema(RowSchema())._records.table(usual) is not None
+    assert compile_schema(BalanceSchema())._records.table(usual) is not None
+    assert compile_schema(LooseSchema())._records.table(usual) is None
+
+
+UID = "12345678-9abc-def0-1234-56789abcdef0"
+
+
+def outcome(call):
+    """Return what *call* gives, or the class of what it raises."""
+    try:
+        return call()
+    except Exception as exc:
+        return type(exc)
 
 
 async def test_records_of_several_statements_are_rows_too():
@@ -366,7 +429,7 @@ async def test_records_that_no_struct_takes_are_dumped_all_the_same():
         rows = await conn.fetch("SELECT 1 AS id")
         await conn.close()
 
-    assert compile_schema(schema).dump_records(rows) == b'[{"ID":1}]'
+    assert compile_schema(schema).dump_table(Table(rows)) == b'[{"ID":1}]'
 
 
 async def test_asyncpg_records_are_rows():

@@ -1,0 +1,95 @@
+"""Rows that are on their way to JSON: numeric and uuid stay the texts that PostgreSQL sends.
+
+A Decimal made of a text, and a text made of that, cost more than all else of a listing's row.
+Runs when such a statement is prepared on a connection; `Table` is made per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from asyncpg import Record
+from asyncpg.pgproto.pgproto import UUID
+
+from msframework.db.lease import Lease
+from msframework.types import Row
+
+# Which columns hold texts, and the class that their values have elsewhere.
+Texts = tuple[tuple[str, type], ...]
+# By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
+_KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
+    {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
+)
+
+
+class Table(NamedTuple):
+    """The rows of one statement.
+
+    Attributes:
+        records: asyncpg's Records.
+        texts: the columns in which these hold a text, instead of what the type has elsewhere.
+    """
+
+    records: list[Record]
+    texts: Texts = ()
+
+    def rows(self) -> list[Row]:
+        """Return the rows as dicts, with the values that `fetch` gives."""
+        rows = [dict(record.items()) for record in self.records]
+        for name, made in self.texts:
+            make = _read_numeric if made is Decimal else made
+            for row in rows:
+                if row[name] is not None:
+                    row[name] = make(row[name])
+        return rows
+
+
+def _read_numeric(text: str) -> Decimal:
+    """Return the Decimal that asyncpg makes of a numeric, to its exponent.
+
+    Of a number without a scale PostgreSQL sends no groups of four zeros at its end.
+    """
+    zeros = 0 if "." in text else (len(text) - len(text.rstrip("0"))) // 4 * 4
+    return Decimal(f"{text[:-zeros]}E{zeros}" if zeros else text)
+
+
+async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tuple[Any, Texts]:
+    """Return *query* prepared on *lease*, and which of its columns come as texts."""
+    conn = lease.conn
+    statement = await conn.prepare(query, timeout=timeout)
+    texts = _find_texts(statement)
+    if not texts or lease.retired:
+        return statement, ()
+    # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
+    # prepared on the connection meanwhile.
+    settings = conn._protocol.get_settings()
+    try:
+        for oid, (name, _) in _KEPT_AS_TEXT.items():
+            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, str, "text")
+        return await conn.prepare(query, timeout=timeout), texts
+    finally:
+        for oid, (name, _) in _KEPT_AS_TEXT.items():
+            settings.remove_python_codec(oid, name, "pg_catalog")
+
+
+def _find_texts(statement: Any) -> Texts:
+    """Return the columns that may come as texts; none where others would change with them.
+
+    Those are arguments, and types that are made of others.
+    """
+    columns = statement.get_attributes()
+    names = {column.name for column in columns}
+    if (
+        len(names) < len(columns)
+        or any(column.type.kind != "scalar" for column in columns)
+        or any(argument.oid in _KEPT_AS_TEXT for argument in statement.get_parameters())
+    ):
+        return ()
+    return tuple(
+        (column.name, _KEPT_AS_TEXT[column.type.oid][1])
+        for column in columns
+        if column.type.oid in _KEPT_AS_TEXT
+    )
