@@ -99,7 +99,8 @@ def measure(
         verify = "signed" if server.full else "verify"
         warmed = wrk(server, workload, options.warmup, options.connections, verify)
     start = Clock(server, helpers)
-    found = wrk(server, workload, options.duration, options.connections)
+    pause = [f"pause={options.pause}"] if options.pause else []
+    found = wrk(server, workload, options.duration, options.connections, *pause)
     spent = Clock(server, helpers).since(start)
     requests = found["requests"]
     errors = warmed["wrong"] + sum(found[key] for key in ("connect", "read", "write", "timeout"))
@@ -159,6 +160,13 @@ def add_options(parser: argparse.ArgumentParser, *, duration: int, rounds: int) 
     number("--warmup", type=int, default=1, help="seconds of load before it")
     number("--rounds", type=int, default=rounds, help="how often everything is measured")
     number("--connections", type=int, default=64, help="keep-alive connections")
+    number(
+        "--pause",
+        type=int,
+        default=0,
+        help="milliseconds between an answer and the next request of a connection, on average; "
+        "0 for as fast as can be (GETs only)",
+    )
     number(
         "--max-foreign",
         type=float,

@@ -7,6 +7,9 @@ overhead: neither tracing nor access log, against the access log, tracing at 0, 
 collectors: requests' p99 without tracing, against 10 % traced to a collector that works, is dead
     (nothing listens), is silent (takes requests, never answers), is slow (1.5 s), refuses (400) or
     finds all too large (413); memory before and after; and what the service says that it dropped.
+    All else is on. Connections pause between requests (`--pause`), so that the server is as busy as
+    one that serves people: at its limit p99 only tells how many requests it serves. `--pause 0`
+    measures there.
 
 Prints a table; the JSON goes to `results/`. `--require` fails where a median p99 is over 1.10 of
 that without tracing, where memory grew, or where spans were lost and not counted.
@@ -87,6 +90,7 @@ class Measurement:
                     )
                     note(
                         f"round {number + 1} {workload:9} {name:11} {found['rps']:8,.0f} req/s  "
+                        f"server {found['server_cpu_pct']:3.0f} %  "
                         f"p99 {found['p99_ms']:7.2f} ms  cpu {found['cpu_us_per_request']:5.0f} us"
                         f"  foreign {found['foreign_cpu_pct']}  errors {found['errors']}"
                     )
@@ -130,7 +134,8 @@ class Measurement:
 
 def measure_overhead(bench: Bench, options: argparse.Namespace) -> dict[str, Any]:
     """Measure what tracing and the access log take of the requests a second."""
-    measurement = Measurement(bench, OVERHEAD, options)
+    saturated = argparse.Namespace(**{**vars(options), "pause": 0})
+    measurement = Measurement(bench, OVERHEAD, saturated)
     measurement.run(["json", "read_one"])
     dropped = measurement.stop()
     return {
@@ -155,8 +160,9 @@ def measure_collectors(bench: Bench, options: argparse.Namespace) -> dict[str, A
     try:
         collector.wait_ready("/works")
         bench.helpers.append(collector.process.pid)
-        traced = {**TRACED, "TRACE_SAMPLE_RATE": str(options.rate)}
-        variants = {"untraced": OFF}
+        logged = {"ACCESS_LOG": "true"}
+        traced = {**TRACED, **logged, "TRACE_SAMPLE_RATE": str(options.rate)}
+        variants = {"untraced": {**OFF, **logged}}
         for mode in MODES:
             # NOTE: nothing listens at port 9, which is "discard" and needs root to be taken.
             place = "http://127.0.0.1:9" if mode == "dead" else f"http://127.0.0.1:{port}/{mode}"
@@ -238,6 +244,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--require", action="store_true", help="fail where a limit is passed")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     add_options(parser, duration=8, rounds=5)
+    parser.set_defaults(pause=6)
     return parser.parse_args()
 
 
@@ -253,7 +260,8 @@ def main() -> int:
     with Bench(options) as bench:
         result: dict[str, Any] = {"about": describe(bench.database.version())}
         result["about"]["options"] = {
-            name: getattr(options, name) for name in ("duration", "warmup", "rounds", "rate")
+            name: getattr(options, name)
+            for name in ("duration", "warmup", "rounds", "rate", "pause")
         }
         if options.only != "collectors":
             result["overhead"] = measure_overhead(bench, options)

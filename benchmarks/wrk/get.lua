@@ -1,5 +1,6 @@
--- wrk -s get.lua URL -- PATH_TEMPLATE IDS [verify|signed]
--- %d in the template becomes 1..IDS at random
+-- wrk -s get.lua URL -- PATH_TEMPLATE IDS [verify|signed] [pause=MS]
+-- %d in the template becomes 1..IDS at random; each connection pauses that long between an answer
+-- and its next request, on average
 package.path = debug.getinfo(1, "S").source:match("@(.*/)") .. "?.lua;" .. package.path
 local common = require("common")
 local threads, next_request = {}, nil
@@ -15,7 +16,14 @@ function init(args)
     list[i] = wrk.format("GET", path, common.headers(i))
   end
   next_request = common.cycle(list)
-  if args[3] then response = common.verify(200, args[3] == "signed") end
+  for i = 3, #args do
+    local pause = tonumber(args[i]:match("^pause=(%d+)$"))
+    if pause then
+      delay = function() return math.random(0, 2 * pause) end
+    else
+      response = common.verify(200, args[i] == "signed")
+    end
+  end
 end
 
 function request() return next_request() end
