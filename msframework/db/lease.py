@@ -92,10 +92,13 @@ class Lease:
         self.cancels = 0
 
     def forget(self) -> None:
-        """Prepare all statements anew: the schema changed."""
+        """Prepare all statements anew: the schema changed.
+
+        NOTE: `texts` stay, as they tell of rows that may just be on their way.
+        """
         self.prepared.clear()
         self.tables.clear()
-        self.texts.clear()
+        self.openings.clear()
 
     def retire(self) -> None:
         """Have the connection closed when it comes back."""

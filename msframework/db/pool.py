@@ -392,6 +392,8 @@ async def reset(lease: Lease) -> None:
     if lease.began or conn.is_in_transaction():
         await conn.execute("ROLLBACK")
     if lease.stale:
+        lease.forget()
+        lease.texts.clear()
         await conn.reload_schema_state()
     await conn.reset()
     lease.began = lease.stale = False

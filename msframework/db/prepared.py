@@ -47,7 +47,7 @@ async def run_unprepared(
         oldest = next(iter(kept))
         del kept[oldest]
         if method == TABLE:
-            del lease.texts[oldest]
+            lease.texts.pop(oldest, None)
     if method == TABLE:
         kept[query], lease.texts[query] = await prepare_table(lease, query, timeout)
     else:

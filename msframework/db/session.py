@@ -288,3 +288,5 @@ class Session:
                 lease.retire()
             if isinstance(exc, SCHEMA_CHANGED):
                 lease.pool.refresh()
+            elif isinstance(exc, asyncpg.InvalidSQLStatementNameError):
+                lease.forget()  # somebody took them away: DEALLOCATE ALL

@@ -109,7 +109,8 @@ def _read_tokens(sql: str) -> list[Token] | None:
         if kind == "word":
             text = text.lower()
             # E'…' and U&"…" have escapes of their own, B'…' and X'…' cannot matter.
-            if sql[position : position + 1] == "'" or (text == "u" and sql[position] == "&"):
+            after = sql[position : position + 1]
+            if after == "'" or (text == "u" and after == "&"):
                 return None
         tokens.append((kind, text))
     while tokens and tokens[-1][1] == ";":

@@ -23,6 +23,10 @@ Texts = tuple[tuple[str, type], ...]
 _KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
 )
+_PLAIN_ARRAYS: Final = frozenset(
+    ["bool[]", "date[]", "int2[]", "int4[]", "int8[]", "text[]", "timestamptz[]", "varchar[]"]
+)
+_RECORDS: Final = frozenset((2249, 2287))  # record, record[]
 
 
 class Table(NamedTuple):
@@ -61,7 +65,7 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
     conn = lease.conn
     statement = await conn.prepare(query, timeout=timeout)
     texts = _find_texts(statement)
-    if not texts or lease.retired:
+    if not texts or lease.retired or _has_records(lease):
         return statement, ()
     # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
     # prepared on the connection meanwhile.
@@ -76,20 +80,37 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
 
 
 def _find_texts(statement: Any) -> Texts:
-    """Return the columns that may come as texts; none where others would change with them.
-
-    Those are arguments, and types that are made of others.
-    """
+    """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
     names = {column.name for column in columns}
     if (
         len(names) < len(columns)
         or any(column.type.kind != "scalar" for column in columns)
-        or any(argument.oid in _KEPT_AS_TEXT for argument in statement.get_parameters())
+        or not all(map(_is_apart, statement.get_parameters()))
     ):
         return ()
     return tuple(
         (column.name, _KEPT_AS_TEXT[column.type.oid][1])
         for column in columns
         if column.type.oid in _KEPT_AS_TEXT
+    )
+
+
+def _is_apart(argument: Any) -> bool:
+    """Tell whether an argument of this type is sent alike whatever numeric and uuid are."""
+    if argument.kind == "array":
+        return argument.schema == "pg_catalog" and argument.name in _PLAIN_ARRAYS
+    return argument.kind == "scalar" and argument.oid not in _KEPT_AS_TEXT
+
+
+def _has_records(lease: Lease) -> bool:
+    """Tell whether statements are kept that look for codecs while they run: anonymous records do.
+
+    NOTE: a change of codecs makes asyncpg forget all types that are made of others, and it finds
+    them again only when a statement is prepared.
+    """
+    return any(
+        column.type.oid in _RECORDS
+        for statement in (*lease.prepared.values(), *lease.tables.values())
+        for column in statement.get_attributes()
     )

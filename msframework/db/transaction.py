@@ -116,6 +116,8 @@ class Transaction(Cursor):
             if self._lease is None:
                 if self._idle is not None and self._idle.expired and exc is None:
                     raise self._idle.failure()
+                if self._doomed and exc is None:
+                    raise TransactionAborted()
             elif exc is None:
                 await self._commit()
             elif isinstance(exc, Exception):
@@ -209,10 +211,11 @@ class Transaction(Cursor):
     def _not_begun(self, exc: BaseException, lease: Lease, sql: str) -> None:
         """Give a dead connection back, as another one serves as well; else raise *exc*.
 
-        As nothing was begun, the next statement of the block begins.
+        As nothing was begun, the next statement of the block begins; after a cancellation nobody
+        knows, so what it begins is not committed.
         """
         if not isinstance(exc, Exception):
-            self._clean = False
+            self._give_up(lease)
             raise exc
         lost = is_lost(lease.conn)
         if not lost:
@@ -222,6 +225,12 @@ class Transaction(Cursor):
         lease.pool.give(lease, clean=False)
         if not lost:
             raise exc
+
+    def _give_up(self, lease: Lease) -> None:
+        """Give *lease* back and commit nothing: whether BEGIN took place is not known."""
+        self._doomed = True
+        self._lease = self._conn = None
+        lease.pool.give(lease, clean=False)
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
@@ -240,6 +249,9 @@ class Transaction(Cursor):
             except BaseException as again:
                 exc = self._settled(again)
         self._note_failure(exc)
+        lease = self._lease
+        if not isinstance(exc, Exception) and self._together and not self._used and lease:
+            self._give_up(lease)
         failure = explain(exc, self._conn, query)
         if isinstance(exc, asyncpg.ReadOnlySQLTransactionError) and not self._readonly:
             # The server was the primary and isn't any more.
@@ -255,7 +267,7 @@ class Transaction(Cursor):
         Nothing was committed, so the same may be done on another connection.
         """
         lease = self._lease
-        if lease is None:
+        if lease is None or _is_under_way(exc, lease):
             return False
         if self._together and not lease.conn.is_in_transaction():
             # It was sent along with a BEGIN that didn't take place.
@@ -276,6 +288,12 @@ class Transaction(Cursor):
 
     async def _need_transaction(self, conn: Any) -> None:
         """Do nothing: there is one."""
+
+
+def _is_under_way(exc: Exception, lease: Lease) -> bool:
+    """Whether the statement was late: asyncpg still waits for what it came to on the server."""
+    conn = lease.conn
+    return isinstance(exc, TimeoutError) and not is_lost(conn) and conn._protocol._is_cancelling()
 
 
 class Savepoint:

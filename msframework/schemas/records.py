@@ -139,7 +139,8 @@ class Records:
         if fits is None:
             held = {name: made for name, made in texts if name in self._names}
             fits = held.keys() == self._texts.keys() and all(
-                issubclass(made, self._texts[name]) for name, made in held.items()
+                issubclass(made, self._texts[name]) and self._names.count(name) == 1
+                for name, made in held.items()
             )
             if len(self._fitting) < _MOST_TEXTS:
                 self._fitting[texts] = fits

@@ -15,8 +15,9 @@ from msframework.tracing.lines import write_lines
 from msframework.tracing.span import Span
 from msframework.tracing.zipkin import Encoder
 
-# PERF: this many spans are encoded between two chances for requests to run: about 0.3 ms.
-AT_ONCE: Final = 32
+# PERF: this many spans are encoded between two chances for requests to run: about 0.3 ms. What runs
+# seldom costs several times as much when it does (benchmarks/README.md, row read_one).
+AT_ONCE: Final = 64
 
 
 class SpansDropped(Exception):

@@ -117,6 +117,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         kind: `server`, `client`, `producer`, `consumer`, or `None` for local work.
         tags: what is known of it; values are turned into text when it is exported.
         start: `perf_counter` seconds; `end` likewise, 0.0 until it is finished.
+        known: how many of its first tags are the same in many spans; only speed depends on it.
     """
 
     __slots__ = (
@@ -128,6 +129,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         "carried",
         "end",
         "kind",
+        "known",
         "operation_name",
         "parent_id",
         "start",
@@ -159,6 +161,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         self.tags = tags
         self.start = start
         self.end = 0.0
+        self.known = 0
         self._span_id = self._logs = self._encoded = None
 
     @property

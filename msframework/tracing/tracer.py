@@ -103,15 +103,14 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             asked = rate >= 1.0 or random() < rate  # noqa: S311
         span: Any
         if asked:
-            tags = {
-                "component": "sanic",
-                "http.method": request.method,
-                "http.url": request.path,
-            }
+            tags = {"component": "sanic", "http.method": request.method}
             connection = request.conn_info
             if connection is not None and connection.client_ip:
                 tags["peer.address"] = connection.client_ip
+            known = len(tags)
+            tags["http.url"] = request.path
             span = Span(self, name, "server", trace_id, parent_id, carried, tags, perf_counter())
+            span.known = known
         else:
             # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
             span = _make(UnsampledSpan)

@@ -22,6 +22,7 @@ class UnsampledSpan(Span):
     tags: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
     start = 0.0
     end = 0.0
+    known = 0
     _logs = None
     _encoded = None
 

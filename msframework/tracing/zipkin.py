@@ -34,6 +34,8 @@ _FREE_TEXT: Final = frozenset(("error", "error.message", "message", "http.url"))
 # What is done with a tag's value, by its name.
 _AS_IT_IS, _SCRUBBED, _STATEMENT, _HIDDEN, _PEER_TAG = range(5)
 _MAX_KNOWN: Final = 1024
+_LARGEST: Final = 10**18
+_PLAIN: Final = {str, int}
 _KINDS: Final = {kind.lower(): kind for kind in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
 Endpoint = dict[str, Any]
 
@@ -54,6 +56,7 @@ class Encoder:
         self._redactor = redactor
         self._ways: dict[str, tuple[str, int]] = {}
         self._statements: dict[str, str] = {}
+        self._firsts: dict[tuple[tuple[str, Any], ...], tuple[str, str]] = {}
         self._named: dict[tuple[str, str | None], str] = {}
         self._local = orjson.dumps(_endpoint(service_name, host, port)).decode()
 
@@ -73,7 +76,7 @@ class Encoder:
         """Return *span* as JSON.
 
         PERF: of parts that are JSON already; only what is new in a span is quoted
-        (benchmarks/tracing.py, row "encoding a span").
+        (benchmarks/tracing.py, rows "span of … to JSON").
         """
         trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_id
         if trace_id.startswith(ZEROS):
@@ -86,7 +89,7 @@ class Encoder:
         what = (span.operation_name, span.kind)
         named = self._named.get(what) or self._learn_what(what)
         offset = time() - perf_counter()
-        tags, remote = self._tags(span.tags)
+        tags, remote = self._tags(span)
         rest = "}"
         if span._logs is not None:
             rest = f',"annotations":[{self._annotations(span.logs, offset)}]}}'
@@ -109,20 +112,46 @@ class Encoder:
             self._named[what] = named
         return named
 
-    def _tags(self, tags: Mapping[str, Any]) -> tuple[str, str]:
-        """Return the members of the object of *tags*, and what they say of the other side."""
+    def _tags(self, span: Span) -> tuple[str, str]:
+        """Return the tags of *span* as the members of an object, and what they say of its peer."""
+        tags, known = span.tags, span.known
+        # NOTE: another thread may still write to a span that it shares, hence the copy.
+        items = list(tags.items())[:MAX_TAGS]
+        if not known:
+            return self._members(items, tags)
+        # PERF: what many spans begin with is looked up (benchmarks/tracing.py, row "span of
+        # a statement to JSON").
+        first = tuple(items[:known])
+        try:
+            found = self._firsts.get(first)
+        except TypeError:  # somebody replaced a value by one that cannot be hashed
+            return self._members(items, tags)
+        if found is None:
+            if not {value.__class__ for _, value in first} <= _PLAIN:  # True is 1, and says "true"
+                return self._members(items, tags)
+            found = self._members(first, dict(first))
+            if len(self._firsts) >= _MAX_KNOWN:
+                self._firsts.clear()
+            self._firsts[first] = found
+        rest, remote = self._members(items[known:], tags)
+        members = f"{found[0]},{rest}" if found[0] and rest else found[0] or rest
+        return members, remote or found[1]
+
+    def _members(
+        self, items: Iterable[tuple[str, Any]], tags: Mapping[str, Any]
+    ) -> tuple[str, str]:
+        """Return *items* as members of an object, and what *tags* say of the peer if one does."""
         ways = self._ways
         parts: list[str] = []
         remote = ""
-        # NOTE: another thread may still write to a span that it shares, hence the copy.
-        for key, value in list(tags.items())[:MAX_TAGS]:
+        for key, value in items:
             name = key if key.__class__ is str else _text(key)
             before, way = ways.get(name) or self._learn(name)
             if way is _AS_IT_IS:
                 # PERF: `_text`, without the call for what most values are.
                 if value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE:
                     parts.append(before + _quote(value))
-                elif value.__class__ is int:
+                elif value.__class__ is int and -_LARGEST < value < _LARGEST:
                     parts.append(f'{before}"{value}"')
                 else:
                     parts.append(before + _quote(_text(value)))

@@ -197,6 +197,63 @@ async def test_a_statement_that_fails_aborts_the_transaction_it_began(one, sent)
     await lend_all(one, 1)
 
 
+@pytest.mark.parametrize("options", [{"timeout": 0.3}, {}], ids=["its own", "the setting's"])
+@pytest.mark.parametrize("warm", [True, False])
+async def test_a_late_first_statement_that_is_caught_aborts_its_transaction(
+    open_database, admin, table, warm, options
+):
+    async with open_database(max_size=1, command_timeout=30 if options else 0.3) as db:
+        if warm:
+            await warm_up(db)
+        async with admin.transaction():
+            await admin.execute("LOCK items")
+            with pytest.raises(TransactionAborted):
+                async with db.transaction() as cur:
+                    with pytest.raises(DatabaseUnavailable):
+                        await cur.fetchval(ADD, "a", **options)
+                    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+                        await cur.fetchval("SELECT 1")
+        await lend_all(db, 1)
+        assert await names(db) == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_cancelled_begin_that_is_caught_commits_nothing(one, sent, together, monkeypatch):
+    slow = "SELECT pg_sleep(5)"
+    if together:
+        (lease,) = one._pool._leases
+        await direct.prepare_opening(lease, slow)
+        lease.openings["BEGIN"] = lease.openings.pop(slow)
+    else:
+        monkeypatch.setattr(one, "_plain_begin", slow)
+
+    with pytest.raises(TransactionAborted):
+        async with one.transaction() as cur:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await cur.fetchval(ADD, "a")
+            if together:
+                lease.openings.clear()
+                assert await cur.fetchval(ADD, "b") == "b"
+
+    monkeypatch.undo()
+    assert await names(one) == []
+    await lend_all(one, 1)
+
+
+async def test_what_is_deallocated_is_prepared_again(one, sent):
+    async with one.acquire() as cur:
+        await cur.execute("DEALLOCATE ALL")
+        with pytest.raises(asyncpg.InvalidSQLStatementNameError):
+            await cur.fetchval(WHICH)
+    for name in ("a", "b", "c"):
+        async with one.transaction() as cur:
+            await cur.fetchval(ADD, name)
+
+    assert await names(one) == ["a", "b", "c"]
+    assert sent == ["BEGIN", "BEGIN"]
+
+
 async def test_a_late_statement_that_began_a_transaction_is_ended(open_database, admin, table):
     async with open_database(max_size=1, command_timeout=0.3) as db:
         await warm_up(db)

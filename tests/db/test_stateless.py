@@ -8,6 +8,7 @@ STATELESS = [
     "SELECT 1",
     "select * from users where id = $1;",
     "SELECT count(*) FROM users",
+    "SELECT count(*) FROM users u",
     "SELECT pg_catalog.lower(name) FROM users",
     "SELECT a.b, (a).c FROM a WHERE x IN ($1, $2) AND NOT (y) OR (z) = ANY($3)",
     "SELECT coalesce(max(x), 0), CAST(y AS numeric(10, 2)), z::varchar(20) FROM t",

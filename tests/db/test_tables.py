@@ -1,5 +1,6 @@
 """Tables: rows on their way to JSON, in which decimals and UUIDs stay texts."""
 
+import asyncio
 import uuid
 from decimal import Decimal
 
@@ -47,6 +48,11 @@ NUMBERS = [
 ]
 NATIVE = {
     "a numeric as an argument": ("SELECT $1::numeric AS price", (Decimal("1.5"),)),
+    "an array of numerics as an argument": ("SELECT 1.5 AS p, $1::numeric[] AS n", ([0.1, 1],)),
+    "a range as an argument": (
+        "SELECT 1.5 AS p, lower($1::numrange) AS n",
+        (asyncpg.Range(1, 2),),
+    ),
     "an array": ("SELECT 1.5 AS price, ARRAY[1.5] AS prices", ()),
     "a range": ("SELECT 1.5 AS price, numrange(1, 2) AS prices", ()),
     "the same name twice": ("SELECT 1.5 AS price, 'x' AS price", ()),
@@ -147,6 +153,35 @@ async def test_a_table_may_be_altered_under_it(open_database, admin, table, begi
             await admin.execute(f"ALTER TABLE items ADD COLUMN more{number + 1} numeric DEFAULT 1")
 
 
+async def test_arrays_of_other_types_are_taken_as_arguments(open_database):
+    query = "SELECT n, n * 1.5 AS price FROM generate_series(1, 9) AS n WHERE n = ANY($1::int[])"
+    async with open_database(max_size=1) as db, db.acquire() as cur:
+        for _ in range(2):
+            table = await cur.table(query, [2, 4])
+            assert [tuple(record) for record in table.records] == [(2, "3.0"), (4, "6.0")]
+
+
+async def test_rows_know_their_texts_when_the_schema_changes_meanwhile(open_database):
+    query = f"SELECT 1.50 AS price, '{UID}'::uuid AS uid, pg_sleep(0.3)::text"
+    async with open_database(max_size=1) as db, db.acquire() as cur:
+        for _ in range(2):
+            running = asyncio.create_task(cur.table(query))
+            async with asyncio.timeout(5):
+                while not any(lease.texts for lease in db._pool._leases):
+                    await asyncio.sleep(0.01)
+            db._pool.refresh()
+            (row,) = (await running).rows()
+            assert (row["price"], row["uid"]) == (Decimal("1.50"), uuid.UUID(UID))
+
+
+async def test_records_in_kept_rows_are_read_all_the_same(open_database):
+    query = "SELECT ROW(ARRAY[1.5]) AS r, ARRAY[1.5] AS a"
+    async with open_database(max_size=1) as db, db.acquire() as cur:
+        before = await cur.fetchrow(query)
+        await cur.table("SELECT 1.5 AS price")
+        assert await cur.fetchrow(query) == before
+
+
 async def test_no_more_are_kept_than_the_setting_says(open_database):
     async with open_database(max_size=1, statement_cache_size=3) as db:
         for number in range(10):
@@ -169,8 +204,9 @@ async def test_a_borrower_cancelled_anywhere_leaves_the_types_as_they_were(open_
         async def check(cancelled):
             await lend_all(db, 1)
             async with db.acquire() as cur:
-                assert await cur.fetchrow(ONE) == ROW
-                assert (await cur.table(ONE)).rows() == [ROW]
+                row = await cur.fetchrow(PRICES)
+                assert (row["price"], type(row["uid"]).__name__) == (Decimal("1.50"), "UUID")
+                assert (await cur.table(PRICES)).rows()[0]["price"] == Decimal("1.50")
 
         assert await cancel_everywhere(work, check) >= 3
 

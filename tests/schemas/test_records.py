@@ -367,10 +367,15 @@ class BalanceSchema(Schema):
     balance = fields.Decimal(as_string=True)
 
 
+class TwiceSchema(BalanceSchema):
+    label = fields.String(attribute="balance", dump_only=True)
+
+
 async def test_texts_of_a_table_are_written_as_what_they_are_elsewhere():
     tables = [
         *TABLES,
         *(select(COLUMNS | {"balance": f"'{text}'::numeric"}) for text in NUMERALS),
+        select(COLUMNS | {"balance": "10000::numeric"}),
         *(select(COLUMNS | {"balance": f"'{text}'::numeric(20,5)"}) for text in NUMERALS[:3]),
         select(COLUMNS | {"balance": "NULL::numeric", "uid": "NULL::uuid"}),
         select(COLUMNS | {"balance": "CASE WHEN n = 2 THEN 1.10 END"}),
@@ -380,7 +385,13 @@ async def test_texts_of_a_table_are_written_as_what_they_are_elsewhere():
         select(COLUMNS | {"more": "ARRAY[1.5]"}),
         select(COLUMNS | {"more": "1.5", "other": f"'{UID}'::uuid"}),
     ]
-    schemas = [RowSchema(), RowSchema(only=("id", "uid")), LooseSchema(), BalanceSchema()]
+    schemas = [
+        RowSchema(),
+        RowSchema(only=("id", "uid")),
+        LooseSchema(),
+        BalanceSchema(),
+        TwiceSchema(),
+    ]
     with fresh_database("texts") as url:
         db = Database(DatabaseSettings(url=url, max_size=1, statement_cache_size=1000))
         await db.start()

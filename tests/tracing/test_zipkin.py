@@ -202,3 +202,42 @@ def test_a_service_that_listens_everywhere_has_no_address(tracer):
     local = encoder.describe(tracer.start_span("x"))["localEndpoint"]
 
     assert local == {"serviceName": "a", "port": 80}
+
+
+def test_a_number_may_be_of_any_size(encoder, tracer):
+    span = tracer.start_span("a", tags={"big": 10**17, "bigger": 10**30, "most": 10**5000})
+
+    tags = encoder.describe(span)["tags"]
+    assert (tags["big"], tags["bigger"]) == (str(10**17), str(10**30))
+    assert tags["most"] == "<int>"
+
+
+def test_what_is_equal_may_be_written_otherwise(encoder, tracer):
+    for value, text in ((True, "true"), (1.0, "1.0"), (True, "true")):
+        span = tracer.start_span("a", tags={"n": value})
+        span.known = 1
+        assert encoder.describe(span)["tags"] == {"n": text}
+
+
+@pytest.mark.parametrize("known", [0, 1, 3, 5, 9])
+def test_tags_that_are_known_to_repeat_change_nothing(encoder, tracer, known):
+    values = {"component": "c", "peer.service": "db", "n": 1, "http.url": "/x?token=1", "more": 2.5}
+    for changed in ({}, {"n": 2}, {"peer.service": "other"}, {"more": None}, {"n": [1]}):
+        spans = [tracer.start_span("a", tags=values | changed) for _ in range(3)]
+        _, *repeated = spans
+        for span in repeated:
+            span.known = known
+        described = [encoder.describe(span) for span in spans]
+        for one in described:
+            assert one["tags"] == described[0]["tags"]
+            assert list(one["tags"]) == list(described[0]["tags"])
+            assert one["remoteEndpoint"] == described[0]["remoteEndpoint"]
+
+
+def test_what_is_remembered_of_tags_is_bounded(encoder, tracer):
+    for number in range(3000):
+        span = tracer.start_span("a", tags={"n": number})
+        span.known = 1
+        assert encoder.describe(span)["tags"] == {"n": str(number)}
+
+    assert len(encoder._firsts) <= 1024
