@@ -244,7 +244,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--require", action="store_true", help="fail where a limit is passed")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     add_options(parser, duration=8, rounds=5)
-    parser.set_defaults(pause=6)
+    parser.set_defaults(pause=10)
     return parser.parse_args()
 
 

@@ -15,9 +15,9 @@ from msframework.tracing.lines import write_lines
 from msframework.tracing.span import Span
 from msframework.tracing.zipkin import Encoder
 
-# PERF: this many spans are encoded between two chances for requests to run: about 0.3 ms. What runs
-# seldom costs several times as much when it does (benchmarks/README.md, row read_one).
-AT_ONCE: Final = 64
+# PERF: this many spans are encoded between two chances for requests to run: about 0.1 ms, as more of
+# it is seen in the slowest hundredth of the requests (benchmarks/tracing_overhead.py, collectors).
+AT_ONCE: Final = 16
 
 
 class SpansDropped(Exception):
