@@ -15,8 +15,8 @@ from msframework.tracing.lines import write_lines
 from msframework.tracing.span import Span
 from msframework.tracing.zipkin import Encoder
 
-# PERF: this many spans are encoded between two chances for requests to run: about 0.1 ms, as more of
-# it is seen in the slowest hundredth of the requests (benchmarks/tracing_overhead.py, collectors).
+# PERF: this many spans are encoded between two chances for requests to run: about 0.1 ms, as more
+# is seen in the slowest hundredth of the requests (benchmarks/tracing_overhead.py, collectors).
 AT_ONCE: Final = 16
 
 
