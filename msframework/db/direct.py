@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from msframework._tested import is_tested
-from msframework.db.lease import Lease
+from msframework.db.lease import Lease, is_lost
 
 TESTED_ASYNCPG: Final = ("0.32.",)
 # What runs straight, and how many rows it asks for; 0 for all.
@@ -63,3 +63,9 @@ def send_opening(lease: Lease, begin: str) -> bool:
         return False
     transport.write(opening.message)
     return True
+
+
+def is_under_way(exc: Exception, lease: Lease) -> bool:
+    """Whether the statement was late: asyncpg still waits for what it came to on the server."""
+    conn = lease.conn
+    return isinstance(exc, TimeoutError) and not is_lost(conn) and conn._protocol._is_cancelling()

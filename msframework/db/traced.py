@@ -10,7 +10,6 @@ from typing import Any
 from msframework.db.lease import Lease
 from msframework.db.shared import Shared
 from msframework.db.stateless import verb_of
-from msframework.tracing.span import Span
 
 _MOST_SQL = 4000
 _MOST_ARGUMENT = 200
@@ -23,17 +22,7 @@ def begin_span(shared: Shared, parent: Any, sql: str, args: Sequence[Any]) -> An
         args: what the statement is run with; shown only if *shared* says so.
     """
     name, tags = _describe(sql)
-    # PERF: `start_child`, without what it asks of the parent: this one is kept.
-    span = Span(
-        shared.tracer,
-        name,
-        "client",
-        parent.trace_id,
-        parent.span_id,
-        parent.carried,
-        tags.copy(),
-        perf_counter(),
-    )
+    span = shared.tracer.start_child(name, parent, tags=tags.copy())
     if args and shared.trace_arguments:
         shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
         span.set_tag("db.arguments", ", ".join(shown))

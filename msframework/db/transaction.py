@@ -13,7 +13,7 @@ import asyncpg
 
 from msframework.db.cursor import Cursor
 from msframework.db.deadline import finish
-from msframework.db.direct import LIMITS, prepare_opening, send_opening
+from msframework.db.direct import LIMITS, is_under_way, prepare_opening, send_opening
 from msframework.db.failure import SCHEMA_CHANGED, explain
 from msframework.db.lease import Lease, is_lost
 from msframework.db.prepared import kept_by, run_statement
@@ -214,23 +214,15 @@ class Transaction(Cursor):
         As nothing was begun, the next statement of the block begins; after a cancellation nobody
         knows, so what it begins is not committed.
         """
-        if not isinstance(exc, Exception):
-            self._give_up(lease)
-            raise exc
-        lost = is_lost(lease.conn)
-        if not lost:
+        self._doomed = self._doomed or not isinstance(exc, Exception)
+        replaced = isinstance(exc, Exception) and is_lost(lease.conn)
+        if not replaced:
             self._note_failure(exc)
             exc = explain(exc, lease.conn, sql)
         self._lease = self._conn = None
         lease.pool.give(lease, clean=False)
-        if not lost:
+        if not replaced:
             raise exc
-
-    def _give_up(self, lease: Lease) -> None:
-        """Give *lease* back and commit nothing: whether BEGIN took place is not known."""
-        self._doomed = True
-        self._lease = self._conn = None
-        lease.pool.give(lease, clean=False)
 
     async def _failed(
         self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
@@ -248,10 +240,10 @@ class Transaction(Cursor):
                     return result
             except BaseException as again:
                 exc = self._settled(again)
-        self._note_failure(exc)
         lease = self._lease
         if not isinstance(exc, Exception) and self._together and not self._used and lease:
-            self._give_up(lease)
+            self._not_begun(exc, lease, query)
+        self._note_failure(exc)
         failure = explain(exc, self._conn, query)
         if isinstance(exc, asyncpg.ReadOnlySQLTransactionError) and not self._readonly:
             # The server was the primary and isn't any more.
@@ -267,9 +259,10 @@ class Transaction(Cursor):
         Nothing was committed, so the same may be done on another connection.
         """
         lease = self._lease
-        if lease is None or _is_under_way(exc, lease):
+        if lease is None:
             return False
-        if self._together and not lease.conn.is_in_transaction():
+        together = self._together and not lease.conn.is_in_transaction()
+        if together and not is_under_way(exc, lease):
             # It was sent along with a BEGIN that didn't take place.
             self._together = False
             self._not_begun(exc, lease, query)
@@ -288,12 +281,6 @@ class Transaction(Cursor):
 
     async def _need_transaction(self, conn: Any) -> None:
         """Do nothing: there is one."""
-
-
-def _is_under_way(exc: Exception, lease: Lease) -> bool:
-    """Whether the statement was late: asyncpg still waits for what it came to on the server."""
-    conn = lease.conn
-    return isinstance(exc, TimeoutError) and not is_lost(conn) and conn._protocol._is_cancelling()
 
 
 class Savepoint:

@@ -24,7 +24,8 @@ class Calls:
     ) -> None:
         self.name: str = function.__qualname__.replace("<locals>.", "")
         self._fields = {key: text for key, text in fields.items() if text}
-        self._tags = {"component": str(fields["type"]), **self._fields}
+        component = str(fields["type"])
+        self._tags = ({"component": component} if component else {}) | self._fields
         self._span_name = self.name.lower()
         self._tracing, self._level = tracing, level
         self._log = logging.getLogger(function.__module__)

@@ -37,10 +37,10 @@ _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Date: ("date", dt.date),
     fields.Time: ("time", dt.time),
 }
-# NOTE: what is listed as built in is taken as it is; msgspec would read strings as well.
 # What the database may send as a text.
 _TEXTUAL: Final = frozenset((decimal.Decimal, uuid.UUID))
 _MOST_TEXTS: Final = 64
+# NOTE: what is listed as built in is taken as it is; msgspec would read strings as well.
 _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from random import random
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import opentracing
 from opentracing import Format
@@ -101,7 +101,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             asked = self._decide(name, asked)
         elif asked is None:
             asked = rate >= 1.0 or random() < rate  # noqa: S311
-        span: Any
+        span: Span
         if asked:
             tags = {"component": "sanic", "http.method": request.method}
             connection = request.conn_info
@@ -113,17 +113,18 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             span.known = known
         else:
             # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
-            span = _make(UnsampledSpan)
-            span._tracer = self
-            span.operation_name, span.kind = name, "server"
-            span.parent_id, span.carried = parent_id, carried
+            made: Any = _make(UnsampledSpan)
+            made._tracer = self
+            made.operation_name, made.kind = name, "server"
+            made.parent_id, made.carried = parent_id, carried
             if trace_id is None:
                 ids = new_ids()
-                span.trace_id, span.span_id = ids[:32], ids[32:]
+                made.trace_id, made.span_id = ids[:32], ids[32:]
             else:
-                span.trace_id, span.span_id = trace_id, new_span_id()
+                made.trace_id, made.span_id = trace_id, new_span_id()
+            span = made
         write_current(span)
-        return cast("Span", span)
+        return span
 
     def finish_request(self, span: Span, status: int) -> None:
         """End *span* with the answer's *status*, and leave nothing current.
