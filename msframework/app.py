@@ -35,7 +35,7 @@ from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import read_blueprints
-from msframework.server import Accept, build_accept, choose_protocol, supports_fast_path
+from msframework.server import Accept, Outbox, build_accept, choose_protocol, supports_fast_path
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -90,6 +90,7 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.refused: list[Any] = []
         self.stopping = self.lean = False
         self.accept: Accept
+        self.outbox = Outbox()
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(

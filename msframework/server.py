@@ -148,6 +148,52 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     return accept
 
 
+class Outbox:
+    """Answers that are written together, after all that runs in the same turn of the event loop.
+
+    PERF: Python's code and the kernel's push each other out of the processor's caches, so many
+    calls of the kernel in a row take less (benchmarks/README.md, row json).
+
+    Attributes:
+        busy: connections that don't wait for a request; one that is alone has nothing to wait for.
+    """
+
+    __slots__ = ("_answers", "busy")
+
+    def __init__(self) -> None:
+        self._answers: list[tuple[LeanHttp, bytes]] = []
+        self.busy = 0
+
+    def put(self, http: LeanHttp, data: bytes) -> None:
+        """Have *data* written to the connection of *http*, which is not idle until then.
+
+        NOTE: callbacks run in their order, so it is written before anything that arrives later is
+        looked at.
+        """
+        answers, protocol = self._answers, http.protocol
+        protocol._time = monotonic()
+        answers.append((http, data))
+        if len(answers) > 1:
+            http.stage = Stage.RESPONSE
+        elif self.busy > 1:
+            http.stage = Stage.RESPONSE
+            protocol.loop.call_soon(self._flush)
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        answers, self._answers = self._answers, []
+        for http, data in answers:
+            transport = http.protocol.transport
+            try:
+                if transport and not transport.is_closing():
+                    transport.write(data)
+            except Exception:
+                logger.exception("an answer could not be written")
+            if http.stage is Stage.RESPONSE:
+                http.stage = Stage.IDLE
+
+
 class LeanHttp(Http):
     """Sanic's HTTP/1.1, which serves lean requests while Sanic waits for the next one.
 
@@ -173,7 +219,14 @@ class LeanHttp(Http):
         if self.stage is Stage.IDLE:
             # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
             # handler whenever a request waits (benchmarks/README.md, row read_one).
-            await self.protocol.loop.create_task(self._serve())
+            protocol, outbox = self.protocol, self.protocol.app.outbox
+            outbox.busy += 1
+            try:
+                await protocol.loop.create_task(self._serve())
+            finally:
+                if protocol.waiter is None:
+                    outbox.busy -= 1
+                protocol.waiter = None
         else:
             await self.protocol.receive_more()
 
@@ -187,6 +240,7 @@ class LeanHttp(Http):
         protocol.transport.resume_reading()
         self.response_func = self.http1_response_header
         service, create_future = protocol.app, protocol.loop.create_future
+        outbox = service.outbox
         while True:
             if buffer:
                 data = bytes(buffer)
@@ -194,6 +248,7 @@ class LeanHttp(Http):
                 protocol.transport.resume_reading()
             else:
                 protocol.waiter = waiter = create_future()
+                outbox.busy -= 1
                 data = await waiter
             accepted = service.accept(self, data)
             if accepted is None:
@@ -207,17 +262,16 @@ class LeanHttp(Http):
             self.request, self.stage = request, Stage.HANDLER
             Request._current.set(request)
             protocol.state["requests_count"] += 1
+            late = b""
             try:
                 answer = await handler(request, **params)
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
-                    # PERF: no call where the peer keeps up (benchmarks/README.md, row json).
                     self.keep_alive = keep_alive = not service.stopping
-                    transport = protocol.transport
-                    if protocol._can_write.is_set() and transport and not transport.is_closing():
-                        transport.write(answer.to_bytes(keep_alive))
-                        protocol._time = monotonic()
+                    data = answer.to_bytes(keep_alive)
+                    if keep_alive and not buffer and protocol._can_write.is_set():
+                        late = data
                     else:
-                        await protocol.send(answer.to_bytes(keep_alive))
+                        await protocol.send(data)
                     self.stage = Stage.IDLE
                 else:
                     await self._send_other(request, answer)
@@ -230,8 +284,10 @@ class LeanHttp(Http):
             if not self.keep_alive or self.stage is not Stage.IDLE:
                 # NOTE: so ends a connection's task; Sanic then closes the connection.
                 raise CancelledError
+            if late:
+                outbox.put(self, late)
             # Nothing of a request is held while the next one is waited for.
-            data, accepted, request, params, answer = b"", None, None, None, None
+            data, late, accepted, request, params, answer = b"", b"", None, None, None, None
 
     async def _send_other(self, request: Any, answer: Any) -> None:
         """Send what is no plain `Answer`: a response of Sanic's, or one that was begun already."""
@@ -307,6 +363,7 @@ def _hand_over(protocol: Any, data: bytes) -> bool:
     protocol._time = monotonic()
     # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
     protocol._http.stage = Stage.REQUEST
+    protocol.app.outbox.busy += 1
     waiter.set_result(data)
     return True
 

@@ -515,6 +515,162 @@ async def test_a_request_keeps_its_connection_from_counting_as_idle(make_service
     await server.stop()
 
 
+class Watched:
+    """A transport that tells when it is written to."""
+
+    def __init__(self, transport, events):
+        self._transport, self._events = transport, events
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+    def write(self, data):
+        self._events.append("written")
+        self._transport.write(data)
+
+
+class Crowd:
+    """Several connections to one service, whose requests arrive in the same turn of the loop."""
+
+    def __init__(self):
+        self.events, self.raws, self.connections = [], [], []
+        self.on_call = None
+
+    async def join(self, server):
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        known = set(server._server.connections)
+        raw = Raw(*await asyncio.open_connection(host, int(port)))
+        raw.send(GET.format("/call"))
+        assert (await raw.answer())[0] == 200
+        (connection,) = set(server._server.connections) - known
+        connection.transport = Watched(connection.transport, self.events)
+        self.raws.append(raw)
+        self.connections.append(connection)
+
+    def arrive(self):
+        for connection in self.connections:
+            connection.data_received(GET.format("/call").encode())
+
+    async def statuses(self, *numbers):
+        raws = [self.raws[number] for number in numbers] or self.raws
+        return [(await raw.answer())[0] for raw in raws]
+
+
+@pytest.fixture
+async def make_crowd(make_service):
+    service, crowd = make_service(), Crowd()
+
+    @service.get("/call")
+    async def call(request):
+        if crowd.on_call is not None:
+            crowd.on_call()
+
+    @service.get("/wait")
+    async def wait(request):
+        crowd.events.append("waits")
+        await asyncio.Event().wait()
+
+    @service.get("/named", name="named")
+    async def named(request):
+        return sanic_response.text("by Sanic")
+
+    async with serving(service) as server:
+
+        async def make(size):
+            for _ in range(size):
+                await crowd.join(server)
+            crowd.on_call = lambda: crowd.events.append("handled")
+            return crowd
+
+        crowd.service = service
+        yield make
+        for raw in crowd.raws:
+            raw.writer.close()
+
+
+async def test_answers_of_one_turn_are_written_together(make_crowd):
+    crowd = await make_crowd(3)
+
+    crowd.arrive()
+
+    assert await crowd.statuses() == [200, 200, 200]
+    assert crowd.events == ["handled"] * 3 + ["written"] * 3
+
+
+async def test_an_answer_that_is_alone_is_written_at_once(make_crowd):
+    crowd = await make_crowd(1)
+    loop = asyncio.get_running_loop()
+    crowd.on_call = lambda: loop.call_soon(crowd.events.append, "next turn")
+
+    crowd.arrive()
+
+    assert await crowd.statuses() == [200]
+    assert crowd.events == ["written", "next turn"]
+
+
+async def test_a_stop_closes_no_connection_whose_answer_waits(make_crowd):
+    crowd = await make_crowd(3)
+    crowd.on_call = lambda: [connection.close_if_idle() for connection in crowd.connections]
+
+    crowd.arrive()
+
+    assert await crowd.statuses() == [200, 200, 200]
+    assert all(connection.close_if_idle() for connection in crowd.connections)
+
+
+async def test_a_peer_that_is_gone_costs_the_others_nothing(make_crowd):
+    crowd = await make_crowd(3)
+    calls = []
+
+    def leave():
+        calls.append(1)
+        if len(calls) == 2:
+            crowd.connections[0].transport.abort()
+
+    crowd.on_call = leave
+    crowd.arrive()
+
+    assert await crowd.statuses(1, 2) == [200, 200]
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await crowd.statuses(0)
+    assert crowd.events == ["written"] * 2
+
+
+async def test_a_write_that_fails_costs_the_others_nothing(make_crowd, caplog):
+    crowd = await make_crowd(3)
+    crowd.connections[1].transport.write = None
+
+    crowd.arrive()
+
+    assert await crowd.statuses(0, 2) == [200, 200]
+    assert "an answer could not be written" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["HEAD /call HTTP/1.1\r\nHost: x\r\n\r\n", GET.format("/named"), GET.format("/call") * 3],
+    ids=["of Sanic's", "another response", "pipelined"],
+)
+async def test_connections_that_serve_are_counted(make_crowd, last):
+    crowd = await make_crowd(2)
+    outbox = crowd.service.outbox
+    assert outbox.busy == 0
+    gone, stays = crowd.raws
+
+    gone.send(GET.format("/wait"))
+    stays.send(last)
+    while "waits" not in crowd.events:
+        await asyncio.sleep(0)
+    assert (await stays.answer(body=not last.startswith("HEAD")))[0] == 200
+    assert outbox.busy >= 1
+    gone.writer.close()
+    stays.writer.close()
+
+    async with asyncio.timeout(5):
+        while outbox.busy:
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
     ("fast", "text", "lean"),
     [

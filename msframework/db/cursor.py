@@ -36,62 +36,53 @@ class Cursor(Session):
 
     def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> Result[list[Row]]:
         """Return all rows."""
-        run = self._run if self._span is None else self._traced
-        return run("fetch", to_dicts, query, args, timeout)
+        return self._run("fetch", to_dicts, query, args, timeout)
 
     def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
-        run = self._run if self._span is None else self._traced
-        return run("fetchrow", to_dict, query, args, timeout)
+        return self._run("fetchrow", to_dict, query, args, timeout)
 
     def fetchval(
         self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
-        run = self._run if self._span is None else self._traced
-        return run("fetchrow", value_of(column), query, args, timeout)
+        return self._run("fetchrow", value_of(column), query, args, timeout)
 
     def records(
         self, query: Any, *args: Any, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
-        run = self._run if self._span is None else self._traced
-        return run("fetch", as_it_is, query, args, timeout)
+        return self._run("fetch", as_it_is, query, args, timeout)
 
     def record(
         self, query: Any, *args: Any, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
-        run = self._run if self._span is None else self._traced
-        return run("fetchrow", as_it_is, query, args, timeout)
+        return self._run("fetchrow", as_it_is, query, args, timeout)
 
     async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
         """Return all rows in the form that listings are written from: see `Table`."""
         if query.__class__ is not str:
             query, args = render(query, args)
-        run = self._run if self._span is None else self._traced
-        records = await run(TABLE, as_it_is, query, args, timeout)
+        records = await self._run(TABLE, as_it_is, query, args, timeout)
         lease = self._lease
         return Table(records, () if lease is None else lease.texts.get(query, ()))
 
     def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
-        run = self._run if self._span is None else self._traced
-        return run("execute", as_it_is, query, args, timeout)
+        return self._run("execute", as_it_is, query, args, timeout)
 
     def executemany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
-        run = self._run if self._span is None else self._traced
-        return run("executemany", as_it_is, query, (args,), timeout)
+        return self._run("executemany", as_it_is, query, (args,), timeout)
 
     def fetchmany(
         self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
     ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
-        run = self._run if self._span is None else self._traced
-        return run("fetchmany", to_dicts, query, (args,), timeout)
+        return self._run("fetchmany", to_dicts, query, (args,), timeout)
 
     async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""

@@ -6,7 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Self, TypeVar
 
@@ -17,16 +17,14 @@ from msframework.db.direct import LIMITS
 from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
 from msframework.db.lease import NEVER, Lease
 from msframework.db.prepared import TABLE, run_again, run_unprepared, was_outdated
-from msframework.db.rows import as_it_is
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
 from msframework.db.stream import IdleLimit
-from msframework.db.traced import begin_span, count_rows, end_span
+from msframework.db.traced import note_statement
 from msframework.models.sql import render
 
 Options = dict[str, Any]
 T = TypeVar("T")
-Result = Coroutine[Any, Any, T]
 
 
 class Session:
@@ -88,9 +86,12 @@ class Session:
             query, args = render(query, args)
         if self._state or not self._known.get(query):
             self._admit(query)
+        # PERF: a span is made when its statement is over, so that one that is kept takes the same
+        # way as all others, and no coroutine more (benchmarks/README.md, row read_one).
+        began = None if self._span is None else perf_counter()
         self._state = BUSY
+        held = lease = self._lease
         try:
-            lease = self._lease
             if lease is None:
                 # PERF: as in `_connect`, with a coroutine less (benchmarks/lending.py).
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
@@ -111,7 +112,14 @@ class Session:
             if lease.late:
                 finish(lease)
         except BaseException as exc:
-            result = await self._failed(self._settled(exc), method, query, args, timeout)
+            try:
+                result = await self._failed(self._settled(exc), method, query, args, timeout)
+            except BaseException as failure:
+                if began is not None:
+                    self._note(began, held, query, args, failure)
+                raise
+        if began is not None:
+            self._note(began, held, query, args, result)
         self._used = True
         if self._state == BUSY:
             self._state = READY
@@ -127,28 +135,9 @@ class Session:
         if not stateless:
             self._clean = False
 
-    def _traced(
-        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
-    ) -> Result[T]:
-        """Do what `_run` does, inside of a span."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        work = self._run(method, as_it_is, query, args, timeout)
-        return self._trace(query, args, work, give)
-
-    async def _trace(
-        self, sql: str, args: Any, work: Result[Any], give: Callable[[Any], T] = as_it_is
-    ) -> T:
-        span, held, rows = begin_span(self._shared, self._span, sql, args), self._lease, None
-        try:
-            result = await work
-            rows = count_rows(result)
-        except BaseException as exc:
-            span.set_error(exc)
-            raise
-        finally:
-            end_span(span, self._lease, held, rows)
-        return give(result)
+    def _note(self, began: float, held: Lease | None, sql: str, args: Any, outcome: Any) -> None:
+        """Leave the span of a statement that is over; see `note_statement`."""
+        note_statement(self._shared, self._span, began, sql, args, self._lease, held, outcome)
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -171,10 +160,16 @@ class Session:
         Args:
             timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
         """
-        work = self._guarded(call, label, timeout)
-        if self._span is None:
-            return await work
-        return await self._trace(label, args, work)
+        began, held = perf_counter(), self._lease
+        try:
+            result = await self._guarded(call, label, timeout)
+        except BaseException as exc:
+            if self._span is not None:
+                self._note(began, held, label, args, exc)
+            raise
+        if self._span is not None:
+            self._note(began, held, label, args, result)
+        return result
 
     async def _guarded(
         self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None

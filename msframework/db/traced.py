@@ -10,43 +10,52 @@ from typing import Any
 from msframework.db.lease import Lease
 from msframework.db.shared import Shared
 from msframework.db.stateless import verb_of
+from msframework.tracing.span import Span
 
 _MOST_SQL = 4000
 _MOST_ARGUMENT = 200
 
 
-def begin_span(shared: Shared, parent: Any, sql: str, args: Sequence[Any]) -> Any:
-    """Begin the span of the statement *sql* under *parent*.
+def note_statement(
+    shared: Shared,
+    parent: Span,
+    began: float,
+    sql: str,
+    args: Sequence[Any],
+    lease: Lease | None,
+    held: Lease | None,
+    outcome: Any,
+) -> None:
+    """Leave the span of the statement *sql*, which is over, under *parent*.
 
     Args:
-        args: what the statement is run with; shown only if *shared* says so.
-    """
-    name, tags = _describe(sql)
-    span = shared.tracer.start_child(name, parent, tags=tags.copy())
-    if args and shared.trace_arguments:
-        shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
-        span.set_tag("db.arguments", ", ".join(shown))
-    return span
-
-
-def end_span(span: Any, lease: Lease | None, held: Lease | None, rows: int | None) -> None:
-    """End *span*, and say where the statement ran and how long it waited for that.
-
-    Args:
+        began: when the statement was asked for, in `perf_counter` seconds.
+        args: what it was run with; shown only if *shared* says so.
         lease: the connection's lease; `None` where none was got.
         held: the same, before the statement.
-        rows: what `count_rows` said of the result.
+        outcome: what the statement gave, or the exception that it ended with.
     """
-    tags = span.tags
+    name, known = _describe(sql)
+    tags = dict(known)
     if lease is not None:
         tags.update(lease.pool.tags)
-    if "db.arguments" not in tags and "error" not in tags:
-        span.known = len(tags)
-    if rows is not None:
-        tags["db.rows"] = rows
+    carried = parent.carried
+    span = Span(
+        shared.tracer, name, "client", parent.trace_id, parent.span_id, carried, tags, began
+    )
+    span.known = len(tags)
+    if args and shared.trace_arguments:
+        shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
+        tags["db.arguments"] = ", ".join(shown)
+    if isinstance(outcome, BaseException):
+        span.set_error(outcome)
+    else:
+        rows = count_rows(outcome)
+        if rows is not None:
+            tags["db.rows"] = rows
     if held is None:
         lent = perf_counter() if lease is None else lease.since
-        tags["db.pool_wait_us"] = round((lent - span.start) * 1e6)
+        tags["db.pool_wait_us"] = round((lent - began) * 1e6)
     span.finish()
 
 
