@@ -55,6 +55,7 @@ _LONGEST_LINE = 256
 _PLAIN_TARGET = re.compile(r"/(?!/)[!\"$-~]*").fullmatch
 _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
 _LONGEST = 8192  # characters of a target
+_MOST_ANSWERS = 32
 
 
 def supports_fast_path(wanted: bool) -> bool:
@@ -149,13 +150,14 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
 
 
 class Outbox:
-    """Answers that are written together, after all that runs in the same turn of the event loop.
+    """Answers that wait to be written together, until what is ready to run has run.
 
     PERF: Python's code and the kernel's push each other out of the processor's caches, so many
     calls of the kernel in a row take less (benchmarks/README.md, row json).
 
     Attributes:
-        busy: connections that don't wait for a request; one that is alone has nothing to wait for.
+        busy: connections with a request on the fast path; one that is alone has nothing to wait
+            for.
     """
 
     __slots__ = ("_answers", "busy")
@@ -167,31 +169,31 @@ class Outbox:
     def put(self, http: LeanHttp, data: bytes) -> None:
         """Have *data* written to the connection of *http*, which is not idle until then.
 
-        NOTE: callbacks run in their order, so it is written before anything that arrives later is
-        looked at.
+        NOTE: callbacks run in their order, so it is written before any data that arrives later is
+        looked at; `eof_received` flushes before a connection is closed.
         """
         answers, protocol = self._answers, http.protocol
         protocol._time = monotonic()
         answers.append((http, data))
-        if len(answers) > 1:
-            http.stage = Stage.RESPONSE
-        elif self.busy > 1:
-            http.stage = Stage.RESPONSE
-            protocol.loop.call_soon(self._flush)
-        else:
-            self._flush()
+        http.stage = Stage.RESPONSE
+        if self.busy <= 1 or len(answers) >= _MOST_ANSWERS:
+            self.flush()
+        elif len(answers) == 1:
+            protocol.loop.call_soon(self.flush)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits."""
         answers, self._answers = self._answers, []
         for http, data in answers:
             transport = http.protocol.transport
+            if http.stage is Stage.RESPONSE:
+                http.stage = Stage.IDLE
             try:
                 if transport and not transport.is_closing():
                     transport.write(data)
             except Exception:
                 logger.exception("an answer could not be written")
-            if http.stage is Stage.RESPONSE:
-                http.stage = Stage.IDLE
+                transport.abort()
 
 
 class LeanHttp(Http):
@@ -268,7 +270,8 @@ class LeanHttp(Http):
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
                     self.keep_alive = keep_alive = not service.stopping
                     data = answer.to_bytes(keep_alive)
-                    if keep_alive and not buffer and protocol._can_write.is_set():
+                    ready = protocol._can_write.is_set() and not protocol.conn_info.lost
+                    if keep_alive and ready and not buffer:
                         late = data
                     else:
                         await protocol.send(data)
@@ -336,6 +339,12 @@ class LeanProtocol(HttpProtocol):
         if not _hand_over(self, data):
             super().data_received(data)
 
+    def eof_received(self) -> bool | None:
+        """Write the answers that wait: the transport is closed after this."""
+        service: Any = self.app
+        service.outbox.flush()
+        return super().eof_received()
+
 
 class LeanWebSocketProtocol(WebSocketProtocol):
     """The same for services with websockets."""
@@ -352,6 +361,12 @@ class LeanWebSocketProtocol(WebSocketProtocol):
         """Hand *data* to whoever waits for a request, without a copy."""
         if not _hand_over(self, data):
             super().data_received(data)  # type: ignore[no-untyped-call]
+
+    def eof_received(self) -> bool | None:
+        """Write the answers that wait: the transport is closed after this."""
+        service: Any = self.app
+        service.outbox.flush()
+        return super().eof_received()
 
 
 def _hand_over(protocol: Any, data: bytes) -> bool:

@@ -534,7 +534,11 @@ class Crowd:
 
     def __init__(self):
         self.events, self.raws, self.connections = [], [], []
-        self.on_call = None
+        self.on_call, self.waiting = None, self.wait_forever
+
+    async def wait_forever(self):
+        self.events.append("waits")
+        await asyncio.Event().wait()
 
     async def join(self, server):
         host, _, port = server.url.removeprefix("http://").partition(":")
@@ -567,8 +571,7 @@ async def make_crowd(make_service):
 
     @service.get("/wait")
     async def wait(request):
-        crowd.events.append("waits")
-        await asyncio.Event().wait()
+        await crowd.waiting()
 
     @service.get("/named", name="named")
     async def named(request):
@@ -643,7 +646,66 @@ async def test_a_write_that_fails_costs_the_others_nothing(make_crowd, caplog):
     crowd.arrive()
 
     assert await crowd.statuses(0, 2) == [200, 200]
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+        await crowd.statuses(1)
     assert "an answer could not be written" in caplog.text
+
+
+async def test_a_peer_that_closes_its_side_gets_its_answer(make_crowd):
+    crowd = await make_crowd(3)
+    crowd.raws[2].send(GET.format("/wait"))  # as long as one is busy, the others' answers wait
+    while "waits" not in crowd.events:
+        await asyncio.sleep(0)
+    del crowd.connections[2], crowd.events[:]
+    first, loop = crowd.connections[0], asyncio.get_running_loop()
+
+    def end():  # as the loop does when it reads the end, here before the answers are written
+        if not first.eof_received():
+            first.transport.close()
+
+    def on_call():
+        if "handled" not in crowd.events:
+            loop.call_soon(end)
+        crowd.events.append("handled")
+
+    crowd.on_call = on_call
+    crowd.arrive()
+
+    assert await crowd.statuses(0, 1) == [200, 200]
+    assert await crowd.raws[0].reader.read() == b""
+    assert crowd.events == ["handled"] * 2 + ["written"] * 2
+
+
+async def test_answers_wait_for_no_more_than_so_many_others(make_crowd):
+    crowd = await make_crowd(40)
+
+    crowd.arrive()
+
+    assert await crowd.statuses() == [200] * 40
+    assert crowd.events[:64] == ["handled"] * 32 + ["written"] * 32
+
+
+async def test_a_connection_that_was_lost_waits_for_nothing_more(make_crowd):
+    crowd = await make_crowd(2)
+    gone, other = crowd.connections
+    left = asyncio.Event()
+
+    async def ends_all_the_same():
+        crowd.events.append("waits")
+        with contextlib.suppress(asyncio.CancelledError):
+            await left.wait()
+
+    crowd.waiting = ends_all_the_same
+    task = gone._task
+    crowd.raws[0].send(GET.format("/wait"))
+    while "waits" not in crowd.events:
+        await asyncio.sleep(0)
+    crowd.raws[0].writer.transport.abort()
+
+    async with asyncio.timeout(5):
+        while not task.done():
+            await asyncio.sleep(0)
+    assert other._task is not None
 
 
 @pytest.mark.parametrize(

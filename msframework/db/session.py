@@ -118,11 +118,11 @@ class Session:
                 if began is not None:
                     self._note(began, held, query, args, failure)
                 raise
-        if began is not None:
-            self._note(began, held, query, args, result)
         self._used = True
         if self._state == BUSY:
             self._state = READY
+        if began is not None:
+            self._note(began, held, query, args, result)
         return give(result)
 
     def _admit(self, query: str) -> None:
@@ -160,6 +160,7 @@ class Session:
         Args:
             timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
         """
+        self._admit(label)
         began, held = perf_counter(), self._lease
         try:
             result = await self._guarded(call, label, timeout)
@@ -174,7 +175,6 @@ class Session:
     async def _guarded(
         self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
     ) -> Any:
-        self._admit(label)
         self._state = BUSY
         try:
             lease = await self._connect()

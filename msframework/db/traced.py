@@ -45,8 +45,7 @@ def note_statement(
     )
     span.known = len(tags)
     if args and shared.trace_arguments:
-        shown = [repr(value)[:_MOST_ARGUMENT] for value in args]
-        tags["db.arguments"] = ", ".join(shown)
+        tags["db.arguments"] = ", ".join(map(_show, args))
     if isinstance(outcome, BaseException):
         span.set_error(outcome)
     else:
@@ -65,6 +64,14 @@ def _describe(sql: str) -> tuple[str, dict[str, Any]]:
     """Return the name of a statement's span, `db.select` and the like, and what tells of it."""
     tags = {"component": "db-execute", "db.type": "sql", "db.statement": sql[:_MOST_SQL]}
     return f"db.{verb_of(sql).lower()}", tags
+
+
+def _show(value: Any) -> str:
+    """Return *value* as Python shows it, bounded; cannot fail, as the statement has been run."""
+    try:
+        return repr(value)[:_MOST_ARGUMENT]
+    except Exception:
+        return f"<{type(value).__name__}>"
 
 
 def count_rows(result: Any) -> int | None:

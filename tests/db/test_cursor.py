@@ -354,6 +354,32 @@ async def test_arguments_stand_in_spans_when_they_are_asked_for(open_database, t
     assert spans(tracer)[0].tags["db.arguments"] == "'shown', 5"
 
 
+async def test_an_argument_that_cannot_be_shown_costs_nothing_else(open_database, tracer):
+    class Broken(str):
+        def __repr__(self):
+            raise ValueError
+
+    async with open_database(tracer=tracer, trace_arguments=True) as db:
+        with tracer.start_active_span("work"):
+            async with db.acquire() as cur:
+                assert await cur.fetchval("SELECT $1::text", Broken("a")) == "a"
+                assert await cur.fetchval("SELECT 1") == 1
+
+    assert spans(tracer)[0].tags["db.arguments"] == "<Broken>"
+
+
+async def test_a_statement_that_is_refused_leaves_no_span(open_database, tracer):
+    async with open_database(tracer=tracer) as db:
+        with tracer.start_active_span("work"):
+            async with db.acquire() as cur:
+                pass
+            for call in (cur.fetch("SELECT 1"), cur.prepare("SELECT 1")):
+                with pytest.raises(asyncpg.InterfaceError):
+                    await call
+
+    assert spans(tracer) == []
+
+
 async def test_statements_are_children_of_the_request_they_are_for(open_database, tracer):
     span = tracer.start_span("get /users")
     request = SimpleNamespace(method="GET", path="/users", span=span, db_state=None)
