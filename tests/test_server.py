@@ -555,6 +555,11 @@ class Crowd:
         for connection in self.connections:
             connection.data_received(GET.format("/call").encode())
 
+    async def hold(self, number):
+        self.raws[number].send(GET.format("/wait"))
+        while "waits" not in self.events:
+            await asyncio.sleep(0)
+
     async def statuses(self, *numbers):
         raws = [self.raws[number] for number in numbers] or self.raws
         return [(await raw.answer())[0] for raw in raws]
@@ -573,8 +578,8 @@ async def make_crowd(make_service):
     async def wait(request):
         await crowd.waiting()
 
-    @service.get("/named", name="named")
-    async def named(request):
+    @service.get("/text")
+    async def text(request):
         return sanic_response.text("by Sanic")
 
     async with serving(service) as server:
@@ -653,9 +658,7 @@ async def test_a_write_that_fails_costs_the_others_nothing(make_crowd, caplog):
 
 async def test_a_peer_that_closes_its_side_gets_its_answer(make_crowd):
     crowd = await make_crowd(3)
-    crowd.raws[2].send(GET.format("/wait"))  # as long as one is busy, the others' answers wait
-    while "waits" not in crowd.events:
-        await asyncio.sleep(0)
+    await crowd.hold(2)  # as long as one is busy, the others' answers wait
     del crowd.connections[2], crowd.events[:]
     first, loop = crowd.connections[0], asyncio.get_running_loop()
 
@@ -697,9 +700,7 @@ async def test_a_connection_that_was_lost_waits_for_nothing_more(make_crowd):
 
     crowd.waiting = ends_all_the_same
     task = gone._task
-    crowd.raws[0].send(GET.format("/wait"))
-    while "waits" not in crowd.events:
-        await asyncio.sleep(0)
+    await crowd.hold(0)
     crowd.raws[0].writer.transport.abort()
 
     async with asyncio.timeout(5):
@@ -710,7 +711,7 @@ async def test_a_connection_that_was_lost_waits_for_nothing_more(make_crowd):
 
 @pytest.mark.parametrize(
     "last",
-    ["HEAD /call HTTP/1.1\r\nHost: x\r\n\r\n", GET.format("/named"), GET.format("/call") * 3],
+    ["HEAD /call HTTP/1.1\r\nHost: x\r\n\r\n", GET.format("/text"), GET.format("/call") * 3],
     ids=["of Sanic's", "another response", "pipelined"],
 )
 async def test_connections_that_serve_are_counted(make_crowd, last):
@@ -719,10 +720,8 @@ async def test_connections_that_serve_are_counted(make_crowd, last):
     assert outbox.busy == 0
     gone, stays = crowd.raws
 
-    gone.send(GET.format("/wait"))
+    await crowd.hold(0)
     stays.send(last)
-    while "waits" not in crowd.events:
-        await asyncio.sleep(0)
     assert (await stays.answer(body=not last.startswith("HEAD")))[0] == 200
     assert outbox.busy >= 1
     gone.writer.close()

@@ -14,53 +14,56 @@ from types import FrameType
 from typing import Any, Final, NoReturn
 
 from sanic.exceptions import ServerKilled
+from sanic.server import runners
 from sanic.worker.constants import ProcessState
 from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _FIRST: Final = 1000  # priority among listeners
-_PAUSE: Final = 0.1  # seconds until a stop that went unheard is said again
+_PAUSE: Final = 0.1  # seconds between looks whether the start is over
 
 
 class SignalStop:
-    """Lets a signal stop *service* that comes while it starts, too.
+    """Lets a signal stop *service* at any moment, while it starts, too.
 
-    NOTE: until Sanic (25.12) handles signals, they end the process on the spot; and afterwards it
-    stops the loop only once, which is lost while the loop awaits listeners of `after_server_start`.
+    NOTE: until Sanic (25.12) handles signals, they end the process on the spot, and a stop before
+    it serves breaks off its start; uvloop (0.23) loses a signal that comes between two runs of its
+    loop, as the start of Sanic has them. So a signal is noted here, outside of the loop.
     """
 
     def __init__(self, service: Any) -> None:
+        self._service = service
         self._noted = False
-        self._again: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop
         for number in _SIGNALS:
             signal.signal(number, self._note)
-        service.register_listener(self._take_over, "after_server_start", priority=_FIRST)
+        runners._setup_system_signals = self._take_over  # type: ignore[assignment]
         service.register_listener(self._leave_off, "before_server_stop", priority=_FIRST)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._noted:
-            raise KeyboardInterrupt
-        self._noted = True
+        again, self._noted = self._noted, True
+        if not self._service.state.is_running:
+            if again:
+                raise KeyboardInterrupt
+        elif not again:
+            self._loop.call_soon_threadsafe(self._service.stop, False)
 
-    async def _take_over(self, service: Any) -> None:
-        loop = asyncio.get_running_loop()
+    def _take_over(self, *args: Any) -> None:
+        """Stand in for what Sanic does before it serves; it would ignore signals for a moment."""
+        os.environ["SANIC_WORKER_PROCESS"] = "true"
+        self._loop = args[-1]
+        self._watch()
+
+    def _watch(self) -> None:
+        if not self._service.state.is_running:
+            self._loop.call_later(_PAUSE, self._watch)
+        elif self._noted:
+            self._service.stop(terminate=False)
+
+    async def _leave_off(self, *_: Any) -> None:
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._stop, service, loop)
-        if self._noted:
-            self._stop(service, loop)
-
-    def _stop(self, service: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._leave_off_saying()
-        self._again = loop.call_later(_PAUSE, self._stop, service, loop)
-        service.stop(terminate=False)
-
-    async def _leave_off(self, service: Any) -> None:
-        self._leave_off_saying()
-
-    def _leave_off_saying(self) -> None:
-        if self._again is not None:
-            self._again.cancel()
+            signal.signal(number, signal.SIG_DFL)
 
 
 class Workers(WorkerManager):

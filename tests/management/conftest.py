@@ -39,6 +39,8 @@ class Order(Model):
     label = CharField(max_length=20)
 """
 HOOKS = """
+import asyncio
+import logging
 import os
 import signal
 
@@ -68,6 +70,27 @@ def stop_before(service):
 def stop_after(service):
     service.add_part(Noisy())
     service.register_listener(terminate, "after_server_start")
+
+
+async def start_slowly(*_):
+    await terminate()
+    await asyncio.sleep(0.3)
+
+
+def stop_within(service):
+    service.add_part(Noisy())
+    service.register_listener(start_slowly, "after_server_start")
+
+
+def terminate_when_ready(record):
+    if record.getMessage().startswith("Worker ready"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    return True
+
+
+def stop_between_runs_of_the_loop(service):
+    service.add_part(Noisy())
+    logging.getLogger("sanic.server").addFilter(terminate_when_ready)
 
 
 def insist(service):

@@ -65,7 +65,9 @@ def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
     assert workers.process.wait(40) == 1  # the group would take the manager along: -9
 
 
-@pytest.mark.parametrize("hook", ["stop_before", "stop_after"])
+@pytest.mark.parametrize(
+    "hook", ["stop_before", "stop_after", "stop_within", "stop_between_runs_of_the_loop"]
+)
 def test_a_signal_in_the_middle_of_the_start_is_heard(python, database, hook):
     result = python(
         "-m",
