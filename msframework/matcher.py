@@ -47,13 +47,23 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
     """
     everything = list(routes)
     static = _read_static([r for r in everything if not r.params and not r.regex], handlers)
-    shapes = _read_shapes([r for r in everything if r.params or r.regex], handlers)
+    shapes, lasts = _read_shapes([r for r in everything if r.params or r.regex], handlers)
 
     def match(method: str, path: str) -> Found | None:
         endpoints = static.get(path)
         if endpoints is not None:
             found = endpoints.get(method)
             return None if found is None else (found, {})
+        # PERF: most paths with a parameter end with it (benchmarks/README.md, row read_one).
+        start, _, last = path.rpartition("/")
+        endpoints = lasts.get(start)
+        if endpoints is not None:
+            found = endpoints.get(method)
+            if found is None:
+                return None
+            _, name, read = found.params[0]
+            value = read(last)
+            return None if value is None else (found, {name: value})
         parts = path.split("/")
         for pick, by_literals in shapes.get(len(parts), ()):
             candidates = by_literals.get(pick(parts))
@@ -103,9 +113,16 @@ def _endpoints(same: list[Any], handlers: Collection[Any], params: Params) -> En
     return found
 
 
-def _read_shapes(routes: list[Any], handlers: Collection[Any]) -> dict[int, list[Shape]]:
-    """Return the endpoints with parameters, by the number of parts of their paths."""
+def _read_shapes(
+    routes: list[Any], handlers: Collection[Any]
+) -> tuple[dict[int, list[Shape]], dict[str, Endpoints]]:
+    """Return the endpoints with parameters.
+
+    They come by the number of parts of their paths; those whose last part is their only parameter
+    by what comes before it.
+    """
     shapes: dict[tuple[int, ...], dict[Any, Endpoints]] = {}
+    lasts: dict[str, Endpoints] = {}
     grouped = _group(routes)
     neighbours = _read_neighbours(grouped)
     for path, same in grouped.items():
@@ -113,6 +130,9 @@ def _read_shapes(routes: list[Any], handlers: Collection[Any]) -> dict[int, list
         if params is None or any(_may_overlap(path, other) for other in neighbours(path)):
             continue
         parts = ("", *path)
+        if [place for place, _, _ in params] == [len(path)]:
+            lasts["/".join(parts[:-1])] = _endpoints(same, handlers, params)
+            continue
         dynamic = {place for place, _, _ in params}
         literals = [place for place in range(len(parts)) if place not in dynamic]
         by_literals = shapes.setdefault((len(parts), *literals), {})
@@ -120,7 +140,7 @@ def _read_shapes(routes: list[Any], handlers: Collection[Any]) -> dict[int, list
     found: dict[int, list[Shape]] = {}
     for (size, *literals), by_literals in shapes.items():
         found.setdefault(size, []).append((itemgetter(*literals), by_literals))
-    return found
+    return found, lasts
 
 
 def _read_neighbours(paths: Iterable[Parts]) -> Callable[[Parts], list[Parts]]:

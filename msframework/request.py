@@ -181,7 +181,6 @@ class LeanRequest(Request):
         self.stream = http
         self.target = target
         self.transport = protocol.transport
-        self.version = "1.1"
         self._match_info = params
         self.data = self.db_state = self.span = None
 
@@ -199,6 +198,7 @@ for _name, _default in (
     ("parsed_cookies", None),
     ("parsed_credentials", None),
     ("parsed_files", None),
+    ("version", "1.1"),
     ("parsed_form", None),
     ("parsed_forwarded", None),
     ("parsed_json", None),

@@ -56,6 +56,10 @@ _PLAIN_TARGET = re.compile(r"/(?!/)[!\"$-~]*").fullmatch
 _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
 _LONGEST = 8192  # characters of a target
 _MOST_ANSWERS = 32
+# PERF: to look up an attribute of a class takes longer than most steps of a request.
+_IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
+_HANDLER, _RESPONSE = Stage.HANDLER, Stage.RESPONSE
+_set_current = Request._current.set
 
 
 def supports_fast_path(wanted: bool) -> bool:
@@ -175,7 +179,7 @@ class Outbox:
         answers, protocol = self._answers, http.protocol
         protocol._time = monotonic()
         answers.append((http, data))
-        http.stage = Stage.RESPONSE
+        http.stage = _RESPONSE
         if self.busy <= 1 or len(answers) >= _MOST_ANSWERS:
             self.flush()
         elif len(answers) == 1:
@@ -186,8 +190,8 @@ class Outbox:
         answers, self._answers = self._answers, []
         for http, data in answers:
             transport = http.protocol.transport
-            if http.stage is Stage.RESPONSE:
-                http.stage = Stage.IDLE
+            if http.stage is _RESPONSE:
+                http.stage = _IDLE
             try:
                 if transport and not transport.is_closing():
                     transport.write(data)
@@ -218,7 +222,7 @@ class LeanHttp(Http):
         Raises:
             CancelledError: the connection is to be closed.
         """
-        if self.stage is Stage.IDLE:
+        if self.stage is _IDLE:
             # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
             # handler whenever a request waits (benchmarks/README.md, row read_one).
             protocol, outbox = self.protocol, self.protocol.app.outbox
@@ -261,8 +265,8 @@ class LeanHttp(Http):
             if taken < len(data):
                 buffer[:0] = data[taken:]
             self.perft0 = perf_counter()
-            self.request, self.stage = request, Stage.HANDLER
-            Request._current.set(request)
+            self.request, self.stage = request, _HANDLER
+            _set_current(request)
             protocol.state["requests_count"] += 1
             late = b""
             try:
@@ -275,7 +279,7 @@ class LeanHttp(Http):
                         late = data
                     else:
                         await protocol.send(data)
-                    self.stage = Stage.IDLE
+                    self.stage = _IDLE
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
@@ -284,7 +288,7 @@ class LeanHttp(Http):
             except Exception as exc:
                 await self.error_response(exc)
             request.stream = self.request = None
-            if not self.keep_alive or self.stage is not Stage.IDLE:
+            if not self.keep_alive or self.stage is not _IDLE:
                 # NOTE: so ends a connection's task; Sanic then closes the connection.
                 raise CancelledError
             if late:
@@ -377,7 +381,7 @@ def _hand_over(protocol: Any, data: bytes) -> bool:
     protocol.waiter = None
     protocol._time = monotonic()
     # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
-    protocol._http.stage = Stage.REQUEST
+    protocol._http.stage = _REQUEST
     protocol.app.outbox.busy += 1
     waiter.set_result(data)
     return True

@@ -6,10 +6,9 @@ It resets every connection before it is lent again, whatever ran on it. Runs per
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import suppress
 from time import monotonic
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -18,6 +17,7 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, exhausted, is_lost
+from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
 
@@ -28,7 +28,7 @@ class AsyncpgPool:
         url: where the server is.
         settings: sizes and times.
         read_only: transactions are read-only unless they say READ WRITE.
-        tags: what spans say of the server.
+        spans: what the spans of its statements have in common.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class AsyncpgPool:
         settings: DatabaseSettings,
         *,
         read_only: bool = False,
-        tags: Mapping[str, Any] = MappingProxyType({}),
+        spans: StatementSpans = NO_SERVER,
     ) -> None:
         self._url = url
-        self.tags = tags
+        self.spans = spans
         self.timing = Untimed()
         self._settings = settings
         self._read_only = read_only

@@ -24,6 +24,7 @@ from msframework.db.pool import LightPool
 from msframework.db.replicas import Replica, Replicas
 from msframework.db.shared import Shared, Source
 from msframework.db.stateless import Statements
+from msframework.db.templates import StatementSpans
 from msframework.db.transaction import (
     Isolation,
     Savepoint,
@@ -32,7 +33,7 @@ from msframework.db.transaction import (
     find_outer,
 )
 from msframework.exceptions import ImproperlyConfigured
-from msframework.tracing.context import current_span
+from msframework.tracing.context import ActiveScope, read_current
 
 T = TypeVar("T")
 _RETRIED = (
@@ -110,11 +111,11 @@ class Database:
 
     def _build_pool(self, url: str, name: str) -> Pool:
         role = "primary" if name == "primary" else "replica"
-        tags = {**peer_tags(url), "db.role": role}
+        spans = StatementSpans({**peer_tags(url), "db.role": role})
         if self._settings.pool == "asyncpg":
-            return AsyncpgPool(url, self._settings, read_only=self._debug, tags=tags)
+            return AsyncpgPool(url, self._settings, read_only=self._debug, spans=spans)
         opener = build_opener(url, self._settings, read_only=self._debug)
-        return LightPool(opener, self._settings, name=name, tags=tags)
+        return LightPool(opener, self._settings, name=name, spans=spans)
 
     def _build_replicas(self, primary: str) -> Replicas:
         settings = self._settings
@@ -226,9 +227,13 @@ class Database:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None
-        span = current_span()
-        if span is None and request is not None:
+        span = read_current()
+        if span is None:
+            if request is None:
+                return None
             span = request.span
+        elif span.__class__ is ActiveScope:
+            span = span.span
         return span if span is not None and span.sampled else None
 
 

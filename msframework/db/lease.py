@@ -6,12 +6,12 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from time import perf_counter
 from typing import Any, Final, Protocol
 
 import asyncpg
 
+from msframework.db.templates import StatementSpans
 from msframework.exceptions import PoolExhausted
 
 NEVER: Final = float("inf")
@@ -119,10 +119,10 @@ class Pool(Protocol):
     """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
 
     Attributes:
-        tags: what spans say of the server.
+        spans: what the spans of its statements have in common.
     """
 
-    tags: Mapping[str, Any]
+    spans: StatementSpans
 
     @property
     def timing(self) -> Timing:

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from functools import partial
 from time import monotonic
-from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -23,6 +22,7 @@ from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
 from msframework.db.direct import supports_direct
 from msframework.db.lease import NEVER, Lease, exhausted
+from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
 logger = logging.getLogger("msframework.db")
@@ -44,7 +44,7 @@ class LightPool:
         opener: opens one connection.
         settings: sizes and times.
         name: what log lines call the server.
-        tags: what spans say of it.
+        spans: what the spans of its statements have in common.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class LightPool:
         settings: DatabaseSettings,
         *,
         name: str = "primary",
-        tags: Mapping[str, Any] = MappingProxyType({}),
+        spans: StatementSpans = NO_SERVER,
     ) -> None:
         self.name = name
-        self.tags = tags
+        self.spans = spans
         self._opener = opener
         self._max = settings.max_size
         self._min = min(settings.min_size, settings.max_size)

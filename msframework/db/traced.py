@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
 from msframework.db.lease import Lease
 from msframework.db.shared import Shared
-from msframework.db.stateless import verb_of
-from msframework.tracing.span import Span
+from msframework.db.templates import NO_SERVER
+from msframework.tracing.span import Span, Tags
 
-_MOST_SQL = 4000
 _MOST_ARGUMENT = 200
 
 
@@ -35,35 +33,33 @@ def note_statement(
         held: the same, before the statement.
         outcome: what the statement gave, or the exception that it ended with.
     """
-    name, known = _describe(sql)
-    tags = dict(known)
-    if lease is not None:
-        tags.update(lease.pool.tags)
-    carried = parent.carried
-    span = Span(
-        shared.tracer, name, "client", parent.trace_id, parent.span_id, carried, tags, began
-    )
-    span.known = len(tags)
+    spans = NO_SERVER if lease is None else lease.pool.spans
+    template = spans.template(sql)
+    own: Tags = {}
     if args and shared.trace_arguments:
-        tags["db.arguments"] = ", ".join(map(_show, args))
-    if isinstance(outcome, BaseException):
-        span.set_error(outcome)
-    else:
+        own["db.arguments"] = ", ".join(map(_show, args))
+    failed = isinstance(outcome, BaseException)
+    if not failed:
         rows = count_rows(outcome)
         if rows is not None:
-            tags["db.rows"] = rows
+            own["db.rows"] = rows
     if held is None:
         lent = perf_counter() if lease is None else lease.since
-        tags["db.pool_wait_us"] = round((lent - began) * 1e6)
+        own["db.pool_wait_us"] = round((lent - began) * 1e6)
+    span = Span(
+        shared.tracer,
+        template.name,
+        "client",
+        parent.trace_id,
+        parent.span_id,
+        parent.carried,
+        own,
+        began,
+        template,
+    )
+    if failed:
+        span.set_error(outcome)
     span.finish()
-
-
-# PERF: reading a text again costs as much as the rest of its span (benchmarks/lending.py).
-@lru_cache(maxsize=1024)
-def _describe(sql: str) -> tuple[str, dict[str, Any]]:
-    """Return the name of a statement's span, `db.select` and the like, and what tells of it."""
-    tags = {"component": "db-execute", "db.type": "sql", "db.statement": sql[:_MOST_SQL]}
-    return f"db.{verb_of(sql).lower()}", tags
 
 
 def _show(value: Any) -> str:

@@ -73,7 +73,8 @@ class ZipkinExporter:
             longest = min(self._backoff * 2.0 ** min(self._failures, 16), LONGEST_PAUSE)
             await asyncio.sleep((0.5 + random() / 2) * longest)  # noqa: S311
         dropped: Counter[str] = Counter()
-        self._halvings = 0
+        # NOTE: one that takes nothing is not asked which half it would take.
+        self._halvings = MAX_HALVINGS - 1 if self._failures else 0
         encoded = []
         for index, span in enumerate(spans, 1):
             encoded.append(self._encoder.encode(span))

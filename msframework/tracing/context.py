@@ -8,7 +8,7 @@ a scope may end in another context than it began in (asynchronous generators do 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import opentracing
 
@@ -27,7 +27,7 @@ def current_span() -> Span | None:
     current = read_current()
     if current.__class__ is ActiveScope:
         current = current.span
-    return cast("Span | None", current)
+    return current  # type: ignore[no-any-return]
 
 
 class ActiveScope(opentracing.Scope):  # type: ignore[misc]

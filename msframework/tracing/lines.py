@@ -8,19 +8,16 @@ as it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Final
 
 ATTRIBUTE: Final = "json_lines"
 
 
-def write_lines(logger: logging.Logger, lines: Sequence[str]) -> None:
-    """Write each of *lines* to *logger* at INFO; to streams and files all at once."""
-    if not lines:
+def write_lines(logger: logging.Logger, block: str) -> None:
+    """Write each line of *block* to *logger* at INFO; to streams and files all at once."""
+    if not block:
         return
-    if len(lines) > 1 and _takes_blocks(logger):
-        lines = ["\n".join(lines)]
-    for line in lines:
+    for line in [block] if _takes_blocks(logger) else block.split("\n"):
         logger.handle(_record(logger, line))
 
 

@@ -50,8 +50,6 @@ _TRACESTATE = istr("tracestate")
 _BAGGAGE = istr("baggage")
 _REMOTE: Final = Carried(random=False)
 _REMOTE_RANDOM: Final = Carried()
-_MULTI: Final = frozenset(("x-b3-traceid", "x-b3-sampled", "x-b3-flags"))
-_NAMES: Final = _MULTI | {"b3", "traceparent"}
 # The fields of a SpanContext, in its order.
 Found = tuple[str, str, str | None, bool | None, Carried]
 
@@ -154,15 +152,26 @@ class Propagator:
         PERF: what services of ours send, and a `traceparent` alone, take a short way; a test
         compares it with the long one (benchmarks/tracing.py, rows "extract of …").
         """
-        fields, found = carrier.fields, None
-        if _NAMES.isdisjoint(fields):
+        fields = carrier.fields
+        parent, multi = fields.get("traceparent"), "x-b3-traceid" in fields
+        multi = multi or "x-b3-sampled" in fields or "x-b3-flags" in fields
+        if parent is None and not multi and "b3" not in fields:
             return None
         if not carrier.repeats and not self._read_baggage:
             if "b3" in fields:
                 found = self._read_own(fields)
-            elif _MULTI.isdisjoint(fields):
-                found = self._read_parent(fields)
-        return self.read_all(carrier.headers) if found is None else found
+                if found is not None:
+                    return found
+            elif parent is not None and not multi:
+                match = OWN_PARENT(parent)
+                if match is not None:
+                    trace_id, span_id, flags = match.groups()
+                    carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
+                    if "tracestate" in fields:
+                        carried = LateCarried(flags in "23", (fields["tracestate"],))
+                    sampled = flags in "13" if self._sampled else None
+                    return trace_id, span_id, None, sampled, carried
+        return self.read_all(carrier.headers)
 
     def _read_own(self, fields: Mapping[str, str]) -> Found | None:
         """Read what a service of ours sends; `None` leaves all else to the long way."""
@@ -178,18 +187,6 @@ class Propagator:
             if "tracestate" in fields:
                 carried = LateCarried(True, (fields["tracestate"],))
         return trace_id, span_id, parent_id, state == "1" if self._sampled else None, carried
-
-    def _read_parent(self, fields: Mapping[str, str]) -> Found | None:
-        """Read a `traceparent` of version 00 with known flags, where there are no B3 headers."""
-        match = OWN_PARENT(fields["traceparent"])
-        if match is None:
-            return None
-        trace_id, span_id, flags = match.groups()
-        if "tracestate" in fields:
-            carried: Carried = LateCarried(flags in "23", (fields["tracestate"],))
-        else:
-            carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
-        return trace_id, span_id, None, flags in "13" if self._sampled else None, carried
 
     def read_all(self, headers: CIMultiDict[str]) -> Found | None:
         """Return what `read` does, whatever the headers look like."""

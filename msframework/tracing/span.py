@@ -20,6 +20,15 @@ MAX_LOGS: Final = 128
 _FIRST_BITS: Final = 1 << 191 | 1 << 63
 Tags = dict[str, Any]
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+# The tags that tell of the other side of a call.
+PEER: Final = (
+    "peer.service",
+    "peer.ipv4",
+    "peer.ipv6",
+    "peer.hostname",
+    "peer.address",
+    "peer.port",
+)
 
 
 def new_trace_id() -> str:
@@ -109,31 +118,41 @@ class SpanContext(opentracing.SpanContext):  # type: ignore[misc]
         return f"<SpanContext {self.trace_id}-{self.span_id} sampled={self.sampled}>"
 
 
+class Template:
+    """What many spans have in common: a name, a kind, and their first tags.
+
+    Exporters write it once (`Encoder`), and a span's own tags are all that is written for each.
+    """
+
+    __slots__ = ("kind", "name", "tags")
+
+    def __init__(self, name: str, kind: str | None, tags: Mapping[str, Any]) -> None:
+        self.name, self.kind, self.tags = name, kind, tags
+
+
 class Span(opentracing.Span):  # type: ignore[misc]
     """One piece of work that is recorded.
 
     Attributes:
         operation_name: lower-case and of low cardinality, such as `get /users/{id}`.
         kind: `server`, `client`, `producer`, `consumer`, or `None` for local work.
-        tags: what is known of it; values are turned into text when it is exported.
         start: `perf_counter` seconds; `end` likewise, 0.0 until it is finished.
-        known: how many of its first tags are the same in many spans; only speed depends on it.
     """
 
     __slots__ = (
         "_encoded",
         "_logs",
+        "_own",
         "_span_id",
+        "_template",
         "_trace_id",
         "_tracer",
         "carried",
         "end",
         "kind",
-        "known",
         "operation_name",
         "parent_id",
         "start",
-        "tags",
     )
     sampled = True
     # Made when they are first needed.
@@ -151,6 +170,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         carried: Carried,
         tags: Tags,
         start: float,
+        template: Template | None = None,
     ) -> None:
         self._tracer = tracer
         self.operation_name = name
@@ -158,10 +178,10 @@ class Span(opentracing.Span):  # type: ignore[misc]
         self._trace_id = trace_id
         self.parent_id = parent_id
         self.carried = carried
-        self.tags = tags
+        self._own = tags
+        self._template = template
         self.start = start
         self.end = 0.0
-        self.known = 0
         self._span_id = self._logs = self._encoded = None
 
     @property
@@ -182,6 +202,15 @@ class Span(opentracing.Span):  # type: ignore[misc]
         if self._span_id is None:
             self._span_id = new_span_id()
         return self._span_id
+
+    @property
+    def tags(self) -> Tags:
+        """What is known of it; values are turned into text when it is exported."""
+        template = self._template
+        if template is not None:
+            self._own = {**template.tags, **self._own}
+            self._template = None
+        return self._own
 
     @property
     def logs(self) -> Sequence[tuple[float, Mapping[str, Any]]]:
@@ -210,7 +239,11 @@ class Span(opentracing.Span):  # type: ignore[misc]
 
     def set_tag(self, key: str, value: Any) -> Span:
         """Note *value* under *key*; a later value replaces an earlier one."""
-        self.tags[key] = value
+        template = self._template
+        if template is None or not (key in template.tags or key in PEER):
+            self._own[key] = value
+        else:
+            self.tags[key] = value
         return self
 
     def log_kv(self, key_values: Mapping[str, Any], timestamp: float | None = None) -> Span:
@@ -224,9 +257,9 @@ class Span(opentracing.Span):  # type: ignore[misc]
 
     def set_error(self, exc: BaseException) -> Span:
         """Note that the work failed with *exc*: `error`, `error.kind` and `error.message`."""
-        self.tags["error"] = True
-        self.tags["error.kind"] = type(exc).__name__
-        self.tags["error.message"] = error_message(exc)
+        self.set_tag("error", True)
+        self.set_tag("error.kind", type(exc).__name__)
+        self.set_tag("error.message", error_message(exc))
         return self
 
     def set_baggage_item(self, key: str, value: str) -> Span:

@@ -30,14 +30,15 @@ from msframework.tracing.span import (
     Span,
     SpanContext,
     Tags,
+    Template,
     new_ids,
-    new_span_id,
     to_perf_counter,
 )
 from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
 
 _TEXT: Final = (Format.TEXT_MAP, Format.HTTP_HEADERS)
 _PRIORITY: Final = "sampling.priority"
+_MAX_KNOWN: Final = 1024
 _make = object.__new__
 
 
@@ -73,6 +74,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         self._rates = self.sampler.rates
         self._read = self.propagator.read
         self._silent = SilentSpan(self)
+        self._templates: dict[tuple[str, str, str], Template] = {}
 
     # What compiled handlers, the data layer and the client call.
 
@@ -103,14 +105,13 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             asked = rate >= 1.0 or random() < rate  # noqa: S311
         span: Span
         if asked:
-            tags = {"component": "sanic", "http.method": request.method}
             connection = request.conn_info
-            if connection is not None and connection.client_ip:
-                tags["peer.address"] = connection.client_ip
-            known = len(tags)
-            tags["http.url"] = request.path
-            span = Span(self, name, "server", trace_id, parent_id, carried, tags, perf_counter())
-            span.known = known
+            what = name, request.method, "" if connection is None else connection.client_ip
+            template = self._templates.get(what) or self._learn(*what)
+            own = {"http.url": request.path}
+            span = Span(
+                self, name, "server", trace_id, parent_id, carried, own, perf_counter(), template
+            )
         else:
             # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
             made: Any = _make(UnsampledSpan)
@@ -119,9 +120,9 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             made.parent_id, made.carried = parent_id, carried
             if trace_id is None:
                 ids = new_ids()
-                made.trace_id, made.span_id = ids[:32], ids[32:]
+                made.trace_id, made._span_id = ids[:32], ids[32:]
             else:
-                made.trace_id, made.span_id = trace_id, new_span_id()
+                made.trace_id, made._span_id = trace_id, None
             span = made
         write_current(span)
         return span
@@ -134,11 +135,20 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         """
         write_current(None)
         if span.sampled:
-            tags = span.tags
-            tags["http.status_code"] = status
+            span.set_tag("http.status_code", status)
             if status >= 500:
-                tags.setdefault("error", True)
+                span.tags.setdefault("error", True)
             span.finish()
+
+    def _learn(self, name: str, method: str, address: str) -> Template:
+        """Return what the spans of requests for *name* from *address* have in common."""
+        tags = {"component": "sanic", "http.method": method}
+        if address:
+            tags["peer.address"] = address
+        if len(self._templates) >= _MAX_KNOWN:
+            self._templates.clear()
+        template = self._templates[name, method, address] = Template(name, "server", tags)
+        return template
 
     def start_child(
         self,
@@ -319,7 +329,7 @@ def _inherit(parent: Any) -> tuple[str | None, str | None, bool | None, Any]:
     """Return trace id, parent id, decision, and what else a span takes from *parent*."""
     if not isinstance(parent, (Span, SpanContext)):
         return None, None, None, OWN
-    if not parent.trace_id:
+    if not parent.trace_id or not f"{parent.trace_id}{parent.span_id}".isalnum():
         context = parent.context if isinstance(parent, Span) else parent
         return None, None, context.sampled, _restart(context.carried)
     return parent.trace_id, parent.span_id, parent.sampled, parent.carried

@@ -10,19 +10,20 @@ from typing import Any
 
 import opentracing
 
-from msframework.tracing.span import EMPTY, OWN, Carried, Span, new_span_id, new_trace_id
+from msframework.tracing.span import EMPTY, OWN, Carried, Span, new_trace_id
 
 
 class UnsampledSpan(Span):
     """A span of a trace that is not kept: it has ids for headers and logs, and records nothing."""
 
-    # NOTE: nearly all are read, so they are no properties here that make them late.
-    __slots__ = ("span_id", "trace_id")
+    # NOTE: nearly all are read, so it is no property here that makes it late.
+    __slots__ = ("trace_id",)
     sampled = False
     tags: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
+    _own: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
+    _template = None
     start = 0.0
     end = 0.0
-    known = 0
     _logs = None
     _encoded = None
 
@@ -40,7 +41,7 @@ class UnsampledSpan(Span):
         self.operation_name = name
         self.kind = kind
         self.trace_id = new_trace_id() if trace_id is None else trace_id  # type: ignore[misc]
-        self.span_id = new_span_id()  # type: ignore[misc]
+        self._span_id = None
         self.parent_id = parent_id
         self.carried = carried
 
@@ -67,7 +68,7 @@ class SilentSpan(UnsampledSpan):
 
     def __init__(self, tracer: opentracing.Tracer) -> None:
         super().__init__(tracer, "", None, "", None, OWN)
-        self.span_id = ""  # type: ignore[misc]
+        self._span_id = ""
 
     def set_operation_name(self, operation_name: str) -> Span:
         """Do nothing: this span is shared."""

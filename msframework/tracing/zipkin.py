@@ -8,36 +8,49 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from json.encoder import encode_basestring as _quote
 from time import perf_counter, time
 from typing import Any, Final
 
+import msgspec
 import orjson
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from msframework.tracing.b3 import ZEROS, short_trace_id
 from msframework.tracing.redact import HIDDEN, Redactor
-from msframework.tracing.span import Span
+from msframework.tracing.span import PEER, Span, Template
 
 MAX_VALUE: Final = 4096
 MAX_TAGS: Final = 128
-_PEER_ORDER: Final = (
-    "peer.service",
-    "peer.ipv4",
-    "peer.ipv6",
-    "peer.hostname",
-    "peer.address",
-    "peer.port",
-)
-_PEER: Final = frozenset(_PEER_ORDER)
 # What exceptions and users write freely, so that it may hold anything.
-_FREE_TEXT: Final = frozenset(("error", "error.message", "message", "http.url"))
+_FREE_TEXT: Final = frozenset(("db.statement", "error", "error.message", "message", "http.url"))
 # What is done with a tag's value, by its name.
-_AS_IT_IS, _SCRUBBED, _STATEMENT, _HIDDEN, _PEER_TAG = range(5)
+_AS_IT_IS, _SCRUBBED, _HIDDEN, _PEER_TAG = range(4)
 _MAX_KNOWN: Final = 1024
 _LARGEST: Final = 10**18
-_PLAIN: Final = {str, int}
 _KINDS: Final = {kind.lower(): kind for kind in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
 Endpoint = dict[str, Any]
+# Name, kind, tags and peer of a template.
+Known = tuple[str, "str | UnsetType", dict[str, str], "Raw | UnsetType"]
+
+
+class _Line(Struct, rename="camel"):
+    """The members of a span's JSON, in their order."""
+
+    trace_id: str
+    id: str
+    parent_id: str | UnsetType
+    name: str
+    kind: str | UnsetType
+    local_endpoint: Raw
+    timestamp: int
+    duration: int
+    remote_endpoint: Raw | UnsetType
+    tags: dict[str, str]
+    annotations: list[dict[str, Any]] | UnsetType = UNSET
+    debug: bool | UnsetType = UNSET
+
+
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Encoder:
@@ -55,16 +68,14 @@ class Encoder:
     ) -> None:
         self._redactor = redactor
         self._ways: dict[str, tuple[str, int]] = {}
-        self._statements: dict[str, str] = {}
-        self._firsts: dict[tuple[tuple[str, Any], ...], tuple[str, str]] = {}
-        self._named: dict[tuple[str, str | None], str] = {}
-        self._local = orjson.dumps(_endpoint(service_name, host, port)).decode()
+        self._templates: dict[Template, Known] = {}
+        self._local = Raw(_encode(_endpoint(service_name, host, port)))
 
     def encode(self, span: Span) -> bytes:
         """Return *span* as one JSON object; encoded once, however many exporters ask."""
         encoded = span._encoded
         if encoded is None:
-            encoded = span._encoded = self._write(span).encode()
+            encoded = span._encoded = _encode(self._describe(span))
         return encoded
 
     def describe(self, span: Span) -> dict[str, Any]:
@@ -72,135 +83,106 @@ class Encoder:
         described: dict[str, Any] = orjson.loads(self.encode(span))
         return described
 
-    def _write(self, span: Span) -> str:
-        """Return *span* as JSON.
+    def _describe(self, span: Span) -> _Line:
+        """Return the members of the JSON of *span*, each as text already.
 
-        PERF: of parts that are JSON already; only what is new in a span is quoted
-        (benchmarks/tracing.py, rows "span of … to JSON").
+        PERF: what the spans of one template have in common is looked up (benchmarks/tracing.py,
+        rows "span of … to JSON").
         """
-        trace_id, span_id, parent_id = span.trace_id, span.span_id, span.parent_id
+        trace_id = span.trace_id
         if trace_id.startswith(ZEROS):
             trace_id = short_trace_id(trace_id)
-        if not f"{trace_id}{span_id}{parent_id}".isalnum():
-            # A context that is none of ours.
-            trace_id, span_id = _inner(trace_id), _inner(span_id)
-            parent_id = None if parent_id is None else _inner(parent_id)
-        parent = "" if parent_id is None else f'","parentId":"{parent_id}'
-        what = (span.operation_name, span.kind)
-        named = self._named.get(what) or self._learn_what(what)
+        template = span._template
+        if template is None or template.name != span.operation_name or template.kind != span.kind:
+            name, kind = _text(span.operation_name).lower(), _kind(span.kind)
+            tags: dict[str, str] = {}
+            remote = self._add(span.tags, tags)
+        else:
+            name, kind, tags, remote = self._templates.get(template) or self._learn(template)
+            tags = tags.copy()
+            self._add(span._own, tags)
         offset = time() - perf_counter()
-        tags, remote = self._tags(span)
-        rest = "}"
-        if span._logs is not None:
-            rest = f',"annotations":[{self._annotations(span.logs, offset)}]}}'
-        if span.carried.debug:
-            rest = f',"debug":true{rest}'
-        return (
-            f'{{"traceId":"{trace_id}","id":"{span_id}{parent}{named}'
-            f'{int((span.start + offset) * 1e6)},"duration":'
-            f'{int((span.end - span.start) * 1e6) or 1}{remote},"tags":{{{tags}}}{rest}'
+        line = _Line(
+            trace_id,
+            span.span_id,
+            span.parent_id or UNSET,
+            name,
+            kind,
+            self._local,
+            int((span.start + offset) * 1e6),
+            int((span.end - span.start) * 1e6) or 1,
+            remote,
+            tags,
         )
+        if span._logs is not None:
+            line.annotations = self._annotations(span.logs, offset)
+        if span.carried.debug:
+            line.debug = True
+        return line
 
-    def _learn_what(self, what: tuple[str, str | None]) -> str:
-        """Return what a span's name and kind are in JSON, from the end of an id to the time."""
-        name, kind = what
-        named = f'","name":{_quote(_text(name).lower())}'
-        if kind is not None:
-            named += f',"kind":{_quote(_KINDS.get(kind) or _text(kind).upper())}'
-        named += f',"localEndpoint":{self._local},"timestamp":'
-        if len(self._named) < _MAX_KNOWN:
-            self._named[what] = named
-        return named
+    def _learn(self, template: Template) -> Known:
+        """Return what the spans of *template* have in common."""
+        tags: dict[str, str] = {}
+        remote = self._add(template.tags, tags)
+        known = _text(template.name).lower(), _kind(template.kind), tags, remote
+        if len(self._templates) >= _MAX_KNOWN:
+            self._templates.clear()
+        self._templates[template] = known
+        return known
 
-    def _tags(self, span: Span) -> tuple[str, str]:
-        """Return the tags of *span* as the members of an object, and what they say of its peer."""
-        tags, known = span.tags, span.known
-        # NOTE: another thread may still write to a span that it shares, hence the copy.
-        items = list(tags.items())[:MAX_TAGS]
-        if not known:
-            return self._members(items, tags)
-        # PERF: what many spans begin with is looked up (benchmarks/tracing.py, row "span of
-        # a statement to JSON").
-        first = tuple(items[:known])
-        try:
-            found = self._firsts.get(first)
-        except TypeError:  # somebody replaced a value by one that cannot be hashed
-            return self._members(items, tags)
-        if found is None:
-            if not {value.__class__ for _, value in first} <= _PLAIN:  # True is 1, and says "true"
-                return self._members(items, tags)
-            found = self._members(first, dict(first))
-            if len(self._firsts) >= _MAX_KNOWN:
-                self._firsts.clear()
-            self._firsts[first] = found
-        rest, remote = self._members(items[known:], tags)
-        members = f"{found[0]},{rest}" if found[0] and rest else found[0] or rest
-        return members, remote or found[1]
-
-    def _members(
-        self, items: Iterable[tuple[str, Any]], tags: Mapping[str, Any]
-    ) -> tuple[str, str]:
-        """Return *items* as members of an object, and what *tags* say of the peer if one does."""
+    def _add(self, tags: Mapping[str, Any], shown: dict[str, str]) -> Raw | UnsetType:
+        """Add *tags* to *shown*, as texts, and return what they say of the peer."""
         ways = self._ways
-        parts: list[str] = []
-        remote = ""
+        remote: Raw | UnsetType = UNSET
+        # NOTE: another thread may still write to a span that it shares, hence the copy.
+        items = list(tags.items())
+        if len(items) > MAX_TAGS:
+            del items[MAX_TAGS:]
         for key, value in items:
-            name = key if key.__class__ is str else _text(key)
-            before, way = ways.get(name) or self._learn(name)
-            if way is _AS_IT_IS:
-                # PERF: `_text`, without the call for what most values are.
-                if value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE:
-                    parts.append(before + _quote(value))
-                elif value.__class__ is int and -_LARGEST < value < _LARGEST:
-                    parts.append(f'{before}"{value}"')
-                else:
-                    parts.append(before + _quote(_text(value)))
-            elif way is _SCRUBBED:
-                parts.append(before + _quote(self._redactor.scrub(_text(value))))
-            elif way is _STATEMENT:
-                parts.append(before + self._statement(_text(value)))
-            elif way is _HIDDEN:
-                parts.append(before + _quote(HIDDEN))
+            name, way = ways.get(key) or self._learn_name(key)
+            # PERF: `_text`, without the call for what most values are.
+            if value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE:
+                text = value
+            elif value.__class__ is int and -_LARGEST < value < _LARGEST:
+                text = str(value)
             else:
-                remote = remote or _remote(*map(tags.get, _PEER_ORDER))
-                if name == "peer.hostname" and not _is_address(_text(value)):
+                text = _text(value)
+            if way is _AS_IT_IS:
+                shown[name] = text
+            elif way is _SCRUBBED:
+                shown[name] = self._redactor.scrub(text)
+            elif way is _HIDDEN:
+                shown[name] = HIDDEN
+            else:
+                remote = remote or _remote(*map(tags.get, PEER))
+                if name == "peer.hostname" and not _is_address(text):
                     # NOTE: an endpoint holds addresses only; the name of a host stays a tag.
-                    parts.append(before + _quote(_text(value)))
-        return ",".join(parts), remote
+                    shown[name] = text
+        return remote
 
-    def _learn(self, name: str) -> tuple[str, int]:
-        """Return the name of a tag as JSON with its colon, and what is done with its values."""
+    def _learn_name(self, key: Any) -> tuple[str, int]:
+        """Return the name of a tag, and what is done with its values."""
+        name = _text(key)
         if self._redactor.hides(name):
             way = _HIDDEN
-        elif name in _PEER:
+        elif name in PEER:
             way = _PEER_TAG
-        elif name == "db.statement":
-            way = _STATEMENT
         elif name in _FREE_TEXT:
             way = _SCRUBBED
         else:
             way = _AS_IT_IS
-        known = f"{_quote(_text(name))}:", way
-        if len(self._ways) < _MAX_KNOWN:
-            self._ways[name] = known
-        return known
+        # NOTE: 1 and True are the same key of a dict, and not the same name.
+        if key.__class__ is str and len(self._ways) < _MAX_KNOWN:
+            self._ways[key] = name, way
+        return name, way
 
-    def _statement(self, text: str) -> str:
-        """Return *text* scrubbed, as JSON; services have few statements, each many times over."""
-        found = self._statements.get(text)
-        if found is None:
-            found = _quote(self._redactor.scrub(text))
-            if len(self._statements) >= _MAX_KNOWN:
-                self._statements.clear()
-            self._statements[text] = found
-        return found
-
-    def _annotations(self, logs: Iterable[tuple[float, Mapping[str, Any]]], offset: float) -> str:
-        return ",".join(
-            f'{{"timestamp":{int((when + offset) * 1e6)}'
-            f',"value":{_quote(self._annotation(fields))}}}'
+    def _annotations(
+        self, logs: Iterable[tuple[float, Mapping[str, Any]]], offset: float
+    ) -> list[dict[str, Any]]:
+        return [
+            {"timestamp": int((when + offset) * 1e6), "value": self._annotation(fields)}
             for when, fields in list(logs)
-        )
+        ]
 
     def _annotation(self, fields: Mapping[str, Any]) -> str:
         if len(fields) == 1 and "event" in fields:
@@ -212,9 +194,8 @@ class Encoder:
         return _text(orjson.dumps(shown).decode())
 
 
-def _inner(value: object) -> str:
-    """Return *value* as text between the quotes of a JSON string."""
-    return _quote(_text(value))[1:-1]
+def _kind(kind: str | None) -> str | UnsetType:
+    return UNSET if kind is None else _KINDS.get(kind) or _text(kind).upper()
 
 
 def _text(value: Any) -> str:
@@ -232,8 +213,8 @@ def _text(value: Any) -> str:
     return str(text)
 
 
-def _remote(*values: Any) -> str:
-    """Return the member that tells of the other side, as the `peer.*` tags describe it."""
+def _remote(*values: Any) -> Raw | UnsetType:
+    """Return the other side, as the `peer.*` tags describe it."""
     try:
         return _read_remote(*values)
     except TypeError:  # what cannot be hashed
@@ -242,7 +223,7 @@ def _remote(*values: Any) -> str:
 
 # PERF: a service talks to few others; addresses of callers are bounded by the size.
 @lru_cache(maxsize=4096, typed=True)
-def _read_remote(*values: Any) -> str:
+def _read_remote(*values: Any) -> Raw | UnsetType:
     service, ipv4, ipv6, hostname, address, port = (
         "" if value is None else _text(value) for value in values
     )
@@ -253,8 +234,8 @@ def _read_remote(*values: Any) -> str:
     return _member(_endpoint(service, host, port or tail))
 
 
-def _member(endpoint: Endpoint) -> str:
-    return f',"remoteEndpoint":{orjson.dumps(endpoint).decode()}' if endpoint else ""
+def _member(endpoint: Endpoint) -> Raw | UnsetType:
+    return Raw(_encode(endpoint)) if endpoint else UNSET
 
 
 def _endpoint(service: str, address: str, port: Any) -> Endpoint:

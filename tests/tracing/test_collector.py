@@ -116,6 +116,14 @@ async def test_a_collector_that_finds_all_too_large_is_not_asked_for_every_span(
     assert await drop_reasons(exporter, make_spans(256)) == {"too_large": 256}
     assert len(posts) == 2 * MAX_HALVINGS + 1
 
+    posts.clear()
+    assert await drop_reasons(exporter, make_spans(256)) == {"too_large": 256}
+    assert len(posts) == 3
+
+    collector.default = lambda body: 413 if len(orjson.loads(body)) > 2 else 202
+    await exporter.export(make_spans(4))
+    await exporter.export(make_spans(9))
+
 
 async def test_a_collector_that_takes_nothing_is_asked_more_and_more_rarely(collector):
     exporter = ZipkinExporter(collector.url, ENCODER, backoff=0.02)

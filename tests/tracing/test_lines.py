@@ -38,7 +38,7 @@ def log():
 def test_streams_get_all_lines_at_once(log):
     handler = KeptStream()
     log.handlers[:] = [handler]
-    write_lines(log, ["a", "b %s"])
+    write_lines(log, "a\nb %s")
 
     assert handler.messages == ["a\nb %s"]
 
@@ -47,7 +47,7 @@ def test_other_handlers_get_line_by_line(log):
     handlers = [KeptStream(), Kept()]
     for handler in handlers:
         log.addHandler(handler)
-    write_lines(log, ["a", "b"])
+    write_lines(log, "a\nb")
 
     assert [handler.messages for handler in handlers] == [["a", "b"], ["a", "b"]]
 
@@ -58,13 +58,13 @@ def test_handlers_that_look_at_lines_or_add_to_them_get_line_by_line(log):
     prefixed.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     for handler in (filtered, prefixed):
         log.handlers[:] = [handler]
-        write_lines(log, ["a", "b"])
+        write_lines(log, "a\nb")
         assert handler.messages == ["a", "b"]
 
     plain = KeptStream()
     log.handlers[:] = [plain]
     log.addFilter(lambda record: True)
-    write_lines(log, ["a", "b"])
+    write_lines(log, "a\nb")
     assert plain.messages == ["a", "b"]
 
 
@@ -73,7 +73,7 @@ def test_a_block_is_written_whole(log):
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     log.handlers[:] = [handler]
-    write_lines(log, ["x" * 30_000, "\ud800" + "y" * 30_000])
+    write_lines(log, "x" * 30_000 + "\n\ud800" + "y" * 30_000)
 
     assert stream.getvalue() == "x" * 30_000 + "\n\\ud800" + "y" * 30_000 + "\n"
 
@@ -82,7 +82,7 @@ def test_a_handler_further_up_counts(log):
     child = log.getChild("child")
     handler = Kept()
     log.addHandler(handler)
-    write_lines(child, ["a", "b"])
+    write_lines(child, "a\nb")
 
     assert handler.messages == ["a", "b"]
 
@@ -90,6 +90,6 @@ def test_a_handler_further_up_counts(log):
 def test_no_lines_are_no_record(log):
     handler = Kept()
     log.addHandler(handler)
-    write_lines(log, [])
+    write_lines(log, "")
 
     assert handler.messages == []

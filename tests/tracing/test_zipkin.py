@@ -4,6 +4,7 @@ import pytest
 
 from msframework.tracing import Encoder, Propagator, Tracer
 from msframework.tracing.redact import Redactor
+from msframework.tracing.span import OWN, Span, Template
 from msframework.tracing.zipkin import MAX_TAGS, MAX_VALUE
 
 
@@ -212,32 +213,64 @@ def test_a_number_may_be_of_any_size(encoder, tracer):
     assert tags["most"] == "<int>"
 
 
-def test_what_is_equal_may_be_written_otherwise(encoder, tracer):
-    for value, text in ((True, "true"), (1.0, "1.0"), (True, "true")):
-        span = tracer.start_span("a", tags={"n": value})
-        span.known = 1
-        assert encoder.describe(span)["tags"] == {"n": text}
+def test_names_that_are_equal_may_be_written_otherwise(encoder, tracer):
+    for key, name in ((True, "true"), (1, "1"), (True, "true")):
+        assert encoder.describe(tracer.start_span("a", tags={key: "x"}))["tags"] == {name: "x"}
 
 
-@pytest.mark.parametrize("known", [0, 1, 3, 5, 9])
-def test_tags_that_are_known_to_repeat_change_nothing(encoder, tracer, known):
-    values = {"component": "c", "peer.service": "db", "n": 1, "http.url": "/x?token=1", "more": 2.5}
-    for changed in ({}, {"n": 2}, {"peer.service": "other"}, {"more": None}, {"n": [1]}):
-        spans = [tracer.start_span("a", tags=values | changed) for _ in range(3)]
-        _, *repeated = spans
-        for span in repeated:
-            span.known = known
-        described = [encoder.describe(span) for span in spans]
-        for one in described:
-            assert one["tags"] == described[0]["tags"]
-            assert list(one["tags"]) == list(described[0]["tags"])
-            assert one["remoteEndpoint"] == described[0]["remoteEndpoint"]
+TEMPLATE = Template(
+    "db.select",
+    "client",
+    {"component": "c", "peer.service": "db", "n": 1, "db.statement": "SET token=x", "password": 1},
+)
 
 
-def test_what_is_remembered_of_tags_is_bounded(encoder, tracer):
-    for number in range(3000):
-        span = tracer.start_span("a", tags={"n": number})
-        span.known = 1
-        assert encoder.describe(span)["tags"] == {"n": str(number)}
+def make_span(tracer, template):
+    """Return a span of *template*, or one that was given all that the template says."""
+    own = {"http.url": "/x?token=1", "rows": 2}
+    if template is None:
+        own = {**TEMPLATE.tags, **own}
+    return Span(tracer, "db.select", "client", "1" * 32, "2" * 16, OWN, own, 1.0, template)
 
-    assert len(encoder._firsts) <= 1024
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda span: None,
+        lambda span: span.set_tag("more", 2.5),
+        lambda span: span.set_tag("n", 2),
+        lambda span: span.set_tag("n", True),
+        lambda span: span.set_tag("peer.service", "other"),
+        lambda span: span.set_tag("peer.port", 5432),
+        lambda span: span.set_error(ValueError("no")),
+        lambda span: span.set_operation_name("Other"),
+        lambda span: setattr(span, "kind", "server"),
+        lambda span: span.log_kv({"event": "x"}, timestamp=1.0),
+        lambda span: span.tags.pop("n"),
+        lambda span: span.tags.clear(),
+    ],
+)
+def test_a_template_changes_nothing_of_what_is_written(tracer, encoder, change):
+    described = []
+    for template in (None, TEMPLATE, TEMPLATE):
+        span = make_span(tracer, template)
+        change(span)
+        span._span_id, span.end = "3" * 16, 2.0
+        one = encoder.describe(span)
+        del one["timestamp"]
+        one.pop("annotations", None)
+        described.append((one, list(one["tags"].items()), dict(span.tags)))
+
+    assert described[0] == described[1] == described[2]
+
+
+def test_the_templates_that_are_remembered_are_bounded(tracer, encoder, make_request, monkeypatch):
+    monkeypatch.setattr("msframework.tracing.zipkin._MAX_KNOWN", 4)
+    monkeypatch.setattr("msframework.tracing.tracer._MAX_KNOWN", 4)
+    for number in range(20):
+        span = tracer.start_request(make_request(), f"get /{number}")
+        tracer.finish_request(span, 200)
+        assert encoder.describe(span)["name"] == f"get /{number}"
+
+    assert len(encoder._templates) <= 4
+    assert len(tracer._templates) <= 4
