@@ -79,15 +79,17 @@ class AccessLines:
             )
         try:
             block = _encode_lines(lines)
-        except UnicodeEncodeError:
+        except (TypeError, UnicodeEncodeError):
             block = _encode_lines([_clean(line) for line in lines])
         return block[:-1].decode()
 
 
 def _clean(line: _Line) -> _Line:
-    """Return *line* with what UTF-8 cannot hold escaped."""
+    """Return *line* with what msgspec refuses as plain text and numbers."""
     for name in line.__struct_fields__:
         value = getattr(line, name)
         if isinstance(value, str):
             setattr(line, name, safe_text(value))
+        elif isinstance(value, int):
+            setattr(line, name, int(value))
     return line

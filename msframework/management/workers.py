@@ -20,7 +20,7 @@ from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-_FIRST: Final = 1000  # priority among listeners
+_FIRST: Final = 1000  # priority among listeners; at the stop its negative is first
 _PAUSE: Final = 0.1  # seconds between looks whether the start is over
 
 
@@ -34,36 +34,41 @@ class SignalStop:
 
     def __init__(self, service: Any) -> None:
         self._service = service
-        self._noted = False
-        self._loop: asyncio.AbstractEventLoop
+        self._noted = self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         for number in _SIGNALS:
             signal.signal(number, self._note)
         runners._setup_system_signals = self._take_over  # type: ignore[assignment]
-        service.register_listener(self._leave_off, "before_server_stop", priority=_FIRST)
+        service.register_listener(self._note_stop, "before_server_stop", priority=-_FIRST)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        again, self._noted = self._noted, True
-        if not self._service.state.is_running:
-            if again:
+        if self._loop is None:
+            if self._noted:
                 raise KeyboardInterrupt
-        elif not again:
-            self._loop.call_soon_threadsafe(self._service.stop, False)
+        elif self._service.state.is_running:
+            self._loop.call_soon_threadsafe(self._stop)
+        self._noted = True
 
     def _take_over(self, *args: Any) -> None:
         """Stand in for what Sanic does before it serves; it would ignore signals for a moment."""
         os.environ["SANIC_WORKER_PROCESS"] = "true"
         self._loop = args[-1]
-        self._watch()
+        self._watch(args[-1])
 
-    def _watch(self) -> None:
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._service.state.is_running:
-            self._loop.call_later(_PAUSE, self._watch)
+            loop.call_later(_PAUSE, self._watch, loop)
         elif self._noted:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Stop the loop once: another time would break off the stop itself."""
+        if not self._stopped:
+            self._stopped = True
             self._service.stop(terminate=False)
 
-    async def _leave_off(self, *_: Any) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
+    async def _note_stop(self, *_: Any) -> None:
+        self._stopped = True
 
 
 class Workers(WorkerManager):

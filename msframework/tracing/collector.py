@@ -19,6 +19,7 @@ BACKOFF: Final = 0.2
 LONGEST_PAUSE: Final = 5.0
 # Enough to find two spans that are too large among 256.
 MAX_HALVINGS: Final = 16
+_DEEP_EVERY: Final = 8  # batches, while all are too large
 _HEADERS: Final = {"Content-Type": "application/json"}
 
 
@@ -26,7 +27,8 @@ class ZipkinExporter:
     """Posts spans to *url*, such as `http://zipkin:9411/api/v2/spans`.
 
     Answers from 500 on and network errors are tried again, at most three times in all and with
-    full jitter; on 413 the batch is halved; on any other answer but 2xx its spans are dropped.
+    full jitter; on 413 the batch is halved, seldom more than once after one of which every part was
+    too large; on any other answer but 2xx its spans are dropped.
     While a collector takes nothing at all, batches come at growing distances, up to 5 s: requests
     pay for encoding and posting, as both run on their core.
 
@@ -51,6 +53,7 @@ class ZipkinExporter:
         self._timeout, self._batch_bytes, self._backoff = timeout, batch_bytes, backoff
         self._session: aiohttp.ClientSession | None = None
         self._failures = 0
+        self._all_too_large = False
         self._halvings = 0
 
     async def start(self) -> None:
@@ -73,8 +76,9 @@ class ZipkinExporter:
             longest = min(self._backoff * 2.0 ** min(self._failures, 16), LONGEST_PAUSE)
             await asyncio.sleep((0.5 + random() / 2) * longest)  # noqa: S311
         dropped: Counter[str] = Counter()
-        # NOTE: one that takes nothing is not asked which half it would take.
-        self._halvings = MAX_HALVINGS - 1 if self._failures else 0
+        # NOTE: one that found all too large is seldom asked again which part it would take.
+        shallow = self._all_too_large and self._failures % _DEEP_EVERY
+        self._halvings = MAX_HALVINGS - 1 if shallow else 0
         encoded = []
         for index, span in enumerate(spans, 1):
             encoded.append(self._encoder.encode(span))
@@ -83,6 +87,7 @@ class ZipkinExporter:
         for batch in _split(encoded, self._batch_bytes):
             await self._send(batch, dropped)
         self._failures = self._failures + 1 if dropped.total() == len(spans) else 0
+        self._all_too_large = dropped["too_large"] == len(spans)
         if dropped:
             raise SpansDropped(dropped)
 

@@ -206,11 +206,14 @@ class Span(opentracing.Span):  # type: ignore[misc]
     @property
     def tags(self) -> Tags:
         """What is known of it; values are turned into text when it is exported."""
-        template = self._template
+        template, own = self._template, self._own
         if template is not None:
-            self._own = {**template.tags, **self._own}
+            # NOTE: it stays the same dict, as another thread may be writing to it.
+            tags = {**template.tags, **own}
+            own.clear()
+            own.update(tags)
             self._template = None
-        return self._own
+        return own
 
     @property
     def logs(self) -> Sequence[tuple[float, Mapping[str, Any]]]:

@@ -329,7 +329,7 @@ def _inherit(parent: Any) -> tuple[str | None, str | None, bool | None, Any]:
     """Return trace id, parent id, decision, and what else a span takes from *parent*."""
     if not isinstance(parent, (Span, SpanContext)):
         return None, None, None, OWN
-    if not parent.trace_id or not f"{parent.trace_id}{parent.span_id}".isalnum():
+    if not parent.trace_id:
         context = parent.context if isinstance(parent, Span) else parent
         return None, None, context.sampled, _restart(context.carried)
     return parent.trace_id, parent.span_id, parent.sampled, parent.carried

@@ -20,8 +20,6 @@ class UnsampledSpan(Span):
     __slots__ = ("trace_id",)
     sampled = False
     tags: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
-    _own: Mapping[str, Any] = EMPTY  # type: ignore[assignment]
-    _template = None
     start = 0.0
     end = 0.0
     _logs = None

@@ -75,7 +75,15 @@ class Encoder:
         """Return *span* as one JSON object; encoded once, however many exporters ask."""
         encoded = span._encoded
         if encoded is None:
-            encoded = span._encoded = _encode(self._describe(span))
+            line = self._describe(span)
+            try:
+                encoded = _encode(line)
+            except (TypeError, UnicodeEncodeError):
+                # The ids of a context that is none of ours.
+                line.trace_id, line.id = _text(line.trace_id), _text(line.id)
+                line.parent_id = line.parent_id and _text(line.parent_id)
+                encoded = _encode(line)
+            span._encoded = encoded
         return encoded
 
     def describe(self, span: Span) -> dict[str, Any]:
@@ -136,8 +144,9 @@ class Encoder:
         remote: Raw | UnsetType = UNSET
         # NOTE: another thread may still write to a span that it shares, hence the copy.
         items = list(tags.items())
-        if len(items) > MAX_TAGS:
-            del items[MAX_TAGS:]
+        room = MAX_TAGS - len(shown)
+        if len(items) > room:
+            del items[room:]
         for key, value in items:
             name, way = ways.get(key) or self._learn_name(key)
             # PERF: `_text`, without the call for what most values are.

@@ -51,6 +51,18 @@ def test_lone_surrogates_and_other_objects_are_text():
     assert second["path"] == "/\u2028"
 
 
+def test_classes_of_users_are_text_and_numbers():
+    class Name(str):
+        pass
+
+    class Number(int):
+        pass
+
+    (line,) = read(entry(method=Name("GET"), address=Name("::1"), status=Number(201)))
+
+    assert (line["method"], line["client_ip"], line["status"]) == ("GET", "::1", 201)
+
+
 def test_times_are_those_of_each_request():
     now = time.perf_counter()
     lines = read(

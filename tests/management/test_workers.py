@@ -55,6 +55,22 @@ def test_a_second_signal_ends_workers_that_do_not_finish(workers):
     assert time.monotonic() - began < 10  # the grace period alone is 15 seconds
 
 
+def test_a_second_signal_lets_a_server_finish_that_stops(tmp_path, database):
+    server = ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database)
+    with server, socket.create_connection(("127.0.0.1", server.port)) as busy:
+        busy.sendall(b"POST /roles HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+        server.process.terminate()
+        wait_until(lambda: "Stopping worker" in server.output())
+        server.process.terminate()
+        server.process.terminate()
+        busy.sendall(b"}")
+        assert busy.recv(1000).startswith(b"HTTP/1.1 422 ")
+        code = server.stop()
+
+    assert code == 0
+    assert "Traceback" not in server.output()
+
+
 def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
     nowhere = "postgresql://nobody@127.0.0.1:9/none"
     workers = ServerProcess(
@@ -66,7 +82,14 @@ def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "hook", ["stop_before", "stop_after", "stop_within", "stop_between_runs_of_the_loop"]
+    "hook",
+    [
+        "stop_before",
+        "stop_after",
+        "stop_within",
+        "stop_between_runs_of_the_loop",
+        "stop_soon_after",
+    ],
 )
 def test_a_signal_in_the_middle_of_the_start_is_heard(python, database, hook):
     result = python(

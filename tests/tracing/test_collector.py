@@ -121,7 +121,17 @@ async def test_a_collector_that_finds_all_too_large_is_not_asked_for_every_span(
     assert len(posts) == 3
 
     collector.default = lambda body: 413 if len(orjson.loads(body)) > 2 else 202
-    await exporter.export(make_spans(4))
+    for _ in range(6):
+        assert await drop_reasons(exporter, make_spans(8)) == {"too_large": 8}
+    for _ in range(2):
+        await exporter.export(make_spans(9))
+
+
+async def test_a_batch_that_was_lost_otherwise_keeps_none_from_being_halved(collector, exporter):
+    collector.statuses = [400]
+    assert await drop_reasons(exporter, make_spans(9)) == {"refused": 9}
+
+    collector.default = lambda body: 413 if len(orjson.loads(body)) > 2 else 202
     await exporter.export(make_spans(9))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from msframework.tracing import Encoder, Propagator, Tracer
 from msframework.tracing.redact import Redactor
-from msframework.tracing.span import OWN, Span, Template
+from msframework.tracing.span import OWN, Span, SpanContext, Template
 from msframework.tracing.zipkin import MAX_TAGS, MAX_VALUE
 
 
@@ -262,6 +262,33 @@ def test_a_template_changes_nothing_of_what_is_written(tracer, encoder, change):
         described.append((one, list(one["tags"].items()), dict(span.tags)))
 
     assert described[0] == described[1] == described[2]
+
+
+class Id(str):
+    pass
+
+
+@pytest.mark.parametrize(("trace_id", "shown"), [("\ud800", "\\ud800"), (Id("1" * 32), "1" * 32)])
+def test_ids_that_are_none_of_ours_are_text(tracer, encoder, trace_id, shown):
+    parent = SpanContext(trace_id, trace_id, sampled=True)
+    for span in (tracer.start_span("a", child_of=parent), tracer.start_child("a", parent)):
+        described = encoder.describe(span)
+        assert (described["traceId"], described["parentId"]) == (shown, shown)
+
+
+def test_tags_are_bounded_with_a_template_too(tracer, encoder):
+    span = make_span(tracer, TEMPLATE)
+    for number in range(300):
+        span.set_tag(f"n{number}", number)
+
+    assert len(encoder.describe(span)["tags"]) == MAX_TAGS
+
+
+def test_a_dict_of_tags_stays_the_same(tracer):
+    span = make_span(tracer, TEMPLATE)
+    own = span._own
+
+    assert span.tags is own is span.tags
 
 
 def test_the_templates_that_are_remembered_are_bounded(tracer, encoder, make_request, monkeypatch):
