@@ -33,7 +33,7 @@ from msframework.db.transaction import (
     find_outer,
 )
 from msframework.exceptions import ImproperlyConfigured
-from msframework.tracing.context import ActiveScope, read_current
+from msframework.tracing.context import current_span
 
 T = TypeVar("T")
 _RETRIED = (
@@ -227,13 +227,9 @@ class Database:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None
-        span = read_current()
-        if span is None:
-            if request is None:
-                return None
+        span = current_span()
+        if span is None and request is not None:
             span = request.span
-        elif span.__class__ is ActiveScope:
-            span = span.span
         return span if span is not None and span.sampled else None
 
 

@@ -71,7 +71,7 @@ class AccessLines:
                     status,
                     size,
                     None if began is None else int((ended - began) * 1e6) / 1000,
-                    address,
+                    address if address.__class__ is str else safe_text(address),
                     request_id if request_id.__class__ is str else safe_text(request_id),
                     UNSET if span is None else span.trace_id or UNSET,
                     UNSET if span is None else span.span_id or UNSET,

@@ -152,7 +152,7 @@ class Propagator:
         PERF: what services of ours send, and a `traceparent` alone, take a short way; a test
         compares it with the long one (benchmarks/tracing.py, rows "extract of …").
         """
-        fields = carrier.fields
+        fields, found = carrier.fields, None
         parent, multi = fields.get("traceparent"), "x-b3-traceid" in fields
         multi = multi or "x-b3-sampled" in fields or "x-b3-flags" in fields
         if parent is None and not multi and "b3" not in fields:
@@ -160,18 +160,9 @@ class Propagator:
         if not carrier.repeats and not self._read_baggage:
             if "b3" in fields:
                 found = self._read_own(fields)
-                if found is not None:
-                    return found
             elif parent is not None and not multi:
-                match = OWN_PARENT(parent)
-                if match is not None:
-                    trace_id, span_id, flags = match.groups()
-                    carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
-                    if "tracestate" in fields:
-                        carried = LateCarried(flags in "23", (fields["tracestate"],))
-                    sampled = flags in "13" if self._sampled else None
-                    return trace_id, span_id, None, sampled, carried
-        return self.read_all(carrier.headers)
+                found = self._read_parent(parent, fields)
+        return self.read_all(carrier.headers) if found is None else found
 
     def _read_own(self, fields: Mapping[str, str]) -> Found | None:
         """Read what a service of ours sends; `None` leaves all else to the long way."""
@@ -187,6 +178,18 @@ class Propagator:
             if "tracestate" in fields:
                 carried = LateCarried(True, (fields["tracestate"],))
         return trace_id, span_id, parent_id, state == "1" if self._sampled else None, carried
+
+    def _read_parent(self, parent: str, fields: Mapping[str, str]) -> Found | None:
+        """Read a `traceparent` of version 00 with known flags, where there are no B3 headers."""
+        match = OWN_PARENT(parent)
+        if match is None:
+            return None
+        trace_id, span_id, flags = match.groups()
+        if "tracestate" in fields:
+            carried: Carried = LateCarried(flags in "23", (fields["tracestate"],))
+        else:
+            carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
+        return trace_id, span_id, None, flags in "13" if self._sampled else None, carried
 
     def read_all(self, headers: CIMultiDict[str]) -> Found | None:
         """Return what `read` does, whatever the headers look like."""

@@ -45,9 +45,10 @@ def test_whatever_callers_send_a_line_is_json(service, method, path, address, re
 
 
 def test_lone_surrogates_and_other_objects_are_text():
-    first, second = read(entry(path="/\ud800", request_id=7), entry(path="/\u2028"))
+    first, second = read(entry(path="/\ud800", address=None, request_id=7), entry(path="/\u2028"))
 
-    assert (first["path"], first["request_id"]) == ("/\\ud800", "7")
+    assert first["path"] == "/\\ud800"
+    assert (first["client_ip"], first["request_id"]) == ("None", "7")
     assert second["path"] == "/\u2028"
 
 

@@ -213,6 +213,14 @@ def test_a_number_may_be_of_any_size(encoder, tracer):
     assert tags["most"] == "<int>"
 
 
+def test_values_that_are_equal_may_be_written_otherwise(encoder, tracer):
+    for value, text in ((True, "true"), (1.0, "1.0"), (True, "true")):
+        for template in (None, Template("a", None, {"n": value})):
+            own = {"n": value} if template is None else {}
+            span = Span(tracer, "a", None, "1" * 32, None, OWN, own, 1.0, template)
+            assert encoder.describe(span)["tags"] == {"n": text}
+
+
 def test_names_that_are_equal_may_be_written_otherwise(encoder, tracer):
     for key, name in ((True, "true"), (1, "1"), (True, "true")):
         assert encoder.describe(tracer.start_span("a", tags={key: "x"}))["tags"] == {name: "x"}
