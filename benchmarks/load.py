@@ -6,14 +6,14 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.database import ROWS
-from benchmarks.processes import CheckFailed, Server, cpu_seconds
+from benchmarks.processes import CheckFailed, Server, cpu_seconds, spent
 
 SCRIPTS = Path(__file__).with_name("wrk")
 
@@ -53,14 +53,21 @@ def read_result(printed: str, errors: str = "") -> dict:
 
 
 class Clock:
-    """CPU time of the cores, of the server under test, and of everything the harness started."""
+    """CPU time of the cores, of the server under test, and of everything the harness started.
 
-    def __init__(self, server: Server, helpers: Sequence[int]) -> None:
+    Args:
+        helpers: the process ids of what belongs to the load, with all below them.
+        idle: processes of other servers, which may have something to finish.
+    """
+
+    def __init__(
+        self, server: Server, helpers: Sequence[int], idle: Iterable[psutil.Process] = ()
+    ) -> None:
         own = resource.getrusage(resource.RUSAGE_SELF)
         waited = resource.getrusage(resource.RUSAGE_CHILDREN)  # wrk
         mine = sum(usage.ru_utime + usage.ru_stime for usage in (own, waited))
         self.server = cpu_seconds(server.process.pid)
-        self.known = self.server + cpu_seconds(*helpers) + mine
+        self.known = self.server + cpu_seconds(*helpers) + spent(idle) + mine
         self.time = time.monotonic()
         self.busy = [
             sum(core[:8]) - core.idle - core.iowait for core in psutil.cpu_times(percpu=True)
@@ -70,15 +77,30 @@ class Clock:
         """Return what was used since *start*; percentages are of one core."""
         seconds = self.time - start.time
         busy = [now - then for now, then in zip(self.busy, start.busy, strict=True)]
-        spent = self.server - start.server
+        taken = self.server - start.server
         foreign = sum(busy) - (self.known - start.known)
         return {
-            "server_cpu_s": spent,
+            "server_cpu_s": taken,
             "core_busy_pct": [round(100 * one / seconds, 1) for one in busy],
-            "server_cpu_pct": round(100 * spent / seconds, 1),
+            "server_cpu_pct": round(100 * taken / seconds, 1),
             # what none of our processes took
             "foreign_cpu_pct": round(100 * foreign / seconds, 1),
         }
+
+
+def count_errors(
+    found: Mapping[str, Any], workload: Workload, connections: int, expected_bytes: int
+) -> int:
+    """Return how many of the requests that wrk counted did not get what they should."""
+    requests, expects_failure = found["requests"], workload[2]
+    errors = sum(found[key] for key in ("connect", "read", "write", "timeout"))
+    errors += requests - found["status"] if expects_failure else found["status"]
+    if requests < connections:
+        return errors + 1  # it hangs
+    body = found["bytes"] / requests
+    if not errors and not expected_bytes * 0.9 <= body <= expected_bytes * 1.1 + 700:
+        return requests  # a size so different means wrong answers
+    return errors
 
 
 def measure(
@@ -93,7 +115,6 @@ def measure(
     The warm-up looks at every status (and at the ids of a full target), which costs wrk time; the
     measured run counts what wrk counts anyway, and the bytes.
     """
-    expects_failure = workload[2]
     warmed: dict[str, int] = {"requests": 0, "wrong": 0}
     if options.warmup:
         verify = "signed" if server.full else "verify"
@@ -101,15 +122,9 @@ def measure(
     start = Clock(server, helpers)
     pause = [f"pause={options.pause}"] if options.pause else []
     found = wrk(server, workload, options.duration, options.connections, *pause)
-    spent = Clock(server, helpers).since(start)
+    used = Clock(server, helpers).since(start)
     requests = found["requests"]
-    errors = warmed["wrong"] + sum(found[key] for key in ("connect", "read", "write", "timeout"))
-    errors += requests - found["status"] if expects_failure else found["status"]
-    body = found["bytes"] / max(requests, 1)
-    if requests < options.connections:
-        errors += 1  # it hangs
-    elif not errors and not expected_bytes * 0.9 <= body <= expected_bytes * 1.1 + 700:
-        errors = requests  # a size so different means wrong answers
+    errors = warmed["wrong"] + count_errors(found, workload, options.connections, expected_bytes)
     return {
         "rps": requests / (found["duration_us"] / 1e6),
         "p50_ms": found["p50_us"] / 1e3,
@@ -119,9 +134,9 @@ def measure(
         "requests": requests,
         "requests_with_warmup": requests + warmed["requests"],
         "errors": errors,
-        "bytes_per_response": round(body, 1),
-        "cpu_us_per_request": 1e6 * spent.pop("server_cpu_s") / max(requests, 1),
-        **spent,
+        "bytes_per_response": round(found["bytes"] / max(requests, 1), 1),
+        "cpu_us_per_request": 1e6 * used.pop("server_cpu_s") / max(requests, 1),
+        **used,
     }
 
 

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,18 @@ def tree(pid: int) -> list[psutil.Process]:
 
 def cpu_seconds(*pids: int) -> float:
     """Return user and system time of these processes and those below them."""
+    return sum(spent(tree(pid)) for pid in pids)
+
+
+def spent(processes: Iterable[psutil.Process]) -> float:
+    """Return user and system time of *processes*, without those below them."""
     total = 0.0
-    for pid in pids:
-        for process in tree(pid):
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
     return total
 
 

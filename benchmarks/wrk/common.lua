@@ -47,14 +47,19 @@ function M.verify(expected, signed)
 end
 
 function M.done(summary, latency, threads)
-  local e, sum = summary.errors, 0
+  local e, sum, parts = summary.errors, 0, {}
+  for i = 1, #latency do
+    local microseconds, count = latency(i)
+    parts[i] = string.format("[%d,%d]", microseconds, count)
+  end
   for _, thread in ipairs(threads) do sum = sum + thread:get("wrong") end
   io.write(string.format(
     'RESULT {"requests":%d,"duration_us":%d,"bytes":%d,"connect":%d,"read":%d,"write":%d,' ..
-    '"timeout":%d,"status":%d,"wrong":%d,"p50_us":%d,"p90_us":%d,"p99_us":%d,"max_us":%d}\n',
+    '"timeout":%d,"status":%d,"wrong":%d,"p50_us":%d,"p90_us":%d,"p99_us":%d,"max_us":%d,' ..
+    '"latencies":[%s]}\n',
     summary.requests, summary.duration, summary.bytes, e.connect, e.read, e.write,
     e.timeout, e.status, sum, latency:percentile(50), latency:percentile(90),
-    latency:percentile(99), latency.max))
+    latency:percentile(99), latency.max, table.concat(parts, ",")))
 end
 
 return M

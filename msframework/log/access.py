@@ -15,12 +15,14 @@ from typing import Any, Final
 
 from msframework.conf.settings import Settings
 from msframework.log.lines import AccessLines, Entry
+from msframework.pace import Pace
 from msframework.tracing.lines import write_lines
 
 logger = logging.getLogger("msframework.log")
 MAX_WAITING: Final = 10_000
-BLOCK: Final = 256
-AT_ONCE: Final = 64
+WAKE_AT: Final = 256
+BLOCK: Final = 64  # lines that are written at once
+PIECE: Final = 32  # lines between two looks at the clock
 INTERVAL: Final = 0.25
 
 
@@ -35,6 +37,7 @@ class AccessLog:
         )
         self._logger = logging.getLogger("msframework.access")
         self._entries: deque[Entry] = deque()
+        self._pieces: list[str] = []  # of the block that is about to be written
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.dropped = 0
@@ -66,7 +69,7 @@ class AccessLog:
                 request.span,
             )
         )
-        if waiting == BLOCK:
+        if waiting == WAKE_AT:
             self._wake.set()
 
     async def start(self) -> None:
@@ -82,35 +85,56 @@ class AccessLog:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        self._write()  # what was ready when the task ended
         while self._entries:
-            self._write_some()
+            self._format_some()
+            self._write()
 
     async def _run(self) -> None:
         entries = self._entries
         while True:
-            least = AT_ONCE
+            least = BLOCK
             try:
                 async with asyncio.timeout(INTERVAL):
                     await self._wake.wait()
             except TimeoutError:
                 least = 1
             self._wake.clear()
-            # PERF: requests run between two blocks of lines. Under load some always came in
-            # meanwhile: they wait for a block, as to log a few costs as much as to log them all
-            # (benchmarks/README.md, row read_one).
+            pace = Pace()
+            # PERF: under load some always came in meanwhile: they wait for a block, as to write a
+            # few costs as much as to write them all (benchmarks/README.md, row read_one).
             while len(entries) >= least:
-                self._write_some()
-                await asyncio.sleep(0)
+                for _ in range(BLOCK // PIECE):
+                    self._format_some()
+                    await pace.rest()
+                    if not entries:
+                        break
+                self._write()
 
-    def _write_some(self) -> None:
-        """Write at most `AT_ONCE` lines; a log that is off only empties the queue."""
+    def _format_some(self) -> None:
+        """Turn at most `PIECE` entries into lines; a log that is off only empties the queue."""
         entries = self._entries
-        some = [entries.popleft() for _ in range(min(len(entries), AT_ONCE))]
-        if not self._logger.isEnabledFor(logging.INFO):
+        some = [entries.popleft() for _ in range(min(len(entries), PIECE))]
+        if not some or not self._logger.isEnabledFor(logging.INFO):
             return
         try:
-            write_lines(self._logger, self._lines.format(some))
+            self._pieces.append(self._lines.format(some))
         except Exception:
-            # NOTE: a filter or handler that raises costs its lines, never the task.
-            self.dropped += len(some)
-            logger.exception("%d access lines could not be written", len(some))
+            self._lose(len(some))
+
+    def _write(self) -> None:
+        """Write the lines that are ready."""
+        pieces = self._pieces
+        if not pieces:
+            return
+        block = "\n".join(pieces)
+        pieces.clear()
+        try:
+            write_lines(self._logger, block)
+        except Exception:
+            self._lose(block.count("\n") + 1)
+
+    def _lose(self, count: int) -> None:
+        """Count lines that the exception at hand costs; the task goes on."""
+        self.dropped += count
+        logger.exception("%d access lines could not be written", count)

@@ -10,7 +10,8 @@ from typing import Final
 
 import aiohttp
 
-from msframework.tracing.exporter import AT_ONCE, SpansDropped
+from msframework.pace import Pace
+from msframework.tracing.exporter import SpansDropped, encode_all
 from msframework.tracing.span import Span
 from msframework.tracing.zipkin import Encoder
 
@@ -79,11 +80,7 @@ class ZipkinExporter:
         # NOTE: one that found all too large is seldom asked again which part it would take.
         shallow = self._all_too_large and self._failures % _DEEP_EVERY
         self._halvings = MAX_HALVINGS - 1 if shallow else 0
-        encoded = []
-        for index, span in enumerate(spans, 1):
-            encoded.append(self._encoder.encode(span))
-            if index % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        encoded = await encode_all(self._encoder, spans, Pace())
         for batch in _split(encoded, self._batch_bytes):
             await self._send(batch, dropped)
         self._failures = self._failures + 1 if dropped.total() == len(spans) else 0

@@ -8,7 +8,7 @@ import pytest
 
 from msframework.conf.settings import ServerSettings, Settings
 from msframework.log import AccessLog
-from msframework.log.access import BLOCK, MAX_WAITING
+from msframework.log.access import BLOCK, MAX_WAITING, PIECE, WAKE_AT
 from msframework.tracing import Tracer
 from msframework.types import Part
 
@@ -121,18 +121,52 @@ async def test_lines_are_written_while_the_service_runs(handler, monkeypatch):
 
 
 async def test_a_block_of_lines_does_not_wait(handler, monkeypatch):
-    handler.expected = BLOCK
+    handler.expected = WAKE_AT
     monkeypatch.setattr("msframework.log.access.INTERVAL", 60)
     access = AccessLog(Settings())
     await access.start()
-    for _ in range(BLOCK + 1):
+    for _ in range(WAKE_AT + 1):
         access.record(make_request(), 200, 1)
     await handler.arrived.wait()
     # What is no whole block waits for more.
-    assert len(handler.lines) == BLOCK
+    assert len(handler.lines) == WAKE_AT
     await access.stop()
 
-    assert len(handler.lines) == BLOCK + 1
+    assert len(handler.lines) == WAKE_AT + 1
+
+
+async def test_requests_run_between_the_pieces_of_a_block(handler, monkeypatch):
+    monkeypatch.setattr("msframework.log.access.INTERVAL", 60)
+    monkeypatch.setattr("msframework.pace.PIECE_TIME", 0.0)
+    access = AccessLog(Settings())
+    await access.start()
+    for _ in range(WAKE_AT + 1):
+        access.record(make_request(), 200, 1)
+    turns = 0
+    while not handler.lines:
+        await asyncio.sleep(0)
+        turns += 1
+    await access.stop()
+
+    # One to wake up, one after each piece of the first block.
+    assert turns >= 1 + BLOCK // PIECE
+
+
+async def test_a_stop_in_the_middle_of_a_block_loses_no_line_and_writes_none_twice(
+    handler, monkeypatch
+):
+    monkeypatch.setattr("msframework.log.access.INTERVAL", 60)
+    monkeypatch.setattr("msframework.pace.PIECE_TIME", 0.0)
+    access = AccessLog(Settings())
+    await access.start()
+    for number in range(WAKE_AT + 1):
+        access.record(make_request(path=f"/users/{number}"), 200, 1)
+    while len(access._entries) > WAKE_AT + 1 - PIECE:
+        await asyncio.sleep(0)
+    assert not handler.lines  # the first piece is ready, and not written
+    await access.stop()
+
+    assert [line["path"] for line in handler.lines] == [f"/users/{n}" for n in range(WAKE_AT + 1)]
 
 
 async def test_what_waits_is_bounded_and_what_is_lost_is_counted(written):

@@ -12,7 +12,7 @@ ENCODER = Encoder("users", Redactor())
 @pytest.fixture
 def spans():
     tracer = Tracer()
-    for number in range(40):
+    for number in range(150):
         tracer.start_span(f"span {number}").finish()
     return tracer.recorder.spans
 
@@ -25,7 +25,7 @@ async def test_the_log_gets_one_line_of_zipkins_json_for_each_span(caplog, spans
     await exporter.stop()
 
     lines = "\n".join(record.getMessage() for record in caplog.records).splitlines()
-    assert [orjson.loads(line)["name"] for line in lines] == [f"span {n}" for n in range(40)]
+    assert [orjson.loads(line)["name"] for line in lines] == [f"span {n}" for n in range(150)]
 
 
 async def test_a_log_that_is_off_costs_no_encoding(spans):
@@ -43,7 +43,7 @@ async def test_memory_keeps_zipkins_objects(spans):
     await exporter.stop()
 
     assert exporter.spans[0]["name"] == "span 0"
-    assert len(exporter.spans) == 40
+    assert len(exporter.spans) == 150
 
 
 def test_what_was_dropped_can_be_read():
