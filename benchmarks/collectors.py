@@ -48,7 +48,7 @@ KINDS = (BASELINE, CONTROL, *MODES)
 P99_LIMIT = 1.10
 MEMORY_LIMIT = 8.0  # MiB
 KEYS = ("p50_ms", "p99_ms", "cpu_us_per_request")
-# A collector may take all for the first second, or for good.
+# These take what they get, a slow one in time where there is little.
 MAY_LOSE_NOTHING = ("works", "slow")
 BURST = 2  # seconds
 _WORKLOAD = WORKLOADS["read_one"]

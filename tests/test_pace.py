@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from msframework.pace import Pace
 from msframework.tracing import Tracer
 from msframework.tracing.exporter import PIECE, encode_all
@@ -19,26 +21,18 @@ def note_turns():
     return turns, asyncio.create_task(run())
 
 
-async def test_requests_run_when_the_time_of_a_piece_is_over(monkeypatch):
-    monkeypatch.setattr("msframework.pace.PIECE_TIME", 0.0)
+@pytest.mark.parametrize(("piece_time", "expected"), [(0.0, 3), (60.0, 0)])
+async def test_requests_run_when_the_time_of_a_piece_is_over_and_not_before(
+    monkeypatch, piece_time, expected
+):
+    monkeypatch.setattr("msframework.pace.PIECE_TIME", piece_time)
     turns, task = note_turns()
     pace = Pace()
     for _ in range(3):
         await pace.rest()
     task.cancel()
 
-    assert len(turns) == 3
-
-
-async def test_there_is_no_rest_before(monkeypatch):
-    monkeypatch.setattr("msframework.pace.PIECE_TIME", 60.0)
-    turns, task = note_turns()
-    pace = Pace()
-    for _ in range(3):
-        await pace.rest()
-    task.cancel()
-
-    assert not turns
+    assert len(turns) == expected
 
 
 async def test_spans_are_encoded_in_pieces_and_in_their_order(monkeypatch):
