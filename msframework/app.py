@@ -35,7 +35,9 @@ from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import read_blueprints
-from msframework.server import Accept, Outbox, build_accept, choose_protocol, supports_fast_path
+from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.outbox import Outbox
+from msframework.serving.protocol import choose_protocol
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 

@@ -1,0 +1,138 @@
+"""Takes a request out of received bytes where it can be served without Sanic's own steps.
+
+`build_accept` runs when a worker starts; what it returns runs per request.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import sanic
+
+from msframework._tested import is_tested
+from msframework.matcher import Match, build_matcher
+from msframework.request import LeanRequest, Pairs
+from msframework.types import Handler
+
+TESTED_SANIC = ("25.12.",)
+logger = logging.getLogger("msframework.server")
+
+# A request that was taken, its handler, its path parameters, and how many bytes it took.
+Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
+Accept = Callable[[Any, bytes], Accepted | None]
+
+_HEAD_END = b"\r\n\r\n"
+# Requests with one of these need more than the fast path knows.
+_SPECIAL = frozenset(("expect", "transfer-encoding", "upgrade"))
+# Headers of which callers send the same few lines again and again.
+_ALIKE = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "content-type",
+        "host",
+        "origin",
+        "user-agent",
+    )
+)
+_MOST_LINES = 1024
+_LONGEST_LINE = 256
+_PLAIN_TARGET = re.compile(r"/(?!/)[!\"$-~]*").fullmatch
+_PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
+_LONGEST = 8192  # characters of a target
+
+
+def supports_fast_path(wanted: bool) -> bool:
+    """Whether the fast path may be used; warns once where only the Sanic version forbids it."""
+    if not wanted:
+        return False
+    return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
+
+
+def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
+    """Return `accept(http, data)`, which takes a request out of *data* if it can be served leanly.
+
+    Args:
+        service: the service, finalized.
+        handlers: the compiled handlers.
+    """
+    match = build_matcher(service.router.routes, handlers)
+    get_route = service.router.get
+    largest = service.config.REQUEST_MAX_SIZE
+    known: dict[str, tuple[str, str]] = {}
+
+    def find(method: str, target: str, path: str, host: str | None) -> Any:
+        """Ask Sanic's router, where `match` is not sure."""
+        if method == "HEAD" or _PLAIN_TARGET(target) is None:
+            return None
+        try:
+            route, handler, params = get_route(path, method, host)
+        except Exception:  # Sanic's own path answers for it
+            return None
+        extra = route.extra
+        if handler not in handlers or extra.request_middleware or extra.response_middleware:
+            return None
+        return None if extra.stream else (Match(route, handler), dict(params))
+
+    def learn(line: str) -> tuple[str, str]:
+        """Read a header; raises `ValueError` for what is none."""
+        name, value = line.split(":", 1)
+        pair = name.lower(), value.lstrip()
+        if pair[0] in _ALIKE and len(line) <= _LONGEST_LINE:
+            if len(known) >= _MOST_LINES:
+                known.clear()
+            known[line] = pair
+        return pair
+
+    def accept(http: Any, data: bytes) -> Accepted | None:
+        end = data.find(_HEAD_END)
+        if end < 0 or end >= http.HEADER_MAX_SIZE:
+            return None
+        head = data[:end]
+        try:
+            first, *lines = head.decode().split("\r\n")
+            method, target, version = first.split(" ")
+            # PERF: lines that were seen before need no parsing (benchmarks/README.md, row json).
+            pairs = [known.get(line) or learn(line) for line in lines]
+        except ValueError:
+            return None
+        fields = dict(pairs)
+        if version != "HTTP/1.1" or not _SPECIAL.isdisjoint(fields) or len(target) > _LONGEST:
+            return None
+        connection = fields.get("connection")
+        if connection is not None and connection.lower() != "keep-alive":
+            return None
+        path, _, query = target.partition("?")
+        found = match(method, path) or find(method, target, path, fields.get("host"))
+        if found is None or (query and _PLAIN_QUERY(query) is None):
+            return None
+        endpoint, params = found
+        body, taken = b"", end + 4
+        if "content-length" in fields:
+            size = read_length(pairs)
+            if size is None or endpoint.route.extra.ignore_body or len(data) < taken + size:
+                return None
+            body = data[taken : taken + size]
+            taken += size
+        if len(fields) != len(pairs):
+            fields = dict(reversed(pairs))
+        request = LeanRequest(
+            http, endpoint.route, method, target, path, query, head, body, pairs, fields, params
+        )
+        return request, endpoint.handler, params, taken
+
+    def read_length(pairs: Pairs) -> int | None:
+        """Return the one length that is said; `None` for what Sanic has to judge."""
+        said = [value for name, value in pairs if name == "content-length"]
+        text = said[0]
+        if len(said) > 1 or not (text.isascii() and text.isdecimal() and len(text) < 12):
+            return None
+        size = int(text)
+        return size if size <= largest else None
+
+    return accept

@@ -1,0 +1,145 @@
+"""Sanic's HTTP/1.1 with a fast path between two requests that Sanic serves. Runs per request.
+
+`LeanHttp` serves requests that need nothing of Sanic's: those that arrived whole, for a compiled
+endpoint without middleware. It stands aside while a handler of an HTTP signal is registered, with
+`FAST_PATH = False`, and on a Sanic version that this was not tested with.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from time import perf_counter
+from typing import Any
+
+from sanic.exceptions import RequestCancelled
+from sanic.http import Http, Stage
+
+from msframework.request import Request
+from msframework.response import Answer
+
+# PERF: to look up an attribute of a class takes longer than most steps of a request.
+_IDLE, _HANDLER = Stage.IDLE, Stage.HANDLER
+_set_current = Request._current.set
+
+
+class LeanHttp(Http):
+    """Sanic's HTTP/1.1, which serves lean requests while Sanic waits for the next one.
+
+    Sanic awaits `_receive_more` for the first bytes of a request, and for more of it afterwards.
+    """
+
+    __slots__ = ()
+    protocol: Any
+    request: Any
+    response: Any
+
+    def __init__(self, protocol: Any) -> None:
+        super().__init__(protocol)  # type: ignore[no-untyped-call]
+        if not protocol.access_log:
+            self._receive_more = self._receive
+
+    async def _receive(self) -> None:
+        """Serve lean requests, or wait for more of the one that Sanic serves.
+
+        Raises:
+            CancelledError: the connection is to be closed.
+        """
+        if self.stage is _IDLE:
+            # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
+            # handler whenever a request waits (benchmarks/README.md, row read_one).
+            protocol, outbox = self.protocol, self.protocol.app.outbox
+            outbox.busy += 1
+            try:
+                await protocol.loop.create_task(self._serve())
+            finally:
+                if protocol.waiter is None:
+                    outbox.busy -= 1
+                protocol.waiter = None
+        else:
+            await self.protocol.receive_more()
+
+    async def _serve(self) -> None:
+        """Serve lean requests until one comes that is not; leave that one to Sanic.
+
+        Raises:
+            CancelledError: the connection is to be closed.
+        """
+        protocol, buffer = self.protocol, self.recv_buffer
+        protocol.transport.resume_reading()
+        self.response_func = self.http1_response_header
+        service, create_future = protocol.app, protocol.loop.create_future
+        outbox = service.outbox
+        while True:
+            if buffer:
+                data = bytes(buffer)
+                buffer.clear()
+                protocol.transport.resume_reading()
+            else:
+                protocol.waiter = waiter = create_future()
+                outbox.busy -= 1
+                data = await waiter
+            accepted = service.accept(self, data)
+            if accepted is None:
+                buffer[:0] = data
+                self.init_for_request()  # type: ignore[no-untyped-call]
+                return
+            request, handler, params, taken = accepted
+            if taken < len(data):
+                buffer[:0] = data[taken:]
+            self.perft0 = perf_counter()
+            self.request, self.stage = request, _HANDLER
+            _set_current(request)
+            protocol.state["requests_count"] += 1
+            late = b""
+            try:
+                answer = await handler(request, **params)
+                if answer.__class__ is Answer and answer.is_plain and not request.responded:
+                    self.keep_alive = keep_alive = not service.stopping
+                    data = answer.to_bytes(keep_alive)
+                    ready = protocol._can_write.is_set() and not protocol.conn_info.lost
+                    if keep_alive and ready and not buffer:
+                        late = data
+                    else:
+                        await protocol.send(data)
+                    self.stage = _IDLE
+                else:
+                    await self._send_other(request, answer)
+            except CancelledError as exc:
+                await self._answer_cancelled(exc)
+                raise
+            except Exception as exc:
+                await self.error_response(exc)
+            request.stream = self.request = None
+            if not self.keep_alive or self.stage is not _IDLE:
+                # NOTE: so ends a connection's task; Sanic then closes the connection.
+                raise CancelledError
+            if late:
+                outbox.put(self, late)
+            # Nothing of a request is held while the next one is waited for.
+            data, late, accepted, request, params, answer = b"", b"", None, None, None, None
+
+    async def _send_other(self, request: Any, answer: Any) -> None:
+        """Send what is no plain `Answer`: a response of Sanic's, or one that was begun already."""
+        if request.responded:
+            answer = self.response
+        elif answer is not None:
+            answer = await request.respond(answer)
+        else:
+            answer = self.response
+        if hasattr(answer, "streaming_fn"):
+            await answer(request)
+            await answer.eof()
+        else:
+            await answer.send(end_stream=True)
+        self.response.stream = None
+        self.response, self.response_func = None, self.http1_response_header
+
+    async def _answer_cancelled(self, exc: CancelledError) -> None:
+        """Answer as Sanic does for a request that its time-outs ended."""
+        protocol = self.protocol
+        if not protocol.transport:
+            return
+        lost = protocol.conn_info.lost
+        failure: Any = RequestCancelled() if lost else self.exception or exc
+        self.exception, self.keep_alive = None, False
+        await self.error_response(failure)
