@@ -36,8 +36,10 @@ from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -93,6 +95,7 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        self.watch, self.bodies = Watch(settings.server), Bodies(settings.server.bodies_max_size)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(

@@ -15,6 +15,7 @@ import sanic
 from msframework._tested import is_tested
 from msframework.matcher import Match, build_matcher
 from msframework.request import LeanRequest, Pairs
+from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)
@@ -63,7 +64,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     """
     match = build_matcher(service.router.routes, handlers)
     get_route = service.router.get
-    largest = service.config.REQUEST_MAX_SIZE
+    largest = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED)
     known: dict[str, tuple[str, str]] = {}
 
     def find(method: str, target: str, path: str, host: str | None) -> Any:

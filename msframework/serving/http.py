@@ -44,7 +44,7 @@ class LeanHttp(Http):
         Raises:
             CancelledError: the connection is to be closed.
         """
-        if self.stage is _IDLE:
+        if self.stage is _IDLE and not self.request_body:
             # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
             # handler whenever a request waits (benchmarks/README.md, row read_one).
             protocol, outbox = self.protocol, self.protocol.app.outbox
