@@ -16,7 +16,7 @@ from msframework.db.tables import Table
 from msframework.operation import PageRule
 
 Errors = dict[str, Any]
-_MAX_OFFSET = 2**63 - 1
+MAX_OFFSET = 10_000
 
 
 class PageResult:
