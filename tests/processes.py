@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -29,6 +29,20 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
+
+
+@contextmanager
+def usual_signals() -> Iterator[None]:
+    """Let processes start as from a shell, whatever this one was told to ignore or block."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 class ServerProcess:
@@ -67,10 +81,12 @@ class ServerProcess:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Start the process."""
+    def start(self, *, usual: bool = True) -> None:
+        """Start the process; with signals as they are in this one unless they are *usual*."""
+        signals = usual_signals() if usual else nullcontext()
         command = [sys.executable, "manage.py", "runserver", *self.arguments]
-        with self.terminal_of(self.log) if self.terminal else self.log.open("wb") as out:
+        printed = self.terminal_of(self.log) if self.terminal else self.log.open("wb")
+        with signals, printed as out:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.cwd,

@@ -24,7 +24,9 @@ from sanic.worker.process import WorkerProcess
 START_VARIABLE: Final = "MSFRAMEWORK_START"
 AGAIN: Final = "again"
 STAND_IN: Final = "stand-in"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# What nobody may keep from a server, whatever it was started with.
+_STOPS: Final = {signal.SIGINT, signal.SIGTERM}
+_SIGNALS: Final = (*_STOPS, signal.SIGHUP)
 _FIRST: Final = 1000  # priority among listeners; at the stop its negative is first
 _PAUSE: Final = 0.1  # seconds between looks whether the start is over
 
@@ -34,6 +36,7 @@ def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
     for number in _SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
 @contextmanager
@@ -44,7 +47,7 @@ def shielded() -> Iterator[Callable[[], None]]:
     terminal that hangs up, and systemd, tell every process of a service to stop, and that one has
     no handlers: the manager would fail for want of it, and leave its workers behind.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS) - _STOPS
     # NOTE: to start this, with the first process, lets signals through again.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)

@@ -79,7 +79,7 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
     try:
-        server.start()
+        server.start(usual=False)
     finally:
         signal.signal(signal.SIGHUP, before)
 
@@ -87,6 +87,21 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
         os.killpg(server.process.pid, signal.SIGHUP)
         assert answers(f"{server.url}/roles")
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, arguments, number):
+    server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        server.start(usual=False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    with begun(server):
+        server.process.send_signal(number)
+        assert server.process.wait(20) == 0
 
 
 @contextmanager
