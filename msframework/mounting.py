@@ -15,7 +15,7 @@ from msframework.compile.reader import find_clashes, read_operations
 from msframework.compile.signature import Undeclared
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
-from msframework.operation import Operation
+from msframework.operation import Operation, path_template
 from msframework.routing import (
     ALL_METHODS,
     compiled_paths,
@@ -125,7 +125,6 @@ class Endpoints:
             heads=service.heads,
             failures=service.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
             json_max_depth=service.settings.server.json_max_depth,
             compiled_schemas=self._compiled_schemas,
@@ -155,6 +154,16 @@ class Endpoints:
                 self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
             if "GET" in known and "HEAD" not in known:
                 self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
+
+    def trace_others(self) -> None:
+        """Put a span around streams and static files, which are not compiled."""
+        traced = self._service.observer.traced
+        for route in self._service.router.routes:
+            handler = route.handler
+            plain = getattr(handler, "__msframework_plain__", False)
+            websocket = getattr(handler, "is_websocket", False)
+            if not is_compiled_kind(route) and not plain and not websocket:
+                route.handler = traced(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         if handler not in self._handlers:

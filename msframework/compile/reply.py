@@ -6,7 +6,7 @@ something out of the ordinary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,10 +15,11 @@ from sanic.response import BaseHTTPResponse, ResponseStream
 from msframework.compile.request import CompileSchema
 from msframework.db.tables import Table
 from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
-from msframework.response import Answer, Head, Heads, Reply
+from msframework.response import BODYLESS, Answer, Head, Heads, Reply
 from msframework.strict_json import dumps
 
 Dump = Callable[[Any], bytes]
@@ -70,14 +71,13 @@ class Replies:
             for item in operation.answers
         }
         self.usual = self.outcomes[operation.answers[0].status]
-        self.empty = next((o for o in self.outcomes.values() if o.status == 204), None)
         self.declared = any(item.schema is not None for item in operation.answers)
         self.plain = self._plain(operation)
 
     def _plain(self, operation: Operation) -> frozenset[type]:
         """Return the classes of results that go straight through the usual answer's dump."""
         first = operation.answers[0]
-        if first.status == 204:
+        if first.status in BODYLESS:
             return frozenset()
         if first.schema is None:
             return _UNDECLARED_PLAIN
@@ -92,7 +92,7 @@ class Replies:
         request: Any,
         outcome: Outcome,
         result: PageResult,
-        extra: Mapping[str, str] | None,
+        own: OwnHeaders | None,
     ) -> Answer:
         before, between, after = self.around_page
         table = result.table
@@ -103,29 +103,35 @@ class Replies:
             dumps(result.pagination),
             after,
         )
-        return Answer(self.heads, outcome.head, body, request, extra)
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Any, result: Any) -> Any:
         """Answer with what is not the usual data: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:
-            TypeError: the status of a `Reply` is not declared.
+            TypeError: the status of a `Reply` is not declared, or has no body for the data.
+            ValueError: a header of a `Reply` cannot be sent.
         """
         if isinstance(result, BaseHTTPResponse | ResponseStream):
             return result
-        outcome, extra = self.usual, None
+        outcome, own = self.usual, None
         if isinstance(result, Reply):
-            outcome, extra, result = self._outcome(result.status), result.headers, result.data
+            outcome = self._outcome(result.status)
+            if result.headers:
+                own = OwnHeaders(result.headers, self.where)
+            result = result.data
+        if result is None:
+            return self._nothing(request, outcome, own)
+        if outcome.status in BODYLESS:
+            raise TypeError(
+                f"{self.where}: it answers {outcome.status}, which has no body, but returned data"
+            )
         if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict):
             result = PageResult(*result)
         if isinstance(result, PageResult):
-            return self._page(request, outcome, result, extra)
-        if result is None:
-            return self._nothing(request, outcome, extra)
-        if outcome.status == 204:
-            raise TypeError(f"{self.where}: it answers 204, which has no body, but returned data")
+            return self._page(request, outcome, result, own)
         body = outcome.before + outcome.dump(result) + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def _outcome(self, status: int | None) -> Outcome:
         if status is None:
@@ -142,10 +148,10 @@ class Replies:
             outcome = replace(usual, status=status, head=head)
         return outcome
 
-    def _nothing(self, request: Any, outcome: Outcome, extra: Mapping[str, str] | None) -> Any:
-        if outcome.status == 204:
-            return Answer(self.heads, outcome.head, b"", request, extra)
+    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Any:
         if request.responded:
             return request.stream.response
-        body = outcome.before + b"null" + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+        body = b""
+        if outcome.status not in BODYLESS:
+            body = outcome.before + b"null" + outcome.after
+        return Answer(self.heads, outcome.head, body, request, own)
