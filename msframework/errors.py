@@ -22,6 +22,7 @@ from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
 from msframework.operation import Operation
 from msframework.response import Answer, Heads
+from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
 
 Constraints = Mapping[str, type[ServiceException]]
@@ -56,6 +57,8 @@ class ErrorAnswers:
                 request.stream.keep_alive = False
                 request.transport.abort()
                 raise exc
+            if isinstance(exc, WrongKind):
+                exc.place(operation.where)
             request.reset_response()
             return await self.answer(request, exc, constraints, envelope)
 

@@ -35,6 +35,7 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._checks_members: bool = service.settings.debug
         self._schemas: dict[Any, Schema] = {}
         self._compiled_schemas: dict[int, CompiledSchema] = {}
 
@@ -58,6 +59,12 @@ class Endpoints:
     def handlers(self) -> frozenset[Any]:
         """The handlers that the fast path may run."""
         return frozenset(self._handlers)
+
+    def check_members(self) -> None:
+        """Refuse answers that lack required members, as in tests and with DEBUG."""
+        self._checks_members = True
+        for compiled in self._compiled:
+            compiled.check_members()
 
     def compile(self, *, strict: bool) -> None:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
@@ -127,6 +134,7 @@ class Endpoints:
             start_request=None if tracer is None else tracer.start_request,
             finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
+            checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             compiled_schemas=self._compiled_schemas,
         )
