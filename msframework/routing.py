@@ -17,6 +17,7 @@ from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
 from sanic_routing.route import Route
 
+from msframework._place import describe
 from msframework.compile.reader import Endpoint
 from msframework.exceptions import MethodNotAllowed
 from msframework.resource import METHODS, Resource
@@ -127,7 +128,7 @@ def read_blueprints(
             try:
                 module = importlib.import_module(f"{app}.{name}")
             except Exception as exc:
-                problems.append(f"{app}.{name} cannot be imported: {type(exc).__name__}: {exc}")
+                problems.append(f"{app}.{name} cannot be imported: {describe(exc)}")
                 continue
             for value in vars(module).values():
                 is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
