@@ -6,13 +6,15 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sanic import Sanic
 from sanic.config import Config
-from sanic.exceptions import SanicException
+from sanic.exceptions import RequestCancelled, SanicException
+from sanic.http import Stage
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
@@ -31,13 +33,14 @@ from msframework.middleware import cors_headers
 from msframework.mounting import Endpoints
 from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
-from msframework.operation import Operation
+from msframework.operation import Operation, path_template
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import read_blueprints
+from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.websocket import watch_websocket
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -89,7 +92,8 @@ class Service(Sanic):  # type: ignore[type-arg]
         fast = supports_fast_path(settings.server.fast_path)
         self.settings = settings
         self.problems: list[str] = []
-        self.refused: list[Any] = []
+        self.refused: list[tuple[Any, Mounted]] = []
+        self._mounting = Mounted()
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
@@ -121,6 +125,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _add_own_parts(self) -> None:
         settings = self.settings
         self.parts = Parts(settings.server.part_stop_timeout)
+        self.parts.add(self.heads.clock)
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
@@ -215,6 +220,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
         self.endpoints.add_missing_methods()
+        self.endpoints.trace_others()
         super().finalize()
         self._signals = frozenset(
             ".".join(route.parts) for route in self.signal_router.routes if route.handler
@@ -243,7 +249,12 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def blueprint(self, blueprint: Any, **options: Any) -> None:
         """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
-        self._collect(super().blueprint, blueprint, **options)
+        outer = self._mounting
+        self._mounting = Mounted.by(blueprint, options.get("name_prefix"))
+        try:
+            self._collect(super().blueprint, blueprint, **options)
+        finally:
+            self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
         # NOTE: routes that share a node of the router share its unquoting, in a random order; text
@@ -251,13 +262,16 @@ class Service(Sanic):  # type: ignore[type-arg]
         prefix = self.settings.server.url_prefix.rstrip("/")
         route = route._replace(uri=prefix + route.uri, unquote=not route.static)
         try:
-            return super()._apply_route(route, overwrite)
+            added = super()._apply_route(route, overwrite)
         except RouteExists:
-            self.refused.append(route)  # compile() says which two are alike
+            self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
         except (RoutingError, SanicException) as exc:
             self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
             return []
+        for one in added:
+            one.extra.mounted = self._mounting
+        return added
 
     def _determine_error_format(self, handler: Any) -> str:
         return ""  # as in Blueprint: the envelope answers failures
@@ -265,7 +279,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)
-        except (RoutingError, SanicException) as exc:
+        except (RoutingError, SanicException, AssertionError) as exc:
             self.problems.append(str(exc))
 
     def sign(self, request: Any, response: Any) -> None:
@@ -273,6 +287,50 @@ class Service(Sanic):  # type: ignore[type-arg]
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)
+
+    async def handle_request(self, request: Any) -> None:
+        """Serve a request, as Sanic does, and note its end."""
+        try:
+            await super().handle_request(request)
+        except CancelledError as exc:
+            self.observer.cancelled(request, exc)
+            raise
+        self.observer.end(request)
+
+    async def handle_exception(
+        self, request: Any, exception: BaseException, run_middleware: bool = True
+    ) -> None:
+        """Answer for *exception*, where there is somebody to answer and no answer has begun."""
+        stream = request.stream
+        if isinstance(exception, RequestCancelled):
+            self.observer.left(request)
+            return
+        try:
+            if stream is not None and stream.stage is not Stage.HANDLER:
+                await self.failures.break_off(request, exception)
+            else:
+                await super().handle_exception(request, exception, run_middleware)
+        except CancelledError as exc:
+            self.observer.cancelled(request, exc)
+            raise
+        self.observer.end(request)
+
+    async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
+        try:
+            run: Any = super()._run_response_middleware
+            return await run(request, response, middleware)
+        except Exception as exc:
+            await self.failures.report(request, exc)
+            return response
+
+    async def _websocket_handler(
+        self, handler: Any, request: Any, *args: Any, **options: Any
+    ) -> None:
+        self.observer.begin(request, path_template(f"/{request.route.path}"))
+        handler = watch_websocket(self, handler)
+        serve: Any = super()._websocket_handler
+        await serve(handler, request, *args, **options)
+        self.observer.end(request, 101)
 
     # Start and stop.
 
