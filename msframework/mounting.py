@@ -148,8 +148,14 @@ class Endpoints:
             if id(route) not in known:
                 route.handler.__msframework_plain__ = True
 
-    def add_missing_methods(self) -> None:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
+    def add_missing_methods(self) -> tuple[str, ...]:
+        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have.
+
+        Returns:
+            The methods that some path of the service has.
+        """
+        routes = self._service.router.routes
+        has = {"OPTIONS"}.union(*(route.methods for route in routes))
         settings, heads = self._service.settings.server, self._service.heads
         for number, routes in enumerate(compiled_paths(self._service.router.routes)):
             known = {method: route for route in routes for method in route.methods}
@@ -163,6 +169,7 @@ class Endpoints:
                 self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
             if "GET" in known and "HEAD" not in known:
                 self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
+        return tuple(sorted(has | ({"HEAD"} if "GET" in has else set())))
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
