@@ -33,7 +33,7 @@ from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import read_blueprints
+from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.outbox import Outbox
@@ -86,7 +86,8 @@ class Service(ObservedSanic):
         fast = supports_fast_path(settings.server.fast_path)
         self.settings = settings
         self.problems: list[str] = []
-        self.refused: list[Any] = []
+        self.refused: list[tuple[Any, Mounted]] = []
+        self._mounting = Mounted()
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
@@ -242,7 +243,12 @@ class Service(ObservedSanic):
 
     def blueprint(self, blueprint: Any, **options: Any) -> None:
         """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
-        self._collect(super().blueprint, blueprint, **options)
+        outer = self._mounting
+        self._mounting = Mounted.by(blueprint, options.get("name_prefix"))
+        try:
+            self._collect(super().blueprint, blueprint, **options)
+        finally:
+            self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
         # NOTE: routes that share a node of the router share its unquoting, in a random order; text
@@ -250,13 +256,16 @@ class Service(ObservedSanic):
         prefix = self.settings.server.url_prefix.rstrip("/")
         route = route._replace(uri=prefix + route.uri, unquote=not route.static)
         try:
-            return super()._apply_route(route, overwrite)
+            added = super()._apply_route(route, overwrite)
         except RouteExists:
-            self.refused.append(route)  # compile() says which two are alike
+            self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
         except (RoutingError, SanicException) as exc:
             self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
             return []
+        for one in added:
+            one.extra.mounted = self._mounting
+        return added
 
     def _determine_error_format(self, handler: Any) -> str:
         return ""  # as in Blueprint: the envelope answers failures
@@ -264,7 +273,7 @@ class Service(ObservedSanic):
     def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)
-        except (RoutingError, SanicException) as exc:
+        except (RoutingError, SanicException, AssertionError) as exc:
             self.problems.append(str(exc))
 
     def sign(self, request: Any, response: Any) -> None:

@@ -23,6 +23,7 @@ from msframework.exceptions import Code, InvalidInput, ServiceException, default
 from msframework.headers import FRAMING, OwnHeaders
 from msframework.operation import Operation
 from msframework.response import BODYLESS, Answer, Heads
+from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
 from msframework.tracing.context import current_span
 
@@ -55,6 +56,8 @@ class ErrorAnswers:
         async def fail(request: Any, exc: Exception) -> Any:
             if request.stream is not None and request.stream.stage is not Stage.HANDLER:
                 return await self.break_off(request, exc)
+            if isinstance(exc, WrongKind):
+                exc.place(operation.where)
             request.reset_response()
             return await self.answer(request, exc, constraints, envelope)
 

@@ -15,6 +15,7 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
+from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Bare, Envelope
@@ -121,6 +122,7 @@ def _read(
     params = path_params(endpoint.path)
     tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     _check_notes(notes, endpoint, problems)
+    check_returns(handler, where, problems)
     return Operation(
         id=notes.operation_id or _operation_id(endpoint),
         where=where,

@@ -192,7 +192,13 @@ class LogSettings:
     """Where log lines go and what is kept out of them."""
 
     config: str | None = setting("LOGGING_CONFIG", None, "path of logging.yml")
-    access: bool = setting("ACCESS_LOG", True, "one JSON line for each request")
+    format: str = setting(
+        "LOG_FORMAT",
+        "auto",
+        "lines as 'json' or 'text'; 'auto' is text on a terminal",
+        choices=("auto", "json", "text"),
+    )
+    access: bool = setting("ACCESS_LOG", True, "one line for each request")
     redact: Pair = setting(
         "REDACT",
         ("password", "token", "authorization", "cookie", "secret"),
