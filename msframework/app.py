@@ -6,15 +6,12 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sanic import Sanic
 from sanic.config import Config
-from sanic.exceptions import RequestCancelled, SanicException
-from sanic.http import Stage
+from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
@@ -33,16 +30,16 @@ from msframework.middleware import cors_headers
 from msframework.mounting import Endpoints
 from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
-from msframework.operation import Operation, path_template
+from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
-from msframework.serving.websocket import watch_websocket
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -75,7 +72,7 @@ def create_app(
     return service
 
 
-class Service(Sanic):  # type: ignore[type-arg]
+class Service(ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -87,9 +84,6 @@ class Service(Sanic):  # type: ignore[type-arg]
         stopping: whether answers already say `Connection: close`.
         methods: those that some path has, once it serves.
     """
-
-    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
-    __slots__ = ("__dict__",)
 
     def __init__(self, settings: Settings) -> None:
         fast = supports_fast_path(settings.server.fast_path)
@@ -298,50 +292,6 @@ class Service(Sanic):  # type: ignore[type-arg]
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)
-
-    async def handle_request(self, request: Any) -> None:
-        """Serve a request, as Sanic does, and note its end."""
-        try:
-            await super().handle_request(request)
-        except CancelledError as exc:
-            self.observer.cancelled(request, exc)
-            raise
-        self.observer.end(request)
-
-    async def handle_exception(
-        self, request: Any, exception: BaseException, run_middleware: bool = True
-    ) -> None:
-        """Answer for *exception*, where there is somebody to answer and no answer has begun."""
-        stream = request.stream
-        if isinstance(exception, RequestCancelled):
-            self.observer.left(request)
-            return
-        try:
-            if stream is not None and stream.stage is not Stage.HANDLER:
-                await self.failures.break_off(request, exception)
-            else:
-                await super().handle_exception(request, exception, run_middleware)
-        except CancelledError as exc:
-            self.observer.cancelled(request, exc)
-            raise
-        self.observer.end(request)
-
-    async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
-        try:
-            run: Any = super()._run_response_middleware
-            return await run(request, response, middleware)
-        except Exception as exc:
-            await self.failures.report(request, exc)
-            return response
-
-    async def _websocket_handler(
-        self, handler: Any, request: Any, *args: Any, **options: Any
-    ) -> None:
-        self.observer.begin(request, path_template(f"/{request.route.path}"))
-        handler = watch_websocket(self, handler)
-        serve: Any = super()._websocket_handler
-        await serve(handler, request, *args, **options)
-        self.observer.end(request, 101)
 
     # Start and stop.
 
