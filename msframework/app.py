@@ -35,11 +35,13 @@ from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -101,6 +103,7 @@ class Service(ObservedSanic):
             server.request_max_headers,
         )
         self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
