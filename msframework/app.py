@@ -38,6 +38,7 @@ from msframework.request import Request
 from msframework.response import Heads
 from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.hosts import build_hosts, misdirected
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.websocket import watch_websocket
@@ -97,6 +98,7 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -290,6 +292,10 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     async def handle_request(self, request: Any) -> None:
         """Serve a request, as Sanic does, and note its end."""
+        host = request.headers.get("host")
+        if self.hosts is not None and not self.hosts.allows(host):
+            await self.handle_exception(request, misdirected(host), run_middleware=False)
+            return
         try:
             await super().handle_request(request)
         except CancelledError as exc:

@@ -64,6 +64,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     match = build_matcher(service.router.routes, handlers)
     get_route = service.router.get
     largest = service.config.REQUEST_MAX_SIZE
+    hosts = service.hosts
     known: dict[str, tuple[str, str]] = {}
 
     def find(method: str, target: str, path: str, host: str | None) -> Any:
@@ -106,6 +107,8 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
             return None
         connection = fields.get("connection")
         if connection is not None and connection.lower() != "keep-alive":
+            return None
+        if hosts is not None and not hosts.allows(fields.get("host")):
             return None
         path, _, query = target.partition("?")
         found = match(method, path) or find(method, target, path, fields.get("host"))
