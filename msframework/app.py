@@ -38,6 +38,7 @@ from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
@@ -104,6 +105,7 @@ class Service(ObservedSanic):
         )
         self.methods: tuple[str, ...] = ()
         self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(

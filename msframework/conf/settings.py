@@ -54,6 +54,11 @@ class ServerSettings:
     host: str = setting("HOST", "127.0.0.1", "address to listen on")
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    allowed_hosts: Pair = setting(
+        "ALLOWED_HOSTS",
+        (),
+        "hosts answered for, .example.com with all below; any if empty, loopback with DEBUG",
+    )
     url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
     request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
     request_max_head_size: int = setting(

@@ -66,6 +66,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     get_route = service.router.get
     largest, limits = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED), service.head_limits
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
+    hosts = service.hosts
     known: dict[str, tuple[str, str]] = {}
 
     def find(method: str, target: str, path: str, host: str | None) -> Any:
@@ -109,6 +110,8 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
             return None
         connection = fields.get("connection")
         if connection is not None and connection.lower() != "keep-alive":
+            return None
+        if hosts is not None and not hosts.allows(fields["host"]):
             return None
         path, _, query = target.partition("?")
         found = match(method, path) or find(method, target, path, fields["host"])
