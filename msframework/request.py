@@ -17,6 +17,8 @@ from sanic.compat import Header
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 
+from msframework.response import StreamedResponse
+
 if TYPE_CHECKING:
     from msframework.tracing import Span
 
@@ -62,7 +64,7 @@ class Request(SanicRequest[Any, Any]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
-        recorded: whether the access log has a line for this request already.
+        recorded: whether the request is over, its span finished and its access line noted.
         db_state: what the data layer remembers of this request (read-your-writes).
     """
 
@@ -118,7 +120,9 @@ class Request(SanicRequest[Any, Any]):
             protocol.transport.resume_reading()
 
     async def respond(self, response: Any = None, **options: Any) -> Any:
-        """Start the answer, as Sanic documents it; whatever its kind, it is signed and recorded."""
+        """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
+        if response is None:
+            response, options = StreamedResponse(**options), {}
         response = await super().respond(response, **options)
         self.app.sign(self, response)
         return response

@@ -13,6 +13,7 @@ from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
@@ -102,6 +103,17 @@ def _sizes(settings: Settings) -> Iterator[Broken]:
         )
 
 
+def _hosts(settings: Settings) -> Iterator[Broken]:
+    for name in settings.server.allowed_hosts:
+        if name != "*" and _HOST_NAME.fullmatch(name) is None:
+            yield Broken(
+                ("ALLOWED_HOSTS",),
+                f"ALLOWED_HOSTS holds {name!r}; expected the name of a host, without scheme and "
+                "port. Write 'api.example.com', '.example.com' for all below too, '[::1]' for an "
+                "IPv6 address, or '*' for any.",
+            )
+
+
 def _paths(settings: Settings) -> Iterator[Broken]:
     api = settings.openapi
     prefix = settings.server.url_prefix
@@ -184,6 +196,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _database,
     _exposure,
     _sizes,
+    _hosts,
     _paths,
     _dotted_paths,
     _tracing,

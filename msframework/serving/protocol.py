@@ -15,6 +15,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from msframework.serving.http import LeanHttp
+from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import Clock
 
 _Base: Any = object
@@ -52,7 +53,7 @@ class _Lean(_Base):  # type: ignore[misc]
     @property
     def HTTP_CLASS(self) -> type[Http]:
         """The class that reads and answers requests."""
-        return LeanHttp if self.app.lean else Http
+        return LeanHttp if self.app.lean else StrictHttp
 
     # A request of Sanic's own path.
 
@@ -63,7 +64,7 @@ class _Lean(_Base):  # type: ignore[misc]
             await super().receive_more()
             return
         before = len(self.recv_buffer)
-        clock.begin_wait(is_head=http.stage is _REQUEST)
+        clock.begin_wait(is_head=http.stage is _REQUEST and not http.request_body)
         try:
             await super().receive_more()
         finally:
@@ -129,7 +130,7 @@ class _Lean(_Base):  # type: ignore[misc]
 
 
 class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
-    """Sanic's protocol with `LeanHttp`, unless the service stands back from it."""
+    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
 
     __slots__ = ("_handle", "clock", "held", "waiter")
 
