@@ -213,6 +213,6 @@ def test_workers_are_announced_when_they_serve(workers):
     said = workers.output()
     assert said.count("Worker ready") == 2
     assert said.rindex("Worker ready") < said.index("serves at")
-    with urllib.request.urlopen(workers.url + "/openapi/spec.json", timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(workers.url + "/openapi/spec.json", timeout=5) as answer:
         assert answer.status == 200
     assert workers.stop() == 0
