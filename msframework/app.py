@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sanic import Sanic
 from sanic.config import Config
 from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
@@ -34,12 +33,15 @@ from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import read_blueprints
+from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
+from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -72,7 +74,7 @@ def create_app(
     return service
 
 
-class Service(Sanic):  # type: ignore[type-arg]
+class Service(ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -85,14 +87,12 @@ class Service(Sanic):  # type: ignore[type-arg]
         methods: those that some path has, once it serves.
     """
 
-    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
-    __slots__ = ("__dict__",)
-
     def __init__(self, settings: Settings) -> None:
         fast = supports_fast_path(settings.server.fast_path)
         self.settings = settings
         self.problems: list[str] = []
-        self.refused: list[Any] = []
+        self.refused: list[tuple[Any, Mounted]] = []
+        self._mounting = Mounted()
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
@@ -103,6 +103,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             server.request_max_headers,
         )
         self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -132,6 +133,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _add_own_parts(self) -> None:
         settings = self.settings
         self.parts = Parts(settings.server.part_stop_timeout)
+        self.parts.add(self.heads.clock)
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
@@ -226,6 +228,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
         self.methods = self.endpoints.add_missing_methods()
+        self.endpoints.trace_others()
         super().finalize()
         self._signals = frozenset(
             signal.name for signal in self.signal_router.routes if signal.handler
@@ -254,7 +257,12 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def blueprint(self, blueprint: Any, **options: Any) -> None:
         """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
-        self._collect(super().blueprint, blueprint, **options)
+        outer = self._mounting
+        self._mounting = Mounted.by(blueprint, options.get("name_prefix"))
+        try:
+            self._collect(super().blueprint, blueprint, **options)
+        finally:
+            self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
         # NOTE: routes that share a node of the router share its unquoting, in a random order; text
@@ -262,13 +270,16 @@ class Service(Sanic):  # type: ignore[type-arg]
         prefix = self.settings.server.url_prefix.rstrip("/")
         route = route._replace(uri=prefix + route.uri, unquote=not route.static)
         try:
-            return super()._apply_route(route, overwrite)
+            added = super()._apply_route(route, overwrite)
         except RouteExists:
-            self.refused.append(route)  # compile() says which two are alike
+            self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
         except (RoutingError, SanicException) as exc:
             self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
             return []
+        for one in added:
+            one.extra.mounted = self._mounting
+        return added
 
     def _determine_error_format(self, handler: Any) -> str:
         return ""  # as in Blueprint: the envelope answers failures
@@ -276,7 +287,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)
-        except (RoutingError, SanicException) as exc:
+        except (RoutingError, SanicException, AssertionError) as exc:
             self.problems.append(str(exc))
 
     def sign(self, request: Any, response: Any) -> None:

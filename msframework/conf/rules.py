@@ -92,6 +92,16 @@ def _exposure(settings: Settings) -> Iterator[Broken]:
         )
 
 
+def _sizes(settings: Settings) -> Iterator[Broken]:
+    server = settings.server
+    if server.request_max_size > server.bodies_max_size:
+        yield Broken(
+            ("REQUEST_MAX_SIZE", "BODIES_MAX_SIZE"),
+            f"REQUEST_MAX_SIZE is {server.request_max_size} and BODIES_MAX_SIZE "
+            f"{server.bodies_max_size}; expected the first to be no larger. Change one of them.",
+        )
+
+
 def _paths(settings: Settings) -> Iterator[Broken]:
     api = settings.openapi
     prefix = settings.server.url_prefix
@@ -173,6 +183,7 @@ def _files(settings: Settings) -> Iterator[Broken]:
 _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _database,
     _exposure,
+    _sizes,
     _paths,
     _dotted_paths,
     _tracing,

@@ -15,6 +15,7 @@ import sanic
 from msframework._tested import is_tested
 from msframework.matcher import Match, build_matcher
 from msframework.request import LeanRequest, Pairs
+from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, read_field
 from msframework.types import Handler
 
@@ -63,7 +64,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     """
     match = build_matcher(service.router.routes, handlers)
     get_route = service.router.get
-    largest, limits = service.config.REQUEST_MAX_SIZE, service.head_limits
+    largest, limits = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED), service.head_limits
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
     # PERF: a head that is shorter is within both (a header line has four characters at least).
     harmless = min(longest_target, 4 * most_lines)

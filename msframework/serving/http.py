@@ -95,11 +95,13 @@ class LeanHttp(StrictHttp):
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
+                service.observer.cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise
             except Exception as exc:
-                await self.error_response(exc)
+                await service.handle_exception(request, exc, False)
+                self._release_response()
             request.stream = self.request = None
             if not self.keep_alive or self.stage is not _IDLE:
                 # NOTE: so ends a connection's task; Sanic then closes the connection.
@@ -122,5 +124,11 @@ class LeanHttp(StrictHttp):
             await answer.eof()
         else:
             await answer.send(end_stream=True)
-        self.response.stream = None
+        request.app.observer.end(request)
+        self._release_response()
+
+    def _release_response(self) -> None:
+        """Let go of a response that is sent, so that the next request may have one."""
+        if self.response is not None:
+            self.response.stream = None
         self.response, self.response_func = None, self.http1_response_header

@@ -21,6 +21,7 @@ from sanic.exceptions import (
 )
 from sanic.http import Http, Stage
 
+from msframework.headers import OwnHeaders
 from msframework.response import Answer
 from msframework.serving.body import (
     LONGEST_LINE,
@@ -98,7 +99,8 @@ class StrictHttp(Http):
         """Answer `OPTIONS *`, which asks the server and none of its paths."""
         app, request = self.protocol.app, self.request
         head = app.heads.head(204)
-        answer = Answer(app.heads, head, b"", request, {"allow": ", ".join(app.methods)})
+        own = OwnHeaders({"allow": ", ".join(app.methods)}, "OPTIONS *")
+        answer = Answer(app.heads, head, b"", request, own)
         response = await request.respond(answer)
         await response.send(end_stream=True)
 
