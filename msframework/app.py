@@ -213,8 +213,8 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.endpoints.add_missing_methods()
         self.endpoints.trace_others()
+        self.endpoints.add_missing_methods()
         super().finalize()
         self._signals = frozenset(
             ".".join(route.parts) for route in self.signal_router.routes if route.handler

@@ -1,4 +1,4 @@
-"""Compiled handlers take the place of what was registered; HEAD, OPTIONS and 405 are added.
+"""Compiled handlers take the place of what was registered; HEAD and OPTIONS are added.
 
 Runs at start-up.
 """
@@ -17,15 +17,14 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_template
 from msframework.routing import (
-    ALL_METHODS,
     Mounted,
-    compiled_paths,
+    answer_head_as_get,
     declared_order,
     dispatch,
     find_mounted,
+    group_paths,
     is_compiled_kind,
     read_endpoints,
-    refuse_method,
 )
 from msframework.schemas import CompiledSchema
 
@@ -149,20 +148,19 @@ class Endpoints:
                 route.handler.__msframework_plain__ = True
 
     def add_missing_methods(self) -> None:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
+        """Add OPTIONS for every path, and HEAD for every GET that opens no websocket."""
         settings, heads = self._service.settings.server, self._service.heads
-        for number, routes in enumerate(compiled_paths(self._service.router.routes)):
+        for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method: route for route in routes for method in route.methods}
-            allow = sorted({*known, "OPTIONS", *(["HEAD"] if "GET" in known else [])})
-            text = ", ".join(allow)
-            refuse = refuse_method(text)
-            own = {method: refuse for method in ALL_METHODS if method not in allow}
+            get = known.get("GET")
+            if get is not None and getattr(get.handler, "is_websocket", False):
+                get = None
+            allow = sorted({*known, "OPTIONS", *(["HEAD"] if get else [])})
             if "OPTIONS" not in known:
-                own["OPTIONS"] = answer_options(settings, heads, text)
-            if own:
-                self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
-            if "GET" in known and "HEAD" not in known:
-                self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
+                options = answer_options(settings, heads, ", ".join(allow))
+                self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
+            if get is not None and "HEAD" not in known:
+                self._add_plain(routes[0], f"head_{number}", ["HEAD"], get.handler)
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
@@ -171,6 +169,8 @@ class Endpoints:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
             websocket = getattr(handler, "is_websocket", False)
+            if getattr(route.extra, "static", False):
+                handler = answer_head_as_get(handler)
             if not is_compiled_kind(route) and not plain and not websocket:
                 route.handler = traced(handler, path_template(f"/{route.path}"))
 

@@ -192,9 +192,9 @@ def test_what_answers_by_itself_takes_two_routes_a_path(make_service):
 
     routes = [route for route in service.router.routes if route.path == "a"]
     assert sorted(sorted(route.methods) for route in routes) == [
-        ["DELETE", "OPTIONS", "PATCH", "POST"],
         ["GET"],
         ["HEAD"],
+        ["OPTIONS"],
         ["PUT"],
     ]
 

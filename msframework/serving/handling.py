@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sanic import Sanic
-from sanic.exceptions import RequestCancelled
+from sanic.exceptions import MethodNotAllowed, RequestCancelled
 from sanic.http import Stage
 
 from msframework.operation import path_template
+from msframework.routing import find_allowed
 from msframework.serving.websocket import watch_websocket
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         if isinstance(exception, RequestCancelled):
             self.observer.left(request)
             return
+        if isinstance(exception, MethodNotAllowed) and request.route is None:
+            exception = self._refuse_method(request)
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:
                 await self.failures.break_off(request, exception)
@@ -60,6 +63,14 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
             self.observer.cancelled(request, exc)
             raise
         self.observer.end(request)
+
+    def _refuse_method(self, request: Any) -> Exception:
+        """Return the exception for a method that a path does not have, with those it has."""
+        host = request.headers.getone("host", None)
+        allow = ", ".join(find_allowed(self.router, request.path, host))
+        return MethodNotAllowed(
+            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
+        )
 
     async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
         try:
