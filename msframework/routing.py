@@ -203,6 +203,8 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     """Return one handler for a route with several methods."""
     if len(handlers) == 1:
         return next(iter(handlers.values()))
+    if "GET" in handlers:
+        handlers = {"HEAD": handlers["GET"], **handlers}
 
     async def handle_by_method(request: Any, **path: Any) -> Any:
         return await handlers[request.method](request, **path)
