@@ -38,6 +38,7 @@ from msframework.routing import read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.router import Router
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -109,6 +110,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             config=_sanic_config(settings),
             error_handler=handler,
             request_class=Request,
+            router=Router(),
             configure_logging=False,
         )
         self._add_own_parts()
@@ -246,10 +248,9 @@ class Service(Sanic):  # type: ignore[type-arg]
         self._collect(super().blueprint, blueprint, **options)
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
-        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
-        # in a path therefore arrives decoded everywhere.
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
         prefix = self.settings.server.url_prefix.rstrip("/")
-        route = route._replace(uri=prefix + route.uri, unquote=not route.static)
+        route = route._replace(uri=prefix + route.uri, unquote=False)
         try:
             return super()._apply_route(route, overwrite)
         except RouteExists:

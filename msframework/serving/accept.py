@@ -13,8 +13,9 @@ from typing import Any
 import sanic
 
 from msframework._tested import is_tested
+from msframework.inputs.urlencoded import Pairs
 from msframework.matcher import Match, build_matcher
-from msframework.request import LeanRequest, Pairs
+from msframework.request import LeanRequest
 from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)
@@ -26,7 +27,7 @@ Accept = Callable[[Any, bytes], Accepted | None]
 
 _HEAD_END = b"\r\n\r\n"
 # Requests with one of these need more than the fast path knows.
-_SPECIAL = frozenset(("expect", "transfer-encoding", "upgrade"))
+_SPECIAL = frozenset(("content-encoding", "expect", "transfer-encoding", "upgrade"))
 # Headers of which callers send the same few lines again and again.
 _ALIKE = frozenset(
     (
