@@ -34,6 +34,7 @@ class Match:
     params: Params = ()
 
 
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 Found = tuple[Match, dict[str, Any]]
 Matcher = Callable[[str, str], Found | None]
 Endpoints = dict[str, Match]
@@ -212,7 +213,10 @@ def _read_int(text: str) -> int | None:
 
 
 def _read_str(text: str) -> str | None:
-    return text if text and text.isascii() and "%" not in text else None
+    # NOTE: a head with control characters or a # in its target is refused where Sanic reads it.
+    if text and text.isascii() and text.isprintable() and "%" not in text and "#" not in text:
+        return text
+    return None
 
 
 def _read_uuid(text: str) -> UUID | None:

@@ -15,12 +15,14 @@ from msframework.compile.reader import find_clashes, read_operations
 from msframework.compile.signature import Undeclared
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
-from msframework.operation import Operation
+from msframework.operation import Operation, path_template
 from msframework.routing import (
     ALL_METHODS,
+    Mounted,
     compiled_paths,
     declared_order,
     dispatch,
+    find_mounted,
     is_compiled_kind,
     read_endpoints,
     refuse_method,
@@ -35,6 +37,7 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._checks_members: bool = service.settings.debug
         self._schemas: dict[Any, Schema] = {}
         self._compiled_schemas: dict[int, CompiledSchema] = {}
 
@@ -59,6 +62,12 @@ class Endpoints:
         """The handlers that the fast path may run."""
         return frozenset(self._handlers)
 
+    def check_members(self) -> None:
+        """Refuse answers that lack required members, as in tests and with DEBUG."""
+        self._checks_members = True
+        for compiled in self._compiled:
+            compiled.check_members()
+
     def compile(self, *, strict: bool) -> None:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
         service = self._service
@@ -69,8 +78,8 @@ class Endpoints:
             (route, self._read(route, f"/{route.path}", problems)) for route in self._uncompiled()
         ]
         new = [operation for _, found in read for operation in found]
-        for route in service.refused:
-            self._read_refused(route, problems)
+        for route, mounted in service.refused:
+            self._read_refused(route, mounted, problems)
         find_clashes([*self.operations, *new], problems)
         if problems:
             if not strict and all(isinstance(problem, Undeclared) for problem in problems):
@@ -87,19 +96,18 @@ class Endpoints:
             for route in service.router.routes
             if is_compiled_kind(route) and route.handler not in self._handlers
         ]
-        return declared_order(routes, service.name, list(service.blueprints))
+        return declared_order(routes, list(service.blueprints.values()))
 
     def _read(self, route: Any, path: str, problems: list[str]) -> tuple[Operation, ...]:
         service = self._service
-        endpoints = read_endpoints(route, path, service.name, service.providers, service.blueprints)
+        mounted = find_mounted(route, service.blueprints.values())
+        endpoints = read_endpoints(route, path, mounted, service.providers)
         return read_operations(endpoints, service.failures.envelope, problems, self._schemas)
 
-    def _read_refused(self, route: Any, problems: list[str]) -> None:
+    def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
         """Say that a route is taken, and whatever else is wrong with the one that came too late."""
         service = self._service
-        for endpoint in read_endpoints(
-            route, route.uri, service.name, service.providers, service.blueprints
-        ):
+        for endpoint in read_endpoints(route, route.uri, mounted, service.providers):
             read_operations([endpoint], service.failures.envelope, problems)
             problems.append(
                 f"{endpoint.where}: {endpoint.method} {route.uri} is taken already. "
@@ -125,8 +133,8 @@ class Endpoints:
             heads=service.heads,
             failures=service.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
+            checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             compiled_schemas=self._compiled_schemas,
         )
@@ -140,8 +148,14 @@ class Endpoints:
             if id(route) not in known:
                 route.handler.__msframework_plain__ = True
 
-    def add_missing_methods(self) -> None:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
+    def add_missing_methods(self) -> tuple[str, ...]:
+        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have.
+
+        Returns:
+            The methods that some path of the service has.
+        """
+        routes = self._service.router.routes
+        has = {"OPTIONS"}.union(*(route.methods for route in routes))
         settings, heads = self._service.settings.server, self._service.heads
         for number, routes in enumerate(compiled_paths(self._service.router.routes)):
             known = {method: route for route in routes for method in route.methods}
@@ -155,6 +169,17 @@ class Endpoints:
                 self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
             if "GET" in known and "HEAD" not in known:
                 self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
+        return tuple(sorted(has | ({"HEAD"} if "GET" in has else set())))
+
+    def trace_others(self) -> None:
+        """Put a span around streams and static files, which are not compiled."""
+        traced = self._service.observer.traced
+        for route in self._service.router.routes:
+            handler = route.handler
+            plain = getattr(handler, "__msframework_plain__", False)
+            websocket = getattr(handler, "is_websocket", False)
+            if not is_compiled_kind(route) and not plain and not websocket:
+                route.handler = traced(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         if handler not in self._handlers:

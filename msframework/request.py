@@ -22,6 +22,7 @@ from msframework.exceptions import BadRequest
 from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
+from msframework.response import StreamedResponse
 from msframework.strict_json import parse
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Request(SanicRequest[Any, Any]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
-        recorded: whether the access log has a line for this request already.
+        recorded: whether the request is over, its span finished and its access line noted.
         db_state: what the data layer remembers of this request (read-your-writes).
     """
 
@@ -103,7 +104,9 @@ class Request(SanicRequest[Any, Any]):
         return len(self.fields) != len(self.headers)
 
     async def respond(self, response: Any = None, **options: Any) -> Any:
-        """Start the answer, as Sanic documents it; whatever its kind, it is signed and recorded."""
+        """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
+        if response is None:
+            response, options = StreamedResponse(**options), {}
         response = await super().respond(response, **options)
         self.app.sign(self, response)
         return response

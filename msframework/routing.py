@@ -10,12 +10,14 @@ import importlib.util
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
 from sanic_routing.route import Route
 
+from msframework._place import describe
 from msframework.compile.reader import Endpoint
 from msframework.exceptions import MethodNotAllowed
 from msframework.resource import METHODS, Resource
@@ -24,6 +26,39 @@ from msframework.types import Handler, Provider
 R = TypeVar("R", bound=type)
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """The blueprint that a route was registered by, and what it is called there.
+
+    NOTE: names of routes do not tell: they begin with the service's name, but for those of a
+    blueprint of the same name; and groups may put a prefix before the blueprint's.
+    """
+
+    name: str = ""
+    blueprint: SanicBlueprint | None = None
+
+    @classmethod
+    def by(cls, blueprint: Any, name_prefix: str | None) -> Mounted:
+        """Return the note for what *blueprint* registers; groups and lists register nothing."""
+        if not isinstance(blueprint, SanicBlueprint):
+            return _NOWHERE
+        name = f"{name_prefix}_{blueprint.name}" if name_prefix else blueprint.name
+        return cls(name, blueprint)
+
+
+_NOWHERE = Mounted()
+
+
+def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
+    """Return what *route* was noted with, or who has it, where a blueprint took it later."""
+    noted = getattr(getattr(route, "extra", None), "mounted", _NOWHERE)
+    if noted.blueprint is None:
+        for blueprint in blueprints:
+            if any(route is known for known in blueprint.routes):
+                return Mounted(blueprint.name, blueprint)
+    return noted
 
 
 class Blueprint(SanicBlueprint):
@@ -93,7 +128,7 @@ def read_blueprints(
             try:
                 module = importlib.import_module(f"{app}.{name}")
             except Exception as exc:
-                problems.append(f"{app}.{name} cannot be imported: {type(exc).__name__}: {exc}")
+                problems.append(f"{app}.{name} cannot be imported: {describe(exc)}")
                 continue
             for value in vars(module).values():
                 is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
@@ -122,21 +157,21 @@ def is_compiled_kind(route: Route) -> bool:
 
 
 def read_endpoints(
-    route: Any, path: str, app_name: str, providers: dict[str, Provider], blueprints: dict[str, Any]
+    route: Any, path: str, mounted: Mounted, providers: dict[str, Provider]
 ) -> list[Endpoint]:
     """Return the endpoints of one registered route: one for each of its methods.
 
     Args:
         route: Sanic's route, or what would have become one had its path not been taken.
         path: its path, as Sanic writes it.
+        mounted: who registered it.
+        providers: the service's provided values.
     """
     owner = getattr(route.handler, "__self__", None)
-    blueprint, _, short = route.name.removeprefix(f"{app_name}.").rpartition(".")
-    name = getattr(route.handler, "__name__", short)
+    name = getattr(route.handler, "__name__", route.name.rpartition(".")[2])
     if isinstance(owner, Resource):
         name = f"{type(owner).__name__}.{name}"
-    known = blueprints.get(blueprint)
-    values = {**providers, **getattr(known, "providers", {})}
+    values = {**providers, **getattr(mounted.blueprint, "providers", {})}
     methods = [
         method
         for method in ALL_METHODS
@@ -145,18 +180,18 @@ def read_endpoints(
     # One function for several methods has several operations, which need names of their own.
     names = [name] if len(methods) == 1 else [f"{name}.{method.lower()}" for method in methods]
     return [
-        Endpoint(method, path, route.handler, blueprint, known_as, values)
+        Endpoint(method, path, route.handler, mounted.name, known_as, values)
         for method, known_as in zip(methods, names, strict=True)
     ]
 
 
-def declared_order(routes: Iterable[Any], app_name: str, blueprints: Sequence[str]) -> list[Any]:
+def declared_order(routes: Iterable[Any], blueprints: Sequence[SanicBlueprint]) -> list[Any]:
     """Sort *routes* as they were written: Sanic keeps those of a blueprint in a set."""
+    places = {id(blueprint): place for place, blueprint in enumerate(blueprints)}
 
     def key(route: Any) -> tuple[int, str, int]:
         code = getattr(inspect.unwrap(route.handler), "__code__", None)
-        name = route.name.removeprefix(f"{app_name}.").rpartition(".")[0]
-        place = blueprints.index(name) if name in blueprints else -1
+        place = places.get(id(find_mounted(route, blueprints).blueprint), -1)
         return (place, code.co_filename, code.co_firstlineno) if code else (place, "", 0)
 
     return sorted(routes, key=key)

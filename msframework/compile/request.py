@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from sanic.request import File
 
 from msframework.inputs.form import FORMS
@@ -26,7 +26,6 @@ Declared = Mapping[str, bool]
 Given = Mapping[str, list[Any]]
 Read = Callable[[Any, Declared], Given]
 
-MAX_ERRORS: Final = 100
 _JSON: Final = "application/json"
 _PLAIN_JSON: Final = frozenset(
     (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
@@ -61,7 +60,6 @@ def compile_input(
     compile_schema: CompileSchema,
     *,
     is_whole_form: bool = False,
-    max_errors: int = MAX_ERRORS,
 ) -> Load:
     """Return the function that loads one location of a request.
 
@@ -69,12 +67,11 @@ def compile_input(
 
     Args:
         is_whole_form: whether the fields, or the files, of a form are all that is declared of it.
-        max_errors: how many of the fields that nobody declared are named.
     """
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _read_whole_form if is_whole_form else _READERS[item.source]
-    return _compile_fields(item, read, compile_schema, max_errors)
+    return _compile_fields(item, read, compile_schema)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -102,7 +99,7 @@ def _check_json(request: Any) -> None:
         raise unsupported(f"the body is {media_type}, but this endpoint reads {_JSON}", _JSON)
 
 
-def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema, most: int) -> Load:
+def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> Load:
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     declared = {given: many for given, (_, many) in keys.items()}
@@ -129,7 +126,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema, most
                     wrong[key] = [message]
         try:
             if strict:
-                values |= _read_unknown(item.schema, given, declared, most)
+                values |= _read_unknown(given, declared)
             data = load(values, **options)
         except ValidationError as exc:
             wrong = exc.messages_dict | wrong
@@ -153,22 +150,13 @@ def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
     return keys
 
 
-def _read_unknown(schema: Schema, given: Given, declared: Declared, most: int) -> Errors:
-    """Return the values that nobody declared, for the schema to judge.
-
-    Raises:
-        ValidationError: the schema refuses them, and there are more than *most*.
-    """
-    unknown = {
+def _read_unknown(given: Given, declared: Declared) -> dict[str, Any]:
+    """Return the values that nobody declared, for the schema to judge."""
+    return {
         name: values[0] if len(values) == 1 else values
         for name, values in given.items()
         if name not in declared
     }
-    if schema.unknown == RAISE and len(unknown) > most:
-        message = schema.error_messages["unknown"]
-        wrong = {name: [message] for name in list(unknown)[:most]}
-        raise ValidationError(wrong | {"_schema": [f"{len(unknown) - most} more are unknown."]})
-    return unknown
 
 
 def _read_query(request: Any, declared: Declared) -> Given:

@@ -1,5 +1,7 @@
 """Sanic's router for paths in any spelling, whose parameters arrive decoded, exactly once.
 
+Slashes at the end of a path cost no more than other characters.
+
 `finalize` runs when a worker starts, `_get` per request that the fast path does not find by itself.
 """
 
@@ -14,6 +16,8 @@ from uuid import UUID
 
 from sanic.exceptions import NotFound
 from sanic.router import Router as SanicRouter
+from sanic_routing.exceptions import NoMethod
+from sanic_routing.exceptions import NotFound as NoRoute
 
 from msframework.inputs.percent import normalize_path
 
@@ -25,6 +29,7 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _LONGEST_FILE_NAME: Final = 255
 _LONGEST_FILE_PATH: Final = 2000
+_MOST_SLASHES: Final = 2  # that are left out one by one
 
 
 # What Python reads more leniently than the document says: `1_000`, `nan`, a UUID in braces.
@@ -101,7 +106,7 @@ class _DecodedPattern:
             return None
         return _Found(
             {
-                name: quote(text.replace(_SLASH, "/"), safe="")
+                name: quote(text.replace(_SLASH, "/"))
                 for name, text in found.groupdict().items()
             }
         )
@@ -145,6 +150,26 @@ class Router(SanicRouter):
         if route.regex:
             _read_kinds(route, params, path)
         return route, handler, params
+
+    def resolve(self, path: str, **options: Any) -> Any:
+        """Find route, handler and parameters.
+
+        Sanic's tries the path, then the path without its last slash, and so on, each time by a call
+        of itself.
+        """
+        bare = path.rstrip("/")
+        if len(path) - len(bare) > _MOST_SLASHES and not self._matches(path, **options):
+            path = f"{bare}//"
+        return super().resolve(path, **options)
+
+    def _matches(self, path: str, *, method: str | None = None, extra: Any = None) -> bool:
+        """Whether a route has *path* as it is."""
+        basket: dict[str, Any] = {"__params__": {}, "__matches__": {}}
+        try:
+            self.find_route(path, method, self, basket, extra)
+        except (NoRoute, NoMethod):
+            return False
+        return True
 
 
 def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
