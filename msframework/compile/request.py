@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -31,6 +31,18 @@ _PLAIN_JSON: Final = frozenset(
     (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
 )
 _TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
+# Fields that load no file.
+_TEXTUAL: Final = (
+    fields.Boolean,
+    fields.DateTime,
+    fields.Enum,
+    fields.IP,
+    fields.IPInterface,
+    fields.Number,
+    fields.String,
+    fields.TimeDelta,
+    fields.UUID,
+)
 # Fields whose lines are one list, and may be joined with commas (RFC 9110, 5.3).
 _LISTED: Final = frozenset(
     (
@@ -241,3 +253,38 @@ def check_text(name: str, value: str, errors: Errors) -> None:
     message = why_not_storable(value)
     if message is not None:
         errors.setdefault("path", {})[name] = [message]
+
+
+def find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
+    """Yield why fields of *schema* can never be read from *source*, one text each.
+
+    Everything but a JSON body has texts, or files, and lists of these, by name.
+    """
+    if source is Source.BODY:
+        return
+    for name, field in schema.load_fields.items():
+        inner = [field]
+        if isinstance(field, fields.List):
+            inner = [field.inner]
+        elif isinstance(field, fields.Tuple):
+            inner = list(field.tuple_fields)
+        for part in inner:
+            kind = _structure(part, source)
+            if kind is not None:
+                yield f"the field {name!r} takes {kind}"
+        if getattr(field, "delimiter", None) is not None:
+            yield f"the field {name!r} takes several values in one text"
+
+
+def _structure(field: fields.Field[Any], source: Source) -> str | None:
+    """Return what *field* takes where it is neither a text nor a file; `None` where it is."""
+    if isinstance(field, fields.Pluck) and not field.many:
+        return None
+    if isinstance(field, fields.Nested | fields.Mapping):
+        return "an object"
+    if isinstance(field, fields.List | fields.Tuple):
+        return "a list within a list"
+    if source is Source.FILES and isinstance(field, _TEXTUAL):
+        own = type(field)._deserialize.__module__
+        return "a text, not a file" if own == fields.__name__ else None
+    return None

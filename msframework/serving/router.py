@@ -105,10 +105,7 @@ class _DecodedPattern:
         if found is None:
             return None
         return _Found(
-            {
-                name: quote(text.replace(_SLASH, "/"))
-                for name, text in found.groupdict().items()
-            }
+            {name: quote(text.replace(_SLASH, "/")) for name, text in found.groupdict().items()}
         )
 
 
