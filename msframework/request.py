@@ -103,6 +103,40 @@ class Request(SanicRequest[Any, Any]):
         """Whether some header was sent more than once."""
         return len(self.fields) != len(self.headers)
 
+    async def receive_body(self) -> None:
+        """Read the whole body, unless it is there; bytes count until the request is over.
+
+        A compressed body is decoded, and the headers then are those of one that never was.
+
+        Raises:
+            ServiceUnavailable: the worker holds as much of bodies as it may.
+            UnsupportedMediaType: it is encoded in a way that is not read.
+        """
+        stream: Any = self.stream
+        protocol: Any = getattr(stream, "protocol", None)
+        hold: Callable[[int], None] | None = getattr(protocol, "hold", None)
+        if self.body or hold is None:
+            await super().receive_body()  # type: ignore[no-untyped-call]
+        else:
+            pieces = []
+            async for data in stream:
+                hold(len(data))
+                pieces.append(data)
+            self.body = b"".join(pieces)
+        if "content-encoding" in self.headers:
+            await self._decode_body(hold)
+        if hold is not None and protocol.transport is not None:
+            # NOTE: a full buffer halts reading, and a client that hangs up would not be noticed.
+            protocol.transport.resume_reading()
+
+    async def _decode_body(self, hold: Callable[[int], None] | None) -> None:
+        coding = read_coding(self.headers)
+        if coding is not None and self.body:
+            largest = self.app.config.REQUEST_MAX_SIZE
+            self.body = await decode_body(self.body, coding, largest, hold)
+            del self.headers["content-encoding"]
+            self.headers["content-length"] = str(len(self.body))
+
     async def respond(self, response: Any = None, **options: Any) -> Any:
         """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
         if response is None:
@@ -112,22 +146,6 @@ class Request(SanicRequest[Any, Any]):
         return response
 
     # What handlers read for themselves goes through the same strict readers as what they declare.
-
-    async def receive_body(self) -> None:
-        """Receive the body, and decode it where it is compressed; its headers then say so.
-
-        Raises:
-            UnsupportedMediaType: it is encoded in a way that is not read.
-        """
-        await super().receive_body()  # type: ignore[no-untyped-call]
-        if "content-encoding" not in self.headers:
-            return
-        coding = read_coding(self.headers)
-        if coding is not None and self.body:
-            largest = self.app.config.REQUEST_MAX_SIZE
-            self.body = await decode_body(self.body, coding, largest)
-            del self.headers["content-encoding"]
-            self.headers["content-length"] = str(len(self.body))
 
     def load_json(self, loads: Callable[[bytes], Any] | None = None) -> Any:
         """Return what the body says; `None` for an empty one, as Sanic documents it.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from asyncio import sleep
+from collections.abc import Callable
 from typing import Any, Final
 
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
@@ -40,11 +41,14 @@ def read_coding(headers: Any) -> str | None:
     return codings[0]
 
 
-async def decode_body(body: bytes, coding: str, largest: int) -> bytes:
+async def decode_body(
+    body: bytes, coding: str, largest: int, hold: Callable[[int], None] | None = None
+) -> bytes:
     """Return *body* decoded; other requests run in between.
 
     Args:
         largest: the most bytes that it may become.
+        hold: is told of the bytes as they come; what it raises ends the work.
 
     Raises:
         BadRequest: it is broken, cut off, or something follows it.
@@ -74,6 +78,8 @@ async def decode_body(body: bytes, coding: str, largest: int) -> bytes:
             size += len(piece)
             if size > largest:
                 raise PayloadTooLarge(f"the body becomes larger than {largest} bytes when decoded")
+            if hold is not None:
+                hold(len(piece))
             pieces.append(piece)
             steps += 1
             if steps % _PAUSE == 0:

@@ -14,6 +14,7 @@ from sanic.exceptions import RequestCancelled
 from sanic.http import Stage
 
 from msframework.operation import path_template
+from msframework.serving.hosts import Hosts, misdirected
 from msframework.serving.websocket import watch_websocket
 
 if TYPE_CHECKING:
@@ -27,15 +28,21 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
     Attributes:
         failures: what turns exceptions into answers, and reports them.
         observer: what ends spans and writes access lines.
+        hosts: the names that it answers to; `None` for any.
     """
 
     # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
     __slots__ = ("__dict__",)
     failures: ErrorAnswers
     observer: Observer
+    hosts: Hosts | None
 
     async def handle_request(self, request: Any) -> None:
         """Serve a request, as Sanic does, and note its end."""
+        host = request.headers.get("host")
+        if self.hosts is not None and not self.hosts.allows(host):
+            await self.handle_exception(request, misdirected(host), run_middleware=False)
+            return
         try:
             await super().handle_request(request)
         except CancelledError as exc:
