@@ -270,14 +270,13 @@ class Service(ObservedSanic):
             self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
-        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
-        # in a path therefore arrives decoded everywhere.
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
         prefix = self.settings.server.url_prefix.rstrip("/")
         # NOTE: a version comes before all that Sanic knows of the path.
         where = {"uri": prefix + route.uri}
         if prefix and route.version is not None:
             where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
-        route = route._replace(**where, unquote=not route.static)
+        route = route._replace(**where, unquote=False)
         try:
             added = super()._apply_route(route, overwrite)
         except RouteExists:
