@@ -36,8 +36,10 @@ from msframework.response import Heads
 from msframework.routing import Mounted, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.handling import ObservedSanic
+from msframework.serving.head import HeadLimits
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.router import Router
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -80,6 +82,7 @@ class Service(ObservedSanic):
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         stopping: whether answers already say `Connection: close`.
+        methods: those that some path has, once it serves.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -91,6 +94,13 @@ class Service(ObservedSanic):
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        server = settings.server
+        self.head_limits = HeadLimits(
+            server.request_max_head_size,
+            server.request_max_target_size,
+            server.request_max_headers,
+        )
+        self.methods: tuple[str, ...] = ()
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -107,6 +117,7 @@ class Service(ObservedSanic):
             config=_sanic_config(settings),
             error_handler=handler,
             request_class=Request,
+            router=Router(),
             configure_logging=False,
         )
         self._add_own_parts()
@@ -214,10 +225,10 @@ class Service(ObservedSanic):
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
         self.endpoints.trace_others()
-        self.endpoints.add_missing_methods()
+        self.methods = self.endpoints.add_missing_methods()
         super().finalize()
         self._signals = frozenset(
-            ".".join(route.parts) for route in self.signal_router.routes if route.handler
+            signal.name for signal in self.signal_router.routes if signal.handler
         )
         heard = any(name.startswith("http.") for name in self._signals)
         usual = self.request_class is Request and bool(self.config.KEEP_ALIVE)
@@ -227,7 +238,7 @@ class Service(ObservedSanic):
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
-        return event in self._signals
+        return event in self._signals or f"{event.rpartition('.')[0]}.*" in self._signals
 
     # Under Sanic's own methods.
 

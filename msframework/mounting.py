@@ -147,20 +147,27 @@ class Endpoints:
             if id(route) not in known:
                 route.handler.__msframework_plain__ = True
 
-    def add_missing_methods(self) -> None:
-        """Add OPTIONS for every path, and HEAD for every GET that opens no websocket."""
+    def add_missing_methods(self) -> tuple[str, ...]:
+        """Add OPTIONS for every path, and HEAD for every GET that opens no websocket.
+
+        Returns:
+            The methods that some path of the service has.
+        """
         settings, heads = self._service.settings.server, self._service.heads
+        everywhere = {"OPTIONS"}
         for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method: route for route in routes for method in route.methods}
             get = known.get("GET")
             if get is not None and getattr(get.handler, "is_websocket", False):
                 get = None
             allow = sorted({*known, "OPTIONS", *(["HEAD"] if get else [])})
+            everywhere.update(allow)
             if "OPTIONS" not in known:
                 options = answer_options(settings, heads, ", ".join(allow))
                 self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
             if get is not None and "HEAD" not in known:
                 self._add_plain(routes[0], f"head_{number}", ["HEAD"], get.handler)
+        return tuple(sorted(everywhere))
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""

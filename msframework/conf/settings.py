@@ -56,6 +56,13 @@ class ServerSettings:
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
     url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
     request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
+    request_max_head_size: int = setting(
+        "REQUEST_MAX_HEAD_SIZE", 16_384, "largest request line and headers together", least=256
+    )
+    request_max_target_size: int = setting(
+        "REQUEST_MAX_TARGET_SIZE", 8192, "longest path and query", least=64
+    )
+    request_max_headers: int = setting("REQUEST_MAX_HEADERS", 100, "most headers", least=4)
     request_timeout: float = setting(
         "REQUEST_TIMEOUT", 60.0, "time for a request to arrive", least=0
     )

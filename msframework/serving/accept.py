@@ -15,6 +15,7 @@ import sanic
 from msframework._tested import is_tested
 from msframework.matcher import Match, build_matcher
 from msframework.request import LeanRequest, Pairs
+from msframework.serving.head import read_field
 from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)
@@ -44,7 +45,6 @@ _MOST_LINES = 1024
 _LONGEST_LINE = 256
 _PLAIN_TARGET = re.compile(r"/(?!/)[!\"$-~]*").fullmatch
 _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
-_LONGEST = 8192  # characters of a target
 
 
 def supports_fast_path(wanted: bool) -> bool:
@@ -63,7 +63,8 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     """
     match = build_matcher(service.router.routes, handlers)
     get_route = service.router.get
-    largest = service.config.REQUEST_MAX_SIZE
+    largest, limits = service.config.REQUEST_MAX_SIZE, service.head_limits
+    longest, longest_target, most_lines = limits.size, limits.target, limits.lines
     known: dict[str, tuple[str, str]] = {}
 
     def find(method: str, target: str, path: str, host: str | None) -> Any:
@@ -81,8 +82,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
 
     def learn(line: str) -> tuple[str, str]:
         """Read a header; raises `ValueError` for what is none."""
-        name, value = line.split(":", 1)
-        pair = name.lower(), value.lstrip()
+        pair = read_field(line)
         if pair[0] in _ALIKE and len(line) <= _LONGEST_LINE:
             if len(known) >= _MOST_LINES:
                 known.clear()
@@ -91,7 +91,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
 
     def accept(http: Any, data: bytes) -> Accepted | None:
         end = data.find(_HEAD_END)
-        if end < 0 or end >= http.HEADER_MAX_SIZE:
+        if end < 0 or end > longest:
             return None
         head = data[:end]
         try:
@@ -102,13 +102,15 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         except ValueError:
             return None
         fields = dict(pairs)
-        if version != "HTTP/1.1" or not _SPECIAL.isdisjoint(fields) or len(target) > _LONGEST:
+        if version != "HTTP/1.1" or "host" not in fields or not _SPECIAL.isdisjoint(fields):
+            return None
+        if len(target) > longest_target or len(pairs) > most_lines:
             return None
         connection = fields.get("connection")
         if connection is not None and connection.lower() != "keep-alive":
             return None
         path, _, query = target.partition("?")
-        found = match(method, path) or find(method, target, path, fields.get("host"))
+        found = match(method, path) or find(method, target, path, fields["host"])
         if found is None or (query and _PLAIN_QUERY(query) is None):
             return None
         endpoint, params = found
@@ -120,6 +122,8 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
             body = data[taken : taken + size]
             taken += size
         if len(fields) != len(pairs):
+            if sum(name == "host" for name, _ in pairs) > 1:
+                return None
             fields = dict(reversed(pairs))
         request = LeanRequest(
             http, endpoint.route, method, target, path, query, head, body, pairs, fields, params

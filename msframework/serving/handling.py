@@ -53,7 +53,7 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
             self.observer.left(request)
             return
         if isinstance(exception, MethodNotAllowed) and request.route is None:
-            exception = self._refuse_method(request)
+            exception = self._refuse_method(request, exception)
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:
                 await self.failures.break_off(request, exception)
@@ -64,10 +64,12 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
             raise
         self.observer.end(request)
 
-    def _refuse_method(self, request: Any) -> Exception:
-        """Return the exception for a method that a path does not have, with those it has."""
-        host = request.headers.getone("host", None)
-        allow = ", ".join(find_allowed(self.router, request.path, host))
+    def _refuse_method(self, request: Any, exception: Exception) -> Exception:
+        """Return *exception*, or one that says which methods the path of *request* has."""
+        found = find_allowed(self.router, request.path, request.headers.getone("host", None))
+        if not found:
+            return exception
+        allow = ", ".join(found)
         return MethodNotAllowed(
             f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
         )

@@ -11,12 +11,13 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from msframework.serving.http import LeanHttp
+from msframework.serving.strict import StrictHttp
 
 _REQUEST = Stage.REQUEST
 
 
 class LeanProtocol(HttpProtocol):
-    """Sanic's protocol with `LeanHttp`, unless the service stands back from it."""
+    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
 
     __slots__ = ("waiter",)
 
@@ -28,7 +29,7 @@ class LeanProtocol(HttpProtocol):
     def HTTP_CLASS(self) -> type[Http]:  # type: ignore[override]
         """The class that reads and answers requests."""
         service: Any = self.app
-        return LeanHttp if service.lean else Http
+        return LeanHttp if service.lean else StrictHttp
 
     def data_received(self, data: bytes) -> None:
         """Hand *data* to whoever waits for a request, without a copy."""
@@ -81,6 +82,4 @@ def _hand_over(protocol: Any, data: bytes) -> bool:
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:
     """Return the protocol that *service* is served with, when it names none itself."""
-    if service.websocket_enabled:
-        return LeanWebSocketProtocol if service.heads.fast else WebSocketProtocol
-    return LeanProtocol if service.heads.fast else HttpProtocol
+    return LeanWebSocketProtocol if service.websocket_enabled else LeanProtocol
