@@ -40,6 +40,7 @@ from msframework.serving.head import HeadLimits
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
+from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -224,6 +225,7 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        self.failures.templates = Templates(self.endpoints.operations, self.failures.envelope)
         self.endpoints.trace_others()
         self.methods = self.endpoints.add_missing_methods()
         super().finalize()
