@@ -129,12 +129,18 @@ class ErrorAnswers:
 
         The end of the connection is the only way to say that there should have been more.
         """
-        await self.report(request, exc)
+        known = _from_sanic(exc) if isinstance(exc, SanicException) else None
+        status = 500 if known is None else known.status_code
+        if status >= 500:
+            await self.report(request, exc)
+        else:  # the rest of the request cannot be read
+            logger.info("%s %s was broken off: %s", request.method, request.path, exc)
         stream = request.stream
         if stream.stage is not Stage.IDLE:
             stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
             if request.transport is not None:
                 request.transport.abort()
+            request.app.observer.end(request, status)
 
     async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
         for event, context in (
