@@ -22,7 +22,7 @@ from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.errors import ErrorAnswers, ErrorHandler, Hook
-from msframework.exceptions import SetupClosed
+from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
@@ -33,13 +33,16 @@ from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import Mounted, read_blueprints
+from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
@@ -102,6 +105,8 @@ class Service(ObservedSanic):
             server.request_max_headers,
         )
         self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -228,7 +233,10 @@ class Service(ObservedSanic):
         self.failures.templates = Templates(self.endpoints.operations, self.failures.envelope)
         self.endpoints.trace_others()
         self.methods = self.endpoints.add_missing_methods()
-        super().finalize()
+        try:
+            super().finalize()
+        except (RoutingError, SanicException) as exc:
+            raise ImproperlyConfigured(f"Sanic's router refuses the routes: {exc}") from exc
         self._signals = frozenset(
             signal.name for signal in self.signal_router.routes if signal.handler
         )
@@ -267,14 +275,19 @@ class Service(ObservedSanic):
         # NOTE: routes that share a node of the router share its unquoting, in a random order; text
         # in a path therefore arrives decoded everywhere.
         prefix = self.settings.server.url_prefix.rstrip("/")
-        route = route._replace(uri=prefix + route.uri, unquote=not route.static)
+        # NOTE: a version comes before all that Sanic knows of the path.
+        where = {"uri": prefix + route.uri}
+        if prefix and route.version is not None:
+            where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
+        route = route._replace(**where, unquote=not route.static)
         try:
             added = super()._apply_route(route, overwrite)
         except RouteExists:
             self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
-        except (RoutingError, SanicException) as exc:
-            self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
+        except (RoutingError, SanicException, ValueError, re.error) as exc:
+            place = name_route(route)
+            self.problems.append(f"{place}: the path {full_uri(route)} is refused: {exc}")
             return []
         for one in added:
             one.extra.mounted = self._mounting

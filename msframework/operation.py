@@ -83,11 +83,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PageRule:
-    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off."""
+    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off.
+
+    PostgreSQL reads all rows before a page and throws them away, hence `max_page`.
+    """
 
     per_page: int = 20
     max_per_page: int = 100
     total: bool = True
+    max_page: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class Operation:
     tags: tuple[str, ...] = ()
     deprecated: bool = False
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def template(self) -> str:

@@ -7,7 +7,6 @@ import logging
 import aiohttp
 import pytest
 from sanic import response as sanic_response
-from sanic.response import ResponseStream
 
 
 class Watch:
@@ -137,34 +136,6 @@ async def test_a_task_that_is_cancelled_is_no_failure(watch, serve):
         pass
 
     assert watch.hooked == []
-
-
-@pytest.mark.parametrize("kind", ["compiled", "stream", "responsestream"])
-async def test_a_stream_that_takes_too_long_is_broken_off_and_told_once(watch, serve, kind):
-    async def write(answer):
-        await answer.send("a")
-        await asyncio.Event().wait()
-
-    if kind == "responsestream":
-
-        @watch.service.get("/slow")
-        async def slow(request):
-            return ResponseStream(lambda response: write(response.response))
-    else:
-
-        @watch.service.get("/slow", stream=kind == "stream")
-        async def slow_stream(request):
-            await write(await request.respond(content_type="text/plain"))
-
-    async with serve(watch.service) as (host, port):
-        reader, writer = await asyncio.open_connection(host, port)
-        writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-        data = await asyncio.wait_for(reader.read(), 5)
-        writer.close()
-
-    assert data.endswith(b"a\r\n")
-    (error,) = watch.errors
-    assert error.getMessage() == "GET /slow was broken off: Response Timeout"
 
 
 async def test_a_handler_that_lets_a_cancellation_through_is_answered_for(watch, serve):
