@@ -43,6 +43,7 @@ from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
 from msframework.serving.timeouts import Watch
+from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -229,6 +230,7 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        self.failures.templates = Templates(self.endpoints.operations, self.failures.envelope)
         self.endpoints.trace_others()
         self.methods = self.endpoints.add_missing_methods()
         try:
