@@ -16,7 +16,8 @@ import opentracing
 from msframework.client.address import Address, is_clean
 from msframework.client.connector import Connector, KeepSecrets, Request, send_again
 from msframework.client.head import are_plain
-from msframework.client.lean import Lean, supports_lean
+from msframework.client.lean import Lean, is_known, supports_lean
+from msframework.client.line import use_lines
 from msframework.client.plan import Plan
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
@@ -139,8 +140,11 @@ class Channel:
             # NOTE: opentracing.tracer is set when the service starts, so it is not read before.
             tracer = opentracing.global_tracer()
             self.tracer = tracer if isinstance(tracer, Tracer) else None
+        connector = Connector(limit=entry.limit)
+        if is_known():
+            use_lines(connector, asyncio.get_running_loop())
         session = aiohttp.ClientSession(
-            connector=Connector(limit=entry.limit),
+            connector=connector,
             # Cookies of one caller must not go out with the call of another.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=entry.headers,
