@@ -229,8 +229,8 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.methods = self.endpoints.add_missing_methods()
         self.endpoints.trace_others()
+        self.methods = self.endpoints.add_missing_methods()
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:

@@ -85,11 +85,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PageRule:
-    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off."""
+    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off.
+
+    PostgreSQL reads all rows before a page and throws them away, hence `max_page`.
+    """
 
     per_page: int = 20
     max_per_page: int = 100
     total: bool = True
+    max_page: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from msframework.db.tables import Table
 from msframework.operation import PageRule
 
 Errors = dict[str, Any]
-_MAX_OFFSET = 2**63 - 1
 
 
 class PageResult:
@@ -138,10 +137,11 @@ def _count_of(query: Any) -> Any:
 def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
     """Return the function that reads `page` and `per_page` from a request's query string."""
     default = Page(1, rule.per_page, rule.total)
-    largest = rule.max_per_page
-    last = _MAX_OFFSET // largest
-    bound = f"Must be greater than or equal to 1 and less than or equal to {largest}."
-    page_bounds = "Must be greater than or equal to 1.", f"Must be less than or equal to {last}."
+    largest, last = rule.max_per_page, rule.max_page
+    bound, last_bound = (
+        f"Must be greater than or equal to 1 and less than or equal to {most}."
+        for most in (largest, last)
+    )
 
     def load_page(request: Any, errors: Errors) -> Page | None:
         query = request.query_string
@@ -154,8 +154,8 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
         else:
             texts = tuple([text] if text else [] for text in usual.groups())
         wrong: dict[str, list[str]] = {}
-        page = _number(texts[0], 1, last, wrong, "page", page_bounds)
-        per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", (bound, bound))
+        page = _number(texts[0], 1, last, wrong, "page", last_bound)
+        per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", bound)
         if wrong:
             errors.setdefault("query", {}).update(wrong)
             return None
@@ -175,7 +175,7 @@ def _number(
     largest: int,
     wrong: dict[str, list[str]],
     name: str,
-    messages: tuple[str, str],
+    message: str,
 ) -> int:
     """Return the number that a parameter says; note in *wrong* why it is none."""
     if not texts:
@@ -189,6 +189,6 @@ def _number(
         return default
     number = int(text)
     if not 1 <= number <= largest:
-        wrong[name] = [messages[number > largest]]
+        wrong[name] = [message]
         return default
     return number

@@ -119,7 +119,12 @@ def _style(field: fields.Field[Any], source: Source) -> JSONObject:
 
 
 def _page_parameters(rule: PageRule) -> list[JSONObject]:
-    page: JSONObject = {"type": "integer", "minimum": 1, "default": 1}
+    page: JSONObject = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": rule.max_page,
+        "default": 1,
+    }
     per_page: JSONObject = {
         "type": "integer",
         "minimum": 1,
