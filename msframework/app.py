@@ -36,6 +36,7 @@ from msframework.response import Heads
 from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
+from msframework.serving.files import FindsFiles
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
@@ -76,7 +77,7 @@ def create_app(
     return service
 
 
-class Service(ObservedSanic):
+class Service(FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
