@@ -25,7 +25,7 @@ FLOORS = (
     "db models migrations client",
     "schemas operation doc resource pagination",
     "compile openapi errors",
-    "app lifecycle matcher routing mounting middleware observer serving",
+    "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__ aio",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
