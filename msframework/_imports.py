@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sysconfig
-import traceback
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
+from msframework._place import describe
 from msframework.exceptions import Caused, ImproperlyConfigured
-
-_LIBRARIES: Final = tuple(
-    f"{place}{os.sep}"
-    for place in {
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        str(Path(__file__).resolve().parent),
-    }
-)
 
 
 def import_module(name: str, problems: list[str]) -> ModuleType | None:
@@ -31,34 +20,17 @@ def import_module(name: str, problems: list[str]) -> ModuleType | None:
 
 
 def explain(exc: BaseException, what: str) -> Caused:
-    """Return *what* failed, with the exceptions and the project's own last line."""
+    """Return *what* failed, with the project's own last line and the exceptions behind it."""
     chain = [exc]
-    while (earlier := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        if earlier in chain:
-            break
+    while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
         chain.append(earlier)
-    said = ", from ".join(f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain)
-    return Caused.by(exc, f"{what}: {said} (at {_place_of(exc)})")
+    earlier_ones = (f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain[1:])
+    return Caused.by(exc, ", from ".join((f"{what}: {describe(exc)}", *earlier_ones)))
 
 
-def _place_of(exc: BaseException) -> str:
-    """Return the last line of the project's own that *exc* came through."""
-    if isinstance(exc, SyntaxError) and exc.filename is not None:
-        return f"{short_path(exc.filename)}:{exc.lineno}"
-    frames = traceback.extract_tb(exc.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename)] or frames
-    return f"{short_path(own[-1].filename)}:{own[-1].lineno}" if own else "no line of the project"
-
-
-def _is_own(filename: str) -> bool:
-    inside = "site-packages" in filename or "dist-packages" in filename
-    return not (filename.startswith(("<", *_LIBRARIES)) or inside)
-
-
-def short_path(filename: str) -> str:
-    """Return *filename* as it is written from the current directory, where it lies below that."""
-    relative = os.path.relpath(filename)
-    return filename if relative.startswith("..") else relative
+def _cause_of(exc: BaseException) -> BaseException | None:
+    """Return what a traceback would name as cause."""
+    return exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
 
 
 def import_object(path: str, *, where: str) -> Any:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sanic import Sanic
 from sanic.config import Config
 from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
@@ -37,8 +36,14 @@ from msframework.requirement import check_database
 from msframework.response import Heads
 from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
+from msframework.serving.handling import ObservedSanic
+from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -83,7 +88,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(Sanic):  # type: ignore[type-arg]
+class Service(ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -93,10 +98,8 @@ class Service(Sanic):  # type: ignore[type-arg]
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         stopping: whether answers already say `Connection: close`.
+        methods: those that some path has, once it serves.
     """
-
-    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
-    __slots__ = ("__dict__",)
 
     def __init__(self, settings: Settings) -> None:
         fast = supports_fast_path(settings.server.fast_path)
@@ -107,6 +110,15 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        server = settings.server
+        self.head_limits = HeadLimits(
+            server.request_max_head_size,
+            server.request_max_target_size,
+            server.request_max_headers,
+        )
+        self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -123,6 +135,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             config=_sanic_config(settings),
             error_handler=handler,
             request_class=Request,
+            router=Router(),
             configure_logging=False,
         )
         self._add_own_parts()
@@ -135,6 +148,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _add_own_parts(self) -> None:
         settings = self.settings
         self.parts = Parts(settings.server.part_stop_timeout)
+        self.parts.add(self.heads.clock)
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
@@ -228,13 +242,14 @@ class Service(Sanic):  # type: ignore[type-arg]
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.endpoints.add_missing_methods()
+        self.methods = self.endpoints.add_missing_methods()
+        self.endpoints.trace_others()
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:
             raise ImproperlyConfigured(f"Sanic's router refuses the routes: {exc}") from exc
         self._signals = frozenset(
-            ".".join(route.parts) for route in self.signal_router.routes if route.handler
+            signal.name for signal in self.signal_router.routes if signal.handler
         )
         heard = any(name.startswith("http.") for name in self._signals)
         usual = self.request_class is Request and bool(self.config.KEEP_ALIVE)
@@ -256,7 +271,7 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
-        return event in self._signals
+        return event in self._signals or f"{event.rpartition('.')[0]}.*" in self._signals
 
     # Under Sanic's own methods.
 

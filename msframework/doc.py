@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar, overload
 
-from msframework._imports import short_path
+from msframework._place import short_path
 from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.operation import Failure, PageRule, Source
 from msframework.resource import Resource

@@ -16,7 +16,7 @@ from msframework.compile.reader import read_operations
 from msframework.compile.signature import Undeclared, check_providers
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
-from msframework.operation import Operation
+from msframework.operation import Operation, path_template
 from msframework.routing import (
     ALL_METHODS,
     Mounted,
@@ -166,7 +166,6 @@ class Endpoints:
             heads=service.heads,
             failures=service.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
@@ -182,8 +181,14 @@ class Endpoints:
             if id(route) not in known:
                 route.handler.__msframework_plain__ = True
 
-    def add_missing_methods(self) -> None:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
+    def add_missing_methods(self) -> tuple[str, ...]:
+        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have.
+
+        Returns:
+            The methods that some path of the service has.
+        """
+        routes = self._service.router.routes
+        has = {"OPTIONS"}.union(*(route.methods for route in routes))
         settings, heads = self._service.settings.server, self._service.heads
         for number, routes in enumerate(compiled_paths(self._service.router.routes)):
             for route in routes:
@@ -198,6 +203,17 @@ class Endpoints:
                 own["OPTIONS"] = answer_options(settings, heads, text)
             if own:
                 self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
+        return tuple(sorted(has | ({"HEAD"} if "GET" in has else set())))
+
+    def trace_others(self) -> None:
+        """Put a span around streams and static files, which are not compiled."""
+        traced = self._service.observer.traced
+        for route in self._service.router.routes:
+            handler = route.handler
+            plain = getattr(handler, "__msframework_plain__", False)
+            websocket = getattr(handler, "is_websocket", False)
+            if not is_compiled_kind(route) and not plain and not websocket:
+                route.handler = traced(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True

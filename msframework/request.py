@@ -17,6 +17,8 @@ from sanic.compat import Header
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 
+from msframework.response import StreamedResponse
+
 if TYPE_CHECKING:
     from msframework.tracing import Span
 
@@ -62,7 +64,7 @@ class Request(SanicRequest[Any, Any]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
-        recorded: whether the access log has a line for this request already.
+        recorded: whether the request is over, its span finished and its access line noted.
         db_state: what the data layer remembers of this request (read-your-writes).
     """
 
@@ -97,8 +99,30 @@ class Request(SanicRequest[Any, Any]):
         """Whether some header was sent more than once."""
         return len(self.fields) != len(self.headers)
 
+    async def receive_body(self) -> None:
+        """Read the whole body, unless it is there; bytes count until the request is over.
+
+        Raises:
+            ServiceUnavailable: the worker holds as much of bodies as it may.
+        """
+        stream: Any = self.stream
+        protocol: Any = getattr(stream, "protocol", None)
+        if self.body or not hasattr(protocol, "hold"):
+            await super().receive_body()  # type: ignore[no-untyped-call]
+            return
+        pieces = []
+        async for data in stream:
+            protocol.hold(len(data))
+            pieces.append(data)
+        self.body = b"".join(pieces)
+        if protocol.transport is not None:
+            # NOTE: a full buffer halts reading, and a client that hangs up would not be noticed.
+            protocol.transport.resume_reading()
+
     async def respond(self, response: Any = None, **options: Any) -> Any:
-        """Start the answer, as Sanic documents it; whatever its kind, it is signed and recorded."""
+        """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
+        if response is None:
+            response, options = StreamedResponse(**options), {}
         response = await super().respond(response, **options)
         self.app.sign(self, response)
         return response

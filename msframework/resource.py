@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from msframework._imports import short_path
+from msframework._place import short_path
 from msframework.envelope import Envelope
 from msframework.types import UNSET, Unset
 

@@ -43,7 +43,6 @@ class CompileContext:
     heads: Heads
     failures: Failures
     start_request: Callable[..., Any] | None = None
-    finish_request: Callable[..., Any] | None = None
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
     checks_members: bool = False
@@ -83,13 +82,11 @@ def compile_operation(operation: Operation, context: CompileContext) -> Compiled
     writer.line(f"async def {name}(request{_parameters(operation, namespace)}):")
     with writer.indented():
         if context.start_request is not None:
-            writer.line("span = request.span = start_request(request, label)")
+            writer.line("request.span = start_request(request, label)")
         writer.line("try:")
         with writer.indented():
             _emit_call(operation, writer, namespace)
         writer.lines("except Exception as exc:", "    answer = await fail(request, exc)")
-        if context.start_request is not None:
-            writer.lines("except BaseException:", "    finish_request(span, 499)", "    raise")
         if context.finish is not None:
             writer.line("finish(request, answer)")
         writer.line("return answer")
@@ -111,7 +108,6 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         "dump": replies.usual.dump,
         "fail": context.failures.for_operation(operation),
         "finish": context.finish,
-        "finish_request": context.finish_request,
         "head": replies.usual.head,
         "heads": context.heads,
         # NOTE: in here and not in the source, so that like handlers are compiled once.
@@ -134,7 +130,7 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
     return namespace
 
 
-_LOCALS = frozenset(("answer", "errors", "exc", "request", "result", "span"))
+_LOCALS = frozenset(("answer", "errors", "exc", "request", "result"))
 
 
 def _parameters(operation: Operation, namespace: dict[str, Any]) -> str:

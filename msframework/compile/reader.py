@@ -14,14 +14,17 @@ from typing import Any
 
 from marshmallow import Schema
 
-from msframework._imports import import_object, short_path
+from msframework._imports import import_object
+from msframework._place import short_path
 from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Bare, Envelope
 from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.headers import OwnHeaders
 from msframework.operation import Answer, Failure, Input, Operation, Source, path_params
 from msframework.resource import Resource
+from msframework.response import BODYLESS
 from msframework.schemas import as_schema
 from msframework.types import UNSET, Handler, Provider
 
@@ -190,7 +193,7 @@ def _read_answers(
         schema = None
         if thing is not None:
             schema = _schema(thing, f"produces (status {status})", where, False, problems, schemas)
-        if schema is not None and status in (204, 304):
+        if schema is not None and status in BODYLESS:
             problems.append(f"{where}: an answer with status {status} has no body, so no schema.")
         if notes.page is not None and schema is not None and not schema.many:
             problems.append(
@@ -257,6 +260,10 @@ def _read_failures(
             good.append(failure)
             if failure.constraint is not None:
                 constraints.add(failure.constraint)
+            try:
+                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
+            except ValueError as exc:
+                problems.append(f"{where}: @doc.raises: {exc}")
         else:
             problems.append(
                 f"{where}: @doc.raises got {exception!r}, which is no exception of a service. "

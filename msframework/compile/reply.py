@@ -6,7 +6,7 @@ the ordinary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from msframework.compile.promise import Promise, read_promise
 from msframework.compile.request import CompileSchema
 from msframework.db.tables import Table
 from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
-from msframework.response import Answer, Head, Heads, Reply
+from msframework.response import BODYLESS, Answer, Head, Heads, Reply
 from msframework.strict_json import dumps
 
 Dump = Callable[[Any], bytes]
@@ -83,7 +84,8 @@ class Replies:
         self.plain = self._plain()
 
     def _plain(self) -> frozenset[type]:
-        if self.usual.status == 204:
+        """Return the classes of results that go straight through the usual answer's dump."""
+        if self.usual.status in BODYLESS:
             return frozenset()
         many = self.usual.promise.many
         if many is None:
@@ -99,7 +101,7 @@ class Replies:
         request: Any,
         outcome: Outcome,
         result: PageResult,
-        extra: Mapping[str, str] | None,
+        own: OwnHeaders | None,
     ) -> Answer:
         before, between, after = self.around_page
         table = result.table
@@ -113,30 +115,36 @@ class Replies:
         if self.checks_members:
             outcome.promise.check_members(data)
         body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
-        return Answer(self.heads, outcome.head, body, request, extra)
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Any, result: Any) -> Any:
         """Answer with what is not the usual data: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:
             WrongKind: it is not what the method promised.
-            TypeError: the status of a `Reply` is not declared.
+            TypeError: the status of a `Reply` is not declared, or has no body for the data.
+            ValueError: a header of a `Reply` cannot be sent.
         """
         if isinstance(result, BaseHTTPResponse | ResponseStream):
             return result
-        outcome, extra = self.usual, None
+        outcome, own = self.usual, None
         if isinstance(result, Reply):
-            outcome, extra, result = self._outcome(result.status), result.headers, result.data
+            outcome = self._outcome(result.status)
+            if result.headers:
+                own = OwnHeaders(result.headers, self.where)
+            result = result.data
             if isinstance(result, BaseHTTPResponse | ResponseStream | Reply):
                 outcome.promise.refuse(result)
         if result.__class__ is tuple and outcome.promise.read_tuple(result):
             result = PageResult(*result)
-        if isinstance(result, PageResult):
-            return self._page(request, outcome, result, extra)
         if result is None:
-            return self._nothing(request, outcome, extra)
-        if outcome.status == 204:
-            raise TypeError(f"{self.where}: it answers 204, which has no body, but returned data")
+            return self._nothing(request, outcome, own)
+        if outcome.status in BODYLESS:
+            raise TypeError(
+                f"{self.where}: it answers {outcome.status}, which has no body, but returned data"
+            )
+        if isinstance(result, PageResult):
+            return self._page(request, outcome, result, own)
         outcome.promise.check(result)
         try:
             data = outcome.dump(result)
@@ -147,7 +155,7 @@ class Replies:
         if self.checks_members:
             outcome.promise.check_members(data)
         body = outcome.before + data + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def _outcome(self, status: int | None) -> Outcome:
         if status is None:
@@ -165,11 +173,11 @@ class Replies:
             outcome = replace(usual, status=status, head=head, promise=promise)
         return outcome
 
-    def _nothing(self, request: Any, outcome: Outcome, extra: Mapping[str, str] | None) -> Any:
-        if outcome.status == 204:
-            return Answer(self.heads, outcome.head, b"", request, extra)
+    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Any:
         if request.responded:
             return request.stream.response
-        outcome.promise.check_nothing()
-        body = outcome.before + b"null" + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+        body = b""
+        if outcome.status not in BODYLESS:
+            outcome.promise.check_nothing()
+            body = outcome.before + b"null" + outcome.after
+        return Answer(self.heads, outcome.head, body, request, own)

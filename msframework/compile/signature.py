@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msframework._imports import short_path
+from msframework._place import short_path
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import Argument, PathParam, Source

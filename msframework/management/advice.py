@@ -16,7 +16,7 @@ from typing import Any, Final
 import peewee
 from sanic import Blueprint as SanicBlueprint
 
-from msframework._imports import short_path
+from msframework._place import short_path
 from msframework.exceptions import ServiceException
 from msframework.migrations.detect import read_models
 from msframework.migrations.files import app_directory

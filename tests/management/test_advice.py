@@ -280,7 +280,7 @@ MISTAKES = {
     ),
     "an exception at import": (
         {"resources": "from ANAPP.deep import x\n", "deep": "import json\n\njson.loads('{')\n"},
-        ("resources cannot be imported: JSONDecodeError", "deep.py:3)"),
+        ("resources cannot be imported: JSONDecodeError", "deep.py:3: json.loads"),
     ),
     "a chain of exceptions at import": (
         {
@@ -291,19 +291,22 @@ MISTAKES = {
         raise ValueError("no a") from exc
     """
         },
-        ("ValueError: no a, from KeyError: 'a' (at ", "resources.py:5)"),
+        ("ValueError: no a (", "resources.py:5: raise", ", from KeyError: 'a'"),
     ),
     "an exception in the app's own module": (
         {"__init__": "import no_such_library\n", "resources": resources(GOOD)},
-        ("cannot be imported: ModuleNotFoundError: No module named 'no_such_library'", "py:1)"),
+        (
+            "cannot be imported: ModuleNotFoundError: No module named 'no_such_library'",
+            "py:1: import no_such",
+        ),
     ),
     "a syntax error": (
         {"resources": "import json\ndef f(:\n"},
-        ("cannot be imported: SyntaxError", "resources.py:2)"),
+        ("cannot be imported: SyntaxError", "resources.py:2: "),
     ),
     "an exit at import": (
         {"resources": "import sys\nsys.exit(3)\n"},
-        ("cannot be imported: SystemExit: 3 (at", "resources.py:2)"),
+        ("cannot be imported: SystemExit: 3 (", "resources.py:2: "),
     ),
     "an exception in the function of CONFIGURE": (
         {
@@ -311,7 +314,7 @@ MISTAKES = {
             "setup": "def configure(service):\n    service.nothing()\n",
             "settings": 'CONFIGURE = "ANAPP.setup.configure"\n',
         },
-        ("CONFIGURE: 'ANAPP.setup.configure' failed: AttributeError", "setup.py:2)"),
+        ("CONFIGURE: 'ANAPP.setup.configure' failed: AttributeError", "setup.py:2: "),
     ),
     "an exception in the module of CONFIGURE": (
         {
@@ -319,7 +322,7 @@ MISTAKES = {
             "setup": "x = 1 / 0\n",
             "settings": 'CONFIGURE = "ANAPP.setup.configure"\n',
         },
-        ("CONFIGURE: 'ANAPP.setup.configure': ZeroDivisionError", "setup.py:1)"),
+        ("CONFIGURE: 'ANAPP.setup.configure': ZeroDivisionError", "setup.py:1: x = 1 / 0)"),
     ),
     "a migration that cannot be read": (
         {"resources": resources(GOOD), "migrations__in__0001_initial": "up = 5\n"},
