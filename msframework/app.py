@@ -242,8 +242,8 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.methods = self.endpoints.add_missing_methods()
         self.endpoints.trace_others()
+        self.methods = self.endpoints.add_missing_methods()
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:
@@ -295,14 +295,13 @@ class Service(ObservedSanic):
             self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
-        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
-        # in a path therefore arrives decoded everywhere.
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
         prefix = self.settings.server.url_prefix.rstrip("/")
         # NOTE: a version comes before all that Sanic knows of the path.
         where = {"uri": prefix + route.uri}
         if prefix and route.version is not None:
             where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
-        route = route._replace(**where, unquote=not route.static)
+        route = route._replace(**where, unquote=False)
         try:
             added = super()._apply_route(route, overwrite)
         except RouteExists:

@@ -1,14 +1,16 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; the handlers for OPTIONS and 405 run per request.
+Runs at start-up; what finds the methods of a path runs per request that is refused.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -16,6 +18,7 @@ from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
+from sanic.exceptions import SanicException
 from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
@@ -23,7 +26,7 @@ from msframework import doc
 from msframework._imports import import_module
 from msframework.compile.reader import Endpoint, place_of
 from msframework.doc import Notes
-from msframework.exceptions import MethodNotAllowed, ServiceException
+from msframework.exceptions import ServiceException
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
@@ -249,7 +252,7 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     if len(handlers) == 1:
         return next(iter(handlers.values()))
     if "GET" in handlers:
-        handlers.setdefault("HEAD", handlers["GET"])
+        handlers = {"HEAD": handlers["GET"], **handlers}
 
     async def handle_by_method(request: Any, **path: Any) -> Any:
         return await handlers[request.method](request, **path)
@@ -257,20 +260,39 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     return handle_by_method
 
 
-def compiled_paths(routes: Iterable[Route]) -> list[list[Route]]:
-    """Return the routes of each path that has compiled methods; the names in it do not count."""
+def answer_head_as_get(handler: Handler) -> Handler:
+    """Return the *handler* of static files, with a HEAD whose head is that of GET.
+
+    NOTE: Sanic's own lacks the length and `Cache-Control`. It stays for a HEAD with `Range`, which
+    means nothing there (RFC 9110, 14.2).
+    """
+
+    @functools.wraps(handler)
+    async def handle_file(request: Any, **path: Any) -> Any:
+        if request.method != "HEAD" or "range" in request.headers:
+            return await handler(request, **path)
+        request.method = "GET"
+        try:
+            return await handler(request, **path)
+        finally:
+            request.method = "HEAD"
+
+    return handle_file
+
+
+def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
+    """Return the routes of each path; the names in it do not count."""
     paths: dict[Any, list[Route]] = defaultdict(list)
     for route in routes:
         paths[route.segments, str(route.requirements)].append(route)
-    return [group for group in paths.values() if any(is_compiled_kind(route) for route in group)]
+    return list(paths.values())
 
 
-def refuse_method(allow: str) -> Callable[..., Any]:
-    """Return the endpoint that answers 405 for the methods that a path does not have."""
-
-    async def method_not_allowed(request: Any, **path: Any) -> None:
-        raise MethodNotAllowed(
-            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
-        )
-
-    return method_not_allowed
+def find_allowed(router: Any, path: str, host: str | None) -> list[str]:
+    """Return the methods that *router* serves at *path*, in their order in `Allow`."""
+    found = []
+    for method in sorted(ALL_METHODS):
+        with suppress(SanicException):
+            router.get(path, method, host)
+            found.append(method)
+    return found

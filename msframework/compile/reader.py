@@ -16,6 +16,7 @@ from marshmallow import Schema
 
 from msframework._imports import import_object
 from msframework._place import short_path
+from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
@@ -172,6 +173,11 @@ def _read_inputs(
                 f"{endpoint.where}: {source.value} cannot be read through a list ({thing!r}). "
                 "Pass one Schema."
             )
+        problems.extend(
+            f"{endpoint.where}: {source.value} cannot be read through {thing!r}: {why}. "
+            "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+            for why in find_unreadable(source, schema)
+        )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)

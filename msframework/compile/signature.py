@@ -9,7 +9,7 @@ from typing import Any
 from msframework._place import short_path
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
-from msframework.operation import Argument, PathParam, Source
+from msframework.operation import EXTENSION, Argument, PathParam, Source
 from msframework.types import Handler, Provider
 
 INPUTS = {
@@ -76,6 +76,7 @@ def read_arguments(
         elif parameter.default is inspect.Parameter.empty:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     named = {argument.name for argument in arguments}
+    extensions = [param.name for param in params if param.kind == EXTENSION]
     left = [param.name for param in params if param.name not in named]
     if takes_all:
         arguments += [Argument(name, Source.PATH) for name in left]
@@ -84,6 +85,7 @@ def read_arguments(
             f"{where}: the path has <{name}>, but the method does not take it. "
             f"Add the parameter {name!r}, or drop it from the path."
             for name in left
+            if name not in extensions
         )
     return tuple(arguments)
 
