@@ -87,7 +87,9 @@ class Blueprint(SanicBlueprint):
         description: str = "",
     ) -> None:
         """Document *exceptions* for all operations of the blueprint, as `doc.raises` does."""
+        before, self.notes.failures = self.notes.failures, []
         doc.raises(*exceptions, constraint=constraint, description=description)(self)
+        self.notes.failures[:0] = before
 
     def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""

@@ -261,7 +261,7 @@ def _read_failures(
     for failure in failures:
         exception: Any = failure.exception
         if isinstance(exception, type) and issubclass(exception, ServiceException):
-            if failure in good or failure.constraint in constraints:
+            if failure.constraint in constraints or _is_told(failure, good):
                 continue
             good.append(failure)
             if failure.constraint is not None:
@@ -276,6 +276,16 @@ def _read_failures(
                 "Derive it from msframework.ServiceException."
             )
     return tuple(good)
+
+
+def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
+    """Tell whether one of *others* says all that *failure* says."""
+    return any(
+        other.exception is failure.exception
+        and other.constraint == failure.constraint
+        and failure.description in ("", other.description)
+        for other in others
+    )
 
 
 def _read_resource_envelope(
