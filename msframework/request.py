@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from httptools import parse_url
 from sanic.compat import Header
@@ -18,9 +18,7 @@ from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 
 from msframework.response import StreamedResponse
-
-if TYPE_CHECKING:
-    from msframework.tracing import Span
+from msframework.tracing import Span
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
