@@ -6,15 +6,12 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sanic import Sanic
 from sanic.config import Config
-from sanic.exceptions import RequestCancelled, SanicException
-from sanic.http import Stage
+from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
@@ -25,7 +22,7 @@ from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.errors import ErrorAnswers, ErrorHandler, Hook
-from msframework.exceptions import SetupClosed
+from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
@@ -33,15 +30,19 @@ from msframework.middleware import cors_headers
 from msframework.mounting import Endpoints
 from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
-from msframework.operation import Operation, path_template
+from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import Mounted, read_blueprints
+from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
-from msframework.serving.hosts import build_hosts, misdirected
+from msframework.serving.bodies import Bodies
+from msframework.serving.handling import ObservedSanic
+from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
-from msframework.serving.websocket import watch_websocket
+from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -74,7 +75,7 @@ def create_app(
     return service
 
 
-class Service(Sanic):  # type: ignore[type-arg]
+class Service(ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -84,10 +85,8 @@ class Service(Sanic):  # type: ignore[type-arg]
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         stopping: whether answers already say `Connection: close`.
+        methods: those that some path has, once it serves.
     """
-
-    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
-    __slots__ = ("__dict__",)
 
     def __init__(self, settings: Settings) -> None:
         fast = supports_fast_path(settings.server.fast_path)
@@ -98,6 +97,14 @@ class Service(Sanic):  # type: ignore[type-arg]
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        server = settings.server
+        self.head_limits = HeadLimits(
+            server.request_max_head_size,
+            server.request_max_target_size,
+            server.request_max_headers,
+        )
+        self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
         self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
@@ -115,6 +122,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             config=_sanic_config(settings),
             error_handler=handler,
             request_class=Request,
+            router=Router(),
             configure_logging=False,
         )
         self._add_own_parts()
@@ -221,11 +229,14 @@ class Service(Sanic):  # type: ignore[type-arg]
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.endpoints.add_missing_methods()
+        self.methods = self.endpoints.add_missing_methods()
         self.endpoints.trace_others()
-        super().finalize()
+        try:
+            super().finalize()
+        except (RoutingError, SanicException) as exc:
+            raise ImproperlyConfigured(f"Sanic's router refuses the routes: {exc}") from exc
         self._signals = frozenset(
-            ".".join(route.parts) for route in self.signal_router.routes if route.handler
+            signal.name for signal in self.signal_router.routes if signal.handler
         )
         heard = any(name.startswith("http.") for name in self._signals)
         usual = self.request_class is Request and bool(self.config.KEEP_ALIVE)
@@ -235,7 +246,7 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
-        return event in self._signals
+        return event in self._signals or f"{event.rpartition('.')[0]}.*" in self._signals
 
     # Under Sanic's own methods.
 
@@ -262,14 +273,19 @@ class Service(Sanic):  # type: ignore[type-arg]
         # NOTE: routes that share a node of the router share its unquoting, in a random order; text
         # in a path therefore arrives decoded everywhere.
         prefix = self.settings.server.url_prefix.rstrip("/")
-        route = route._replace(uri=prefix + route.uri, unquote=not route.static)
+        # NOTE: a version comes before all that Sanic knows of the path.
+        where = {"uri": prefix + route.uri}
+        if prefix and route.version is not None:
+            where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
+        route = route._replace(**where, unquote=not route.static)
         try:
             added = super()._apply_route(route, overwrite)
         except RouteExists:
             self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
-        except (RoutingError, SanicException) as exc:
-            self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
+        except (RoutingError, SanicException, ValueError, re.error) as exc:
+            place = name_route(route)
+            self.problems.append(f"{place}: the path {full_uri(route)} is refused: {exc}")
             return []
         for one in added:
             one.extra.mounted = self._mounting
@@ -289,54 +305,6 @@ class Service(Sanic):  # type: ignore[type-arg]
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)
-
-    async def handle_request(self, request: Any) -> None:
-        """Serve a request, as Sanic does, and note its end."""
-        host = request.headers.get("host")
-        if self.hosts is not None and not self.hosts.allows(host):
-            await self.handle_exception(request, misdirected(host), run_middleware=False)
-            return
-        try:
-            await super().handle_request(request)
-        except CancelledError as exc:
-            self.observer.cancelled(request, exc)
-            raise
-        self.observer.end(request)
-
-    async def handle_exception(
-        self, request: Any, exception: BaseException, run_middleware: bool = True
-    ) -> None:
-        """Answer for *exception*, where there is somebody to answer and no answer has begun."""
-        stream = request.stream
-        if isinstance(exception, RequestCancelled):
-            self.observer.left(request)
-            return
-        try:
-            if stream is not None and stream.stage is not Stage.HANDLER:
-                await self.failures.break_off(request, exception)
-            else:
-                await super().handle_exception(request, exception, run_middleware)
-        except CancelledError as exc:
-            self.observer.cancelled(request, exc)
-            raise
-        self.observer.end(request)
-
-    async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
-        try:
-            run: Any = super()._run_response_middleware
-            return await run(request, response, middleware)
-        except Exception as exc:
-            await self.failures.report(request, exc)
-            return response
-
-    async def _websocket_handler(
-        self, handler: Any, request: Any, *args: Any, **options: Any
-    ) -> None:
-        self.observer.begin(request, path_template(f"/{request.route.path}"))
-        handler = watch_websocket(self, handler)
-        serve: Any = super()._websocket_handler
-        await serve(handler, request, *args, **options)
-        self.observer.end(request, 101)
 
     # Start and stop.
 

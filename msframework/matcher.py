@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
@@ -28,6 +29,7 @@ class Match:
     params: Params = ()
 
 
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 Found = tuple[Match, dict[str, Any]]
 Matcher = Callable[[str, str], Found | None]
 Endpoints = dict[str, Match]
@@ -199,14 +201,14 @@ def _read_int(text: str) -> int | None:
 
 
 def _read_str(text: str) -> str | None:
-    return text if text and text.isascii() and "%" not in text else None
+    # NOTE: a head with control characters or a # in its target is refused where Sanic reads it.
+    if text and text.isascii() and text.isprintable() and "%" not in text and "#" not in text:
+        return text
+    return None
 
 
 def _read_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
+    return UUID(text) if _is_uuid(text) else None
 
 
 _READERS: dict[str, Read] = {"int": _read_int, "str": _read_str, "uuid": _read_uuid}

@@ -111,6 +111,7 @@ class Operation:
     tags: tuple[str, ...] = ()
     deprecated: bool = False
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def template(self) -> str:

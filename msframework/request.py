@@ -97,6 +97,26 @@ class Request(SanicRequest[Any, Any]):
         """Whether some header was sent more than once."""
         return len(self.fields) != len(self.headers)
 
+    async def receive_body(self) -> None:
+        """Read the whole body, unless it is there; bytes count until the request is over.
+
+        Raises:
+            ServiceUnavailable: the worker holds as much of bodies as it may.
+        """
+        stream: Any = self.stream
+        protocol: Any = getattr(stream, "protocol", None)
+        if self.body or not hasattr(protocol, "hold"):
+            await super().receive_body()  # type: ignore[no-untyped-call]
+            return
+        pieces = []
+        async for data in stream:
+            protocol.hold(len(data))
+            pieces.append(data)
+        self.body = b"".join(pieces)
+        if protocol.transport is not None:
+            # NOTE: a full buffer halts reading, and a client that hangs up would not be noticed.
+            protocol.transport.resume_reading()
+
     async def respond(self, response: Any = None, **options: Any) -> Any:
         """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
         if response is None:

@@ -11,14 +11,16 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
+from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
 from msframework._place import describe
-from msframework.compile.reader import Endpoint
+from msframework.compile.reader import Endpoint, place_of
 from msframework.exceptions import MethodNotAllowed
 from msframework.resource import METHODS, Resource
 from msframework.types import Handler, Provider
@@ -26,6 +28,7 @@ from msframework.types import Handler, Provider
 R = TypeVar("R", bound=type)
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
+_UNDOCUMENTED = ("HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +175,45 @@ def read_endpoints(
     if isinstance(owner, Resource):
         name = f"{type(owner).__name__}.{name}"
     values = {**providers, **getattr(mounted.blueprint, "providers", {})}
-    methods = [
-        method
-        for method in ALL_METHODS
-        if method in route.methods and method not in ("HEAD", "OPTIONS")
-    ]
+    methods = [method for method in ALL_METHODS if method in route.methods]
+    if "GET" in methods and "HEAD" in methods:
+        methods.remove("HEAD")  # the answer to GET, without its body
     # One function for several methods has several operations, which need names of their own.
-    names = [name] if len(methods) == 1 else [f"{name}.{method.lower()}" for method in methods]
+    several = len([method for method in methods if method not in _UNDOCUMENTED]) > 1
+    hosts = tuple(host for host in _hosts_of(route) if host)
     return [
-        Endpoint(method, path, route.handler, mounted.name, known_as, values)
-        for method, known_as in zip(methods, names, strict=True)
+        Endpoint(
+            method,
+            path,
+            route.handler,
+            mounted.name,
+            f"{name}.{method.lower()}" if several or method in _UNDOCUMENTED else name,
+            values,
+            hosts,
+        )
+        for method in methods
     ]
+
+
+def _hosts_of(route: Any) -> Sequence[str | None]:
+    hosts = getattr(getattr(route, "extra", None), "hosts", getattr(route, "host", None))
+    return [hosts] if isinstance(hosts, str) else hosts or ()
+
+
+def name_route(route: Any) -> str:
+    """Return file, line and name of what a route calls, for messages."""
+    handler = route.handler
+    if isinstance(handler, partial) and handler.args:  # a websocket's
+        handler = handler.args[0]
+    return place_of(handler, route.name)
+
+
+def full_uri(route: FutureRoute) -> str:
+    """Return the path of what would have become a route, its version included."""
+    if route.version is None:
+        return str(route.uri)
+    version = str(route.version).strip("/").lstrip("v")
+    return f"{route.version_prefix}{version}/{route.uri.lstrip('/')}"
 
 
 def declared_order(routes: Iterable[Any], blueprints: Sequence[SanicBlueprint]) -> list[Any]:
@@ -198,9 +229,11 @@ def declared_order(routes: Iterable[Any], blueprints: Sequence[SanicBlueprint]) 
 
 
 def dispatch(handlers: dict[str, Handler]) -> Handler:
-    """Return one handler for a route with several methods."""
+    """Return one handler for a route with several methods; HEAD is answered as GET is."""
     if len(handlers) == 1:
         return next(iter(handlers.values()))
+    if "GET" in handlers:
+        handlers.setdefault("HEAD", handlers["GET"])
 
     async def handle_by_method(request: Any, **path: Any) -> Any:
         return await handlers[request.method](request, **path)
@@ -209,10 +242,10 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
 
 
 def compiled_paths(routes: Iterable[Route]) -> list[list[Route]]:
-    """Return the routes of each path that has compiled methods."""
+    """Return the routes of each path that has compiled methods; the names in it do not count."""
     paths: dict[Any, list[Route]] = defaultdict(list)
     for route in routes:
-        paths[route.path, str(route.requirements)].append(route)
+        paths[route.segments, str(route.requirements)].append(route)
     return [group for group in paths.values() if any(is_compiled_kind(route) for route in group)]
 
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from marshmallow import Schema
@@ -42,14 +43,18 @@ class Endpoint:
     blueprint: str
     name: str
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
-        code = getattr(inspect.unwrap(self.handler), "__code__", None)
-        if code is None:
-            return self.name
-        return f"{_short(code.co_filename)}:{code.co_firstlineno} {self.name}"
+        return place_of(self.handler, self.name)
+
+
+def place_of(handler: Any, name: str) -> str:
+    """Return file, line and *name* of a function, for messages."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return name if code is None else f"{_short(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -91,26 +96,6 @@ def read_operations(
     return tuple(operations)
 
 
-def find_clashes(operations: Iterable[Operation], problems: list[str]) -> None:
-    """Refuse two operations with one id, and two on one method and path."""
-    ids: dict[str, Operation] = {}
-    routes: dict[tuple[str, str], Operation] = {}
-    for operation in operations:
-        route = (operation.method, operation.template.rstrip("/"))
-        alike = routes.setdefault(route, operation)
-        same_id = ids.setdefault(operation.id, operation)
-        if alike is not operation:
-            problems.append(
-                f"{operation.where}: {operation.method} {operation.template} is taken by "
-                f"{alike.where}. Drop one of them, or change its path."
-            )
-        elif same_id is not operation:
-            problems.append(
-                f"{operation.where}: the operation id {operation.id!r} is taken by "
-                f"{same_id.where}. Give one of them another with @doc.operation_id."
-            )
-
-
 def _read(
     endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
 ) -> Operation:
@@ -139,9 +124,10 @@ def _read(
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or inspect.getdoc(inspect.unwrap(handler)) or "",
+        description=notes.description or _own_doc(handler),
         tags=tuple(tags),
         deprecated=notes.deprecated or shared.deprecated,
+        hosts=endpoint.hosts,
         security=tuple(notes.security if notes.security is not None else shared.security or ()),
     )
 
@@ -285,9 +271,16 @@ def _operation_id(endpoint: Endpoint) -> str:
     return _NOT_A_WORD.sub("_", words).lower()
 
 
+def _own_doc(thing: Any) -> str:
+    """Return the docstring of a function or class itself, not one that it inherits."""
+    while isinstance(thing, partial):
+        thing = thing.func
+    doc = None if thing is None else inspect.unwrap(thing).__doc__
+    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
+
+
 def _first_line(thing: Any) -> str:
-    doc = inspect.getdoc(inspect.unwrap(thing)) if thing is not None else None
-    return doc.partition("\n")[0].rstrip(".") if doc else ""
+    return _own_doc(thing).partition("\n")[0].rstrip(".")
 
 
 def _short(filename: str) -> str:

@@ -56,6 +56,11 @@ def read_arguments(
             takes_all = True
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             continue
+        elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            problems.append(
+                f"{where}: its parameter {name!r} takes no name, as it stands before a slash; "
+                "arguments are given by name. Drop the slash."
+            )
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
         elif name in INPUTS and INPUTS[name] in notes.inputs:
@@ -64,7 +69,7 @@ def read_arguments(
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
             arguments.append(Argument(name, Source.PROVIDED, providers[name]))
-        else:
+        elif parameter.default is inspect.Parameter.empty:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     named = {argument.name for argument in arguments}
     left = [param.name for param in params if param.name not in named]

@@ -93,6 +93,16 @@ def _exposure(settings: Settings) -> Iterator[Broken]:
         )
 
 
+def _sizes(settings: Settings) -> Iterator[Broken]:
+    server = settings.server
+    if server.request_max_size > server.bodies_max_size:
+        yield Broken(
+            ("REQUEST_MAX_SIZE", "BODIES_MAX_SIZE"),
+            f"REQUEST_MAX_SIZE is {server.request_max_size} and BODIES_MAX_SIZE "
+            f"{server.bodies_max_size}; expected the first to be no larger. Change one of them.",
+        )
+
+
 def _hosts(settings: Settings) -> Iterator[Broken]:
     for name in settings.server.allowed_hosts:
         if name != "*" and _HOST_NAME.fullmatch(name) is None:
@@ -185,6 +195,7 @@ def _files(settings: Settings) -> Iterator[Broken]:
 _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _database,
     _exposure,
+    _sizes,
     _hosts,
     _paths,
     _dotted_paths,

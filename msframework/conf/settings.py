@@ -61,11 +61,33 @@ class ServerSettings:
     )
     url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
     request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
+    request_max_head_size: int = setting(
+        "REQUEST_MAX_HEAD_SIZE", 16_384, "largest request line and headers together", least=256
+    )
+    request_max_target_size: int = setting(
+        "REQUEST_MAX_TARGET_SIZE", 8192, "longest path and query", least=64
+    )
+    request_max_headers: int = setting("REQUEST_MAX_HEADERS", 100, "most headers", least=4)
+    bodies_max_size: int = setting(
+        "BODIES_MAX_SIZE", 100_000_000, "all bodies that one worker holds at once", least=1
+    )
     request_timeout: float = setting(
-        "REQUEST_TIMEOUT", 60.0, "time for a request to arrive", least=0
+        "REQUEST_TIMEOUT", 30.0, "time for the whole head of a request to arrive", least=0
+    )
+    body_timeout: float = setting(
+        "BODY_TIMEOUT", 30.0, "longest pause of a body; slow ones use it up", least=0
+    )
+    body_min_rate: int = setting(
+        "BODY_MIN_RATE", 500, "bytes a second that a body must keep up", least=1
+    )
+    write_timeout: float = setting(
+        "WRITE_TIMEOUT", 30.0, "longest pause of a client that reads its answer", least=0
+    )
+    write_min_rate: int = setting(
+        "WRITE_MIN_RATE", 500, "bytes a second that it must keep up", least=1
     )
     response_timeout: float = setting(
-        "RESPONSE_TIMEOUT", 60.0, "time for a handler to answer", least=0
+        "RESPONSE_TIMEOUT", 60.0, "time for a handler to begin its answer", least=0
     )
     keep_alive_timeout: float = setting(
         "KEEP_ALIVE_TIMEOUT", 120.0, "idle time of a connection", least=0

@@ -288,7 +288,6 @@ async def test_what_follows_a_request_at_once_is_served_in_order(raw):
         ("/item/five", 404, None, None),
         ("/item", 404, None, None),
         ("//item/5", 404, None, None),
-        ("/item/5#x", 200, 5, None),
         ("http://x/item/5?q=1", 200, 5, "1"),
         ("/item/99999999999999999999", 200, 99999999999999999999, None),
     ],
