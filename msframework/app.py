@@ -79,9 +79,6 @@ def create_app(
     return service
 
 
-<<<<<<< HEAD
-class Service(FindsFiles, ObservedSanic):
-=======
 def _configure(service: Service, path: str) -> None:
     """Call the function that `CONFIGURE` names; what it raises says where."""
     try:
@@ -93,8 +90,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(ObservedSanic):
->>>>>>> declare
+class Service(FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
