@@ -157,7 +157,9 @@ class Exchange:
             if data is not None:
                 raise ValueError("give the body as json or as data, not as both")
             data = dumps(json)
-            headers = {"Content-Type": "application/json", **(headers or {})}
+            # NOTE: pairs in a list are headers, too, and a name may stand twice.
+            headers, given = CIMultiDict({"Content-Type": "application/json"}), headers
+            headers.update(given or ())
         sent: dict[str, Any] = {"allow_redirects": redirects, "data": data, "headers": headers}
         if "timeout" in options:
             sent["timeout"] = channel.timeout_of(options["timeout"])

@@ -15,6 +15,7 @@ from sanic.exceptions import BadRequest
 # Name and value of each header, in their order.
 Pairs = list[tuple[str, str]]
 CHUNKED: Final = -1  # stands where a length would
+HEAD_END: Final = b"\r\n\r\n"
 
 NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # of a header, a method, …: a token
 _HOST = (
@@ -32,8 +33,6 @@ _absolute = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE).fullmatch
 # What stands in no head: it may be refused before it is whole.
 _find_broken = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00").search
 _LONGEST_NUMBER = 18  # digits of a length that is read
-_MOST_NAMES = 1024
-_names: dict[str, str] = {}
 
 
 class HeadRefused(BadRequest):
@@ -80,11 +79,11 @@ def read_field(line: str) -> tuple[str, str]:
     Raises:
         ValueError: it is none.
     """
-    # PERF: names come again, and text without any control character is told by one call
-    # (benchmarks/README.md, row json).
     name, value = line.split(":", 1)
-    field = _names.get(name) or _learn_name(name)
-    if not value.isprintable() and _is_value(value) is None:
+    if _is_token(name) is None:
+        raise ValueError("its name is no token right before the colon")
+    field = name.lower()
+    if _is_value(value) is None:
         raise ValueError("its value has a control character")
     value = value.strip(" \t")
     if field == "host" and _is_host(value) is None:
@@ -92,33 +91,30 @@ def read_field(line: str) -> tuple[str, str]:
     return field, value
 
 
-def _learn_name(name: str) -> str:
-    if _is_token(name) is None:
-        raise ValueError("its name is no token right before the colon")
-    if len(_names) >= _MOST_NAMES:
-        _names.clear()
-    field = _names[name] = name.lower()
-    return field
+def check_start(start: bytes | bytearray, limits: HeadLimits, seen: int = 0) -> None:
+    """Look at the *start* of a head, or at all of it and its end, for what nothing could mend.
 
-
-def check_start(start: bytes | bytearray, limits: HeadLimits) -> None:
-    """Look at the *start* of a head, or at all of it, for what no more bytes could mend.
+    Args:
+        start: what arrived.
+        limits: how much is read.
+        seen: how many of the bytes were looked at before.
 
     Raises:
         HeadRefused: it cannot become a head.
     """
     # PERF: counting is a tenth of searching.
-    ends = start.count(b"\r\n")
-    if not start.count(b"\n") == start.count(b"\r") == ends or b"\0" in start:
-        broken = _find_broken(start, 0, limits.size)
+    new = max(seen - 1, 0)
+    ends = start.count(b"\r\n", new)
+    if not start.count(b"\n", new) == start.count(b"\r", new) == ends or start.count(0, new):
+        broken = _find_broken(start, new, limits.size + len(HEAD_END))
         if broken is not None:
             at = broken.start()
             raise HeadRefused(f"The head has a bare CR or LF, or a NUL, at byte {at}.")
-    if len(start) > limits.size:
+    if len(start) > limits.size + len(HEAD_END):
         line, ended, _ = bytes(start[: limits.size]).partition(b"\r\n")
         if not ended or max(map(len, line.split(b" "))) > limits.target:
             raise _too_long(limits)
-        raise HeadRefused(f"The head is longer than {limits.size} bytes.", status_code=431)
+        raise HeadRefused(f"The head is longer than {limits.size} bytes.", 431)
 
 
 def read_head(head: bytes, limits: HeadLimits) -> RequestHead:
@@ -130,7 +126,7 @@ def read_head(head: bytes, limits: HeadLimits) -> RequestHead:
     first, *lines = head.decode(errors="surrogateescape").split("\r\n")
     method, target, version = _read_first(first, limits)
     if len(lines) > limits.lines:
-        raise HeadRefused(f"The head has more than {limits.lines} headers.", status_code=431)
+        raise HeadRefused(f"The head has more than {limits.lines} headers.", 431)
     pairs: Pairs = []
     for number, line in enumerate(lines, 1):
         try:
@@ -169,7 +165,7 @@ def _read_first(first: str, limits: HeadLimits) -> tuple[str, str, str]:
 
 
 def _too_long(limits: HeadLimits) -> HeadRefused:
-    return HeadRefused(f"The target is longer than {limits.target} characters.", status_code=414)
+    return HeadRefused(f"The target is longer than {limits.target} characters.", 414)
 
 
 def _read_target(method: str, target: str, version: str, pairs: Pairs) -> tuple[str, Pairs]:
@@ -209,7 +205,7 @@ def _read_length(version: str, pairs: Pairs) -> int | None:
         if lengths or version == "1.0" or codings.count("chunked") != 1 or codings[-1] != "chunked":
             raise HeadRefused("Transfer-Encoding must end in chunked, and be alone, on HTTP/1.1.")
         if len(codings) > 1:
-            raise HeadRefused("Only chunked is known as Transfer-Encoding.", status_code=501)
+            raise HeadRefused("Only chunked is known as Transfer-Encoding.", 501)
         return CHUNKED
     if not lengths:
         return None
@@ -234,7 +230,7 @@ def _read_expects(version: str, pairs: Pairs, length: int | None) -> bool:
     if expected is None or version == "1.0":
         return False
     if expected != ["100-continue"]:
-        raise HeadRefused("Expect knows 100-continue only.", status_code=417)
+        raise HeadRefused("Expect knows 100-continue only.", 417)
     return bool(length)
 
 

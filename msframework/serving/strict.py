@@ -31,12 +31,19 @@ from msframework.serving.body import (
     check_trailer,
     read_chunk_line,
 )
-from msframework.serving.head import CHUNKED, HeadRefused, RequestHead, check_start, read_head
+from msframework.serving.head import (
+    CHUNKED,
+    HEAD_END,
+    HeadRefused,
+    RequestHead,
+    check_start,
+    read_head,
+)
 
 _IDLE, _REQUEST, _HANDLER = Stage.IDLE, Stage.REQUEST, Stage.HANDLER
 _RESPONSE = Stage.RESPONSE
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_HEAD_END, _LINE_END = b"\r\n\r\n", b"\r\n"
+_LINE_END = b"\r\n"
 _LINGER: Final = 5.0  # seconds that a client has to read an answer that ends its connection
 _LEAST_LINGER: Final = 1_000_000  # bytes that are read away meanwhile, at least
 
@@ -96,6 +103,7 @@ class StrictHttp(Http):
         answer = Answer(app.heads, head, b"", request, own)
         response = await request.respond(answer)
         await response.send(end_stream=True)
+        app.observer.end(request)
 
     async def _answer_cancelled(self, exc: CancelledError) -> None:
         """Answer as Sanic does for a request that its time-outs ended."""
@@ -191,13 +199,13 @@ class StrictHttp(Http):
         while True:
             # NOTE: an empty line before a request is passed over (RFC 9112, 2.2).
             start = 2 if buffer.startswith(_LINE_END) else 0
-            end = buffer.find(_HEAD_END, max(start, seen - 3))
+            end = buffer.find(HEAD_END, max(start, seen - 3))
             if end >= 0:
-                head = bytes(buffer[start:end])
+                head = bytes(buffer[start : end + len(HEAD_END)])
                 check_start(head, limits)
-                del buffer[: end + 4]
-                return head
-            check_start(buffer[start:], limits)
+                del buffer[: end + len(HEAD_END)]
+                return head.removesuffix(HEAD_END)
+            check_start(buffer[start:], limits, seen - start)
             seen = len(buffer)
             await self._receive_more()
 

@@ -11,7 +11,8 @@ from tests.serving.stranger import street_of
 
 def make_shop(fast):
     """Return the service of a shop; `done` says what its handlers did."""
-    service = Service(with_settings(server={"fast_path": fast}))
+    name = "fast" if fast else "plain"
+    service = Service(with_settings(service_name=name, server={"fast_path": fast}))
     service.config.TOUCHUP = False
     service.done = open_shop(service)
     return service
