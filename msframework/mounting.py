@@ -39,6 +39,7 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._places: dict[Any, str] = {}
         self._checks_members: bool = service.settings.debug
         self._schemas: dict[Any, Schema] = {}
         self._compiled_schemas: dict[int, CompiledSchema] = {}
@@ -124,7 +125,7 @@ class Endpoints:
             if not (route.websocket or route.static or route.stream):
                 read_operations([endpoint], service.failures.envelope, problems)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
-            by = " and ".join(dict.fromkeys(map(name_route, alike)))
+            by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             problems.append(
                 f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
                 "or change its path; a path cannot be both for some hosts and for all."
@@ -138,11 +139,15 @@ class Endpoints:
             other = named.setdefault(name, route)
             if other is not route:
                 problems.append(
-                    f"{name_route(route)}: its route is called {name!r}, as is that of "
-                    f"{name_route(other)}. Rename one of the functions, or give one of the routes "
-                    "another name with name=…; a blueprint that is registered twice needs a "
-                    "name_prefix=…."
+                    f"{self._place_of(route)}: its route is called {name!r}, as is that of "
+                    f"{self._place_of(other)}. Rename one of the functions, or give one of the "
+                    "routes another name with name=…; a blueprint that is registered twice needs "
+                    "a name_prefix=…."
                 )
+
+    def _place_of(self, route: Any) -> str:
+        """Return where what a route calls is written, compiled or not."""
+        return self._places.get(route.handler) or name_route(route)
 
     def _mount(
         self, routes: list[Any], operations: tuple[Operation, ...], context: CompileContext
@@ -155,6 +160,7 @@ class Endpoints:
         if handlers:
             handler = dispatch(handlers)
             self._handlers.add(handler)
+            self._places[handler] = operations[0].where
             for route in routes:
                 route.handler = handler
 
