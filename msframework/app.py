@@ -37,6 +37,7 @@ from msframework.response import Heads
 from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
+from msframework.serving.files import FindsFiles
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
@@ -44,6 +45,7 @@ from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
 from msframework.serving.timeouts import Watch
+from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -88,7 +90,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(ObservedSanic):
+class Service(FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -242,6 +244,7 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        self.failures.templates = Templates(self.endpoints.operations, self.failures.envelope)
         self.endpoints.trace_others()
         self.methods = self.endpoints.add_missing_methods()
         try:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from marshmallow import Schema
-
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
-from msframework.compile.reader import read_operations
+from msframework.compile.reader import KnownSchemas, read_operations
 from msframework.compile.signature import Undeclared, check_providers
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
@@ -41,7 +39,7 @@ class Endpoints:
         self._handlers: set[Any] = set()
         self._places: dict[Any, str] = {}
         self._checks_members: bool = service.settings.debug
-        self._schemas: dict[Any, Schema] = {}
+        self._schemas = KnownSchemas(service.settings.sensitive_fields)
         self._compiled_schemas: dict[int, CompiledSchema] = {}
 
     @property

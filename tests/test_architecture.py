@@ -24,7 +24,7 @@ FLOORS = (
     "envelope response request inputs strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
-    "compile openapi errors",
+    "compile openapi errors template",
     "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__ aio",
 )

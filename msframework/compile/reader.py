@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,11 +27,24 @@ from msframework.operation import Answer, Failure, Input, Operation, Source, pat
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.schemas import as_schema
+from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
 _NOT_A_WORD = re.compile(r"\W+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+
+
+class KnownSchemas(dict[Any, Schema]):
+    """The schemas that were made already, by what declares them.
+
+    Args:
+        sensitive: columns that a model's schema never dumps.
+    """
+
+    def __init__(self, sensitive: Collection[str] = SENSITIVE_FIELDS) -> None:
+        super().__init__()
+        self.sensitive = sensitive
 
 
 @dataclass(slots=True)
@@ -81,14 +94,14 @@ def read_operations(
     endpoints: Iterable[Endpoint],
     envelope: Envelope,
     problems: list[str],
-    schemas: dict[Any, Schema] | None = None,
+    schemas: KnownSchemas | None = None,
 ) -> tuple[Operation, ...]:
     """Read every endpoint; append to *problems* whatever is wrong, and read on.
 
     Args:
         schemas: the schemas of earlier readings; those that are declared alike are made once.
     """
-    schemas = {} if schemas is None else schemas
+    schemas = KnownSchemas() if schemas is None else schemas
     operations = []
     for endpoint in endpoints:
         before = len(problems)
@@ -99,7 +112,7 @@ def read_operations(
 
 
 def _read(
-    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
+    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: KnownSchemas
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
@@ -161,7 +174,7 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
 
 
 def _read_inputs(
-    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
@@ -184,7 +197,7 @@ def _read_inputs(
 
 
 def _read_answers(
-    notes: Notes, where: str, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, where: str, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Answer, ...]:
     answers: dict[int, Answer] = {}
     for status, thing, text in notes.produces:
@@ -216,13 +229,13 @@ def _schema(
     where: str,
     for_load: bool,
     problems: list[str],
-    schemas: dict[Any, Schema],
+    schemas: KnownSchemas,
 ) -> Schema | None:
     key = _schema_key(thing, for_load)
     if key in schemas:
         return schemas[key]
     try:
-        schema = as_schema(thing, where=where, for_load=for_load)
+        schema = as_schema(thing, where=where, for_load=for_load, sensitive=schemas.sensitive)
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):
