@@ -193,11 +193,12 @@ class Endpoints:
         has = {"OPTIONS"}
         settings, heads = self._service.settings.server, self._service.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
-            for route in routes:
+            known = {method for route in routes for method in route.methods}
+            for route in routes if "HEAD" not in known else ():
                 # NOTE: as a method of the same route, HEAD passes the same middleware.
                 if "GET" in route.methods and not getattr(route.handler, "is_websocket", False):
                     route.methods |= {"HEAD"}
-            known = {method for route in routes for method in route.methods}
+                    known |= {"HEAD"}
             has |= known
             if "OPTIONS" not in known:
                 options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))

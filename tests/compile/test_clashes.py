@@ -146,6 +146,14 @@ SERVED = {
         lambda s: add(s, ("a", "HEAD", "/x"), ("b", "POST", "/x")),
         [("HEAD", "/x", {}, 200), ("GET", "/x", {}, "HEAD, OPTIONS, POST")],
     ),
+    "HEAD of one's own": (
+        lambda s: add(s, ("a", "GET", "/x"), ("b", "HEAD", "/x")),
+        [
+            ("GET", "/x", {}, {"who": "a"}),
+            ("HEAD", "/x", {}, 200),
+            ("PUT", "/x", {}, "GET, HEAD, OPTIONS"),
+        ],
+    ),
     "OPTIONS of one's own": (
         lambda s: add(s, ("a", "OPTIONS", "/x"), ("b", "GET", "/x")),
         [("OPTIONS", "/x", {}, {"who": "a"}), ("HEAD", "/x", {}, 200)],
@@ -322,3 +330,19 @@ def test_what_is_not_refused_is_found_as_sanic_finds_it(make_service, seed):
                 expected = resolve(plain.router, method, target)
                 found = resolve(service.router, method, target)
                 assert found == expected or (found == "ours" and expected == 405), (routes, target)
+
+
+@pytest.mark.parametrize("order", [["GET", "HEAD"], ["HEAD", "GET"]])
+async def test_a_head_of_ones_own_answers(make_service, serve, order):
+    service, called = make_service(), []
+    for method in order:
+
+        async def answer(request, method=method):
+            called.append(method)
+
+        answer.__name__ = method.lower()
+        service.add_route(answer, "/x", methods=[method])
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        await session.head(f"http://{host}:{port}/x")
+
+    assert called == ["HEAD"]
