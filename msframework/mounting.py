@@ -108,7 +108,9 @@ class Endpoints:
 
     def _read(self, route: Any, problems: list[str]) -> tuple[Operation, ...]:
         service, path = self._service, f"/{route.path}"
-        if not check_path(path, service.router.regex_types, name_route(route), problems):
+        if "<" in path and not check_path(
+            path, service.router.regex_types, name_route(route), problems
+        ):
             return ()
         mounted = find_mounted(route, service.blueprints.values())
         endpoints = read_endpoints(route, path, mounted, service.providers)
