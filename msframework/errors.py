@@ -22,6 +22,7 @@ from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
 from msframework.operation import Operation
 from msframework.response import Answer, Heads
+from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.strict_json import dumps
 
 Constraints = Mapping[str, type[ServiceException]]
@@ -34,8 +35,11 @@ logger = logging.getLogger("msframework.errors")
 class ErrorAnswers:
     """Turns exceptions into answers, and shows the unexpected ones to the log and the hooks."""
 
-    def __init__(self, heads: Heads, envelope: Envelope, *, debug: bool) -> None:
+    def __init__(
+        self, heads: Heads, envelope: Envelope, *, debug: bool, max_errors: int = MAX_ERRORS
+    ) -> None:
         self.heads, self.envelope, self.debug = heads, envelope, debug
+        self.max_errors = max_errors
         self.hooks: list[Hook] = []
 
     def for_operation(self, operation: Operation) -> Callable[..., Any]:
@@ -117,7 +121,7 @@ class ErrorAnswers:
         if isinstance(exc, ServiceException):
             return exc
         if isinstance(exc, ValidationError):
-            return InvalidInput(exc.messages)
+            return InvalidInput(bound_messages(exc.messages, self.max_errors))
         if isinstance(exc, SanicException):
             return _from_sanic(exc)
         return translate(exc, constraints)

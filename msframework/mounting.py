@@ -128,6 +128,7 @@ class Endpoints:
             finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
             json_max_depth=service.settings.server.json_max_depth,
+            max_errors=service.settings.server.max_errors,
             compiled_schemas=self._compiled_schemas,
         )
 

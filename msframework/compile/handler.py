@@ -19,6 +19,7 @@ from msframework.operation import Operation, Source
 from msframework.pagination import PageResult, compile_page
 from msframework.response import Answer, Heads
 from msframework.schemas import CompiledSchema, compile_schema
+from msframework.schemas.bounds import MAX_ERRORS
 from msframework.types import Handler
 
 
@@ -42,13 +43,16 @@ class CompileContext:
     finish_request: Callable[..., Any] | None = None
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
+    max_errors: int = MAX_ERRORS
     compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
 
     def compile_schema(self, schema: Schema) -> CompiledSchema:
         """Return the compiled form of *schema*, made once for all operations that share it."""
         compiled = self.compiled_schemas.get(id(schema))
         if compiled is None:
-            compiled = compile_schema(schema, max_depth=self.json_max_depth)
+            compiled = compile_schema(
+                schema, max_depth=self.json_max_depth, max_errors=self.max_errors
+            )
             self.compiled_schemas[id(schema)] = compiled
         return compiled
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, fields
 
 from msframework.exceptions import UnsupportedMediaType
 from msframework.operation import Input, PathParam, Source
@@ -76,7 +76,7 @@ def _compile_fields(
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     lists = {given: many for given, (_, many) in keys.items()}
     names = {given: key for given, (key, _) in keys.items()}
-    load = compile_schema(item.schema).load
+    read_text = compile_schema(item.schema).read_text
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
     if not strict:
@@ -88,10 +88,9 @@ def _compile_fields(
         if wrong:
             errors.setdefault(location, {}).update(wrong)
             return None
-        try:
-            data = load({names.get(key, key): value for key, value in found.items()}, **options)
-        except ValidationError as exc:
-            errors.setdefault(location, {}).update(exc.messages)
+        data = read_text({names.get(key, key): value for key, value in found.items()}, **options)
+        if data.__class__ is Bad:
+            errors.setdefault(location, {}).update(data.messages)
             return None
         if strict and request.data is None:
             request.data = data

@@ -79,6 +79,7 @@ class ServerSettings:
         "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
     )
     json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    max_errors: int = setting("MAX_ERRORS", 100, "errors told of one invalid input", least=1)
     fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
     cors_origin: str | None = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"

@@ -16,19 +16,27 @@ from marshmallow import Schema, fields
 from peewee import Model
 
 from msframework.schemas.api import Note
+from msframework.schemas.columns import EnumValue
 from msframework.schemas.storable import guard
+from msframework.schemas.strict import (
+    StrictBoolean,
+    StrictDecimal,
+    StrictFloat,
+    StrictInteger,
+    StrictTimeDelta,
+)
 
 _TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
     str: (fields.String, {}),
-    int: (fields.Integer, {}),
-    float: (fields.Float, {}),
-    bool: (fields.Boolean, {}),
-    decimal.Decimal: (fields.Decimal, {"as_string": True}),
+    int: (StrictInteger, {}),
+    float: (StrictFloat, {}),
+    bool: (StrictBoolean, {}),
+    decimal.Decimal: (StrictDecimal, {"as_string": True}),
     uuid.UUID: (fields.UUID, {}),
     dt.datetime: (fields.DateTime, {}),
     dt.date: (fields.Date, {}),
     dt.time: (fields.Time, {}),
-    dt.timedelta: (fields.TimeDelta, {}),
+    dt.timedelta: (StrictTimeDelta, {}),
     dict: (fields.Dict, {}),
     list: (fields.List, {"cls_or_instance": fields.Raw}),
     Any: (fields.Raw, {"allow_none": True}),
@@ -154,7 +162,7 @@ class Describer:
             field_class, fixed = _TYPES[value]
             return field_class(**{**options, **fixed})
         if isinstance(value, type) and issubclass(value, Enum):
-            return fields.Enum(value, by_value=True, **options)
+            return EnumValue(value, **options)
         if isinstance(value, type) and value in self._classes:
             return fields.Nested(lambda: self._classes[value](), **options)
         return fields.Nested(self.schema(value), **options)

@@ -129,7 +129,7 @@ def test_what_is_sensitive_can_be_said():
     ],
 )
 def test_a_dict_describes_its_members(kind, field):
-    assert type(read({"a": kind}).fields["a"]) is field
+    assert isinstance(read({"a": kind}).fields["a"], field)
 
 
 def test_members_are_required_where_they_are_read():
