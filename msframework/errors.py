@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asyncpg import DataError
 from marshmallow import ValidationError
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler as SanicErrorHandler
@@ -20,7 +21,8 @@ from sanic.http import Stage
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
-from msframework.operation import Operation
+from msframework.misfit import find_misfit
+from msframework.operation import Operation, Source
 from msframework.response import Answer, Heads
 from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.strict_json import dumps
@@ -53,6 +55,7 @@ class ErrorAnswers:
             if failure.constraint is not None
         }
         envelope = operation.envelope or self.envelope
+        location = _body_location(operation)
 
         async def fail(request: Any, exc: Exception) -> Any:
             if request.stream is not None and request.stream.stage is not Stage.HANDLER:
@@ -61,6 +64,8 @@ class ErrorAnswers:
                 request.transport.abort()
                 raise exc
             request.reset_response()
+            if isinstance(exc, DataError):
+                exc = find_misfit(exc, request, location) or exc
             return await self.answer(request, exc, constraints, envelope)
 
         return fail
@@ -169,6 +174,12 @@ class ErrorAnswers:
         )
         head = self.heads.head(known.status_code, envelope.error_content_type)
         return Answer(self.heads, head, dumps(envelope.error(facts)), request, known.headers)
+
+
+def _body_location(operation: Operation) -> str:
+    """Return what errors call the place that `request.data` comes from."""
+    sources = [item.source for item in operation.inputs]
+    return Source.FORM.value if Source.FORM in sources else Source.BODY.value
 
 
 def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes, bytes] | None:

@@ -24,7 +24,7 @@ FLOORS = (
     "envelope response request json_text strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
-    "compile openapi errors",
+    "compile openapi misfit errors",
     "app lifecycle matcher routing mounting middleware observer serving",
     "management testing __main__ aio",
 )
