@@ -8,6 +8,7 @@ the position in bytes.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -35,6 +36,7 @@ from msframework.json_text import (
     refuse_depth,
     refuse_repeated_keys,
 )
+from msframework.pg_values import WRITERS
 
 MAX_DEPTH: Final = 64
 SUSPECT: Final = frozenset((float, dict, list))
@@ -203,6 +205,8 @@ def write_default(value: Any) -> Any:
         return format(value, "f") if isinstance(value, Decimal) else str(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b64encode(value).decode()
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset, tuple)):
@@ -213,13 +217,17 @@ def write_default(value: Any) -> Any:
         return str(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):
         return {key: value[key] for key in value.keys()}  # noqa: SIM118 - an asyncpg Record
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    write = WRITERS.get(type(value))
+    if write is None:
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    return write(value)
 
 
 def dumps(value: Any) -> bytes:
     """Return *value* as JSON.
 
-    Decimals, UUIDs, addresses and dates become strings, intervals seconds, NaN and Infinity null.
+    Decimals, UUIDs, addresses and dates become strings, bytes base64, intervals seconds, NaN and
+    Infinity null.
 
     Raises:
         TypeError: *value* holds something that has no form in JSON.

@@ -21,6 +21,8 @@ from marshmallow import fields, validate
 
 from msframework.schemas.strict import (
     StrictBoolean,
+    StrictDate,
+    StrictDateTime,
     StrictDecimal,
     StrictFloat,
     StrictInteger,
@@ -110,13 +112,13 @@ class Boolean(Note):
 class Date(Note):
     """A date, ISO 8601."""
 
-    field_class = fields.Date
+    field_class = StrictDate
 
 
 class DateTime(Note):
     """A date with its time, ISO 8601."""
 
-    field_class = fields.DateTime
+    field_class = StrictDateTime
 
 
 class Object(Note):

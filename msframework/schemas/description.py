@@ -20,9 +20,12 @@ from msframework.schemas.columns import Base64, EnumValue
 from msframework.schemas.storable import guard
 from msframework.schemas.strict import (
     StrictBoolean,
+    StrictDate,
+    StrictDateTime,
     StrictDecimal,
     StrictFloat,
     StrictInteger,
+    StrictTime,
     StrictTimeDelta,
 )
 
@@ -33,9 +36,9 @@ _TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
     bool: (StrictBoolean, {}),
     decimal.Decimal: (StrictDecimal, {"as_string": True}),
     uuid.UUID: (fields.UUID, {}),
-    dt.datetime: (fields.DateTime, {}),
-    dt.date: (fields.Date, {}),
-    dt.time: (fields.Time, {}),
+    dt.datetime: (StrictDateTime, {}),
+    dt.date: (StrictDate, {}),
+    dt.time: (StrictTime, {}),
     dt.timedelta: (StrictTimeDelta, {}),
     bytes: (Base64, {}),
     dict: (fields.Dict, {}),

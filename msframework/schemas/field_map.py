@@ -21,9 +21,11 @@ from msframework.schemas.columns import (
 )
 from msframework.schemas.strict import (
     StrictBoolean,
+    StrictDate,
     StrictDecimal,
     StrictFloat,
     StrictInteger,
+    StrictTime,
     StrictTimeDelta,
     UTCDateTime,
     ZonedDateTime,
@@ -125,8 +127,8 @@ FIELD_MAP: Final[dict[type, Make]] = {
     peewee.BinaryUUIDField: _simple(BinaryUUID),
     peewee.UUIDField: _simple(fields.UUID),
     peewee.DateTimeField: _naive,
-    peewee.DateField: _simple(fields.Date),
-    peewee.TimeField: _simple(fields.Time),
+    peewee.DateField: _simple(StrictDate),
+    peewee.TimeField: _simple(StrictTime),
     peewee.TimestampField: _ticks,
     peewee.IPField: _simple(AddressNumber),
     peewee.BooleanField: _simple(StrictBoolean),

@@ -22,9 +22,12 @@ from msframework.schemas.reference import Reference
 from msframework.schemas.storable import Storable
 from msframework.schemas.strict import (
     StrictBoolean,
+    StrictDate,
+    StrictDateTime,
     StrictDecimal,
     StrictFloat,
     StrictInteger,
+    StrictTime,
     StrictTimeDelta,
     UTCDateTime,
     ZonedDateTime,
@@ -44,7 +47,7 @@ FIELDS: Final = frozenset(
     - _ABSTRACT
     | {AddressNumber, Base64, BinaryUUID, EnumValue, Reference, Ticks}
     | {StrictBoolean, StrictDecimal, StrictFloat, StrictInteger, StrictTimeDelta}
-    | {UTCDateTime, ZonedDateTime}
+    | {StrictDate, StrictDateTime, StrictTime, UTCDateTime, ZonedDateTime}
 )
 ISO: Final = ("iso", "iso8601")
 _INERT: Final = {"default_error_messages", "truthy", "falsy", "reads_text", "_bind_to_schema"}

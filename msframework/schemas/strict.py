@@ -26,6 +26,7 @@ _is_integer = re.compile(r"-?[0-9]+").fullmatch
 # Doubles hold whole numbers up to here; beyond, the digits that were sent may be others.
 _LARGEST_EXACT: Final = 2**53
 _MOST_DIGITS: Final = 20
+_ENDS: Final = (dt.datetime.max, dt.datetime.min)
 _SPECIAL: Final = frozenset(("nan", "inf", "infinity"))
 _WIDE: Final = decimal.Context(prec=3 * LARGEST_EXPONENT)
 
@@ -136,7 +137,31 @@ class StrictBoolean(Textual, fields.Boolean):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class StrictTimeDelta(Textual, fields.TimeDelta):
+class OrText:
+    """A field of times; a text is dumped as it is.
+
+    What PostgreSQL holds and Python does not (the year 10000, infinite intervals) is read as text.
+    """
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            return value
+        return super()._serialize(value, attr, obj, **kwargs)  # type: ignore[misc]
+
+
+class StrictDate(OrText, fields.Date):
+    """A date."""
+
+
+class StrictTime(OrText, fields.Time):
+    """A time of day."""
+
+
+class StrictDateTime(OrText, fields.DateTime):
+    """A moment, with its zone or without."""
+
+
+class StrictTimeDelta(Textual, OrText, fields.TimeDelta):
     """An interval, as a number of seconds."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.timedelta:
@@ -146,7 +171,7 @@ class StrictTimeDelta(Textual, fields.TimeDelta):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class UTCDateTime(fields.NaiveDateTime):
+class UTCDateTime(OrText, fields.NaiveDateTime):
     """A moment for a column without a zone: one that is given is converted to UTC and dropped."""
 
     def __init__(self, *, timezone: dt.timezone | None = dt.UTC, **kwargs: Any) -> None:
@@ -159,8 +184,17 @@ class UTCDateTime(fields.NaiveDateTime):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from exc
 
 
-class ZonedDateTime(fields.AwareDateTime):
-    """A moment with its zone, which lies in the years 1 to 9999 of UTC."""
+class ZonedDateTime(OrText, fields.AwareDateTime):
+    """A moment with its zone, which lies in the years 1 to 9999 of UTC.
+
+    The first and the last of these are `-infinity` and `infinity` to asyncpg, which reads them
+    without a zone.
+    """
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if value in _ENDS:
+            value = value.replace(tzinfo=dt.UTC)
+        return super()._serialize(value, attr, obj, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
         found = super()._deserialize(value, attr, data, **kwargs)
