@@ -63,12 +63,12 @@ class CompiledSchema:
         "schema",
     )
 
-    def __init__(self, schema: Schema, max_depth: int, max_errors: int) -> None:
+    def __init__(self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool) -> None:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
         self._read_json: Callable[..., Any] | None = None
         self._read_text: Callable[..., Any] | None = None
         self.calls = Calls()
-        compiler = Compiler()
+        compiler = Compiler(checks_kinds)
         self._plan: Plan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
@@ -212,12 +212,18 @@ class CompiledSchema:
 
 
 def compile_schema(
-    schema: Schema, *, max_depth: int = MAX_DEPTH, max_errors: int = MAX_ERRORS
+    schema: Schema,
+    *,
+    max_depth: int = MAX_DEPTH,
+    max_errors: int = MAX_ERRORS,
+    checks_kinds: bool = False,
 ) -> CompiledSchema:
     """Compile *schema*, a Schema instance.
 
     Args:
         max_depth: how deep JSON bodies may be nested.
         max_errors: how many errors are told of one input.
+        checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
+            marshmallow finds members of anything.
     """
-    return CompiledSchema(schema, max_depth, max_errors)
+    return CompiledSchema(schema, max_depth, max_errors, checks_kinds)

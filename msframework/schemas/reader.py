@@ -25,7 +25,7 @@ class Loader:
 
     def __init__(self, schema: Schema, most: int) -> None:
         self.schema, self.most = schema, most
-        compiler = Compiler(most)
+        compiler = Compiler(most=most)
         plan = compiler.plan_of(lambda: schema)
         self.plan: Plan | None = None if overrides(schema, *LOADS) else plan
         self.is_compiled = self.plan is not None and not compiler.load_fallbacks
