@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, fields
 from sanic.request import File
 
 from msframework.inputs.form import FORMS
@@ -115,7 +115,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     declared = {given: many for given, (_, many) in keys.items()}
-    load = compile_schema(item.schema).load
+    read_text = compile_schema(item.schema).read_text
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
     if not strict:
@@ -136,12 +136,12 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
                 if message is not None:
                     values.pop(key, None)
                     wrong[key] = [message]
-        try:
-            if strict:
-                values |= _read_unknown(given, declared)
-            data = load(values, **options)
-        except ValidationError as exc:
-            wrong = exc.messages_dict | wrong
+        if strict:
+            values |= _read_unknown(given, declared)
+        data = read_text(values, **options)
+        if data.__class__ is Bad:
+            errors.setdefault(location, {}).update(data.messages | wrong)
+            return None
         if wrong:
             errors.setdefault(location, {}).update(wrong)
             return None
