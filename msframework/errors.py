@@ -122,7 +122,11 @@ class ErrorAnswers:
                 exc, known = mistake, None
         if known is None:
             await self.report(request, exc)
-        return self._render(request, exc, known, envelope or self.envelope, own)
+        try:
+            return self._render(request, exc, known, envelope or self.envelope, own)
+        except Exception as failure:  # what it says is no JSON, or its envelope fails
+            await self.report(request, failure)
+            return self._render(request, failure, None, DefaultEnvelope(), None)
 
     async def break_off(self, request: Any, exc: BaseException) -> None:
         """Report what failed after the answer had begun; one that is not whole is cut off.

@@ -6,10 +6,12 @@ Runs per request, where a method, an exception or a response of Sanic's brings h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Pairs = tuple[tuple[str, str], ...]
+# What methods and exceptions give.
+Headers = Mapping[str, str | int | Sequence[str | int]]
 
 # The length and the end of an answer, and the connection's own: HTTP's business, nobody else's.
 FRAMING: Final = frozenset(
@@ -87,7 +89,7 @@ class OwnHeaders:
 
     __slots__ = ("lines", "names", "pairs")
 
-    def __init__(self, given: Mapping[str, Any], where: str) -> None:
+    def __init__(self, given: Headers, where: str) -> None:
         """Check what *where* gave.
 
         Raises:

@@ -109,14 +109,15 @@ class Observer:
             logger.info("%s %s: the client left before the answer", request.method, request.path)
 
     def cancelled(self, request: Any, exc: CancelledError) -> None:
-        """End a request that was cancelled after its answer had begun.
+        """End a request that was cancelled after its answer had begun, or when the server stops.
 
-        NOTE: before that, Sanic answers for it, or has `left` called.
+        NOTE: else Sanic answers for it, or has `left` called.
         """
         stream = request.stream
         if stream is None or (stream.stage is Stage.HANDLER and stream.protocol.transport):
             return
-        if request.conn_info.lost or isinstance(exc, RequestCancelled):
+        stopped = stream.protocol.transport is None  # by the server, whose patience is over
+        if not stopped and (request.conn_info.lost or isinstance(exc, RequestCancelled)):
             self.left(request)
         elif stream.stage is Stage.IDLE:
             self.end(request)
@@ -125,7 +126,7 @@ class Observer:
                 "%s %s was broken off: %s",
                 request.method,
                 request.path,
-                stream.exception or "it was cancelled",
+                stream.exception or ("the server stops" if stopped else "it was cancelled"),
             )
             self.end(request, 503)
 

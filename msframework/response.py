@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from sanic.http import Http, Stage
 from sanic.response import HTTPResponse
 
 from msframework.clock import Clock
-from msframework.headers import OwnHeaders, Pairs, check_response, encode_lines, merge
+from msframework.headers import Headers, OwnHeaders, Pairs, check_response, encode_lines, merge
 
 JSON = "application/json"
 # Statuses whose answers have no body; that of a 205 says so by its length (RFC 9110, 15.3.6).
@@ -35,7 +34,7 @@ class Reply:
 
     data: Any = None
     status: int | None = None
-    headers: Mapping[str, str | int | list[str]] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
