@@ -15,7 +15,7 @@ from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
-from msframework._imports import import_object
+from msframework._imports import explain, import_object
 from msframework.client import Client, Clients
 from msframework.compile.reader import read_envelope
 from msframework.conf.loader import load_settings
@@ -32,10 +32,12 @@ from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
+from msframework.requirement import check_database
 from msframework.response import Heads
 from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
+from msframework.serving.files import FindsFiles
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
@@ -71,12 +73,24 @@ def create_app(
     for blueprint in read_blueprints(settings.installed_apps, service.problems):
         service.blueprint(blueprint)
     if settings.configure is not None:
-        import_object(settings.configure, where="CONFIGURE")(service)
+        _configure(service, settings.configure)
     service.compile(strict=False)
+    check_database(service)
     return service
 
 
-class Service(ObservedSanic):
+def _configure(service: Service, path: str) -> None:
+    """Call the function that `CONFIGURE` names; what it raises says where."""
+    try:
+        import_object(path, where="CONFIGURE")(service)
+    except ImproperlyConfigured as exc:
+        raise ImproperlyConfigured.of([*service.problems, *exc.problems]) from exc
+    except Exception as exc:
+        problem = explain(exc, f"CONFIGURE: {path!r} failed")
+        raise ImproperlyConfigured.of([*service.problems, problem]) from exc
+
+
+class Service(FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -246,6 +260,18 @@ class Service(ObservedSanic):
         if self.lean:
             self.accept = build_accept(self, self.endpoints.handlers)
 
+    async def rehearse(self) -> None:
+        """Run all that a start runs, short of opening anything; it cannot be served afterwards.
+
+        Raises:
+            ImproperlyConfigured: with every mistake.
+        """
+        try:
+            self.signalize(self.config.TOUCHUP is not False)
+        except RoutingError as exc:
+            raise ImproperlyConfigured(f"Sanic's router refuses the signals: {exc}") from exc
+        self.finalize()
+
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
         return event in self._signals or f"{event.rpartition('.')[0]}.*" in self._signals
@@ -272,14 +298,13 @@ class Service(ObservedSanic):
             self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
-        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
-        # in a path therefore arrives decoded everywhere.
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
         prefix = self.settings.server.url_prefix.rstrip("/")
         # NOTE: a version comes before all that Sanic knows of the path.
         where = {"uri": prefix + route.uri}
         if prefix and route.version is not None:
             where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
-        route = route._replace(**where, unquote=not route.static)
+        route = route._replace(**where, unquote=False)
         try:
             added = super()._apply_route(route, overwrite)
         except RouteExists:

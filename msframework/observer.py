@@ -17,7 +17,7 @@ from sanic.http import Stage
 from sanic.response import HTTPResponse
 
 from msframework.conf.settings import Settings
-from msframework.headers import WORDS, check_response, unite
+from msframework.headers import WORDS, check_response, take_framing, unite
 from msframework.log.access import AccessLog
 from msframework.response import Answer, Heads
 from msframework.tracing import Tracer
@@ -148,8 +148,11 @@ class Observer:
         headers = getattr(response, "headers", None)
         if headers is None:
             return
-        if check_response(response, name_of(request)) and request.stream is not None:
+        check_response(response, name_of(request))
+        if take_framing(headers) and request.stream is not None:
             request.stream.keep_alive = False
+        if response.content_type is None:
+            response.content_type = "application/octet-stream"  # Sanic would send "None"
         if response.status == 205 and isinstance(response, HTTPResponse):
             response.body = b""
         headers.setdefault("date", self._heads.clock.text)

@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+
+from marshmallow import Schema
 
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
 from msframework.types import Handler, Provider
 
-if TYPE_CHECKING:
-    from marshmallow import Schema
-
-_PATH_PARAM = re.compile(r"<([^<>:]+)(?::((?:[^<>]|<[^<>]*>)*))?>")
+_PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
+# What Sanic hands over beside a parameter of the kind `ext`: the extension of the file's name.
+EXTENSION = "extension"
 
 
 class Source(Enum):
@@ -131,7 +131,10 @@ class Operation:
 
 def path_params(path: str) -> tuple[PathParam, ...]:
     """Read the parameters out of Sanic's form of a path."""
-    return tuple(PathParam(name, kind or "str") for name, kind in _PATH_PARAM.findall(path))
+    params = [PathParam(name, kind or "str") for name, kind in _PATH_PARAM.findall(path)]
+    if any(param.kind.partition("=")[0] == "ext" for param in params):
+        params.append(PathParam("ext", EXTENSION))
+    return tuple(params)
 
 
 def path_template(path: str) -> str:

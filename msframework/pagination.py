@@ -149,10 +149,10 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
             return default
         usual = _match_usual(query)
         if usual is None:
-            args = request.args
-            texts: tuple[Any, ...] = (args.get("page"), args.get("per_page"))
+            args = request.get_args(keep_blank_values=True)
+            texts: tuple[Any, ...] = (args.getlist("page"), args.getlist("per_page"))
         else:
-            texts = usual.groups()
+            texts = tuple([text] if text else [] for text in usual.groups())
         wrong: dict[str, list[str]] = {}
         page = _number(texts[0], 1, last, wrong, "page", last_bound)
         per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", bound)
@@ -170,15 +170,20 @@ _match_usual = re.compile(r"page=([0-9]{1,18})(?:&per_page=([0-9]{1,18}))?").ful
 
 
 def _number(
-    text: str | None,
+    texts: list[str],
     default: int,
     largest: int,
     wrong: dict[str, list[str]],
     name: str,
     message: str,
 ) -> int:
-    if text is None:
+    """Return the number that a parameter says; note in *wrong* why it is none."""
+    if not texts:
         return default
+    if len(texts) > 1:
+        wrong[name] = [f"Given {len(texts)} times, but takes one value."]
+        return default
+    text = texts[0]
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20):
         wrong[name] = ["Not a valid integer."]
         return default

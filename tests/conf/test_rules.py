@@ -36,7 +36,6 @@ def test_the_defaults_with_debug_break_no_rule():
 @pytest.mark.parametrize(
     ("values", "names", "said"),
     [
-        ({"debug": False}, ("DATABASE_URL", "DEBUG"), "DATABASE_URL is not set and DEBUG is off"),
         ({"cors_origin": "a\nb"}, ("ACCESS_CONTROL_ALLOW_ORIGIN",), "a control character"),
         ({"cors_headers": "a\0"}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "a control character"),
         ({"cors_methods": "a\r"}, ("ACCESS_CONTROL_ALLOW_METHODS",), "a control character"),
