@@ -49,11 +49,7 @@ class Watched:
     @property
     def told(self):
         """Whatever was logged at INFO or above of requests."""
-        return [
-            record
-            for record in self._caplog.records
-            if record.levelno >= logging.INFO and record.name != "sanic.root"
-        ]
+        return [record for record in self._caplog.records if record.levelno >= logging.INFO]
 
 
 @pytest.fixture(params=[True, False], ids=["fast", "sanic"])
