@@ -17,7 +17,7 @@ from sanic.http import Stage
 from sanic.response import HTTPResponse
 
 from msframework.conf.settings import Settings
-from msframework.headers import WORDS, check_response, take_framing, unite
+from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
 from msframework.response import Answer, Heads
 from msframework.tracing import Tracer
@@ -135,6 +135,13 @@ class Observer:
         self.unrouted(request)
         self.end(request, CLIENT_LEFT)
 
+    def headers_of(self, request: Any) -> Pairs:
+        """Return the headers of every answer to *request* but `Date`."""
+        pairs: Pairs = (*self._heads.headers, ("x-request-id", request.id))
+        if request.span is not None:
+            pairs = (*pairs, ("x-trace-id", request.span.trace_id))
+        return pairs
+
     def sign(self, request: Any, response: Any) -> None:
         """Give an answer the headers of all answers, by the rules of each field.
 
@@ -156,10 +163,7 @@ class Observer:
         if response.status == 205 and isinstance(response, HTTPResponse):
             response.body = b""
         headers.setdefault("date", self._heads.clock.text)
-        headers.setdefault("x-request-id", request.id)
-        if request.span is not None:
-            headers.setdefault("x-trace-id", request.span.trace_id)
-        for name, value in self._heads.headers:
+        for name, value in self.headers_of(request):
             if name in WORDS and name in headers:
                 headers[name] = unite(value, ", ".join(headers.getall(name)))
             else:
