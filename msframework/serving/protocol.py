@@ -17,6 +17,7 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from msframework.serving.http import LeanHttp
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import Clock
+from msframework.serving.websocket import SignedHandshake
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
@@ -139,7 +140,9 @@ class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
         _close(self, timeout)
 
 
-class LeanWebSocketProtocol(_Lean, WebSocketProtocol):  # type: ignore[override]
+class LeanWebSocketProtocol(  # type: ignore[override]
+    _Lean, WebSocketProtocol, SignedHandshake
+):
     """The same for services with websockets."""
 
     __slots__ = ("_handle", "clock", "held", "waiter")

@@ -144,7 +144,8 @@ class StrictHttp(Http):
         if transport is None or transport.is_closing():
             return
         if transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # the client is gone
+                transport.write_eof()
         left = max(_LEAST_LINGER, 4 * protocol.request_max_size) - len(buffer)
         with suppress(TimeoutError):
             async with timeout(_LINGER):
