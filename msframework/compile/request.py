@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
 from sanic.request import File
 
 from msframework.inputs.form import FORMS
@@ -24,6 +24,8 @@ CompileSchema = Callable[[Schema], CompiledSchema]
 # The names that are declared, each with whether it takes several values.
 Declared = Mapping[str, bool]
 Given = Mapping[str, list[Any]]
+# The keys of a schema by the names on the wire, each with whether it takes several values.
+Keys = Mapping[str, tuple[str, bool]]
 Read = Callable[[Any, Declared], Given]
 
 _JSON: Final = "application/json"
@@ -118,6 +120,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     load = compile_schema(item.schema).load
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
+    keeps = strict and item.schema.unknown == INCLUDE
     if not strict:
         options["unknown"] = EXCLUDE
     why_wrong = _why_no_file if item.source is Source.FILES else why_not_storable
@@ -125,7 +128,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     def load_fields(request: Any, errors: Errors) -> Any:
         given = read(request, declared)
         values, wrong = {}, {}
-        for name, (key, many) in keys.items():
+        for name, (key, many) in (_add_keys(keys, given) if keeps else keys).items():
             if name in given:
                 found = given[name]
                 if many or len(found) == 1:
@@ -152,7 +155,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     return load_fields
 
 
-def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
+def _keys(schema: Schema, *, dashes: bool) -> Keys:
     """Map each name on the wire to its key for the schema, and whether it is a list."""
     keys = {}
     for name, field in schema.load_fields.items():
@@ -160,6 +163,11 @@ def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
         given = key.replace("_", "-").lower() if dashes and field.data_key is None else key
         keys[given] = (key, isinstance(field, fields.List | fields.Tuple))
     return keys
+
+
+def _add_keys(keys: Keys, given: Given) -> Keys:
+    """Return *keys* and those of what a schema includes, though it does not declare it."""
+    return {**{name: (name, len(values) > 1) for name, values in given.items()}, **keys}
 
 
 def _read_unknown(given: Given, declared: Declared) -> dict[str, Any]:

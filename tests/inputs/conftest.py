@@ -67,6 +67,11 @@ def declare(service):
     async def takes_form(request, form):
         return form
 
+    @service.post("/open-form")
+    @doc.form(Schema.from_dict({"note": fields.String()})(unknown="include"))
+    async def takes_any_form(request, form):
+        return form
+
     @service.post("/upload")
     @doc.form(Schema.from_dict({"note": fields.String()}))
     @doc.files(Schema.from_dict({"file": fields.Raw(), "more": fields.List(fields.Raw())}))

@@ -327,6 +327,17 @@ async def test_a_value_that_its_field_cannot_take_is_named(wire, path, line, bod
         assert (answer.status, answer.json["error"]) == (422, error)
 
 
+async def test_a_form_may_include_what_it_does_not_declare(wire):
+    answer = await wire("POST", "/open-form", URLENCODED, body=b"note=1&x=2&y=3&y=4")
+    assert answer.json["data"] == {"note": "1", "x": "2", "y": ["3", "4"]}
+
+    answer = await wire("POST", "/open-form", URLENCODED, body=b"note=1&note=2&x=%00&y=3&y=%00")
+    nul = ["Null characters are not allowed."]
+    assert answer.json["error"] == {
+        "form": {"note": ["Given 2 times, but takes one value."], "x": nul, "y": nul}
+    }
+
+
 MANY = 51  # the service takes 50
 
 
