@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asyncpg import DataError
 from marshmallow import ValidationError
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler as SanicErrorHandler
@@ -21,8 +22,10 @@ from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
 from msframework.headers import FRAMING, OwnHeaders
-from msframework.operation import Operation
+from msframework.misfit import find_misfit
+from msframework.operation import Operation, Source
 from msframework.response import BODYLESS, Answer, Heads
+from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
 from msframework.template import Templates
@@ -38,8 +41,11 @@ logger = logging.getLogger("msframework.errors")
 class ErrorAnswers:
     """Turns exceptions into answers, and shows the unexpected ones to the log and the hooks."""
 
-    def __init__(self, heads: Heads, envelope: Envelope, *, debug: bool) -> None:
+    def __init__(
+        self, heads: Heads, envelope: Envelope, *, debug: bool, max_errors: int = MAX_ERRORS
+    ) -> None:
         self.heads, self.envelope, self.debug = heads, envelope, debug
+        self.max_errors = max_errors
         self.hooks: list[Hook] = []
         self.templates = Templates((), envelope)
 
@@ -54,6 +60,7 @@ class ErrorAnswers:
             if failure.constraint is not None
         }
         envelope = operation.envelope or self.envelope
+        location = _body_location(operation)
 
         async def fail(request: Any, exc: Exception) -> Any:
             if request.stream is not None and request.stream.stage is not Stage.HANDLER:
@@ -61,6 +68,8 @@ class ErrorAnswers:
             if isinstance(exc, WrongKind):
                 exc.place(operation.where)
             request.reset_response()
+            if isinstance(exc, DataError):
+                exc = find_misfit(exc, request, location) or exc
             return await self.answer(request, exc, constraints, envelope)
 
         return fail
@@ -164,7 +173,7 @@ class ErrorAnswers:
         if isinstance(exc, ServiceException):
             return exc
         if isinstance(exc, ValidationError):
-            return InvalidInput(exc.messages)
+            return InvalidInput(bound_messages(exc.messages, self.max_errors))
         if isinstance(exc, SanicException):
             return _from_sanic(exc)
         return translate(exc, constraints)
@@ -217,6 +226,12 @@ class ErrorAnswers:
         head = self.heads.head(known.status_code, envelope.error_content_type)
         body = b"" if known.status_code in BODYLESS else dumps(envelope.error(facts))
         return Answer(self.heads, head, body, request, own)
+
+
+def _body_location(operation: Operation) -> str:
+    """Return what errors call the place that `request.data` comes from."""
+    sources = [item.source for item in operation.inputs]
+    return Source.FORM.value if Source.FORM in sources else Source.BODY.value
 
 
 def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes, bytes] | None:

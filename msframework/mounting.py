@@ -166,6 +166,7 @@ class Endpoints:
             finish=service.observer.build_finish(),
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
+            max_errors=service.settings.server.max_errors,
             compiled_schemas=self._compiled_schemas,
         )
 

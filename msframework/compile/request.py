@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 from sanic.request import File
 
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import EXTENSION, Input, PathParam, Source
 from msframework.schemas import CompiledSchema
+from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.errors import Bad
 from msframework.schemas.storable import why_not_storable
 
@@ -74,6 +75,7 @@ def compile_input(
     compile_schema: CompileSchema,
     *,
     is_whole_form: bool = False,
+    max_errors: int = MAX_ERRORS,
 ) -> Load:
     """Return the function that loads one location of a request.
 
@@ -81,11 +83,12 @@ def compile_input(
 
     Args:
         is_whole_form: whether the fields, or the files, of a form are all that is declared of it.
+        max_errors: how many messages a location gets.
     """
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _read_whole_form if is_whole_form else _READERS[item.source]
-    return _compile_fields(item, read, compile_schema)
+    return _compile_fields(item, read, compile_schema, max_errors)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -113,11 +116,13 @@ def _check_json(request: Any) -> None:
         raise unsupported(f"the body is {media_type}, but this endpoint reads {_JSON}", _JSON)
 
 
-def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> Load:
+def _compile_fields(
+    item: Input, read: Read, compile_schema: CompileSchema, max_errors: int
+) -> Load:
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     declared = {given: many for given, (_, many) in keys.items()}
-    load = compile_schema(item.schema).load
+    read_text = compile_schema(item.schema).read_text
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
     keeps = strict and item.schema.unknown == INCLUDE
@@ -139,14 +144,13 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
                 if message is not None:
                     values.pop(key, None)
                     wrong[key] = [message]
-        try:
-            if strict:
-                values |= _read_unknown(given, declared)
-            data = load(values, **options)
-        except ValidationError as exc:
-            wrong = exc.messages_dict | wrong
+        if strict:
+            values |= _read_unknown(given, declared)
+        data = read_text(values, **options)
+        if data.__class__ is Bad:
+            wrong = data.messages | wrong
         if wrong:
-            errors.setdefault(location, {}).update(wrong)
+            errors.setdefault(location, {}).update(bound_messages(wrong, max_errors))
             return None
         if strict and request.data is None:
             request.data = data

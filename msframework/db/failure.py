@@ -49,9 +49,7 @@ def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     if not isinstance(exc, Exception) or isinstance(exc, ServiceException) or conn is None:
         return exc
     hide_values(exc)
-    if isinstance(exc, asyncpg.DataError) and isinstance(
-        exc.__cause__, (TypeError, AttributeError)
-    ):
+    if isinstance(exc, asyncpg.DataError) and _is_wrong_type(exc.__cause__):
         return _wrong_type(exc, sql)
     if is_lost(conn) or is_away(exc):
         return _unavailable(exc, f"the connection was lost during: {sql[:_MOST_SQL]}")
@@ -62,6 +60,11 @@ def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     if isinstance(exc, asyncpg.ReadOnlySQLTransactionError):
         exc.add_note("acquire() is for reading. Use transaction() to write.")
     return exc
+
+
+def _is_wrong_type(cause: BaseException | None) -> bool:
+    # NOTE: whether a moment has a zone may be the caller's choice, so it is a matter of its value.
+    return isinstance(cause, (TypeError, AttributeError)) and "offset-naive" not in str(cause)
 
 
 def _wrong_type(exc: BaseException, sql: str) -> TypeError:
