@@ -7,7 +7,6 @@ import logging
 import aiohttp
 import pytest
 from sanic import response as sanic_response
-from sanic.response import ResponseStream
 
 
 class Watch:
