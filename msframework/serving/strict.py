@@ -210,8 +210,8 @@ class StrictHttp(Http):
 
     def _expect_body(self, head: RequestHead) -> None:
         """Prepare to read the body that *head* announces."""
-        upgrade = self.request.headers.getone("upgrade", "").lower() == "websocket"
-        self.upgrade_websocket = upgrade and head.method == "GET"
+        upgrades = ",".join(self.request.headers.getall("upgrade", ())).lower()
+        self.upgrade_websocket = head.method == "GET" and "websocket" in upgrades
         if self.upgrade_websocket and head.length:
             raise HeadRefused("A request for a websocket has a body.")
         self.expecting_continue = head.expects

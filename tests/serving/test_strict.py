@@ -183,8 +183,9 @@ async def test_signals_see_heads_requests_and_bodies(make_service):
     assert seen == [b"POST", "/echo", JSON, JSON]
 
 
+@pytest.mark.parametrize("upgrade", [b"websocket", b"WebSocket", b"websocket,", b",websocket"])
 @pytest.mark.parametrize("fast", [True, False])
-async def test_a_websocket_takes_frames_that_arrive_with_its_request(make_service, fast):
+async def test_a_websocket_takes_frames_that_arrive_with_its_request(make_service, fast, upgrade):
     service, messages = make_service(server={"fast_path": fast}), []
 
     @service.websocket("/feed")
@@ -195,6 +196,7 @@ async def test_a_websocket_takes_frames_that_arrive_with_its_request(make_servic
     frame = b"\x81\x82\0\0\0\0hi"
     async with street_of(service) as street:
         handshake = HANDSHAKE.replace(b"\r\n\r\n", "\r\nX-Name: é\r\n\r\n".encode())
+        handshake = handshake.replace(b"websocket", upgrade, 1)
         outcome = await street.exchange(handshake + frame, frame)
 
     assert outcome.statuses == [101]
