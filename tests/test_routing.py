@@ -1,5 +1,6 @@
 """Who registered a route, whatever the service, its groups and its copies are called."""
 
+import aiohttp
 import pytest
 from sanic import Blueprint as SanicBlueprint
 
@@ -158,3 +159,78 @@ def test_two_blueprints_of_one_name_are_a_problem(make_service):
     service.blueprint(fill(Blueprint("users", url_prefix="/others")))
 
     assert any('"users" is already registered' in problem for problem in service.problems)
+
+
+def version_of_a_blueprint(service):
+    service.blueprint(fill(Blueprint("users", url_prefix="/users", version=1)))
+    return "/v1/users"
+
+
+def version_of_a_group(service):
+    users = fill(Blueprint("users", url_prefix="/users"))
+    service.blueprint(Blueprint.group(Blueprint.group(users, url_prefix="/in"), version=2))
+    return "/v2/in/users"
+
+
+def version_of_a_registration(service):
+    service.blueprint(fill(SanicBlueprint("users", url_prefix="/users")), version="3.1")
+    return "/v3.1/users"
+
+
+def prefix_of_a_version(service):
+    service.blueprint(Blueprint.group(fill(Blueprint("u")), version=1, version_prefix="/ver"))
+    return "/ver1"
+
+
+def prefix_without_a_slash(service):
+    service.blueprint(fill(Blueprint("u", version="v4", version_prefix="edition")))
+    return "/edition4"
+
+
+def no_version(service):
+    service.blueprint(fill(Blueprint("users", url_prefix="/users")))
+    return "/users"
+
+
+@pytest.mark.parametrize("prefix", ["", "/api", "/a/b"])
+@pytest.mark.parametrize(
+    "register",
+    [
+        version_of_a_blueprint,
+        version_of_a_group,
+        version_of_a_registration,
+        prefix_of_a_version,
+        prefix_without_a_slash,
+        no_version,
+    ],
+)
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "sanic"])
+async def test_the_prefix_of_all_urls_comes_first(make_service, serve, register, prefix, fast):
+    service = make_service(server={"url_prefix": prefix, "fast_path": fast})
+    expected = prefix + register(service)
+
+    assert f"{expected}/plain/<id:int>" in [operation.path for operation in service.operations]
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        async with session.get(f"http://{host}:{port}{expected}/plain/1") as response:
+            assert response.status == 200
+        async with session.get(f"http://{host}:{port}/openapi/spec.json") as response:
+            assert response.status == (404 if prefix else 200)
+
+
+async def test_websockets_and_files_stand_below_the_prefix_too(make_service, serve, tmp_path):
+    service = make_service(server={"url_prefix": "/api"})
+    (tmp_path / "a.txt").write_text("a file")
+    things = Blueprint("things", url_prefix="/things", version=1)
+    things.static("/files", tmp_path)
+
+    @things.websocket("/socket")
+    async def talk(request, ws):
+        await ws.send("hello")
+
+    service.blueprint(things)
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"http://{host}:{port}/api/v1/things/socket") as ws:
+            assert await ws.receive_str() == "hello"
+        # NOTE: Sanic gives the files of a blueprint no version.
+        async with session.get(f"http://{host}:{port}/api/things/files/a.txt") as response:
+            assert await response.text() == "a file"

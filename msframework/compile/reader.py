@@ -6,15 +6,17 @@ Runs at start-up.
 from __future__ import annotations
 
 import inspect
-import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from marshmallow import Schema
 
 from msframework._imports import import_object
+from msframework._place import short_path
+from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
@@ -25,11 +27,24 @@ from msframework.operation import Answer, Failure, Input, Operation, Source, pat
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.schemas import as_schema
+from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
 _NOT_A_WORD = re.compile(r"\W+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+
+
+class KnownSchemas(dict[Any, Schema]):
+    """The schemas that were made already, by what declares them.
+
+    Args:
+        sensitive: columns that a model's schema never dumps.
+    """
+
+    def __init__(self, sensitive: Collection[str] = SENSITIVE_FIELDS) -> None:
+        super().__init__()
+        self.sensitive = sensitive
 
 
 @dataclass(slots=True)
@@ -42,14 +57,19 @@ class Endpoint:
     blueprint: str
     name: str
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
-        code = getattr(inspect.unwrap(self.handler), "__code__", None)
-        if code is None:
-            return self.name
-        return f"{_short(code.co_filename)}:{code.co_firstlineno} {self.name}"
+        return place_of(self.handler, self.name)
+
+
+def place_of(handler: Any, name: str) -> str:
+    """Return file, line and *name* of a function, for messages."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -74,14 +94,14 @@ def read_operations(
     endpoints: Iterable[Endpoint],
     envelope: Envelope,
     problems: list[str],
-    schemas: dict[Any, Schema] | None = None,
+    schemas: KnownSchemas | None = None,
 ) -> tuple[Operation, ...]:
     """Read every endpoint; append to *problems* whatever is wrong, and read on.
 
     Args:
         schemas: the schemas of earlier readings; those that are declared alike are made once.
     """
-    schemas = {} if schemas is None else schemas
+    schemas = KnownSchemas() if schemas is None else schemas
     operations = []
     for endpoint in endpoints:
         before = len(problems)
@@ -91,28 +111,8 @@ def read_operations(
     return tuple(operations)
 
 
-def find_clashes(operations: Iterable[Operation], problems: list[str]) -> None:
-    """Refuse two operations with one id, and two on one method and path."""
-    ids: dict[str, Operation] = {}
-    routes: dict[tuple[str, str], Operation] = {}
-    for operation in operations:
-        route = (operation.method, operation.template.rstrip("/"))
-        alike = routes.setdefault(route, operation)
-        same_id = ids.setdefault(operation.id, operation)
-        if alike is not operation:
-            problems.append(
-                f"{operation.where}: {operation.method} {operation.template} is taken by "
-                f"{alike.where}. Drop one of them, or change its path."
-            )
-        elif same_id is not operation:
-            problems.append(
-                f"{operation.where}: the operation id {operation.id!r} is taken by "
-                f"{same_id.where}. Give one of them another with @doc.operation_id."
-            )
-
-
 def _read(
-    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
+    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: KnownSchemas
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
@@ -120,7 +120,11 @@ def _read(
     resource = type(owner) if isinstance(owner, Resource) else None
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
-    tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    outer = endpoint.notes
+    tags = notes.tags or shared.tags or outer.tags
+    tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
+        problems.append(f"{where}: {mistake}")
     _check_notes(notes, endpoint, problems)
     check_returns(handler, where, problems)
     return Operation(
@@ -135,14 +139,17 @@ def _read(
         path_params=params,
         inputs=_read_inputs(notes, endpoint, problems, schemas),
         answers=_read_answers(notes, where, problems, schemas),
-        failures=_read_failures((*notes.failures, *shared.failures), where, problems),
+        failures=_read_failures(
+            (*notes.failures, *shared.failures, *outer.failures), where, problems
+        ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or inspect.getdoc(inspect.unwrap(handler)) or "",
+        description=notes.description or _own_doc(handler),
         tags=tuple(tags),
-        deprecated=notes.deprecated or shared.deprecated,
-        security=tuple(notes.security if notes.security is not None else shared.security or ()),
+        deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
+        hosts=endpoint.hosts,
+        security=_nearest(notes.security, shared.security, outer.security),
     )
 
 
@@ -167,7 +174,7 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
 
 
 def _read_inputs(
-    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
@@ -179,13 +186,18 @@ def _read_inputs(
                 f"{endpoint.where}: {source.value} cannot be read through a list ({thing!r}). "
                 "Pass one Schema."
             )
+        problems.extend(
+            f"{endpoint.where}: {source.value} cannot be read through {thing!r}: {why}. "
+            "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+            for why in find_unreadable(source, schema)
+        )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)
 
 
 def _read_answers(
-    notes: Notes, where: str, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, where: str, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Answer, ...]:
     answers: dict[int, Answer] = {}
     for status, thing, text in notes.produces:
@@ -217,13 +229,13 @@ def _schema(
     where: str,
     for_load: bool,
     problems: list[str],
-    schemas: dict[Any, Schema],
+    schemas: KnownSchemas,
 ) -> Schema | None:
     key = _schema_key(thing, for_load)
     if key in schemas:
         return schemas[key]
     try:
-        schema = as_schema(thing, where=where, for_load=for_load)
+        schema = as_schema(thing, where=where, for_load=for_load, sensitive=schemas.sensitive)
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):
@@ -248,14 +260,25 @@ def _schema_key(thing: Any, for_load: bool) -> Any:
     return None if None in inner else ("dict", for_load, tuple(thing), inner)
 
 
+def _nearest(*declared: Any) -> tuple[Any, ...]:
+    """Return the first that was declared at all; an empty one counts."""
+    return tuple(next((each for each in declared if each is not None), ()))
+
+
 def _read_failures(
     failures: Iterable[Failure], where: str, problems: list[str]
 ) -> tuple[Failure, ...]:
-    good = []
+    """Return the failures once each; those come first that stand nearest to the method."""
+    good: list[Failure] = []
+    constraints: set[str] = set()
     for failure in failures:
         exception: Any = failure.exception
         if isinstance(exception, type) and issubclass(exception, ServiceException):
+            if failure.constraint in constraints or _is_told(failure, good):
+                continue
             good.append(failure)
+            if failure.constraint is not None:
+                constraints.add(failure.constraint)
             try:
                 OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
             except ValueError as exc:
@@ -266,6 +289,16 @@ def _read_failures(
                 "Derive it from msframework.ServiceException."
             )
     return tuple(good)
+
+
+def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
+    """Tell whether one of *others* says all that *failure* says."""
+    return any(
+        other.exception is failure.exception
+        and other.constraint == failure.constraint
+        and failure.description in ("", other.description)
+        for other in others
+    )
 
 
 def _read_resource_envelope(
@@ -285,11 +318,13 @@ def _operation_id(endpoint: Endpoint) -> str:
     return _NOT_A_WORD.sub("_", words).lower()
 
 
+def _own_doc(thing: Any) -> str:
+    """Return the docstring of a function or class itself, not one that it inherits."""
+    while isinstance(thing, partial):
+        thing = thing.func
+    doc = None if thing is None else inspect.unwrap(thing).__doc__
+    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
+
+
 def _first_line(thing: Any) -> str:
-    doc = inspect.getdoc(inspect.unwrap(thing)) if thing is not None else None
-    return doc.partition("\n")[0].rstrip(".") if doc else ""
-
-
-def _short(filename: str) -> str:
-    relative = os.path.relpath(filename)
-    return filename if relative.startswith("..") else relative
+    return _own_doc(thing).partition("\n")[0].rstrip(".")

@@ -13,6 +13,7 @@ from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
@@ -41,14 +42,8 @@ def is_loopback(host: str) -> bool:
 
 def _database(settings: Settings) -> Iterator[Broken]:
     database = settings.database
-    if database.url is None and not settings.debug:
-        yield Broken(
-            ("DATABASE_URL", "DEBUG"),
-            "DATABASE_URL is not set and DEBUG is off; expected the address of a PostgreSQL. "
-            "Set DATABASE_URL (or DATABASE_URL_FILE) to postgresql://user@host/name, or DEBUG "
-            "to True at your desk, where an embedded server is started.",
-        )
-    elif database.url is not None and (fault := database_fault(database.url)):
+    # NOTE: whether a database is needed turns out when the apps are read; see `app.create_app`.
+    if database.url is not None and (fault := database_fault(database.url)):
         yield Broken(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
     for number, url in enumerate(database.replicas):
         if fault := database_fault(url):
@@ -100,6 +95,17 @@ def _sizes(settings: Settings) -> Iterator[Broken]:
             f"REQUEST_MAX_SIZE is {server.request_max_size} and BODIES_MAX_SIZE "
             f"{server.bodies_max_size}; expected the first to be no larger. Change one of them.",
         )
+
+
+def _hosts(settings: Settings) -> Iterator[Broken]:
+    for name in settings.server.allowed_hosts:
+        if name != "*" and _HOST_NAME.fullmatch(name) is None:
+            yield Broken(
+                ("ALLOWED_HOSTS",),
+                f"ALLOWED_HOSTS holds {name!r}; expected the name of a host, without scheme and "
+                "port. Write 'api.example.com', '.example.com' for all below too, '[::1]' for an "
+                "IPv6 address, or '*' for any.",
+            )
 
 
 def _paths(settings: Settings) -> Iterator[Broken]:
@@ -184,6 +190,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _database,
     _exposure,
     _sizes,
+    _hosts,
     _paths,
     _dotted_paths,
     _tracing,

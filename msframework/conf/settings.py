@@ -54,6 +54,11 @@ class ServerSettings:
     host: str = setting("HOST", "127.0.0.1", "address to listen on")
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    allowed_hosts: Pair = setting(
+        "ALLOWED_HOSTS",
+        (),
+        "hosts answered for, .example.com with all below; any if empty, loopback with DEBUG",
+    )
     url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
     request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
     request_max_head_size: int = setting(
@@ -101,6 +106,12 @@ class ServerSettings:
         "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
     )
     json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    max_fields: int = setting(
+        "MAX_FIELDS", 1000, "most fields of a form, parameters of a query, cookies", least=1
+    )
+    max_field_size: int = setting(
+        "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
+    )
     fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
     cors_origin: str | None = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"

@@ -13,8 +13,9 @@ from typing import Any
 import sanic
 
 from msframework._tested import is_tested
+from msframework.inputs.urlencoded import Pairs
 from msframework.matcher import Match, build_matcher
-from msframework.request import LeanRequest, Pairs
+from msframework.request import LeanRequest
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, read_field
 from msframework.types import Handler
@@ -27,7 +28,7 @@ Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
 Accept = Callable[[Any, bytes], Accepted | None]
 
 # Requests with one of these need more than the fast path knows.
-_SPECIAL = frozenset(("expect", "transfer-encoding", "upgrade"))
+_SPECIAL = frozenset(("content-encoding", "expect", "transfer-encoding", "upgrade"))
 # Headers of which callers send the same few lines again and again.
 _ALIKE = frozenset(
     (
@@ -66,6 +67,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
     get_route = service.router.get
     largest, limits = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED), service.head_limits
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
+    hosts = service.hosts
     # PERF: a head that is shorter is within both (a header line has four characters at least).
     harmless = min(longest_target, 4 * most_lines)
     known: dict[str, tuple[str, str]] = {}
@@ -122,6 +124,8 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         if version != "HTTP/1.1" or "host" not in fields:
             return None
         if end > harmless and (len(target) > longest_target or len(pairs) > most_lines):
+            return None
+        if hosts is not None and not hosts.allows(fields["host"]):
             return None
         path, _, query = target.partition("?")
         found = match(method, path) or find(method, target, path, fields["host"])
