@@ -97,6 +97,7 @@ def test_every_how_to_is_run(page):
     assert shown is None or (ROOT / shown).exists()
 
 
+@pytest.mark.timeout(180)
 def test_the_quickstart_works_as_printed(installed, tmp_path):
     for name, text in read_files(QUICKSTART).items():
         path = tmp_path / name
