@@ -10,9 +10,14 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from msframework.types import Handler
+
+# What may stand in a path as it is (RFC 3986, 3.3).
+_is_plain = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*").fullmatch
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 # What one path parameter is read by; `None` where Sanic may read more than this does.
 Read = Callable[[str], Any]
@@ -85,11 +90,18 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
 
 
 def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, Endpoints]:
-    """Return the endpoints without parameters by their paths; a path of others has none."""
-    return {
-        f"/{'/'.join(parts)}": _endpoints(same, handlers, ())
-        for parts, same in _group(routes).items()
-    }
+    """Return the endpoints without parameters by their paths; a path of others has none.
+
+    Sanic escapes literal parts (`a%3Ab`); those that need no escape are found without, too.
+    """
+    found = {}
+    for parts, same in _group(routes).items():
+        endpoints = _endpoints(same, handlers, ())
+        found[f"/{'/'.join(parts)}"] = endpoints
+        plain = f"/{'/'.join(map(unquote, parts))}"
+        if _is_plain(plain):
+            found[plain] = endpoints
+    return found
 
 
 def _group(routes: Iterable[Any]) -> dict[Parts, list[Any]]:

@@ -1,4 +1,4 @@
-"""Compiled handlers take the place of what was registered; HEAD, OPTIONS and 405 are added.
+"""Compiled handlers take the place of what was registered; HEAD and OPTIONS are added.
 
 Runs at start-up.
 """
@@ -11,22 +11,21 @@ from typing import Any
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.reader import KnownSchemas, read_operations
-from msframework.compile.signature import Undeclared
+from msframework.compile.signature import Undeclared, check_providers
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_template
 from msframework.routing import (
-    ALL_METHODS,
     Mounted,
-    compiled_paths,
+    answer_head_as_get,
     declared_order,
     dispatch,
     find_mounted,
     full_uri,
+    group_paths,
     is_compiled_kind,
     name_route,
     read_endpoints,
-    refuse_method,
 )
 from msframework.schemas import CompiledSchema
 
@@ -73,8 +72,11 @@ class Endpoints:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
         service = self._service
         problems = list(service.problems)
+        check_providers(service.providers, "service", problems)
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
+            owner = f"blueprint {blueprint.name!r}"
+            check_providers(getattr(blueprint, "providers", {}), owner, problems)
         read = [(routes, self._read(routes[0], problems)) for routes in self._uncompiled()]
         new = [operation for _, found in read for operation in found]
         for route, mounted in service.refused:
@@ -177,28 +179,24 @@ class Endpoints:
                 route.handler.__msframework_plain__ = True
 
     def add_missing_methods(self) -> tuple[str, ...]:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have.
+        """Add OPTIONS for every path, and HEAD for every GET that opens no websocket.
 
         Returns:
             The methods that some path of the service has.
         """
-        routes = self._service.router.routes
-        has = {"OPTIONS"}.union(*(route.methods for route in routes))
+        has = {"OPTIONS"}
         settings, heads = self._service.settings.server, self._service.heads
-        for number, routes in enumerate(compiled_paths(self._service.router.routes)):
+        for number, routes in enumerate(group_paths(self._service.router.routes)):
             for route in routes:
                 # NOTE: as a method of the same route, HEAD passes the same middleware.
-                if "GET" in route.methods and not getattr(route.extra, "websocket", False):
+                if "GET" in route.methods and not getattr(route.handler, "is_websocket", False):
                     route.methods |= {"HEAD"}
             known = {method for route in routes for method in route.methods}
-            text = ", ".join(sorted({*known, "OPTIONS"}))
-            refuse = refuse_method(text)
-            own = {method: refuse for method in ALL_METHODS if method not in (*known, "OPTIONS")}
+            has |= known
             if "OPTIONS" not in known:
-                own["OPTIONS"] = answer_options(settings, heads, text)
-            if own:
-                self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
-        return tuple(sorted(has | ({"HEAD"} if "GET" in has else set())))
+                options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))
+                self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
+        return tuple(sorted(has))
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
@@ -207,6 +205,8 @@ class Endpoints:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
             websocket = getattr(handler, "is_websocket", False)
+            if getattr(route.extra, "static", False):
+                handler = answer_head_as_get(handler)
             if not is_compiled_kind(route) and not plain and not websocket:
                 route.handler = traced(handler, path_template(f"/{route.path}"))
 

@@ -132,7 +132,11 @@ class StreamedResponse(HTTPResponse):
             if said is not None and self.sent + len(data) > int(said):
                 raise ServerError(f"the answer is longer than its Content-Length, {said}")
             self.sent += len(data)
-        await super().send(data, end_stream)
+        if stream is not None and stream.head_only and stream.stage is Stage.RESPONSE:
+            # NOTE: what Sanic has here is no coroutine function, and it awaits it.
+            stream.head_response_ignored(data, bool(end_stream))
+        else:
+            await super().send(data, end_stream)
 
 
 class Answer(HTTPResponse):

@@ -1,28 +1,33 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; the handlers for OPTIONS and 405 run per request.
+Runs at start-up; what finds the methods of a path runs per request that is refused.
 """
 
 from __future__ import annotations
 
-import importlib
+import functools
 import importlib.util
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
+from sanic.exceptions import SanicException
 from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
-from msframework._place import describe
+from msframework import doc
+from msframework._imports import import_module
 from msframework.compile.reader import Endpoint, place_of
-from msframework.exceptions import MethodNotAllowed
-from msframework.resource import METHODS, Resource
+from msframework.doc import Notes
+from msframework.exceptions import ServiceException
+from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type)
@@ -67,12 +72,24 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
 class Blueprint(SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods."""
 
-    __slots__ = ("problems", "providers")
+    __slots__ = ("notes", "problems", "providers")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.providers: dict[str, Provider] = {}
         self.problems: list[str] = []
+        self.notes = Notes()
+
+    def raises(
+        self,
+        *exceptions: type[ServiceException],
+        constraint: str | None = None,
+        description: str = "",
+    ) -> None:
+        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does."""
+        before, self.notes.failures = self.notes.failures, []
+        doc.raises(*exceptions, constraint=constraint, description=description)(self)
+        self.notes.failures[:0] = before
 
     def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
@@ -84,7 +101,8 @@ class Blueprint(SanicBlueprint):
                     "which is no Resource class. Derive it from msframework.Resource."
                 )
                 return cls
-            found = [method for method in METHODS if hasattr(cls, method)]
+            self.problems += misspelt_for_sure(cls)
+            found = [method for method in METHODS if callable(getattr(cls, method, None))]
             if not found:
                 self.problems.append(
                     f"blueprint {self.name!r}: {cls.__module__}.{cls.__qualname__} has none of "
@@ -124,27 +142,29 @@ def read_blueprints(
                 f"INSTALLED_APPS: there is no package {app!r}. Check the spelling and that the "
                 "project's root is the current directory."
             )
-            continue
-        for name in MODULES:
-            if not _exists(f"{app}.{name}"):
-                continue
-            try:
-                module = importlib.import_module(f"{app}.{name}")
-            except Exception as exc:
-                problems.append(f"{app}.{name} cannot be imported: {describe(exc)}")
-                continue
-            for value in vars(module).values():
-                is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
-                if is_blueprint and not any(value is known for known in found):
-                    found.append(value)
+        elif import_module(app, problems) is not None:
+            for name in MODULES:
+                module = f"{app}.{name}"
+                _add_blueprints(import_module(module, problems) if _exists(module) else None, found)
     return found
+
+
+def _add_blueprints(
+    module: ModuleType | None, found: list[SanicBlueprint | BlueprintGroup]
+) -> None:
+    for value in vars(module).values() if module is not None else ():
+        is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
+        if is_blueprint and not any(value is known for known in found):
+            found.append(value)
 
 
 def _exists(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    except ModuleNotFoundError as exc:
+        return exc.name is not None and not f"{module}.".startswith(f"{exc.name}.")
+    except Exception:  # a package around it fails, which importing it says
+        return True
 
 
 def is_compiled_kind(route: Route) -> bool:
@@ -190,6 +210,7 @@ def read_endpoints(
             f"{name}.{method.lower()}" if several or method in _UNDOCUMENTED else name,
             values,
             hosts,
+            getattr(mounted.blueprint, "notes", None) or Notes(),
         )
         for method in methods
     ]
@@ -233,7 +254,7 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     if len(handlers) == 1:
         return next(iter(handlers.values()))
     if "GET" in handlers:
-        handlers.setdefault("HEAD", handlers["GET"])
+        handlers = {"HEAD": handlers["GET"], **handlers}
 
     async def handle_by_method(request: Any, **path: Any) -> Any:
         return await handlers[request.method](request, **path)
@@ -241,20 +262,39 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     return handle_by_method
 
 
-def compiled_paths(routes: Iterable[Route]) -> list[list[Route]]:
-    """Return the routes of each path that has compiled methods; the names in it do not count."""
+def answer_head_as_get(handler: Handler) -> Handler:
+    """Return the *handler* of static files, with a HEAD whose head is that of GET.
+
+    NOTE: Sanic's own lacks the length and `Cache-Control`. It stays for a HEAD with `Range`, which
+    means nothing there (RFC 9110, 14.2).
+    """
+
+    @functools.wraps(handler)
+    async def handle_file(request: Any, **path: Any) -> Any:
+        if request.method != "HEAD" or "range" in request.headers:
+            return await handler(request, **path)
+        request.method = "GET"
+        try:
+            return await handler(request, **path)
+        finally:
+            request.method = "HEAD"
+
+    return handle_file
+
+
+def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
+    """Return the routes of each path; the names in it do not count."""
     paths: dict[Any, list[Route]] = defaultdict(list)
     for route in routes:
         paths[route.segments, str(route.requirements)].append(route)
-    return [group for group in paths.values() if any(is_compiled_kind(route) for route in group)]
+    return list(paths.values())
 
 
-def refuse_method(allow: str) -> Callable[..., Any]:
-    """Return the endpoint that answers 405 for the methods that a path does not have."""
-
-    async def method_not_allowed(request: Any, **path: Any) -> None:
-        raise MethodNotAllowed(
-            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
-        )
-
-    return method_not_allowed
+def find_allowed(router: Any, path: str, host: str | None) -> list[str]:
+    """Return the methods that *router* serves at *path*, in their order in `Allow`."""
+    found = []
+    for method in sorted(ALL_METHODS):
+        with suppress(SanicException):
+            router.get(path, method, host)
+            found.append(method)
+    return found

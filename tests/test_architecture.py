@@ -21,11 +21,11 @@ LONGEST = 400
 # A module imports from its own floor and from those below. Every module and package has a place.
 FLOORS = (
     "aio clock exceptions headers pace types _codegen _imports _place _tested",
-    "envelope response request strict_json conf tracing log",
+    "envelope response request inputs strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
-    "compile openapi errors",
-    "app lifecycle matcher routing mounting middleware observer serving",
+    "compile openapi errors template",
+    "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__ aio",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

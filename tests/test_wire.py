@@ -210,7 +210,14 @@ async def test_a_page_carries_its_numbers(wire):
     [
         ("page=0", "page", "Must be greater than or equal to 1."),
         ("page=x", "page", "Not a valid integer."),
-        ("page=99999999999999999999", "page", "Must be greater than or equal to 1."),
+        ("page=", "page", "Not a valid integer."),
+        ("page=1&page=2", "page", "Given 2 times, but takes one value."),
+        ("per_page=1&x=2&per_page=1", "per_page", "Given 2 times, but takes one value."),
+        (
+            "page=99999999999999999999",
+            "page",
+            "Must be less than or equal to 1844674407370955161.",
+        ),
         (
             "per_page=6",
             "per_page",

@@ -17,7 +17,8 @@ from msframework._tested import is_untouched
 from msframework.client.address import Address, is_clean
 from msframework.client.connector import Connector, KeepSecrets, Request, send_again
 from msframework.client.head import are_plain
-from msframework.client.lean import Lean, supports_lean
+from msframework.client.lean import Lean, is_known, supports_lean
+from msframework.client.line import use_lines
 from msframework.client.plan import Plan
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
@@ -140,10 +141,13 @@ class Channel:
             # NOTE: opentracing.tracer is set when the service starts, so it is not read before.
             tracer = opentracing.global_tracer()
             self.tracer = tracer if isinstance(tracer, Tracer) else None
+        connector = Connector(limit=entry.limit)
+        if is_known():
+            use_lines(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
         headers = dict(entry.headers)
         session = aiohttp.ClientSession(
-            connector=Connector(limit=entry.limit),
+            connector=connector,
             # Cookies of one caller must not go out with the call of another.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,

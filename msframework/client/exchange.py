@@ -12,7 +12,7 @@ from yarl import URL
 
 from msframework.client.address import Params
 from msframework.client.channel import Channel
-from msframework.client.failure import read_failure
+from msframework.client.failure import read_failure, tell
 from msframework.client.lean import Lean
 from msframework.client.plain import begin_plain, read_body
 from msframework.client.plan import Plan
@@ -99,6 +99,7 @@ class Exchange:
             self._fail_span(failure or exc)
             if failure is None:
                 raise
+            tell(failure, exc)
             raise failure from exc
         assert isinstance(response, Response)
         self._response = response

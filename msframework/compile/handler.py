@@ -120,8 +120,11 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         "settle": settle,
         "start_request": context.start_request,
     }
+    forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
-        namespace[f"load_{item.source.value}"] = compile_input(item, context.compile_schema)
+        namespace[f"load_{item.source.value}"] = compile_input(
+            item, context.compile_schema, is_whole_form=forms == [item]
+        )
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)
     for argument in operation.arguments:

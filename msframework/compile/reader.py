@@ -6,7 +6,6 @@ Runs at start-up.
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
+from msframework._place import short_path
+from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
@@ -57,6 +58,7 @@ class Endpoint:
     name: str
     providers: Mapping[str, Provider] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
 
     @property
     def where(self) -> str:
@@ -67,7 +69,7 @@ class Endpoint:
 def place_of(handler: Any, name: str) -> str:
     """Return file, line and *name* of a function, for messages."""
     code = getattr(inspect.unwrap(handler), "__code__", None)
-    return name if code is None else f"{_short(code.co_filename)}:{code.co_firstlineno} {name}"
+    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -118,7 +120,11 @@ def _read(
     resource = type(owner) if isinstance(owner, Resource) else None
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
-    tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    outer = endpoint.notes
+    tags = notes.tags or shared.tags or outer.tags
+    tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
+        problems.append(f"{where}: {mistake}")
     _check_notes(notes, endpoint, problems)
     check_returns(handler, where, problems)
     return Operation(
@@ -133,15 +139,17 @@ def _read(
         path_params=params,
         inputs=_read_inputs(notes, endpoint, problems, schemas),
         answers=_read_answers(notes, where, problems, schemas),
-        failures=_read_failures((*notes.failures, *shared.failures), where, problems),
+        failures=_read_failures(
+            (*notes.failures, *shared.failures, *outer.failures), where, problems
+        ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
         description=notes.description or _own_doc(handler),
         tags=tuple(tags),
-        deprecated=notes.deprecated or shared.deprecated,
+        deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
         hosts=endpoint.hosts,
-        security=tuple(notes.security if notes.security is not None else shared.security or ()),
+        security=_nearest(notes.security, shared.security, outer.security),
     )
 
 
@@ -178,6 +186,11 @@ def _read_inputs(
                 f"{endpoint.where}: {source.value} cannot be read through a list ({thing!r}). "
                 "Pass one Schema."
             )
+        problems.extend(
+            f"{endpoint.where}: {source.value} cannot be read through {thing!r}: {why}. "
+            "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+            for why in find_unreadable(source, schema)
+        )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)
@@ -247,14 +260,25 @@ def _schema_key(thing: Any, for_load: bool) -> Any:
     return None if None in inner else ("dict", for_load, tuple(thing), inner)
 
 
+def _nearest(*declared: Any) -> tuple[Any, ...]:
+    """Return the first that was declared at all; an empty one counts."""
+    return tuple(next((each for each in declared if each is not None), ()))
+
+
 def _read_failures(
     failures: Iterable[Failure], where: str, problems: list[str]
 ) -> tuple[Failure, ...]:
-    good = []
+    """Return the failures once each; those come first that stand nearest to the method."""
+    good: list[Failure] = []
+    constraints: set[str] = set()
     for failure in failures:
         exception: Any = failure.exception
         if isinstance(exception, type) and issubclass(exception, ServiceException):
+            if failure.constraint in constraints or _is_told(failure, good):
+                continue
             good.append(failure)
+            if failure.constraint is not None:
+                constraints.add(failure.constraint)
             try:
                 OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
             except ValueError as exc:
@@ -265,6 +289,16 @@ def _read_failures(
                 "Derive it from msframework.ServiceException."
             )
     return tuple(good)
+
+
+def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
+    """Tell whether one of *others* says all that *failure* says."""
+    return any(
+        other.exception is failure.exception
+        and other.constraint == failure.constraint
+        and failure.description in ("", other.description)
+        for other in others
+    )
 
 
 def _read_resource_envelope(
@@ -294,8 +328,3 @@ def _own_doc(thing: Any) -> str:
 
 def _first_line(thing: Any) -> str:
     return _own_doc(thing).partition("\n")[0].rstrip(".")
-
-
-def _short(filename: str) -> str:
-    relative = os.path.relpath(filename)
-    return filename if relative.startswith("..") else relative

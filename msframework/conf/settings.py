@@ -106,6 +106,12 @@ class ServerSettings:
         "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
     )
     json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    max_fields: int = setting(
+        "MAX_FIELDS", 1000, "most fields of a form, parameters of a query, cookies", least=1
+    )
+    max_field_size: int = setting(
+        "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
+    )
     fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
     cors_origin: str | None = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"

@@ -13,9 +13,11 @@ import yaml
 
 from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured
+from msframework.log.encode import MAX_LINE, cut_text
 from msframework.log.formatter import JsonFormatter
 from msframework.log.redact import Redactor
 from msframework.log.text import TextFormatter, is_terminal, wants_color
+from msframework.log.writer import Writer, may_block
 from msframework.tracing.lines import ATTRIBUTE
 
 # What `settings/logging.yml` says, too.
@@ -44,10 +46,65 @@ class LineFormatter(JsonFormatter):
 
 
 class ConsoleHandler(logging.StreamHandler[TextIO]):
-    """Writes to whatever `sys.stderr` is at the moment, as tests and daemons replace it."""
+    """Writes to whatever `sys.stderr` is at the moment, as tests and daemons replace it.
+
+    Where somebody must read for writing to go on, a thread writes, and what finds no room is left
+    out; `dropped` counts its lines.
+    """
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+        self._known: TextIO | None = None
+        self._writer: Writer | None = None
+
+    @property
+    def dropped(self) -> int:
+        """The lines that were lost."""
+        return 0 if self._writer is None else self._writer.dropped
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write *record*, or have it written."""
+        stream = self.stream
+        if stream is not self._known:
+            self._follow(stream)
+        if self._writer is None:
+            super().emit(record)
+            return
+        try:
+            self._writer.write(f"{self.format(record)}\n")
+        except Exception:
+            self.handleError(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return *record* as a line that is no longer than lines may be."""
+        text = super().format(record)
+        if len(text) > MAX_LINE and not hasattr(record, ATTRIBUTE):
+            text = cut_text(text, MAX_LINE)
+        return text
+
+    def flush(self) -> None:
+        """Wait a moment for what the thread has still to write."""
+        if self._writer is None:
+            super().flush()
+        else:
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Write what waits, and end the thread."""
+        if self._writer is not None:
+            self._writer.close()
+        super().close()
+
+    def _follow(self, stream: TextIO) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._known = stream
+        self._writer = Writer(stream, self._note) if may_block(stream) else None
+
+    def _note(self, count: int) -> str:
+        text = "%d lines were left out, as nobody read standard error in time"
+        record = logging.LogRecord(__name__, logging.WARNING, "", 0, text, (count,), None)
+        return f"{self.format(record)}\n"
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]

@@ -10,7 +10,7 @@ from marshmallow import fields
 from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern
 from msframework.openapi.converter import View
-from msframework.operation import Input, Operation, PageRule, PathParam, Source
+from msframework.operation import EXTENSION, Input, Operation, PageRule, PathParam, Source
 from msframework.types import JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -31,7 +31,7 @@ _FILE: JSONObject = {"type": "string", "format": "binary"}
 
 def build_parameters(operation: Operation, registry: Registry) -> list[JSONObject]:
     """Return the parameters of *operation*: path first, then query, headers and cookies."""
-    found = [_path_parameter(param) for param in operation.path_params]
+    found = [_path_parameter(param) for param in operation.path_params if param.kind != EXTENSION]
     for item in operation.inputs:
         if item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -63,15 +63,13 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
 
 
 def _path_parameter(param: PathParam) -> JSONObject:
-    # NOTE: Sanic writes `<name=int:ext=png|jpg>`: a file name with its own type and extensions.
-    name = param.name.partition("=")[0]
     kind, _, extensions = param.kind.partition("=")
     schema = _KINDS.get(param.kind)
     if schema is None and kind == "ext":
         schema = {"type": "string", "pattern": rf"^[^/]+\.(?:{extensions.replace('.', '[.]')})$"}
     if schema is None:
         schema = {"type": "string", **_regex(param.kind)}
-    found: JSONObject = {"in": "path", "name": name, "required": True, "schema": dict(schema)}
+    found: JSONObject = {"in": "path", "name": param.name, "required": True, "schema": dict(schema)}
     if "description" in schema:
         found["description"] = found["schema"].pop("description")
     return found
@@ -121,7 +119,12 @@ def _style(field: fields.Field[Any], source: Source) -> JSONObject:
 
 
 def _page_parameters(rule: PageRule) -> list[JSONObject]:
-    page: JSONObject = {"type": "integer", "minimum": 1, "default": 1}
+    page: JSONObject = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": rule.max_page,
+        "default": 1,
+    }
     per_page: JSONObject = {
         "type": "integer",
         "minimum": 1,

@@ -13,8 +13,9 @@ from typing import Any
 import sanic
 
 from msframework._tested import is_tested
+from msframework.inputs.urlencoded import Pairs
 from msframework.matcher import Match, build_matcher
-from msframework.request import LeanRequest, Pairs
+from msframework.request import LeanRequest
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, read_field
 from msframework.types import Handler
@@ -27,7 +28,7 @@ Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
 Accept = Callable[[Any, bytes], Accepted | None]
 
 # Requests with one of these need more than the fast path knows.
-_SPECIAL = frozenset(("expect", "transfer-encoding", "upgrade"))
+_SPECIAL = frozenset(("content-encoding", "expect", "transfer-encoding", "upgrade"))
 # Headers of which callers send the same few lines again and again.
 _ALIKE = frozenset(
     (

@@ -140,7 +140,10 @@ def test_a_second_signal_ends_workers_that_do_not_finish(workers):
 def test_a_second_signal_lets_a_server_finish_that_stops(tmp_path, database):
     server = ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database)
     with server, socket.create_connection(("127.0.0.1", server.port)) as busy:
-        busy.sendall(b"POST /roles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{")
+        busy.sendall(
+            b"POST /roles HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
+        )
         server.process.terminate()
         wait_until(lambda: "Stopping worker" in server.output())
         server.process.terminate()

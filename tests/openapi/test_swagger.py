@@ -127,6 +127,7 @@ def test_parameters_are_plain(operation, swagger):
             "required": False,
             "type": "integer",
             "minimum": 1,
+            "maximum": 10_000,
             "default": 1,
         },
         {
