@@ -124,7 +124,10 @@ class Service(FindsFiles, ObservedSanic):
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
-            self.heads, read_envelope(settings.envelope, "ENVELOPE"), debug=settings.debug
+            self.heads,
+            read_envelope(settings.envelope, "ENVELOPE"),
+            debug=settings.debug,
+            max_errors=settings.server.max_errors,
         )
         self.providers: dict[str, Provider] = {}
         self._signals: frozenset[str] = frozenset()

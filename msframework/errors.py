@@ -12,17 +12,21 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from asyncpg import DataError
 from marshmallow import ValidationError
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
+from sanic.response import HTTPResponse
 
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
-from msframework.headers import FRAMING, OwnHeaders
-from msframework.operation import Operation
+from msframework.headers import FRAMING, OwnHeaders, check_response
+from msframework.misfit import find_misfit
+from msframework.operation import Operation, Source
 from msframework.response import BODYLESS, Answer, Heads
+from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
 from msframework.template import Templates
@@ -38,8 +42,11 @@ logger = logging.getLogger("msframework.errors")
 class ErrorAnswers:
     """Turns exceptions into answers, and shows the unexpected ones to the log and the hooks."""
 
-    def __init__(self, heads: Heads, envelope: Envelope, *, debug: bool) -> None:
+    def __init__(
+        self, heads: Heads, envelope: Envelope, *, debug: bool, max_errors: int = MAX_ERRORS
+    ) -> None:
         self.heads, self.envelope, self.debug = heads, envelope, debug
+        self.max_errors = max_errors
         self.hooks: list[Hook] = []
         self.templates = Templates((), envelope)
 
@@ -54,6 +61,7 @@ class ErrorAnswers:
             if failure.constraint is not None
         }
         envelope = operation.envelope or self.envelope
+        location = _body_location(operation)
 
         async def fail(request: Any, exc: Exception) -> Any:
             if request.stream is not None and request.stream.stage is not Stage.HANDLER:
@@ -61,6 +69,8 @@ class ErrorAnswers:
             if isinstance(exc, WrongKind):
                 exc.place(operation.where)
             request.reset_response()
+            if isinstance(exc, DataError):
+                exc = find_misfit(exc, request, location) or exc
             return await self.answer(request, exc, constraints, envelope)
 
         return fail
@@ -122,7 +132,11 @@ class ErrorAnswers:
                 exc, known = mistake, None
         if known is None:
             await self.report(request, exc)
-        return self._render(request, exc, known, envelope or self.envelope, own)
+        try:
+            return self._render(request, exc, known, envelope or self.envelope, own)
+        except Exception as failure:  # what it says is no JSON, or its envelope fails
+            await self.report(request, failure)
+            return self._render(request, failure, None, DefaultEnvelope(), None)
 
     async def break_off(self, request: Any, exc: BaseException) -> None:
         """Report what failed after the answer had begun; one that is not whole is cut off.
@@ -157,14 +171,16 @@ class ErrorAnswers:
             if handler is None:
                 return None
             response = handler(request, exc)
-        return await response if inspect.isawaitable(response) else response
+        if inspect.isawaitable(response):
+            response = await response
+        return _checked(response)
 
     def expected(self, exc: BaseException, constraints: Constraints) -> ServiceException | None:
         """Return *exc* as an answer that it was meant to be; `None` for the unexpected."""
         if isinstance(exc, ServiceException):
             return exc
         if isinstance(exc, ValidationError):
-            return InvalidInput(exc.messages)
+            return InvalidInput(bound_messages(exc.messages, self.max_errors))
         if isinstance(exc, SanicException):
             return _from_sanic(exc)
         return translate(exc, constraints)
@@ -219,6 +235,12 @@ class ErrorAnswers:
         return Answer(self.heads, head, body, request, own)
 
 
+def _body_location(operation: Operation) -> str:
+    """Return what errors call the place that `request.data` comes from."""
+    sources = [item.source for item in operation.inputs]
+    return Source.FORM.value if Source.FORM in sources else Source.BODY.value
+
+
 def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes, bytes] | None:
     """Return the bytes before and after the errors, where the envelope is known to add no others.
 
@@ -232,6 +254,13 @@ def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes,
         dumps(mark)
     )
     return before, after
+
+
+def _checked(response: Any) -> Any:
+    """Return the response of an exception handler of the user's; raise for one with odd headers."""
+    if isinstance(response, HTTPResponse):
+        check_response(response, "a handler of exceptions")
+    return response
 
 
 def _is_users(error_handler: Any) -> bool:
@@ -288,6 +317,7 @@ class ErrorHandler(SanicErrorHandler):
                 response = handler(request, exception)
                 if inspect.isawaitable(response):
                     response = await response
+                _checked(response)
             except Exception as failure:
                 exception = failure
             else:

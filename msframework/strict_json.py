@@ -1,13 +1,15 @@
 """JSON as requests may send it, and as answers are written. Runs per request.
 
 orjson reads and writes; what it is lenient about (integers beyond 64 bits become floats, nesting
-to 1,024) is refused here. Every refusal is a `MalformedJSON` with the position in bytes.
+to 1,024, keys that stand twice) is refused here. Every refusal is a `MalformedJSON` with
+the position in bytes.
 """
 
 from __future__ import annotations
 
 import json
-import re
+from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -25,20 +27,19 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from msframework.exceptions import MalformedJSON
+from msframework.json_text import (
+    LARGEST,
+    SMALLEST,
+    TOO_LARGE,
+    check_numbers,
+    find_refused_number,
+    refuse_depth,
+    refuse_repeated_keys,
+)
+from msframework.pg_values import WRITERS
 
 MAX_DEPTH: Final = 64
-LARGEST: Final = 2**64 - 1
-SMALLEST: Final = -(2**63)
-
-_DIGITS: Final = bytes(0x30 if 0x30 <= code <= 0x39 else 0x20 for code in range(256))
-_LONG: Final = b"0" * 19
-_TOKEN: Final = re.compile(
-    rb'"(?:[^"\\]|\\.)*"|(?P<number>-?[0-9]+(?P<real>[.eE][-+.eE0-9]*)?)|(?P<open>[\[{])|[\]}]'
-    rb"|(?P<constant>NaN|-?Infinity)",
-    re.DOTALL,
-)
 SUSPECT: Final = frozenset((float, dict, list))
-_TOO_LARGE: Final = "the integer lies outside -2**63 to 2**64 - 1"
 _AS_TEXT: Final = (
     Decimal,
     IPv4Address,
@@ -59,10 +60,12 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         max_depth: how deep arrays and objects may be nested.
 
     Raises:
-        MalformedJSON: it is no JSON, it is nested deeper, an integer is outside of
-            -2**63 to 2**64 - 1, or a real number is larger than a double holds.
+        MalformedJSON: it is no JSON, it is nested deeper, a key stands twice in an object, an
+            integer is outside of -2**63 to 2**64 - 1, or a real number is larger than a double
+            holds.
     """
     value = read(body, max_depth)
+    check_keys(body, value)
     # PERF: a flat object without floats needs no second look (benchmarks/schemas.py).
     if value.__class__ is not dict or not SUSPECT.isdisjoint(map(type, value.values())):
         check(body, value, max_depth)
@@ -81,24 +84,52 @@ def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
         return _reconsider(body, exc, max_depth)
 
 
-def check(body: bytes, value: Any, max_depth: int) -> None:
+def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = None) -> None:
     """Refuse what orjson was lenient about when it read *value* from *body*.
+
+    Args:
+        known: how often an integer beyond 64 bits was read exactly, in another way.
 
     Raises:
         MalformedJSON: *value* is nested too deep, or an integer in it became a float.
     """
-    if _LONG in body.translate(_DIGITS):
-        _check_numbers(body)
+    check_numbers(body, known)
+    check_depth(body, value, max_depth)
+
+
+def check_depth(body: bytes, value: Any, max_depth: int) -> None:
+    """Refuse *value*, which was read from *body*, when it is nested too deep.
+
+    Raises:
+        MalformedJSON: it is.
+    """
     if body.count(b"{") + body.count(b"[") > max_depth and is_deeper(value, max_depth):
-        _refuse_depth(body, max_depth)
+        refuse_depth(body, max_depth)
 
 
-def _check_numbers(body: bytes) -> None:
-    """Refuse an integer of the JSON text *body* that orjson read as a float."""
-    for found in _TOKEN.finditer(body):
-        digits = found["number"]
-        if digits and found["real"] is None and not _is_exact(digits, False):
-            raise MalformedJSON(_TOO_LARGE, position=found.start())
+def check_keys(body: bytes, value: Any) -> None:
+    """Refuse *body* when a key stands twice in one of its objects; *value* is what orjson read.
+
+    NOTE: of two equal keys, every parser takes another; a check that runs before us may have seen
+    the other one.
+
+    PERF: a body has at least as many colons as keys. If it has no more than there are keys in
+    *value*, or than *value* has when it is written again, no key is missing; an escaped colon in
+    *body* alone can hide one (benchmarks/hostile.py).
+
+    Raises:
+        MalformedJSON: there is such a key.
+    """
+    colons = body.count(b":")
+    if colons == (len(value) if value.__class__ is dict else 0):
+        return
+    try:
+        written = orjson.dumps(value)
+    except TypeError:  # a lone surrogate, or nested too deep
+        refuse_repeated_keys(body)
+        return
+    if colons != written.count(b":") or b"\\u003" in body:
+        refuse_repeated_keys(body)
 
 
 def is_deeper(value: Any, depth: int) -> bool:
@@ -116,20 +147,6 @@ def is_deeper(value: Any, depth: int) -> bool:
     return bool(level)
 
 
-def _refuse_depth(body: bytes, max_depth: int) -> NoReturn:
-    depth = 0
-    position = None
-    for found in _TOKEN.finditer(body):
-        if found["open"]:
-            depth += 1
-            if depth > max_depth:
-                position = found.start()
-                break
-        elif found[0] in (b"]", b"}"):
-            depth -= 1
-    raise MalformedJSON(f"nested deeper than {max_depth}", position=position)
-
-
 def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> Any:
     """Raise *error* as ours, or return the value where a surrogate was all that orjson minded."""
     message = error.msg.partition(": line ")[0]
@@ -138,7 +155,7 @@ def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> A
     except UnicodeDecodeError as exc:
         raise MalformedJSON("the body is no UTF-8", position=exc.start) from error
     if "depth limit" in message:
-        _refuse_depth(body, max_depth)
+        refuse_depth(body, max_depth)
     position: int | None = len(text[: error.pos].encode())
     if "surrogate" in message or "escape" in message:
         try:
@@ -146,30 +163,15 @@ def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> A
         except json.JSONDecodeError as exc:
             message, position = exc.msg, len(text[: exc.pos].encode())
         except RecursionError:
-            _refuse_depth(body, max_depth)
+            refuse_depth(body, max_depth)
         except ValueError as exc:
-            message, position = str(exc), _find_refused(body)
+            message, position = str(exc), find_refused_number(body)
     raise MalformedJSON(message, position=position) from error
-
-
-def _find_refused(body: bytes) -> int | None:
-    """Return where the first number stands that `_READER` refuses."""
-    for found in _TOKEN.finditer(body):
-        digits = found["number"]
-        if found["constant"] or (digits and not _is_exact(digits, found["real"] is not None)):
-            return found.start()
-    return None  # pragma: no cover - the reader refuses nothing else this way
-
-
-def _is_exact(digits: bytes, real: bool) -> bool:
-    if real:
-        return abs(float(digits)) != float("inf")
-    return len(digits) <= 20 and SMALLEST <= int(digits) <= LARGEST
 
 
 def _read_int(digits: str) -> int:
     if len(digits) > 20 or not SMALLEST <= int(digits) <= LARGEST:
-        raise ValueError(_TOO_LARGE)
+        raise ValueError(TOO_LARGE)
     return int(digits)
 
 
@@ -203,6 +205,8 @@ def write_default(value: Any) -> Any:
         return format(value, "f") if isinstance(value, Decimal) else str(value)
     if isinstance(value, timedelta):
         return value.total_seconds()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return b64encode(value).decode()
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset, tuple)):
@@ -213,13 +217,17 @@ def write_default(value: Any) -> Any:
         return str(value)
     if hasattr(value, "keys") and hasattr(value, "__getitem__"):
         return {key: value[key] for key in value.keys()}  # noqa: SIM118 - an asyncpg Record
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+    write = WRITERS.get(type(value))
+    if write is None:
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    return write(value)
 
 
 def dumps(value: Any) -> bytes:
     """Return *value* as JSON.
 
-    Decimals, UUIDs, addresses and dates become strings, intervals seconds, NaN and Infinity null.
+    Decimals, UUIDs, addresses and dates become strings, bytes base64, intervals seconds, NaN and
+    Infinity null.
 
     Raises:
         TypeError: *value* holds something that has no form in JSON.

@@ -21,10 +21,10 @@ LONGEST = 400
 # A module imports from its own floor and from those below. Every module and package has a place.
 FLOORS = (
     "aio clock exceptions headers pace types _codegen _imports _place _tested",
-    "envelope response request inputs strict_json conf tracing log",
+    "envelope response request inputs json_text pg_values strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
-    "compile openapi errors template",
+    "compile openapi misfit errors template",
     "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__ aio",
 )

@@ -208,11 +208,7 @@ async def test_a_page_carries_its_numbers(wire):
 @pytest.mark.parametrize(
     ("query", "field", "message"),
     [
-        (
-            "page=0",
-            "page",
-            "Must be greater than or equal to 1 and less than or equal to 10000.",
-        ),
+        ("page=0", "page", "Must be greater than or equal to 1 and less than or equal to 10000."),
         ("page=x", "page", "Not a valid integer."),
         ("page=", "page", "Not a valid integer."),
         ("page=1&page=2", "page", "Given 2 times, but takes one value."),

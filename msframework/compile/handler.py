@@ -19,6 +19,7 @@ from msframework.operation import Operation, Source
 from msframework.pagination import PageResult, compile_page
 from msframework.response import Answer, Heads
 from msframework.schemas import CompiledSchema, compile_schema
+from msframework.schemas.bounds import MAX_ERRORS
 from msframework.types import Handler
 
 
@@ -45,6 +46,7 @@ class CompileContext:
     start_request: Callable[..., Any] | None = None
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
+    max_errors: int = MAX_ERRORS
     checks_members: bool = False
     compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
 
@@ -52,7 +54,12 @@ class CompileContext:
         """Return the compiled form of *schema*, made once for all operations that share it."""
         compiled = self.compiled_schemas.get(id(schema))
         if compiled is None:
-            compiled = compile_schema(schema, max_depth=self.json_max_depth, checks_kinds=True)
+            compiled = compile_schema(
+                schema,
+                max_depth=self.json_max_depth,
+                max_errors=self.max_errors,
+                checks_kinds=True,
+            )
             self.compiled_schemas[id(schema)] = compiled
         return compiled
 
@@ -123,7 +130,10 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
     forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
         namespace[f"load_{item.source.value}"] = compile_input(
-            item, context.compile_schema, is_whole_form=forms == [item]
+            item,
+            context.compile_schema,
+            is_whole_form=forms == [item],
+            max_errors=context.max_errors,
         )
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)

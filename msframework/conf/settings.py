@@ -106,6 +106,7 @@ class ServerSettings:
         "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
     )
     json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    max_errors: int = setting("MAX_ERRORS", 100, "errors told of one invalid input", least=1)
     max_fields: int = setting(
         "MAX_FIELDS", 1000, "most fields of a form, parameters of a query, cookies", least=1
     )

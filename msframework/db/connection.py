@@ -36,6 +36,7 @@ WHERE t.typname = 'hstore' AND t.typtype = 'b'
 """
 # orjson reads integers beyond 64 bits as floats; these go to the standard library.
 _LONG_INTEGER = re.compile(rb"\d{19}")
+_MOST_DIGITS = 4000  # Python makes no integer of much more
 
 Opener = Callable[[], Awaitable[Any]]
 
@@ -142,14 +143,38 @@ async def set_codecs(conn: Any) -> None:
 
 def _encode_json(value: Any) -> bytes:
     try:
-        return orjson.dumps(value)
+        text = orjson.dumps(value)
     except TypeError:
         # Integers beyond 64 bits, and keys that are no strings; what JSON lacks stays a TypeError.
-        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return _refuse_nan(value, None).encode()
+    if b"null" in text:  # orjson writes NaN as null
+        _refuse_nan(value, str)
+    return text
+
+
+def _refuse_nan(value: Any, default: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=default)
+    except ValueError as exc:
+        raise TypeError("NaN and Infinity are not JSON serializable") from exc
 
 
 def _decode_json(data: bytes) -> Any:
-    return json.loads(data) if _LONG_INTEGER.search(data) else orjson.loads(data)
+    if not _LONG_INTEGER.search(data):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:  # a number that is larger than a double holds
+            pass
+    return json.loads(data, parse_int=_read_integer, parse_float=_read_real)
+
+
+def _read_integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
+
+
+def _read_real(digits: str) -> float | str:
+    value = float(digits)
+    return value if value - value == 0 else digits
 
 
 def _encode_jsonb(value: Any) -> bytes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import asyncpg
 
@@ -19,22 +20,57 @@ from msframework.exceptions import (
     ServiceException,
 )
 
-# PostgreSQL 18, appendix A.
-_CONFLICTS = {
-    "23505": "unique",
-    "23P01": "exclusion",
-    "23503": "foreign key",
-    "23001": "restrict",
-    "23000": "integrity",
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What one kind of failure answers.
+
+    Args:
+        kind: its name, as answers tell it.
+        states: its SQLSTATEs (PostgreSQL 18, appendix A); two characters stand for a class.
+        answer: the exception that a request is answered with.
+        writes: whether only a statement that writes meets it.
+    """
+
+    kind: str
+    states: frozenset[str]
+    answer: type[ServiceException]
+    writes: bool = False
+
+
+def _states(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# What stands in no row is a fault of ours, and a 500. Codes of five characters come first.
+TRANSLATIONS: Final = (
+    Translation("unique", _states("23505"), ConstraintConflict, writes=True),
+    Translation("exclusion", _states("23P01"), ConstraintConflict, writes=True),
+    Translation("foreign key", _states("23503"), ConstraintConflict, writes=True),
+    Translation("restrict", _states("23001"), ConstraintConflict, writes=True),
+    Translation("integrity", _states("23000"), ConstraintConflict, writes=True),
+    Translation("not null", _states("23502"), ConstraintViolation, writes=True),
+    Translation("check", _states("23514"), ConstraintViolation, writes=True),
+    Translation("check option", _states("44000"), ConstraintViolation, writes=True),
+    # too long a value for an index; JSON or a pattern that is too deep
+    Translation("too large", _states("54000 54001"), ConstraintViolation),
+    # serialization failure, deadlock, lock timeout, idle transaction ended, transaction timeout
+    Translation("busy", _states("40001 40P01 40003 55P03 25P03 25P04"), DatabaseUnavailable),
+    # a number out of range, too long a text, a date that is none, bytes that are no text, …
+    Translation("value", _states("22"), ConstraintViolation),
+    # no connection, no resources (disk full), cancelled or shut down by the server
+    Translation("unavailable", _states("08 53 57"), DatabaseUnavailable),
+)
+_BY_STATE: Final = {state: row for row in TRANSLATIONS for state in row.states}
+_TEXTS: Final = {
+    "value": "a value does not fit its column",
+    "too large": "a value is too large",
 }
-_VIOLATIONS = {"23502": "not null", "23514": "check", "44000": "check option"}
-_UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
-# serialization failure, deadlock, lock timeout, idle transaction ended, transaction timeout
-_UNAVAILABLE = frozenset({"40001", "40P01", "40003", "55P03", "25P03", "25P04"})
 _SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # DETAIL reads "Key (city_id, lower(name))=(1, x) …"; what stands before ")=(" are columns.
 _KEY = re.compile(r"\((.*?)\)=\(", re.DOTALL)
-_ARGUMENT = re.compile(r"invalid input for query argument (\$\d+)")
+_ARGUMENT = re.compile(r"invalid input for query argument \$\d+[^:]*: ")
+_LONGEST_SHOWN: Final = 40
 
 
 class Hidden(str):
@@ -59,11 +95,9 @@ def translate(
     """
     if isinstance(exc, _SCHEMA_CHANGED):
         return _caused(DatabaseUnavailable(), exc)
-    if isinstance(exc, asyncpg.DataError):
-        # asyncpg raises it for an argument that it cannot send, with the class of a server's error.
-        found = _ARGUMENT.match(str(exc))
-        if found:
-            return _caused(ConstraintViolation(f"{found[1]}: the value does not fit its type"), exc)
+    # asyncpg raises it for an argument that it cannot send, with the class of a server's error.
+    if shown_argument(exc) is not None:
+        return _caused(ConstraintViolation(_TEXTS["value"]), exc)
     if isinstance(exc, asyncpg.PostgresError):
         return _from_server(exc, constraints or {})
     return None
@@ -76,17 +110,37 @@ def _from_server(
     name = exc.constraint_name
     if name is not None and name in constraints:
         return _caused(constraints[name](), exc)
-    if state in _CONFLICTS:
-        facts = _facts(exc, _CONFLICTS[state])
-        return _caused(ConstraintConflict(facts, constraint=name), exc)
-    if state in _VIOLATIONS:
-        facts = _facts(exc, _VIOLATIONS[state])
-        return _caused(ConstraintViolation(facts, constraint=name), exc)
-    if state.startswith("22"):
-        return _caused(ConstraintViolation("a value does not fit its column"), exc)
-    if state in _UNAVAILABLE or state[:2] in _UNAVAILABLE_CLASSES:
+    row = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
+    if row is None:
+        return None
+    if issubclass(row.answer, DatabaseUnavailable):
         return _caused(DatabaseUnavailable(), exc)
-    return None
+    facts: Any = _TEXTS.get(row.kind) or _facts(exc, row.kind)
+    if issubclass(row.answer, ConstraintConflict):
+        return _caused(ConstraintConflict(facts, constraint=name), exc)
+    return _caused(ConstraintViolation(facts, constraint=name), exc)
+
+
+def shown_argument(exc: BaseException) -> str | None:
+    """Return how asyncpg shows the argument that it could not send; `None` for other failures.
+
+    It is the beginning of its `repr`, with an ellipsis where that is long (see `shows`).
+    """
+    if not isinstance(exc, asyncpg.DataError) or exc.__cause__ is None:
+        return None
+    text = str(exc)
+    found = _ARGUMENT.match(text)
+    return text[found.end() :].removesuffix(f" ({exc.__cause__})") if found else None
+
+
+def shows(shown: str, value: Any) -> bool:
+    """Tell whether *shown* is *value*, as far as asyncpg shows it."""
+    text = repr(value)
+    return shown == text or (
+        len(text) > _LONGEST_SHOWN
+        and shown.endswith("...")
+        and text.startswith(shown.removesuffix("..."))
+    )
 
 
 def _facts(exc: Any, kind: str) -> dict[str, Any]:

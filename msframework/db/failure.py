@@ -50,9 +50,7 @@ def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     if not isinstance(exc, Exception) or isinstance(exc, ServiceException) or conn is None:
         return exc
     hide_values(exc)
-    if isinstance(exc, asyncpg.DataError) and isinstance(
-        exc.__cause__, (TypeError, AttributeError)
-    ):
+    if isinstance(exc, asyncpg.DataError) and _is_wrong_type(exc.__cause__):
         return _wrong_type(exc, sql)
     if isinstance(exc, asyncpg.InterfaceError) and str(MOST_ARGUMENTS) in str(exc):
         return too_many(None)
@@ -74,6 +72,11 @@ def too_many(count: int | None) -> ValueError:
         "Pass each list as one argument (`id = ANY($1)`, `unnest($1::int[], $2::text[])`), or "
         "send the rows in parts, by executemany(), or by copy_records_to_table()."
     )
+
+
+def _is_wrong_type(cause: BaseException | None) -> bool:
+    # NOTE: whether a moment has a zone may be the caller's choice, so it is a matter of its value.
+    return isinstance(cause, (TypeError, AttributeError)) and "offset-naive" not in str(cause)
 
 
 def _wrong_type(exc: BaseException, sql: str) -> TypeError:

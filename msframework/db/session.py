@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 import asyncpg
 
+from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.deadline import finish, settle
 from msframework.db.direct import LIMITS
 from msframework.db.failure import (
@@ -282,6 +283,11 @@ class Session:
         elif lease is not None and was_outdated(exc, lease, method, query):
             try:
                 return await run_again(lease, method, query, args, timeout)
+            except BaseException as again:
+                exc = self._settled(again)
+        elif lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+            try:
+                return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:
                 exc = self._settled(again)
         self._note_failure(exc)

@@ -21,7 +21,7 @@ from msframework.types import Row
 # Which columns hold texts, and the class that their values have elsewhere.
 Texts = tuple[tuple[str, type], ...]
 # By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
-_KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
+KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
 )
 _PLAIN_ARRAYS: Final = frozenset(
@@ -73,11 +73,11 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
     # prepared on the connection meanwhile.
     settings = conn._protocol.get_settings()
     try:
-        for oid, (name, _) in _KEPT_AS_TEXT.items():
+        for oid, (name, _) in KEPT_AS_TEXT.items():
             settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, str, "text")
         return await conn.prepare(query, timeout=timeout), texts
     finally:
-        for oid, (name, _) in _KEPT_AS_TEXT.items():
+        for oid, (name, _) in KEPT_AS_TEXT.items():
             settings.remove_python_codec(oid, name, "pg_catalog")
 
 
@@ -95,9 +95,9 @@ def _find_texts(statement: Any) -> Texts:
     ):
         return ()
     return tuple(
-        (column.name, _KEPT_AS_TEXT[column.type.oid][1])
+        (column.name, KEPT_AS_TEXT[column.type.oid][1])
         for column in columns
-        if column.type.oid in _KEPT_AS_TEXT
+        if column.type.oid in KEPT_AS_TEXT
     )
 
 
@@ -105,7 +105,7 @@ def _is_apart(argument: Any) -> bool:
     """Tell whether an argument of this type is sent alike whatever numeric and uuid are."""
     if argument.kind == "array":
         return argument.schema == "pg_catalog" and argument.name in _PLAIN_ARRAYS
-    return argument.kind == "scalar" and argument.oid not in _KEPT_AS_TEXT
+    return argument.kind == "scalar" and argument.oid not in KEPT_AS_TEXT
 
 
 def _has_records(lease: Lease) -> bool:

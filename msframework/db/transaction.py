@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 import asyncpg
 
+from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.cursor import Cursor
 from msframework.db.deadline import finish
 from msframework.db.direct import LIMITS, is_under_way, prepare_opening, send_opening
@@ -243,6 +244,11 @@ class Transaction(Cursor):
         lease = self._lease
         if not isinstance(exc, Exception) and self._together and not self._used and lease:
             self._not_begun(exc, lease, query)
+        if lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+            try:
+                return await read_beyond(lease, method, query, args, timeout)
+            except BaseException as again:
+                exc = self._settled(again)
         self._note_failure(exc)
         failure = explain(exc, self._conn, query)
         if isinstance(exc, asyncpg.ReadOnlySQLTransactionError) and not self._readonly:

@@ -19,6 +19,15 @@ from typing import Any, ClassVar
 
 from marshmallow import fields, validate
 
+from msframework.schemas.strict import (
+    StrictBoolean,
+    StrictDate,
+    StrictDateTime,
+    StrictDecimal,
+    StrictFloat,
+    StrictInteger,
+)
+
 Read = Callable[[Any], fields.Field[Any]]
 
 
@@ -78,38 +87,38 @@ class String(Note):
 class Integer(Note):
     """A whole number."""
 
-    field_class = fields.Integer
+    field_class = StrictInteger
 
 
 class Float(Note):
     """A real number."""
 
-    field_class = fields.Float
+    field_class = StrictFloat
 
 
 class Decimal(Note):
     """A decimal number, as a string."""
 
-    field_class = fields.Decimal
+    field_class = StrictDecimal
     options: ClassVar[dict[str, Any]] = {"as_string": True}
 
 
 class Boolean(Note):
     """True or false."""
 
-    field_class = fields.Boolean
+    field_class = StrictBoolean
 
 
 class Date(Note):
     """A date, ISO 8601."""
 
-    field_class = fields.Date
+    field_class = StrictDate
 
 
 class DateTime(Note):
     """A date with its time, ISO 8601."""
 
-    field_class = fields.DateTime
+    field_class = StrictDateTime
 
 
 class Object(Note):

@@ -19,8 +19,10 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Validator
 
+from msframework.schemas.strict import Textual, UTCDateTime
 
-class EnumValue(fields.Enum[Any]):
+
+class EnumValue(Textual, fields.Enum[Any]):
     """An enum by its value; dumps a member, or the value as the column holds it."""
 
     def __init__(self, enum: type[Enum], **kwargs: Any) -> None:
@@ -28,6 +30,17 @@ class EnumValue(fields.Enum[Any]):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value.value if isinstance(value, self.enum) else value
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if self.reads_text and isinstance(value, str):
+            for member in self.enum:
+                if str(member.value) == value:
+                    return member
+        found = super()._deserialize(value, attr, data, **kwargs)
+        # NOTE: to Python, true is 1 and "red" may be a member of its own.
+        if isinstance(value, bool) is not isinstance(getattr(found, "value", None), bool):
+            raise self.make_error("unknown", choices=self.choices_text)
+        return found
 
 
 class Base64(fields.Field[bytes]):
@@ -56,7 +69,7 @@ class BinaryUUID(fields.UUID):
         return super()._serialize(value, attr, obj, **kwargs)
 
 
-class Ticks(fields.NaiveDateTime):
+class Ticks(UTCDateTime):
     """A moment that its column holds as a whole number: seconds since 1970, or parts of them.
 
     Args:

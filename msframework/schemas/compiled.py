@@ -11,10 +11,12 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from msframework.db.tables import Table
+from msframework.schemas.bounds import MAX_ERRORS
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
 from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.schemas.plan import Plan
+from msframework.schemas.reader import JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 
 
@@ -31,9 +33,11 @@ class Calls:
 
 
 class CompiledSchema:
-    """A Schema made ready for requests; its answers, errors included, are marshmallow's own.
+    """A Schema made ready for requests.
 
-    The schema must not be changed afterwards.
+    The answers of `dump` and `load`, errors included, are marshmallow's own; `read_json` and
+    `read_text` read what a request brings, within its bounds. The schema must not be changed
+    afterwards.
 
     Attributes:
         schema: the schema itself.
@@ -46,7 +50,10 @@ class CompiledSchema:
         "_loads_all",
         "_many",
         "_max_depth",
+        "_max_errors",
         "_plan",
+        "_read_json",
+        "_read_text",
         "_records",
         "_single",
         "_write",
@@ -56,8 +63,10 @@ class CompiledSchema:
         "schema",
     )
 
-    def __init__(self, schema: Schema, max_depth: int, checks_kinds: bool) -> None:
-        self.schema, self._max_depth = schema, max_depth
+    def __init__(self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool) -> None:
+        self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
+        self._read_json: Callable[..., Any] | None = None
+        self._read_text: Callable[..., Any] | None = None
         self.calls = Calls()
         compiler = Compiler(checks_kinds)
         self._plan: Plan | None = compiler.plan_of(lambda: schema)
@@ -163,19 +172,37 @@ class CompiledSchema:
             raise ValidationError(found.messages, data=found.data, valid_data=found.valid)
         return found
 
-    def read_json(self, body: bytes, partial: Any = None) -> Any:
-        """Return what `load_json` returns, or a `Bad` where it raises a ValidationError.
+    @property
+    def read_json(self) -> Callable[..., Any]:
+        """The function `(body, partial=None)` that loads the JSON body of a request.
 
-        PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
-        errors).
+        It returns a `Bad` where `load_json` raises a ValidationError, with `max_errors` at most,
+        and keeps every digit of a number that a decimal or integer field takes. It is made when
+        it is first asked for, which is at start-up.
         """
-        if self._single is not None:
+        if self._read_json is None:
+            reader = JSONReader(
+                self.schema, self._max_depth, self._max_errors, self.load, self._count_one
+            )
+            self._read_json = reader.read
+        return self._read_json
+
+    @property
+    def read_text(self) -> Callable[..., Any]:
+        """The function `(data, partial=None, unknown=None)` that loads texts of a request.
+
+        They are what stands in a query, a form, headers or cookies, so a number is read from its
+        text. It returns a `Bad` as `read_json` does.
+        """
+        if self._read_text is None:
+            self._read_text = TextReader(self.schema, self._max_errors).read
+        return self._read_text
+
+    def _count_one(self, compiled: bool) -> None:
+        if compiled:
             self.calls.compiled += 1
-            return self._single(body, partial, self._max_depth)
-        try:
-            return self.load_json(body, partial=partial)
-        except ValidationError as exc:
-            return Bad(exc.messages, exc.valid_data, exc.data)
+        else:
+            self.calls.fallback += 1
 
     def _count(self, fallbacks: tuple[str, ...]) -> None:
         if fallbacks:
@@ -185,13 +212,18 @@ class CompiledSchema:
 
 
 def compile_schema(
-    schema: Schema, *, max_depth: int = MAX_DEPTH, checks_kinds: bool = False
+    schema: Schema,
+    *,
+    max_depth: int = MAX_DEPTH,
+    max_errors: int = MAX_ERRORS,
+    checks_kinds: bool = False,
 ) -> CompiledSchema:
     """Compile *schema*, a Schema instance.
 
     Args:
         max_depth: how deep JSON bodies may be nested.
+        max_errors: how many errors are told of one input.
         checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
             marshmallow finds members of anything.
     """
-    return CompiledSchema(schema, max_depth, checks_kinds)
+    return CompiledSchema(schema, max_depth, max_errors, checks_kinds)

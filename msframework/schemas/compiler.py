@@ -32,10 +32,15 @@ class Compiler:
 
     `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why; `is_open` whether a
     dump may hold values of any type.
+
+    Args:
+        most: how many errors a load looks for. With it, loads are compiled for the bodies of
+            requests, and dumps are not; without, a load is marshmallow's in all.
     """
 
-    def __init__(self, checks_kinds: bool) -> None:
+    def __init__(self, checks_kinds: bool = False, most: int | None = None) -> None:
         self._checks_kinds = checks_kinds
+        self.most, self.exact = most, most is not None
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
         self.is_open = False
@@ -80,7 +85,7 @@ class Compiler:
     def _compile(self, schema: Schema) -> Plan | None:
         if sum(type(plan.schema) is type(schema) for _, plan in self._stack) > _DEEPEST:
             return None
-        plan = Plan(schema, self._checks_kinds)
+        plan = Plan(schema, self._checks_kinds, self.most)
         self._stack.append((_signature(schema), plan))
         try:
             self._fill(plan)
@@ -94,6 +99,8 @@ class Compiler:
             found = self.dump_fallbacks if name in (PRE_DUMP, POST_DUMP) else self.load_fallbacks
             found.append(f"{owner}: {name} calls the user's code")
         plan.load_fields = self._compile_load(plan, owner)
+        if self.most is not None:
+            return
         plan.dump_one = self._compile_dump(plan, owner, json=False)
         plan.dump_json = self._compile_dump(plan, owner, json=True)
         usual = schema.dict_class is dict and not plan.dump_hooks

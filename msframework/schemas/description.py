@@ -9,26 +9,38 @@ import uuid
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import partial
-from types import GenericAlias, UnionType
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from marshmallow import Schema, fields
 from peewee import Model
 
+from msframework.schemas.annotation import TAKEN, is_annotation, read_annotation
 from msframework.schemas.api import Note
+from msframework.schemas.columns import Base64, EnumValue
 from msframework.schemas.storable import guard
+from msframework.schemas.strict import (
+    StrictBoolean,
+    StrictDate,
+    StrictDateTime,
+    StrictDecimal,
+    StrictFloat,
+    StrictInteger,
+    StrictTime,
+    StrictTimeDelta,
+)
 
 _TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
     str: (fields.String, {}),
-    int: (fields.Integer, {}),
-    float: (fields.Float, {}),
-    bool: (fields.Boolean, {}),
-    decimal.Decimal: (fields.Decimal, {"as_string": True}),
+    int: (StrictInteger, {}),
+    float: (StrictFloat, {}),
+    bool: (StrictBoolean, {}),
+    decimal.Decimal: (StrictDecimal, {"as_string": True}),
     uuid.UUID: (fields.UUID, {}),
-    dt.datetime: (fields.DateTime, {}),
-    dt.date: (fields.Date, {}),
-    dt.time: (fields.Time, {}),
-    dt.timedelta: (fields.TimeDelta, {}),
+    dt.datetime: (StrictDateTime, {}),
+    dt.date: (StrictDate, {}),
+    dt.time: (StrictTime, {}),
+    dt.timedelta: (StrictTimeDelta, {}),
+    bytes: (Base64, {}),
     dict: (fields.Dict, {}),
     list: (fields.List, {"cls_or_instance": fields.Raw}),
     Any: (fields.Raw, {"allow_none": True}),
@@ -70,6 +82,8 @@ class Describer:
         """
         if isinstance(thing, Schema):
             return thing
+        if get_origin(thing) is list:
+            thing = list(get_args(thing))
         if isinstance(thing, (list, tuple)) and len(thing) == 1:
             inner = self.schema(thing[0])
             return inner if inner.many else _as_many(inner)
@@ -103,7 +117,7 @@ class Describer:
         for key, value in members.items():
             if not isinstance(key, str):
                 raise TypeError(f"{self.where}: {key!r} is no key of a JSON object; pass a string.")
-            found[key] = self.field(value)
+            found[key] = self._member(key, value)
         return DescribedSchema.from_dict(found)
 
     def read_api_class(self, thing: type) -> type[Schema] | None:
@@ -120,7 +134,10 @@ class Describer:
             return None
         # NOTE: a class that holds itself, in a list say, finds its schema by this promise.
         self._classes[thing] = DescribedSchema
-        members = {name: self.field(getattr(thing, name), thing) for name in dict.fromkeys(names)}
+        members = {
+            name: self._member(f"{thing.__name__}.{name}", getattr(thing, name), thing)
+            for name in dict.fromkeys(names)
+        }
         name = thing.__name__
         built = DescribedSchema.from_dict(members, name=name.removesuffix("Api") + "Schema")
         built.__doc__ = thing.__doc__
@@ -133,7 +150,17 @@ class Describer:
             return True
         if isinstance(value, (list, tuple)):
             return len(value) == 1 and self.is_noted(value[0])
-        return isinstance(value, (type, dict, UnionType, GenericAlias))
+        return isinstance(value, (type, dict)) or is_annotation(value)
+
+    def _member(self, name: str, value: Any, inside: type | None = None) -> fields.Field[Any]:
+        """Return the field for the member *name* of a dict or an API class."""
+        try:
+            return self.field(value, inside)
+        except TypeError as exc:
+            text = str(exc)
+            if text.startswith(self.where):
+                raise
+            raise TypeError(f"{self.where}: {name}: {text}") from exc
 
     def field(self, value: Any, inside: type | None = None) -> fields.Field[Any]:
         """Return the field for one member of a dict or an API class."""
@@ -142,10 +169,8 @@ class Describer:
             return value
         if isinstance(value, Note):
             return value.build(partial(self.field, inside=inside), self.for_load)
-        if isinstance(value, UnionType):
-            return self._optional(value, inside)
-        if isinstance(value, GenericAlias) and value.__origin__ is list:
-            value = [value.__args__[0]]
+        if is_annotation(value):
+            return read_annotation(value, partial(self.field, inside=inside), options)
         if isinstance(value, (list, tuple)) and len(value) == 1:
             return fields.List(self.field(value[0], inside), **options)
         if isinstance(value, type) and issubclass(value, fields.Field):
@@ -154,19 +179,12 @@ class Describer:
             field_class, fixed = _TYPES[value]
             return field_class(**{**options, **fixed})
         if isinstance(value, type) and issubclass(value, Enum):
-            return fields.Enum(value, by_value=True, **options)
+            return EnumValue(value, **options)
         if isinstance(value, type) and value in self._classes:
             return fields.Nested(lambda: self._classes[value](), **options)
+        if not isinstance(value, (Schema, Mapping)) and self.schema_class(value) is None:
+            raise TypeError(f"{value!r} is no type of a field. {TAKEN}")
         return fields.Nested(self.schema(value), **options)
-
-    def _optional(self, union: UnionType, inside: type | None) -> fields.Field[Any]:
-        """Return the field of `X | None`."""
-        kinds = [kind for kind in get_args(union) if kind is not type(None)]
-        if len(kinds) != 1 or len(get_args(union)) != 2:
-            raise TypeError(f"{self.where}: {union} is no type of a field; write X or X | None.")
-        found = self.field(kinds[0], inside)
-        found.allow_none = True
-        return found
 
 
 class _Simple:

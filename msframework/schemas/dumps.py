@@ -21,6 +21,7 @@ from orjson import Fragment
 from msframework.schemas.known import AnyField, field_base, is_usual, why_unknown
 from msframework.schemas.nesting import Nesting
 from msframework.schemas.reference import IDS, Reference
+from msframework.schemas.strict import ZonedDateTime
 from msframework.strict_json import dumps
 
 Unit = Callable[[Any, Any, Any], Any]
@@ -237,6 +238,7 @@ _JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
         "({v} if {v}.__class__ is UUID else {slow})",
     ),
     fields.Boolean: ("{v} is True or {v} is False or {v} is None", "{v}", "{slow}"),
+    ZonedDateTime: ("{v}.__class__ is datetime and {v}.tzinfo is UTC", "{v}", "{slow}"),
     fields.DateTime: (_MOMENT, "{v}", "{slow}"),
     fields.Date: ("{v}.__class__ is date", "{v}", "{slow}"),
 }

@@ -182,6 +182,10 @@ _ONE: Final[dict[str, str]] = {
         "if {v} is not None: {v} = Raw(encode({v})[:-2] + b'+00:00\"') "
         "if {v}.__class__ is datetime and {v}.tzinfo is UTC else as_naive({v})"
     ),
+    "zoned": (
+        "if {v} is not None: {v} = Raw(encode({v})[:-2] + b'+00:00\"') "
+        "if {v}.__class__ is datetime and {v}.tzinfo is UTC else odd()"
+    ),
     "date": "if {v}.__class__ is not date and {v} is not None: return None",
     "time": (
         "if {v} is not None and ({v}.__class__ is not time or {v}.tzinfo is not None): return None"

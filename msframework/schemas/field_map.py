@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,6 +18,17 @@ from msframework.schemas.columns import (
     Digits,
     EnumValue,
     Ticks,
+)
+from msframework.schemas.strict import (
+    StrictBoolean,
+    StrictDate,
+    StrictDecimal,
+    StrictFloat,
+    StrictInteger,
+    StrictTime,
+    StrictTimeDelta,
+    UTCDateTime,
+    ZonedDateTime,
 )
 
 Make = Callable[[Any, dict[str, Any]], fields.Field[Any]]
@@ -39,7 +49,7 @@ def _check(options: dict[str, Any], *validators: Any) -> None:
 def _integer(bits: int) -> Make:
     def make(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
         _check(options, validate.Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
-        return fields.Integer(**options)
+        return StrictInteger(**options)
 
     return make
 
@@ -54,14 +64,14 @@ def _text(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
 def _real(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
     if not isinstance(column, peewee.DoubleField):
         _check(options, validate.Range(-LARGEST_REAL, LARGEST_REAL))
-    return fields.Float(**options)
+    return StrictFloat(**options)
 
 
 def _decimal(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
     if column.auto_round:
         options |= {"places": column.decimal_places, "rounding": column.rounding}
     _check(options, Digits(column.max_digits, column.decimal_places))
-    return fields.Decimal(as_string=True, **options)
+    return StrictDecimal(as_string=True, **options)
 
 
 def _enum(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
@@ -86,7 +96,7 @@ def _hstore(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
 
 def _naive(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
     # NOTE: asyncpg refuses aware values for a timestamp without time zone; they become UTC.
-    return fields.NaiveDateTime(timezone=_UTC, **options)
+    return UTCDateTime(**options)
 
 
 def _foreign_key(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
@@ -100,8 +110,6 @@ def _read_only(make: Make) -> Make:
 
     return made
 
-
-_UTC: Final = datetime.UTC
 
 # The first class of a column's MRO that stands here decides.
 FIELD_MAP: Final[dict[type, Make]] = {
@@ -119,22 +127,22 @@ FIELD_MAP: Final[dict[type, Make]] = {
     peewee.BinaryUUIDField: _simple(BinaryUUID),
     peewee.UUIDField: _simple(fields.UUID),
     peewee.DateTimeField: _naive,
-    peewee.DateField: _simple(fields.Date),
-    peewee.TimeField: _simple(fields.Time),
+    peewee.DateField: _simple(StrictDate),
+    peewee.TimeField: _simple(StrictTime),
     peewee.TimestampField: _ticks,
     peewee.IPField: _simple(AddressNumber),
-    peewee.BooleanField: _simple(fields.Boolean),
+    peewee.BooleanField: _simple(StrictBoolean),
     peewee.JSONField: _simple(fields.Raw),
     peewee.AnyField: _simple(fields.Raw),
     peewee.BareField: _simple(fields.Raw),
     extra.EnumFieldMixin: _enum,
     postgres_ext.ArrayField: _array,
-    DateTimeTZField: _simple(fields.AwareDateTime),
-    postgres_ext.DateTimeTZField: _simple(fields.AwareDateTime),
+    DateTimeTZField: _simple(ZonedDateTime),
+    postgres_ext.DateTimeTZField: _simple(ZonedDateTime),
     postgres_ext.HStoreField: _hstore,
     postgres_ext.JSONField: _simple(fields.Raw),
     postgres_ext.TSVectorField: _read_only(_simple(fields.String)),
-    postgres_ext.IntervalField: _simple(fields.TimeDelta),
+    postgres_ext.IntervalField: _simple(StrictTimeDelta),
 }
 
 

@@ -20,6 +20,18 @@ from msframework.schemas.columns import (
 from msframework.schemas.model import ModelSchema
 from msframework.schemas.reference import Reference
 from msframework.schemas.storable import Storable
+from msframework.schemas.strict import (
+    StrictBoolean,
+    StrictDate,
+    StrictDateTime,
+    StrictDecimal,
+    StrictFloat,
+    StrictInteger,
+    StrictTime,
+    StrictTimeDelta,
+    UTCDateTime,
+    ZonedDateTime,
+)
 
 AnyField = fields.Field[Any]
 
@@ -34,9 +46,11 @@ FIELDS: Final = frozenset(
     - {*_CUSTOM}
     - _ABSTRACT
     | {AddressNumber, Base64, BinaryUUID, EnumValue, Reference, Ticks}
+    | {StrictBoolean, StrictDecimal, StrictFloat, StrictInteger, StrictTimeDelta}
+    | {StrictDate, StrictDateTime, StrictTime, UTCDateTime, ZonedDateTime}
 )
 ISO: Final = ("iso", "iso8601")
-_INERT: Final = {"default_error_messages", "truthy", "falsy", "_bind_to_schema"}
+_INERT: Final = {"default_error_messages", "truthy", "falsy", "reads_text", "_bind_to_schema"}
 _BEHAVIOUR: Final = {
     name
     for known in FIELDS | _ABSTRACT

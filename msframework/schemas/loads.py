@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-import math
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -19,11 +18,21 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, missing
 from marshmallow.utils import is_aware, is_collection, is_sequence_but_not_string
 
+from msframework.schemas.bounds import count_messages
 from msframework.schemas.checks import Rule, read_rules, run_checks
 from msframework.schemas.errors import Bad, copy_containers
+from msframework.schemas.exact import EXACT, Inexact
 from msframework.schemas.known import AnyField, field_base, is_usual, validator_base, why_unknown
 from msframework.schemas.nesting import NestedPlan, Nesting
 from msframework.schemas.reference import Reference
+from msframework.schemas.strict import (
+    StrictDecimal,
+    StrictInteger,
+    ZonedDateTime,
+    has_small_exponent,
+    is_in_utc,
+    read_decimal,
+)
 
 Options = Mapping[str, Any]
 Unit = Callable[[Any, Any, Options], Any]
@@ -101,19 +110,20 @@ def _core(field: Any, base: type[AnyField], key: str | None, compiler: Nesting) 
     if issubclass(base, fields.Nested):
         return _load_nested(field, base, compiler)
     if issubclass(base, fields.List):
-        return _load_list(field, compile_unit(field.inner, None, compiler))
+        return _load_list(field, compile_unit(field.inner, None, compiler), compiler.most)
     if issubclass(base, fields.Tuple):
         parts = tuple(compile_unit(inner, None, compiler) for inner in field.tuple_fields)
         return _load_tuple(field, parts)
     if issubclass(base, fields.Mapping) and (field.key_field or field.value_field):
-        units = (
+        key_unit, value_unit = (
             None if inner is None else compile_unit(inner, None, compiler)
             for inner in (field.key_field, field.value_field)
         )
-        return _load_mapping(field, *units)
+        return _load_mapping(field, key_unit, value_unit, compiler.most)
     if issubclass(base, Reference):
         return compile_unit(field.id_field, key, compiler)
-    return _load_scalar(field, base, key)
+    load = _load_scalar(field, base, key)
+    return _exactly(field, base, load) if compiler.exact and issubclass(base, EXACT) else load
 
 
 def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> Unit:
@@ -133,6 +143,28 @@ def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> Unit:
         return value if value.__class__ is exact else load(value, data, options)
 
     return load_exact
+
+
+def _exactly(field: Any, base: type[AnyField], load: Unit) -> Unit:
+    """Return *load* for the bodies of requests, whose numbers can be read again with all digits."""
+    if issubclass(base, StrictInteger):
+
+        def load_integer(value: Any, data: Any, options: Options) -> Any:
+            if value.__class__ is float and value.is_integer():
+                raise Inexact
+            return load(value, data, options)
+
+        return load_integer
+    as_it_is = issubclass(base, StrictDecimal) and field.places is None
+
+    def load_decimal(value: Any, data: Any, options: Options) -> Any:
+        if value.__class__ is float:
+            raise Inexact
+        if as_it_is and value.__class__ is decimal.Decimal and has_small_exponent(value):
+            return value
+        return load(value, data, options)
+
+    return load_decimal
 
 
 def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> Unit | None:
@@ -165,11 +197,11 @@ def _load_pluck(field: Any, plan: NestedPlan, nested: Unit) -> Unit:
     return load
 
 
-def _load_list(field: Any, inner: Unit) -> Unit:
+def _load_list(field: Any, inner: Unit, most: int | None) -> Unit:
     def load(value: Any, data: Any, options: Options) -> Any:
         if value.__class__ is not list and not is_collection(value):
             return Bad(copy_containers(field.make_error("invalid").messages))
-        result, errors = [], {}
+        result, errors, left = [], {}, most
         for index, item in enumerate(value):
             found = inner(item, None, options)
             if found.__class__ is not Bad:
@@ -178,6 +210,8 @@ def _load_list(field: Any, inner: Unit) -> Unit:
             if found.valid is not None:
                 result.append(found.valid)
             errors[index] = found.messages
+            if left is not None and (left := left - count_messages(found.messages, left)) < 0:
+                break
         return Bad(errors, result) if errors else result
 
     return load
@@ -205,7 +239,9 @@ def _load_tuple(field: Any, parts: tuple[Unit, ...]) -> Unit:
     return load
 
 
-def _load_mapping(field: Any, load_key: Unit | None, load_value: Unit | None) -> Unit:
+def _load_mapping(
+    field: Any, load_key: Unit | None, load_value: Unit | None, most: int | None
+) -> Unit:
     def load(value: Any, data: Any, options: Options) -> Any:
         if not isinstance(value, Mapping):
             return Bad(copy_containers(field.make_error("invalid").messages))
@@ -215,13 +251,17 @@ def _load_mapping(field: Any, load_key: Unit | None, load_value: Unit | None) ->
             found = key if load_key is None else load_key(key, None, options)
             if found.__class__ is Bad:
                 errors[key]["key"] = found.messages
+                if most is not None and len(errors) > most:
+                    break
             else:
                 keys[key] = found
-        result = field.mapping_type()
+        result, left = field.mapping_type(), most
         for key, item in value.items():
             found = item if load_value is None else load_value(item, None, options)
             if found.__class__ is Bad:
                 errors[key]["value"] = found.messages
+                if left is not None and (left := left - count_messages(found.messages, left)) < 0:
+                    break
                 found = found.valid
                 if found is None:
                     continue
@@ -268,12 +308,13 @@ def read_fast(field: Any, suffix: str) -> Fast | None:
     kind = next((kind for known, kind in _TESTED.items() if issubclass(base, known)), None)
     if kind is None:
         return _read_converted(field, base, suffix)
-    parts, names = [f"v.__class__ is {kind.__name__}"], {}
+    parts = [f"v.__class__ is {kind.__name__}"]
+    names: dict[str, Any] = {}
     if kind is float:
         if field.allow_nan:
             return None
-        parts.append("isfinite(v)")
-        names["isfinite"] = math.isfinite
+        # NOTE: beyond, it may be an integer that lost digits; and NaN is no usual value.
+        parts.append("-1e18 < v < 1e18")
     for number, rule in enumerate(read_rules(field.validators)):
         if not rule.inline or kind not in rule.types:
             return None
@@ -319,8 +360,10 @@ def _is_naive(value: dt.datetime) -> bool:
 
 _TESTED: Final[dict[type[AnyField], type]] = {**_EXACT, fields.Float: float}
 _CONVERTED: Final[dict[type[AnyField], tuple[Callable[[str], Any], Callable[[Any], bool]]]] = {
+    StrictDecimal: (read_decimal, has_small_exponent),
     fields.Decimal: (decimal.Decimal, decimal.Decimal.is_finite),
     fields.UUID: (uuid.UUID, _always),
+    ZonedDateTime: (dt.datetime.fromisoformat, is_in_utc),
     fields.NaiveDateTime: (dt.datetime.fromisoformat, _is_naive),
     fields.AwareDateTime: (dt.datetime.fromisoformat, is_aware),
     fields.DateTime: (dt.datetime.fromisoformat, _always),

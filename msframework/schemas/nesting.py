@@ -24,7 +24,15 @@ class NestedPlan(Protocol):
 
 
 class Nesting(Protocol):
-    """Compiles what is nested, and is told what marshmallow must do."""
+    """Compiles what is nested, and is told what marshmallow must do.
+
+    Attributes:
+        most: how many errors a load looks for; all when `None`.
+        exact: whether numbers that lost digits may be read again (see `exact.Inexact`).
+    """
+
+    most: int | None
+    exact: bool
 
     def note_dump(self, field: Any, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""

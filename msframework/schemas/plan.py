@@ -18,24 +18,30 @@ from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import is_sequence_but_not_string
 from orjson import JSONDecodeError, loads
 
+from msframework.schemas.bounds import count_messages
 from msframework.schemas.emit import Source
 from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
 from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.schemas.known import overrides, reads_anything
 from msframework.schemas.records import Records
-from msframework.strict_json import check, read
+from msframework.strict_json import check, check_keys, read
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
 
 
 class Plan:
-    """One schema, ready to run. `sources` holds the generated functions."""
+    """One schema, ready to run. `sources` holds the generated functions.
+
+    Args:
+        most: how many errors are looked for; all when `None`, as marshmallow does.
+    """
 
     __slots__ = (
         "_all_keys",
         "_checks_kinds",
         "_handles",
         "_index",
+        "_most",
         "_refuses_unknown",
         "dump_hooks",
         "dump_json",
@@ -48,8 +54,8 @@ class Plan:
         "sources",
     )
 
-    def __init__(self, schema: Schema, checks_kinds: bool) -> None:
-        self.schema, self._checks_kinds = schema, checks_kinds
+    def __init__(self, schema: Schema, checks_kinds: bool, most: int | None = None) -> None:
+        self.schema, self._checks_kinds, self._most = schema, checks_kinds, most
         self.sources: list[Source] = []
         self.records: Records | None = None
         self.dump_one: Callable[[Any], Any]
@@ -134,6 +140,8 @@ class Plan:
         except JSONDecodeError:
             data = read(body, max_depth)
         errors: Errors = {}
+        if data.__class__ is not dict or len(data) != body.count(b":"):
+            check_keys(body, data)
         if data.__class__ is dict and self._refuses_unknown:
             found = self.load_fields(data, errors, partial)
             if not self._all_keys.issuperset(data):
@@ -207,22 +215,27 @@ class Plan:
         return found
 
     def _read_unknown(self, data: Any, errors: Errors, found: Any, unknown: Any) -> None:
+        left = self._most
         for key in set(data) - self._all_keys:
             if unknown == INCLUDE:
                 found[key] = data[key]
             elif unknown == RAISE:
                 note(errors, key, [self.schema.error_messages["unknown"]])
+                if left is not None and (left := left - 1) < 0:
+                    break
 
     def _load_many(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> list[Any]:
         if data.__class__ is not list and not is_sequence_but_not_string(data):
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return []
-        result = []
+        result, left = [], self._most
         for index, item in enumerate(data):
             wrong: Errors = {}
             result.append(self._load_one(item, wrong, partial, unknown))
             if wrong:
                 merge(errors, {index: wrong} if self._index else wrong)
+                if left is not None and (left := left - count_messages(wrong, left)) < 0:
+                    break
         return result
 
     def _load_with_hooks(

@@ -24,6 +24,7 @@ from msframework.db.tables import Table, Texts
 from msframework.schemas.emit import Column
 from msframework.schemas.known import AnyField, field_base, is_usual
 from msframework.schemas.reference import Reference
+from msframework.schemas.strict import ZonedDateTime
 from msframework.schemas.text import ODD, Text
 
 _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
@@ -33,6 +34,7 @@ _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Float: ("float", float),
     fields.Decimal: ("decimal", decimal.Decimal),
     fields.UUID: ("uuid", uuid.UUID),
+    ZonedDateTime: ("zoned", dt.datetime),
     fields.DateTime: ("datetime", dt.datetime),
     fields.Date: ("date", dt.date),
     fields.Time: ("time", dt.time),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from marshmallow import Schema, fields
 
 from msframework.schemas.description import Describer
+from msframework.schemas.strict import StrictInteger
 
 IDS: Final = (str, int, float, bytes, uuid.UUID, decimal.Decimal, dt.date, dt.time)
 
@@ -30,7 +31,7 @@ class Reference(fields.Field[Any]):
     ) -> None:
         super().__init__(**kwargs)
         self.target = target
-        self.id_field: fields.Field[Any] = id_field if id_field is not None else fields.Integer()
+        self.id_field: fields.Field[Any] = id_field if id_field is not None else StrictInteger()
         self._schema: Schema | None = None
 
     @property

@@ -25,6 +25,7 @@ from msframework.schemas.emit import (
 )
 
 _OFFSET: Final = b"+00:00"
+_MOMENTS: Final = frozenset(("datetime", "zoned"))
 
 
 class Odd(Exception):
@@ -76,6 +77,7 @@ class Text:
 
     __slots__ = (
         "_find_decimals",
+        "_find_sure_zones",
         "_find_zones",
         "_mend",
         "_spell",
@@ -97,12 +99,13 @@ class Text:
             emit_find_odd(owner, [one for one in columns if one.kind != "uuid"], dict(_NAMES)),
             emit_values("decimal", "{v}", owner, columns),
             emit_values("datetime", "{v}.tzinfo", owner, columns),
+            emit_values("zoned", "{v}.tzinfo", owner, columns),
         )
         functions = [source.build() for source in self.sources]
         self.one, self._spell, self.find_odd, self.find_odd_texts = functions[:4]
-        self._find_decimals, self._find_zones = functions[4:]
+        self._find_decimals, self._find_zones, self._find_sure_zones = functions[4:]
         ends = [re.escape(b'",%b:' % encode(key)) for key in keys[1:]] + [b'"}']
-        moments = [end for end, one in zip(ends, columns, strict=True) if one.kind == "datetime"]
+        moments = [end for end, one in zip(ends, columns, strict=True) if one.kind in _MOMENTS]
         self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None
 
     def write(self, rows: list[Any], find_odd: Callable[[Any], Any]) -> bytes | None:
@@ -122,10 +125,13 @@ class Text:
             written = self.encode(rows)
         if self._mend is None:
             return written
-        zones = self._find_zones(rows)
-        moments = zones.count(dt.UTC)
-        if moments != len(zones) and moments + zones.count(None) != len(zones):
+        zones, sure_zones = self._find_zones(rows), self._find_sure_zones(rows)
+        moments, sure = zones.count(dt.UTC), sure_zones.count(dt.UTC)
+        if sure != len(sure_zones) or (
+            moments != len(zones) and moments + zones.count(None) != len(zones)
+        ):
             return None
+        moments += sure
         size = len(written) + moments * (len(_OFFSET) - len(b"Z"))
         mended = written.replace(b"Z", _OFFSET)
         if len(mended) != size:

@@ -2,6 +2,7 @@ import asyncpg
 import pytest
 
 from msframework.db import translate
+from msframework.db.errors import TRANSLATIONS, shown_argument, shows
 from msframework.exceptions import (
     Conflict,
     ConstraintConflict,
@@ -117,12 +118,14 @@ async def test_a_value_that_does_not_fit_is_unprocessable(db, tables, sql):
         ("inet", "s3cret-value"),
     ],
 )
-async def test_an_argument_that_does_not_fit_is_named(db, tables, cast, value):
+async def test_an_argument_that_does_not_fit_is_unprocessable(db, tables, cast, value):
     exc = await failure_of(db, f"SELECT $1::text, $2::{cast}", "x", value)
     answer = translate(exc)
 
     assert answer.status_code == 422
-    assert answer.error == "$2: the value does not fit its type"
+    assert answer.error == "a value does not fit its column"
+    assert shows(shown_argument(exc), value)
+    assert not shows(shown_argument(exc), "x")
 
 
 async def test_a_nul_in_a_text_is_unprocessable(db, tables):
@@ -203,3 +206,23 @@ async def test_the_detail_can_still_be_read_on_purpose(db, tables):
     assert not exc.detail
     assert str.__str__(exc.detail) == "Key (name)=(s3cret-value) already exists."
     assert repr(exc.detail) == "Hidden()"
+
+
+@pytest.mark.parametrize("row", TRANSLATIONS, ids=lambda row: row.kind)
+async def test_each_state_of_the_table_is_answered_as_it_says(row):
+    for state in row.states:
+        code = state if len(state) == 5 else f"{state}000"
+        answer = translate(asyncpg.PostgresError.new({"C": code, "M": "s3cret-value"}))
+
+        assert type(answer) is row.answer
+        assert SECRET not in str(answer.error)
+        assert "$" not in str(answer.error)
+
+
+async def test_a_text_too_long_for_an_index_is_unprocessable(db, tables):
+    text = "".join(chr(0x4E00 + number) for number in range(9000))
+    exc = await failure_of(db, "INSERT INTO parent VALUES (5, $1)", text)
+    answer = translate(exc)
+
+    assert exc.sqlstate == "54000"
+    assert (answer.status_code, answer.error) == (422, "a value is too large")

@@ -4,15 +4,17 @@ import datetime as dt
 import decimal
 import enum
 import uuid
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Dict, List, Literal, NewType, Optional, Union
 
 import peewee
 import pytest
-from marshmallow import ValidationError
+from marshmallow import ValidationError, validate
 
 from msframework.models import Model
 from msframework.schemas import ModelSchema, Schema, as_schema, fields
 from msframework.schemas import api as doc
+from msframework.schemas.columns import Base64
 
 
 class ProvinceApi:
@@ -121,6 +123,25 @@ def test_what_is_sensitive_can_be_said():
         ([int], fields.List),
         (list[int], fields.List),
         (int | None, fields.Integer),
+        (Optional[int], fields.Integer),
+        (Optional[Color], fields.Enum),
+        (Optional[ProvinceApi], fields.Nested),
+        (List[int], fields.List),
+        (List, fields.List),
+        (Sequence[int], fields.List),
+        (tuple[int, ...], fields.List),
+        (tuple[int, str], fields.Tuple),
+        (Dict[str, int], fields.Dict),
+        (dict[str, int], fields.Dict),
+        (Dict, fields.Dict),
+        (Mapping[str, Any], fields.Dict),
+        (dict[str, ProvinceApi], fields.Dict),
+        (Literal["a", "b"], fields.String),
+        (Literal[1, 2, None], fields.Integer),
+        (Literal[True], fields.Boolean),
+        (Annotated[int, validate.Range(1)], fields.Integer),
+        (NewType("UserId", int), fields.Integer),
+        (bytes, Base64),
         ({"b": int}, fields.Nested),
         (PlainSchema, fields.Nested),
         (Point, fields.Nested),
@@ -129,7 +150,7 @@ def test_what_is_sensitive_can_be_said():
     ],
 )
 def test_a_dict_describes_its_members(kind, field):
-    assert type(read({"a": kind}).fields["a"]) is field
+    assert isinstance(read({"a": kind}).fields["a"], field)
 
 
 def test_members_are_required_where_they_are_read():
@@ -211,8 +232,25 @@ def test_what_is_no_schema_is_refused_with_its_place(thing):
     ("thing", "text"),
     [
         ({1: int}, "1 is no key of a JSON object"),
-        ({"a": int | str}, r"write X or X \| None"),
-        ({"a": 3}, "3 is no schema"),
+        ({"a": int | str}, r"Write X or X \| None"),
+        ({"a": 3}, r"a: 3 is no type of a field\. Write a type \(str, "),
+        ({"a": {"b": 3}}, "b: 3 is no type of a field"),
+        ({"a": None}, "a: None is no type of a field"),
+        ({"a": "int"}, "a: 'int' is no type of a field"),
+        ({"a": dt.timezone}, "a: <class 'datetime.timezone'> is no type of a field"),
+        ({"a": complex}, "a: <class 'complex'> is no type of a field"),
+        ({"a": Optional["int"]}, r"a: ForwardRef\('int'\) is no type of a field"),
+        ({"a": Union[int, str]}, r"may be several\. Write X or X \| None"),
+        ({"a": set[int]}, r"which has no sets\. Write list"),
+        ({"a": frozenset[int]}, r"which has no sets\. Write list"),
+        ({"a": dict[int, str]}, r"whose keys are strings\. Write dict\[str"),
+        ({"a": Literal[1, "a"]}, "Its values must all be texts, all integers"),
+        ({"a": Literal[1.5]}, "Its values must all be texts, all integers"),
+        ({"a": Literal[None]}, "Its values must all be texts, all integers"),
+        ({"a": Literal[Color.RED]}, r"Write the enum\."),
+        ({"a": Annotated[int, object]}, "nothing would check this"),
+        ({"a": Iterable[int]}, "is no type of a field"),
+        ([Optional[int]], "is no schema"),
     ],
 )
 def test_what_is_no_member_is_refused_with_its_place(thing, text):
@@ -226,3 +264,51 @@ def test_an_object_note_must_describe_an_object():
 
     with pytest.raises(TypeError, match=r"doc\.Object got <class 'int'>"):
         read(Wrong)
+
+
+def loaded(kind, value):
+    """Return what a member of *kind* makes of *value*, or the messages."""
+    try:
+        return read({"a": kind}).load({"a": value})["a"]
+    except ValidationError as exc:
+        return exc.messages["a"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "found"),
+    [
+        (Optional[int], None, None),
+        (Optional[int], "5", ["Not a valid integer."]),
+        (List[Optional[int]], [1, None], [1, None]),
+        (List[int], [1, None], {1: ["Field may not be null."]}),
+        (dict[str, list[int]], {"b": [1]}, {"b": [1]}),
+        (dict[str, list[int]], {"b": ["x"]}, {"b": {"value": {0: ["Not a valid integer."]}}}),
+        (Literal["a", "b"], "c", ["Must be one of: a, b."]),
+        (Literal[1, 2], True, ["Not a valid integer."]),
+        (Literal[1, None], None, None),
+        (Annotated[int, validate.Range(1)], 0, ["Must be greater than or equal to 1."]),
+        (tuple[int, str], [1, "x"], (1, "x")),
+        (Optional[Color], "red", Color.RED),
+        (bytes, "AP8=", b"\x00\xff"),
+    ],
+)
+def test_members_written_with_typing_load_what_they_say(kind, value, found):
+    assert loaded(kind, value) == found
+
+
+def test_a_text_in_annotated_describes_the_member():
+    assert read({"a": Annotated[int, "the age"]}).fields["a"].metadata == {"description": "the age"}
+
+
+def test_a_list_of_typing_describes_many():
+    for thing in (list[ProvinceApi], List[ProvinceApi]):
+        assert read(thing).many
+
+
+def test_an_api_class_may_use_typing():
+    class PersonApi:
+        nick = Optional[str]
+        tags = List[str]
+        kind = Literal["a"]
+
+    assert read(PersonApi).fields.keys() == {"nick", "tags", "kind"}

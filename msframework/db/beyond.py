@@ -1,0 +1,200 @@
+"""Times that PostgreSQL holds and Python does not: they are read as PostgreSQL writes them.
+
+The years before 1 and after 9999, infinite intervals, and 24:00. asyncpg fails where it meets one;
+a statement that only reads is then run again, with codecs that give a text for such a value. Runs
+per request, after such a failure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from msframework.db.deadline import finish
+from msframework.db.lease import Lease
+from msframework.db.prepared import TABLE
+from msframework.db.tables import KEPT_AS_TEXT
+
+_DAY: Final = 86_400_000_000
+_EPOCH: Final = dt.datetime(2000, 1, 1)
+_ORDINAL: Final = _EPOCH.toordinal()
+_LAST: Final = dt.datetime.max
+_FIRST: Final = dt.datetime.min
+_ENDLESS: Final = 2**63 - 1
+_ENDLESS_DAYS: Final = 2**31 - 1
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_METHODS: Final = ("fetch", "fetchrow", TABLE)
+_READS: Final = ("select", "values")
+Ticks = tuple[int, ...]
+
+
+def is_beyond(exc: BaseException, method: str, query: str, stateless: bool | None) -> bool:
+    """Tell whether a row of *query* held such a value, and *query* may be run again.
+
+    Args:
+        stateless: whether *query* is known to call no function that might do more than read.
+    """
+    return (
+        type(exc) in (OverflowError, ValueError)
+        and method in _METHODS
+        and bool(stateless)
+        and query.lstrip()[:6].lower() in _READS
+    )
+
+
+async def read_beyond(
+    lease: Lease, method: str, query: str, args: Sequence[Any], timeout: float | None
+) -> Any:
+    """Run *query* with texts for the times that Python does not hold."""
+    conn = lease.conn
+    if timeout is None:
+        lease.timing.begin(lease)
+    settings = conn._protocol.get_settings()
+    codecs = dict(_CODECS)
+    if method == TABLE and lease.texts.get(query):
+        codecs |= {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
+    try:
+        for oid, (name, encode, decode, form) in codecs.items():
+            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
+        statement = await conn.prepare(query, timeout=timeout)
+        run = statement.fetchrow if method == "fetchrow" else statement.fetch
+        found = await run(*args, timeout=timeout)
+        finish(lease)
+        return found
+    finally:
+        for oid, (name, *_) in codecs.items():
+            settings.remove_python_codec(oid, name, "pg_catalog")
+        lease.forget()  # what was prepared before refers to types that asyncpg forgot
+
+
+def _date_of(day: int) -> str:
+    """Return the date that is *day* days after 2000-01-01, in the proleptic Gregorian calendar."""
+    # Days of eras of 400 years, which begin on 1 March of the year 0.
+    era, rest = divmod(day + _ORDINAL + 305, 146_097)
+    year = (rest - rest // 1460 + rest // 36_524 - rest // 146_096) // 365
+    days = rest - (365 * year + year // 4 - year // 100)
+    month = (5 * days + 2) // 153
+    number = days - (153 * month + 2) // 5 + 1
+    year, month = year + era * 400 + (month > 9), (month + 2) % 12 + 1
+    if year > 0:
+        return f"{year:04d}-{month:02d}-{number:02d}"
+    return f"{1 - year:04d}-{month:02d}-{number:02d} BC"
+
+
+def _time_of(microseconds: int) -> str:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{rest:06d}" if rest else text
+
+
+def _read_moment(ticks: Ticks, zone: str, made: Callable[[dt.datetime], Any]) -> Any:
+    (microseconds,) = ticks
+    if microseconds == _ENDLESS:
+        return _LAST
+    if microseconds == -_ENDLESS - 1:
+        return _FIRST
+    try:
+        return made(_EPOCH + dt.timedelta(microseconds=microseconds))
+    except OverflowError:
+        day, time = divmod(microseconds, _DAY)
+        date, _, era = _date_of(day).partition(" ")
+        return f"{date}T{_time_of(time)}{zone}{' ' if era else ''}{era}"
+
+
+def _read_timestamp(ticks: Ticks) -> Any:
+    return _read_moment(ticks, "", lambda moment: moment)
+
+
+def _read_timestamptz(ticks: Ticks) -> Any:
+    return _read_moment(ticks, "+00:00", lambda moment: moment.replace(tzinfo=dt.UTC))
+
+
+def _read_date(ticks: Ticks) -> Any:
+    (day,) = ticks
+    if day == _ENDLESS_DAYS:
+        return dt.date.max
+    if day == -_ENDLESS_DAYS - 1:
+        return dt.date.min
+    try:
+        return dt.date.fromordinal(day + _ORDINAL)
+    except (OverflowError, ValueError):
+        return _date_of(day)
+
+
+def _read_time(ticks: Ticks) -> Any:
+    (microseconds,) = ticks
+    return "24:00:00" if microseconds == _DAY else _time(microseconds)
+
+
+def _read_timetz(ticks: Ticks) -> Any:
+    microseconds, west = ticks
+    zone = dt.timezone(dt.timedelta(seconds=-west))
+    if microseconds == _DAY:
+        return f"24:00:00{dt.time(tzinfo=zone).isoformat()[8:]}"
+    return _time(microseconds).replace(tzinfo=zone)
+
+
+def _time(microseconds: int) -> dt.time:
+    return (_EPOCH + dt.timedelta(microseconds=microseconds)).time()
+
+
+def _read_interval(ticks: Ticks) -> Any:
+    months, days, microseconds = ticks
+    if ticks == (_ENDLESS_DAYS, _ENDLESS_DAYS, _ENDLESS):
+        return "infinity"
+    if ticks == (-_ENDLESS_DAYS - 1, -_ENDLESS_DAYS - 1, -_ENDLESS - 1):
+        return "-infinity"
+    years, months = int(months / 12), months - 12 * int(months / 12)
+    try:
+        # As asyncpg has it: a year has 365 days, a month 30.
+        return dt.timedelta(days=years * 365 + months * 30 + days, microseconds=microseconds)
+    except OverflowError:
+        return f"{years} years {months} mons {days} days {microseconds / 1e6} secs"
+
+
+def _write_date(value: dt.date) -> Ticks:
+    if value == dt.date.max:
+        return (_ENDLESS_DAYS,)
+    return (-_ENDLESS_DAYS - 1 if value == dt.date.min else value.toordinal() - _ORDINAL,)
+
+
+def _write_timestamp(value: Any) -> Ticks:
+    if not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if value == _LAST:
+        return (_ENDLESS,)
+    return (-_ENDLESS - 1 if value == _FIRST else (value - _EPOCH) // _MICROSECOND,)
+
+
+def _write_timestamptz(value: Any) -> Ticks:
+    if not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if value in (_LAST, _FIRST):
+        return _write_timestamp(value)
+    return _write_timestamp(value.astimezone(dt.UTC).replace(tzinfo=None))
+
+
+def _write_time(value: dt.time) -> Ticks:
+    moment = dt.datetime.combine(_EPOCH, value.replace(tzinfo=None))
+    return ((moment - _EPOCH) // _MICROSECOND,)
+
+
+def _write_timetz(value: dt.time) -> Ticks:
+    offset = value.utcoffset() or dt.timedelta()
+    return (*_write_time(value), -int(offset.total_seconds()))
+
+
+def _write_interval(value: dt.timedelta) -> Ticks:
+    return (0, value.days, value.seconds * 1_000_000 + value.microseconds)
+
+
+# By the number of their type in PostgreSQL's catalogue.
+_CODECS: Final[dict[int, tuple[str, Any, Any, str]]] = {
+    1082: ("date", _write_date, _read_date, "tuple"),
+    1083: ("time", _write_time, _read_time, "tuple"),
+    1114: ("timestamp", _write_timestamp, _read_timestamp, "tuple"),
+    1184: ("timestamptz", _write_timestamptz, _read_timestamptz, "tuple"),
+    1186: ("interval", _write_interval, _read_interval, "tuple"),
+    1266: ("timetz", _write_timetz, _read_timetz, "tuple"),
+}

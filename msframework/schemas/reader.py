@@ -1,0 +1,131 @@
+"""What requests load their inputs with: a schema's load, bounded, strict about what JSON loses.
+
+`JSONReader` and `TextReader` are built at start-up; they run per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import Schema, ValidationError
+
+from msframework.schemas.bounds import bound_messages
+from msframework.schemas.compiler import Compiler
+from msframework.schemas.errors import Bad
+from msframework.schemas.exact import Inexact, read_places
+from msframework.schemas.known import LOADS, overrides
+from msframework.schemas.plan import Plan
+from msframework.schemas.strict import read_text_schema
+from msframework.strict_json import check, check_keys, parse, read
+
+
+class Loader:
+    """Loads decoded data through one schema: at most so many errors are looked for."""
+
+    def __init__(self, schema: Schema, most: int) -> None:
+        self.schema, self.most = schema, most
+        compiler = Compiler(most=most)
+        plan = compiler.plan_of(lambda: schema)
+        self.plan: Plan | None = None if overrides(schema, *LOADS) else plan
+        self.is_compiled = self.plan is not None and not compiler.load_fallbacks
+
+    def load(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
+        """Return what `schema.load` returns, or a `Bad` where it raises.
+
+        Raises:
+            Inexact: a number must be read again.
+        """
+        try:
+            if self.plan is None:
+                return self.schema.load(data, partial=partial, unknown=unknown)
+            many = bool(self.schema.many)
+            found = self.plan.load_or_raise(data, many, partial, unknown, nested=True)
+            if found.__class__ is Bad:
+                found.data = data
+            return found
+        except ValidationError as exc:
+            return Bad(exc.messages, exc.valid_data, exc.data)
+
+
+class JSONReader:
+    """Loads JSON bodies through one schema.
+
+    Args:
+        fallback: marshmallow's load, for data whose numbers stand where only user code knows.
+        count: is told of each call whether it ran compiled.
+    """
+
+    __slots__ = ("_count", "_exact", "_fallback", "_loader", "_max_depth", "_most", "_single")
+
+    def __init__(
+        self,
+        schema: Schema,
+        max_depth: int,
+        most: int,
+        fallback: Callable[..., Any],
+        count: Callable[[bool], None],
+    ) -> None:
+        self._loader = loader = Loader(schema, most)
+        self._max_depth, self._most = max_depth, most
+        self._fallback, self._count = fallback, count
+        self._exact = read_places(schema)
+        self._single: Callable[[bytes, Any, int], Any] | None = None
+        if loader.plan and loader.is_compiled and not schema.many and schema.partial is None:
+            self._single = loader.plan.load_json
+
+    def read(self, body: bytes, partial: Any = None) -> Any:
+        """Return what the schema makes of *body*, or a `Bad` with at most so many errors.
+
+        PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
+        errors).
+
+        Raises:
+            MalformedJSON: *body* is no strict JSON, or nested too deep.
+        """
+        self._count(self._loader.is_compiled)
+        try:
+            if self._single is not None:
+                found = self._single(body, partial, self._max_depth)
+            else:
+                found = self._loader.load(parse(body, max_depth=self._max_depth), partial)
+        except ValidationError as exc:  # raised by the schema's own handle_error
+            found = Bad(exc.messages, exc.valid_data, exc.data)
+        except Inexact:
+            found = self._read_exactly(body, partial)
+        if found.__class__ is Bad:
+            found.messages = bound_messages(found.messages, self._most)
+        return found
+
+    def _read_exactly(self, body: bytes, partial: Any) -> Any:
+        """Return the same, once the numbers whose digits count are read again."""
+        data = read(body, self._max_depth)
+        check_keys(body, data)
+        if self._exact is None:
+            check(body, data, self._max_depth)
+        else:
+            data = self._exact.mend(body, data, self._max_depth)
+        try:
+            return self._loader.load(data, partial)
+        except Inexact:
+            pass
+        try:
+            return self._fallback(data, partial=partial)
+        except ValidationError as exc:
+            return Bad(exc.messages, exc.valid_data, exc.data)
+
+
+class TextReader:
+    """Loads what arrives as text: the values of a query, a form, headers or cookies."""
+
+    __slots__ = ("_loader",)
+
+    def __init__(self, schema: Schema, most: int) -> None:
+        self._loader = Loader(read_text_schema(schema), most)
+
+    def read(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
+        """Return what the schema makes of *data*, or a `Bad` with at most so many errors."""
+        found = self._loader.load(data, partial, unknown)
+        if found.__class__ is Bad:
+            found.messages = bound_messages(found.messages, self._loader.most)
+        return found
