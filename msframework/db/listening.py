@@ -7,7 +7,10 @@ whoever listens must look anew at what it listens for, and only it knows how.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
+
+import asyncpg
 
 from msframework.exceptions import DatabaseUnavailable
 
@@ -39,7 +42,8 @@ class Listening:
         """
         task, self._task = self._task, None
         if task is None or not self._ended:
-            self._conn.remove_termination_listener(self._end)
+            with suppress(asyncpg.InterfaceError):  # asyncpg's pool took it back: it just ended
+                self._conn.remove_termination_listener(self._end)
             return
         if task.uncancel() <= self._cancels and isinstance(exc, asyncio.CancelledError):
             failure = DatabaseUnavailable()
