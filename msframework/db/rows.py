@@ -17,7 +17,7 @@ def to_dict(row: Any) -> Row | None:
         return None
     made = dict(zip(row.keys(), row))  # noqa: B905
     if len(made) != len(row):
-        raise doubled(row.keys())
+        raise ColumnsAlike(row.keys())
     return made
 
 
@@ -28,18 +28,20 @@ def to_dicts(rows: Any) -> list[Row]:
     names = tuple(rows[0].keys())
     made = [dict(zip(names, row)) for row in rows]  # noqa: B905
     if len(made[0]) != len(names):
-        raise doubled(names)
+        raise ColumnsAlike(names)
     return made
 
 
-def doubled(names: Iterable[str]) -> ValueError:
-    """Return the error of a statement that names two columns alike: a dict keeps the last only."""
-    counts = Counter(names)
-    alike = ", ".join(repr(name) for name, count in counts.items() if count > 1)
-    return ValueError(
-        f"the statement gives several columns the name {alike}, and a row has room for one. "
-        "Name them apart with AS, or take records(), whose values have numbers."
-    )
+class ColumnsAlike(ValueError):
+    """A statement names several columns alike: of those a dict would keep the last only."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        counts = Counter(names)
+        alike = ", ".join(repr(name) for name, count in counts.items() if count > 1)
+        super().__init__(
+            f"the statement gives several columns the name {alike}, and a row has room for one. "
+            "Name them apart with AS, or take records(), whose values have numbers."
+        )
 
 
 def value_of(column: int) -> Callable[[Any], Any]:

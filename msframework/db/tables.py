@@ -15,7 +15,7 @@ from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID
 
 from msframework.db.lease import Lease
-from msframework.db.rows import doubled
+from msframework.db.rows import ColumnsAlike
 from msframework.types import Row
 
 # Which columns hold texts, and the class that their values have elsewhere.
@@ -84,7 +84,7 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
 def check_names(names: Sequence[str]) -> None:
     """Raise `ValueError` where two columns are named alike."""
     if len(set(names)) < len(names):
-        raise doubled(names)
+        raise ColumnsAlike(names)
 
 
 def _find_texts(statement: Any) -> Texts:
