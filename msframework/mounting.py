@@ -11,7 +11,8 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
-from msframework.compile.reader import find_clashes, read_operations
+from msframework.compile.operation_id import name_operations
+from msframework.compile.reader import Endpoint, find_clashes, read_operations
 from msframework.compile.signature import Undeclared
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
@@ -65,9 +66,9 @@ class Endpoints:
         problems = list(service.problems)
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
-        read = [
-            (route, self._read(route, f"/{route.path}", problems)) for route in self._uncompiled()
-        ]
+        found = [(route, self._endpoints(route, f"/{route.path}")) for route in self._uncompiled()]
+        name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
+        read = [(route, self._read(endpoints, problems)) for route, endpoints in found]
         new = [operation for _, found in read for operation in found]
         for route in service.refused:
             self._read_refused(route, problems)
@@ -89,17 +90,18 @@ class Endpoints:
         ]
         return declared_order(routes, service.name, list(service.blueprints))
 
-    def _read(self, route: Any, path: str, problems: list[str]) -> tuple[Operation, ...]:
+    def _endpoints(self, route: Any, path: str) -> list[Endpoint]:
         service = self._service
-        endpoints = read_endpoints(route, path, service.name, service.providers, service.blueprints)
-        return read_operations(endpoints, service.failures.envelope, problems, self._schemas)
+        return read_endpoints(route, path, service.name, service.providers, service.blueprints)
+
+    def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
+        envelope = self._service.failures.envelope
+        return read_operations(endpoints, envelope, problems, self._schemas)
 
     def _read_refused(self, route: Any, problems: list[str]) -> None:
         """Say that a route is taken, and whatever else is wrong with the one that came too late."""
         service = self._service
-        for endpoint in read_endpoints(
-            route, route.uri, service.name, service.providers, service.blueprints
-        ):
+        for endpoint in self._endpoints(route, route.uri):
             read_operations([endpoint], service.failures.envelope, problems)
             problems.append(
                 f"{endpoint.where}: {endpoint.method} {route.uri} is taken already. "

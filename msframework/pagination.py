@@ -135,10 +135,15 @@ def _count_of(query: Any) -> Any:
     return Select([inner], [fn.COUNT(SQL("*"))])
 
 
+def largest_page(rule: PageRule) -> int:
+    """Return the last page that may be asked for: no offset of PostgreSQL is larger."""
+    return _MAX_OFFSET // rule.max_per_page
+
+
 def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
     """Return the function that reads `page` and `per_page` from a request's query string."""
     default = Page(1, rule.per_page, rule.total)
-    largest = rule.max_per_page
+    largest, last = rule.max_per_page, largest_page(rule)
     bound = f"Must be greater than or equal to 1 and less than or equal to {largest}."
 
     def load_page(request: Any, errors: Errors) -> Page | None:
@@ -152,7 +157,7 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
         else:
             texts = usual.groups()
         wrong: dict[str, list[str]] = {}
-        page = _number(texts[0], 1, _MAX_OFFSET // largest, wrong, "page", _AT_LEAST_ONE)
+        page = _number(texts[0], 1, last, wrong, "page", _AT_LEAST_ONE)
         per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", bound)
         if wrong:
             errors.setdefault("query", {}).update(wrong)

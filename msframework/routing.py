@@ -27,12 +27,19 @@ MODULES = ("resources", "views")
 
 
 class Blueprint(SanicBlueprint):
-    """Sanic's blueprint, which also mounts Resource classes and provides values to methods."""
+    """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
-    __slots__ = ("problems", "providers")
+    Args:
+        description: what its tag says in the document.
+        args: those of Sanic's, `name` and `url_prefix` among them.
+        kwargs: those of Sanic's.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    __slots__ = ("description", "problems", "providers")
+
+    def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.description = description
         self.providers: dict[str, Provider] = {}
         self.problems: list[str] = []
 
@@ -53,6 +60,7 @@ class Blueprint(SanicBlueprint):
                     f"the methods {', '.join(METHODS)}. Write at least one."
                 )
             instance = cls()
+            instance.mounted_at = uri
             for method in found:
                 self.add_route(
                     getattr(instance, method),
@@ -137,6 +145,7 @@ def read_endpoints(
         name = f"{type(owner).__name__}.{name}"
     known = blueprints.get(blueprint)
     values = {**providers, **getattr(known, "providers", {})}
+    description = getattr(known, "description", "")
     methods = [
         method
         for method in ALL_METHODS
@@ -145,7 +154,7 @@ def read_endpoints(
     # One function for several methods has several operations, which need names of their own.
     names = [name] if len(methods) == 1 else [f"{name}.{method.lower()}" for method in methods]
     return [
-        Endpoint(method, path, route.handler, blueprint, known_as, values)
+        Endpoint(method, path, route.handler, blueprint, known_as, values, description)
         for method, known_as in zip(methods, names, strict=True)
     ]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
+from msframework.compile.operation_id import operation_id
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Bare, Envelope
@@ -24,8 +24,6 @@ from msframework.resource import Resource
 from msframework.schemas import as_schema
 from msframework.types import UNSET, Handler, Provider
 
-_NOT_A_WORD = re.compile(r"\W+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
 
 
@@ -39,6 +37,8 @@ class Endpoint:
     blueprint: str
     name: str
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    blueprint_description: str = ""
+    id: str = ""
 
     @property
     def where(self) -> str:
@@ -120,7 +120,7 @@ def _read(
     tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     _check_notes(notes, endpoint, problems)
     return Operation(
-        id=notes.operation_id or _operation_id(endpoint),
+        id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
         name=endpoint.name,
         blueprint=endpoint.blueprint,
@@ -135,8 +135,9 @@ def _read(
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or inspect.getdoc(inspect.unwrap(handler)) or "",
+        description=notes.description or _own_text(handler) or _own_text(resource),
         tags=tuple(tags),
+        blueprint_description=endpoint.blueprint_description,
         deprecated=notes.deprecated or shared.deprecated,
         security=tuple(notes.security if notes.security is not None else shared.security or ()),
     )
@@ -203,7 +204,7 @@ def _read_answers(
                 f"{where}: a page is a list, but @doc.produces got {thing!r}. "
                 "Pass a schema with many=True, or drop @doc.paginate."
             )
-        answers[status] = Answer(status, schema, text)
+        answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
     return tuple(answers.values()) or (Answer(200),)
 
 
@@ -272,14 +273,14 @@ def _read_resource_envelope(
         return default
 
 
-def _operation_id(endpoint: Endpoint) -> str:
-    words = _CAMEL.sub("_", f"{endpoint.blueprint}.{endpoint.name}".strip("."))
-    return _NOT_A_WORD.sub("_", words).lower()
+def _own_text(thing: Any) -> str:
+    """Return the docstring of *thing* itself: no inherited one is about this operation."""
+    doc = getattr(inspect.unwrap(thing), "__doc__", None) if thing is not None else None
+    return inspect.cleandoc(doc) if doc else ""
 
 
 def _first_line(thing: Any) -> str:
-    doc = inspect.getdoc(inspect.unwrap(thing)) if thing is not None else None
-    return doc.partition("\n")[0].rstrip(".") if doc else ""
+    return _own_text(thing).partition("\n")[0].rstrip(".")
 
 
 def _short(filename: str) -> str:
