@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sanic import Sanic
 from sanic.config import Config
 from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
@@ -23,7 +22,7 @@ from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.errors import ErrorAnswers, ErrorHandler, Hook
-from msframework.exceptions import SetupClosed
+from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
@@ -34,10 +33,16 @@ from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
 from msframework.response import Heads
-from msframework.routing import read_blueprints
+from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.bodies import Bodies
+from msframework.serving.handling import ObservedSanic
+from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.router import Router
+from msframework.serving.timeouts import Watch
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -70,7 +75,7 @@ def create_app(
     return service
 
 
-class Service(Sanic):  # type: ignore[type-arg]
+class Service(ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -80,19 +85,27 @@ class Service(Sanic):  # type: ignore[type-arg]
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         stopping: whether answers already say `Connection: close`.
+        methods: those that some path has, once it serves.
     """
-
-    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
-    __slots__ = ("__dict__",)
 
     def __init__(self, settings: Settings) -> None:
         fast = supports_fast_path(settings.server.fast_path)
         self.settings = settings
         self.problems: list[str] = []
-        self.refused: list[Any] = []
+        self.refused: list[tuple[Any, Mounted]] = []
+        self._mounting = Mounted()
         self.stopping = self.lean = False
         self.accept: Accept
         self.outbox = Outbox()
+        server = settings.server
+        self.head_limits = HeadLimits(
+            server.request_max_head_size,
+            server.request_max_target_size,
+            server.request_max_headers,
+        )
+        self.methods: tuple[str, ...] = ()
+        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
         self.failures = ErrorAnswers(
@@ -109,6 +122,7 @@ class Service(Sanic):  # type: ignore[type-arg]
             config=_sanic_config(settings),
             error_handler=handler,
             request_class=Request,
+            router=Router(),
             configure_logging=False,
         )
         self._add_own_parts()
@@ -121,6 +135,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _add_own_parts(self) -> None:
         settings = self.settings
         self.parts = Parts(settings.server.part_stop_timeout)
+        self.parts.add(self.heads.clock)
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
@@ -214,10 +229,14 @@ class Service(Sanic):  # type: ignore[type-arg]
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
-        self.endpoints.add_missing_methods()
-        super().finalize()
+        self.endpoints.trace_others()
+        self.methods = self.endpoints.add_missing_methods()
+        try:
+            super().finalize()
+        except (RoutingError, SanicException) as exc:
+            raise ImproperlyConfigured(f"Sanic's router refuses the routes: {exc}") from exc
         self._signals = frozenset(
-            ".".join(route.parts) for route in self.signal_router.routes if route.handler
+            signal.name for signal in self.signal_router.routes if signal.handler
         )
         heard = any(name.startswith("http.") for name in self._signals)
         usual = self.request_class is Request and bool(self.config.KEEP_ALIVE)
@@ -227,7 +246,7 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""
-        return event in self._signals
+        return event in self._signals or f"{event.rpartition('.')[0]}.*" in self._signals
 
     # Under Sanic's own methods.
 
@@ -243,21 +262,33 @@ class Service(Sanic):  # type: ignore[type-arg]
 
     def blueprint(self, blueprint: Any, **options: Any) -> None:
         """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
-        self._collect(super().blueprint, blueprint, **options)
+        outer = self._mounting
+        self._mounting = Mounted.by(blueprint, options.get("name_prefix"))
+        try:
+            self._collect(super().blueprint, blueprint, **options)
+        finally:
+            self._mounting = outer
 
     def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
-        # NOTE: routes that share a node of the router share its unquoting, in a random order; text
-        # in a path therefore arrives decoded everywhere.
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
         prefix = self.settings.server.url_prefix.rstrip("/")
-        route = route._replace(uri=prefix + route.uri, unquote=not route.static)
+        # NOTE: a version comes before all that Sanic knows of the path.
+        where = {"uri": prefix + route.uri}
+        if prefix and route.version is not None:
+            where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
+        route = route._replace(**where, unquote=False)
         try:
-            return super()._apply_route(route, overwrite)
+            added = super()._apply_route(route, overwrite)
         except RouteExists:
-            self.refused.append(route)  # compile() says which two are alike
+            self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
-        except (RoutingError, SanicException) as exc:
-            self.problems.append(f"{route.name}: the route {route.uri!r} is refused: {exc}")
+        except (RoutingError, SanicException, ValueError, re.error) as exc:
+            place = name_route(route)
+            self.problems.append(f"{place}: the path {full_uri(route)} is refused: {exc}")
             return []
+        for one in added:
+            one.extra.mounted = self._mounting
+        return added
 
     def _determine_error_format(self, handler: Any) -> str:
         return ""  # as in Blueprint: the envelope answers failures
@@ -265,7 +296,7 @@ class Service(Sanic):  # type: ignore[type-arg]
     def _collect(self, call: Any, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)
-        except (RoutingError, SanicException) as exc:
+        except (RoutingError, SanicException, AssertionError) as exc:
             self.problems.append(str(exc))
 
     def sign(self, request: Any, response: Any) -> None:

@@ -199,7 +199,11 @@ def produces(
 
 
 def paginate(
-    *, per_page: int = 20, max_per_page: int = 100, total: bool = True
+    *,
+    per_page: int = 20,
+    max_per_page: int = 100,
+    total: bool = True,
+    max_page: int = 10_000,
 ) -> Callable[[T], T]:
     """Read `page` and `per_page` from the query; the method receives a `Page` as `page`.
 
@@ -207,8 +211,9 @@ def paginate(
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
         total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
+        max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
-    return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total))
+    return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total, max_page))
 
 
 def raises(

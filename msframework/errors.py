@@ -20,9 +20,12 @@ from sanic.http import Stage
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
+from msframework.headers import FRAMING, OwnHeaders
 from msframework.operation import Operation
-from msframework.response import Answer, Heads
+from msframework.response import BODYLESS, Answer, Heads
+from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
+from msframework.tracing.context import current_span
 
 Constraints = Mapping[str, type[ServiceException]]
 Hook = Callable[..., Any]
@@ -52,10 +55,9 @@ class ErrorAnswers:
 
         async def fail(request: Any, exc: Exception) -> Any:
             if request.stream is not None and request.stream.stage is not Stage.HANDLER:
-                # The answer has begun: breaking it off is the only way to say that it is not whole.
-                request.stream.keep_alive = False
-                request.transport.abort()
-                raise exc
+                return await self.break_off(request, exc)
+            if isinstance(exc, WrongKind):
+                exc.place(operation.where)
             request.reset_response()
             return await self.answer(request, exc, constraints, envelope)
 
@@ -88,12 +90,49 @@ class ErrorAnswers:
         app = request.app
         known = self.expected(exc, constraints)
         if known is None or _is_users(app.error_handler):
-            response = await self._users_answer(app, request, exc)
-            if response is not None:
-                return response
+            try:
+                response = await self._users_answer(app, request, exc)
+            except Exception as failure:
+                exc, known = failure, self.expected(failure, {})
+            else:
+                if response is not None:
+                    return response
+        return await self.explain(request, exc, known, envelope)
+
+    async def explain(
+        self,
+        request: Any,
+        exc: BaseException,
+        known: ServiceException | None,
+        envelope: Envelope | None = None,
+    ) -> Answer:
+        """Return our own answer for *exc*, which is reported where it was not expected."""
+        own = None
+        if known is not None:
+            where = type(exc).__name__
+            if request.route is not None:
+                where = f"{where}, raised in {request.route.name}"
+            try:
+                own = OwnHeaders(known.headers, where) if known.headers else None
+                self.heads.head(known.status_code)
+            except ValueError as mistake:
+                mistake.__cause__ = exc
+                exc, known = mistake, None
         if known is None:
             await self.report(request, exc)
-        return self.render(request, exc, known, envelope)
+        return self._render(request, exc, known, envelope or self.envelope, own)
+
+    async def break_off(self, request: Any, exc: BaseException) -> None:
+        """Report what failed after the answer had begun; one that is not whole is cut off.
+
+        The end of the connection is the only way to say that there should have been more.
+        """
+        await self.report(request, exc)
+        stream = request.stream
+        if stream.stage is not Stage.IDLE:
+            stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
+            if request.transport is not None:
+                request.transport.abort()
 
     async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
         for event, context in (
@@ -123,18 +162,22 @@ class ErrorAnswers:
         return translate(exc, constraints)
 
     async def report(self, request: Any, exc: BaseException) -> None:
-        """Log an unexpected exception and show it to every hook; a hook's own failure is logged."""
-        span = request.span
+        """Log an unexpected exception and show it to every hook; a hook's own failure is logged.
+
+        Args:
+            request: the request that failed; `None` for a task that belongs to none.
+        """
+        span = current_span() if request is None else request.span
         if span is not None:
             span.set_error(exc)
+        what = "a task" if request is None else f"{request.method} {request.path}"
         logger.error(
-            "%s %s failed: %s",
-            request.method,
-            request.path,
+            "%s failed: %s",
+            what,
             type(exc).__name__,
             exc_info=exc,
             extra={
-                "request_id": request.id,
+                "request_id": None if request is None else request.id,
                 "trace_id": None if span is None else span.trace_id,
                 "span_id": None if span is None else span.span_id,
             },
@@ -147,15 +190,15 @@ class ErrorAnswers:
             except Exception:
                 logger.exception("the on_error hook %r failed", hook)
 
-    def render(
+    def _render(
         self,
         request: Any,
         exc: BaseException,
         known: ServiceException | None,
-        envelope: Envelope | None = None,
+        envelope: Envelope,
+        own: OwnHeaders | None,
     ) -> Answer:
         """Return the answer itself; nothing of the inside of an unexpected exception is in it."""
-        envelope = envelope or self.envelope
         text = None
         if known is None and self.debug:
             text = "".join(traceback.format_exception(exc))
@@ -164,7 +207,8 @@ class ErrorAnswers:
             known.status_code, known.answer_code, known.message, known.error, request.path, text
         )
         head = self.heads.head(known.status_code, envelope.error_content_type)
-        return Answer(self.heads, head, dumps(envelope.error(facts)), request, known.headers)
+        body = b"" if known.status_code in BODYLESS else dumps(envelope.error(facts))
+        return Answer(self.heads, head, body, request, own)
 
 
 def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes, bytes] | None:
@@ -192,7 +236,11 @@ def _from_sanic(exc: SanicException) -> ServiceException | None:
     status = exc.status_code or 500
     if status == 500:
         return None
-    headers = {name: str(value) for name, value in (exc.headers or {}).items()}
+    headers = {
+        name: str(value)
+        for name, value in (exc.headers or {}).items()
+        if name.lower() not in FRAMING
+    }
     message = _MESSAGES.get(status) or _phrase(status)
     error = str(exc) if status < 500 and str(exc) else None
     return ServiceException(
@@ -224,17 +272,28 @@ class ErrorHandler(SanicErrorHandler):
         """Return the handler that was registered with Sanic for *exc*, if any."""
         return self._lookup(exc, request.route.name if request.route else None)
 
-    def default(self, request: Any, exception: Exception) -> Any:
+    async def response(self, request: Any, exception: Exception) -> Any:
         """Answer for whatever no compiled handler saw: unknown URLs, timeouts, broken requests."""
-        return self._default(request, exception)
+        handler = self._lookup(exception, request.name if request else None)
+        if handler is not None:
+            try:
+                response = handler(request, exception)
+                if inspect.isawaitable(response):
+                    response = await response
+            except Exception as failure:
+                exception = failure
+            else:
+                if response is not None:
+                    return response
+        return await self.default(request, exception)
 
-    async def _default(self, request: Any, exception: Exception) -> Any:
+    async def default(  # type: ignore[override]  # Sanic awaits what is awaitable
+        self, request: Any, exception: Exception
+    ) -> Any:
+        """Answer in the envelope."""
+        request.app.observer.unrouted(request)
         known = self.answers.expected(exception, {})
-        if known is None:
-            await self.answers.report(request, exception)
-        answer = self.answers.render(request, exception, known)
-        request.app.observer.unrouted(request, answer.status)
-        return answer
+        return await self.answers.explain(request, exception, known)
 
     @staticmethod
     def log(request: Any, exception: Exception) -> None:

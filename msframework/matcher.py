@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 from msframework.types import Handler
+
+# What may stand in a path as it is (RFC 3986, 3.3).
+_is_plain = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*").fullmatch
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 # What one path parameter is read by; `None` where Sanic may read more than this does.
 Read = Callable[[str], Any]
@@ -28,6 +34,7 @@ class Match:
     params: Params = ()
 
 
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 Found = tuple[Match, dict[str, Any]]
 Matcher = Callable[[str, str], Found | None]
 Endpoints = dict[str, Match]
@@ -83,11 +90,18 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
 
 
 def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, Endpoints]:
-    """Return the endpoints without parameters by their paths; a path of others has none."""
-    return {
-        f"/{'/'.join(parts)}": _endpoints(same, handlers, ())
-        for parts, same in _group(routes).items()
-    }
+    """Return the endpoints without parameters by their paths; a path of others has none.
+
+    Sanic escapes literal parts (`a%3Ab`); those that need no escape are found without, too.
+    """
+    found = {}
+    for parts, same in _group(routes).items():
+        endpoints = _endpoints(same, handlers, ())
+        found[f"/{'/'.join(parts)}"] = endpoints
+        plain = f"/{'/'.join(map(unquote, parts))}"
+        if _is_plain(plain):
+            found[plain] = endpoints
+    return found
 
 
 def _group(routes: Iterable[Any]) -> dict[Parts, list[Any]]:
@@ -199,14 +213,14 @@ def _read_int(text: str) -> int | None:
 
 
 def _read_str(text: str) -> str | None:
-    return text if text and text.isascii() and "%" not in text else None
+    # NOTE: a head with control characters or a # in its target is refused where Sanic reads it.
+    if text and text.isascii() and text.isprintable() and "%" not in text and "#" not in text:
+        return text
+    return None
 
 
 def _read_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text) if len(text) == 36 else None
-    except ValueError:
-        return None
+    return UUID(text) if _is_uuid(text) else None
 
 
 _READERS: dict[str, Read] = {"int": _read_int, "str": _read_str, "uuid": _read_uuid}

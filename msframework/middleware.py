@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from msframework.conf.settings import ServerSettings
+from msframework.headers import OwnHeaders, Pairs
 from msframework.response import Answer, Heads
-
-Pairs = tuple[tuple[str, str], ...]
 
 
 def cors_headers(settings: ServerSettings) -> Pairs:
@@ -30,8 +29,9 @@ def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callab
     if settings.cors_origin is not None:
         extra["access-control-allow-methods"] = settings.cors_methods
         extra["access-control-allow-headers"] = settings.cors_headers
+    own = OwnHeaders(extra, "ACCESS_CONTROL_ALLOW_*")
 
     async def handle_options(request: Any, **path: Any) -> Answer:
-        return Answer(heads, head, b"", request, extra)
+        return Answer(heads, head, b"", request, own)
 
     return handle_options

@@ -1,4 +1,4 @@
-"""Compiled handlers take the place of what was registered; HEAD, OPTIONS and 405 are added.
+"""Compiled handlers take the place of what was registered; HEAD and OPTIONS are added.
 
 Runs at start-up.
 """
@@ -10,21 +10,25 @@ from typing import Any
 
 from marshmallow import Schema
 
+from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
-from msframework.compile.reader import Endpoint, find_clashes, read_operations
+from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.signature import Undeclared
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
-from msframework.operation import Operation
+from msframework.operation import Operation, path_template
 from msframework.routing import (
-    ALL_METHODS,
-    compiled_paths,
+    Mounted,
+    answer_head_as_get,
     declared_order,
     dispatch,
+    find_mounted,
+    full_uri,
+    group_paths,
     is_compiled_kind,
+    name_route,
     read_endpoints,
-    refuse_method,
 )
 from msframework.schemas import CompiledSchema
 
@@ -36,6 +40,7 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._checks_members: bool = service.settings.debug
         self._schemas: dict[Any, Schema] = {}
         self._compiled_schemas: dict[int, CompiledSchema] = {}
 
@@ -60,56 +65,90 @@ class Endpoints:
         """The handlers that the fast path may run."""
         return frozenset(self._handlers)
 
+    def check_members(self) -> None:
+        """Refuse answers that lack required members, as in tests and with DEBUG."""
+        self._checks_members = True
+        for compiled in self._compiled:
+            compiled.check_members()
+
     def compile(self, *, strict: bool) -> None:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
         service = self._service
         problems = list(service.problems)
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
-        found = [(route, self._endpoints(route, f"/{route.path}")) for route in self._uncompiled()]
+        found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
-        read = [(route, self._read(endpoints, problems)) for route, endpoints in found]
+        read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]
         new = [operation for _, found in read for operation in found]
-        for route in service.refused:
-            self._read_refused(route, problems)
-        find_clashes([*self.operations, *new], problems)
+        for route, mounted in service.refused:
+            self._read_refused(route, mounted, problems)
+        find_clashes([*self.operations, *new], service.router.regex_types, problems)
+        self._find_same_names(problems)
         if problems:
             if not strict and all(isinstance(problem, Undeclared) for problem in problems):
                 return
             raise ImproperlyConfigured.of(problems)
         context = self._context()
-        for route, operations in read:
-            self._mount(route, operations, context)
+        for routes, operations in read:
+            self._mount(routes, operations, context)
 
-    def _uncompiled(self) -> list[Any]:
+    def _uncompiled(self) -> list[list[Any]]:
+        """Return the routes that are left, those together that one registration made for hosts."""
         service = self._service
         routes = [
             route
             for route in service.router.routes
             if is_compiled_kind(route) and route.handler not in self._handlers
         ]
-        return declared_order(routes, service.name, list(service.blueprints))
+        together: dict[Any, list[Any]] = {}
+        for route in declared_order(routes, list(service.blueprints.values())):
+            key = (route.handler, route.path, route.methods, route.name)
+            together.setdefault(key, []).append(route)
+        return list(together.values())
 
-    def _endpoints(self, route: Any, path: str) -> list[Endpoint]:
-        service = self._service
-        return read_endpoints(route, path, service.name, service.providers, service.blueprints)
+    def _endpoints(self, route: Any, problems: list[str]) -> list[Endpoint]:
+        service, path = self._service, f"/{route.path}"
+        if not check_path(path, service.router.regex_types, name_route(route), problems):
+            return []
+        mounted = find_mounted(route, service.blueprints.values())
+        return read_endpoints(route, path, mounted, service.providers)
 
     def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
         envelope = self._service.failures.envelope
         return read_operations(endpoints, envelope, problems, self._schemas)
 
-    def _read_refused(self, route: Any, problems: list[str]) -> None:
-        """Say that a route is taken, and whatever else is wrong with the one that came too late."""
-        service = self._service
-        for endpoint in self._endpoints(route, route.uri):
-            read_operations([endpoint], service.failures.envelope, problems)
+    def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
+        """Say by what a route is taken, and whatever else is wrong with the one that came later."""
+        service, path = self._service, full_uri(route)
+        shape = shape_of(path if route.strict_slashes else path.rstrip("/"))
+        takers = [other for other in service.router.routes if shape_of(other.path) == shape]
+        for endpoint in read_endpoints(route, path, mounted, service.providers):
+            if not (route.websocket or route.static or route.stream):
+                read_operations([endpoint], service.failures.envelope, problems)
+            alike = [other for other in takers if endpoint.method in other.methods] or takers
+            by = " and ".join(dict.fromkeys(map(name_route, alike)))
             problems.append(
-                f"{endpoint.where}: {endpoint.method} {route.uri} is taken already. "
-                "Drop one of the two, or change its path."
+                f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
+                "or change its path; a path cannot be both for some hosts and for all."
             )
 
+    def _find_same_names(self, problems: list[str]) -> None:
+        """Refuse two routes of one name, for which Sanic would not start."""
+        named: dict[str, Any] = {}
+        for route in self._service.router.routes:
+            name = route.extra.ident
+            other = named.setdefault(name, route)
+            if other is not route:
+                problems.append(
+                    f"{name_route(route)}: its route is called {name!r}, as is that of "
+                    f"{name_route(other)}. Rename one of the functions, or give one of the routes "
+                    "another name with name=…; a blueprint that is registered twice needs a "
+                    "name_prefix=…."
+                )
+
     def _mount(
-        self, route: Any, operations: tuple[Operation, ...], context: CompileContext
+        self, routes: list[Any], operations: tuple[Operation, ...], context: CompileContext
     ) -> None:
         handlers = {}
         for operation in operations:
@@ -117,8 +156,10 @@ class Endpoints:
             self._compiled.append(compiled)
             handlers[operation.method] = compiled.handler
         if handlers:
-            route.handler = dispatch(handlers)
-            self._handlers.add(route.handler)
+            handler = dispatch(handlers)
+            self._handlers.add(handler)
+            for route in routes:
+                route.handler = handler
 
     def _context(self) -> CompileContext:
         service = self._service
@@ -127,8 +168,8 @@ class Endpoints:
             heads=service.heads,
             failures=service.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish_request=None if tracer is None else tracer.finish_request,
             finish=service.observer.build_finish(),
+            checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             compiled_schemas=self._compiled_schemas,
         )
@@ -142,25 +183,40 @@ class Endpoints:
             if id(route) not in known:
                 route.handler.__msframework_plain__ = True
 
-    def add_missing_methods(self) -> None:
-        """Add HEAD for GET, OPTIONS, and a 405 with `Allow` for what a path does not have."""
+    def add_missing_methods(self) -> tuple[str, ...]:
+        """Add OPTIONS for every path, and HEAD for every GET that opens no websocket.
+
+        Returns:
+            The methods that some path of the service has.
+        """
+        has = {"OPTIONS"}
         settings, heads = self._service.settings.server, self._service.heads
-        for number, routes in enumerate(compiled_paths(self._service.router.routes)):
-            known = {method: route for route in routes for method in route.methods}
-            allow = sorted({*known, "OPTIONS", *(["HEAD"] if "GET" in known else [])})
-            text = ", ".join(allow)
-            refuse = refuse_method(text)
-            own = {method: refuse for method in ALL_METHODS if method not in allow}
+        for number, routes in enumerate(group_paths(self._service.router.routes)):
+            for route in routes:
+                # NOTE: as a method of the same route, HEAD passes the same middleware.
+                if "GET" in route.methods and not getattr(route.handler, "is_websocket", False):
+                    route.methods |= {"HEAD"}
+            known = {method for route in routes for method in route.methods}
+            has |= known
             if "OPTIONS" not in known:
-                own["OPTIONS"] = answer_options(settings, heads, text)
-            if own:
-                self._add_plain(routes[0], f"methods_{number}", list(own), dispatch(own))
-            if "GET" in known and "HEAD" not in known:
-                self._add_plain(routes[0], f"head_{number}", ["HEAD"], known["GET"].handler)
+                options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))
+                self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
+        return tuple(sorted(has))
+
+    def trace_others(self) -> None:
+        """Put a span around streams and static files, which are not compiled."""
+        traced = self._service.observer.traced
+        for route in self._service.router.routes:
+            handler = route.handler
+            plain = getattr(handler, "__msframework_plain__", False)
+            websocket = getattr(handler, "is_websocket", False)
+            if getattr(route.extra, "static", False):
+                handler = answer_head_as_get(handler)
+            if not is_compiled_kind(route) and not plain and not websocket:
+                route.handler = traced(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
-        if handler not in self._handlers:
-            handler.__msframework_plain__ = True
+        handler.__msframework_plain__ = True
         added = self._service.router.add(
             uri=f"/{route.path}",
             methods=methods,

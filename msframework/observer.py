@@ -1,18 +1,31 @@
 """What every request leaves behind: its span, its access line, and the headers of its answer.
 
-`build_finish` runs at start-up; all else per request.
+`build_finish` and `traced` run at start-up; all else per request.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
+import logging
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import Any
 
+from sanic.exceptions import RequestCancelled
+from sanic.http import Stage
+from sanic.response import HTTPResponse
+
 from msframework.conf.settings import Settings
+from msframework.headers import WORDS, check_response, unite
 from msframework.log.access import AccessLog
 from msframework.response import Answer, Heads
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
+from msframework.types import Handler
+
+CLIENT_LEFT = 499
+logger = logging.getLogger("msframework.requests")
 
 
 class Observer:
@@ -32,35 +45,120 @@ class Observer:
             return None
 
         def finish(request: Any, answer: Any) -> None:
+            if answer.__class__ is not Answer:
+                return  # it may be a stream, which ends later: see `end`
+            request.recorded = True
             span = request.span
             if span is not None:
                 # PERF: `finish_request`, without the call where nothing is recorded
                 # (benchmarks/tracing.py).
                 write_current(None)
                 if span.sampled and tracer is not None:
-                    tracer.finish_request(span, 200 if answer is None else answer.status)
-            if record is not None and answer.__class__ is Answer:
-                request.recorded = True
+                    tracer.finish_request(span, answer.status)
+            if record is not None:
                 record(request, answer.status, len(answer.body or b""))
 
         return finish
 
-    def unrouted(self, request: Any, status: int) -> None:
+    def begin(self, request: Any, template: str) -> None:
+        """Begin the span of a request whose handler is not compiled, and make it current."""
+        if self._tracer is not None:
+            name = f"{request.method.lower()} {template}"
+            request.span = self._tracer.start_request(request, name)
+
+    def traced(self, handler: Handler, template: str) -> Handler:
+        """Return *handler*, one that is not compiled, with a span begun before it."""
+        if self._tracer is None:
+            return handler
+
+        @functools.wraps(handler)
+        async def handle_traced(request: Any, *args: Any, **path: Any) -> Any:
+            self.begin(request, template)
+            answer = handler(request, *args, **path)
+            return await answer if inspect.isawaitable(answer) else answer
+
+        return handle_traced
+
+    def unrouted(self, request: Any) -> None:
         """Give a request that reached no endpoint the span that an endpoint would have made."""
         if self._tracer is not None and request.span is None:
             request.span = self._tracer.start_request(request, request.method.lower())
+
+    def end(self, request: Any, status: int | None = None) -> None:
+        """End a request whose answer is over, whole or not; does nothing the second time.
+
+        Args:
+            status: how it ended; that of the answer when `None`.
+        """
+        if request.recorded:
+            return
+        request.recorded = True
+        stream = request.stream
+        response: Any = None if stream is None else stream.response
+        if status is None:
+            whole = response is not None and stream.stage is not Stage.FAILED
+            status = response.status if whole else 500
+        if self._tracer is not None and request.span is not None:
             self._tracer.finish_request(request.span, status)
+        if self._record is not None:
+            size = getattr(response, "sent", None)
+            if size is None:
+                size = len(getattr(response, "body", None) or b"")
+            self._record(request, status, size)
+        elif status == CLIENT_LEFT:
+            logger.info("%s %s: the client left before the answer", request.method, request.path)
+
+    def cancelled(self, request: Any, exc: CancelledError) -> None:
+        """End a request that was cancelled after its answer had begun.
+
+        NOTE: before that, Sanic answers for it, or has `left` called.
+        """
+        stream = request.stream
+        if stream is None or (stream.stage is Stage.HANDLER and stream.protocol.transport):
+            return
+        if request.conn_info.lost or isinstance(exc, RequestCancelled):
+            self.left(request)
+        elif stream.stage is Stage.IDLE:
+            self.end(request)
+        else:
+            logger.warning(
+                "%s %s was broken off: %s",
+                request.method,
+                request.path,
+                stream.exception or "it was cancelled",
+            )
+            self.end(request, 503)
+
+    def left(self, request: Any) -> None:
+        """End a request whose client hung up: no error, and one line at INFO."""
+        self.unrouted(request)
+        self.end(request, CLIENT_LEFT)
 
     def sign(self, request: Any, response: Any) -> None:
-        """Give an answer that is not ours the headers of all answers; record what is not yet."""
+        """Give an answer that is not ours the headers of all answers, by the rules of each field.
+
+        Raises:
+            ValueError: it has a header that cannot be sent.
+        """
         headers = getattr(response, "headers", None)
-        if response.__class__ is not Answer and headers is not None:
-            headers.setdefault("x-request-id", request.id)
-            if request.span is not None:
-                headers.setdefault("x-trace-id", request.span.trace_id)
-            for name, value in self._heads.headers:
+        if response.__class__ is Answer or headers is None:
+            return
+        if check_response(response, name_of(request)) and request.stream is not None:
+            request.stream.keep_alive = False
+        if response.status == 205 and isinstance(response, HTTPResponse):
+            response.body = b""
+        headers.setdefault("date", self._heads.clock.text)
+        headers.setdefault("x-request-id", request.id)
+        if request.span is not None:
+            headers.setdefault("x-trace-id", request.span.trace_id)
+        for name, value in self._heads.headers:
+            if name in WORDS and name in headers:
+                headers[name] = unite(value, ", ".join(headers.getall(name)))
+            else:
                 headers.setdefault(name, value)
-        if self._record is not None and not request.recorded:
-            request.recorded = True
-            body = getattr(response, "body", None) or b""
-            self._record(request, getattr(response, "status", 200), len(body))
+
+
+def name_of(request: Any) -> str:
+    """Return what to call the handler of *request* in messages."""
+    route = request.route
+    return request.method if route is None else f"{request.method} {route.name}"

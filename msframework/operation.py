@@ -19,7 +19,9 @@ from msframework.types import Handler, Provider
 if TYPE_CHECKING:
     from marshmallow import Schema
 
-_PATH_PARAM = re.compile(r"<([^<>:]+)(?::((?:[^<>]|<[^<>]*>)*))?>")
+_PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
+# What Sanic hands over beside a parameter of the kind `ext`: the extension of the file's name.
+EXTENSION = "extension"
 
 
 class Source(Enum):
@@ -87,11 +89,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PageRule:
-    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off."""
+    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off.
+
+    PostgreSQL reads all rows before a page and throws them away, hence `max_page`.
+    """
 
     per_page: int = 20
     max_per_page: int = 100
     total: bool = True
+    max_page: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class Operation:
     blueprint_description: str = ""
     deprecated: bool = False
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    hosts: tuple[str, ...] = ()
 
     @property
     def template(self) -> str:
@@ -131,7 +138,10 @@ class Operation:
 
 def path_params(path: str) -> tuple[PathParam, ...]:
     """Read the parameters out of Sanic's form of a path."""
-    return tuple(PathParam(name, kind or "str") for name, kind in _PATH_PARAM.findall(path))
+    params = [PathParam(name, kind or "str") for name, kind in _PATH_PARAM.findall(path)]
+    if any(param.kind.partition("=")[0] == "ext" for param in params):
+        params.append(PathParam("ext", EXTENSION))
+    return tuple(params)
 
 
 def path_template(path: str) -> str:

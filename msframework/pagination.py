@@ -16,7 +16,6 @@ from msframework.db.tables import Table
 from msframework.operation import PageRule
 
 Errors = dict[str, Any]
-_MAX_OFFSET = 2**63 - 1
 
 
 class PageResult:
@@ -135,16 +134,14 @@ def _count_of(query: Any) -> Any:
     return Select([inner], [fn.COUNT(SQL("*"))])
 
 
-def largest_page(rule: PageRule) -> int:
-    """Return the last page that may be asked for: no offset of PostgreSQL is larger."""
-    return _MAX_OFFSET // rule.max_per_page
-
-
 def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
     """Return the function that reads `page` and `per_page` from a request's query string."""
     default = Page(1, rule.per_page, rule.total)
-    largest, last = rule.max_per_page, largest_page(rule)
-    bound = f"Must be greater than or equal to 1 and less than or equal to {largest}."
+    largest, last = rule.max_per_page, rule.max_page
+    bound, last_bound = (
+        f"Must be greater than or equal to 1 and less than or equal to {most}."
+        for most in (largest, last)
+    )
 
     def load_page(request: Any, errors: Errors) -> Page | None:
         query = request.query_string
@@ -152,12 +149,12 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
             return default
         usual = _match_usual(query)
         if usual is None:
-            args = request.args
-            texts: tuple[Any, ...] = (args.get("page"), args.get("per_page"))
+            args = request.get_args(keep_blank_values=True)
+            texts: tuple[Any, ...] = (args.getlist("page"), args.getlist("per_page"))
         else:
-            texts = usual.groups()
+            texts = tuple([text] if text else [] for text in usual.groups())
         wrong: dict[str, list[str]] = {}
-        page = _number(texts[0], 1, last, wrong, "page", _AT_LEAST_ONE)
+        page = _number(texts[0], 1, last, wrong, "page", last_bound)
         per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", bound)
         if wrong:
             errors.setdefault("query", {}).update(wrong)
@@ -170,19 +167,23 @@ def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
 # PERF: what most listings are asked for, read without a mapping of all parameters
 # (benchmarks/README.md, row list).
 _match_usual = re.compile(r"page=([0-9]{1,18})(?:&per_page=([0-9]{1,18}))?").fullmatch
-_AT_LEAST_ONE = "Must be greater than or equal to 1."
 
 
 def _number(
-    text: str | None,
+    texts: list[str],
     default: int,
     largest: int,
     wrong: dict[str, list[str]],
     name: str,
     message: str,
 ) -> int:
-    if text is None:
+    """Return the number that a parameter says; note in *wrong* why it is none."""
+    if not texts:
         return default
+    if len(texts) > 1:
+        wrong[name] = [f"Given {len(texts)} times, but takes one value."]
+        return default
+    text = texts[0]
     if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20):
         wrong[name] = ["Not a valid integer."]
         return default

@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from httptools import parse_url
 from sanic.compat import Header
+from sanic.cookies.request import CookieRequestParameters, parse_cookie
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
+
+from msframework.exceptions import BadRequest
+from msframework.inputs.encoding import decode_body, read_coding
+from msframework.inputs.form import read_form
+from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
+from msframework.response import StreamedResponse
+from msframework.strict_json import parse
 
 if TYPE_CHECKING:
     from msframework.tracing import Span
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
 _SLOTS: Any = SanicRequest
-# Name and value of each header, in their order.
-Pairs = list[tuple[str, str]]
 
 
 def choose_id(given: str | None, trusts: bool) -> str:
@@ -62,7 +68,7 @@ class Request(SanicRequest[Any, Any]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
-        recorded: whether the access log has a line for this request already.
+        recorded: whether the request is over, its span finished and its access line noted.
         db_state: what the data layer remembers of this request (read-your-writes).
     """
 
@@ -97,11 +103,130 @@ class Request(SanicRequest[Any, Any]):
         """Whether some header was sent more than once."""
         return len(self.fields) != len(self.headers)
 
+    async def receive_body(self) -> None:
+        """Read the whole body, unless it is there; bytes count until the request is over.
+
+        A compressed body is decoded, and the headers then are those of one that never was.
+
+        Raises:
+            ServiceUnavailable: the worker holds as much of bodies as it may.
+            UnsupportedMediaType: it is encoded in a way that is not read.
+        """
+        stream: Any = self.stream
+        protocol: Any = getattr(stream, "protocol", None)
+        hold: Callable[[int], None] | None = getattr(protocol, "hold", None)
+        if self.body or hold is None:
+            await super().receive_body()  # type: ignore[no-untyped-call]
+        else:
+            pieces = []
+            async for data in stream:
+                hold(len(data))
+                pieces.append(data)
+            self.body = b"".join(pieces)
+        if "content-encoding" in self.headers:
+            await self._decode_body(hold)
+        if hold is not None and protocol.transport is not None:
+            # NOTE: a full buffer halts reading, and a client that hangs up would not be noticed.
+            protocol.transport.resume_reading()
+
+    async def _decode_body(self, hold: Callable[[int], None] | None) -> None:
+        coding = read_coding(self.headers)
+        if coding is not None and self.body:
+            largest = self.app.config.REQUEST_MAX_SIZE
+            self.body = await decode_body(self.body, coding, largest, hold)
+            del self.headers["content-encoding"]
+            self.headers["content-length"] = str(len(self.body))
+
     async def respond(self, response: Any = None, **options: Any) -> Any:
-        """Start the answer, as Sanic documents it; whatever its kind, it is signed and recorded."""
+        """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
+        if response is None:
+            response, options = StreamedResponse(**options), {}
         response = await super().respond(response, **options)
         self.app.sign(self, response)
         return response
+
+    # What handlers read for themselves goes through the same strict readers as what they declare.
+
+    def load_json(self, loads: Callable[[bytes], Any] | None = None) -> Any:
+        """Return what the body says; `None` for an empty one, as Sanic documents it.
+
+        Raises:
+            MalformedJSON: it is no strict JSON.
+        """
+        if loads is not None or not self.body:
+            return super().load_json(loads)
+        max_depth = self.app.settings.server.json_max_depth
+        self.parsed_json = parse(self.body, max_depth=max_depth)
+        return self.parsed_json
+
+    def get_form(self, keep_blank_values: bool = True) -> RequestParameters:
+        """Return the fields of the form; there are none where the body is no form.
+
+        Raises:
+            BadRequest: the form is malformed.
+            PayloadTooLarge: it has too many fields, or a field is too large.
+        """
+        fields, files = read_form(self)
+        if not keep_blank_values:
+            kept = {name: [value for value in values if value] for name, values in fields.items()}
+            fields = {name: values for name, values in kept.items() if values}
+        self.parsed_files = RequestParameters(files)
+        self.parsed_form = RequestParameters(fields)
+        return self.parsed_form
+
+    def get_args(
+        self,
+        keep_blank_values: bool = False,
+        strict_parsing: bool = False,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+    ) -> RequestParameters:
+        """Return the parameters of the query string, as Sanic documents it.
+
+        Raises:
+            BadRequest: the query string is malformed, unless *errors* says what to do then.
+        """
+        if strict_parsing or (encoding, errors) != ("utf-8", "strict"):
+            return super().get_args(keep_blank_values, strict_parsing, encoding, errors)
+        key = (keep_blank_values, strict_parsing, encoding, errors)
+        if key not in self.parsed_args:
+            pairs = self.get_query_args(keep_blank_values)
+            self.parsed_args[key] = RequestParameters(group_pairs(pairs))
+        return self.parsed_args[key]
+
+    def get_query_args(
+        self,
+        keep_blank_values: bool = False,
+        strict_parsing: bool = False,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+    ) -> Pairs:
+        """Return the parameters of the query string in their order; see `get_args`."""
+        if strict_parsing or (encoding, errors) != ("utf-8", "strict"):
+            return super().get_query_args(keep_blank_values, strict_parsing, encoding, errors)
+        key = (keep_blank_values, strict_parsing, encoding, errors)
+        if key not in self.parsed_not_grouped_args:
+            pairs = parse_query(self.query_string, self.app.settings.server)
+            if not keep_blank_values:
+                pairs = [pair for pair in pairs if pair[1]]
+            self.parsed_not_grouped_args[key] = pairs
+        return self.parsed_not_grouped_args[key]
+
+    args = property(get_args)
+    query_args = property(get_query_args)
+
+    def get_cookies(self) -> RequestParameters:
+        """Return the cookies of all `Cookie` lines (RFC 9113, 8.2.3).
+
+        Raises:
+            BadRequest: there are more than `MAX_FIELDS`.
+        """
+        text = "; ".join(self.headers.getall("cookie", ()))
+        most = self.app.settings.server.max_fields
+        if text.count(";") >= most:
+            raise BadRequest(f"there are more than {most} cookies")
+        self.parsed_cookies = CookieRequestParameters(parse_cookie(text))
+        return self.parsed_cookies
 
     def client(self, name: str) -> Any:
         """Return the client of the service *name*, bound to this request.

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from sanic.compat import Header
+from sanic.exceptions import ServerError
 from sanic.helpers import STATUS_CODES, has_message_body
 from sanic.http import Http, Stage
 from sanic.response import HTTPResponse
 
+from msframework.clock import Clock
+from msframework.headers import OwnHeaders, Pairs, check_response, encode_lines, merge
+
 JSON = "application/json"
+# Statuses whose answers have no body; that of a 205 says so by its length (RFC 9110, 15.3.6).
+BODYLESS: Final = frozenset((204, 205, 304))
 _HTTP_1: Any = Http
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a method returns to choose among its declared statuses, or to add headers."""
+    """What a method returns to choose among its declared statuses, or to add headers.
+
+    A header's value is a text or a whole number, or a list of these for one that may stand on
+    several lines, such as `Set-Cookie`. One of its own replaces that of every answer, but for
+    lists such as `Vary`, which are added to.
+    """
 
     data: Any = None
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | int | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,48 +43,100 @@ class Head:
     """Everything of an answer's head that is known before the request: status line and headers.
 
     `keep` and `close` are the bytes up to the value of content-length, for a connection that stays
-    open and for one that does not.
+    open and for one that does not; `names` are those of all headers that every answer has.
     """
 
     status: int
     content_type: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Pairs
+    names: frozenset[str]
     keep: bytes
     close: bytes
 
 
 class Heads:
-    """The heads of one service, each built once."""
+    """The heads of one service, each built once.
 
-    def __init__(self, headers: tuple[tuple[str, str], ...] = (), *, fast: bool = True) -> None:
+    Attributes:
+        clock: what every answer's `Date` is read from.
+    """
+
+    def __init__(self, headers: Pairs = (), *, fast: bool = True) -> None:
         self.headers = headers
         self.fast = fast
+        self.clock = Clock()
         self._heads: dict[tuple[int, str], Head] = {}
 
     def head(self, status: int, content_type: str = JSON) -> Head:
-        """Return the head for *status*; built at the first call for it."""
+        """Return the head for *status*; built at the first call for it.
+
+        Raises:
+            ValueError: no answer may have that status.
+        """
         found = self._heads.get((status, content_type))
         if found is None:
             found = self._heads[status, content_type] = self._build(status, content_type)
         return found
 
     def _build(self, status: int, content_type: str) -> Head:
-        phrase = STATUS_CODES.get(status, b"UNKNOWN")
-        lines = [b"HTTP/1.1 %d %b" % (status, phrase)]
-        lines += [f"{name}: {value}".encode() for name, value in self.headers]
+        if not 200 <= status <= 599:
+            raise ValueError(f"an answer cannot have the status {status!r}; expected 200 to 599")
+        headers = self.headers
+        tail = b""
         if has_message_body(status):  # type: ignore[no-untyped-call]
-            lines.append(b"content-type: " + content_type.encode())
+            headers = (*headers, ("content-type", content_type))
             tail = b"content-length: "
-        else:
-            tail = b""
-        start = b"\r\n".join(lines) + b"\r\n"
+        start = _status_line(status) + encode_lines(headers)
         return Head(
             status,
             content_type,
-            self.headers,
+            headers,
+            frozenset(("date", "x-request-id", "x-trace-id", *(name for name, _ in headers))),
             start + b"connection: keep-alive\r\n" + tail,
             start + b"connection: close\r\n" + tail,
         )
+
+
+def _status_line(status: int) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (status, STATUS_CODES.get(status, b"UNKNOWN"))
+
+
+class StreamedResponse(HTTPResponse):
+    """An answer that a handler sends piece by piece, as `request.respond()` gives it.
+
+    Attributes:
+        sent: how many bytes of body have been sent.
+    """
+
+    __slots__ = ("sent",)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.sent = 0
+
+    async def send(self, data: Any = None, end_stream: bool | None = None) -> None:
+        """Send a piece; see `BaseHTTPResponse.send` for the arguments.
+
+        Raises:
+            ValueError: a header that was set since `respond()` cannot be sent.
+            ServerError: the pieces are longer than the `Content-Length` that was said.
+        """
+        stream: Any = self.stream
+        if stream is not None and stream.stage is Stage.HANDLER:
+            check_response(self, f"{stream.request.method} {stream.request.path}")
+        if data:
+            data = data.encode() if isinstance(data, str) else data
+            if self.status == 205:
+                data = b""
+            said = self.headers.get("content-length")
+            if said is not None and self.sent + len(data) > int(said):
+                raise ServerError(f"the answer is longer than its Content-Length, {said}")
+            self.sent += len(data)
+        if stream is not None and stream.head_only and stream.stage is Stage.RESPONSE:
+            # NOTE: what Sanic has here is no coroutine function, and it awaits it.
+            stream.head_response_ignored(data, bool(end_stream))
+        else:
+            await super().send(data, end_stream)
 
 
 class Answer(HTTPResponse):
@@ -83,7 +146,7 @@ class Answer(HTTPResponse):
     `headers` or sets a cookie; so too for HEAD, HTTP/1.0, `Expect: 100-continue` and streams.
     """
 
-    __slots__ = ("_extra", "_fast", "_head", "_headers", "_request")
+    __slots__ = ("_head", "_headers", "_heads", "_own", "_request")
 
     def __init__(
         self,
@@ -91,7 +154,7 @@ class Answer(HTTPResponse):
         head: Head,
         body: bytes,
         request: Any,
-        extra: Mapping[str, str] | None = None,
+        own: OwnHeaders | None = None,
     ) -> None:
         self.asgi = False
         self.body = body
@@ -99,34 +162,41 @@ class Answer(HTTPResponse):
         self.stream = None
         self.status = head.status
         self._cookies = None
-        self._fast = heads.fast
         self._head = head
         self._headers: Header | None = None
+        self._heads = heads
+        self._own = own
         self._request = request
-        self._extra = extra
 
     @property
     def headers(self) -> Header:
         """All headers of the answer; reading them gives up the prebuilt head."""
         if self._headers is None:
-            self._headers = Header(self._head.headers)
-            self._headers["x-request-id"] = self._request.id
-            if self._request.span is not None:
-                self._headers["x-trace-id"] = self._request.span.trace_id
-            if self._extra:
-                self._headers.update(self._extra)
+            self._headers = Header(self._pairs())
         return self._headers
 
     @headers.setter
     def headers(self, value: Any) -> None:
         self._headers = Header(value)
 
+    def _pairs(self) -> Pairs:
+        """Return the headers of every answer and its own, by the rules of each field."""
+        request = self._request
+        pairs = (
+            *self._head.headers,
+            ("date", self._heads.clock.text),
+            ("x-request-id", request.id),
+        )
+        if request.span is not None:
+            pairs = (*pairs, ("x-trace-id", request.span.trace_id))
+        return pairs if self._own is None else merge(pairs, self._own.pairs)
+
     async def send(self, data: Any = None, end_stream: bool | None = None) -> None:
         """Write the answer; see `BaseHTTPResponse.send` for the arguments."""
         request = self._request
         stream: Any = request.stream
         if (
-            not self._fast
+            not self._heads.fast
             or self._headers is not None
             or data is not None
             or not isinstance(stream, _HTTP_1)
@@ -156,28 +226,36 @@ class Answer(HTTPResponse):
         PERF: one `%` over bytes instead of a header mapping (benchmarks/README.md, row json).
         """
         head, request, body = self._head, self._request, self.body or b""
+        own = self._own
+        if own is not None and not own.names.isdisjoint(head.names):
+            return self._merge_to_bytes(keep_alive, body)
         start = head.keep if keep_alive else head.close
         span = request.span
         trace = b"" if span is None else b"x-trace-id: %b\r\n" % span.trace_id.encode()
-        if self._extra:
-            trace += b"".join(
-                f"{_clean(name)}: {_clean(value)}\r\n".encode()
-                for name, value in self._extra.items()
-            )
+        if own is not None:
+            trace += own.lines
         if head.status == 204 or head.status == 304:
-            return b"%bx-request-id: %b\r\n%b\r\n" % (start, request.id.encode(), trace)
-        return b"%b%d\r\nx-request-id: %b\r\n%b\r\n%b" % (
+            return b"%b%bx-request-id: %b\r\n%b\r\n" % (
+                start,
+                self._heads.clock.line,
+                request.id.encode(),
+                trace,
+            )
+        return b"%b%d\r\n%bx-request-id: %b\r\n%b\r\n%b" % (
             start,
             len(body),
+            self._heads.clock.line,
             request.id.encode(),
             trace,
             body,
         )
 
-
-def _clean(value: object) -> str:
-    """Take out of a header what would end it."""
-    return str(value).translate(_UNSAFE)
-
-
-_UNSAFE = str.maketrans("", "", "\r\n\x00")
+    def _merge_to_bytes(self, keep_alive: bool, body: bytes) -> bytes:
+        """Return head and body, where a header of its own meets one of every answer."""
+        framing: Pairs = (("connection", "keep-alive" if keep_alive else "close"),)
+        status = self._head.status
+        if has_message_body(status):  # type: ignore[no-untyped-call]
+            framing = (*framing, ("content-length", str(len(body))))
+        else:
+            body = b""
+        return _status_line(status) + encode_lines((*framing, *self._pairs())) + b"\r\n" + body

@@ -1,29 +1,69 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; the handlers for OPTIONS and 405 run per request.
+Runs at start-up; what finds the methods of a path runs per request that is refused.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
+from sanic.exceptions import SanicException
+from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
-from msframework.compile.reader import Endpoint
-from msframework.exceptions import MethodNotAllowed
+from msframework._place import describe
+from msframework.compile.reader import Endpoint, place_of
 from msframework.resource import METHODS, Resource
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type)
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
+_UNDOCUMENTED = ("HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """The blueprint that a route was registered by, and what it is called there.
+
+    NOTE: names of routes do not tell: they begin with the service's name, but for those of a
+    blueprint of the same name; and groups may put a prefix before the blueprint's.
+    """
+
+    name: str = ""
+    blueprint: SanicBlueprint | None = None
+
+    @classmethod
+    def by(cls, blueprint: Any, name_prefix: str | None) -> Mounted:
+        """Return the note for what *blueprint* registers; groups and lists register nothing."""
+        if not isinstance(blueprint, SanicBlueprint):
+            return _NOWHERE
+        name = f"{name_prefix}_{blueprint.name}" if name_prefix else blueprint.name
+        return cls(name, blueprint)
+
+
+_NOWHERE = Mounted()
+
+
+def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
+    """Return what *route* was noted with, or who has it, where a blueprint took it later."""
+    noted = getattr(getattr(route, "extra", None), "mounted", _NOWHERE)
+    if noted.blueprint is None:
+        for blueprint in blueprints:
+            if any(route is known for known in blueprint.routes):
+                return Mounted(blueprint.name, blueprint)
+    return noted
 
 
 class Blueprint(SanicBlueprint):
@@ -101,7 +141,7 @@ def read_blueprints(
             try:
                 module = importlib.import_module(f"{app}.{name}")
             except Exception as exc:
-                problems.append(f"{app}.{name} cannot be imported: {type(exc).__name__}: {exc}")
+                problems.append(f"{app}.{name} cannot be imported: {describe(exc)}")
                 continue
             for value in vars(module).values():
                 is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
@@ -130,51 +170,82 @@ def is_compiled_kind(route: Route) -> bool:
 
 
 def read_endpoints(
-    route: Any, path: str, app_name: str, providers: dict[str, Provider], blueprints: dict[str, Any]
+    route: Any, path: str, mounted: Mounted, providers: dict[str, Provider]
 ) -> list[Endpoint]:
     """Return the endpoints of one registered route: one for each of its methods.
 
     Args:
         route: Sanic's route, or what would have become one had its path not been taken.
         path: its path, as Sanic writes it.
+        mounted: who registered it.
+        providers: the service's provided values.
     """
     owner = getattr(route.handler, "__self__", None)
-    blueprint, _, short = route.name.removeprefix(f"{app_name}.").rpartition(".")
-    name = getattr(route.handler, "__name__", short)
+    name = getattr(route.handler, "__name__", route.name.rpartition(".")[2])
     if isinstance(owner, Resource):
         name = f"{type(owner).__name__}.{name}"
-    known = blueprints.get(blueprint)
-    values = {**providers, **getattr(known, "providers", {})}
-    description = getattr(known, "description", "")
-    methods = [
-        method
-        for method in ALL_METHODS
-        if method in route.methods and method not in ("HEAD", "OPTIONS")
-    ]
+    values = {**providers, **getattr(mounted.blueprint, "providers", {})}
+    description = getattr(mounted.blueprint, "description", "")
+    methods = [method for method in ALL_METHODS if method in route.methods]
+    if "GET" in methods and "HEAD" in methods:
+        methods.remove("HEAD")  # the answer to GET, without its body
     # One function for several methods has several operations, which need names of their own.
-    names = [name] if len(methods) == 1 else [f"{name}.{method.lower()}" for method in methods]
+    several = len([method for method in methods if method not in _UNDOCUMENTED]) > 1
+    hosts = tuple(host for host in _hosts_of(route) if host)
     return [
-        Endpoint(method, path, route.handler, blueprint, known_as, values, description)
-        for method, known_as in zip(methods, names, strict=True)
+        Endpoint(
+            method,
+            path,
+            route.handler,
+            mounted.name,
+            f"{name}.{method.lower()}" if several or method in _UNDOCUMENTED else name,
+            values,
+            description,
+            hosts=hosts,
+        )
+        for method in methods
     ]
 
 
-def declared_order(routes: Iterable[Any], app_name: str, blueprints: Sequence[str]) -> list[Any]:
+def _hosts_of(route: Any) -> Sequence[str | None]:
+    hosts = getattr(getattr(route, "extra", None), "hosts", getattr(route, "host", None))
+    return [hosts] if isinstance(hosts, str) else hosts or ()
+
+
+def name_route(route: Any) -> str:
+    """Return file, line and name of what a route calls, for messages."""
+    handler = route.handler
+    if isinstance(handler, partial) and handler.args:  # a websocket's
+        handler = handler.args[0]
+    return place_of(handler, route.name)
+
+
+def full_uri(route: FutureRoute) -> str:
+    """Return the path of what would have become a route, its version included."""
+    if route.version is None:
+        return str(route.uri)
+    version = str(route.version).strip("/").lstrip("v")
+    return f"{route.version_prefix}{version}/{route.uri.lstrip('/')}"
+
+
+def declared_order(routes: Iterable[Any], blueprints: Sequence[SanicBlueprint]) -> list[Any]:
     """Sort *routes* as they were written: Sanic keeps those of a blueprint in a set."""
+    places = {id(blueprint): place for place, blueprint in enumerate(blueprints)}
 
     def key(route: Any) -> tuple[int, str, int]:
         code = getattr(inspect.unwrap(route.handler), "__code__", None)
-        name = route.name.removeprefix(f"{app_name}.").rpartition(".")[0]
-        place = blueprints.index(name) if name in blueprints else -1
+        place = places.get(id(find_mounted(route, blueprints).blueprint), -1)
         return (place, code.co_filename, code.co_firstlineno) if code else (place, "", 0)
 
     return sorted(routes, key=key)
 
 
 def dispatch(handlers: dict[str, Handler]) -> Handler:
-    """Return one handler for a route with several methods."""
+    """Return one handler for a route with several methods; HEAD is answered as GET is."""
     if len(handlers) == 1:
         return next(iter(handlers.values()))
+    if "GET" in handlers:
+        handlers = {"HEAD": handlers["GET"], **handlers}
 
     async def handle_by_method(request: Any, **path: Any) -> Any:
         return await handlers[request.method](request, **path)
@@ -182,20 +253,39 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     return handle_by_method
 
 
-def compiled_paths(routes: Iterable[Route]) -> list[list[Route]]:
-    """Return the routes of each path that has compiled methods."""
+def answer_head_as_get(handler: Handler) -> Handler:
+    """Return the *handler* of static files, with a HEAD whose head is that of GET.
+
+    NOTE: Sanic's own lacks the length and `Cache-Control`. It stays for a HEAD with `Range`, which
+    means nothing there (RFC 9110, 14.2).
+    """
+
+    @functools.wraps(handler)
+    async def handle_file(request: Any, **path: Any) -> Any:
+        if request.method != "HEAD" or "range" in request.headers:
+            return await handler(request, **path)
+        request.method = "GET"
+        try:
+            return await handler(request, **path)
+        finally:
+            request.method = "HEAD"
+
+    return handle_file
+
+
+def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
+    """Return the routes of each path; the names in it do not count."""
     paths: dict[Any, list[Route]] = defaultdict(list)
     for route in routes:
-        paths[route.path, str(route.requirements)].append(route)
-    return [group for group in paths.values() if any(is_compiled_kind(route) for route in group)]
+        paths[route.segments, str(route.requirements)].append(route)
+    return list(paths.values())
 
 
-def refuse_method(allow: str) -> Callable[..., Any]:
-    """Return the endpoint that answers 405 for the methods that a path does not have."""
-
-    async def method_not_allowed(request: Any, **path: Any) -> None:
-        raise MethodNotAllowed(
-            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
-        )
-
-    return method_not_allowed
+def find_allowed(router: Any, path: str, host: str | None) -> list[str]:
+    """Return the methods that *router* serves at *path*, in their order in `Allow`."""
+    found = []
+    for method in sorted(ALL_METHODS):
+        with suppress(SanicException):
+            router.get(path, method, host)
+            found.append(method)
+    return found

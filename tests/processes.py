@@ -1,14 +1,16 @@
 """Servers as processes of their own, on free ports, with their output in a file."""
 
 import os
+import pty
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -29,19 +31,40 @@ def free_port() -> int:
             return port
 
 
+@contextmanager
+def usual_signals() -> Iterator[None]:
+    """Let processes start as from a shell, whatever this one was told to ignore or block."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 class ServerProcess:
     """`manage.py runserver` in a process group of its own; a context manager.
 
     Args:
         log: the file that takes what it prints.
         arguments: those of `runserver`, beside the port.
+        terminal: whether it prints to a terminal, whose text then goes into the file.
         env: variables of the environment, beside our own.
     """
 
     def __init__(
-        self, log: Path, *arguments: str, port: int | None = None, cwd: Path = ROOT, **env: str
+        self,
+        log: Path,
+        *arguments: str,
+        port: int | None = None,
+        cwd: Path = ROOT,
+        terminal: bool = False,
+        **env: str,
     ) -> None:
-        self.log, self.cwd, self.env = log, cwd, env
+        self.log, self.cwd, self.terminal, self.env = log, cwd, terminal, env
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.arguments = arguments
@@ -58,10 +81,12 @@ class ServerProcess:
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Start the process."""
+    def start(self, *, usual: bool = True) -> None:
+        """Start the process; with signals as they are in this one unless they are *usual*."""
+        signals = usual_signals() if usual else nullcontext()
         command = [sys.executable, "manage.py", "runserver", *self.arguments]
-        with self.log.open("wb") as out:
+        printed = self.terminal_of(self.log) if self.terminal else self.log.open("wb")
+        with signals, printed as out:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.cwd,
@@ -71,6 +96,25 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @staticmethod
+    @contextmanager
+    def terminal_of(log: Path) -> Iterator[int]:
+        """Yield one end of a terminal; what is written there goes to *log*, until all is closed."""
+        ours, theirs = pty.openpty()
+
+        def copy() -> None:
+            with log.open("wb", buffering=0) as out, suppress(OSError):
+                while block := os.read(ours, 4096):
+                    out.write(block)
+            os.close(ours)
+
+        log.touch()
+        threading.Thread(target=copy, daemon=True).start()
+        try:
+            yield theirs
+        finally:
+            os.close(theirs)
 
     def wait_ready(self, timeout: float = 40) -> None:
         """Wait until it answers.

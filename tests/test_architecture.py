@@ -20,8 +20,8 @@ LONGEST = 400
 
 # A module imports from its own floor and from those below. Every module and package has a place.
 FLOORS = (
-    "aio exceptions pace types _codegen _imports _tested",
-    "envelope response request strict_json conf tracing log",
+    "aio clock exceptions headers pace types _codegen _imports _place _tested",
+    "envelope response request inputs strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
     "compile openapi errors",

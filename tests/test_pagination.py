@@ -10,6 +10,7 @@ from msframework.pagination import Page, compile_page
 from msframework.schemas import Schema, fields
 from tests.processes import fresh_database
 
+LAST = "Must be greater than or equal to 1 and less than or equal to 10000."
 BOUND = "Must be greater than or equal to 1 and less than or equal to 100."
 NUMBERS = (
     "SELECT n AS id, 'n' || n AS name, n > 3 AS big FROM generate_series(1, 5) AS n ORDER BY n"
@@ -155,13 +156,17 @@ PARAMETERS = [
     ("page=02&per_page=5", (2, 5)),
     ("per_page=5", (1, 5)),
     ("per_page=5&page=2", (2, 5)),
-    ("page=2&per_page=5&page=3", (2, 5)),
+    ("page=2&per_page=5&page=3", {"page": ["Given 2 times, but takes one value."]}),
     ("page=2&per_page=100&q=x", (2, 100)),
     ("page=%32&per_page=5", (2, 5)),
-    ("page=&per_page=5", (1, 5)),
-    ("page=-1", {"page": ["Must be greater than or equal to 1."]}),
-    ("page=0", {"page": ["Must be greater than or equal to 1."]}),
-    ("page=999999999999999999", {"page": ["Must be greater than or equal to 1."]}),
+    ("page=&per_page=5", {"page": ["Not a valid integer."]}),
+    ("page=-1", {"page": [LAST]}),
+    ("page=0", {"page": [LAST]}),
+    ("page=10000&per_page=100", (10000, 100)),
+    ("page=10001", {"page": [LAST]}),
+    ("page=10001&q=x", {"page": [LAST]}),
+    ("page=10001&per_page=101", {"page": [LAST], "per_page": [BOUND]}),
+    ("page=999999999999999999", {"page": [LAST]}),
     ("page=1_0", {"page": ["Not a valid integer."]}),
     ("page=%D9%A3", {"page": ["Not a valid integer."]}),
     ("page=x&per_page=0", {"page": ["Not a valid integer."], "per_page": [BOUND]}),

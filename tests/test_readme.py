@@ -1,7 +1,6 @@
 """The tour of the README works as printed, in both languages."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -18,20 +17,11 @@ def test_the_tour_works_as_printed(page, tmp_path):
     differences = []
     with (
         fresh_database("readme") as url,
-        ServerProcess(log, DATABASE_URL=url, TRACE_FLUSH_INTERVAL="0.02") as server,
+        ServerProcess(log, DATABASE_URL=url) as server,
     ):
         for step in read_steps(ROOT / page):
-            differences += run_until_alike(step, server.port, tmp_path)
+            differences += run_step(step, port=server.port, cwd=tmp_path, env=environment())
     assert not differences, "\n".join(differences)
-
-
-def run_until_alike(step, port, cwd, patience=3.0):
-    """Run *step*; one that looks into the log may have to wait for what is on its way there."""
-    deadline = time.monotonic() + patience
-    while True:
-        differences = run_step(step, port=port, cwd=cwd, env=environment())
-        if not differences or not step.command.startswith("grep") or time.monotonic() > deadline:
-            return differences
 
 
 def test_both_languages_show_the_same_tour():

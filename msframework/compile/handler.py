@@ -34,21 +34,25 @@ class Failures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompileContext:
-    """What compiled handlers share: the service's heads, tracing, access log and error answers."""
+    """What compiled handlers share: the service's heads, tracing, access log and error answers.
+
+    Attributes:
+        checks_members: whether answers that lack required members are refused (DEBUG, tests).
+    """
 
     heads: Heads
     failures: Failures
     start_request: Callable[..., Any] | None = None
-    finish_request: Callable[..., Any] | None = None
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
+    checks_members: bool = False
     compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
 
     def compile_schema(self, schema: Schema) -> CompiledSchema:
         """Return the compiled form of *schema*, made once for all operations that share it."""
         compiled = self.compiled_schemas.get(id(schema))
         if compiled is None:
-            compiled = compile_schema(schema, max_depth=self.json_max_depth)
+            compiled = compile_schema(schema, max_depth=self.json_max_depth, checks_kinds=True)
             self.compiled_schemas[id(schema)] = compiled
         return compiled
 
@@ -60,31 +64,41 @@ class Compiled:
     operation: Operation
     handler: Handler
     source: str
+    _namespace: dict[str, Any] = field(repr=False)
+    _replies: Replies = field(repr=False)
+
+    def check_members(self) -> None:
+        """Refuse answers that lack required members from now on, which costs time."""
+        self._replies.checks_members = True
+        # NOTE: the handler looks its names up in here; now it finds no result plain.
+        self._namespace["plain"] = frozenset()
 
 
 def compile_operation(operation: Operation, context: CompileContext) -> Compiled:
     """Compile *operation* into one coroutine function `(request, **path parameters)`."""
     name = f"handle_{operation.id}"
-    writer, namespace = SourceWriter(), _namespace(operation, context)
+    replies = Replies(operation, context.heads, context.compile_schema)
+    writer, namespace = SourceWriter(), _namespace(operation, context, replies)
     writer.line(f"async def {name}(request{_parameters(operation, namespace)}):")
     with writer.indented():
         if context.start_request is not None:
-            writer.line("span = request.span = start_request(request, label)")
+            writer.line("request.span = start_request(request, label)")
         writer.line("try:")
         with writer.indented():
             _emit_call(operation, writer, namespace)
         writer.lines("except Exception as exc:", "    answer = await fail(request, exc)")
-        if context.start_request is not None:
-            writer.lines("except BaseException:", "    finish_request(span, 499)", "    raise")
         if context.finish is not None:
             writer.line("finish(request, answer)")
         writer.line("return answer")
     source = str(writer)
-    return Compiled(operation, compile_function(name, source, namespace), source)
+    handler = compile_function(name, source, namespace)
+    compiled = Compiled(operation, handler, source, namespace, replies)
+    if context.checks_members:
+        compiled.check_members()
+    return compiled
 
 
-def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
-    replies = Replies(operation, context.heads, context.compile_schema)
+def _namespace(operation: Operation, context: CompileContext, replies: Replies) -> dict[str, Any]:
     namespace: dict[str, Any] = {
         "Answer": Answer,
         "PageResult": PageResult,
@@ -94,7 +108,6 @@ def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
         "dump": replies.usual.dump,
         "fail": context.failures.for_operation(operation),
         "finish": context.finish,
-        "finish_request": context.finish_request,
         "head": replies.usual.head,
         "heads": context.heads,
         # NOTE: in here and not in the source, so that like handlers are compiled once.
@@ -107,8 +120,11 @@ def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
         "settle": settle,
         "start_request": context.start_request,
     }
+    forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
-        namespace[f"load_{item.source.value}"] = compile_input(item, context.compile_schema)
+        namespace[f"load_{item.source.value}"] = compile_input(
+            item, context.compile_schema, is_whole_form=forms == [item]
+        )
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)
     for argument in operation.arguments:
@@ -117,7 +133,7 @@ def _namespace(operation: Operation, context: CompileContext) -> dict[str, Any]:
     return namespace
 
 
-_LOCALS = frozenset(("answer", "errors", "exc", "request", "result", "span"))
+_LOCALS = frozenset(("answer", "errors", "exc", "request", "result"))
 
 
 def _parameters(operation: Operation, namespace: dict[str, Any]) -> str:

@@ -9,18 +9,23 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from marshmallow import Schema
 
 from msframework._imports import import_object
 from msframework.compile.operation_id import operation_id
+from msframework.compile.request import find_unreadable
+from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Bare, Envelope
 from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.headers import OwnHeaders
 from msframework.operation import Answer, Failure, Input, Operation, Source, path_params
 from msframework.resource import Resource
+from msframework.response import BODYLESS
 from msframework.schemas import as_schema
 from msframework.types import UNSET, Handler, Provider
 
@@ -39,14 +44,18 @@ class Endpoint:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     blueprint_description: str = ""
     id: str = ""
+    hosts: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
-        code = getattr(inspect.unwrap(self.handler), "__code__", None)
-        if code is None:
-            return self.name
-        return f"{_short(code.co_filename)}:{code.co_firstlineno} {self.name}"
+        return place_of(self.handler, self.name)
+
+
+def place_of(handler: Any, name: str) -> str:
+    """Return file, line and *name* of a function, for messages."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return name if code is None else f"{_short(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -88,26 +97,6 @@ def read_operations(
     return tuple(operations)
 
 
-def find_clashes(operations: Iterable[Operation], problems: list[str]) -> None:
-    """Refuse two operations with one id, and two on one method and path."""
-    ids: dict[str, Operation] = {}
-    routes: dict[tuple[str, str], Operation] = {}
-    for operation in operations:
-        route = (operation.method, operation.template.rstrip("/"))
-        alike = routes.setdefault(route, operation)
-        same_id = ids.setdefault(operation.id, operation)
-        if alike is not operation:
-            problems.append(
-                f"{operation.where}: {operation.method} {operation.template} is taken by "
-                f"{alike.where}. Drop one of them, or change its path."
-            )
-        elif same_id is not operation:
-            problems.append(
-                f"{operation.where}: the operation id {operation.id!r} is taken by "
-                f"{same_id.where}. Give one of them another with @doc.operation_id."
-            )
-
-
 def _read(
     endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
 ) -> Operation:
@@ -119,6 +108,7 @@ def _read(
     params = path_params(endpoint.path)
     tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     _check_notes(notes, endpoint, problems)
+    check_returns(handler, where, problems)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
@@ -135,10 +125,11 @@ def _read(
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or _own_text(handler) or _own_text(resource),
+        description=notes.description or _own_doc(handler) or _own_doc(resource),
         tags=tuple(tags),
         blueprint_description=endpoint.blueprint_description,
         deprecated=notes.deprecated or shared.deprecated,
+        hosts=endpoint.hosts,
         security=tuple(notes.security if notes.security is not None else shared.security or ()),
     )
 
@@ -176,6 +167,11 @@ def _read_inputs(
                 f"{endpoint.where}: {source.value} cannot be read through a list ({thing!r}). "
                 "Pass one Schema."
             )
+        problems.extend(
+            f"{endpoint.where}: {source.value} cannot be read through {thing!r}: {why}. "
+            "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+            for why in find_unreadable(source, schema)
+        )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)
@@ -197,7 +193,7 @@ def _read_answers(
         schema = None
         if thing is not None:
             schema = _schema(thing, f"produces (status {status})", where, False, problems, schemas)
-        if schema is not None and status in (204, 304):
+        if schema is not None and status in BODYLESS:
             problems.append(f"{where}: an answer with status {status} has no body, so no schema.")
         if notes.page is not None and schema is not None and not schema.many:
             problems.append(
@@ -253,6 +249,10 @@ def _read_failures(
         exception: Any = failure.exception
         if isinstance(exception, type) and issubclass(exception, ServiceException):
             good.append(failure)
+            try:
+                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
+            except ValueError as exc:
+                problems.append(f"{where}: @doc.raises: {exc}")
         else:
             problems.append(
                 f"{where}: @doc.raises got {exception!r}, which is no exception of a service. "
@@ -273,14 +273,16 @@ def _read_resource_envelope(
         return default
 
 
-def _own_text(thing: Any) -> str:
-    """Return the docstring of *thing* itself: no inherited one is about this operation."""
-    doc = getattr(inspect.unwrap(thing), "__doc__", None) if thing is not None else None
-    return inspect.cleandoc(doc) if doc else ""
+def _own_doc(thing: Any) -> str:
+    """Return the docstring of a function or class itself, not one that it inherits."""
+    while isinstance(thing, partial):
+        thing = thing.func
+    doc = None if thing is None else inspect.unwrap(thing).__doc__
+    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
 def _first_line(thing: Any) -> str:
-    return _own_text(thing).partition("\n")[0].rstrip(".")
+    return _own_doc(thing).partition("\n")[0].rstrip(".")
 
 
 def _short(filename: str) -> str:

@@ -1,24 +1,26 @@
 """The steps after the method: from what it returned to the bytes of the answer.
 
-`compile_reply` runs at start-up; the methods of `Replies` run per request, where a method returned
-something out of the ordinary.
+`Replies` is made at start-up; its methods run per request, where a method returned something out of
+the ordinary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sanic.response import BaseHTTPResponse, ResponseStream
 
+from msframework.compile.promise import Promise, read_promise
 from msframework.compile.request import CompileSchema
 from msframework.db.tables import Table
 from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
-from msframework.response import Answer, Head, Heads, Reply
+from msframework.response import BODYLESS, Answer, Head, Heads, Reply
 from msframework.strict_json import dumps
 
 Dump = Callable[[Any], bytes]
@@ -35,6 +37,7 @@ class Outcome:
     dump_table: Callable[[Table], bytes]
     before: bytes
     after: bytes
+    promise: Promise
 
 
 def compile_dump(
@@ -51,10 +54,16 @@ def compile_dump(
 
 
 class Replies:
-    """All that one operation may answer, the usual answer first."""
+    """All that one operation may answer, the usual answer first.
+
+    Attributes:
+        plain: the classes of results that need no look and go straight through the usual dump.
+        checks_members: whether answers that lack required members are refused.
+    """
 
     def __init__(self, operation: Operation, heads: Heads, compile_schema: CompileSchema) -> None:
         self.heads = heads
+        self.checks_members = False
         self.where = operation.where
         envelope: Envelope = operation.envelope or DefaultEnvelope()
         before, after = envelope.around_data()
@@ -66,22 +75,22 @@ class Replies:
                 *compile_dump(item, compile_schema),
                 before,
                 after,
+                read_promise(operation, item, usual=number == 0),
             )
-            for item in operation.answers
+            for number, item in enumerate(operation.answers)
         }
         self.usual = self.outcomes[operation.answers[0].status]
-        self.empty = next((o for o in self.outcomes.values() if o.status == 204), None)
         self.declared = any(item.schema is not None for item in operation.answers)
-        self.plain = self._plain(operation)
+        self.plain = self._plain()
 
-    def _plain(self, operation: Operation) -> frozenset[type]:
+    def _plain(self) -> frozenset[type]:
         """Return the classes of results that go straight through the usual answer's dump."""
-        first = operation.answers[0]
-        if first.status == 204:
+        if self.usual.status in BODYLESS:
             return frozenset()
-        if first.schema is None:
+        many = self.usual.promise.many
+        if many is None:
             return _UNDECLARED_PLAIN
-        return frozenset((list,)) if first.schema.many else frozenset((dict,))
+        return frozenset((list,)) if many else frozenset((dict,))
 
     def page(self, request: Any, result: PageResult) -> Answer:
         """Answer with one page."""
@@ -92,40 +101,61 @@ class Replies:
         request: Any,
         outcome: Outcome,
         result: PageResult,
-        extra: Mapping[str, str] | None,
+        own: OwnHeaders | None,
     ) -> Answer:
         before, between, after = self.around_page
         table = result.table
-        body = b"%b%b%b%b%b" % (
-            before,
-            outcome.dump(result.rows) if table is None else outcome.dump_table(table),
-            between,
-            dumps(result.pagination),
-            after,
-        )
-        return Answer(self.heads, outcome.head, body, request, extra)
+        if table is None:
+            rows = result.rows
+            if rows.__class__ is not list or outcome.promise.many is False:
+                outcome.promise.check_page(rows)
+            data = outcome.dump(rows)
+        else:
+            data = outcome.dump_table(table)
+        if self.checks_members:
+            outcome.promise.check_members(data)
+        body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Any, result: Any) -> Any:
         """Answer with what is not the usual data: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:
-            TypeError: the status of a `Reply` is not declared.
+            WrongKind: it is not what the method promised.
+            TypeError: the status of a `Reply` is not declared, or has no body for the data.
+            ValueError: a header of a `Reply` cannot be sent.
         """
         if isinstance(result, BaseHTTPResponse | ResponseStream):
             return result
-        outcome, extra = self.usual, None
+        outcome, own = self.usual, None
         if isinstance(result, Reply):
-            outcome, extra, result = self._outcome(result.status), result.headers, result.data
-        if isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict):
+            outcome = self._outcome(result.status)
+            if result.headers:
+                own = OwnHeaders(result.headers, self.where)
+            result = result.data
+            if isinstance(result, BaseHTTPResponse | ResponseStream | Reply):
+                outcome.promise.refuse(result)
+        if result.__class__ is tuple and outcome.promise.read_tuple(result):
             result = PageResult(*result)
-        if isinstance(result, PageResult):
-            return self._page(request, outcome, result, extra)
         if result is None:
-            return self._nothing(request, outcome, extra)
-        if outcome.status == 204:
-            raise TypeError(f"{self.where}: it answers 204, which has no body, but returned data")
-        body = outcome.before + outcome.dump(result) + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+            return self._nothing(request, outcome, own)
+        if outcome.status in BODYLESS:
+            raise TypeError(
+                f"{self.where}: it answers {outcome.status}, which has no body, but returned data"
+            )
+        if isinstance(result, PageResult):
+            return self._page(request, outcome, result, own)
+        outcome.promise.check(result)
+        try:
+            data = outcome.dump(result)
+        except TypeError as exc:
+            if outcome.promise.many is not None:
+                raise
+            outcome.promise.refuse(result, exc)
+        if self.checks_members:
+            outcome.promise.check_members(data)
+        body = outcome.before + data + outcome.after
+        return Answer(self.heads, outcome.head, body, request, own)
 
     def _outcome(self, status: int | None) -> Outcome:
         if status is None:
@@ -139,13 +169,15 @@ class Replies:
         if outcome is None:
             usual = self.usual
             head = self.heads.head(status)
-            outcome = replace(usual, status=status, head=head)
+            promise = replace(usual.promise, paged=False)
+            outcome = replace(usual, status=status, head=head, promise=promise)
         return outcome
 
-    def _nothing(self, request: Any, outcome: Outcome, extra: Mapping[str, str] | None) -> Any:
-        if outcome.status == 204:
-            return Answer(self.heads, outcome.head, b"", request, extra)
+    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Any:
         if request.responded:
             return request.stream.response
-        body = outcome.before + b"null" + outcome.after
-        return Answer(self.heads, outcome.head, body, request, extra)
+        body = b""
+        if outcome.status not in BODYLESS:
+            outcome.promise.check_nothing()
+            body = outcome.before + b"null" + outcome.after
+        return Answer(self.heads, outcome.head, body, request, own)

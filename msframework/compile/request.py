@@ -5,36 +5,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from sanic.request import File
 
-from msframework.exceptions import UnsupportedMediaType
-from msframework.operation import Input, PathParam, Source
+from msframework.inputs.form import FORMS
+from msframework.inputs.media import require_media_type, unsupported
+from msframework.operation import EXTENSION, Input, PathParam, Source
 from msframework.schemas import CompiledSchema
 from msframework.schemas.errors import Bad
+from msframework.schemas.storable import why_not_storable
 
 Errors = dict[str, Any]
 Load = Callable[[Any, Errors], Any]
 CompileSchema = Callable[[Schema], CompiledSchema]
+# The names that are declared, each with whether it takes several values.
+Declared = Mapping[str, bool]
+Given = Mapping[str, list[Any]]
+Read = Callable[[Any, Declared], Given]
 
-_PLAIN_JSON = frozenset(
-    ("application/json", "application/json; charset=utf-8", "application/json;charset=utf-8")
+_JSON: Final = "application/json"
+_PLAIN_JSON: Final = frozenset(
+    (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
 )
-_FORM_TYPES = frozenset(("application/x-www-form-urlencoded", "multipart/form-data"))
-_NUL = "Null characters are not allowed."
-_TEXT_KINDS = frozenset(("str", "strorempty", "path", "ext"))
+_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
+# Fields that load no file.
+_TEXTUAL: Final = (
+    fields.Boolean,
+    fields.DateTime,
+    fields.Enum,
+    fields.IP,
+    fields.IPInterface,
+    fields.Number,
+    fields.String,
+    fields.TimeDelta,
+    fields.UUID,
+)
+# Fields whose lines are one list, and may be joined with commas (RFC 9110, 5.3).
+_LISTED: Final = frozenset(
+    (
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "connection",
+        "forwarded",
+        "if-match",
+        "if-none-match",
+        "pragma",
+        "prefer",
+        "te",
+        "trailer",
+        "tracestate",
+        "upgrade",
+        "vary",
+        "via",
+        "x-forwarded-for",
+    )
+)
 
 
-def compile_input(item: Input, compile_schema: CompileSchema) -> Load:
+def compile_input(
+    item: Input,
+    compile_schema: CompileSchema,
+    *,
+    is_whole_form: bool = False,
+) -> Load:
     """Return the function that loads one location of a request.
 
     It puts marshmallow's messages into its second argument, under the name of the location.
+
+    Args:
+        is_whole_form: whether the fields, or the files, of a form are all that is declared of it.
     """
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
-    return _compile_fields(item, _READERS[item.source], compile_schema)
+    read = _read_whole_form if is_whole_form else _READERS[item.source]
+    return _compile_fields(item, read, compile_schema)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -42,7 +91,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
     partial = True if item.partial else None
 
     def load_body(request: Any, errors: Errors) -> Any:
-        if request.fields.get("content-type", "application/json") not in _PLAIN_JSON:
+        if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
             _check_json(request)
         data = read_json(request.body, partial)
         if data.__class__ is Bad:
@@ -55,43 +104,46 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
 
 
 def _check_json(request: Any) -> None:
-    given = request.headers["content-type"]
-    media_type = given.partition(";")[0].strip().lower()
-    if media_type == "application/json" or (
+    media_type = require_media_type(request, _JSON, _JSON).name
+    if media_type != _JSON and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        return
-    raise UnsupportedMediaType(
-        f"the body is {media_type or 'of no type'}, but this endpoint reads application/json",
-        headers={"Accept": "application/json"},
-    )
+        raise unsupported(f"the body is {media_type}, but this endpoint reads {_JSON}", _JSON)
 
 
-def _compile_fields(
-    item: Input,
-    read: Callable[[Any, Mapping[str, bool]], dict[str, Any]],
-    compile_schema: CompileSchema,
-) -> Load:
+def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> Load:
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
-    lists = {given: many for given, (_, many) in keys.items()}
-    names = {given: key for given, (key, _) in keys.items()}
+    declared = {given: many for given, (_, many) in keys.items()}
     load = compile_schema(item.schema).load
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
     if not strict:
         options["unknown"] = EXCLUDE
+    why_wrong = _why_no_file if item.source is Source.FILES else why_not_storable
 
     def load_fields(request: Any, errors: Errors) -> Any:
-        found = read(request, lists if not strict else {**_unknown(request, location), **lists})
-        wrong = {names.get(key, key): [_NUL] for key, value in found.items() if _has_nul(value)}
+        given = read(request, declared)
+        values, wrong = {}, {}
+        for name, (key, many) in keys.items():
+            if name in given:
+                found = given[name]
+                if many or len(found) == 1:
+                    values[key] = found if many else found[0]
+                    message = why_wrong(values[key])
+                else:
+                    message = f"Given {len(found)} times, but takes one value."
+                if message is not None:
+                    values.pop(key, None)
+                    wrong[key] = [message]
+        try:
+            if strict:
+                values |= _read_unknown(given, declared)
+            data = load(values, **options)
+        except ValidationError as exc:
+            wrong = exc.messages_dict | wrong
         if wrong:
             errors.setdefault(location, {}).update(wrong)
-            return None
-        try:
-            data = load({names.get(key, key): value for key, value in found.items()}, **options)
-        except ValidationError as exc:
-            errors.setdefault(location, {}).update(exc.messages)
             return None
         if strict and request.data is None:
             request.data = data
@@ -110,74 +162,77 @@ def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
     return keys
 
 
-def _unknown(request: Any, location: str) -> dict[str, bool]:
-    sent = request.files if location == "files" else request.form
-    return dict.fromkeys(sent or (), False)
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value or not _encodable(value)
-    return isinstance(value, list) and any(_has_nul(item) for item in value)
-
-
-def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _read_query(request: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
-    if not request.query_string:
-        return {}
-    return _pick(request.get_args(keep_blank_values=True), lists)
-
-
-def _read_headers(request: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
-    headers = request.headers
+def _read_unknown(given: Given, declared: Declared) -> dict[str, Any]:
+    """Return the values that nobody declared, for the schema to judge."""
     return {
-        name: headers.getall(name) if many else headers[name]
-        for name, many in lists.items()
-        if name in headers
+        name: values[0] if len(values) == 1 else values
+        for name, values in given.items()
+        if name not in declared
     }
 
 
-def _read_cookies(request: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
-    return _pick(request.cookies, lists)
+def _read_query(request: Any, declared: Declared) -> Given:
+    if not request.query_string:
+        return {}
+    values: Given = request.get_args(keep_blank_values=True)
+    return values
 
 
-def _read_form(request: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
+def _read_headers(request: Any, declared: Declared) -> Given:
+    """Return the values of the declared headers; a list has one for each of its elements."""
+    found = {}
+    for name, many in declared.items():
+        lines = request.headers.getall(name, None)
+        if lines is None:
+            continue
+        if many:
+            elements = ",".join(lines).split(",")
+            lines = [stripped for element in elements if (stripped := element.strip(" \t"))]
+        elif len(lines) > 1 and name.lower() in _LISTED:
+            lines = [", ".join(lines)]
+        found[name] = lines
+    return found
+
+
+def _read_cookies(request: Any, declared: Declared) -> Given:
+    # NOTE: for Sanic `a` also means `__Host-a` and `__Secure-a`; here it is what is declared.
+    return dict(request.cookies)
+
+
+def _read_form(request: Any, declared: Declared) -> Given:
     _check_form(request)
-    return _pick(request.form or {}, lists)
+    values: Given = request.form
+    return values
 
 
-def _read_files(request: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
+def _read_files(request: Any, declared: Declared) -> Given:
     _check_form(request)
-    return _pick(request.files or {}, lists)
+    values: Given = request.files
+    return values
+
+
+def _read_whole_form(request: Any, declared: Declared) -> Given:
+    """Return fields and files together, so that none of either is lost."""
+    _check_form(request)
+    found = dict(request.form)
+    for name, files in request.files.items():
+        found[name] = [*found.get(name, ()), *files]
+    return found
+
+
+def _why_no_file(value: Any) -> str | None:
+    """Return why *value* is not what `@doc.files` declares, or `None` when it is."""
+    values = value if isinstance(value, list) else [value]
+    return None if all(isinstance(item, File) for item in values) else "Not a file."
 
 
 def _check_form(request: Any) -> None:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _FORM_TYPES:
-        raise UnsupportedMediaType(
-            f"the body is {media_type or 'of no type'}, but this endpoint reads a form",
-            headers={"Accept": ", ".join(sorted(_FORM_TYPES))},
-        )
+    media_type = require_media_type(request, "a form", FORMS).name
+    if media_type not in FORMS.split(", "):
+        raise unsupported(f"the body is {media_type}, but this endpoint reads a form", FORMS)
 
 
-def _pick(values: Any, lists: Mapping[str, bool]) -> dict[str, Any]:
-    return {
-        name: values.getlist(name) if many else values.get(name)
-        for name, many in lists.items()
-        if name in values
-    }
-
-
-_READERS: dict[Source, Callable[[Any, Mapping[str, bool]], dict[str, Any]]] = {
+_READERS: dict[Source, Read] = {
     Source.QUERY: _read_query,
     Source.HEADERS: _read_headers,
     Source.COOKIES: _read_cookies,
@@ -195,5 +250,41 @@ def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
 
 def check_text(name: str, value: str, errors: Errors) -> None:
     """Refuse a path parameter that PostgreSQL could not take as text."""
-    if "\0" in value or not _encodable(value):
-        errors.setdefault("path", {})[name] = [_NUL]
+    message = why_not_storable(value)
+    if message is not None:
+        errors.setdefault("path", {})[name] = [message]
+
+
+def find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
+    """Yield why fields of *schema* can never be read from *source*, one text each.
+
+    Everything but a JSON body has texts, or files, and lists of these, by name.
+    """
+    if source is Source.BODY:
+        return
+    for name, field in schema.load_fields.items():
+        inner = [field]
+        if isinstance(field, fields.List):
+            inner = [field.inner]
+        elif isinstance(field, fields.Tuple):
+            inner = list(field.tuple_fields)
+        for part in inner:
+            kind = _structure(part, source)
+            if kind is not None:
+                yield f"the field {name!r} takes {kind}"
+        if getattr(field, "delimiter", None) is not None:
+            yield f"the field {name!r} takes several values in one text"
+
+
+def _structure(field: fields.Field[Any], source: Source) -> str | None:
+    """Return what *field* takes where it is neither a text nor a file; `None` where it is."""
+    if isinstance(field, fields.Pluck) and not field.many:
+        return None
+    if isinstance(field, fields.Nested | fields.Mapping):
+        return "an object"
+    if isinstance(field, fields.List | fields.Tuple):
+        return "a list within a list"
+    if source is Source.FILES and isinstance(field, _TEXTUAL):
+        own = type(field)._deserialize.__module__
+        return "a text, not a file" if own == fields.__name__ else None
+    return None

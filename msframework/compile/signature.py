@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from msframework.doc import Notes
-from msframework.operation import Argument, PathParam, Source
+from msframework.operation import EXTENSION, Argument, PathParam, Source
 from msframework.types import Handler, Provider
 
 INPUTS = {
@@ -56,6 +56,11 @@ def read_arguments(
             takes_all = True
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             continue
+        elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            problems.append(
+                f"{where}: its parameter {name!r} takes no name, as it stands before a slash; "
+                "arguments are given by name. Drop the slash."
+            )
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
         elif name in INPUTS and INPUTS[name] in notes.inputs:
@@ -64,9 +69,10 @@ def read_arguments(
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
             arguments.append(Argument(name, Source.PROVIDED, providers[name]))
-        else:
+        elif parameter.default is inspect.Parameter.empty:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     named = {argument.name for argument in arguments}
+    extensions = [param.name for param in params if param.kind == EXTENSION]
     left = [param.name for param in params if param.name not in named]
     if takes_all:
         arguments += [Argument(name, Source.PATH) for name in left]
@@ -75,6 +81,7 @@ def read_arguments(
             f"{where}: the path has <{name}>, but the method does not take it. "
             f"Add the parameter {name!r}, or drop it from the path."
             for name in left
+            if name not in extensions
         )
     return tuple(arguments)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._place import describe
 from msframework.conf.catalogue import declarations
 from msframework.conf.convert import from_python, from_text
 from msframework.conf.findings import Findings, did_you_mean
@@ -72,9 +73,10 @@ def _import(name: str) -> ModuleType:
                 f"of a module, as in {MODULE_VARIABLE}=settings.development. Check the spelling "
                 "and that the project's root is the current directory."
             ) from exc
-        said = f": {exc}" if isinstance(exc, _SAFE_ERRORS) else ""
+        safe = isinstance(exc, _SAFE_ERRORS)
+        said = describe(exc, quoted=False) if safe else type(exc).__name__
         raise ImproperlyConfigured(
-            f"The settings module {name!r} cannot be imported: {type(exc).__name__}{said}. "
+            f"The settings module {name!r} cannot be imported: {said}. "
             "Mend the module; --traceback shows the line."
         ) from exc
 

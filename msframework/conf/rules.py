@@ -13,6 +13,7 @@ from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
@@ -90,6 +91,27 @@ def _exposure(settings: Settings) -> Iterator[Broken]:
             f"AUTO_MIGRATE is on and HOST is {host!r}; expected a loopback address, as only a desk "
             "migrates when it serves. Turn it off and run `manage.py migrate` when you deploy.",
         )
+
+
+def _sizes(settings: Settings) -> Iterator[Broken]:
+    server = settings.server
+    if server.request_max_size > server.bodies_max_size:
+        yield Broken(
+            ("REQUEST_MAX_SIZE", "BODIES_MAX_SIZE"),
+            f"REQUEST_MAX_SIZE is {server.request_max_size} and BODIES_MAX_SIZE "
+            f"{server.bodies_max_size}; expected the first to be no larger. Change one of them.",
+        )
+
+
+def _hosts(settings: Settings) -> Iterator[Broken]:
+    for name in settings.server.allowed_hosts:
+        if name != "*" and _HOST_NAME.fullmatch(name) is None:
+            yield Broken(
+                ("ALLOWED_HOSTS",),
+                f"ALLOWED_HOSTS holds {name!r}; expected the name of a host, without scheme and "
+                "port. Write 'api.example.com', '.example.com' for all below too, '[::1]' for an "
+                "IPv6 address, or '*' for any.",
+            )
 
 
 def _paths(settings: Settings) -> Iterator[Broken]:
@@ -173,6 +195,8 @@ def _files(settings: Settings) -> Iterator[Broken]:
 _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _database,
     _exposure,
+    _sizes,
+    _hosts,
     _paths,
     _dotted_paths,
     _tracing,

@@ -54,13 +54,40 @@ class ServerSettings:
     host: str = setting("HOST", "127.0.0.1", "address to listen on")
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    allowed_hosts: Pair = setting(
+        "ALLOWED_HOSTS",
+        (),
+        "hosts answered for, .example.com with all below; any if empty, loopback with DEBUG",
+    )
     url_prefix: str = setting("URL_PREFIX", "", "path prefix of every route, behind a proxy")
     request_max_size: int = setting("REQUEST_MAX_SIZE", 10_000_000, "largest body", least=1)
+    request_max_head_size: int = setting(
+        "REQUEST_MAX_HEAD_SIZE", 16_384, "largest request line and headers together", least=256
+    )
+    request_max_target_size: int = setting(
+        "REQUEST_MAX_TARGET_SIZE", 8192, "longest path and query", least=64
+    )
+    request_max_headers: int = setting("REQUEST_MAX_HEADERS", 100, "most headers", least=4)
+    bodies_max_size: int = setting(
+        "BODIES_MAX_SIZE", 100_000_000, "all bodies that one worker holds at once", least=1
+    )
     request_timeout: float = setting(
-        "REQUEST_TIMEOUT", 60.0, "time for a request to arrive", least=0
+        "REQUEST_TIMEOUT", 30.0, "time for the whole head of a request to arrive", least=0
+    )
+    body_timeout: float = setting(
+        "BODY_TIMEOUT", 30.0, "longest pause of a body; slow ones use it up", least=0
+    )
+    body_min_rate: int = setting(
+        "BODY_MIN_RATE", 500, "bytes a second that a body must keep up", least=1
+    )
+    write_timeout: float = setting(
+        "WRITE_TIMEOUT", 30.0, "longest pause of a client that reads its answer", least=0
+    )
+    write_min_rate: int = setting(
+        "WRITE_MIN_RATE", 500, "bytes a second that it must keep up", least=1
     )
     response_timeout: float = setting(
-        "RESPONSE_TIMEOUT", 60.0, "time for a handler to answer", least=0
+        "RESPONSE_TIMEOUT", 60.0, "time for a handler to begin its answer", least=0
     )
     keep_alive_timeout: float = setting(
         "KEEP_ALIVE_TIMEOUT", 120.0, "idle time of a connection", least=0
@@ -79,6 +106,12 @@ class ServerSettings:
         "FORWARDED_SECRET", None, "secret of RFC 7239 Forwarded", secret=True
     )
     json_max_depth: int = setting("JSON_MAX_DEPTH", 64, "deepest nesting of a JSON body", least=1)
+    max_fields: int = setting(
+        "MAX_FIELDS", 1000, "most fields of a form, parameters of a query, cookies", least=1
+    )
+    max_field_size: int = setting(
+        "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
+    )
     fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
     cors_origin: str | None = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"
@@ -192,7 +225,13 @@ class LogSettings:
     """Where log lines go and what is kept out of them."""
 
     config: str | None = setting("LOGGING_CONFIG", None, "path of logging.yml")
-    access: bool = setting("ACCESS_LOG", True, "one JSON line for each request")
+    format: str = setting(
+        "LOG_FORMAT",
+        "auto",
+        "lines as 'json' or 'text'; 'auto' is text on a terminal",
+        choices=("auto", "json", "text"),
+    )
+    access: bool = setting("ACCESS_LOG", True, "one line for each request")
     redact: Pair = setting(
         "REDACT",
         ("password", "token", "authorization", "cookie", "secret"),

@@ -13,6 +13,7 @@ _OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 _MAX_DEPTH: Final = 12
 _MAX_ITEMS: Final = 1000
 _MAX_TEXT: Final = 32_768
+MAX_LINE: Final = 32_768  # characters of a line
 
 
 def encode_json(value: Any) -> str:
@@ -38,6 +39,18 @@ def clean_text(text: str) -> str:
     if len(text) > _MAX_TEXT:
         text = f"{text[: _MAX_TEXT - 1]}…"
     return escape_surrogates(text)
+
+
+def cut_text(text: str, most: int) -> str:
+    """Return *text* in at most about *most* characters, its beginning and its end, saying so."""
+    if len(text) <= most:
+        return text
+    # NOTE: a secret that is cut in two could not be told, hence whole words and whole lines.
+    head, tail = text[: most // 4], text[most // 4 - most :]
+    head = head[: max(head.rfind(" "), head.rfind("\n"))] or head
+    _, line_break, end = tail.partition("\n")
+    left = len(text) - len(head) - len(end)
+    return f"{head}… {left} characters left out …{line_break}{end}"
 
 
 def escape_surrogates(text: object) -> str:

@@ -6,11 +6,18 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from sanic.request import Request
 
-from msframework.log.encode import encode_json, escape_surrogates, safe_text
+from msframework.log.encode import (
+    MAX_LINE,
+    cut_text,
+    encode_json,
+    escape_surrogates,
+    safe_text,
+)
 from msframework.log.redact import HIDDEN, Redactor
 from msframework.tracing.context import current_span
 from msframework.tracing.lines import ATTRIBUTE
@@ -19,6 +26,10 @@ DEFAULT_REDACT: Final = ("password", "token", "authorization", "cookie", "secret
 _STANDARD: Final = frozenset(
     (*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", ATTRIBUTE)
 )
+_MOST_TEXT: Final = 4 * MAX_LINE  # characters of a text that are looked at
+_MOST_FIELDS: Final = 64  # of a line that is too long
+_LEAST: Final = 64
+_ROOMS: Final = (8192, 1024, _LEAST)  # what each field may take; the first that is small enough
 _IDS: Final = ("trace_id", "span_id", "request_id")
 
 
@@ -64,7 +75,8 @@ class JsonFormatter(logging.Formatter):
         if ATTRIBUTE in record.__dict__:
             return escape_surrogates(record.msg)
         try:
-            return encode_json(self._fields(record))
+            line = encode_json(self._fields(record))
+            return line if len(line) <= MAX_LINE else self._shorten(record)
         except Exception as exc:
             return encode_json(
                 {
@@ -76,13 +88,30 @@ class JsonFormatter(logging.Formatter):
                 }
             )
 
+    def _shorten(self, record: logging.LogRecord) -> str:
+        """Return *record* as a line that is not too long: its longest fields are cut."""
+        fields = self._fields(record)
+        fields.pop("stack", None)  # the traceback is there as text, too
+        some = dict(islice(fields.items(), _MOST_FIELDS))
+        for room in _ROOMS:
+            short = {key[:_LEAST]: _short(value, room) for key, value in some.items()}
+            cut = [key[:_LEAST] for key in some if short[key[:_LEAST]] is not some[key]]
+            line = encode_json({**short, "cut": cut})
+            if len(line) <= MAX_LINE:
+                break
+        return line
+
+    def _clean(self, text: str) -> str:
+        """Return *text* without secrets; of what is far too long the beginning and the end."""
+        return self.redactor.scrub(cut_text(text, _MOST_TEXT))
+
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:
         given = record.__dict__
         fields: dict[str, Any] = {
             "@timestamp": timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": self.redactor.scrub(_message(record)),
+            "message": self._clean(_message(record)),
         }
         if self.service:
             fields["service"] = self.service
@@ -94,15 +123,23 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and not record.exc_text:
             record.exc_text = self.formatException(record.exc_info)
         if record.exc_text:
-            text = self.redactor.scrub(record.exc_text)
+            text = self._clean(record.exc_text)
             fields["exception"], fields["stack"] = text, text.splitlines()
         if record.stack_info:
-            fields["stack_info"] = self.redactor.scrub(record.stack_info)
+            fields["stack_info"] = self._clean(record.stack_info)
         for name, value in given.items():
             if name not in _STANDARD and name not in fields and name not in _IDS:
                 hidden = self.redactor.hides(name)
                 fields[name] = HIDDEN if hidden else self.redactor.redact(value)
         return fields
+
+
+def _short(value: Any, room: int) -> Any:
+    """Return *value*, or its text in about *room* characters where it is longer as JSON."""
+    text = encode_json(value)
+    if len(text) <= room:
+        return value
+    return cut_text(value if isinstance(value, str) else text, room // 2)
 
 
 def timestamp(seconds: float) -> str:

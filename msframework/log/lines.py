@@ -13,12 +13,13 @@ from typing import Any, Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder
 
-from msframework.log.encode import safe_text
+from msframework.log.encode import MAX_LINE, cut_text, safe_text
 from msframework.log.formatter import to_the_second
 
 # When it ended and when it began (`perf_counter` seconds), method, path, status, bytes, address,
 # request id, span.
 Entry = tuple[float, float | None, str, str, int, int, str, Any, Any]
+_MAX_PATH: Final = 2048
 _THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _encode_lines: Final = Encoder().encode_lines
 
@@ -81,7 +82,22 @@ class AccessLines:
             block = _encode_lines(lines)
         except (TypeError, UnicodeEncodeError):
             block = _encode_lines([_clean(line) for line in lines])
+        if len(block) > MAX_LINE:  # or none of its lines is too long
+            block = b"".join(map(_bounded, lines))
         return block[:-1].decode()
+
+
+def _bounded(line: _Line) -> bytes:
+    """Return *line* as JSON, with a path that is far too long cut."""
+    if len(line.path) > _MAX_PATH:
+        line = _clean(line)
+        line.path = cut_text(line.path, _MAX_PATH)
+        line.message = f"{line.method[:_MAX_PATH]} {line.path} {line.status}"
+        line.method = line.method[:_MAX_PATH]
+    try:
+        return _encode_lines([line])
+    except (TypeError, UnicodeEncodeError):
+        return _encode_lines([_clean(line)])
 
 
 def _clean(line: _Line) -> _Line:

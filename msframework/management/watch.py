@@ -20,11 +20,12 @@ class Watch(Reloader):
     """Sanic's reloader, which looks at the sources of the project only, and in time.
 
     NOTE: Sanic's own (25.12) looks for the first time after its process has loaded the app, when
-    the workers may already serve: a change that came in between was never noticed. And it watches
-    every file of the folder, logs and bytecode included.
+    the workers may already serve: a change that came in between was never noticed. It watches every
+    file of the folder, logs and bytecode included, and takes no notice of files that are new, gone,
+    or older than before, as after a checkout.
     """
 
-    seen: dict[str, float]
+    seen: dict[str, int | None]
 
     @classmethod
     def take_over(cls, reloader: Any) -> None:
@@ -35,22 +36,37 @@ class Watch(Reloader):
             pass
 
     def changed(self) -> Iterator[str]:
-        """Yield the files that are newer than when they were last looked at."""
+        """Yield the files that are not what they were when they were last looked at."""
         for name in self.files():
-            try:
-                if self.check_file(name, self.seen):
-                    yield name
-            except OSError:  # removed since it was listed
-                continue
+            if self.check_file(name, self.seen):
+                yield name
 
     def files(self) -> Iterator[str]:
-        """Yield the files of all imported modules, and the sources in the project's folders."""
-        yield from self.python_files()  # type: ignore[no-untyped-call]
-        yield from sources(self.reload_dirs)
+        """Yield the files of all imported modules, the project's sources, and those that went."""
+        names = set(sources(self.reload_dirs))
+        for name in self.python_files():  # type: ignore[no-untyped-call]
+            if name not in names:
+                # A library's, imported since: it was there all the time.
+                self.seen.setdefault(name, _changed(name))
+                names.add(name)
+        yield from names
+        yield from [name for name, when in self.seen.items() if when and name not in names]
 
-    def check_file(self, filename: Any, mtimes: dict[str, float]) -> bool:  # type: ignore[override]
-        """Say whether *filename* has changed since it was last looked at."""
-        return bool(Reloader.check_file(str(filename), self.seen))
+    def check_file(self, filename: Any, mtimes: dict[str, Any]) -> bool:  # type: ignore[override]
+        """Say whether *filename* is not what it was when it was last looked at."""
+        name = str(filename)
+        when = _changed(name)
+        before = self.seen.get(name)
+        self.seen[name] = when
+        return when != before
+
+
+def _changed(name: str) -> int | None:
+    """Return when *name* was changed, in nanoseconds; `None` for what is not there."""
+    try:
+        return os.stat(name).st_mtime_ns
+    except OSError:
+        return None
 
 
 def sources(folders: Iterable[Path]) -> Iterator[str]:

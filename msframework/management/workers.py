@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -19,9 +20,45 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# What the manager says to the processes that it starts after a change, or after a failure.
+START_VARIABLE: Final = "MSFRAMEWORK_START"
+AGAIN: Final = "again"
+STAND_IN: Final = "stand-in"
+# What nobody may keep from a server, whatever it was started with.
+_STOPS: Final = {signal.SIGINT, signal.SIGTERM}
+_SIGNALS: Final = (*_STOPS, signal.SIGHUP)
 _FIRST: Final = 1000  # priority among listeners; at the stop its negative is first
 _PAUSE: Final = 0.1  # seconds between looks whether the start is over
+
+
+def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Let *handler* hear what tells a server to stop; `nohup` keeps a hang-up from it."""
+    for number in _SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+@contextmanager
+def shielded() -> Iterator[Callable[[], None]]:
+    """Hold signals back; what is called meanwhile starts without them, until it calls the result.
+
+    NOTE: the process in which Sanic's manager keeps the state of its workers must outlive them. A
+    terminal that hangs up, and systemd, tell every process of a service to stop, and that one has
+    no handlers: the manager would fail for want of it, and leave its workers behind.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS) - _STOPS
+    # NOTE: to start this, with the first process, lets signals through again.
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+    def lift() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    try:
+        yield lift
+    finally:
+        lift()
 
 
 class SignalStop:
@@ -36,8 +73,7 @@ class SignalStop:
         self._service = service
         self._noted = self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        for number in _SIGNALS:
-            signal.signal(number, self._note)
+        handle_signals(self._note)
         runners._setup_system_signals = self._take_over  # type: ignore[assignment]
         service.register_listener(self._note_stop, "before_server_stop", priority=-_FIRST)
 
@@ -81,13 +117,15 @@ class Workers(WorkerManager):
     """
 
     signals_seen: int = 0
+    standing_in: set[str]  # the processes that stand in for one that failed
+    reloads: bool
 
     @classmethod
-    def take_over(cls, manager: WorkerManager) -> None:
+    def take_over(cls, manager: Any, *, reloads: bool = False) -> None:
         """Make *manager*, which Sanic has just made and not yet started, one of this class."""
         manager.__class__ = cls
-        for number in _SIGNALS:
-            signal.signal(number, manager.shutdown_signal)
+        manager.standing_in, manager.reloads = set(), reloads
+        handle_signals(manager.shutdown_signal)
 
     def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:
         """Note the signal, for the loop in `monitor` to act on; kill when it is not the first."""
@@ -103,6 +141,27 @@ class Workers(WorkerManager):
             self.shutdown()
             return MonitorCycle.BREAK
         return super()._poll_monitor()
+
+    def _handle_message(self, message: str) -> MonitorCycle | None:
+        if message == "__TERMINATE_EARLY__":  # said by a worker that could not start
+            return MonitorCycle.CONTINUE
+        return super()._handle_message(message)
+
+    def restart(self, *args: Any, **options: Any) -> None:
+        """Start the workers again, as a file has changed."""
+        self.standing_in.clear()
+        os.environ[START_VARIABLE] = AGAIN
+        super().restart(*args, **options)
+
+    def _sync_states(self) -> None:
+        super()._sync_states()  # type: ignore[no-untyped-call]
+        if not self.reloads or self.signals_seen:
+            return
+        for process in list(self.transient_processes):
+            if not process.is_alive() and process.name not in self.standing_in:
+                self.standing_in.add(process.name)
+                os.environ[START_VARIABLE] = STAND_IN
+                process.restart()
 
     def shutdown(self) -> None:
         """Stop the workers: those that serve finish first, those that don't yet need not."""

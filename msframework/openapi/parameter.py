@@ -12,8 +12,7 @@ from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
-from msframework.operation import Input, Operation, PageRule, PathParam, Source
-from msframework.pagination import largest_page
+from msframework.operation import EXTENSION, Input, Operation, PageRule, PathParam, Source
 from msframework.types import JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -53,7 +52,11 @@ def build_parameters(
     operation: Operation, registry: Registry, columns: Mapping[str, JSONObject]
 ) -> list[JSONObject]:
     """Return the parameters of *operation*: path first, then query, headers and cookies."""
-    found = [_path_parameter(param, columns.get(param.name, {})) for param in operation.path_params]
+    found = [
+        _path_parameter(param, columns.get(param.name, {}))
+        for param in operation.path_params
+        if param.kind != EXTENSION
+    ]
     for item in operation.inputs:
         if item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -85,8 +88,6 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
 
 
 def _path_parameter(param: PathParam, bounds: JSONObject) -> JSONObject:
-    # NOTE: Sanic writes `<name=int:ext=png|jpg>`: a file name with its own type and extensions.
-    name = param.name.partition("=")[0]
     kind, _, extensions = param.kind.partition("=")
     schema = _KINDS.get(param.kind)
     if schema is None and kind == "ext":
@@ -97,7 +98,7 @@ def _path_parameter(param: PathParam, bounds: JSONObject) -> JSONObject:
     if schema is None:
         schema = {"type": "string", **_regex(param.kind)}
     schema = without_nul({**schema, **bounds})
-    found: JSONObject = {"in": "path", "name": name, "required": True, "schema": schema}
+    found: JSONObject = {"in": "path", "name": param.name, "required": True, "schema": schema}
     if "description" in schema:
         found["description"] = found["schema"].pop("description")
     return found
@@ -150,7 +151,7 @@ def _page_parameters(rule: PageRule) -> list[JSONObject]:
     page: JSONObject = {
         "type": "integer",
         "minimum": 1,
-        "maximum": largest_page(rule),
+        "maximum": rule.max_page,
         "default": 1,
     }
     per_page: JSONObject = {

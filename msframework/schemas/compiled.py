@@ -56,10 +56,10 @@ class CompiledSchema:
         "schema",
     )
 
-    def __init__(self, schema: Schema, max_depth: int) -> None:
+    def __init__(self, schema: Schema, max_depth: int, checks_kinds: bool) -> None:
         self.schema, self._max_depth = schema, max_depth
         self.calls = Calls()
-        compiler = Compiler()
+        compiler = Compiler(checks_kinds)
         self._plan: Plan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
@@ -184,10 +184,14 @@ class CompiledSchema:
             self.calls.compiled += 1
 
 
-def compile_schema(schema: Schema, *, max_depth: int = MAX_DEPTH) -> CompiledSchema:
+def compile_schema(
+    schema: Schema, *, max_depth: int = MAX_DEPTH, checks_kinds: bool = False
+) -> CompiledSchema:
     """Compile *schema*, a Schema instance.
 
     Args:
         max_depth: how deep JSON bodies may be nested.
+        checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
+            marshmallow finds members of anything.
     """
-    return CompiledSchema(schema, max_depth)
+    return CompiledSchema(schema, max_depth, checks_kinds)

@@ -16,6 +16,7 @@ from msframework.schemas import dumps, loads
 from msframework.schemas.checks import Rule, run_checks
 from msframework.schemas.emit import Line, Load, emit_dump, emit_dump_any, emit_load
 from msframework.schemas.errors import ODD, Bad, Errors, note
+from msframework.schemas.kinds import WrongKind, name_kind
 from msframework.schemas.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
 from msframework.schemas.plan import Plan
 from msframework.schemas.records import read_records
@@ -33,7 +34,8 @@ class Compiler:
     dump may hold values of any type.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checks_kinds: bool) -> None:
+        self._checks_kinds = checks_kinds
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
         self.is_open = False
@@ -78,7 +80,7 @@ class Compiler:
     def _compile(self, schema: Schema) -> Plan | None:
         if sum(type(plan.schema) is type(schema) for _, plan in self._stack) > _DEEPEST:
             return None
-        plan = Plan(schema)
+        plan = Plan(schema, self._checks_kinds)
         self._stack.append((_signature(schema), plan))
         try:
             self._fill(plan)
@@ -133,6 +135,8 @@ class Compiler:
         source = emit_dump_any(owner, lines, dict(names))
         plan.sources.append(source)
         dump_any = source.build()
+        if json and self._checks_kinds:
+            dump_any = _for_objects(dump_any, plan)
         if (
             get is not get_value
             or schema.dict_class is not dict
@@ -174,6 +178,24 @@ class Compiler:
         whole = f"dump_{number}"
         text = f"if (v := {whole}({name!r}, obj, accessor=get)) is not missing: out[{key!r}] = v"
         return Line(key, "", "", "", text, {whole: field.serialize})
+
+
+def _for_objects(dump_any: Callable[[Any], Any], plan: Plan) -> Callable[[Any], Any]:
+    """Return *dump_any* for objects alone; one that has no member of the schema is none.
+
+    marshmallow finds members of anything: those of a text, and none of a coroutine.
+    """
+    needs_one = not plan.reads_anything
+
+    def dump_object(obj: Any) -> Any:
+        plan.check_object(obj)
+        found = dump_any(obj)
+        if needs_one and not found and not isinstance(obj, (Mapping, Record)):
+            text = f"{name_kind(obj)}, which has no member of the schema"
+            raise WrongKind(f"{type(plan.schema).__name__}: got {text}; expected an object")
+        return found
+
+    return dump_object
 
 
 Step = Callable[[Any, Any, Any, Errors, Any], None]

@@ -23,7 +23,7 @@ from msframework.schemas.storable import Storable
 
 AnyField = fields.Field[Any]
 
-_CUSTOM: Final = {fields.Method, fields.Function}
+_CUSTOM: Final = (fields.Method, fields.Function)
 _ABSTRACT: Final = {fields.Field, fields.Number, fields.Mapping, fields._TemporalField}
 FIELDS: Final = frozenset(
     {
@@ -31,7 +31,7 @@ FIELDS: Final = frozenset(
         for value in vars(fields).values()
         if isinstance(value, type) and issubclass(value, fields.Field)
     }
-    - _CUSTOM
+    - {*_CUSTOM}
     - _ABSTRACT
     | {AddressNumber, Base64, BinaryUUID, EnumValue, Reference, Ticks}
 )
@@ -119,6 +119,18 @@ LOADS: Final = (
     "_invoke_schema_validators",
     "_run_validator",
 )
+
+
+def reads_anything(schema: Schema) -> bool:
+    """Tell whether only the user's own code reads what *schema* dumps, so that it may be anything.
+
+    A hook before the dump is no such code: what it returns is read as an object.
+    """
+    if overrides(schema, "get_attribute", *DUMPS):
+        return True
+    return all(
+        isinstance(field, (*_CUSTOM, fields.Constant)) for field in schema.dump_fields.values()
+    )
 
 
 def is_rebound(schema: Schema) -> bool:

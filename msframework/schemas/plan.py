@@ -20,7 +20,8 @@ from orjson import JSONDecodeError, loads
 
 from msframework.schemas.emit import Source
 from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
-from msframework.schemas.known import overrides
+from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
+from msframework.schemas.known import overrides, reads_anything
 from msframework.schemas.records import Records
 from msframework.strict_json import check, read
 
@@ -32,6 +33,7 @@ class Plan:
 
     __slots__ = (
         "_all_keys",
+        "_checks_kinds",
         "_handles",
         "_index",
         "_refuses_unknown",
@@ -40,13 +42,14 @@ class Plan:
         "dump_one",
         "load_fields",
         "load_hooks",
+        "reads_anything",
         "records",
         "schema",
         "sources",
     )
 
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
+    def __init__(self, schema: Schema, checks_kinds: bool) -> None:
+        self.schema, self._checks_kinds = schema, checks_kinds
         self.sources: list[Source] = []
         self.records: Records | None = None
         self.dump_one: Callable[[Any], Any]
@@ -59,6 +62,7 @@ class Plan:
         hooks = schema._hooks
         self.dump_hooks = bool(hooks[PRE_DUMP] or hooks[POST_DUMP])
         self.load_hooks = any(hooks[tag] for tag in _LOAD_HOOKS)
+        self.reads_anything = reads_anything(schema)
         self._handles = overrides(schema, "handle_error")
         self._index = schema.opts.index_errors
         self._refuses_unknown = schema.unknown == RAISE
@@ -66,23 +70,49 @@ class Plan:
     def dump(self, obj: Any, many: bool) -> Any:
         """Return what `schema.dump(obj, many=many)` returns."""
         if self.dump_hooks:
-            return self._dump_with_hooks(obj, many)
+            return self._dump_with_hooks(obj, many, self.dump_one)
         if many and obj is not None:
             dump = self.dump_one
             return [dump(item) for item in obj]
         return self.dump_one(obj)
 
     def dump_values(self, obj: Any, many: bool) -> Any:
-        """Return the same for orjson, which writes dates and UUIDs itself."""
+        """Return the same for orjson, which writes dates and UUIDs itself.
+
+        Raises:
+            WrongKind: kinds are checked, and what should be an object or a list is none.
+        """
         if self.dump_hooks:
-            return self._dump_with_hooks(obj, many)
+            dump = self._dump_object if self._checks_kinds else self.dump_one
+            return self._dump_with_hooks(obj, many, dump)
         if many and obj is not None:
+            if self._checks_kinds and obj.__class__ is not list and not is_list(obj.__class__):
+                raise WrongKind(f"{self._owner}: got {name_kind(obj)}; expected a list of objects")
             dump = self.dump_json
             return [dump(item) for item in obj]
         return self.dump_json(obj)
 
-    def _dump_with_hooks(self, obj: Any, many: bool) -> Any:
-        schema, dump = self.schema, self.dump_one
+    def _dump_object(self, obj: Any) -> Any:
+        if obj.__class__ is not dict:
+            self.check_object(obj)
+        return self.dump_one(obj)
+
+    def check_object(self, obj: Any) -> None:
+        """Refuse what is no object, unless the schema's own code may read it.
+
+        Raises:
+            WrongKind: it is refused.
+        """
+        kind = obj.__class__
+        if not (is_data(kind) if self.reads_anything else is_object(kind)):
+            raise WrongKind(f"{self._owner}: got {name_kind(obj)}; expected an object")
+
+    @property
+    def _owner(self) -> str:
+        return type(self.schema).__name__
+
+    def _dump_with_hooks(self, obj: Any, many: bool, dump: Callable[[Any], Any]) -> Any:
+        schema = self.schema
         hooks, found = schema._hooks, obj
         if hooks[PRE_DUMP]:
             found = schema._invoke_dump_processors(PRE_DUMP, obj, many=many, original_data=obj)

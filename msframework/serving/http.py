@@ -11,52 +11,42 @@ from asyncio import CancelledError
 from time import perf_counter
 from typing import Any
 
-from sanic.exceptions import RequestCancelled
-from sanic.http import Http, Stage
+from sanic.http import Stage
 
 from msframework.request import Request
 from msframework.response import Answer
+from msframework.serving.strict import StrictHttp
 
 # PERF: to look up an attribute of a class takes longer than most steps of a request.
 _IDLE, _HANDLER = Stage.IDLE, Stage.HANDLER
 _set_current = Request._current.set
 
 
-class LeanHttp(Http):
-    """Sanic's HTTP/1.1, which serves lean requests while Sanic waits for the next one.
-
-    Sanic awaits `_receive_more` for the first bytes of a request, and for more of it afterwards.
-    """
+class LeanHttp(StrictHttp):
+    """Sanic's HTTP/1.1, which serves lean requests wherever one may begin."""
 
     __slots__ = ()
-    protocol: Any
-    request: Any
-    response: Any
 
-    def __init__(self, protocol: Any) -> None:
-        super().__init__(protocol)  # type: ignore[no-untyped-call]
-        if not protocol.access_log:
-            self._receive_more = self._receive
-
-    async def _receive(self) -> None:
-        """Serve lean requests, or wait for more of the one that Sanic serves.
+    async def await_request(self) -> None:
+        """Serve lean requests until one comes that is Sanic's.
 
         Raises:
             CancelledError: the connection is to be closed.
         """
-        if self.stage is _IDLE:
-            # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
-            # handler whenever a request waits (benchmarks/README.md, row read_one).
-            protocol, outbox = self.protocol, self.protocol.app.outbox
-            outbox.busy += 1
-            try:
-                await protocol.loop.create_task(self._serve())
-            finally:
-                if protocol.waiter is None:
-                    outbox.busy -= 1
-                protocol.waiter = None
-        else:
-            await self.protocol.receive_more()
+        protocol = self.protocol
+        if protocol.access_log:
+            await super().await_request()
+            return
+        # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
+        # handler whenever a request waits (benchmarks/README.md, row read_one).
+        outbox = protocol.app.outbox
+        outbox.busy += 1
+        try:
+            await protocol.loop.create_task(self._serve())
+        finally:
+            if protocol.waiter is None:
+                outbox.busy -= 1
+            protocol.waiter = None
 
     async def _serve(self) -> None:
         """Serve lean requests until one comes that is not; leave that one to Sanic.
@@ -105,10 +95,13 @@ class LeanHttp(Http):
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
-                await self._answer_cancelled(exc)
+                service.observer.cancelled(request, exc)
+                if protocol.transport:
+                    await self._answer_cancelled(exc)
                 raise
             except Exception as exc:
-                await self.error_response(exc)
+                await service.handle_exception(request, exc, False)
+                self._release_response()
             request.stream = self.request = None
             if not self.keep_alive or self.stage is not _IDLE:
                 # NOTE: so ends a connection's task; Sanic then closes the connection.
@@ -131,15 +124,11 @@ class LeanHttp(Http):
             await answer.eof()
         else:
             await answer.send(end_stream=True)
-        self.response.stream = None
-        self.response, self.response_func = None, self.http1_response_header
+        request.app.observer.end(request)
+        self._release_response()
 
-    async def _answer_cancelled(self, exc: CancelledError) -> None:
-        """Answer as Sanic does for a request that its time-outs ended."""
-        protocol = self.protocol
-        if not protocol.transport:
-            return
-        lost = protocol.conn_info.lost
-        failure: Any = RequestCancelled() if lost else self.exception or exc
-        self.exception, self.keep_alive = None, False
-        await self.error_response(failure)
+    def _release_response(self) -> None:
+        """Let go of a response that is sent, so that the next request may have one."""
+        if self.response is not None:
+            self.response.stream = None
+        self.response, self.response_func = None, self.http1_response_header

@@ -1,86 +1,169 @@
-"""Sanic's protocols with `LeanHttp` inside. Runs per connection and per piece of data received."""
+"""Sanic's protocols with `LeanHttp` inside, and with our time-outs.
+
+Runs per connection and per piece of data received.
+"""
 
 from __future__ import annotations
 
 from asyncio import Future
+from math import inf
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
 from msframework.serving.http import LeanHttp
+from msframework.serving.strict import StrictHttp
+from msframework.serving.timeouts import Clock
 
-_REQUEST = Stage.REQUEST
+_Base: Any = object
+_IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
 
 
-class LeanProtocol(HttpProtocol):
-    """Sanic's protocol with `LeanHttp`, unless the service stands back from it."""
+class _Lean(_Base):  # type: ignore[misc]
+    """What our protocols have in common; it stands before Sanic's among their bases.
 
-    __slots__ = ("waiter",)
+    Attributes:
+        waiter: where `LeanHttp` waits for a request.
+        clock: the time-outs of this connection.
+        held: bytes of a body that are counted in `Bodies`.
+    """
+
+    if not TYPE_CHECKING:  # the classes below have the slots
+        __slots__ = ()
+    app: Any
+    loop: Any
+    waiter: Future[bytes] | None
+    clock: Clock
+    held: int
+    request_handler: Any
+    _http: Any
+    _handle: Any
+    _time: float
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.waiter: Future[bytes] | None = None
+        self.waiter = None
+        self.held = 0
+        self.clock = Clock(self, self.app.settings.server)
+        self._handle, self.request_handler = self.app.handle_request, self._handle_request
 
     @property
-    def HTTP_CLASS(self) -> type[Http]:  # type: ignore[override]
+    def HTTP_CLASS(self) -> type[Http]:
         """The class that reads and answers requests."""
-        service: Any = self.app
-        return LeanHttp if service.lean else Http
+        return LeanHttp if self.app.lean else StrictHttp
+
+    # A request of Sanic's own path.
+
+    async def receive_more(self) -> None:
+        """Wait for more of a head or a body, while its time runs."""
+        http, clock = self._http, self.clock
+        if http.stage is _IDLE and not http.request_body:
+            await super().receive_more()
+            return
+        before = len(self.recv_buffer)
+        clock.begin_wait(is_head=http.stage is _REQUEST and not http.request_body)
+        try:
+            await super().receive_more()
+        finally:
+            clock.end_wait(len(self.recv_buffer) - before)
+
+    async def _handle_request(self, request: Any) -> None:
+        """Have Sanic handle *request*, and hold nothing of its body afterwards."""
+        self.clock.begin_request()
+        try:
+            await self._handle(request)
+        finally:
+            held, self.held = self.held, 0
+            if held:
+                self.app.bodies.give_back(held)
+
+    def hold(self, size: int) -> None:
+        """Count *size* bytes of a body until the request is over.
+
+        Raises:
+            ServiceUnavailable: the worker holds as much as it may.
+        """
+        self.app.bodies.hold(size)
+        self.held += size
+
+    # What the transport and Sanic call.
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin a connection, and look after its time-outs."""
+        super().connection_made(transport)
+        self.app.watch.add(self.clock, self.loop)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        self.app.watch.discard(self.clock)
+        super().connection_lost(exc)
+
+    def check_timeouts(self) -> None:
+        """Do nothing: Sanic's own time-outs are those of `clock`."""
+
+    def resume_writing(self) -> None:
+        """Let more of an answer be written."""
+        self.clock.resume_writing()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Hand *data* to whoever waits for a request, without a copy."""
-        if not _hand_over(self, data):
+        waiter = self.waiter
+        if waiter is None or waiter.done() or not data:
             super().data_received(data)
+            return
+        self.waiter = None
+        self._time = monotonic()
+        # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
+        self._http.stage = _REQUEST
+        self.app.outbox.busy += 1
+        waiter.set_result(data)
 
     def eof_received(self) -> bool | None:
         """Write the answers that wait: the transport is closed after this."""
-        service: Any = self.app
-        service.outbox.flush()
-        return super().eof_received()
+        self.app.outbox.flush()
+        half_open: bool | None = super().eof_received()
+        return half_open
 
 
-class LeanWebSocketProtocol(WebSocketProtocol):
+class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
+    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
+
+    __slots__ = ("_handle", "clock", "held", "waiter")
+
+    def close(self, timeout: float | None = None) -> None:
+        """Close the connection when what is left to write was read; see `_close`."""
+        _close(self, timeout)
+
+
+class LeanWebSocketProtocol(_Lean, WebSocketProtocol):  # type: ignore[override]
     """The same for services with websockets."""
 
-    __slots__ = ("waiter",)
+    __slots__ = ("_handle", "clock", "held", "waiter")
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.waiter: Future[bytes] | None = None
-
-    HTTP_CLASS = LeanProtocol.HTTP_CLASS
-
-    def data_received(self, data: bytes) -> None:
-        """Hand *data* to whoever waits for a request, without a copy."""
-        if not _hand_over(self, data):
-            super().data_received(data)  # type: ignore[no-untyped-call]
-
-    def eof_received(self) -> bool | None:
-        """Write the answers that wait: the transport is closed after this."""
-        service: Any = self.app
-        service.outbox.flush()
-        return super().eof_received()
+    def close(self, timeout: float | None = None) -> None:
+        """Close the connection when what is left to write was read; see `_close`."""
+        if self.websocket is not None:
+            super().close(timeout)
+        else:
+            _close(self, timeout)
 
 
-def _hand_over(protocol: Any, data: bytes) -> bool:
-    """Give *data* to `LeanHttp` when that waits for it; tell whether it does."""
-    waiter = protocol.waiter
-    if waiter is None or waiter.done() or not data:
-        return False
-    protocol.waiter = None
-    protocol._time = monotonic()
-    # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
-    protocol._http.stage = _REQUEST
-    protocol.app.outbox.busy += 1
-    waiter.set_result(data)
-    return True
+def _close(protocol: Any, timeout: float | None) -> None:
+    """Close *protocol*'s connection.
+
+    Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that is
+    being read; its clock knows better.
+    """
+    transport = protocol.transport
+    if timeout is None and transport is not None and transport.get_write_buffer_size():
+        timeout = inf
+    HttpProtocol.close(protocol, timeout)
 
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:
     """Return the protocol that *service* is served with, when it names none itself."""
-    if service.websocket_enabled:
-        return LeanWebSocketProtocol if service.heads.fast else WebSocketProtocol
-    return LeanProtocol if service.heads.fast else HttpProtocol
+    return LeanWebSocketProtocol if service.websocket_enabled else LeanProtocol

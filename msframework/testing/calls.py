@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from msframework.operation import Operation, Source
+from msframework.operation import EXTENSION, Operation, Source
 
 _OPTIONS: Final = ("params", "json", "data", "headers", "cookies", "allow_redirects")
 
@@ -50,7 +50,9 @@ class Operations:
         operation = self.find(name)
         options = {key: arguments[key] for key in _OPTIONS if key in arguments}
         values = {key: value for key, value in arguments.items() if key not in options}
-        kinds = {param.name: param.kind for param in operation.path_params}
+        kinds = {
+            param.name: param.kind for param in operation.path_params if param.kind != EXTENSION
+        }
         if values.keys() != kinds.keys():
             raise TypeError(
                 f"{name} ({operation.method} {operation.template}) takes the path parameters "

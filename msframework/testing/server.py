@@ -40,6 +40,7 @@ class Server:
         # NOTE: Sanic would cut out of its own classes what this app does not use, and other apps of
         # the process could use.
         app.config.TOUCHUP = False
+        _check_answers(app)
         sock = _listen(self._unix)
         self.url = "http://localhost" if self._unix else f"http://127.0.0.1:{sock.getsockname()[1]}"
         # NOTE: it listens before the listeners have run, and accepts when they have.
@@ -95,6 +96,13 @@ class Server:
                 connection.close_if_idle()
         for connection in tuple(connections):
             connection.abort()
+
+
+def _check_answers(app: Any) -> None:
+    """Let a service of ours refuse answers of its own that lack what their schemas require."""
+    endpoints = getattr(app, "endpoints", None)
+    if endpoints is not None:
+        endpoints.check_members()
 
 
 def _listen(unix: Path | None) -> socket.socket:

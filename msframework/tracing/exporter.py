@@ -6,6 +6,7 @@ names and list a callable that makes it of the settings in `TRACE_EXPORTERS`.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -17,6 +18,8 @@ from msframework.tracing.zipkin import Encoder
 
 PIECE: Final = 16  # spans between two looks at the clock
 BLOCK: Final = 64  # spans that are written to the log at once
+MAX_LINE: Final = 32_768  # bytes of a span in the log
+_SHORT: Final = 128
 
 
 class SpansDropped(Exception):
@@ -94,7 +97,20 @@ class LogExporter:
         pace = Pace()
         for start in range(0, len(spans), BLOCK):
             encoded = await encode_all(self._encoder, spans[start : start + BLOCK], pace)
-            write_lines(self._logger, b"\n".join(encoded).decode())
+            write_lines(self._logger, b"\n".join(map(_bounded, encoded)).decode())
 
     async def stop(self) -> None:
         """Do nothing."""
+
+
+def _bounded(line: bytes) -> bytes:
+    """Return the span *line*; one that is too long with its longest texts cut, and saying so."""
+    if len(line) <= MAX_LINE:
+        return line
+    span = json.loads(line)
+    tags = {key[:_SHORT]: value[:_SHORT] for key, value in span.pop("tags", {}).items()}
+    span.pop("annotations", None)
+    short = json.dumps({**span, "tags": {**tags, "cut": "true"}}, separators=(",", ":")).encode()
+    if len(short) > MAX_LINE:
+        short = json.dumps({**span, "tags": {"cut": "true"}}, separators=(",", ":")).encode()
+    return short

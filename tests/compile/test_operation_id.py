@@ -50,7 +50,7 @@ USUAL = {
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v2"])
-@pytest.mark.parametrize("name", ["testing", "shop"])
+@pytest.mark.parametrize("name", ["testing", "books", "shop"])
 def test_the_usual_shapes_have_the_usual_names(make_service, name, prefix):
     service = make_service(service_name=name, server={"url_prefix": prefix})
     service.blueprint(books())

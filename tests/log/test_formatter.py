@@ -8,6 +8,7 @@ import pytest
 from sanic.request import Request
 
 from msframework.log import JsonFormatter
+from msframework.log.encode import MAX_LINE
 from msframework.log.formatter import timestamp
 from msframework.tracing import Tracer
 from msframework.tracing.lines import ATTRIBUTE
@@ -132,3 +133,59 @@ def test_arguments_of_logging_config_are_taken():
 
     assert line["message"] == "pin=***"
     assert "service" not in line
+
+
+def raised(depth):
+    """Return the traceback of an exception that was raised *depth* calls deep, each its own."""
+    body = "\n".join(f"def f{n}(): f{n + 1}()" for n in range(depth))
+    namespace = {}
+    exec(f"{body}\ndef f{depth}(): raise ValueError('the end of it')", namespace)
+    try:
+        namespace["f0"]()
+    except ValueError:
+        return sys.exc_info()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"msg": "x" * 1_000_000},
+        {"msg": "\x01" * 1_000_000},
+        {"msg": "é" * 1_000_000},
+        {"msg": "\ud800" * 100_000},
+        {"msg": "%s", "args": ("x" * 1_000_000,)},
+        {"msg": "no %d", "args": ("x" * 1_000_000,)},
+        {"msg": "x", "exc_info": raised(500)},
+        {"msg": "x", "exc_text": "x" * 1_000_000},
+        {"msg": "x", "stack_info": "x" * 1_000_000},
+        {"msg": "x", "path": "/" * 1_000_000},
+        {"msg": "x", "items": ["x" * 1000] * 1000},
+        {"msg": "x", "deep": {"a": {"b": "x" * 1_000_000}}},
+        {"msg": "x", **{f"extra{n}": "x" * 1000 for n in range(1000)}},
+        {"msg": "x", "k" * 100_000: 1},
+        {"msg": "x", "name": "n" * 1_000_000},
+    ],
+)
+def test_no_line_is_longer_than_lines_may_be_and_a_cut_is_said(given):
+    text = JsonFormatter().format(logging.makeLogRecord(given))
+
+    assert len(text) <= MAX_LINE
+    assert "cut" in json.loads(text)
+
+
+def test_the_end_of_a_long_traceback_is_kept():
+    line = json.loads(
+        JsonFormatter().format(logging.makeLogRecord({"msg": "x", "exc_info": raised(500)}))
+    )
+
+    assert line["exception"].startswith("Traceback (most recent call last)")
+    assert line["exception"].endswith("ValueError: the end of it")
+    assert "characters left out" in line["exception"]
+
+
+@pytest.mark.parametrize("at", [4 * MAX_LINE // 4 - 20, 4 * MAX_LINE - 20, 1000])
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut(at):
+    secret = "s3cr3t" * 10
+    text = "a " * (at // 2) + f"password={secret} postgresql://u:{secret}@h/d " + "b\n" * 200_000
+
+    assert "s3cr3t" not in JsonFormatter().format(logging.makeLogRecord({"msg": text}))

@@ -1,9 +1,11 @@
 import time
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from msframework.log.encode import MAX_LINE
 from msframework.log.lines import AccessLines
 from msframework.tracing import Tracer
 
@@ -83,3 +85,15 @@ def test_a_tracer_that_is_off_gives_no_ids():
     (line,) = read(entry(span=Tracer(enabled=False).start_span("a")))
 
     assert "trace_id" not in line
+
+
+@pytest.mark.parametrize("path", ["/" * 100_000, "/\x01" * 50_000, "/\ud800" * 10_000])
+def test_a_path_that_is_far_too_long_is_cut_and_the_others_stay(path):
+    usual = entry(path="/usual")
+
+    lines = AccessLines("a").format([usual, entry(path=path), usual]).split("\n")
+
+    assert all(len(line) <= MAX_LINE for line in lines)
+    paths = [orjson.loads(line)["path"] for line in lines]
+    assert (paths[0], paths[2]) == ("/usual", "/usual")
+    assert "characters left out" in paths[1]

@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import shutil
 import socket
 import time
+import urllib.error
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
@@ -95,6 +98,10 @@ def test_migrations_wait_when_they_are_told_to(tmp_path):
             server.stop()
 
     assert "Applied" not in server.output()
+    assert (
+        "1 migration is pending (roles.0001_initial): `python manage.py migrate` applies them."
+        in server.output()
+    )
 
 
 @pytest.fixture
@@ -138,6 +145,82 @@ def test_a_change_before_the_reloader_looks_is_seen(reloading, change, tmp_path)
         with word.open("w"):  # the reloader's process has started, and looks from now on
             pass
         wait_until(lambda: get(f"{reloading.url}/orders/5")["data"] == {"id": 6})
+
+
+HOOK = """
+async def fail(*_):
+    raise RuntimeError("no start")
+
+
+def configure(service):
+    service.register_listener(fail, "before_server_start")
+"""
+
+
+def test_mistakes_are_said_and_the_server_recovers(reloading, project):
+    (project / "shop" / "failing.py").write_text(HOOK)
+    resources = project / "shop" / "orders" / "resources.py"
+    settings = project / "shop" / "settings.py"
+    url = f"{reloading.url}/orders/5"
+
+    with reloading:
+        with mistaken(resources, "def x(:") as line:
+            wait_until(lambda: status(url) == 503)
+            answer = refused(url)
+            assert f"(shop/orders/resources.py:{line}: def x(:)" in answer["error"]
+            assert answer["error"] in reloading.output()
+            resources.write_text("another mistake")
+            wait_until(lambda: "another mistake" in refused(url)["error"])
+        wait_until(lambda: status(url) == 200)
+        with mistaken(settings, "CONFIGURE = 'shop.failing.configure'"):
+            wait_until(lambda: status(url) == 503)
+        wait_until(lambda: status(url) == 200)
+        assert reloading.stop() == 0
+
+    assert "RuntimeError: no start" in reloading.output()
+
+
+@contextmanager
+def mistaken(path, mistake):
+    """Add a line to a file for a while; yields its number."""
+    before = path.read_text()
+    path.write_text(f"{before}\n{mistake}\n")
+    try:
+        yield before.count("\n") + 2
+    finally:
+        path.write_text(before)
+
+
+def test_a_migration_that_is_written_meanwhile_is_applied(reloading, python, project, database):
+    reloading.env["AUTO_MIGRATE"] = "1"
+
+    with reloading:
+        assert "Models are ahead of the migrations (orders): `python manage.py" in (
+            reloading.output()
+        )
+        written = python("manage.py", "makemigrations", "orders", DATABASE_URL=database)
+        assert written.returncode == 0, written.stderr
+        wait_until(lambda: "Applied 1 pending migration." in reloading.output())
+        wait_until(lambda: get(f"{reloading.url}/orders/5"))
+
+    assert "Applying orders.0001_initial" in reloading.output()
+    shutil.rmtree(project / "shop" / "orders" / "migrations")
+
+
+def status(url: str) -> int:
+    """Return the status that *url* is answered with."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+def refused(url: str):
+    """Return what a failure of *url* holds."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(url, timeout=10)
+    return json.load(caught.value)
 
 
 def wait_until(condition) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from msframework.management.commands import shell
 from msframework.management.session import Prompt, Session, run_source
 
 
@@ -110,6 +111,17 @@ def exit_with(status):
     raise SystemExit(status)
 
 
+@pytest.fixture
+def interruptible():
+    """Let SIGINT interrupt, whatever the tests were started with: `nohup` and some CI ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_cancels_what_is_awaited_and_not_the_session(service):
     scope = {"begun": threading.Event(), "asyncio": asyncio}
     source = "begun.set()\ntry:\n    await asyncio.Event().wait()\nfinally:\n    ended = True"
@@ -231,6 +243,15 @@ def test_the_prompt_is_left_by_exit(service):
         prompt = Prompt(session, {"exit": exit_with})
         with pytest.raises(SystemExit):
             prompt.push("exit(0)")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_the_prompt_hears_an_interrupt_that_was_ignored_at_the_start(service, monkeypatch):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr(Prompt, "interact", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+
+    with Session(service) as session, pytest.raises(KeyboardInterrupt):
+        shell._prompt(session, {})
 
 
 def test_the_prompt_is_pythons_own():

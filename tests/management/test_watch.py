@@ -1,7 +1,9 @@
 """What is watched for changes: what people edit, from before the workers read it."""
 
+import importlib
 import os
 import pickle
+import sys
 
 import pytest
 from sanic.worker.loader import AppLoader
@@ -77,7 +79,27 @@ def test_imported_modules_are_watched_wherever_they_lie(watch):
     assert __file__ in list(watch.files())
 
 
-def test_a_file_that_was_removed_is_no_change(watch, folder, monkeypatch):
-    monkeypatch.setattr(watch, "files", lambda: iter([str(folder / "gone.py")]))
+def test_a_file_that_comes_and_one_that_goes_are_changes(watch, folder):
+    new = folder / "shop" / "migrations.py"
+    new.touch()
+    assert list(watch.changed()) == [str(new)]
+    new.unlink()
+    assert list(watch.changed()) == [str(new)]
+    assert list(watch.changed()) == []
+
+
+def test_a_file_that_is_older_than_before_has_changed(watch, folder):
+    age(folder / FILES[0], 3600)  # a checkout of another branch may keep times
+
+    assert list(watch.changed()) == [str(folder / FILES[0])]
+
+
+def test_a_module_that_is_imported_later_is_no_change(watch, tmp_path_factory, monkeypatch):
+    library = tmp_path_factory.mktemp("library") / "late_library.py"
+    library.touch()
+    monkeypatch.syspath_prepend(library.parent)
+    monkeypatch.setitem(sys.modules, "late_library", importlib.import_module("late_library"))
 
     assert list(watch.changed()) == []
+    age(library, -60)
+    assert list(watch.changed()) == [str(library)]

@@ -1,10 +1,15 @@
 """Servers stop at any moment: while they start, while they serve, and when they don't want to."""
 
+import os
+import signal
 import socket
+import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 
+from tests.console import answers
 from tests.processes import ServerProcess, fresh_database
 
 ROLES = ("--settings", "settings.roles")
@@ -41,11 +46,88 @@ def test_workers_that_are_starting_can_be_stopped(workers):
     assert "Traceback" not in workers.output()
 
 
+HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+
+
+@HANG_UP
+def test_one_process_stops_in_order(tmp_path, database, number):
+    with ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database) as server:
+        server.process.send_signal(number)
+        assert server.process.wait(20) == 0
+
+    assert "Worker complete" in server.output()
+
+
+@HANG_UP
+@pytest.mark.parametrize("whole_group", [False, True], ids=["parent", "group"])
+def test_no_worker_is_left_behind(workers, number, whole_group):
+    with workers:
+        wait_until(lambda: workers.output().count("Worker ready") == 2)
+        if whole_group:  # a terminal that hangs up, or an init system
+            os.killpg(workers.process.pid, number)
+        else:
+            workers.process.send_signal(number)
+        assert workers.process.wait(20) == 0
+        wait_until(lambda: not members(workers.process.pid))
+
+    assert workers.output().count("Worker complete") == 2
+    assert "Traceback" not in workers.output()
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
+    server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
+    try:
+        server.start(usual=False)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    with begun(server):
+        os.killpg(server.process.pid, signal.SIGHUP)
+        assert answers(f"{server.url}/roles")
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, arguments, number):
+    server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        server.start(usual=False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    with begun(server):
+        server.process.send_signal(number)
+        assert server.process.wait(20) == 0
+
+
+@contextmanager
+def begun(server):
+    """Wait for a server that was started already, and stop it."""
+    try:
+        server.wait_ready()
+        yield
+    finally:
+        server.stop()
+
+
+def members(group: int) -> list[str]:
+    """Return the processes of a group that are not over."""
+    shown = subprocess.run(
+        ["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 2) for line in shown.stdout.splitlines()]
+    return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
+
+
 def test_a_second_signal_ends_workers_that_do_not_finish(workers):
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)
         with socket.create_connection(("127.0.0.1", workers.port)) as busy:
-            busy.sendall(b"POST /roles HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+            busy.sendall(b"POST /roles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
             began = time.monotonic()
             workers.process.terminate()
             wait_until(lambda: "Stopping worker" in workers.output())
@@ -58,7 +140,10 @@ def test_a_second_signal_ends_workers_that_do_not_finish(workers):
 def test_a_second_signal_lets_a_server_finish_that_stops(tmp_path, database):
     server = ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database)
     with server, socket.create_connection(("127.0.0.1", server.port)) as busy:
-        busy.sendall(b"POST /roles HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{")
+        busy.sendall(
+            b"POST /roles HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
+        )
         server.process.terminate()
         wait_until(lambda: "Stopping worker" in server.output())
         server.process.terminate()

@@ -10,7 +10,6 @@ from msframework.envelope import ProblemDetails
 from msframework.exceptions import Conflict
 from msframework.openapi.pattern import NO_NUL
 from msframework.operation import Answer, Failure, Input, PageRule, Source
-from msframework.pagination import largest_page
 
 
 class CitySchema(Schema):
@@ -129,7 +128,7 @@ def test_parameters_are_plain(operation, swagger):
             "required": False,
             "type": "integer",
             "minimum": 1,
-            "maximum": largest_page(PageRule(10, 20)),
+            "maximum": 10_000,
             "default": 1,
         },
         {

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from msframework.tracing import Encoder, LogExporter, MemoryExporter, SpansDropped, Tracer
+from msframework.tracing.exporter import MAX_LINE
 from msframework.tracing.redact import Redactor
 
 ENCODER = Encoder("users", Redactor())
@@ -48,3 +49,20 @@ async def test_memory_keeps_zipkins_objects(spans):
 
 def test_what_was_dropped_can_be_read():
     assert str(SpansDropped({"refused": 2, "timeout": 1})) == "2 refused, 1 timeout"
+
+
+@pytest.mark.parametrize("tags", [3, 128])
+async def test_a_span_is_no_longer_line_than_lines_may_be(caplog, tags):
+    caplog.set_level(logging.INFO, "zipkin")
+    tracer = Tracer()
+    span = tracer.start_span("long")
+    for number in range(tags):
+        span.set_tag(f"tag{number}" + "k" * 1000, "\x01" * 4000)
+    span.finish()
+    exporter = LogExporter(ENCODER)
+
+    await exporter.export(tracer.recorder.spans)
+
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert len(line) <= MAX_LINE
+    assert orjson.loads(line)["tags"]["cut"] == "true"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import click
 
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database
+from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.migrations.connection import database_url
+from msframework.migrations.draft import draft_changes
 from msframework.migrations.runner import Runner
+
+_MOST_NAMES: Final = 3
 
 
 @click.command()
@@ -42,3 +47,24 @@ def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
     done = Runner(database_url(settings), settings.installed_apps, echo).migrate()
     if done:
         echo(f"Applied {len(done)} pending migration{'s' if len(done) > 1 else ''}.")
+
+
+def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
+    """Say in one line what is pending, and at a desk in another what no migration has yet.
+
+    Says nothing where it cannot be told: the start itself shows what is wrong with a database.
+    """
+    runner = Runner(database_url(settings), settings.installed_apps)
+    try:
+        if pending := runner.pending():
+            count = f"{len(pending)} migration{'s are' if len(pending) > 1 else ' is'}"
+            echo(f"{count} pending ({_listed(pending)}): `python manage.py migrate` applies them.")
+        if settings.debug and (drafts := draft_changes(runner, None, None)):
+            apps = _listed(tuple(draft.app for draft in drafts))
+            echo(f"Models are ahead of the migrations ({apps}): `python manage.py makemigrations`.")
+    except ImproperlyConfigured:
+        return
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")

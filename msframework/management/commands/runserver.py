@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from functools import partial
 from typing import Any, Final
 
 import click
 from sanic import Sanic
 from sanic.worker.loader import AppLoader
 
-from msframework.app import Service, create_app
+from msframework.app import create_app
+from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.garbage import Settled, without_collection
 from msframework.management.project import Project
+from msframework.management.start import Start, build, prepare_database
 from msframework.management.watch import Watch
-from msframework.management.workers import SignalStop, Workers
+from msframework.management.workers import Workers, shielded
 
 _BACKLOG: Final = 100  # connections that wait to be accepted
 
@@ -44,13 +44,12 @@ def command(
     if project.settings.database.url is None:
         # The workers read the settings anew, and are to find the server that was started here.
         project.override({"DATABASE_URL": settings.database.url})
-    if settings.database.auto_migrate and not no_migrate:
-        from msframework.management.commands.migrate import apply_pending
-
-        apply_pending(settings, project.echo)
+    prepare_database(settings, migrate=not no_migrate)
+    # NOTE: Sanic would advise options of its own command line, on every terminal.
+    os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     with listen(settings) as sock:
         if settings.server.workers > 1 or reload:
-            serve_many(settings, sock, project, reload=reload)
+            serve_many(settings, sock, project, reload=reload, migrate=not no_migrate)
         else:
             serve_one(settings, sock, project)
 
@@ -80,7 +79,7 @@ def listen(settings: Settings) -> socket.socket:
 
 def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None:
     """Serve in this process, until it is told to stop."""
-    service = _build(settings)
+    service = build(settings)
 
     async def announce(*_: Any) -> None:
         _announce(settings, sock, project)
@@ -90,13 +89,17 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     Sanic.serve_single(primary=service)
 
 
-def serve_many(settings: Settings, sock: socket.socket, project: Project, *, reload: bool) -> None:
+def serve_many(
+    settings: Settings, sock: socket.socket, project: Project, *, reload: bool, migrate: bool
+) -> None:
     """Serve in processes of their own, which Sanic starts, watches and stops."""
-    loader = AppLoader(factory=partial(_build, settings.module))
     service = create_app(settings)
+    shown = is_loopback(settings.server.host)
+    loader = AppLoader(factory=Start(settings.module, service.name, reload, migrate, shown))
 
     async def take_over(*_: Any) -> None:
-        Workers.take_over(service.manager)
+        Workers.take_over(service.manager, reloads=reload)
+        lift()
         if reload:
             Watch.take_over(service.manager.durable["Reloader"].serve)
         _announce(settings, sock, project)
@@ -110,15 +113,8 @@ def serve_many(settings: Settings, sock: socket.socket, project: Project, *, rel
         reload_dir=folders,
         **_address(sock),
     )
-    Sanic.serve(primary=service, app_loader=loader)
-
-
-def _build(settings: Settings | str) -> Service:
-    with without_collection():
-        service = create_app(settings)
-    SignalStop(service)
-    Settled(service)
-    return service
+    with shielded() as lift:
+        Sanic.serve(primary=service, app_loader=loader)
 
 
 def _address(sock: socket.socket) -> dict[str, Any]:

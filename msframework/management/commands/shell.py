@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import readline
 import rlcompleter
+import signal
 import sys
 from typing import Any
 
@@ -43,6 +44,9 @@ def read_scope(service: Service) -> dict[str, Any]:
 
 
 def _prompt(session: Session, scope: dict[str, Any]) -> None:
+    # NOTE: whatever started this may ignore or block it; a person has no other way out of a wait.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     readline.set_completer(rlcompleter.Completer(scope).complete)
     readline.parse_and_bind("tab: complete")
     names = ", ".join(name for name in scope if not name.startswith("_"))

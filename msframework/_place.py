@@ -1,0 +1,38 @@
+"""The line of a project that an exception came from. Runs at start-up, where something failed."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_OURS: Final = Path(__file__).resolve().parent
+_PYTHONS: Final = tuple(
+    Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib")
+)
+
+
+def describe(exc: BaseException, *, quoted: bool = True) -> str:
+    """Return place, class and message of *exc*; the place is the project's own last line.
+
+    Args:
+        quoted: whether the line itself is shown; one of a settings module may hold a secret.
+    """
+    message = exc.msg if isinstance(exc, SyntaxError) else str(exc)
+    said = f"{type(exc).__name__}: {message}".removesuffix(": ")
+    for path, line, text in reversed(list(_steps(exc))):
+        if not any(path.is_relative_to(folder) for folder in (_OURS, *_PYTHONS)):
+            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            return f"{said} ({shown}:{line}{f': {text}' if text and quoted else ''})"
+    return said
+
+
+def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:
+    """Yield file, line and text of each step that led to *exc*."""
+    for frame in traceback.extract_tb(exc.__traceback__):
+        if not frame.filename.startswith("<"):
+            yield Path(frame.filename).resolve(), frame.lineno or 0, frame.line or ""
+    if isinstance(exc, SyntaxError) and exc.filename:
+        yield Path(exc.filename).resolve(), exc.lineno or 0, (exc.text or "").strip()

@@ -1,0 +1,85 @@
+"""What can be seen of a method's answers before it runs: a tuple with a status, a generator.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msframework.types import Handler
+
+_STATUSES: Final = range(100, 600)
+
+
+def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
+    """Append to *problems* what *handler* returns and nothing could answer with."""
+    function = inspect.unwrap(handler)
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        problems.append(
+            f"{where}: it is a generator, as there is a yield in it; expected a method that "
+            "returns its data. Return a list, or send parts with `await request.respond()`."
+        )
+        return
+    for line in _status_lines(getattr(function, "__func__", function)):
+        problems.append(
+            f"{where}: line {line} returns a tuple of data and a status; expected the data. "
+            "Return Reply(data, status=…), and declare the status with @doc.produces."
+        )
+
+
+def _status_lines(function: Any) -> Iterator[int]:
+    """Yield the lines of *function* with a `return data, 201`."""
+    code = getattr(function, "__code__", None)
+    # PERF: reading and parsing sources takes long, and few functions name a status.
+    if code is None or not _may_name_status(code):
+        return
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, SyntaxError, TypeError):  # no source at hand, or not by itself
+        return
+    if isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
+        for node in _returned(tree.body[0].body):
+            if isinstance(node.value, ast.Tuple) and _has_status(node.value.elts):
+                yield first + node.lineno - 1
+
+
+def _may_name_status(code: Any) -> bool:
+    if "HTTPStatus" in code.co_names:
+        return True
+    return any(_is_status(value) for const in code.co_consts for value in _flat(const))
+
+
+def _flat(const: Any) -> tuple[Any, ...]:
+    return const if isinstance(const, tuple) else (const,)
+
+
+def _is_status(value: Any) -> bool:
+    return type(value) is int and value in _STATUSES
+
+
+def _has_status(parts: list[ast.expr]) -> bool:
+    if len(parts) not in (2, 3):
+        return False
+    if isinstance(parts[0], ast.Constant) and isinstance(parts[0].value, int | float):
+        return False  # two or three numbers may be data
+    second = parts[1]
+    if isinstance(second, ast.Constant):
+        return _is_status(second.value)
+    return ast.unparse(second).removeprefix("http.").startswith("HTTPStatus.")
+
+
+def _returned(body: list[ast.stmt]) -> Iterator[ast.Return]:
+    """Yield the return statements in *body*, without those of functions in it."""
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Return):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))

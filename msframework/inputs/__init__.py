@@ -1,0 +1,1 @@
+"""What arrives with a request, read strictly: escapes, forms, cookies, and encoded bodies."""

@@ -1,0 +1,49 @@
+"""What frames a chunked body: the lines of its chunks, and its trailers (RFC 9112, 7.1).
+
+Runs for every piece of a chunked body.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sanic.exceptions import BadRequest
+
+from msframework.serving.head import NAME, read_field
+
+LONGEST_LINE: Final = 256  # bytes of a chunk's line
+MOST_EXTENSIONS: Final = 16_384  # bytes of one body, in all its chunks
+LONGEST_TRAILERS: Final = 8192  # bytes of all lines
+
+_QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_EXTENSION = rf"[ \t]*;[ \t]*{NAME}(?:[ \t]*=[ \t]*(?:{NAME}|{_QUOTED}))?"
+_chunk = re.compile(rf"([0-9A-Fa-f]{{1,16}})((?:{_EXTENSION})*)".encode("latin-1")).fullmatch
+
+
+class BodyRefused(BadRequest):
+    """A body that is not framed as its head says; its connection is closed after the answer."""
+
+
+def read_chunk_line(line: bytes) -> tuple[int, int]:
+    """Return the size of a chunk, and how many bytes of extensions its *line* has.
+
+    Raises:
+        BodyRefused: it is no such line.
+    """
+    found = _chunk(line)
+    if found is None:
+        raise BodyRefused("A chunk does not begin with its size in hexadecimal digits.")
+    return int(found[1], 16), len(found[2])
+
+
+def check_trailer(line: bytes) -> None:
+    """Check a *line* that follows the last chunk; nothing in it is used.
+
+    Raises:
+        BodyRefused: it is no header line.
+    """
+    try:
+        read_field(line.decode(errors="surrogateescape"))
+    except ValueError:
+        raise BodyRefused("A trailer of the body is no header line.") from None

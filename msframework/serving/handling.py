@@ -1,0 +1,143 @@
+"""`ObservedSanic`: Sanic, where each request has one end and each failure is told once.
+
+Runs per request, on Sanic's path; on the fast path for what fails, and for websockets and tasks.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError, Future, Task
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sanic import Sanic
+from sanic.exceptions import MethodNotAllowed, NotFound, RequestCancelled
+from sanic.http import Stage
+
+from msframework.operation import path_template
+from msframework.routing import find_allowed
+from msframework.serving.hosts import Hosts, misdirected
+from msframework.serving.websocket import watch_websocket
+
+if TYPE_CHECKING:
+    from msframework.errors import ErrorAnswers
+    from msframework.observer import Observer
+
+
+class ObservedSanic(Sanic):  # type: ignore[type-arg]
+    """Sanic's app, whose own ways of handling a request are seen to their end.
+
+    Attributes:
+        failures: what turns exceptions into answers, and reports them.
+        observer: what ends spans and writes access lines.
+        hosts: the names that it answers to; `None` for any.
+        unrouted: what the router raises for a method that a path does not have.
+    """
+
+    # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
+    __slots__ = ("__dict__",)
+    failures: ErrorAnswers
+    observer: Observer
+    hosts: Hosts | None
+    unrouted: tuple[type[Exception], ...] = (MethodNotAllowed,)
+
+    def finalize(self) -> None:
+        """Close the routes."""
+        super().finalize()
+        if any(route.requirements for route in self.router.routes):
+            # NOTE: where a path is one host's own, the router knows of no other methods.
+            self.unrouted = (MethodNotAllowed, NotFound)
+
+    async def handle_request(self, request: Any) -> None:
+        """Serve a request, as Sanic does, and note its end."""
+        host = request.headers.get("host")
+        if self.hosts is not None and not self.hosts.allows(host):
+            await self.handle_exception(request, misdirected(host), run_middleware=False)
+            return
+        try:
+            await super().handle_request(request)
+        except CancelledError as exc:
+            self.observer.cancelled(request, exc)
+            raise
+        self.observer.end(request)
+
+    async def handle_exception(
+        self, request: Any, exception: BaseException, run_middleware: bool = True
+    ) -> None:
+        """Answer for *exception*, where there is somebody to answer and no answer has begun."""
+        stream = request.stream
+        if isinstance(exception, RequestCancelled):
+            self.observer.left(request)
+            return
+        if request.route is None and isinstance(exception, self.unrouted):
+            exception = self._refuse_method(request, exception)
+        try:
+            if stream is not None and stream.stage is not Stage.HANDLER:
+                await self.failures.break_off(request, exception)
+            else:
+                await super().handle_exception(request, exception, run_middleware)
+        except CancelledError as exc:
+            self.observer.cancelled(request, exc)
+            raise
+        self.observer.end(request)
+
+    def _refuse_method(self, request: Any, exception: BaseException) -> BaseException:
+        """Return the exception for a method that a path does not have, with those it has."""
+        host = request.headers.getone("host", None)
+        allow = ", ".join(find_allowed(self.router, request.path, host))
+        if not allow:
+            return exception
+        return MethodNotAllowed(
+            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
+        )
+
+    async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
+        try:
+            run: Any = super()._run_response_middleware
+            return await run(request, response, middleware)
+        except Exception as exc:
+            await self.failures.report(request, exc)
+            return response
+
+    async def _websocket_handler(
+        self, handler: Any, request: Any, *args: Any, **options: Any
+    ) -> None:
+        self.observer.begin(request, path_template(f"/{request.route.path}"))
+        handler = watch_websocket(self, handler)
+        serve: Any = super()._websocket_handler
+        await serve(handler, request, *args, **options)
+        self.observer.end(request, 101)
+
+    # Tasks that are given to `add_task`.
+
+    @classmethod
+    def _prep_task(cls, task: Any, app: Any, loop: Any) -> Any:
+        prepare: Any = super()._prep_task
+        return app._watch_task(prepare(task, app, loop))
+
+    async def _watch_task(self, work: Any) -> Any:
+        """Await *work*, and report what it raises."""
+        try:
+            return await work
+        except Exception as exc:
+            await self.failures.report(None, exc)
+            raise
+
+    @classmethod
+    def _loop_add_task(cls, task: Any, app: Any, loop: Any, **options: Any) -> Any:
+        add: Any = super()._loop_add_task
+        added = add(task, app, loop, **options)
+        if not isinstance(task, Future):
+            added.add_done_callback(_take_exception)
+        return added
+
+    @staticmethod
+    async def run_delayed_task(app: Any, loop: Any, task: Any) -> None:
+        """Run a task that was added before the loop; nobody but `_watch_task` sees it fail."""
+        with suppress(Exception):
+            await Sanic.run_delayed_task(app, loop, task)
+
+
+def _take_exception(task: Task[Any]) -> None:
+    """Keep asyncio from telling once more of an exception that was reported."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,187 @@
+"""Sanic's router for paths in any spelling, whose parameters arrive decoded, exactly once.
+
+Slashes at the end of a path cost no more than other characters.
+
+`finalize` runs when a worker starts, `_get` per request that the fast path does not find by itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import date, datetime
+from typing import Any, Final
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+from sanic.exceptions import NotFound
+from sanic.router import Router as SanicRouter
+from sanic_routing.exceptions import NoMethod
+from sanic_routing.exceptions import NotFound as NoRoute
+
+from msframework.inputs.percent import normalize_path
+
+# Stands for a slash that is part of a value; no decoded text can hold it.
+_SLASH: Final = "\udc2f"
+_INT: Final = re.compile(r"-?[0-9]+")
+_FLOAT: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_LONGEST_FILE_NAME: Final = 255
+_LONGEST_FILE_PATH: Final = 2000
+_MOST_SLASHES: Final = 2  # that are left out one by one
+
+
+# What Python reads more leniently than the document says: `1_000`, `nan`, a UUID in braces.
+
+
+def strict_int(text: str) -> int:
+    """Return the integer that a part of a path is."""
+    return int(_checked(text, _INT))
+
+
+def strict_float(text: str) -> float:
+    """Return the number that a part of a path is."""
+    return float(_checked(text, _FLOAT))
+
+
+def strict_date(text: str) -> date:
+    """Return the day that a part of a path is."""
+    return datetime.strptime(_checked(text, _DATE), "%Y-%m-%d").date()
+
+
+def strict_uuid(text: str) -> UUID:
+    """Return the UUID that a part of a path is."""
+    return UUID(_checked(text, _UUID))
+
+
+def _checked(text: str, pattern: re.Pattern[str]) -> str:
+    if pattern.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not of its kind")
+    return text
+
+
+_KINDS: Final = {
+    "int": (strict_int, _INT),
+    "float": (strict_float, _FLOAT),
+    "ymd": (strict_date, _DATE),
+    "uuid": (strict_uuid, _UUID),
+}
+
+
+class _Found:
+    """The parameters of a match, as Sanic's router asks for them."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def groupdict(self) -> dict[str, str]:
+        """Return the parameters by name."""
+        return self._values
+
+
+class _DecodedPattern:
+    """The regular expression of one path, matched with decoded text; stands in for Sanic's own."""
+
+    __slots__ = ("_match",)
+
+    def __init__(self, route: Any) -> None:
+        twin = copy.copy(route)
+        twin.parts = tuple(
+            part if part.startswith("<") else re.escape(unquote(part)) for part in route.parts
+        )
+        twin._compile_regex()
+        self._match = re.compile(twin.pattern, re.DOTALL).fullmatch
+
+    def match(self, path: str) -> _Found | None:
+        """Return the parameters of *path*, normalized as it is; `None` where it is another."""
+        decoded = path
+        if "%" in path:
+            parts = [unquote(part).replace("/", _SLASH) for part in path.split("/")]
+            decoded = "/".join(parts)
+        found = self._match(decoded)
+        if found is None:
+            return None
+        return _Found(
+            {name: quote(text.replace(_SLASH, "/")) for name, text in found.groupdict().items()}
+        )
+
+
+class Router(SanicRouter):
+    """Sanic's router, which finds a path in all of its spellings (RFC 3986, 6.2.2)."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for label, (cast, pattern) in _KINDS.items():
+            self.register_pattern(label, cast, pattern)
+
+    def finalize(self, *args: Any, **options: Any) -> None:
+        """Close the routes, as Sanic does."""
+        super().finalize(*args, **options)
+        groups = sorted(self.regex_routes.values(), key=lambda group: group.pattern_idx)
+        patterns: Any = [_DecodedPattern(group.routes[0]) for group in groups]
+        self._matchers = patterns
+
+    def _get(self, path: str, method: str, host: str | None) -> tuple[Any, Any, dict[str, Any]]:
+        """Return the route of *path*, its handler, and the parameters, decoded.
+
+        `get` is Sanic's: it remembers what this returns for the last paths.
+
+        Raises:
+            BadRequest: *path* is malformed.
+            NotFound: there is no such path.
+            MethodNotAllowed: it has no such method.
+        """
+        route, handler, found = super()._get(normalize_path(path), method, host)
+        if not found:
+            return route, handler, found
+        if route.extra.static:
+            _check_file_path(unquote(found.get("__file_uri__", "")), path)
+            return route, handler, found
+        params = {
+            name: unquote(value) if isinstance(value, str) else value
+            for name, value in found.items()
+        }
+        if route.regex:
+            _read_kinds(route, params, path)
+        return route, handler, params
+
+    def resolve(self, path: str, **options: Any) -> Any:
+        """Find route, handler and parameters.
+
+        Sanic's tries the path, then the path without its last slash, and so on, each time by a call
+        of itself.
+        """
+        bare = path.rstrip("/")
+        if len(path) - len(bare) > _MOST_SLASHES and not self._matches(path, **options):
+            path = f"{bare}//"
+        return super().resolve(path, **options)
+
+    def _matches(self, path: str, *, method: str | None = None, extra: Any = None) -> bool:
+        """Whether a route has *path* as it is."""
+        basket: dict[str, Any] = {"__params__": {}, "__matches__": {}}
+        try:
+            self.find_route(path, method, self, basket, extra)
+        except (NoRoute, NoMethod):
+            return False
+        return True
+
+
+def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
+    """Read the parameters that Sanic leaves as text where another of the path is an expression."""
+    for param in route.params.values():
+        if param.label in _KINDS and isinstance(params[param.name], str):
+            try:
+                params[param.name] = param.cast(params[param.name])
+            except ValueError:
+                raise NotFound(f"Requested URL {path} not found") from None
+
+
+def _check_file_path(file_path: str, path: str) -> None:
+    """Refuse what no file below a folder is called, before Sanic asks the file system."""
+    names = file_path.split("/")
+    too_long = any(len(name.encode()) > _LONGEST_FILE_NAME for name in names)
+    if "\0" in file_path or ".." in names or too_long or len(file_path) > _LONGEST_FILE_PATH:
+        raise NotFound(f"Requested URL {path} not found")

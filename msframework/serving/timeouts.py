@@ -1,0 +1,203 @@
+"""Time-outs of connections that nobody outside can postpone. Runs per worker, a few times a second.
+
+A worker has one `Watch`, which looks at the `Clock` of each connection by and by: there is no timer
+of a request, and one that arrives whole and is answered at once never touches its clock. Sanic's
+own time-outs count from the last byte, so that a client that drips is never too late.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Iterator
+from itertools import islice
+from time import monotonic, perf_counter
+from typing import Any, Final
+
+from sanic.exceptions import RequestTimeout, ServiceUnavailable
+from sanic.http import Stage
+
+from msframework.conf.settings import ServerSettings
+
+_IDLE, _REQUEST, _RESPONSE = Stage.IDLE, Stage.REQUEST, Stage.RESPONSE
+# Seconds to the end of a connection, once its task was told to end.
+_LINGER: Final = 5.0
+# What leaves a full write buffer at least until writing goes on; see `connection_made` of Sanic's.
+_RESUMED: Final = 65536 - 16384
+_SLICE: Final = 256  # connections that are looked at in one run of the loop
+
+
+class Clock:
+    """What one connection may still take: for a head, a body, an answer that it has to read.
+
+    Time for a body is credit. Waiting uses it up, every byte that arrives gives some back, and
+    there is never more than at the beginning: so the client must keep the least rate, it cannot
+    save for a long pause, and what the handler takes is not the client's.
+    """
+
+    __slots__ = (
+        "_credit",
+        "_ending",
+        "_is_head",
+        "_protocol",
+        "_rested",
+        "_resumed",
+        "_settings",
+        "_unsent",
+        "_waiting",
+        "_write_until",
+    )
+
+    def __init__(self, protocol: Any, settings: ServerSettings) -> None:
+        self._protocol, self._settings = protocol, settings
+        self._credit = 0.0
+        self._is_head: bool | None = None
+        self._waiting: float | None = None
+        self._ending: float | None = None
+        self._rested = 0.0
+        self._unsent = self._resumed = 0
+        self._write_until = 0.0
+
+    # What the protocol tells.
+
+    def begin_request(self) -> None:
+        """Forget what the last request took."""
+        self._is_head = None
+
+    def begin_wait(self, *, is_head: bool) -> None:
+        """Let the time of a head or a body run: more of it is awaited."""
+        if is_head is not self._is_head:
+            self._is_head = is_head
+            settings = self._settings
+            self._credit = settings.request_timeout if is_head else settings.body_timeout
+        self._waiting = perf_counter()
+
+    def end_wait(self, received: int) -> None:
+        """Halt it, as *received* bytes came; those of a head give no credit."""
+        assert self._waiting is not None
+        self._rested = perf_counter()
+        self._credit -= self._rested - self._waiting
+        self._waiting = None
+        if not self._is_head:
+            settings = self._settings
+            more = self._credit + received / settings.body_min_rate
+            self._credit = min(settings.body_timeout, more)
+
+    def resume_writing(self) -> None:
+        """Note that the client took enough of an answer for more of it to be written."""
+        self._resumed += 1
+
+    # What the watch asks.
+
+    def check(self, now: float, seconds: float) -> None:
+        """End the connection if it is too late; *now* and *seconds* are this moment by both clocks.
+
+        Args:
+            now: what `perf_counter` says, as do the times of a request.
+            seconds: what `monotonic` says, as does Sanic's time of a protocol.
+        """
+        protocol = self._protocol
+        transport = protocol.transport
+        if transport is None:
+            return
+        unsent = transport.get_write_buffer_size()
+        if unsent or self._unsent:
+            if self._is_unread(unsent, now):
+                transport.abort()
+                return
+            protocol._time = seconds  # an idle time begins when the answer has been read
+        if self._ending is not None:
+            if now > self._ending and not unsent:
+                transport.abort()
+            return
+        failure = self._failure(now, seconds)
+        if failure is not None:
+            self._end(failure, now)
+
+    def _is_unread(self, unsent: int, now: float) -> bool:
+        """Whether the client does not read its answer, *unsent* bytes of which are left."""
+        settings = self._settings
+        if not self._unsent:
+            self._write_until = now + settings.write_timeout
+        else:
+            taken = self._resumed * _RESUMED or max(0, self._unsent - unsent)
+            until = self._write_until + taken / settings.write_min_rate
+            self._write_until = min(now + settings.write_timeout, until)
+        self._unsent, self._resumed = unsent, 0
+        return unsent > 0 and now > self._write_until
+
+    def _failure(self, now: float, seconds: float) -> Exception | None:
+        """Return what is too late, if anything is."""
+        protocol, settings = self._protocol, self._settings
+        http = protocol.http
+        if http is None:  # not begun, or closing
+            return None
+        if self._waiting is not None:
+            if now - self._waiting <= self._credit:
+                return None
+            part = "head" if self._is_head else "body"
+            return RequestTimeout(f"The {part} of the request did not arrive in time.")
+        stage = http.stage
+        if stage is _IDLE:
+            idle = seconds - protocol._time
+            return RequestTimeout() if idle > settings.keep_alive_timeout else None
+        if stage is _REQUEST or stage is _RESPONSE or getattr(protocol, "websocket", None):
+            return None  # a stream may take its time: its client is judged by what it reads
+        began = http.perft0
+        if began is None or now - max(began, self._rested) <= settings.response_timeout:
+            return None
+        return ServiceUnavailable("The handler did not answer in time.")
+
+    def _end(self, failure: Exception, now: float) -> None:
+        """Have the connection's task answer *failure*, where it still can, and end."""
+        self._ending = now + _LINGER
+        http = self._protocol.http
+        http.exception = failure
+        http.request_body = None  # or Sanic would read on to its end
+        if self._protocol._task is not None:
+            self._protocol._task.cancel()
+
+
+class Watch:
+    """Looks at the clocks of one worker's connections."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        shortest = min(
+            settings.request_timeout,
+            settings.body_timeout,
+            settings.write_timeout,
+            settings.response_timeout,
+            settings.keep_alive_timeout,
+        )
+        self._interval = min(1.0, max(0.02, shortest / 4))
+        self._clocks: set[Clock] = set()
+        self._loop: AbstractEventLoop | None = None
+
+    def add(self, clock: Clock, loop: AbstractEventLoop) -> None:
+        """Look at *clock* from now on."""
+        self._clocks.add(clock)
+        if self._loop is not loop:
+            self._clocks = {clock}  # another server of the same service was stopped before
+            self._loop = loop
+            loop.call_later(self._interval, self._begin)
+
+    def discard(self, clock: Clock) -> None:
+        """Look at *clock* no more."""
+        self._clocks.discard(clock)
+
+    def _begin(self) -> None:
+        assert self._loop is not None
+        if not self._clocks:
+            self._loop = None
+        else:
+            self._go_on(iter(tuple(self._clocks)), self._loop)
+
+    def _go_on(self, clocks: Iterator[Clock], loop: AbstractEventLoop) -> None:
+        """Look at some of *clocks*, and at the others after what is ready to run has run."""
+        now, seconds = perf_counter(), monotonic()
+        some = tuple(islice(clocks, _SLICE))
+        for clock in some:
+            clock.check(now, seconds)
+        if len(some) == _SLICE:
+            loop.call_soon(self._go_on, clocks, loop)
+        else:
+            loop.call_later(self._interval, self._begin)

@@ -1,0 +1,44 @@
+"""Websockets: a span and an access line for each, and a close code that tells how it ended.
+
+Runs per websocket, around Sanic's own.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import Any
+
+from sanic.exceptions import WebsocketClosed
+from websockets.exceptions import ConnectionClosed
+
+from msframework.types import Handler
+
+GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1008, 1011  # RFC 6455, 7.4.1
+_LONGEST_REASON = 100
+
+
+def watch_websocket(service: Any, handler: Handler) -> Handler:
+    """Return *handler*, whose failures are reported once and told to the other side.
+
+    An exception that was expected closes with 1008, any other with 1011. A peer that leaves is no
+    failure.
+    """
+
+    async def handle_websocket(request: Any, websocket: Any, *args: Any, **path: Any) -> Any:
+        try:
+            return await handler(request, websocket, *args, **path)
+        except CancelledError:
+            websocket.end_connection(GOING_AWAY)
+            raise
+        except (ConnectionClosed, WebsocketClosed):
+            return None
+        except Exception as exc:
+            known = service.failures.expected(exc, {})
+            if known is None or known.status_code >= 500:
+                await service.failures.report(request, exc)
+                await websocket.close(INTERNAL_ERROR)
+            else:
+                await websocket.close(POLICY_VIOLATION, str(known.message)[:_LONGEST_REASON])
+            raise
+
+    return handle_websocket

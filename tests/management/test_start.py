@@ -1,0 +1,138 @@
+"""What a process serves under `--reload` when the service cannot be built."""
+
+import sys
+
+import aiohttp
+import pytest
+from sanic import Sanic
+
+from msframework.app import Service
+from msframework.management import start
+from msframework.management.start import Start, stand_in
+from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE
+
+RESOURCES = """
+from msframework import Blueprint, Resource
+
+things = Blueprint("things", url_prefix="/things")
+
+
+@things.resource("/")
+class Things(Resource):
+    async def get(self, request):
+        return 1
+"""
+SETTINGS = """
+DEBUG = True
+SERVICE_NAME = "shop"
+INSTALLED_APPS = ("reloaded",)
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Write a project whose files a test may spoil, and give its folder."""
+    (tmp_path / "reloaded").mkdir()
+    (tmp_path / "reloaded" / "__init__.py").touch()
+    (tmp_path / "reloaded" / "resources.py").write_text(RESOURCES)
+    (tmp_path / "reloaded" / "settings.py").write_text(SETTINGS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(START_VARIABLE, AGAIN)
+    monkeypatch.setattr(start, "SignalStop", lambda service: None)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "reloaded"]:
+        del sys.modules[name]
+
+
+def spoil(path, line):
+    path.write_text(f"{path.read_text()}{line}\n")
+
+
+def begin(**changes):
+    options = {"reload": True, "migrate": True, "shown": True, **changes}
+    return Start("reloaded.settings", "shop", **options)()
+
+
+def test_what_can_be_built_is_served(project):
+    service = begin()
+
+    assert [operation.path for operation in service.operations] == ["/things"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("resources", "def x(:", "SyntaxError: invalid syntax (reloaded/resources.py:11: def x(:)"),
+        ("resources", "import nothing", "'nothing' (reloaded/resources.py:11: import nothing)"),
+        ("resources", "1 / 0", "ZeroDivisionError: division by zero (reloaded/resources.py:11"),
+        ("resources", "raise SystemExit(3)", "SystemExit: 3 (reloaded/resources.py:11"),
+        ("resources", "things.resource('/')(Things)", "Things"),
+        ("settings", "PROT = 80", "reloaded.settings: PROT is unknown"),
+        ("settings", "PASSWORD = 's3cret", "unterminated string literal"),
+        ("settings", "INSTALLED_APPS = ('nowhere',)", "there is no package 'nowhere'"),
+        ("settings", "SERVICE_NAME = 'new'", "SERVICE_NAME is 'new' now and was 'shop'"),
+        ("settings", "CONFIGURE = 'reloaded.resources.nothing'", "has no name 'nothing'"),
+    ],
+)
+async def test_a_mistake_is_said_and_answered_with_503(
+    project, capsys, service_answer, name, line, said
+):
+    spoil(project / "reloaded" / f"{name}.py", line)
+
+    service = begin()
+
+    status, body = await service_answer(service, "/anything?a=1")
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "Traceback" not in printed
+    assert "s3cret" not in printed
+    assert status == 503
+    assert body["code"] == 100503
+    assert said in body["error"]
+
+
+async def test_strangers_are_not_told_why(project, capsys, service_answer):
+    spoil(project / "reloaded" / "resources.py", "def x(:")
+
+    status, body = await service_answer(begin(shown=False), "/things")
+
+    assert (status, body) == (503, {"code": 100503, "message": "Service Unavailable"})
+
+
+async def test_a_service_that_failed_to_start_is_stood_in_for(project, monkeypatch, service_answer):
+    monkeypatch.setenv(START_VARIABLE, STAND_IN)
+
+    status, body = await service_answer(begin(), "/things")
+
+    assert status == 503
+    assert "failed when it started" in body["error"]
+
+
+def test_without_reload_a_mistake_is_an_error(project):
+    spoil(project / "reloaded" / "settings.py", "PROT = 80")
+
+    with pytest.raises(Exception, match="PROT"):
+        begin(reload=False)
+
+
+def test_a_stand_in_takes_the_place_of_what_is_half_built(make_service):
+    half = make_service(service_name="shop")
+
+    assert stand_in("shop", "why") is Sanic.get_app("shop")
+    assert isinstance(half, Service)
+
+
+@pytest.fixture
+def service_answer(serve):
+    """Return a function that serves a service and gives status and body of one answer."""
+
+    async def answer(service, path):
+        service.config.TOUCHUP = False
+        async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+            for method in ("POST", "GET"):
+                async with session.request(method, f"http://{host}:{port}{path}") as response:
+                    body = await response.json()
+            return response.status, body
+
+    return answer

@@ -1,0 +1,102 @@
+"""A service whose handlers note that they ran: what one request does is seen by its effects."""
+
+import json
+
+from sanic import response as sanic_response
+from sanic.exceptions import SanicException
+
+from msframework import Blueprint, doc
+
+
+def open_shop(service):
+    """Give *service* the routes of a shop, and return the list of what its handlers did."""
+    done = []
+
+    def note(name, *facts):
+        done.append((name, *facts))
+
+    @service.get("/")
+    async def front(request):
+        note("front")
+        return {"shop": "open"}
+
+    @service.post("/")
+    async def knock(request):
+        note("knock", request.body)
+
+    @service.get("/one")
+    async def one(request):
+        note("one", dict(request.args))
+        return {"n": 1}
+
+    @service.post("/echo")
+    @doc.consumes({"text": str})
+    async def echo(request, body):
+        note("echo", body["text"])
+        return body
+
+    @service.put("/raw")
+    async def raw(request):
+        note("raw", request.body)
+        return {"size": len(request.body)}
+
+    @service.get("/item/<number:int>")
+    async def item(request, number):
+        note("item", number)
+        return {"number": number}
+
+    @service.delete("/item/<number:int>")
+    async def delete(request, number):
+        note("delete", number)
+
+    @service.get("/named/<name>")
+    async def named(request, name):
+        note("named", name)
+        return {"name": name}
+
+    @service.get("/files/<rest:path>")
+    async def files(request, rest):
+        note("files", rest)
+        return {"rest": rest}
+
+    @service.get("/fails")
+    async def fails(request):
+        note("fails")
+        raise SanicException("teapot", status_code=418)
+
+    _take_deliveries(service, note)
+    return done
+
+
+def _take_deliveries(service, note):
+    @service.post("/stream", stream=True)
+    async def stream(request):
+        body = b"".join([piece async for piece in request.stream])
+        note("stream", body)
+        return sanic_response.text(json.dumps(len(body)))
+
+    @service.post("/early", stream=True)
+    async def early(request):
+        note("early")
+        return sanic_response.text("no need to read it")
+
+    @service.get("/streamed")
+    async def streamed(request):
+        note("streamed")
+        response = await request.respond(content_type="text/plain")
+        await response.send("a")
+        await response.send("b")
+        await response.eof()
+
+    guarded = Blueprint("guarded", url_prefix="/guarded")
+
+    @guarded.on_request
+    async def guard(request):
+        note("guard")
+        raise SanicException("not you", status_code=403)
+
+    @guarded.post("/")
+    async def never(request):
+        note("never")
+
+    service.blueprint(guarded)

@@ -1,0 +1,187 @@
+"""A client that sends any bytes in any pieces, over real transports, and knows when to look.
+
+It waits for no clock: after each piece it lets the loop turn until the server asks for more bytes
+or has ended the connection.
+"""
+
+import asyncio
+import re
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from msframework.serving.protocol import choose_protocol
+from msframework.testing.server import Server
+
+_STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
+_CONNECTION = re.compile(rb"\r\nconnection: ([^\r\n]*)\r\n", re.IGNORECASE)
+_MOST_TURNS = 2000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stranger saw: (status, connection, body) of each answer, and whether it was closed."""
+
+    answers: tuple[tuple[int, str, bytes], ...]
+    closed: bool
+
+    @property
+    def statuses(self):
+        """The statuses of the answers."""
+        return [status for status, _, _ in self.answers]
+
+
+def read_answers(data):
+    """Return status, connection header and what follows the head, for each answer in *data*."""
+    found = []
+    starts = list(_STATUS.finditer(data))
+    for start, following in zip_longest(starts, starts[1:]):
+        part = data[start.start() : following.start() if following else None]
+        head, _, body = part.partition(b"\r\n\r\n")
+        connection = _CONNECTION.search(head + b"\r\n")
+        found.append((int(start[1]), connection[1].decode() if connection else "", body))
+    assert bool(starts) == bool(data), data[:200]
+    return tuple(found)
+
+
+class Stranger:
+    """One connection to a served service."""
+
+    def __init__(self, sock, protocol):
+        self._sock, self.protocol = sock, protocol
+        self._received, self.closed = b"", False
+
+    async def send(self, *pieces):
+        """Send *pieces*, each when the server has dealt with the one before."""
+        for piece in pieces:
+            self._send(piece)
+            await self.settle(len(piece))
+
+    def _send(self, piece):
+        try:
+            sent = self._sock.send(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            return
+        assert sent == len(piece)
+
+    async def settle(self, size=0):
+        """Let the loop turn until the server waits for this connection, or is done with it."""
+        protocol = self.protocol
+        protocol.wanted += size
+        for _ in range(_MOST_TURNS):
+            await asyncio.sleep(0)
+            if protocol.settled:
+                break
+        else:
+            raise AssertionError(f"the server came to no rest at {protocol._http.stage}")
+        for _ in range(3):  # until what was written is sent
+            await asyncio.sleep(0)
+
+    def outcome(self):
+        """Return what was received so far."""
+        while not self.closed:
+            try:
+                data = self._sock.recv(1 << 20)
+            except BlockingIOError:
+                break
+            except ConnectionResetError:
+                data = b""
+            self._received += data
+            self.closed = not data
+        return Outcome(read_answers(self._received), self.closed)
+
+    async def close(self):
+        """Hang up, and see the server's side end."""
+        self._sock.close()
+        for _ in range(_MOST_TURNS):
+            if self.protocol.conn_info.lost and self.protocol._task is None:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("the server did not notice that its client is gone")
+
+
+def _watched(kind):
+    """Return a subclass of the protocol *kind* that tells whether it waits for bytes."""
+
+    class Watched(kind):
+        __slots__ = ("early", "got", "hungry", "wanted")
+
+        def __init__(self, early, **options):
+            super().__init__(**options)
+            self.early, self.hungry = early, False
+            self.got = self.wanted = 0
+
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            if self.early:
+                self.data_received(self.early)
+
+        def data_received(self, data):
+            self.got += len(data)
+            super().data_received(data)
+
+        async def receive_more(self):
+            self.hungry = True
+            try:
+                await super().receive_more()
+            finally:
+                self.hungry = False
+
+        @property
+        def settled(self):
+            if self.conn_info is None:
+                return False
+            if self.transport is None or self.transport.is_closing() or self._task is None:
+                return True
+            waits = self.hungry and not self._data_received.is_set()
+            return self.got >= self.wanted and (waits or getattr(self, "waiter", None) is not None)
+
+    return Watched
+
+
+class Street:
+    """Where strangers come from: makes connections to one served service."""
+
+    def __init__(self, service):
+        self.service = service
+        self._kind = _watched(choose_protocol(service))
+        self._strangers = []
+
+    async def meet(self, first=b""):
+        """Return a new connection; the bytes *first* arrive together with it."""
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        protocol = self._kind(early=first, loop=loop, app=self.service, connections=set(), state={})
+        stranger = Stranger(ours, protocol)
+        self._strangers.append(stranger)
+        await loop.connect_accepted_socket(lambda: protocol, theirs)
+        await stranger.settle()
+        return stranger
+
+    async def exchange(self, *pieces):
+        """Return what comes of *pieces* on a connection of its own."""
+        stranger = await self.meet()
+        await stranger.send(*pieces)
+        outcome = stranger.outcome()
+        await stranger.close()
+        return outcome
+
+    async def leave(self):
+        """Close what is open."""
+        for stranger in self._strangers:
+            await stranger.close()
+
+
+@asynccontextmanager
+async def street_of(service):
+    """Serve *service* to strangers for the time of the block."""
+    server = Server(service)
+    await server.start()
+    street = Street(service)
+    try:
+        yield street
+    finally:
+        await street.leave()
+        await server.stop()

@@ -1,0 +1,73 @@
+"""Both paths do the same for any bytes in any pieces: answers, connection and effects."""
+
+import os
+import random
+from collections import Counter
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.serving.conftest import make_shop
+from tests.serving.fuzz import cut, make_stream
+from tests.serving.stranger import street_of
+
+STREAMS = 1000  # for each of the seeds
+SEEDS = range(6)
+
+
+async def compare(seed, count):
+    """Send *count* streams both ways, each way in pieces of its own; return what came of them."""
+    chance, seen = random.Random(seed), Counter()
+    async with AsyncExitStack() as stack:
+        fast, plain = [
+            await stack.enter_async_context(street_of(make_shop(lean))) for lean in (True, False)
+        ]
+        accept = fast.service.accept
+
+        def counted(http, data):
+            accepted = accept(http, data)
+            seen["lean"] += accepted is not None
+            return accepted
+
+        fast.service.accept = counted
+        for _ in range(count):
+            stream = make_stream(chance)
+            both = []
+            for street in (fast, plain):
+                street.service.done.clear()
+                pieces = cut(chance, stream)
+                outcome = await street.exchange(*pieces)
+                both.append((outcome, list(street.service.done), pieces))
+            (ours, did, pieces), (theirs, done, others) = both
+            assert (ours, did) == (theirs, done), f"seed {seed}: {pieces} and {others}"
+            assert 500 not in ours.statuses, pieces
+            seen["streams"] += 1
+            seen["closed"] += ours.closed
+            seen["effects"] += len(did)
+            seen.update(ours.statuses)
+    return seen
+
+
+def check(seen, count, capsys):
+    """Hold that the streams were neither all refused nor all served, and show the counts."""
+    with capsys.disabled():
+        print(f"\n{dict(sorted(seen.items(), key=str))}")
+    assert seen["streams"] == count
+    for what in ("lean", "closed", "effects", 200, 400, 404, 405):
+        assert seen[what] > count / 100, what
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_both_paths_do_the_same(seed, caplog, capsys):
+    check(await compare(seed, STREAMS), STREAMS, capsys)
+
+    assert "uncaught" not in caplog.text
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(0)
+async def test_both_paths_do_the_same_for_many_streams(capsys):
+    seed = int(os.environ.get("FUZZ_SEED", "100"))
+    count = int(os.environ.get("FUZZ_STREAMS", "100000"))
+
+    check(await compare(seed, count), count, capsys)

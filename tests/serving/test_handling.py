@@ -1,0 +1,169 @@
+"""Failures beside handlers: middleware, exception handlers, tasks, time-outs; each is told once."""
+
+import asyncio
+import gc
+import logging
+
+import aiohttp
+import pytest
+from sanic import response as sanic_response
+
+
+class Watch:
+    """A service, and what its hooks and the log are told."""
+
+    def __init__(self, service, caplog):
+        self.service, self._caplog = service, caplog
+        self.hooked = []
+        self.told = asyncio.Event()
+        service.on_error(self.hook)
+
+    def hook(self, request, exc, span):
+        self.hooked.append((request, exc, span))
+        self.told.set()
+
+    @property
+    def errors(self):
+        return [record for record in self._caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
+def watch(request, make_service, caplog):
+    caplog.set_level(logging.INFO)
+    service = make_service(
+        server={"fast_path": request.param, "response_timeout": 0.4, "keep_alive_timeout": 30.0},
+        log={"access": False},
+    )
+
+    @service.get("/one")
+    async def one(request):
+        return {"n": 1}
+
+    @service.get("/zero")
+    async def zero(request):
+        return 1 / 0
+
+    @service.get("/plain", stream=True)
+    async def plain(request):
+        raise ZeroDivisionError
+
+    return Watch(service, caplog)
+
+
+async def get(serve, service, *paths):
+    """Return status, headers and JSON of each path, all on one connection."""
+    found = []
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        for path in paths:
+            async with session.get(f"http://{host}:{port}{path}") as response:
+                found.append((response.status, response.headers, await response.json()))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["request", "response"])
+async def test_middleware_that_fails_is_told_once(watch, serve, kind):
+    @watch.service.middleware(kind)
+    async def fail(request, response=None):
+        raise ValueError("in middleware")
+
+    ((status, headers, body),) = await get(serve, watch.service, "/one")
+
+    assert status == (500 if kind == "request" else 200)
+    assert body["code"] == (100500 if kind == "request" else 0)
+    assert "x-request-id" in headers
+    assert "date" in headers
+    assert [str(exc) for _, exc, _ in watch.hooked] == ["in middleware"]
+    assert len(watch.errors) == 1
+
+
+@pytest.mark.parametrize("path", ["/zero", "/plain", "/nothing"])
+@pytest.mark.parametrize("awaits", [True, False])
+async def test_an_exception_handler_that_fails_is_told_and_answered_for(watch, serve, path, awaits):
+    if awaits:
+
+        @watch.service.exception(Exception)
+        async def handle(request, exc):
+            raise ValueError("in a handler of exceptions")
+    else:
+
+        @watch.service.exception(Exception)
+        def handle_at_once(request, exc):
+            raise ValueError("in a handler of exceptions")
+
+    ((status, headers, body), (again, _, _)) = await get(serve, watch.service, path, "/one")
+
+    assert (status, body["code"], again) == (500, 100500, 200)
+    assert "x-request-id" in headers
+    assert [str(exc) for _, exc, _ in watch.hooked] == ["in a handler of exceptions"]
+    assert len(watch.errors) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "while", "named"])
+async def test_a_task_that_fails_is_told_once(watch, serve, when):
+    async def work():
+        await asyncio.sleep(0)
+        raise ValueError("in a task")
+
+    service = watch.service
+    if when == "before":
+        service.add_task(work())
+    else:
+
+        @service.after_server_start
+        async def begin(app):
+            app.add_task(work(), name="work" if when == "named" else None)
+
+    async with serve(service):
+        await asyncio.wait_for(watch.told.wait(), 5)
+        await asyncio.sleep(0)
+        if when == "named":
+            with pytest.raises(ValueError, match="in a task"):
+                await service.get_task("work")
+    gc.collect()
+
+    ((request, exc, span),) = watch.hooked
+    assert (request, str(exc), span) == (None, "in a task", None)
+    (error,) = watch.errors
+    assert error.getMessage() == "a task failed: ValueError"
+
+
+async def test_a_task_that_is_cancelled_is_no_failure(watch, serve):
+    @watch.service.after_server_start
+    async def begin(app):
+        app.add_task(asyncio.Event().wait(), name="work")
+
+    async with serve(watch.service):
+        pass
+
+    assert watch.hooked == []
+
+
+async def test_a_handler_that_lets_a_cancellation_through_is_answered_for(watch, serve):
+    @watch.service.get("/cancelled")
+    async def cancelled(request):
+        raise asyncio.CancelledError
+
+    ((status, _, body),) = await get(serve, watch.service, "/cancelled")
+
+    assert (status, body["code"]) == (500, 100500)
+    assert len(watch.hooked) == len(watch.errors) == 1
+
+
+async def test_a_second_respond_breaks_the_answer_off(watch, serve):
+    @watch.service.get("/twice")
+    async def twice(request):
+        answer = await request.respond()
+        await answer.send("a")
+        await request.respond(sanic_response.text("b"))
+
+    async with serve(watch.service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /twice HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            data = await asyncio.wait_for(reader.read(), 5)
+        except ConnectionResetError:
+            data = b""
+        writer.close()
+
+    assert b"0\r\n\r\n" not in data
+    assert len(watch.hooked) == len(watch.errors) == 1

@@ -1,0 +1,182 @@
+"""How a connection begins and ends: first requests, refusals that arrive, and what may follow."""
+
+import asyncio
+import json
+
+import pytest
+from sanic.response import text
+
+from msframework.request import LeanRequest, Request
+from msframework.serving import strict
+from tests.serving.stranger import street_of
+from tests.serving.test_head import JSON, get, post
+from tests.serving.test_smuggling import ONE
+
+
+async def test_a_request_that_arrives_with_its_connection_is_lean(make_service):
+    service, kinds = make_service(), []
+
+    @service.get("/kind")
+    async def kind(request):
+        kinds.append(type(request))
+
+    async with street_of(service) as street:
+        first = await street.meet(get(target=b"/kind"))
+        both = await street.meet(get(target=b"/kind") * 2)
+        late = await street.meet()
+        await late.send(get(target=b"/kind"))
+        outcomes = [stranger.outcome() for stranger in (first, both, late)]
+
+    assert [outcome.statuses for outcome in outcomes] == [[200], [200, 200], [200]]
+    assert kinds == [LeanRequest] * 4
+
+
+async def test_a_request_behind_one_that_is_sanics_is_lean(make_service):
+    service, kinds = make_service(), []
+
+    @service.get("/kind")
+    async def kind(request):
+        kinds.append(type(request))
+
+    async with street_of(service) as street:
+        slow = get(b"Host: x\r\nConnection: TE\r\n", b"/kind")
+        outcome = await street.exchange(slow + get(target=b"/kind") + slow)
+
+    assert outcome.statuses == [200] * 3
+    assert kinds == [Request, LeanRequest, Request]
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
+def small(request, make_service):
+    """Return a service that reads no more than a hundred bytes of a body."""
+    service = make_service(server={"fast_path": request.param, "request_max_size": 100})
+    service.sizes = []
+
+    @service.post("/echo")
+    async def echo(request):
+        service.sizes.append(len(request.body))
+
+    @service.post("/stream", stream=True)
+    async def stream(request):
+        service.sizes.append(sum([len(piece) async for piece in request.stream]))
+        return text("taken")
+
+    return service
+
+
+LARGE = {
+    "said": b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
+    "chunked": b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n" + b"x" * 4096 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("path", ["/echo", "/none"])
+@pytest.mark.parametrize("kind", LARGE)
+async def test_an_answer_to_a_body_that_is_too_large_arrives(small, serve, path, kind):
+    rest = b"x" * 500_000 if kind == "chunked" else b""
+    async with serve(small) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode() + LARGE[kind] + rest)
+        await writer.drain()  # as clients do that read no answer before all is sent
+        answer = await reader.read()
+        writer.close()
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == (413 if path == "/echo" else 404)
+    if path == "/echo":
+        assert b"connection: close" in head
+        assert json.loads(body)["code"] == 100_413
+    assert small.sizes == []
+
+
+async def test_bodies_up_to_the_bound_are_read_however_they_come(small):
+    data = b"x" * 100
+    chunks = b"".join(b"1\r\nx\r\n" for _ in range(100)) + b"0\r\n\r\n"
+    async with street_of(small) as street:
+        for more, status in ((b"", 200), (b"y", 413)):
+            size = b"Content-Length: %d\r\n" % len(data + more)
+            body = (b"1\r\ny\r\n" if more else b"") + chunks
+            outcome = await street.exchange(
+                post(b"Content-Type: text/plain\r\n" + size, data + more)
+            )
+            assert outcome.statuses == [status]
+            outcome = await street.exchange(post(b"Transfer-Encoding: chunked\r\n", body))
+            assert outcome.statuses == [status]
+
+    assert small.sizes == [100, 100]
+
+
+async def test_a_stream_has_no_bound_of_its_own(small):
+    async with street_of(small) as street:
+        size = b"Content-Length: 1000\r\n"
+        outcome = await street.exchange(post(size, b"x" * 1000, b"/stream"), ONE)
+
+    assert outcome.statuses == [200, 404]
+    assert small.sizes == [1000]
+
+
+async def test_a_client_that_sends_on_for_ever_is_left(small, monkeypatch):
+    monkeypatch.setattr(strict, "_LEAST_LINGER", 1000)
+    async with street_of(small) as street:
+        stranger = await street.meet()
+        await stranger.send(post(b"Content-Length: 9999\r\n", b""))
+        assert not stranger.protocol.transport.is_closing()
+        await stranger.send(b"x" * 500)
+        assert not stranger.protocol.transport.is_closing()
+        await stranger.send(b"x" * 501)
+
+        assert stranger.protocol._task is None
+        assert stranger.outcome().statuses == [413]
+
+
+async def test_a_client_that_stays_after_a_refusal_is_left(small, monkeypatch):
+    monkeypatch.setattr(strict, "_LINGER", 0.01)
+    async with street_of(small) as street:
+        stranger = await street.meet()
+        await stranger.send(b"GET / HTTP/9.9\r\n\r\n")
+        assert stranger.outcome().closed
+        async with asyncio.timeout(5):
+            await asyncio.shield(stranger.protocol._task)
+
+        assert stranger.protocol._task is None
+
+
+async def test_a_refusal_is_no_error_of_ours(small, caplog):
+    async with street_of(small) as street:
+        for data in (b"\0\r\n\r\n", post(b"Content-Length: 101\r\n"), get(target=b"//#")):
+            await street.exchange(data)
+
+    assert caplog.text == ""
+
+
+async def test_nobody_is_told_to_go_on_with_a_body_that_is_too_large(small):
+    async with street_of(small) as street:
+        head = post(b"Expect: 100-continue\r\nContent-Length: 101\r\n", b"")
+        outcome = await street.exchange(head)
+
+    assert (outcome.statuses, outcome.closed) == ([413], True)
+
+
+async def test_signals_see_heads_requests_and_bodies(make_service):
+    service, seen = make_service(), []
+
+    @service.signal("http.lifecycle.read_head")
+    async def on_head(head):
+        seen.append(head.split(b" ")[0])
+
+    @service.signal("http.lifecycle.request")
+    async def on_request(request):
+        seen.append(request.path)
+
+    @service.signal("http.lifecycle.read_body")
+    async def on_body(body):
+        seen.append(body)
+
+    @service.post("/echo")
+    async def echo(request):
+        seen.append(request.body)
+
+    async with street_of(service) as street:
+        await street.exchange(post(b"Content-Length: 12\r\n"))
+
+    assert seen == [b"POST", "/echo", JSON, JSON]
