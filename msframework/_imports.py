@@ -1,11 +1,36 @@
-"""Dotted paths from settings become objects. Runs at start-up."""
+"""Dotted paths from settings become objects, and what fails then says where. Runs at start-up."""
 
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
-from msframework.exceptions import ImproperlyConfigured
+from msframework._place import describe
+from msframework.exceptions import Caused, ImproperlyConfigured
+
+
+def import_module(name: str, problems: list[str]) -> ModuleType | None:
+    """Return the module *name*; append to *problems* why it cannot be imported, and where."""
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as exc:
+        problems.append(explain(exc, f"{name} cannot be imported"))
+        return None
+
+
+def explain(exc: BaseException, what: str) -> Caused:
+    """Return *what* failed, with the project's own last line and the exceptions behind it."""
+    chain = [exc]
+    while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
+        chain.append(earlier)
+    earlier_ones = (f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain[1:])
+    return Caused.by(exc, ", from ".join((f"{what}: {describe(exc)}", *earlier_ones)))
+
+
+def _cause_of(exc: BaseException) -> BaseException | None:
+    """Return what a traceback would name as cause."""
+    return exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
 
 
 def import_object(path: str, *, where: str) -> Any:
@@ -15,7 +40,8 @@ def import_object(path: str, *, where: str) -> Any:
         where: what asked for it, for the error message: a setting's name, for instance.
 
     Raises:
-        ImproperlyConfigured: there is no such module, or it has no such name.
+        ImproperlyConfigured: there is no such module, it cannot be imported, or it has no such
+            name.
     """
     module_path, _, name = path.replace(":", ".").rpartition(".")
     if not module_path:
@@ -26,11 +52,15 @@ def import_object(path: str, *, where: str) -> Any:
         module = importlib.import_module(module_path)
     except ModuleNotFoundError as exc:
         if exc.name is None or not f"{module_path}.".startswith(f"{exc.name}."):
-            raise
+            raise ImproperlyConfigured.of([explain(exc, f"{where}: {path!r}")]) from exc
         raise ImproperlyConfigured(
             f"{where}: {path!r} names the module {module_path!r}, which cannot be found "
             f"({exc}). Check the spelling and that the project's root is the current directory."
         ) from exc
+    except ImproperlyConfigured:
+        raise
+    except Exception as exc:
+        raise ImproperlyConfigured.of([explain(exc, f"{where}: {path!r}")]) from exc
     try:
         return getattr(module, name)
     except AttributeError as exc:

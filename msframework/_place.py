@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -27,6 +28,12 @@ def describe(exc: BaseException, *, quoted: bool = True) -> str:
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{said} ({shown}:{line}{f': {text}' if text and quoted else ''})"
     return said
+
+
+def short_path(filename: str) -> str:
+    """Return *filename* as it is written from the current directory, where it lies below that."""
+    relative = os.path.relpath(filename)
+    return filename if relative.startswith("..") else relative
 
 
 def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:

@@ -15,7 +15,7 @@ from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
-from msframework._imports import import_object
+from msframework._imports import explain, import_object
 from msframework.client import Client, Clients
 from msframework.compile.reader import read_envelope
 from msframework.conf.loader import load_settings
@@ -32,10 +32,12 @@ from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.request import Request
+from msframework.requirement import check_database
 from msframework.response import Heads
 from msframework.routing import Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
+from msframework.serving.files import FindsFiles
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
@@ -43,6 +45,7 @@ from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
 from msframework.serving.timeouts import Watch
+from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
 
@@ -70,12 +73,24 @@ def create_app(
     for blueprint in read_blueprints(settings.installed_apps, service.problems):
         service.blueprint(blueprint)
     if settings.configure is not None:
-        import_object(settings.configure, where="CONFIGURE")(service)
+        _configure(service, settings.configure)
     service.compile(strict=False)
+    check_database(service)
     return service
 
 
-class Service(ObservedSanic):
+def _configure(service: Service, path: str) -> None:
+    """Call the function that `CONFIGURE` names; what it raises says where."""
+    try:
+        import_object(path, where="CONFIGURE")(service)
+    except ImproperlyConfigured as exc:
+        raise ImproperlyConfigured.of([*service.problems, *exc.problems]) from exc
+    except Exception as exc:
+        problem = explain(exc, f"CONFIGURE: {path!r} failed")
+        raise ImproperlyConfigured.of([*service.problems, problem]) from exc
+
+
+class Service(FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -229,6 +244,7 @@ class Service(ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        self.failures.templates = Templates(self.endpoints.operations, self.failures.envelope)
         self.endpoints.trace_others()
         self.methods = self.endpoints.add_missing_methods()
         try:
@@ -243,6 +259,18 @@ class Service(ObservedSanic):
         self.lean = self.heads.fast and usual and not heard
         if self.lean:
             self.accept = build_accept(self, self.endpoints.handlers)
+
+    async def rehearse(self) -> None:
+        """Run all that a start runs, short of opening anything; it cannot be served afterwards.
+
+        Raises:
+            ImproperlyConfigured: with every mistake.
+        """
+        try:
+            self.signalize(self.config.TOUCHUP is not False)
+        except RoutingError as exc:
+            raise ImproperlyConfigured(f"Sanic's router refuses the signals: {exc}") from exc
+        self.finalize()
 
     def has_signal(self, event: str) -> bool:
         """Whether the user registered a handler for one of Sanic's signals."""

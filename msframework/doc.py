@@ -5,12 +5,16 @@ Nothing here wraps a handler; `compile.reader` reads the notes at start-up and f
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import Any, TypeVar, overload
 
-from msframework.exceptions import ServiceException
+from msframework._place import short_path
+from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.operation import Failure, PageRule, Source
+from msframework.resource import Resource
 from msframework.schemas.api import (
     Boolean,
     Date,
@@ -54,13 +58,13 @@ __all__ = [
     "tag",
 ]
 
-T = TypeVar("T", bound=Callable[..., Any])
+T = TypeVar("T")
 _ATTRIBUTE = "__msframework_notes__"
 
 
 @dataclass(slots=True)
 class Notes:
-    """Everything that was noted on one handler or Resource class."""
+    """Everything that was noted on one handler, Resource class or Blueprint."""
 
     summary: str = ""
     description: str = ""
@@ -74,16 +78,49 @@ class Notes:
     operation_id: str = ""
     security: list[dict[str, tuple[str, ...]]] | None = None
     repeated: list[str] = field(default_factory=list)
+    mistakes: list[str] = field(default_factory=list)
 
 
 def notes_of(handler: Any) -> Notes:
-    """Return the notes of *handler*, a new empty one when there are none yet."""
+    """Return the notes of *handler*, a new empty one when there are none yet.
+
+    Raises:
+        TypeError: nothing can be noted on it.
+    """
     target = getattr(handler, "__func__", handler)
+    own = getattr(target, "notes", None)
+    if isinstance(own, Notes):  # a Blueprint's
+        return own
+    if not hasattr(target, "__dict__"):
+        raise TypeError(
+            f"a doc decorator was given {target!r}, on which nothing can be noted. "
+            "Decorate a function, a Resource class or a msframework.Blueprint."
+        )
     notes = target.__dict__.get(_ATTRIBUTE)
     if notes is None:
         notes = Notes()
         setattr(target, _ATTRIBUTE, notes)
     return notes  # type: ignore[no-any-return]
+
+
+def _check_call(name: str, *given: Any) -> None:
+    """Refuse a decorator that was written without its parentheses, and so given a handler.
+
+    Raises:
+        ImproperlyConfigured: it was.
+    """
+    for value in given:
+        is_resource = isinstance(value, type) and issubclass(value, Resource)
+        if isinstance(value, FunctionType) or is_resource:
+            code = getattr(value, "__code__", None)
+            frame = sys._getframe(2)
+            place = f"{short_path(frame.f_code.co_filename)}:{frame.f_lineno}"
+            if code is not None:
+                place = f"{short_path(code.co_filename)}:{code.co_firstlineno}"
+            raise ImproperlyConfigured(
+                f"{place} {value.__qualname__}: @doc.{name} is written without a call, and was "
+                f"given what it decorates. Write @doc.{name}(…)."
+            )
 
 
 def _note(name: str, value: Any) -> Callable[[T], T]:
@@ -107,16 +144,19 @@ def _input(source: Source, schema: Any) -> Callable[[T], T]:
 
 def summary(text: str) -> Callable[[T], T]:
     """Say in a few words what the operation does."""
+    _check_call("summary", text)
     return _note("summary", text)
 
 
 def description(text: str) -> Callable[[T], T]:
     """Describe the operation; CommonMark. The docstring serves when this is left out."""
+    _check_call("description", text)
     return _note("description", text)
 
 
 def tag(*names: str) -> Callable[[T], T]:
     """File the operation under *names*; the blueprint's name serves when this is left out."""
+    _check_call("tag", *names)
 
     def take_note(handler: T) -> T:
         notes_of(handler).tags[:0] = names
@@ -127,17 +167,22 @@ def tag(*names: str) -> Callable[[T], T]:
 
 def operation_id(name: str) -> Callable[[T], T]:
     """Name the operation in the OpenAPI document; unique in the service."""
+    _check_call("operation_id", name)
     return _note("operation_id", name)
 
 
-def deprecated(handler: T) -> T:
-    """Mark the operation as one that will go."""
-    notes_of(handler).deprecated = True
-    return handler
+@overload
+def deprecated(handler: T) -> T: ...
+@overload
+def deprecated() -> Callable[[T], T]: ...
+def deprecated(handler: Any = None) -> Any:
+    """Mark the operation as one that will go; parentheses may follow."""
+    return _note("deprecated", True) if handler is None else _note("deprecated", True)(handler)
 
 
 def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
     """Require one of the security schemes that `SECURITY_SCHEMES` names; none for public."""
+    _check_call("security", *schemes)
     return _note("security", [{name: tuple(scopes)} for name in schemes])
 
 
@@ -146,31 +191,37 @@ def consumes(schema: Any) -> Callable[[T], T]:
 
     The method receives the result as `body`, and as `request.data`.
     """
+    _check_call("consumes", schema)
     return _input(Source.BODY, schema)
 
 
 def query(schema: Any) -> Callable[[T], T]:
     """Read the query string through *schema*; the method receives it as `query`."""
+    _check_call("query", schema)
     return _input(Source.QUERY, schema)
 
 
 def headers(schema: Any) -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
+    _check_call("headers", schema)
     return _input(Source.HEADERS, schema)
 
 
 def cookies(schema: Any) -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
+    _check_call("cookies", schema)
     return _input(Source.COOKIES, schema)
 
 
 def form(schema: Any) -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
+    _check_call("form", schema)
     return _input(Source.FORM, schema)
 
 
 def files(schema: Any) -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
+    _check_call("files", schema)
     return _input(Source.FILES, schema)
 
 
@@ -187,6 +238,7 @@ def produces(
         headers: the headers that the method may send with it, each with what it is for; an empty
             text is enough for those that the framework knows, such as `Location`.
     """
+    _check_call("produces", schema)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)
@@ -199,7 +251,7 @@ def produces(
 
 
 def paginate(
-    *,
+    *given: Any,
     per_page: int = 20,
     max_per_page: int = 100,
     total: bool = True,
@@ -213,16 +265,32 @@ def paginate(
         total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
+    _check_call("paginate", *given)
+    if given:
+        raise TypeError("paginate takes per_page, max_per_page and total by name only")
     return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total, max_page))
 
 
 def raises(
-    exception: type[ServiceException], *, constraint: str | None = None, description: str = ""
+    *exceptions: type[ServiceException], constraint: str | None = None, description: str = ""
 ) -> Callable[[T], T]:
-    """Document *exception*; with *constraint*, raise it where PostgreSQL reports that one."""
+    """Document *exceptions*; with *constraint*, raise the one where PostgreSQL reports that.
+
+    It stands on a method, on a Resource for all of its methods, or on a Blueprint
+    (`blueprint.raises(…)`) for all of its operations; what is nearer to the method wins.
+    """
+    _check_call("raises", *exceptions)
 
     def take_note(handler: T) -> T:
-        notes_of(handler).failures.insert(0, Failure(exception, constraint, description))
+        notes = notes_of(handler)
+        if not exceptions:
+            notes.mistakes.append("@doc.raises names no exception. Name one at least.")
+        if constraint is not None and len(exceptions) > 1:
+            notes.mistakes.append(
+                f"@doc.raises names several exceptions for the constraint {constraint!r}; expected "
+                "one, which is raised for it. Write a decorator for each constraint."
+            )
+        notes.failures[:0] = [Failure(each, constraint, description) for each in exceptions]
         return handler
 
     return take_note

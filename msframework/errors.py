@@ -25,6 +25,7 @@ from msframework.operation import Operation
 from msframework.response import BODYLESS, Answer, Heads
 from msframework.schemas.kinds import WrongKind
 from msframework.strict_json import dumps
+from msframework.template import Templates
 from msframework.tracing.context import current_span
 
 Constraints = Mapping[str, type[ServiceException]]
@@ -40,6 +41,7 @@ class ErrorAnswers:
     def __init__(self, heads: Heads, envelope: Envelope, *, debug: bool) -> None:
         self.heads, self.envelope, self.debug = heads, envelope, debug
         self.hooks: list[Hook] = []
+        self.templates = Templates((), envelope)
 
     def for_operation(self, operation: Operation) -> Callable[..., Any]:
         """Return `fail(request, exc)`, which answers for an exception of one operation's method.
@@ -127,12 +129,18 @@ class ErrorAnswers:
 
         The end of the connection is the only way to say that there should have been more.
         """
-        await self.report(request, exc)
+        known = _from_sanic(exc) if isinstance(exc, SanicException) else None
+        status = 500 if known is None else known.status_code
+        if status >= 500:
+            await self.report(request, exc)
+        else:  # the rest of the request cannot be read
+            logger.info("%s %s was broken off: %s", request.method, request.path, exc)
         stream = request.stream
         if stream.stage is not Stage.IDLE:
             stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
             if request.transport is not None:
                 request.transport.abort()
+            request.app.observer.end(request, status)
 
     async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
         for event, context in (
@@ -290,10 +298,12 @@ class ErrorHandler(SanicErrorHandler):
     async def default(  # type: ignore[override]  # Sanic awaits what is awaitable
         self, request: Any, exception: Exception
     ) -> Any:
-        """Answer in the envelope."""
+        """Answer in the envelope of the operation that the request is shaped for."""
         request.app.observer.unrouted(request)
-        known = self.answers.expected(exception, {})
-        return await self.answers.explain(request, exception, known)
+        answers = self.answers
+        known = answers.expected(exception, {})
+        envelope = answers.templates.envelope_of(request.method, request.path)
+        return await answers.explain(request, exception, known, envelope)
 
     @staticmethod
     def log(request: Any, exception: Exception) -> None:

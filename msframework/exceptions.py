@@ -47,6 +47,19 @@ class MsframeworkError(Exception):
     """The root of all exceptions that msframework raises of its own accord."""
 
 
+class Caused(str):
+    """A problem that an exception brought up; `ImproperlyConfigured.of` chains it."""
+
+    cause: BaseException
+
+    @classmethod
+    def by(cls, cause: BaseException, text: str) -> Caused:
+        """Return *text* with its *cause*."""
+        problem = cls(text)
+        problem.cause = cause
+        return problem
+
+
 class ImproperlyConfigured(MsframeworkError):
     """One or more mistakes found at start-up; `problems` holds each as one paragraph."""
 
@@ -63,7 +76,12 @@ class ImproperlyConfigured(MsframeworkError):
     @classmethod
     def of(cls, problems: Iterable[str]) -> ImproperlyConfigured:
         """Gather *problems*, each once, in the order in which they were found."""
-        return cls(*dict.fromkeys(problems))
+        found = cls(*dict.fromkeys(problems))
+        causes = [problem.cause for problem in found.problems if isinstance(problem, Caused)]
+        if causes:
+            several = all(isinstance(cause, Exception) for cause in causes) and len(causes) > 1
+            found.__cause__ = ExceptionGroup("several causes", causes) if several else causes[0]  # type: ignore[type-var]
+        return found
 
 
 class SetupClosed(MsframeworkError):

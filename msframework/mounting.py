@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from marshmallow import Schema
-
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
-from msframework.compile.reader import Endpoint, read_operations
-from msframework.compile.signature import Undeclared
+from msframework.compile.reader import Endpoint, KnownSchemas, read_operations
+from msframework.compile.signature import Undeclared, check_providers
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_template
@@ -41,7 +39,7 @@ class Endpoints:
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
         self._checks_members: bool = service.settings.debug
-        self._schemas: dict[Any, Schema] = {}
+        self._schemas = KnownSchemas(service.settings.sensitive_fields)
         self._compiled_schemas: dict[int, CompiledSchema] = {}
 
     @property
@@ -75,8 +73,11 @@ class Endpoints:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
         service = self._service
         problems = list(service.problems)
+        check_providers(service.providers, "service", problems)
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
+            owner = f"blueprint {blueprint.name!r}"
+            check_providers(getattr(blueprint, "providers", {}), owner, problems)
         found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
         read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]

@@ -45,7 +45,7 @@ class Observer:
             return None
 
         def finish(request: Any, answer: Any) -> None:
-            if answer.__class__ is not Answer:
+            if answer.__class__ is not Answer or request.responded:
                 return  # it may be a stream, which ends later: see `end`
             request.recorded = True
             span = request.span
@@ -135,13 +135,17 @@ class Observer:
         self.end(request, CLIENT_LEFT)
 
     def sign(self, request: Any, response: Any) -> None:
-        """Give an answer that is not ours the headers of all answers, by the rules of each field.
+        """Give an answer the headers of all answers, by the rules of each field.
+
+        One of ours has them, unless somebody changed its headers.
 
         Raises:
             ValueError: it has a header that cannot be sent.
         """
+        if response.__class__ is Answer and response.is_plain:
+            return
         headers = getattr(response, "headers", None)
-        if response.__class__ is Answer or headers is None:
+        if headers is None:
             return
         if check_response(response, name_of(request)) and request.stream is not None:
             request.stream.keep_alive = False

@@ -10,14 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+
+from marshmallow import Schema
 
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
 from msframework.types import Handler, Provider
-
-if TYPE_CHECKING:
-    from marshmallow import Schema
 
 _PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
 # What Sanic hands over beside a parameter of the kind `ext`: the extension of the file's name.

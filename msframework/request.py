@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from httptools import parse_url
 from sanic.compat import Header
@@ -24,9 +24,7 @@ from msframework.inputs.form import read_form
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
 from msframework.response import StreamedResponse
 from msframework.strict_json import parse
-
-if TYPE_CHECKING:
-    from msframework.tracing import Span
+from msframework.tracing import Span
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import inspect
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, ClassVar
 
+from msframework._place import short_path
 from msframework.envelope import Envelope
 from msframework.types import UNSET, Unset
 
@@ -25,3 +29,51 @@ class Resource:
     mounted_at: str = ""
 
     envelope: ClassVar[Envelope | type[Envelope] | str | Unset | None] = UNSET
+
+
+def misspelt_for_sure(cls: type[Resource]) -> list[str]:
+    """Return what is wrong with methods of *cls* that bear the name of an HTTP method."""
+    found = []
+    for name, method in _functions(cls):
+        where = _where(cls, name, method)
+        if name not in METHODS and name.lower() in METHODS:
+            found.append(f"{where}: nothing calls it, as {name!r} is in capitals. Rename it.")
+        elif name.lower() in _BY_THEMSELVES:
+            found.append(
+                f"{where}: nothing calls it, as HEAD and OPTIONS answer by themselves and a "
+                f"Resource has no others than {', '.join(METHODS)}. Remove it, or write a function."
+            )
+    found.extend(
+        f"{cls.__module__}.{cls.__qualname__}.{name} is {getattr(cls, name)!r}; expected a method. "
+        "Rename it."
+        for name in METHODS
+        if hasattr(cls, name) and not callable(getattr(cls, name))
+    )
+    return found
+
+
+def misspelt_perhaps(cls: type[Resource]) -> list[str]:
+    """Return what looks like a misspelt HTTP method: it takes a request, and nothing calls it."""
+    return [
+        f"{_where(cls, name, method)}: nothing calls it; was {close[0]!r} meant? Rename it, or let "
+        "its name begin with an underscore."
+        for name, method in _functions(cls)
+        if name not in METHODS and name.lower() not in (*METHODS, *_BY_THEMSELVES)
+        if "request" in inspect.signature(method).parameters
+        if (close := get_close_matches(name.lower(), METHODS, 1, 0.7))
+    ]
+
+
+_BY_THEMSELVES = ("head", "options", "trace", "connect")
+
+
+def _functions(cls: type[Resource]) -> Iterator[tuple[str, Any]]:
+    """Yield the functions of *cls* and its bases, by name."""
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        if not name.startswith("_"):
+            yield name, method
+
+
+def _where(cls: type[Resource], name: str, method: Any) -> str:
+    code = inspect.unwrap(method).__code__
+    return f"{short_path(code.co_filename)}:{code.co_firstlineno} {cls.__name__}.{name}"

@@ -6,7 +6,6 @@ Runs at start-up; what finds the methods of a path runs per request that is refu
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
 import inspect
 from collections import defaultdict
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from types import ModuleType
 from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
@@ -22,9 +22,12 @@ from sanic.exceptions import SanicException
 from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
-from msframework._place import describe
+from msframework import doc
+from msframework._imports import import_module
 from msframework.compile.reader import Endpoint, place_of
-from msframework.resource import METHODS, Resource
+from msframework.doc import Notes
+from msframework.exceptions import ServiceException
+from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type)
@@ -75,13 +78,24 @@ class Blueprint(SanicBlueprint):
         kwargs: those of Sanic's.
     """
 
-    __slots__ = ("description", "problems", "providers")
+    __slots__ = ("notes", "problems", "providers")
 
     def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.description = description
         self.providers: dict[str, Provider] = {}
         self.problems: list[str] = []
+        self.notes = Notes(description=description)
+
+    def raises(
+        self,
+        *exceptions: type[ServiceException],
+        constraint: str | None = None,
+        description: str = "",
+    ) -> None:
+        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does."""
+        before, self.notes.failures = self.notes.failures, []
+        doc.raises(*exceptions, constraint=constraint, description=description)(self)
+        self.notes.failures[:0] = before
 
     def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
@@ -93,7 +107,8 @@ class Blueprint(SanicBlueprint):
                     "which is no Resource class. Derive it from msframework.Resource."
                 )
                 return cls
-            found = [method for method in METHODS if hasattr(cls, method)]
+            self.problems += misspelt_for_sure(cls)
+            found = [method for method in METHODS if callable(getattr(cls, method, None))]
             if not found:
                 self.problems.append(
                     f"blueprint {self.name!r}: {cls.__module__}.{cls.__qualname__} has none of "
@@ -134,27 +149,29 @@ def read_blueprints(
                 f"INSTALLED_APPS: there is no package {app!r}. Check the spelling and that the "
                 "project's root is the current directory."
             )
-            continue
-        for name in MODULES:
-            if not _exists(f"{app}.{name}"):
-                continue
-            try:
-                module = importlib.import_module(f"{app}.{name}")
-            except Exception as exc:
-                problems.append(f"{app}.{name} cannot be imported: {describe(exc)}")
-                continue
-            for value in vars(module).values():
-                is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
-                if is_blueprint and not any(value is known for known in found):
-                    found.append(value)
+        elif import_module(app, problems) is not None:
+            for name in MODULES:
+                module = f"{app}.{name}"
+                _add_blueprints(import_module(module, problems) if _exists(module) else None, found)
     return found
+
+
+def _add_blueprints(
+    module: ModuleType | None, found: list[SanicBlueprint | BlueprintGroup]
+) -> None:
+    for value in vars(module).values() if module is not None else ():
+        is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
+        if is_blueprint and not any(value is known for known in found):
+            found.append(value)
 
 
 def _exists(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+    except ModuleNotFoundError as exc:
+        return exc.name is not None and not f"{module}.".startswith(f"{exc.name}.")
+    except Exception:  # a package around it fails, which importing it says
+        return True
 
 
 def is_compiled_kind(route: Route) -> bool:
@@ -185,7 +202,6 @@ def read_endpoints(
     if isinstance(owner, Resource):
         name = f"{type(owner).__name__}.{name}"
     values = {**providers, **getattr(mounted.blueprint, "providers", {})}
-    description = getattr(mounted.blueprint, "description", "")
     methods = [method for method in ALL_METHODS if method in route.methods]
     if "GET" in methods and "HEAD" in methods:
         methods.remove("HEAD")  # the answer to GET, without its body
@@ -200,8 +216,8 @@ def read_endpoints(
             mounted.name,
             f"{name}.{method.lower()}" if several or method in _UNDOCUMENTED else name,
             values,
-            description,
-            hosts=hosts,
+            hosts,
+            getattr(mounted.blueprint, "notes", None) or Notes(),
         )
         for method in methods
     ]

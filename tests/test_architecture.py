@@ -24,8 +24,8 @@ FLOORS = (
     "envelope response request inputs strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
-    "compile openapi errors",
-    "app lifecycle matcher routing mounting middleware observer serving",
+    "compile openapi errors template",
+    "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__ aio",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

@@ -326,6 +326,27 @@ async def test_a_streamed_answer_has_a_date_and_keeps_its_vary(service, serve):
     assert "\r\nvary: origin, accept\r\n" in head
 
 
+async def test_middleware_adds_headers_by_the_same_rules(service, serve, caplog):
+    @service.on_response
+    async def add(request, response):
+        response.headers.update(headers)
+
+    async with serve(service) as address:
+        headers = {"Vary": "Accept-Language", "Connection": "keep-alive", "X-Count": 3}
+        ((good, fields, _),) = await exchange(address, "/multi")
+        headers = {"X-A": "a\r\nX-B: b"}
+        ((bad, wrong, _),) = await exchange(address, "/multi")
+
+    assert good.startswith("HTTP/1.1 200")
+    assert values(fields, "vary") == ["origin, Accept-Language"]
+    assert values(fields, "x-count") == ["3"]
+    assert values(fields, "set-cookie") == ["a=1", "b=2"]
+    assert len(values(fields, "connection")) == 1
+    assert bad.startswith("HTTP/1.1 500")
+    assert values(wrong, "x-b") == []
+    assert "'X-A'" in caplog.text
+
+
 class Framed(ServiceException):
     """An exception whose class brings a header that no answer may set."""
 

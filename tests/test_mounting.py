@@ -29,9 +29,7 @@ PATHS = {
 
 @pytest.fixture(params=[True, False], ids=["fast", "sanic"])
 def service(request, make_service, tmp_path):
-    service = make_service(
-        server={"fast_path": request.param, "cors_origin": "https://a.example"}, debug=True
-    )
+    service = make_service(server={"fast_path": request.param, "cors_origin": "https://a.example"})
 
     async def answer(request, **path):
         return path

@@ -508,6 +508,51 @@ async def test_a_server_that_stops_closes_its_websockets_with_1001(watched, serv
 
 
 @pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (b"\x81\x81\x00\x00\x00\x00\xff", 1007),  # a text that is no UTF-8
+        (b"\x81\x01a", 1002),  # not masked
+        (b"\xff\x80\x00\x00\x00\x00", 1002),  # no such frame
+        (b"\x81\xff\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00", 1009),  # too large
+    ],
+    ids=["no UTF-8", "no mask", "no opcode", "too large"],
+)
+async def test_frames_that_are_none_are_no_error_of_ours(watched, serve, frame, code):
+    async with serve(watched.service) as (host, port), aiohttp.ClientSession() as session:
+        ws = await session.ws_connect(f"http://{host}:{port}/ws/echo")
+        await watched.entered.wait()
+        ws._response.connection.transport.write(frame)
+        message = await ws.receive()
+        await ws.close()
+        await until(lambda: [span for span in watched.spans if span.kind == "server"])
+
+    assert message.data == code
+    assert watched.hooked == []
+    assert [record for record in watched.errors if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_body_that_breaks_after_the_answer_began_is_no_error_of_ours(watched, serve):
+    @watched.service.post("/echo", stream=True)
+    async def echo(request):
+        answer = await request.respond(content_type="text/plain")
+        async for chunk in request.stream:
+            await answer.send(chunk)
+
+    async with serve(watched.service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head + b"3\r\nabc\r\n")
+        await reader.readuntil(b"abc\r\n")
+        writer.write(b"zz\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert b"0\r\n\r\n" not in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+
+    assert watched.hooked == watched.errors == []
+    assert [line["status"] for line in watched.lines] == [400]
+
+
+@pytest.mark.parametrize(
     ("headers", "status"),
     [
         ({}, 426),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from msframework.client.address import Params, absolute
 from msframework.client.channel import Channel
@@ -11,11 +11,9 @@ from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
 from msframework.client.plain import ask, read_body
 from msframework.exceptions import MalformedJSON
+from msframework.request import Request
 from msframework.strict_json import parse
 from msframework.types import UNSET, Unset
-
-if TYPE_CHECKING:
-    from msframework.request import Request
 
 
 class Caller:

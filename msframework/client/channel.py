@@ -13,10 +13,12 @@ from typing import Any, Final
 import aiohttp
 import opentracing
 
+from msframework._tested import is_untouched
 from msframework.client.address import Address, is_clean
 from msframework.client.connector import Connector, KeepSecrets, Request, send_again
 from msframework.client.head import are_plain
-from msframework.client.lean import Lean, supports_lean
+from msframework.client.lean import Lean, is_known, supports_lean
+from msframework.client.line import use_lines
 from msframework.client.plan import Plan
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
@@ -139,11 +141,16 @@ class Channel:
             # NOTE: opentracing.tracer is set when the service starts, so it is not read before.
             tracer = opentracing.global_tracer()
             self.tracer = tracer if isinstance(tracer, Tracer) else None
+        connector = Connector(limit=entry.limit)
+        if is_known():
+            use_lines(connector, asyncio.get_running_loop())
+        # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
+        headers = dict(entry.headers)
         session = aiohttp.ClientSession(
-            connector=Connector(limit=entry.limit),
+            connector=connector,
             # Cookies of one caller must not go out with the call of another.
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers=entry.headers,
+            headers=headers,
             middlewares=(send_again,),
             request_class=Request,
             response_class=Response,
@@ -151,9 +158,10 @@ class Channel:
         )
         # NOTE: aiohttp would send again on fresh connections too; `send_again` does not.
         session._retry_connection = False
-        if self.fast and is_clean(self.address.prefix):
+        watched = session.trace_configs or not is_untouched(aiohttp.ClientSession)
+        if self.fast and not watched and is_clean(self.address.prefix):
             self._lean = Lean(
-                session, self.address.of("/"), entry.headers, self.timeout_of(None), self.max_size
+                session, self.address.of("/"), headers, self.timeout_of(None), self.max_size
             )
         return session
 

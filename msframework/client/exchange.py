@@ -12,7 +12,7 @@ from yarl import URL
 
 from msframework.client.address import Params
 from msframework.client.channel import Channel
-from msframework.client.failure import read_failure
+from msframework.client.failure import read_failure, tell
 from msframework.client.lean import Lean
 from msframework.client.plain import begin_plain, read_body
 from msframework.client.plan import Plan
@@ -99,6 +99,7 @@ class Exchange:
             self._fail_span(failure or exc)
             if failure is None:
                 raise
+            tell(failure, exc)
             raise failure from exc
         assert isinstance(response, Response)
         self._response = response
@@ -156,7 +157,9 @@ class Exchange:
             if data is not None:
                 raise ValueError("give the body as json or as data, not as both")
             data = dumps(json)
-            headers = {"Content-Type": "application/json", **(headers or {})}
+            # NOTE: pairs in a list are headers, too, and a name may stand twice.
+            headers, given = CIMultiDict({"Content-Type": "application/json"}), headers
+            headers.update(given or ())
         sent: dict[str, Any] = {"allow_redirects": redirects, "data": data, "headers": headers}
         if "timeout" in options:
             sent["timeout"] = channel.timeout_of(options["timeout"])

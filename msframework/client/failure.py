@@ -5,6 +5,7 @@ The table is built at start-up; the functions run for each call that fails.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ import orjson
 from msframework import exceptions
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
+logger = logging.getLogger("msframework.client")
 # Headers without which an answer of their status says too little (RFC 9110, 15.5 and 10.2.3).
 _PASSED_ON = ("Allow", "Retry-After", "WWW-Authenticate")
 _PASSING: dict[int, type[ServiceException]] = {
@@ -80,6 +82,13 @@ def read_failure(
             return upstream_error(service, status, error="the call failed", status_code=502)
         case _:
             return None
+
+
+def tell(failure: UpstreamError, cause: BaseException) -> None:
+    """Log the *cause* of *failure*, such as a bad certificate, which callers are not told."""
+    if cause is not failure:
+        said = f"{type(cause).__name__}: {cause}".rstrip(": ")
+        logger.warning("%s: %s: %s", failure, failure.upstream_error, said)
 
 
 def refuse_answer(

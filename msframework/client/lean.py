@@ -2,7 +2,7 @@
 
 The connector, its pool and its limits, the protocol and the parser stay aiohttp's; what is left
 out is all that `ClientSession` makes for each call and a plain one never needs. Some names that are
-used here (`_factory` and `_get` of the connector, `ResponseHandler` and its `_reading_paused`)
+used here (`_factory` and `_get` of the connector, `Line` and what it needs)
 aiohttp does not document: so this runs with versions that it was tested with, and aiohttp's own
 path with any other, or with `FAST_PATH = False`. Runs per request.
 """
@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import LooseHeaders
@@ -25,11 +24,17 @@ from msframework._tested import is_tested
 from msframework.client.connector import Connector, Request
 from msframework.client.deadlines import Deadlines
 from msframework.client.head import Head
+from msframework.client.line import Line, Turns
 from msframework.client.plan import Plan
 from msframework.client.response import Response
 
 TESTED_AIOHTTP: Final = ("3.14.",)
 logger = logging.getLogger("msframework.client")
+
+
+def is_known() -> bool:
+    """Return whether aiohttp's version is one that this was tested with."""
+    return aiohttp.__version__.startswith(TESTED_AIOHTTP)
 
 
 def supports_lean(wanted: bool) -> bool:
@@ -71,26 +76,6 @@ class BrokenOff(Exception):
         self.status = status
 
 
-class Line(ResponseHandler):
-    """aiohttp's protocol, which goes on reading only where it had stopped.
-
-    PERF: streams ask for it at their end and with each chunk that is taken, and each time the
-    parser is run for nothing (benchmarks/client.py).
-    """
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on reading, when it was paused."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-
-    def expire(self) -> None:
-        """Let whoever waits for the answer have a `TimeoutError`, and take the line out of use."""
-        exc, payload = TimeoutError(), self._payload
-        self.set_exception(exc)
-        if payload is not None and not payload.is_eof():
-            payload.set_exception(exc)
-
-
 class Lean:
     """The way over one connector to one address.
 
@@ -129,7 +114,6 @@ class Lean:
         self._session = session
         self._connector = session.connector
         self._loop = loop = asyncio.get_running_loop()
-        self._connector._factory = cast("partial[ResponseHandler]", partial(Line, loop=loop))
         self._deadlines = Deadlines(loop)
         # Nobody sends it: it tells the connector where to go, and us what aiohttp would say.
         self._request = Request("GET", url, headers=headers, loop=loop, session=session)
@@ -260,10 +244,11 @@ class Lean:
     async def _rest(self, payload: aiohttp.StreamReader) -> bytes:
         """Return a body that has not come whole yet, or more of it than is allowed."""
         chunks: list[bytes] = []
-        left = self._max_size
+        left, turns = self._max_size, Turns()
         while left >= 0 and (chunk := await payload.readany()):
             chunks.append(chunk)
             left -= len(chunk)
+            await turns.after(chunk)
         return b"".join(chunks)
 
 

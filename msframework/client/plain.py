@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msframework.client.channel import Channel
-from msframework.client.failure import read_failure, upstream_error
+from msframework.client.failure import read_failure, tell, upstream_error
 from msframework.client.head import are_plain
 from msframework.client.lean import Answer, BrokenOff, Lean, TooLarge
 from msframework.client.plan import Plan
@@ -90,6 +90,7 @@ async def ask(
             fail_span(span, failure or exc)
         if failure is None:
             raise
+        tell(failure, exc.__cause__ or exc if isinstance(exc, BrokenOff) else exc)
         raise failure from exc
     if span is not None:
         tag_answer(span, answer.status, passing)

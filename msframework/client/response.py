@@ -9,7 +9,8 @@ import orjson
 from aiohttp import ClientResponse, ContentTypeError, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from msframework.client.failure import read_failure, upstream_error
+from msframework.client.failure import read_failure, tell, upstream_error
+from msframework.client.line import Turns
 
 
 class Response(ClientResponse):
@@ -52,12 +53,13 @@ class Response(ClientResponse):
                 failure = read_failure(self.service, exc, self.status)
                 if failure is None:
                     raise
+                tell(failure, exc)
                 raise failure from exc
         return await super().read()
 
     async def _read_bounded(self) -> bytes:
         chunks: list[bytes] = []
-        left = self.max_size
+        left, turns = self.max_size, Turns()
         while chunk := await self.content.readany():
             left -= len(chunk)
             if left < 0:
@@ -67,6 +69,7 @@ class Response(ClientResponse):
                     error=f"its answer is larger than {self.max_size} bytes",
                 )
             chunks.append(chunk)
+            await turns.after(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def json(

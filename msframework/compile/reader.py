@@ -6,8 +6,7 @@ Runs at start-up.
 from __future__ import annotations
 
 import inspect
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
+from msframework._place import short_path
 from msframework.compile.operation_id import operation_id
 from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
@@ -27,9 +27,22 @@ from msframework.operation import Answer, Failure, Input, Operation, Source, pat
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.schemas import as_schema
+from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+
+
+class KnownSchemas(dict[Any, Schema]):
+    """The schemas that were made already, by what declares them.
+
+    Args:
+        sensitive: columns that a model's schema never dumps.
+    """
+
+    def __init__(self, sensitive: Collection[str] = SENSITIVE_FIELDS) -> None:
+        super().__init__()
+        self.sensitive = sensitive
 
 
 @dataclass(slots=True)
@@ -42,9 +55,9 @@ class Endpoint:
     blueprint: str
     name: str
     providers: Mapping[str, Provider] = field(default_factory=dict)
-    blueprint_description: str = ""
-    id: str = ""
     hosts: tuple[str, ...] = ()
+    notes: Notes = field(default_factory=Notes)
+    id: str = ""
 
     @property
     def where(self) -> str:
@@ -55,7 +68,7 @@ class Endpoint:
 def place_of(handler: Any, name: str) -> str:
     """Return file, line and *name* of a function, for messages."""
     code = getattr(inspect.unwrap(handler), "__code__", None)
-    return name if code is None else f"{_short(code.co_filename)}:{code.co_firstlineno} {name}"
+    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -80,14 +93,14 @@ def read_operations(
     endpoints: Iterable[Endpoint],
     envelope: Envelope,
     problems: list[str],
-    schemas: dict[Any, Schema] | None = None,
+    schemas: KnownSchemas | None = None,
 ) -> tuple[Operation, ...]:
     """Read every endpoint; append to *problems* whatever is wrong, and read on.
 
     Args:
         schemas: the schemas of earlier readings; those that are declared alike are made once.
     """
-    schemas = {} if schemas is None else schemas
+    schemas = KnownSchemas() if schemas is None else schemas
     operations = []
     for endpoint in endpoints:
         before = len(problems)
@@ -98,7 +111,7 @@ def read_operations(
 
 
 def _read(
-    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: dict[Any, Schema]
+    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: KnownSchemas
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
@@ -106,7 +119,11 @@ def _read(
     resource = type(owner) if isinstance(owner, Resource) else None
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
-    tags = notes.tags or shared.tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    outer = endpoint.notes
+    tags = notes.tags or shared.tags or outer.tags
+    tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
+    for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
+        problems.append(f"{where}: {mistake}")
     _check_notes(notes, endpoint, problems)
     check_returns(handler, where, problems)
     return Operation(
@@ -121,16 +138,18 @@ def _read(
         path_params=params,
         inputs=_read_inputs(notes, endpoint, problems, schemas),
         answers=_read_answers(notes, where, problems, schemas),
-        failures=_read_failures((*notes.failures, *shared.failures), where, problems),
+        failures=_read_failures(
+            (*notes.failures, *shared.failures, *outer.failures), where, problems
+        ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
         description=notes.description or _own_doc(handler) or _own_doc(resource),
         tags=tuple(tags),
-        blueprint_description=endpoint.blueprint_description,
-        deprecated=notes.deprecated or shared.deprecated,
+        blueprint_description=outer.description,
+        deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
         hosts=endpoint.hosts,
-        security=tuple(notes.security if notes.security is not None else shared.security or ()),
+        security=_nearest(notes.security, shared.security, outer.security),
     )
 
 
@@ -155,7 +174,7 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
 
 
 def _read_inputs(
-    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, endpoint: Endpoint, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
@@ -178,7 +197,7 @@ def _read_inputs(
 
 
 def _read_answers(
-    notes: Notes, where: str, problems: list[str], schemas: dict[Any, Schema]
+    notes: Notes, where: str, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Answer, ...]:
     answers: dict[int, Answer] = {}
     for status, thing, text in notes.produces:
@@ -210,13 +229,13 @@ def _schema(
     where: str,
     for_load: bool,
     problems: list[str],
-    schemas: dict[Any, Schema],
+    schemas: KnownSchemas,
 ) -> Schema | None:
     key = _schema_key(thing, for_load)
     if key in schemas:
         return schemas[key]
     try:
-        schema = as_schema(thing, where=where, for_load=for_load)
+        schema = as_schema(thing, where=where, for_load=for_load, sensitive=schemas.sensitive)
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):
@@ -241,14 +260,25 @@ def _schema_key(thing: Any, for_load: bool) -> Any:
     return None if None in inner else ("dict", for_load, tuple(thing), inner)
 
 
+def _nearest(*declared: Any) -> tuple[Any, ...]:
+    """Return the first that was declared at all; an empty one counts."""
+    return tuple(next((each for each in declared if each is not None), ()))
+
+
 def _read_failures(
     failures: Iterable[Failure], where: str, problems: list[str]
 ) -> tuple[Failure, ...]:
-    good = []
+    """Return the failures once each; those come first that stand nearest to the method."""
+    good: list[Failure] = []
+    constraints: set[str] = set()
     for failure in failures:
         exception: Any = failure.exception
         if isinstance(exception, type) and issubclass(exception, ServiceException):
+            if failure.constraint in constraints or _is_told(failure, good):
+                continue
             good.append(failure)
+            if failure.constraint is not None:
+                constraints.add(failure.constraint)
             try:
                 OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
             except ValueError as exc:
@@ -259,6 +289,16 @@ def _read_failures(
                 "Derive it from msframework.ServiceException."
             )
     return tuple(good)
+
+
+def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
+    """Tell whether one of *others* says all that *failure* says."""
+    return any(
+        other.exception is failure.exception
+        and other.constraint == failure.constraint
+        and failure.description in ("", other.description)
+        for other in others
+    )
 
 
 def _read_resource_envelope(
@@ -283,8 +323,3 @@ def _own_doc(thing: Any) -> str:
 
 def _first_line(thing: Any) -> str:
     return _own_doc(thing).partition("\n")[0].rstrip(".")
-
-
-def _short(filename: str) -> str:
-    relative = os.path.relpath(filename)
-    return filename if relative.startswith("..") else relative

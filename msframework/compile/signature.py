@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from msframework._place import short_path
+from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import EXTENSION, Argument, PathParam, Source
 from msframework.types import Handler, Provider
@@ -47,7 +50,7 @@ def read_arguments(
     ):
         problems.append(f"{where}: its first parameter must be the request; it has none.")
         return ()
-    in_path = {param.name for param in params}
+    in_path = {param.name: param.kind for param in params}
     arguments = [Argument(parameters[0].name, Source.REQUEST)]
     takes_all = False
     for parameter in parameters[1:]:
@@ -63,6 +66,7 @@ def read_arguments(
             )
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
+            check_annotation(parameter, in_path[name], where, problems)
         elif name in INPUTS and INPUTS[name] in notes.inputs:
             arguments.append(Argument(name, INPUTS[name]))
         elif name == "page" and notes.page is not None:
@@ -89,7 +93,7 @@ def read_arguments(
 def _undeclared(
     where: str,
     name: str,
-    in_path: set[str],
+    in_path: Iterable[str],
     notes: Notes,
     providers: Mapping[str, Provider],
 ) -> str:
@@ -107,3 +111,37 @@ def _undeclared(
     return Undeclared(
         f"{where}: nothing declares its parameter {name!r} (declared: {known}). {hint}"
     )
+
+
+def check_providers(providers: Mapping[str, Any], owner: str, problems: list[str]) -> None:
+    """Append to *problems* each provider that cannot be called with the request alone."""
+    for name, provider in providers.items():
+        where = f"{owner}.provide({name!r}, …)"
+        if not callable(provider):
+            problems.append(
+                f"{where} got {provider!r}, which cannot be called; expected a function that takes "
+                "the request. Wrap the value in one."
+            )
+            continue
+        function = inspect.unwrap(provider)
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            problems.append(
+                f"{where} got the generator {_name(provider)}; expected a function that returns "
+                "the value. Replace the yield by a return."
+            )
+            continue
+        try:
+            inspect.signature(provider).bind(None)
+        except TypeError as exc:
+            problems.append(
+                f"{where} got {_name(provider)}, which cannot be called as provider(request): "
+                f"{exc}. Give its further parameters defaults, and take the request first."
+            )
+        except ValueError:  # a built-in without a signature
+            continue
+
+
+def _name(function: Any) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    name = getattr(function, "__qualname__", repr(function))
+    return f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}" if code else str(name)

@@ -42,14 +42,8 @@ def is_loopback(host: str) -> bool:
 
 def _database(settings: Settings) -> Iterator[Broken]:
     database = settings.database
-    if database.url is None and not settings.debug:
-        yield Broken(
-            ("DATABASE_URL", "DEBUG"),
-            "DATABASE_URL is not set and DEBUG is off; expected the address of a PostgreSQL. "
-            "Set DATABASE_URL (or DATABASE_URL_FILE) to postgresql://user@host/name, or DEBUG "
-            "to True at your desk, where an embedded server is started.",
-        )
-    elif database.url is not None and (fault := database_fault(database.url)):
+    # NOTE: whether a database is needed turns out when the apps are read; see `app.create_app`.
+    if database.url is not None and (fault := database_fault(database.url)):
         yield Broken(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
     for number, url in enumerate(database.replicas):
         if fault := database_fault(url):

@@ -2,7 +2,8 @@
 
 `bind_execute` of the protocol and the name of a prepared statement are asyncpg's, but documented
 nowhere: so this runs with versions that it was tested with, and asyncpg's own methods with any
-other. Runs when a pool is made and when a connection is opened; `send_opening` runs per request.
+other, or where an instrumentation wants to see them called. Runs when a pool is made and when a
+connection is opened; `send_opening` runs per request.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import struct
 from typing import Any, Final, NamedTuple
 
 import asyncpg
+from asyncpg.cursor import BaseCursor, Cursor
+from asyncpg.prepared_stmt import PreparedStatement
 
-from msframework._tested import is_tested
+from msframework._tested import is_tested, is_untouched
 from msframework.db.lease import Lease, is_lost
 
 TESTED_ASYNCPG: Final = ("0.32.",)
@@ -39,6 +42,11 @@ def supports_direct() -> bool:
     return is_tested(
         logger, "asyncpg", asyncpg.__version__, TESTED_ASYNCPG, "running statements straight"
     )
+
+
+def is_watched() -> bool:
+    """Whether something else looks at asyncpg's methods, which statements therefore go through."""
+    return not is_untouched(asyncpg.Connection, PreparedStatement, BaseCursor, Cursor)
 
 
 async def prepare_opening(lease: Lease, begin: str) -> None:

@@ -20,7 +20,7 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
-from msframework.db.direct import supports_direct
+from msframework.db.direct import is_watched, supports_direct
 from msframework.db.lease import NEVER, Lease, exhausted
 from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
@@ -281,8 +281,8 @@ class LightPool:
         self._opened += 1
         share = 0.9 + 0.1 * (self._opened * 0.618 % 1)
         lifetime = self._lifetime * share if self._lifetime else float("inf")
-        lease = Lease(conn, self, monotonic() + lifetime, self._keeps)
-        lease.run = conn._protocol.bind_execute if self._keeps else None
+        lease = Lease(conn, self, monotonic() + lifetime, 0 if is_watched() else self._keeps)
+        lease.run = conn._protocol.bind_execute if lease.keeps else None
         self._leases.add(lease)
         conn.add_termination_listener(partial(self._lost, lease))
         self._lend_on(lease)

@@ -59,7 +59,7 @@ class AccessLog:
         entries.append(
             (
                 perf_counter(),
-                None if stream is None else stream.perft0,
+                getattr(stream, "perft0", None),  # an ASGI server has none
                 request.method,
                 request.path,
                 status,

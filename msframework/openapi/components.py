@@ -21,6 +21,7 @@ from marshmallow.utils import is_collection
 
 from msframework.openapi.converter import Converter, Partial, View
 from msframework.schemas.description import DescribedSchema
+from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.types import JSONObject
 
 _NODE = "#/node/"
@@ -147,7 +148,10 @@ class Registry:
     def _render_waiting(self) -> None:
         while self._waiting:
             node, schema, view = self._waiting.pop()
-            node.body = self._converter.render(schema, view)
+            if overrides(schema, *(LOADS if view.load else DUMPS)):
+                node.body = self._converter.render_texts(schema)
+            else:
+                node.body = self._converter.render(schema, view)
 
     def _classify(self) -> list[int]:
         """Return a class for each node; nodes of one class are alike, down to what they refer to.

@@ -95,13 +95,15 @@ class Converter(OpenAPIConverter):
         finally:
             self.view = before
 
+    def render_texts(self, schema: Schema) -> JSONObject:
+        """Return what *schema* says of itself, and nothing of data that its own code reads."""
+        meta = getattr(schema, "Meta", None)
+        texts = {word: getattr(meta, word, None) for word in ("title", "description")}
+        return {word: text for word, text in texts.items() if isinstance(text, str)}
+
     def _object(self, schema: Schema, view: View) -> JSONObject:
         shown = schema.load_fields if view.load else schema.dump_fields
-        body: JSONObject = {"type": "object", "properties": {}}
-        for word in ("title", "description"):
-            text = getattr(getattr(schema, "Meta", None), word, None)
-            if isinstance(text, str):
-                body[word] = text
+        body: JSONObject = {"type": "object", "properties": {}, **self.render_texts(schema)}
         required = []
         for name, field in shown.items():
             key = field.data_key if field.data_key is not None else name

@@ -13,9 +13,10 @@ from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from sanic import Request, Sanic
 from sanic.response import HTTPResponse, file, raw
 
 from msframework.conf.settings import Settings
@@ -23,11 +24,8 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.openapi.spec import build_document
 from msframework.operation import Operation
 
-if TYPE_CHECKING:
-    from sanic import Request, Sanic
-
-    Send = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
-
+# NOTE: tools that inject arguments read the annotations of all handlers, ours too.
+Send = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 _FILES = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "index.css": "text/css; charset=utf-8",

@@ -27,8 +27,6 @@ _INT: Final = re.compile(r"-?[0-9]+")
 _FLOAT: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_LONGEST_FILE_NAME: Final = 255
-_LONGEST_FILE_PATH: Final = 2000
 _MOST_SLASHES: Final = 2  # that are left out one by one
 
 
@@ -135,10 +133,7 @@ class Router(SanicRouter):
             MethodNotAllowed: it has no such method.
         """
         route, handler, found = super()._get(normalize_path(path), method, host)
-        if not found:
-            return route, handler, found
-        if route.extra.static:
-            _check_file_path(unquote(found.get("__file_uri__", "")), path)
+        if not found or route.extra.static:  # Sanic decodes the path of a file by itself
             return route, handler, found
         params = {
             name: unquote(value) if isinstance(value, str) else value
@@ -177,11 +172,3 @@ def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
                 params[param.name] = param.cast(params[param.name])
             except ValueError:
                 raise NotFound(f"Requested URL {path} not found") from None
-
-
-def _check_file_path(file_path: str, path: str) -> None:
-    """Refuse what no file below a folder is called, before Sanic asks the file system."""
-    names = file_path.split("/")
-    too_long = any(len(name.encode()) > _LONGEST_FILE_NAME for name in names)
-    if "\0" in file_path or ".." in names or too_long or len(file_path) > _LONGEST_FILE_PATH:
-        raise NotFound(f"Requested URL {path} not found")

@@ -103,6 +103,7 @@ class StrictHttp(Http):
         answer = Answer(app.heads, head, b"", request, own)
         response = await request.respond(answer)
         await response.send(end_stream=True)
+        app.observer.end(request)
 
     async def _answer_cancelled(self, exc: CancelledError) -> None:
         """Answer as Sanic does for a request that its time-outs ended."""

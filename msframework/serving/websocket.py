@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 from msframework.types import Handler
 
-GOING_AWAY, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1008, 1011  # RFC 6455, 7.4.1
+# RFC 6455, 7.4.1
+GOING_AWAY, INVALID_DATA, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1007, 1008, 1011
 _LONGEST_REASON = 100
 
 
@@ -25,6 +26,7 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
     """
 
     async def handle_websocket(request: Any, websocket: Any, *args: Any, **path: Any) -> Any:
+        _refuse_malformed_text(websocket)
         try:
             return await handler(request, websocket, *args, **path)
         except CancelledError:
@@ -42,3 +44,18 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
             raise
 
     return handle_websocket
+
+
+def _refuse_malformed_text(websocket: Any) -> None:
+    """Close *websocket* with 1007 at a text that is no UTF-8, which would leave Sanic's waiting."""
+    process = websocket.process_events
+
+    async def process_events(events: Any) -> None:
+        try:
+            await process(events)
+        except UnicodeDecodeError:
+            websocket.fail_connection(INVALID_DATA)
+            if websocket.recv_cancel is not None:
+                websocket.recv_cancel.cancel()
+
+    websocket.process_events = process_events

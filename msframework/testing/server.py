@@ -50,7 +50,8 @@ class Server:
             access_log=False,
             asyncio_server_kwargs={"start_serving": False},
         )
-        _set_stage(app, ServerStage.SERVING)
+        host, port = (None, None) if self._unix else sock.getsockname()[:2]
+        _set_stage(app, ServerStage.SERVING, host=host, port=port)
         try:
             # NOTE: Sanic's routers close once; an app that served before is started already.
             if not app.state.is_started:
@@ -112,10 +113,10 @@ def _listen(unix: Path | None) -> socket.socket:
     return sock
 
 
-def _set_stage(app: Any, stage: ServerStage) -> None:
+def _set_stage(app: Any, stage: ServerStage, **address: Any) -> None:
     # NOTE: create_server tells the app of no server, and then app.loop and named tasks are refused.
     app.state.server_info[:] = (
-        [ApplicationServerInfo(settings={"version": HTTP.VERSION_1}, stage=stage)]
+        [ApplicationServerInfo(settings={"version": HTTP.VERSION_1, **address}, stage=stage)]
         if stage is ServerStage.SERVING
         else []
     )

@@ -319,3 +319,22 @@ async def test_clients_are_a_mapping_and_a_part(upstream, tracer):
     with pytest.raises(RuntimeError):
         clients["regions"].session()
     assert tracer.recorder.spans[0].tags["peer.service"] == "regions"
+
+
+async def test_the_log_has_the_cause_that_callers_are_not_told(caplog):
+    async def refuse(reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")  # to whatever TLS begins with
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, opened(url=url, name="regions") as client:
+        for ask in (lambda: client.call("GET", "/"), lambda: client.get("/").__aenter__()):
+            caplog.clear()
+            with pytest.raises(UpstreamError, match=r"^regions gave no answer$"):
+                await ask()
+
+            (record,) = (r for r in caplog.records if r.name == "msframework.client")
+            assert record.levelname == "WARNING"
+            assert "regions gave no answer: the connection failed: Client" in record.getMessage()
+            assert "SSL" in record.getMessage()

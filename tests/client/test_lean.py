@@ -7,6 +7,7 @@ import logging
 import random
 import warnings
 from contextlib import AsyncExitStack, suppress
+from types import MappingProxyType
 
 import aiohttp
 import pytest
@@ -109,17 +110,36 @@ async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
     assert lean == (["/lean", "/bytes", "/opened"] if way == "lean" else [])
 
 
-@pytest.mark.parametrize("kind", [list, CIMultiDict, dict])
-async def test_headers_may_be_whatever_aiohttp_takes(client, upstream, kind):
+def read_only(pairs):
+    return MappingProxyType(dict(pairs))
+
+
+@pytest.mark.parametrize("kind", [list, CIMultiDict, dict, read_only])
+@pytest.mark.parametrize("body", [{}, {"json": [1]}, {"data": b"1"}], ids=["none", "json", "data"])
+async def test_headers_may_be_whatever_aiohttp_takes(client, upstream, kind, body):
     headers = kind([("X-A", "1"), ("x-b", "2"), ("X-A", "3")])
 
-    await client.call("GET", "/c", headers=headers)
-    async with client.get("/c", headers=headers):
+    await client.call("POST", "/c", headers=headers, **body)
+    async with client.post("/c", headers=headers, **body):
         pass
 
     for request in upstream.requests:
         assert request["headers"]["x-a"] == "3"
         assert request["headers"]["x-b"] == "2"
+
+
+@pytest.mark.parametrize("kind", [dict, read_only, CIMultiDict])
+async def test_the_headers_of_an_entry_may_be_any_mapping(upstream, kind):
+    entry = ServiceEntry("regions", upstream.url, headers=kind([("X-Key", "1")]))
+
+    async with opened(entry=entry) as client:
+        await client.call("GET", "/called")
+        async with client.get("/opened") as answer:
+            await answer.read()
+        async with client.get("/redirected", allow_redirects=True) as answer:
+            await answer.read()
+
+    assert [request["headers"]["x-key"] for request in upstream.requests] == ["1"] * 3
 
 
 @pytest.mark.parametrize("headers", [{"X-A": 1}, {"X A": "1"}, {"X-A": "a\nb"}, {"X-A\r\n": "1"}])

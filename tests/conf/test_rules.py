@@ -36,7 +36,6 @@ def test_the_defaults_with_debug_break_no_rule():
 @pytest.mark.parametrize(
     ("values", "names", "said"),
     [
-        ({"debug": False}, ("DATABASE_URL", "DEBUG"), "DATABASE_URL is not set and DEBUG is off"),
         ({"url": "mysql://a/b"}, ("DATABASE_URL",), "expected a PostgreSQL address"),
         ({"url": "postgresql://a:x/b"}, ("DATABASE_URL",), "cannot be read"),
         ({"url": "postgresql://a", "replicas": ("b",)}, ("DB_REPLICAS",), "DB_REPLICAS[0]"),

@@ -253,12 +253,17 @@ async def test_a_file_is_found_in_any_spelling(get, path, text):
         "%00",
         "x" * 300,
         "x/" * 1500 + "x",
+        "a b.txt/x",
+        "sub",
+        "sub/",
+        "",
     ],
 )
-async def test_no_file_outside_of_its_folder_is_found(get, name):
+async def test_no_file_outside_of_its_folder_is_found(get, name, caplog):
     status, _ = await get(f"/files/{name.replace(' ', '%20')}")
 
     assert status == 404
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_generated_texts_arrive_as_they_were(get):

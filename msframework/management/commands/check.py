@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import click
 
 from msframework.app import Service, create_app
 from msframework.conf.catalogue import declarations
 from msframework.conf.findings import shown
+from msframework.log import setup_logging
+from msframework.management.advice import find_advice
 from msframework.management.project import Project
+from msframework.migrations.files import read_steps
 from msframework.openapi.spec import build_document
 
 
@@ -17,32 +22,52 @@ from msframework.openapi.spec import build_document
     is_flag=True,
     help="Also list the settings that are not the default, and what schemas do not compile.",
 )
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.pass_obj
-def command(project: Project, verbose: bool) -> None:
-    """Read settings and declarations, compile every handler, and report all mistakes."""
+def command(project: Project, verbose: bool, strict: bool) -> None:
+    """Read settings and declarations, compile every handler, and report all mistakes.
+
+    Everything runs that a start runs, short of opening a socket. A mistake, which would stop a
+    start, exits with 1; warnings are printed, and exit with 0 unless --strict is given.
+    """
     settings = project.settings
+    if settings.log.config is not None:
+        setup_logging(settings)
     service = create_app(settings)
+    read_steps(settings.installed_apps)
     paths = 0
     if settings.openapi.enabled:
         paths = len(build_document(service.operations, settings)["paths"])
     if verbose:
-        rows = [
-            (name, shown(declared.read(settings), secret=declared.secret))
-            for name, declared in declarations().items()
-            if declared.read(settings) != declared.default
-        ]
-        project.table(("setting", "value"), rows)
-        project.echo()
-        for operation in service.operations:
-            project.echo(f"{operation.method.upper():8}{operation.path}  {operation.id}")
-        project.echo()
-        for line in _fallbacks(service):
-            project.echo(line)
+        _echo_all(project, service)
+    advice = find_advice(service)
+    asyncio.run(service.rehearse())
+    for line in advice:
+        project.echo(f"Warning: {line}", fg="yellow", err=True)
+    found = f"{len(advice)} warning{'s' * (len(advice) > 1)}" if advice else "no mistakes found"
     project.echo(
         f"{settings.module}: {len(service.operations)} operations compiled, "
-        f"{paths} paths documented, no mistakes found.",
-        fg="green",
+        f"{paths} paths documented, {found}.",
+        fg="yellow" if advice else "green",
     )
+    if advice and strict:
+        click.get_current_context().exit(1)
+
+
+def _echo_all(project: Project, service: Service) -> None:
+    settings = service.settings
+    rows = [
+        (name, shown(declared.read(settings), secret=declared.secret))
+        for name, declared in declarations().items()
+        if declared.read(settings) != declared.default
+    ]
+    project.table(("setting", "value"), rows)
+    project.echo()
+    for operation in service.operations:
+        project.echo(f"{operation.method.upper():8}{operation.path}  {operation.id}")
+    project.echo()
+    for line in _fallbacks(service):
+        project.echo(line)
 
 
 def _fallbacks(service: Service) -> list[str]:

@@ -1,0 +1,197 @@
+"""What `check` warns of: declarations that work, and probably do not do what was meant.
+
+Runs on the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import peewee
+from sanic import Blueprint as SanicBlueprint
+
+from msframework._place import short_path
+from msframework.exceptions import ServiceException
+from msframework.migrations.detect import read_models
+from msframework.migrations.files import app_directory
+from msframework.models import Model
+from msframework.operation import Operation
+from msframework.resource import Resource, misspelt_perhaps
+from msframework.routing import MODULES
+
+_WORD: Final = re.compile(r"\w+")
+_ASIDE: Final = frozenset(("tests", "migrations", "management", "__pycache__"))
+# What PostgreSQL calls the constraints that nobody named.
+_ENDINGS: Final = ("fkey", "key", "check", "not_null", "excl", "idx")
+
+
+def find_advice(service: Any) -> list[str]:
+    """Return what there is to say of *service*, which is built."""
+    apps: Sequence[str] = service.settings.installed_apps
+    operations: tuple[Operation, ...] = service.operations
+    models = [model for app in apps for model in read_models(app)]
+    return [
+        *_misspelt_methods(operations),
+        *_unread_blueprints(apps, service.blueprints.values()),
+        *_foreign_models(models),
+        *_unknown_constraints(apps, operations, models),
+        *_shared_codes(apps, operations),
+        *_unenforced_security(operations),
+    ]
+
+
+def _misspelt_methods(operations: Iterable[Operation]) -> Iterator[str]:
+    owners = [getattr(operation.handler, "__self__", None) for operation in operations]
+    for cls in dict.fromkeys(type(owner) for owner in owners if isinstance(owner, Resource)):
+        yield from misspelt_perhaps(cls)
+
+
+def _unread_blueprints(apps: Sequence[str], mounted: Iterable[SanicBlueprint]) -> Iterator[str]:
+    known = {id(blueprint) for blueprint in mounted}
+    for app in apps:
+        directory = app_directory(app)
+        for path in sorted(directory.rglob("*.py")) if directory is not None else ():
+            parts = path.relative_to(directory).with_suffix("").parts  # type: ignore[arg-type]
+            if not _ASIDE.isdisjoint(parts):
+                continue
+            module = ".".join((app, *parts)).removesuffix(".__init__")
+            loaded = sys.modules.get(module)
+            for name, line in _blueprints_in(path):
+                if id(getattr(loaded, name, None)) not in known:
+                    yield (
+                        f"{short_path(str(path))}:{line}: nothing reads the blueprint {name!r}; "
+                        f"blueprints are found in {' and '.join(f'{app}.{m}' for m in MODULES)}. "
+                        "Import it there, or register it in the function that CONFIGURE names."
+                    )
+
+
+def _blueprints_in(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield name and line of each blueprint that a file makes at its top level."""
+    text = path.read_text(encoding="utf-8")
+    if "Blueprint(" not in text:
+        return
+    for node in ast.parse(text, str(path)).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if ast.unparse(node.value.func).endswith("Blueprint"):
+                yield from (
+                    (each.id, node.lineno) for each in targets if isinstance(each, ast.Name)
+                )
+
+
+def _foreign_models(models: Iterable[Any]) -> Iterator[str]:
+    for model in models:
+        if not issubclass(model, Model):
+            yield (
+                f"{model.__module__}.{model.__qualname__} derives from {peewee.Model.__module__}."
+                "Model, not from msframework.models.Model, so its table and its indexes have other "
+                "names. Import Model from msframework.models, after any star import of playhouse."
+            )
+
+
+def _unknown_constraints(
+    apps: Sequence[str], operations: Iterable[Operation], models: Sequence[Any]
+) -> Iterator[str]:
+    known = {name for model in models for name in _constraints_of(model)}
+    written = {word for app in apps for word in _words_of_migrations(app)}
+    if not known and not written:
+        return
+    said: dict[str, str] = {}
+    for operation in operations:
+        for failure in operation.failures:
+            name = failure.constraint
+            if name is not None and name not in known and name not in written:
+                said.setdefault(name, operation.where)
+    for name, where in said.items():
+        close = get_close_matches(name, known, 1)
+        advice = f"Did you mean {close[0]!r}?" if close else "Correct the name, or drop it."
+        yield (
+            f"{where}: @doc.raises names the constraint {name!r}, which no model and no migration "
+            f"has, so it is never raised. {advice}"
+        )
+
+
+def _constraints_of(model: Any) -> Iterator[str]:
+    """Yield the names that constraints and indexes of *model* may have."""
+    meta = model._meta
+    table = meta.table_name
+    yield from (f"{table}_pkey", f"{table}_check")
+    for index in meta.fields_to_index():
+        yield from (
+            _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (index._name,)
+        )
+    for thing in (*meta.indexes, *(meta.constraints or ())):
+        yield from _WORD.findall(_sql_of(thing))
+    for field in meta.sorted_fields:
+        yield from (f"{table}_{field.column_name}_{ending}" for ending in _ENDINGS)
+        for constraint in field.constraints or ():
+            yield from _WORD.findall(_sql_of(constraint))
+        if isinstance(field, peewee.ForeignKeyField):
+            other = field.rel_model._meta.table_name
+            yield f"fk_{table}_{field.column_name}_refs_{other}"
+            if getattr(field, "constraint_name", None):
+                yield str(field.constraint_name)
+
+
+def _sql_of(thing: Any) -> str:
+    """Return the text of what is written in SQL, or the name of an index."""
+    if isinstance(thing, peewee.Index):
+        return str(getattr(thing, "_name", ""))
+    if isinstance(thing, peewee.Node):
+        return str(peewee.Context().sql(thing).query()[0])  # type: ignore[no-untyped-call]
+    return ""
+
+
+def _words_of_migrations(app: str) -> Iterator[str]:
+    directory = app_directory(app)
+    if directory is None:
+        return
+    for path in (directory / "migrations.py", *directory.glob("migrations/*.py")):
+        if path.is_file():
+            yield from _WORD.findall(path.read_text(encoding="utf-8"))
+
+
+def _shared_codes(apps: Sequence[str], operations: Iterable[Operation]) -> Iterator[str]:
+    classes = {failure.exception for operation in operations for failure in operation.failures}
+    starts = tuple(f"{app}." for app in apps)
+    classes |= {
+        each for each in _subclasses(ServiceException) if each.__module__.startswith(starts)
+    }
+    by_code: dict[Any, list[type[ServiceException]]] = {}
+    for cls in sorted(classes, key=_full_name):
+        if cls.__dict__.get("code") is not None:
+            by_code.setdefault(cls.__dict__["code"], []).append(cls)
+    for code, same in by_code.items():
+        others = [cls for cls in same[1:] if not issubclass(cls, same[0])]
+        if others:
+            names = " and ".join(_full_name(cls) for cls in (same[0], *others))
+            yield f"{names} share the code {code!r}, so callers cannot tell them apart. Change one."
+
+
+def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+def _full_name(cls: type[Any]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
+    schemes: dict[str, list[Operation]] = {}
+    for operation in operations:
+        for name in {name for need in operation.security for name in need}:
+            schemes.setdefault(name, []).append(operation)
+    for name, some in schemes.items():
+        others = f" and {len(some) - 1} more" if len(some) > 1 else ""
+        yield (
+            f"{some[0].where}{others}: @doc.security({name!r}) only documents; nothing here "
+            "enforces it. See that a gateway does, or check the caller in a provided value."
+        )

@@ -1,0 +1,75 @@
+"""Whether a service needs a database that its settings do not give. Runs at start-up."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from types import CodeType
+from typing import Any
+
+import peewee
+
+from msframework._imports import import_module
+from msframework.exceptions import ImproperlyConfigured
+from msframework.operation import Operation
+
+
+def check_database(service: Any) -> None:
+    """Refuse a service that has no database, and cannot do without.
+
+    Raises:
+        ImproperlyConfigured: it is one.
+    """
+    settings = service.settings
+    if settings.database.url is not None or settings.debug:
+        return
+    problems: list[str] = []
+    users = _find_users(settings.installed_apps, service.endpoints.operations, problems)
+    if users:
+        others = f" (and {len(users) - 1} more)" if len(users) > 1 else ""
+        problems.append(
+            f"DATABASE_URL is not set and DEBUG is off, but {users[0]}{others}; expected the "
+            "address of a PostgreSQL. Set DATABASE_URL (or DATABASE_URL_FILE) to "
+            "postgresql://user@host/name, or DEBUG to True at your desk, where an embedded server "
+            "is started."
+        )
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+
+
+def _find_users(
+    apps: Sequence[str], operations: Iterable[Operation], problems: list[str]
+) -> list[str]:
+    """Return what of a service needs a database: models of its apps, methods that ask for `db`."""
+    found = []
+    for app in apps:
+        name = f"{app}.models"
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = import_module(name, problems)
+        models = [] if module is None else _models_of(module, name)
+        if models:
+            found.append(f"{name} has the model {models[0]}")
+    for operation in operations:
+        code = getattr(inspect.unwrap(operation.handler), "__code__", None)
+        if code is not None and any({"app", "db"} <= set(each.co_names) for each in _codes(code)):
+            found.append(f"{operation.where} asks for app.db")
+    return found
+
+
+def _models_of(module: Any, name: str) -> list[str]:
+    return [
+        value.__name__
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, peewee.Model)
+        and f"{value.__module__}.".startswith(f"{name}.")
+    ]
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield from _codes(const)

@@ -1,0 +1,49 @@
+"""Which file a path below a static folder is: one that is there, or a 404. Runs per request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from sanic.exceptions import NotFound
+
+_LONGEST_NAME: Final = 255
+_LONGEST_PATH: Final = 2000
+
+
+class FindsFiles:
+    """A part of Sanic's app: asks the file system only for what may be a file."""
+
+    __slots__ = ()
+
+    async def _static_request_handler(self, request: Any, **options: Any) -> Any:
+        """Answer with a file, as Sanic does; with 404 for a folder that shows nothing."""
+        handle = super()._static_request_handler  # type: ignore[misc]
+        try:
+            return await handle(request, **options)
+        except (IsADirectoryError, PermissionError):
+            raise NotFound("File not found") from None
+
+    async def _get_file_path(
+        self, folder: Any, uri: str | None, not_found: Exception, *options: Any
+    ) -> Path:
+        """Return the path of a file, as Sanic does, with what its own leaves to fail later refused.
+
+        Raises:
+            NotFound: no file is called so, or its folder is none.
+        """
+        if uri is not None and not _is_file_path(unquote(uri)):
+            raise not_found
+        find = super()._get_file_path  # type: ignore[misc]
+        found: Path = await find(folder, uri, not_found, *options)
+        if not found.parent.is_dir():
+            raise not_found
+        return found
+
+
+def _is_file_path(path: str) -> bool:
+    """Tell whether some file below a folder may be called *path*."""
+    names = path.split("/")
+    too_long = len(path) > _LONGEST_PATH or any(len(n.encode()) > _LONGEST_NAME for n in names)
+    return not (too_long or "\0" in path or ".." in names)

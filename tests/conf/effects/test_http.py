@@ -1,0 +1,320 @@
+"""What the settings of HTTP do."""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+from sanic.response import ResponseStream
+
+from msframework import doc
+from msframework.management.commands.runserver import listen
+from msframework.request import LeanRequest
+from msframework.testing.server import serving
+from tests.processes import ServerProcess, free_port
+
+GET = b"GET /one HTTP/1.1\r\nHost: localhost\r\n"
+POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+SHORT = 0.2
+
+
+def routes(service):
+    service.ctx.begun, service.ctx.ended = asyncio.Event(), asyncio.Event()
+
+    @service.get("/one")
+    async def one(request):
+        return {"lean": isinstance(request, LeanRequest), "client": request.client_ip}
+
+    @service.post("/echo")
+    @doc.consumes({"text": str})
+    async def echo(request, body):
+        return body
+
+    @service.get("/big")
+    async def big(request):
+        return "x" * 20_000_000
+
+    @service.get("/slow")
+    async def slow(request):
+        service.ctx.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            service.ctx.ended.set()
+
+    @service.get("/stream")
+    async def stream(request):
+        async def write(response):
+            while True:
+                await response.write("x" * 1000)
+                await asyncio.sleep(0.02)
+
+        return ResponseStream(write)
+
+
+def status_of(answer):
+    return int(answer.split(b" ", 2)[1]) if answer else None
+
+
+def test_host(read):
+    with listen(read(HOST="127.0.0.2", PORT=0)) as sock:
+        assert sock.getsockname()[0] == "127.0.0.2"
+
+
+def test_port(read):
+    port = free_port()
+    with listen(read(PORT=port)) as sock:
+        assert sock.getsockname()[1] == port
+
+
+def test_workers(tmp_path, database):
+    server = ServerProcess(
+        tmp_path / "log",
+        *("--settings", "settings.roles"),
+        WORKERS="2",
+        DATABASE_URL=database,
+    )
+    with server:
+        assert server.stop() == 0
+
+    assert "in 2 workers" in server.output()
+
+
+async def test_allowed_hosts(serve):
+    async with serve(routes, ALLOWED_HOSTS=(".example.com",)) as running:
+        answers = [
+            await running.ask("/one", headers={"Host": host})
+            for host in ("a.example.com", "example.org")
+        ]
+
+    assert [answer.status for answer in answers] == [200, 421]
+
+
+async def test_url_prefix(serve):
+    async with serve(routes, URL_PREFIX="/api") as running:
+        answers = [await running.ask(path) for path in ("/api/one", "/one")]
+
+    assert [answer.status for answer in answers] == [200, 404]
+
+
+async def test_request_max_size(serve):
+    async with serve(routes, REQUEST_MAX_SIZE=100) as running:
+        answers = [
+            await running.ask("/echo", "POST", json={"text": "x" * size}) for size in (50, 200)
+        ]
+
+    assert [answer.status for answer in answers] == [200, 413]
+
+
+async def test_request_max_head_size(serve):
+    async with serve(routes, REQUEST_MAX_HEAD_SIZE=500) as running:
+        answer = await running.send(GET + b"X-Long: " + b"x" * 600 + b"\r\n\r\n")
+
+    assert status_of(answer) == 431
+
+
+async def test_request_max_target_size(serve):
+    async with serve(routes, REQUEST_MAX_TARGET_SIZE=100) as running:
+        assert (await running.ask(f"/one?{'x' * 200}")).status == 414
+
+
+async def test_request_max_headers(serve):
+    async with serve(routes, REQUEST_MAX_HEADERS=5) as running:
+        answer = await running.send(GET + b"X-A: 1\r\n" * 10 + b"\r\n")
+
+    assert status_of(answer) == 431
+
+
+async def test_bodies_max_size(serve):
+    async with serve(routes, BODIES_MAX_SIZE=1000, REQUEST_MAX_SIZE=1000) as running:
+        host, _, port = running.url.removeprefix("http://").partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(POST + b"Content-Length: 900\r\n\r\n" + b" " * 800)
+        async with asyncio.timeout(10):
+            while not running.service.bodies.held:
+                await asyncio.sleep(0.01)
+        answer = await running.send(
+            POST + b"Connection: close\r\nContent-Length: 500\r\n\r\n" + b" " * 400
+        )
+        writer.close()
+
+    assert status_of(answer) == 503
+
+
+async def test_request_timeout(serve):
+    async with serve(routes, REQUEST_TIMEOUT=SHORT) as running:
+        assert status_of(await running.send(GET)) == 408
+
+
+async def test_body_timeout(serve):
+    async with serve(routes, BODY_TIMEOUT=SHORT) as running:
+        assert status_of(await running.send(POST + b"Content-Length: 9\r\n\r\n")) == 408
+
+
+@pytest.mark.parametrize(("rate", "is_read"), [(10_000_000, False), (10, True)])
+async def test_body_min_rate(serve, rate, is_read):
+    async with serve(routes, BODY_TIMEOUT=SHORT, BODY_MIN_RATE=rate) as running:
+        reader, writer = await connect(running)
+        writer.write(POST + b"Content-Length: 110\r\n\r\n" + b'{"text":5}')
+        for _ in range(10):
+            await asyncio.sleep(SHORT / 4)
+            with contextlib.suppress(ConnectionError):
+                writer.write(b" " * 10)
+        head = b""
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(10):
+                head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    assert (status_of(head) == 422) is is_read
+
+
+async def connect(running, size=None):
+    """Return reader and writer of a connection, which takes *size* bytes unread."""
+    host, _, port = running.url.removeprefix("http://").partition(":")
+    sock = socket.socket()
+    if size is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, (host, int(port)))
+    return await asyncio.open_connection(sock=sock, limit=size or 65536)
+
+
+async def read_slowly(serve, pause, **values):
+    """Return how much of a large answer a slow client gets."""
+    async with serve(routes, GRACEFUL_SHUTDOWN_TIMEOUT=0.1, **values) as running:
+        reader, writer = await connect(running, 4096)
+        writer.write(GET.replace(b"/one", b"/big") + b"Connection: close\r\n\r\n")
+        size = 0
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            for _ in range(4):
+                await asyncio.sleep(pause)
+                size += len(await reader.readexactly(1_000_000))
+            async with asyncio.timeout(10):
+                while block := await reader.read(1_000_000):
+                    size += len(block)
+        writer.close()
+        return size
+
+
+async def test_write_timeout(serve):
+    assert await read_slowly(serve, SHORT * 4) > 20_000_000
+    assert await read_slowly(serve, SHORT * 4, WRITE_TIMEOUT=SHORT) < 20_000_000
+
+
+async def test_write_min_rate(serve):
+    values = {"WRITE_TIMEOUT": SHORT, "WRITE_MIN_RATE": 1_000_000_000}
+
+    assert await read_slowly(serve, SHORT * 0.8, **values) < 20_000_000
+
+
+async def test_response_timeout(serve):
+    async with serve(routes, RESPONSE_TIMEOUT=SHORT) as running:
+        assert (await running.ask("/slow")).status == 503
+
+
+async def test_keep_alive_timeout(serve):
+    async with serve(routes, KEEP_ALIVE_TIMEOUT=SHORT) as running:
+        answer = await running.send(GET + b"\r\n")
+
+    assert status_of(answer) == 200  # and then it was closed
+
+
+async def test_graceful_shutdown_timeout(make):
+    service = make(GRACEFUL_SHUTDOWN_TIMEOUT=0.1)
+    routes(service)
+    async with asyncio.timeout(10):
+        async with serving(service) as server:
+            host, _, port = server.url.removeprefix("http://").partition(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(GET.replace(b"/one", b"/slow") + b"\r\n")
+            await service.ctx.begun.wait()
+        await service.ctx.ended.wait()
+        writer.close()
+
+
+class Hanging:
+    async def start(self):
+        """Start at once."""
+
+    async def stop(self):
+        await asyncio.Event().wait()
+
+
+async def test_part_stop_timeout(make, lines_of):
+    said = lines_of("msframework.lifecycle")
+    service = make(PART_STOP_TIMEOUT=0.05)
+    service.add_part(Hanging())
+
+    async with asyncio.timeout(10):
+        async with service.running():
+            pass
+
+    assert said == ["Hanging did not stop within 0.05 s"]
+
+
+async def client_of(serve, headers, **values):
+    async with serve(routes, **values) as running:
+        return (await running.ask("/one", headers=headers)).said["data"]["client"]
+
+
+async def test_proxies_count(serve):
+    headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"}
+
+    assert await client_of(serve, headers, PROXIES_COUNT=1) == "203.0.113.7"
+    assert await client_of(serve, headers) == "127.0.0.1"
+
+
+async def test_real_ip_header(serve):
+    headers = {"X-Real-IP": "203.0.113.7"}
+
+    assert await client_of(serve, headers, REAL_IP_HEADER="x-real-ip") == "203.0.113.7"
+
+
+async def test_forwarded_secret(serve):
+    headers = {"Forwarded": "for=203.0.113.7;secret=s3cret"}
+
+    assert await client_of(serve, headers, FORWARDED_SECRET="s3cret") == "203.0.113.7"
+    assert await client_of(serve, headers, FORWARDED_SECRET="other") == "127.0.0.1"
+
+
+async def test_json_max_depth(serve):
+    async with serve(routes, JSON_MAX_DEPTH=2) as running:
+        answers = [
+            await running.ask("/echo", "POST", json={"text": value}) for value in ([1], [[1]])
+        ]
+
+    assert [answer.status for answer in answers] == [422, 400]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_fast_path(serve, fast):
+    async with serve(routes, FAST_PATH=fast) as running:
+        assert (await running.ask("/one")).said["data"]["lean"] is fast
+
+
+ORIGIN = {"ACCESS_CONTROL_ALLOW_ORIGIN": "https://a.example"}
+
+
+async def test_access_control_allow_origin(serve):
+    async with serve(routes, **ORIGIN) as running:
+        answer = await running.ask("/one")
+
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
+
+
+async def preflight(serve, **values):
+    async with serve(routes, **ORIGIN, **values) as running:
+        return (await running.ask("/one", "OPTIONS")).headers
+
+
+async def test_access_control_allow_headers(serve):
+    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_HEADERS="X-Own")
+
+    assert headers["Access-Control-Allow-Headers"] == "X-Own"
+
+
+async def test_access_control_allow_methods(serve):
+    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_METHODS="GET")
+
+    assert headers["Access-Control-Allow-Methods"] == "GET"

@@ -1,0 +1,383 @@
+"""What `manage.py check` says: the mistakes that stop a start, and the warnings that do not."""
+
+import importlib
+import os
+import textwrap
+from itertools import count
+
+import pytest
+
+NUMBERS = count()
+RESOURCES = """
+from msframework import Blueprint, Conflict, Resource, doc
+from msframework.models import CharField, IntegerField, Model
+
+things = Blueprint("things", url_prefix="/things")
+"""
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, run):
+    """Return a function that writes an app and runs `check` on it.
+
+    Its arguments are the app's files; it returns exit code, output, and what was said of mistakes
+    and warnings.
+    """
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def check(*arguments, settings="", **files):
+        app = f"advised_{next(NUMBERS)}"
+        files = {"__init__": "", **files}
+        settings = f'DEBUG = True\nINSTALLED_APPS = ("{app}",)\n{settings}'
+        (tmp_path / f"{app}_settings.py").write_text(settings.replace("ANAPP", app))
+        for name, text in files.items():
+            path = tmp_path / app / f"{name.replace('__in__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text).replace("ANAPP", app))
+        importlib.invalidate_caches()  # Python looks at folders again only after a while
+        return run("check", "--settings", f"{app}_settings", *arguments)
+
+    return check
+
+
+def resources(text):
+    return RESOURCES + textwrap.dedent(text)
+
+
+GOOD = """
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+"""
+MODELS = """
+    from msframework.models import CharField, Check, ForeignKeyField, IntegerField, Model, SQL
+
+    class Owner(Model):
+        name = CharField(unique=True)
+
+    class Thing(Model):
+        name = CharField()
+        size = IntegerField(constraints=[Check("size > 0", "thing_size_positive")])
+        owner = ForeignKeyField(Owner)
+
+        class Meta:
+            table_name = "things"
+            indexes = ((("name", "size"), True),)
+            constraints = [SQL("CONSTRAINT no_empty_name CHECK (name <> '')")]
+
+    Thing.add_index(SQL("CREATE UNIQUE INDEX things_lower_name ON things (lower(name))"))
+"""
+
+
+def raising(constraint):
+    return resources(f"""
+    class Taken(Conflict):
+        code = 7001
+
+    @things.resource("/")
+    class Things(Resource):
+        @doc.raises(Taken, constraint="{constraint}")
+        async def post(self, request): ...
+    """)
+
+
+def test_a_sound_app_has_no_warnings(check):
+    code, out, err = check("--strict", resources=resources(GOOD), models=MODELS)
+
+    assert (code, err) == (0, "")
+    assert "no mistakes found" in out
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        "things_name_size",
+        "things_pkey",
+        "things_owner_id_fkey",
+        "things_size_check",
+        "thing_size_positive",
+        "no_empty_name",
+        "things_lower_name",
+        "owner_name",
+        "made_by_hand",
+    ],
+)
+def test_a_constraint_that_a_model_or_a_migration_has_is_known(check, constraint):
+    by_hand = 'def up(migrator, db):\n    db.execute_sql("CREATE INDEX made_by_hand ON things")\n'
+
+    code, _, err = check(
+        "--strict",
+        resources=raising(constraint),
+        models=MODELS,
+        migrations__in__0001_initial=by_hand,
+    )
+
+    assert (code, err) == (0, "")
+
+
+STAR = """
+    from msframework.models import *
+    from playhouse.postgres_ext import *
+    from peewee import Model
+
+    class UserAccount(Model):
+        email = CharField(unique=True)
+"""
+WARNINGS = {
+    "a constraint that nothing has": (
+        {"resources": raising("things_nmae_size"), "models": MODELS},
+        ("resources.py:", "Things.post", "'things_nmae_size'", "Did you mean 'things_name_size'?"),
+    ),
+    "a model that playhouse replaced": (
+        {"resources": resources(GOOD), "models": STAR},
+        ("models.UserAccount derives from peewee.Model", "msframework.models.Model"),
+    ),
+    "an index that is called otherwise": (
+        {"resources": raising("user_account_email"), "models": STAR},
+        ("'user_account_email'", "Did you mean 'useraccount_email'?"),
+    ),
+    "a misspelt method": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+        async def pst(self, request): ...
+    """)
+        },
+        ("Things.pst: nothing calls it", "was 'post' meant?"),
+    ),
+    "a blueprint in a module that nothing reads": (
+        {"resources": resources(GOOD), "endpoints": RESOURCES.replace('"things"', '"others"')},
+        ("endpoints.py:5: nothing reads the blueprint 'things'", "ANAPP.resources and ANAPP.views"),
+    ),
+    "a blueprint in a module that is imported only": (
+        {
+            "resources": "from ANAPP import more\n" + resources(GOOD),
+            "more": "import msframework\n\nothers: object = msframework.Blueprint('others')\n",
+        },
+        ("more.py:3: nothing reads the blueprint 'others'",),
+    ),
+    "two exceptions with one code": (
+        {
+            "resources": "from ANAPP.errors import One\n" + resources(GOOD),
+            "errors": """
+    from msframework import Conflict, NotFound
+
+    class One(Conflict):
+        code = 7001
+
+    class Other(NotFound):
+        code = 7001
+    """,
+        },
+        ("errors.One and ANAPP.errors.Other share the code 7001",),
+    ),
+    "security that nothing enforces": (
+        {
+            "resources": resources("""
+    @doc.security("gateway")
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+        async def post(self, request): ...
+    """),
+            "settings": 'SECURITY_SCHEMES = {"gateway": {"type": "http", "scheme": "bearer"}}\n',
+        },
+        ("Things.get and 1 more: @doc.security('gateway') only documents",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_probably_not_meant_is_a_warning(check, name, strict):
+    files, said = WARNINGS[name]
+
+    code, out, err = check(*(("--strict",) if strict else ()), **files)
+
+    assert code == int(strict), err
+    assert "1 warning." in out or "2 warnings." in out
+    for part in said:
+        assert part.replace("ANAPP", "advised_") in err.replace(_app_of(out), "advised_"), err
+
+
+def _app_of(out):
+    return out.partition("_settings")[0].splitlines()[-1]
+
+
+MISTAKES = {
+    "a provider with further parameters": (
+        {"resources": resources(GOOD + "    things.provide('user', lambda request, db: 1)\n")},
+        ("blueprint 'things'.provide('user', …)", "cannot be called as provider(request)", "'db'"),
+    ),
+    "a provider without a parameter": (
+        {"resources": resources(GOOD + "    things.provide('user', lambda: 1)\n")},
+        ("cannot be called as provider(request)",),
+    ),
+    "a provider that is a value": (
+        {"resources": resources(GOOD + "    things.provide('user', 5)\n")},
+        ("got 5, which cannot be called",),
+    ),
+    "a provider that is a generator": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request, user): ...
+
+    async def user(request):
+        yield 1
+
+    things.provide("user", user)
+    """)
+        },
+        ("resources.py:11 user; expected a function that returns the value",),
+    ),
+    "capitals": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+        async def POST(self, request): ...
+    """)
+        },
+        ("Things.POST: nothing calls it, as 'POST' is in capitals",),
+    ),
+    "a HEAD of one's own": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+        async def head(self, request): ...
+    """)
+        },
+        ("Things.head: nothing calls it",),
+    ),
+    "an annotation that is a text": (
+        {
+            "resources": "from __future__ import annotations\n"
+            + resources("""
+    @things.resource("/<id>")
+    class Things(Resource):
+        async def get(self, request, id: int): ...
+    """)
+        },
+        ("Things.get", "'id' is annotated int, but <id:str>", "write <id:int>"),
+    ),
+    "parentheses that are missing": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        @doc.produces
+        async def get(self, request): ...
+    """)
+        },
+        ("resources cannot be imported", "resources.py:9 Things.get: @doc.produces is written"),
+    ),
+    "an exception at import": (
+        {"resources": "from ANAPP.deep import x\n", "deep": "import json\n\njson.loads('{')\n"},
+        ("resources cannot be imported: JSONDecodeError", "deep.py:3: json.loads"),
+    ),
+    "a chain of exceptions at import": (
+        {
+            "resources": """
+    try:
+        {}["a"]
+    except KeyError as exc:
+        raise ValueError("no a") from exc
+    """
+        },
+        ("ValueError: no a (", "resources.py:5: raise", ", from KeyError: 'a'"),
+    ),
+    "an exception in the app's own module": (
+        {"__init__": "import no_such_library\n", "resources": resources(GOOD)},
+        (
+            "cannot be imported: ModuleNotFoundError: No module named 'no_such_library'",
+            "py:1: import no_such",
+        ),
+    ),
+    "a syntax error": (
+        {"resources": "import json\ndef f(:\n"},
+        ("cannot be imported: SyntaxError", "resources.py:2: "),
+    ),
+    "an exit at import": (
+        {"resources": "import sys\nsys.exit(3)\n"},
+        ("cannot be imported: SystemExit: 3 (", "resources.py:2: "),
+    ),
+    "an exception in the function of CONFIGURE": (
+        {
+            "resources": resources(GOOD),
+            "setup": "def configure(service):\n    service.nothing()\n",
+            "settings": 'CONFIGURE = "ANAPP.setup.configure"\n',
+        },
+        ("CONFIGURE: 'ANAPP.setup.configure' failed: AttributeError", "setup.py:2: "),
+    ),
+    "an exception in the module of CONFIGURE": (
+        {
+            "resources": resources(GOOD),
+            "setup": "x = 1 / 0\n",
+            "settings": 'CONFIGURE = "ANAPP.setup.configure"\n',
+        },
+        ("CONFIGURE: 'ANAPP.setup.configure': ZeroDivisionError", "setup.py:1: x = 1 / 0)"),
+    ),
+    "a migration that cannot be read": (
+        {"resources": resources(GOOD), "migrations__in__0001_initial": "up = 5\n"},
+        ("0001_initial.py: defines no up(migrator, db)",),
+    ),
+    "a logging configuration that is refused": (
+        {"resources": resources(GOOD), "settings": 'LOGGING_CONFIG = "/dev/null"\n'},
+        ("LOGGING_CONFIG",),
+    ),
+    "routes of one name": (
+        {
+            "resources": resources("""
+    @things.get("/a")
+    async def same(request): ...
+
+    @things.get("/b")
+    @doc.operation_id("other")
+    async def same(request): ...
+    """)
+        },
+        ("its route is called", "name=…"),
+    ),
+    "two exceptions for one constraint": (
+        {
+            "resources": resources("""
+    @things.get("/a")
+    @doc.raises(Conflict, Conflict, constraint="x")
+    async def same(request): ...
+    """)
+        },
+        ("several exceptions for the constraint 'x'",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_cannot_be_right_is_a_mistake(check, name, monkeypatch, tmp_path):
+    files, said = MISTAKES[name]
+    monkeypatch.chdir(tmp_path)
+
+    code, out, err = check(**files)
+
+    assert code == 1, out
+    for part in said:
+        assert part.replace("ANAPP", _newest(tmp_path)) in err, err
+
+
+def _newest(folder):
+    names = [name for name in os.listdir(folder) if name.count("_") == 1]
+    return max(names, key=lambda name: int(name.split("_")[1]))
+
+
+def test_the_cause_of_a_failed_import_is_chained(check):
+    code, _, err = check("--traceback", resources="x = {}['a']\n")
+
+    assert code == 1
+    assert "resources.py\", line 1, in <module>\n    x = {}['a']" in err
+    assert "direct cause" in err
