@@ -81,7 +81,7 @@ def _inner(key: str, item: Any) -> Any:
 def _const(found: JSONObject) -> None:
     if "const" in found:
         found["enum"] = [found.pop("const")]
-    if found.get("enum") == [None]:
+    if None in found.get("enum", ()) and "type" not in found:
         found["nullable"] = True
 
 
