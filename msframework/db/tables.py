@@ -6,7 +6,7 @@ Runs when such a statement is prepared on a connection; `Table` is made per requ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID
 
 from msframework.db.lease import Lease
+from msframework.db.rows import doubled
 from msframework.types import Row
 
 # Which columns hold texts, and the class that their values have elsewhere.
@@ -64,6 +65,7 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
     """Return *query* prepared on *lease*, and which of its columns come as texts."""
     conn = lease.conn
     statement = await conn.prepare(query, timeout=timeout)
+    check_names([column.name for column in statement.get_attributes()])
     texts = _find_texts(statement)
     if not texts or lease.retired or _has_records(lease):
         return statement, ()
@@ -79,14 +81,17 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
             settings.remove_python_codec(oid, name, "pg_catalog")
 
 
+def check_names(names: Sequence[str]) -> None:
+    """Raise `ValueError` where two columns are named alike."""
+    if len(set(names)) < len(names):
+        raise doubled(names)
+
+
 def _find_texts(statement: Any) -> Texts:
     """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
-    names = {column.name for column in columns}
-    if (
-        len(names) < len(columns)
-        or any(column.type.kind != "scalar" for column in columns)
-        or not all(map(_is_apart, statement.get_parameters()))
+    if any(column.type.kind != "scalar" for column in columns) or not all(
+        map(_is_apart, statement.get_parameters())
     ):
         return ()
     return tuple(
