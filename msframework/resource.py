@@ -23,7 +23,10 @@ class Resource:
     Attributes:
         envelope: how this resource wraps its answers; the service's own when `UNSET`, bare bodies
             when `None`.
+        mounted_at: its path below the blueprint's, set when it is mounted.
     """
+
+    mounted_at: str = ""
 
     envelope: ClassVar[Envelope | type[Envelope] | str | Unset | None] = UNSET
 

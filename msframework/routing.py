@@ -69,15 +69,21 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
 
 
 class Blueprint(SanicBlueprint):
-    """Sanic's blueprint, which also mounts Resource classes and provides values to methods."""
+    """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
+
+    Args:
+        description: what its tag says in the document.
+        args: those of Sanic's, `name` and `url_prefix` among them.
+        kwargs: those of Sanic's.
+    """
 
     __slots__ = ("notes", "problems", "providers")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.providers: dict[str, Provider] = {}
         self.problems: list[str] = []
-        self.notes = Notes()
+        self.notes = Notes(description=description)
 
     def raises(
         self,
@@ -108,6 +114,7 @@ class Blueprint(SanicBlueprint):
                     f"the methods {', '.join(METHODS)}. Write at least one."
                 )
             instance = cls()
+            instance.mounted_at = uri
             for method in found:
                 self.add_route(
                     getattr(instance, method),

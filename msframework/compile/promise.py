@@ -16,6 +16,7 @@ from marshmallow import Schema, fields
 from msframework.operation import Answer, Operation
 from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.schemas.known import overrides, reads_anything
+from msframework.schemas.presence import is_always_answered
 
 _STATUSES: Final = range(100, 600)
 
@@ -146,7 +147,7 @@ def _missing(schema: Schema, data: Any, path: str, many: bool) -> Iterator[str]:
         key = field.data_key if field.data_key is not None else name
         place = f"{path}.{key}".lstrip(".")
         if key not in data:
-            if field.required and not schema.partial:
+            if is_always_answered(schema, name, field):
                 yield place
         elif isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck):
             inner = field.schema
