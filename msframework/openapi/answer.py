@@ -220,8 +220,9 @@ def _error_schema(
         name, error = ("InvalidInput", _input_errors(registry)) if own else ("Error", None)
         body = envelope.document_error(error)
         members = body.get("properties", {})
-        exact = {key: code if schema == CODE else schema for key, schema in members.items()}
-        return registry.refer_own(_maker(envelope) + name, {**body, "properties": exact})
+        if members.get("code") == CODE:
+            body = {**body, "properties": {**members, "code": code}}
+        return registry.refer_own(_maker(envelope) + name, body)
 
     return registry.share((id(envelope), own), make)
 

@@ -10,6 +10,7 @@ from msframework.types import JSONObject
 _TEXT: Final[JSONObject] = {"type": "string"}
 _KNOWN: Final[dict[str, tuple[str, JSONObject]]] = {
     "Accept": ("What the service reads here.", _TEXT),
+    "Accept-Encoding": ("The encodings of bodies that it reads.", _TEXT),
     "Allow": ("The methods that the path has.", _TEXT),
     "Location": ("Where the new resource is.", {"type": "string", "format": "uri-reference"}),
     "Retry-After": ("How many seconds to wait.", _TEXT),
@@ -21,7 +22,7 @@ _KNOWN: Final[dict[str, tuple[str, JSONObject]]] = {
 _OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),
-    415: ("Accept",),
+    415: ("Accept", "Accept-Encoding"),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
