@@ -34,7 +34,6 @@ class Match:
     params: Params = ()
 
 
-_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 Found = tuple[Match, dict[str, Any]]
 Matcher = Callable[[str, str], Found | None]
 Endpoints = dict[str, Match]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from msframework._place import short_path
+from msframework._place import place_of
 from msframework.envelope import Envelope
 from msframework.types import UNSET, Unset
 
@@ -75,5 +75,4 @@ def _functions(cls: type[Resource]) -> Iterator[tuple[str, Any]]:
 
 
 def _where(cls: type[Resource], name: str, method: Any) -> str:
-    code = inspect.unwrap(method).__code__
-    return f"{short_path(code.co_filename)}:{code.co_firstlineno} {cls.__name__}.{name}"
+    return place_of(method, f"{cls.__name__}.{name}")

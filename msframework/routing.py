@@ -23,7 +23,8 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework.compile.reader import Endpoint, place_of
+from msframework._place import place_of
+from msframework.compile.reader import Endpoint
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.resource import METHODS, Resource, misspelt_for_sure

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from marshmallow import Schema, fields
 
+from msframework.compile.returns import is_status
 from msframework.operation import Answer, Operation
 from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.schemas.known import overrides, reads_anything
 from msframework.schemas.presence import is_always_answered
-
-_STATUSES: Final = range(100, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ class Promise:
             return False  # two rows
         if headers and len(data) == 2 and self.many is not False and is_list(first.__class__):
             return True
-        status = _is_status(second) and not isinstance(first, int | float)
+        status = is_status(second) and not isinstance(first, int | float)
         if headers or status or (len(data) == 3 and isinstance(data[2], Mapping)):
             name_kind(first)
             raise WrongKind(
@@ -111,10 +110,6 @@ class Promise:
             raise WrongKind(
                 f"{self.where}: it promised {self.text}, but its answer lacks {', '.join(missing)}."
             )
-
-
-def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES
 
 
 def read_promise(operation: Operation, answer: Answer, *, usual: bool) -> Promise:

@@ -52,15 +52,16 @@ def _status_lines(function: Any) -> Iterator[int]:
 def _may_name_status(code: Any) -> bool:
     if "HTTPStatus" in code.co_names:
         return True
-    return any(_is_status(value) for const in code.co_consts for value in _flat(const))
+    return any(is_status(value) for const in code.co_consts for value in _flat(const))
 
 
 def _flat(const: Any) -> tuple[Any, ...]:
     return const if isinstance(const, tuple) else (const,)
 
 
-def _is_status(value: Any) -> bool:
-    return type(value) is int and value in _STATUSES
+def is_status(value: Any) -> bool:
+    """Tell whether *value* is a number that may mean the status of an answer."""
+    return isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES
 
 
 def _has_status(parts: list[ast.expr]) -> bool:
@@ -70,7 +71,7 @@ def _has_status(parts: list[ast.expr]) -> bool:
         return False  # two or three numbers may be data
     second = parts[1]
     if isinstance(second, ast.Constant):
-        return _is_status(second.value)
+        return is_status(second.value)
     return ast.unparse(second).removeprefix("http.").startswith("HTTPStatus.")
 
 

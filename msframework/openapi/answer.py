@@ -34,10 +34,10 @@ from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import describe_headers, failure_headers
 from msframework.operation import Answer, Operation, Source
+from msframework.response import BODYLESS
 from msframework.types import JSONObject
 
 _INTEGER: JSONObject = {"type": "integer"}
-_BODILESS = (204, 205, 304)
 _BODIES = (Source.BODY, Source.FORM, Source.FILES)
 _LOCATIONS = ("path", "query", "headers", "cookies", "body", "form", "files")
 _AT_LEAST_ONE: JSONObject = {"type": "integer", "minimum": 1}
@@ -84,7 +84,7 @@ def _success(
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
     if answer.headers:
         found["headers"] = describe_headers(dict(answer.headers))
-    if answer.status in _BODILESS:
+    if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
     if paged:
