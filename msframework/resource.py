@@ -32,7 +32,7 @@ class Resource:
 
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
-    """Return what is wrong with methods of *cls* that bear the name of an HTTP method."""
+    """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
     found = []
     for name, method in _functions(cls):
         where = _where(cls, name, method)
@@ -53,7 +53,7 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
 
 
 def misspelt_perhaps(cls: type[Resource]) -> list[str]:
-    """Return what looks like a misspelt HTTP method: it takes a request, and nothing calls it."""
+    """Return a warning for each method that takes a request and looks like a misspelt GET, …."""
     return [
         f"{_where(cls, name, method)}: nothing calls it; was {close[0]!r} meant? Rename it, or let "
         "its name begin with an underscore."

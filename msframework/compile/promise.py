@@ -1,4 +1,4 @@
-"""What a method promised to return, and the refusal of what it returned instead.
+"""The data that a method promised to return, and the refusal of any other.
 
 `Promise` is made at start-up; its checks run per request, where a method returned something else
 than a plain dict or list, and for every answer where members are checked.
@@ -22,7 +22,7 @@ from msframework.schemas.presence import is_always_answered
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the data of one declared success is to be.
+    """The kind of data that one declared success has.
 
     Attributes:
         where: the method, for messages.
@@ -43,7 +43,7 @@ class Promise:
         """Refuse *data* that is of another kind.
 
         Raises:
-            WrongKind: it is.
+            WrongKind: it is refused.
         """
         kind = data.__class__
         if self.paged:
@@ -70,7 +70,7 @@ class Promise:
             self.refuse(None)
 
     def refuse(self, data: Any, cause: Exception | None = None) -> NoReturn:
-        """Say what was returned and what was promised."""
+        """Refuse *data*: name its kind, the promise, and the *cause*."""
         why = "" if cause is None else f" {cause}."
         raise WrongKind(
             f"{self.where}: it returned {name_kind(data)}, but promised {self.text}.{why}"
@@ -113,7 +113,7 @@ class Promise:
 
 
 def read_promise(operation: Operation, answer: Answer, *, usual: bool) -> Promise:
-    """Return what *operation* promises with *answer*."""
+    """Return the `Promise` of *operation* for the data of *answer*."""
     schema, paged = answer.schema, usual and operation.page is not None
     many = None if schema is None else bool(schema.many)
     free = schema is not None and (reads_anything(schema) or bool(schema._hooks["pre_dump"]))

@@ -242,7 +242,7 @@ def _schema(
 
 
 def _schema_key(thing: Any, for_load: bool) -> Any:
-    """Return what is equal for declarations that mean the same; `None` where that is not clear."""
+    """Return the key of all declarations that mean the same; `None` where that is not clear."""
     if isinstance(thing, type):
         return thing if issubclass(thing, Schema) else (thing, for_load)
     if isinstance(thing, (list, tuple)) and len(thing) == 1:

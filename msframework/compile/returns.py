@@ -1,4 +1,4 @@
-"""What can be seen of a method's answers before it runs: a tuple with a status, a generator.
+"""Mistakes in what a method returns that show before it runs: a generator, `return data, 201`.
 
 Runs at start-up.
 """
@@ -17,7 +17,7 @@ _STATUSES: Final = range(100, 600)
 
 
 def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
-    """Append to *problems* what *handler* returns and nothing could answer with."""
+    """Append to *problems* the lines of *handler* that return no data."""
     function = inspect.unwrap(handler)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         problems.append(

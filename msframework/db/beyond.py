@@ -30,7 +30,7 @@ Ticks = tuple[int, ...]
 
 
 def is_beyond(exc: BaseException, method: str, query: str, stateless: bool | None) -> bool:
-    """Tell whether a row of *query* held such a value, and *query* may be run again.
+    """Tell whether a row of *query* held a time beyond Python's, and *query* may run again.
 
     Args:
         stateless: whether *query* is known to call no function that might do more than read.
@@ -82,7 +82,7 @@ def _date_of(day: int) -> str:
     return f"{1 - year:04d}-{month:02d}-{number:02d} BC"
 
 
-def _time_of(microseconds: int) -> str:
+def _clock_text(microseconds: int) -> str:
     seconds, rest = divmod(microseconds, 1_000_000)
     text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{text}.{rest:06d}" if rest else text
@@ -99,7 +99,7 @@ def _read_moment(ticks: Ticks, zone: str, made: Callable[[dt.datetime], Any]) ->
     except OverflowError:
         day, time = divmod(microseconds, _DAY)
         date, _, era = _date_of(day).partition(" ")
-        return f"{date}T{_time_of(time)}{zone}{' ' if era else ''}{era}"
+        return f"{date}T{_clock_text(time)}{zone}{' ' if era else ''}{era}"
 
 
 def _read_timestamp(ticks: Ticks) -> Any:
@@ -124,7 +124,7 @@ def _read_date(ticks: Ticks) -> Any:
 
 def _read_time(ticks: Ticks) -> Any:
     (microseconds,) = ticks
-    return "24:00:00" if microseconds == _DAY else _time(microseconds)
+    return "24:00:00" if microseconds == _DAY else _make_time(microseconds)
 
 
 def _read_timetz(ticks: Ticks) -> Any:
@@ -132,10 +132,10 @@ def _read_timetz(ticks: Ticks) -> Any:
     zone = dt.timezone(dt.timedelta(seconds=-west))
     if microseconds == _DAY:
         return f"24:00:00{dt.time(tzinfo=zone).isoformat()[8:]}"
-    return _time(microseconds).replace(tzinfo=zone)
+    return _make_time(microseconds).replace(tzinfo=zone)
 
 
-def _time(microseconds: int) -> dt.time:
+def _make_time(microseconds: int) -> dt.time:
     return (_EPOCH + dt.timedelta(microseconds=microseconds)).time()
 
 

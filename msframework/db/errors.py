@@ -23,7 +23,7 @@ from msframework.exceptions import (
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What one kind of failure answers.
+    """The answer to one kind of failure.
 
     Args:
         kind: its name, as answers tell it.
@@ -88,7 +88,7 @@ class Hidden(str):
 def translate(
     exc: BaseException, constraints: Mapping[str, type[ServiceException]] | None = None
 ) -> ServiceException | None:
-    """Return what *exc* answers; `None` when it isn't the database's, or is a fault of ours.
+    """Return the answer to *exc*; `None` when it isn't the database's, or is a fault of ours.
 
     Args:
         constraints: exceptions by the name of the constraint that raises them.

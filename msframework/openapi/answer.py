@@ -109,7 +109,7 @@ def _pagination(operation: Operation, registry: Registry) -> JSONObject:
 
 
 def _cases(operation: Operation) -> Iterator[Case]:
-    """Yield what may go wrong: what was declared, then what every operation of its kind has."""
+    """Yield the failures of *operation*: the declared ones, then those of all of its kind."""
     declared = {failure.exception for failure in operation.failures}
     for failure in operation.failures:
         yield _case(failure.exception, failure.description)
@@ -121,7 +121,7 @@ def _cases(operation: Operation) -> Iterator[Case]:
 def _general_cases(
     operation: Operation,
 ) -> Iterator[tuple[type[ServiceException], str, Any]]:
-    """Yield what any operation of its kind may answer, declared or not."""
+    """Yield class, description and error of the failures that any operation of its kind has."""
     sources = [item.source for item in operation.inputs]
     yield BadRequest, "The request is malformed.", None
     if Source.BODY in sources:
@@ -221,13 +221,13 @@ def _error_schema(
         body = envelope.document_error(error)
         members = body.get("properties", {})
         exact = {key: code if schema == CODE else schema for key, schema in members.items()}
-        return registry.refer_own(_maker(envelope) + name, {**body, "properties": exact})
+        return registry.refer_own(_prefix_of(envelope) + name, {**body, "properties": exact})
 
     return registry.share((id(envelope), own), make)
 
 
-def _maker(envelope: Envelope) -> str:
-    """Return what tells the errors of an envelope from those of the default one."""
+def _prefix_of(envelope: Envelope) -> str:
+    """Return the prefix of the names of an envelope's errors; none for the default one's."""
     owner = type(envelope).document_error.__qualname__.rpartition(".")[0].rpartition(".")[2]
     return "" if owner == DefaultEnvelope.__name__ else owner.removesuffix("Envelope")
 

@@ -1,4 +1,4 @@
-"""What frames a chunked body: the lines of its chunks, and its trailers (RFC 9112, 7.1).
+"""The frame of a chunked body: the lines of its chunks, and its trailers (RFC 9112, 7.1).
 
 Runs for every piece of a chunked body.
 """

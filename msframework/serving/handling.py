@@ -1,4 +1,4 @@
-"""`ObservedSanic`: Sanic, where each request has one end and each failure is told once.
+"""`ObservedSanic`: Sanic, with one end for each request and one report for each failure.
 
 Runs per request, on Sanic's path; on the fast path for what fails, and for websockets and tasks.
 """

@@ -26,7 +26,7 @@ _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
 
 
 class _Lean(_Base):  # type: ignore[misc]
-    """What our protocols have in common; it stands before Sanic's among their bases.
+    """The common part of our protocols; it stands before Sanic's among their bases.
 
     Attributes:
         waiter: where `LeanHttp` waits for a request.
@@ -151,7 +151,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
 
     @staticmethod
     def sanic_request_to_ws_request(request: Any) -> http11.Request:
-        """Return what the handshake is read from: the library fails on text beyond ASCII."""
+        """Return a handshake's request without text beyond ASCII, on which the library fails."""
         headers = [(name, value) for name, value in request.headers.items() if value.isascii()]
         return http11.Request(path=request.path, headers=Headers(headers))
 

@@ -136,7 +136,7 @@ class Clock:
         return unsent > 0 and now > self._write_until
 
     def _failure(self, now: float, seconds: float) -> Exception | None:
-        """Return what is too late, if anything is."""
+        """Return the exception for a client or a handler that is too late; `None` for none."""
         protocol, settings = self._protocol, self._settings
         http = protocol.http
         if http is None:  # not begun, or closing
