@@ -14,7 +14,7 @@ from typing import Any, Final
 from msframework.db.deadline import finish
 from msframework.db.lease import Lease
 from msframework.db.prepared import TABLE
-from msframework.db.tables import KEPT_AS_TEXT
+from msframework.db.tables import TEXT_CODECS, Codecs, lent_codecs
 
 _DAY: Final = 86_400_000_000
 _EPOCH: Final = dt.datetime(2000, 1, 1)
@@ -50,21 +50,15 @@ async def read_beyond(
     conn = lease.conn
     if timeout is None:
         lease.timing.begin(lease)
-    settings = conn._protocol.get_settings()
-    codecs = dict(_CODECS)
-    if method == TABLE and lease.texts.get(query):
-        codecs |= {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
+    as_texts = method == TABLE and lease.texts.get(query)
     try:
-        for oid, (name, encode, decode, form) in codecs.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
-        statement = await conn.prepare(query, timeout=timeout)
-        run = statement.fetchrow if method == "fetchrow" else statement.fetch
-        found = await run(*args, timeout=timeout)
-        finish(lease)
-        return found
+        with lent_codecs(conn, {**_CODECS, **TEXT_CODECS} if as_texts else _CODECS):
+            statement = await conn.prepare(query, timeout=timeout)
+            run = statement.fetchrow if method == "fetchrow" else statement.fetch
+            found = await run(*args, timeout=timeout)
+            finish(lease)
+            return found
     finally:
-        for oid, (name, *_) in codecs.items():
-            settings.remove_python_codec(oid, name, "pg_catalog")
         lease.forget()  # what was prepared before refers to types that asyncpg forgot
 
 
@@ -190,7 +184,7 @@ def _write_interval(value: dt.timedelta) -> Ticks:
 
 
 # By the number of their type in PostgreSQL's catalogue.
-_CODECS: Final[dict[int, tuple[str, Any, Any, str]]] = {
+_CODECS: Final[Codecs] = {
     1082: ("date", _write_date, _read_date, "tuple"),
     1083: ("time", _write_time, _read_time, "tuple"),
     1114: ("timestamp", _write_timestamp, _read_timestamp, "tuple"),
