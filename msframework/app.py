@@ -44,7 +44,7 @@ from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
-from msframework.serving.timeouts import Watch
+from msframework.serving.timeouts import ConnectionWatch
 from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
@@ -119,7 +119,7 @@ class Service(StaticFiles, ObservedSanic):
             server.request_max_headers,
         )
         self.methods: tuple[str, ...] = ()
-        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.watch, self.bodies = ConnectionWatch(server), Bodies(server.bodies_max_size)
         self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)

@@ -18,7 +18,7 @@ from websockets.datastructures import Headers
 
 from msframework.serving.http import LeanHttp
 from msframework.serving.strict import StrictHttp
-from msframework.serving.timeouts import Clock
+from msframework.serving.timeouts import ConnectionClock
 from msframework.serving.websocket import SignedHandshake
 
 _Base: Any = object
@@ -39,7 +39,7 @@ class _Lean(_Base):  # type: ignore[misc]
     app: Any
     loop: Any
     waiter: Future[bytes] | None
-    clock: Clock
+    clock: ConnectionClock
     held: int
     request_handler: Any
     _http: Any
@@ -50,7 +50,7 @@ class _Lean(_Base):  # type: ignore[misc]
         super().__init__(**options)
         self.waiter = None
         self.held = 0
-        self.clock = Clock(self, self.app.settings.server)
+        self.clock = ConnectionClock(self, self.app.settings.server)
         self._handle, self.request_handler = self.app.handle_request, self._handle_request
 
     @property
