@@ -19,7 +19,7 @@ from websockets.datastructures import Headers
 from msframework.serving.http import LeanHttp
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import ConnectionClock
-from msframework.serving.websocket import SignedHandshake
+from msframework.serving.websocket import SignedHandshake, silence_hang_ups
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
@@ -186,4 +186,7 @@ def _close(protocol: Any, timeout: float | None) -> None:
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:
     """Return the protocol that *service* is served with, when it names none itself."""
-    return LeanWebSocketProtocol if service.websocket_enabled else LeanProtocol
+    if not service.websocket_enabled:
+        return LeanProtocol
+    silence_hang_ups()
+    return LeanWebSocketProtocol
