@@ -258,7 +258,7 @@ def test_odd_values_of_several_fields_are_written_together(odd):
         assert outcome(compile_schema(schema).dump_json, row) == expected
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
 @pytest.mark.parametrize("kind", [fields.Integer, fields.Raw, fields.Decimal, Upper, fields.UUID])
 def test_presence_null_and_defaults_are_marshmallows(kind, options):
     schema = schema_with(kind(**options))
