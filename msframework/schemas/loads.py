@@ -360,7 +360,7 @@ def _is_naive(value: dt.datetime) -> bool:
 
 _TESTED: Final[dict[type[AnyField], type]] = {**_EXACT, fields.Float: float}
 _CONVERTED: Final[dict[type[AnyField], tuple[Callable[[str], Any], Callable[[Any], bool]]]] = {
-    StrictDecimal: (read_decimal, has_small_exponent),
+    StrictDecimal: (read_decimal, _always),
     fields.Decimal: (decimal.Decimal, decimal.Decimal.is_finite),
     fields.UUID: (uuid.UUID, _always),
     ZonedDateTime: (dt.datetime.fromisoformat, is_in_utc),

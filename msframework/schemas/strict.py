@@ -115,7 +115,11 @@ def read_decimal(text: str) -> Decimal:
     load derived).
     """
     number = Decimal(text)
-    if str(number) != text and not _is_decimal(text):
+    if (
+        (str(number) != text and not _is_decimal(text))
+        or not -LARGEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT
+        or not number.is_finite()  # whose adjusted() is 0
+    ):
         raise ValueError(text)
     return number
 
