@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-import time
 from decimal import Decimal
 
 import pytest
@@ -355,32 +354,14 @@ def test_long_keys_and_long_messages_are_cut():
         a = fields.Integer(error_messages={"invalid": "no: {input}"})
 
     found = read(dumps({"k" * 100_000: 1, "a": "x" * 100_000}), Telling)
-    one, other = sorted(found, key=len)
 
-    assert other == "k" * 99 + "…"
-    assert found[one][0].startswith("no: xxx") is False or len(found[one][0]) <= 1000
-    assert len(dumps(found)) < 3000
+    assert found == {"k" * 99 + "…": ["Unknown field."], "a": ["no: " + "x" * 995 + "…"]}
 
 
 def test_text_is_bounded_too():
     found = compile_schema(Rows()).read_text({f"k{number}": "x" for number in range(5000)})
 
     assert count_messages(found.messages, 5000) == 101
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_errors_cost_no_more_than_reading(name):
-    """Ten times the hostile items do not take ten times as long to refuse, once they are read."""
-    large = dumps(HOSTILE[name])
-    compiled = compile_schema(Rows())
-    compiled.read_json(large)
-
-    begun = time.process_time()
-    for _ in range(5):
-        compiled.read_json(large)
-    taken = (time.process_time() - begun) / 5
-
-    assert taken < 0.1 * max(1, len(large) / 100_000)
 
 
 REPEATED = [
