@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 from typing import Any
 
 from msframework._place import describe
 from msframework.exceptions import Caused, ImproperlyConfigured
+
+
+def exists(module: str) -> bool:
+    """Tell whether there is a module *module*, or a package around it that fails."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError as exc:
+        return exc.name is not None and not f"{module}.".startswith(f"{exc.name}.")
+    except Exception:  # a package around it fails, which importing it says
+        return True
 
 
 def import_module(name: str, problems: list[str]) -> ModuleType | None:

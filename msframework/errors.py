@@ -17,11 +17,12 @@ from marshmallow import ValidationError
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
+from sanic.response import HTTPResponse
 
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
-from msframework.headers import FRAMING, OwnHeaders
+from msframework.headers import FRAMING, OwnHeaders, check_response
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
 from msframework.response import BODYLESS, Answer, Heads
@@ -131,7 +132,11 @@ class ErrorAnswers:
                 exc, known = mistake, None
         if known is None:
             await self.report(request, exc)
-        return self._render(request, exc, known, envelope or self.envelope, own)
+        try:
+            return self._render(request, exc, known, envelope or self.envelope, own)
+        except Exception as failure:  # what it says is no JSON, or its envelope fails
+            await self.report(request, failure)
+            return self._render(request, failure, None, DefaultEnvelope(), None)
 
     async def break_off(self, request: Any, exc: BaseException) -> None:
         """Report what failed after the answer had begun; one that is not whole is cut off.
@@ -166,7 +171,9 @@ class ErrorAnswers:
             if handler is None:
                 return None
             response = handler(request, exc)
-        return await response if inspect.isawaitable(response) else response
+        if inspect.isawaitable(response):
+            response = await response
+        return _checked(response)
 
     def expected(self, exc: BaseException, constraints: Constraints) -> ServiceException | None:
         """Return *exc* as an answer that it was meant to be; `None` for the unexpected."""
@@ -249,6 +256,13 @@ def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes,
     return before, after
 
 
+def _checked(response: Any) -> Any:
+    """Return the response of an exception handler of the user's; raise for one with odd headers."""
+    if isinstance(response, HTTPResponse):
+        check_response(response, "a handler of exceptions")
+    return response
+
+
 def _is_users(error_handler: Any) -> bool:
     """Whether *error_handler* may have an answer of the user's own: `app.error_handler = …`."""
     return error_handler.__class__ is not ErrorHandler or error_handler.has_user_handlers
@@ -303,6 +317,7 @@ class ErrorHandler(SanicErrorHandler):
                 response = handler(request, exception)
                 if inspect.isawaitable(response):
                     response = await response
+                _checked(response)
             except Exception as failure:
                 exception = failure
             else:

@@ -6,10 +6,12 @@ Runs per request, where a method, an exception or a response of Sanic's brings h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Pairs = tuple[tuple[str, str], ...]
+# What methods and exceptions give.
+Headers = Mapping[str, str | int | Sequence[str | int]]
 
 # The length and the end of an answer, and the connection's own: HTTP's business, nobody else's.
 FRAMING: Final = frozenset(
@@ -80,14 +82,14 @@ class OwnHeaders:
     """The headers of one answer alone, checked.
 
     Attributes:
-        pairs: names and values, as they were given.
+        pairs: names and values.
         names: the names in small letters.
         lines: the same as bytes, each with its line's end.
     """
 
     __slots__ = ("lines", "names", "pairs")
 
-    def __init__(self, given: Mapping[str, Any], where: str) -> None:
+    def __init__(self, given: Headers, where: str) -> None:
         """Check what *where* gave.
 
         Raises:
@@ -95,12 +97,15 @@ class OwnHeaders:
         """
         if not hasattr(given, "items"):
             raise ValueError(f"{where}: headers is {type(given).__name__}; expected a mapping")
-        self.pairs: Pairs = tuple(
+        pairs: Pairs = tuple(
             pair for name, value in given.items() for pair in _read(name, value, where)
         )
-        self.names = frozenset(name.lower() for name, _ in self.pairs)
-        _check_singles(self.pairs, where)
-        self.lines = encode_lines(self.pairs)
+        self.names = frozenset(name.lower() for name, _ in pairs)
+        if len(self.names) < len(pairs):
+            _check_singles(pairs, where)
+            pairs = merge((), pairs)
+        self.pairs = pairs
+        self.lines = encode_lines(pairs)
 
 
 def _read(name: Any, value: Any, where: str) -> Iterable[tuple[str, str]]:
@@ -189,11 +194,8 @@ def unite(first: str, second: str) -> str:
     return "*" if "*" in members else ", ".join(members.values())
 
 
-def check_response(response: Any, where: str) -> bool:
-    """Check the headers of a response of Sanic's; tell whether it asks to close the connection.
-
-    The connection's own headers are taken out, as Sanic writes them; a `Content-Length` stays, with
-    which a stream says its length beforehand.
+def check_response(response: Any, where: str) -> None:
+    """Check the headers of a response of Sanic's.
 
     Raises:
         ValueError: a header cannot be sent.
@@ -215,7 +217,14 @@ def check_response(response: Any, where: str) -> bool:
     length = str(headers.get("content-length", "0"))
     if not (length.isascii() and length.isdecimal()):
         raise ValueError(f"{where}: the value of the header 'content-length' is no length")
-    closes = "close" in str(headers.get("connection", "")).lower().replace(" ", "").split(",")
+
+
+def take_framing(headers: Any) -> bool:
+    """Take out of *headers* those of the connection; tell whether they ask to close it.
+
+    A `Content-Length` stays, with which a stream says its length beforehand.
+    """
+    asked = ",".join(map(str, headers.getall("connection", ()))).lower().replace(" ", "")
     for name in FRAMING - {"content-length", "upgrade"}:
         headers.popall(name, None)
-    return closes
+    return "close" in asked.split(",")

@@ -37,6 +37,7 @@ class Endpoints:
         self._service = service
         self._compiled: list[Compiled] = []
         self._handlers: set[Any] = set()
+        self._places: dict[Any, str] = {}
         self._checks_members: bool = service.settings.debug
         self._schemas = KnownSchemas(service.settings.sensitive_fields)
         self._compiled_schemas: dict[int, CompiledSchema] = {}
@@ -107,7 +108,9 @@ class Endpoints:
 
     def _read(self, route: Any, problems: list[str]) -> tuple[Operation, ...]:
         service, path = self._service, f"/{route.path}"
-        if not check_path(path, service.router.regex_types, name_route(route), problems):
+        if "<" in path and not check_path(
+            path, service.router.regex_types, name_route(route), problems
+        ):
             return ()
         mounted = find_mounted(route, service.blueprints.values())
         endpoints = read_endpoints(route, path, mounted, service.providers)
@@ -122,7 +125,7 @@ class Endpoints:
             if not (route.websocket or route.static or route.stream):
                 read_operations([endpoint], service.failures.envelope, problems)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
-            by = " and ".join(dict.fromkeys(map(name_route, alike)))
+            by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             problems.append(
                 f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
                 "or change its path; a path cannot be both for some hosts and for all."
@@ -136,11 +139,15 @@ class Endpoints:
             other = named.setdefault(name, route)
             if other is not route:
                 problems.append(
-                    f"{name_route(route)}: its route is called {name!r}, as is that of "
-                    f"{name_route(other)}. Rename one of the functions, or give one of the routes "
-                    "another name with name=…; a blueprint that is registered twice needs a "
-                    "name_prefix=…."
+                    f"{self._place_of(route)}: its route is called {name!r}, as is that of "
+                    f"{self._place_of(other)}. Rename one of the functions, or give one of the "
+                    "routes another name with name=…; a blueprint that is registered twice needs "
+                    "a name_prefix=…."
                 )
+
+    def _place_of(self, route: Any) -> str:
+        """Return where what a route calls is written, compiled or not."""
+        return self._places.get(route.handler) or name_route(route)
 
     def _mount(
         self, routes: list[Any], operations: tuple[Operation, ...], context: CompileContext
@@ -153,6 +160,7 @@ class Endpoints:
         if handlers:
             handler = dispatch(handlers)
             self._handlers.add(handler)
+            self._places[handler] = operations[0].where
             for route in routes:
                 route.handler = handler
 
@@ -188,11 +196,12 @@ class Endpoints:
         has = {"OPTIONS"}
         settings, heads = self._service.settings.server, self._service.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
-            for route in routes:
+            known = {method for route in routes for method in route.methods}
+            for route in routes if "HEAD" not in known else ():
                 # NOTE: as a method of the same route, HEAD passes the same middleware.
                 if "GET" in route.methods and not getattr(route.handler, "is_websocket", False):
                     route.methods |= {"HEAD"}
-            known = {method for route in routes for method in route.methods}
+                    known |= {"HEAD"}
             has |= known
             if "OPTIONS" not in known:
                 options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))

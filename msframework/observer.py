@@ -17,7 +17,7 @@ from sanic.http import Stage
 from sanic.response import HTTPResponse
 
 from msframework.conf.settings import Settings
-from msframework.headers import WORDS, check_response, unite
+from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
 from msframework.response import Answer, Heads
 from msframework.tracing import Tracer
@@ -109,14 +109,15 @@ class Observer:
             logger.info("%s %s: the client left before the answer", request.method, request.path)
 
     def cancelled(self, request: Any, exc: CancelledError) -> None:
-        """End a request that was cancelled after its answer had begun.
+        """End a request that was cancelled after its answer had begun, or when the server stops.
 
-        NOTE: before that, Sanic answers for it, or has `left` called.
+        NOTE: else Sanic answers for it, or has `left` called.
         """
         stream = request.stream
         if stream is None or (stream.stage is Stage.HANDLER and stream.protocol.transport):
             return
-        if request.conn_info.lost or isinstance(exc, RequestCancelled):
+        stopped = stream.protocol.transport is None  # by the server, whose patience is over
+        if not stopped and (request.conn_info.lost or isinstance(exc, RequestCancelled)):
             self.left(request)
         elif stream.stage is Stage.IDLE:
             self.end(request)
@@ -125,7 +126,7 @@ class Observer:
                 "%s %s was broken off: %s",
                 request.method,
                 request.path,
-                stream.exception or "it was cancelled",
+                stream.exception or ("the server stops" if stopped else "it was cancelled"),
             )
             self.end(request, 503)
 
@@ -133,6 +134,13 @@ class Observer:
         """End a request whose client hung up: no error, and one line at INFO."""
         self.unrouted(request)
         self.end(request, CLIENT_LEFT)
+
+    def headers_of(self, request: Any) -> Pairs:
+        """Return the headers of every answer to *request* but `Date`."""
+        pairs: Pairs = (*self._heads.headers, ("x-request-id", request.id))
+        if request.span is not None:
+            pairs = (*pairs, ("x-trace-id", request.span.trace_id))
+        return pairs
 
     def sign(self, request: Any, response: Any) -> None:
         """Give an answer the headers of all answers, by the rules of each field.
@@ -147,15 +155,15 @@ class Observer:
         headers = getattr(response, "headers", None)
         if headers is None:
             return
-        if check_response(response, name_of(request)) and request.stream is not None:
+        check_response(response, name_of(request))
+        if take_framing(headers) and request.stream is not None:
             request.stream.keep_alive = False
+        if response.content_type is None:
+            response.content_type = "application/octet-stream"  # Sanic would send "None"
         if response.status == 205 and isinstance(response, HTTPResponse):
             response.body = b""
         headers.setdefault("date", self._heads.clock.text)
-        headers.setdefault("x-request-id", request.id)
-        if request.span is not None:
-            headers.setdefault("x-trace-id", request.span.trace_id)
-        for name, value in self._heads.headers:
+        for name, value in self.headers_of(request):
             if name in WORDS and name in headers:
                 headers[name] = unite(value, ", ".join(headers.getall(name)))
             else:

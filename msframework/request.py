@@ -14,11 +14,12 @@ from typing import Any
 
 from httptools import parse_url
 from sanic.compat import Header
-from sanic.cookies.request import CookieRequestParameters, parse_cookie
+from sanic.cookies.request import CookieRequestParameters
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 
 from msframework.exceptions import BadRequest
+from msframework.inputs.cookies import parse_cookies
 from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
@@ -223,7 +224,7 @@ class Request(SanicRequest[Any, Any]):
         most = self.app.settings.server.max_fields
         if text.count(";") >= most:
             raise BadRequest(f"there are more than {most} cookies")
-        self.parsed_cookies = CookieRequestParameters(parse_cookie(text))
+        self.parsed_cookies = CookieRequestParameters(parse_cookies(text))
         return self.parsed_cookies
 
     def client(self, name: str) -> Any:

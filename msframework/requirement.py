@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType
@@ -10,7 +9,7 @@ from typing import Any
 
 import peewee
 
-from msframework._imports import import_module
+from msframework._imports import exists, import_module
 from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Operation
 
@@ -45,7 +44,7 @@ def _find_users(
     found = []
     for app in apps:
         name = f"{app}.models"
-        if importlib.util.find_spec(name) is None:
+        if not exists(name):
             continue
         module = import_module(name, problems)
         models = [] if module is None else _models_of(module, name)

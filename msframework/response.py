@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +15,15 @@ from sanic.http import Http, Stage
 from sanic.response import HTTPResponse
 
 from msframework.clock import Clock
-from msframework.headers import OwnHeaders, Pairs, check_response, encode_lines, merge
+from msframework.headers import (
+    Headers,
+    OwnHeaders,
+    Pairs,
+    check_response,
+    encode_lines,
+    merge,
+    take_framing,
+)
 
 JSON = "application/json"
 # Statuses whose answers have no body; that of a 205 says so by its length (RFC 9110, 15.3.6).
@@ -35,7 +42,7 @@ class Reply:
 
     data: Any = None
     status: int | None = None
-    headers: Mapping[str, str | int | list[str]] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,8 @@ class StreamedResponse(HTTPResponse):
         stream: Any = self.stream
         if stream is not None and stream.stage is Stage.HANDLER:
             check_response(self, f"{stream.request.method} {stream.request.path}")
+            if take_framing(self.headers):
+                stream.keep_alive = False
         if data:
             data = data.encode() if isinstance(data, str) else data
             if self.status == 205:

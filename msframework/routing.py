@@ -6,7 +6,6 @@ Runs at start-up; what finds the methods of a path runs per request that is refu
 from __future__ import annotations
 
 import functools
-import importlib.util
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -23,7 +22,7 @@ from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
 from msframework import doc
-from msframework._imports import import_module
+from msframework._imports import exists, import_module
 from msframework.compile.reader import Endpoint, place_of
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
@@ -137,7 +136,7 @@ def read_blueprints(
     """Return the blueprints in `<app>.resources` and `<app>.views` of *apps*, in that order."""
     found: list[SanicBlueprint | BlueprintGroup] = []
     for app in apps:
-        if not _exists(app):
+        if not exists(app):
             problems.append(
                 f"INSTALLED_APPS: there is no package {app!r}. Check the spelling and that the "
                 "project's root is the current directory."
@@ -145,7 +144,7 @@ def read_blueprints(
         elif import_module(app, problems) is not None:
             for name in MODULES:
                 module = f"{app}.{name}"
-                _add_blueprints(import_module(module, problems) if _exists(module) else None, found)
+                _add_blueprints(import_module(module, problems) if exists(module) else None, found)
     return found
 
 
@@ -156,15 +155,6 @@ def _add_blueprints(
         is_blueprint = isinstance(value, SanicBlueprint | BlueprintGroup)
         if is_blueprint and not any(value is known for known in found):
             found.append(value)
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError as exc:
-        return exc.name is not None and not f"{module}.".startswith(f"{exc.name}.")
-    except Exception:  # a package around it fails, which importing it says
-        return True
 
 
 def is_compiled_kind(route: Route) -> bool:

@@ -49,11 +49,7 @@ class Watched:
     @property
     def told(self):
         """Whatever was logged at INFO or above of requests."""
-        return [
-            record
-            for record in self._caplog.records
-            if record.levelno >= logging.INFO and record.name != "sanic.root"
-        ]
+        return [record for record in self._caplog.records if record.levelno >= logging.INFO]
 
 
 @pytest.fixture(params=[True, False], ids=["fast", "sanic"])
@@ -466,6 +462,10 @@ async def test_a_websocket_has_a_span_and_a_line_for_all_its_time(watched, serve
         async with session.ws_connect(f"http://{host}:{port}/ws/echo") as ws:
             await watched.entered.wait()
             assert [span for span in watched.spans if span.kind == "server"] == []
+            headers = ws._response.headers
+            assert headers.getall("x-request-id") == [watched.request.id]
+            assert headers.getall("x-trace-id") == [watched.request.span.trace_id]
+            assert len(headers.getall("date")) == 1
             await ws.send_str("bye")
             message = await ws.receive()
 

@@ -189,13 +189,14 @@ def _is_taken(cast: Callable[[str], Any], text: str) -> bool:
 
 def check_path(path: str, kinds: Kinds, where: str, problems: list[str]) -> bool:
     """Refuse a path whose parameters cannot be read; tell whether it is good."""
-    names = [name for name, _ in read_parts(path) if name]
+    parts = read_parts(path)
+    names = [name for name, _ in parts if name]
     before = len(problems)
     problems.extend(
         f"{where}: the path {path} has <{name}> twice. Give one of them another name."
         for name in dict.fromkeys(name for name in names if names.count(name) > 1)
     )
-    for name, kind in read_parts(path):
+    for name, kind in parts:
         if not name:
             continue
         if not name.isidentifier() or name.startswith("__"):

@@ -130,7 +130,10 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
     forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
         namespace[f"load_{item.source.value}"] = compile_input(
-            item, context.compile_schema, is_whole_form=forms == [item]
+            item,
+            context.compile_schema,
+            is_whole_form=forms == [item],
+            max_errors=context.max_errors,
         )
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)

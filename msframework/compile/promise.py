@@ -76,7 +76,7 @@ class Promise:
             f"{self.where}: it returned {name_kind(data)}, but promised {self.text}.{why}"
         ) from cause
 
-    def read_tuple(self, data: tuple[Any, ...]) -> Any:
+    def read_tuple(self, data: tuple[Any, ...]) -> bool:
         """Refuse a tuple that means a status or headers; return whether *data* is a page.
 
         Raises:
@@ -90,7 +90,8 @@ class Promise:
             return False  # two rows
         if headers and len(data) == 2 and self.many is not False and is_list(first.__class__):
             return True
-        if headers or (len(data) == 3 and isinstance(data[2], Mapping)) or _is_status(second):
+        status = _is_status(second) and not isinstance(first, int | float)
+        if headers or status or (len(data) == 3 and isinstance(data[2], Mapping)):
             name_kind(first)
             raise WrongKind(
                 f"{self.where}: it returned a tuple of data and a status or headers, but promised "

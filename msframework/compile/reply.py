@@ -175,7 +175,7 @@ class Replies:
 
     def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Any:
         if request.responded:
-            return request.stream.response
+            return None  # the request knows its response; Sanic complains about a second one
         body = b""
         if outcome.status not in BODYLESS:
             outcome.promise.check_nothing()

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 from sanic.request import File
 
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import EXTENSION, Input, PathParam, Source
 from msframework.schemas import CompiledSchema
+from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.errors import Bad
 from msframework.schemas.storable import why_not_storable
 
@@ -24,6 +25,8 @@ CompileSchema = Callable[[Schema], CompiledSchema]
 # The names that are declared, each with whether it takes several values.
 Declared = Mapping[str, bool]
 Given = Mapping[str, list[Any]]
+# The keys of a schema by the names on the wire, each with whether it takes several values.
+Keys = Mapping[str, tuple[str, bool]]
 Read = Callable[[Any, Declared], Given]
 
 _JSON: Final = "application/json"
@@ -72,6 +75,7 @@ def compile_input(
     compile_schema: CompileSchema,
     *,
     is_whole_form: bool = False,
+    max_errors: int = MAX_ERRORS,
 ) -> Load:
     """Return the function that loads one location of a request.
 
@@ -79,11 +83,12 @@ def compile_input(
 
     Args:
         is_whole_form: whether the fields, or the files, of a form are all that is declared of it.
+        max_errors: how many messages a location gets.
     """
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _read_whole_form if is_whole_form else _READERS[item.source]
-    return _compile_fields(item, read, compile_schema)
+    return _compile_fields(item, read, compile_schema, max_errors)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -111,13 +116,16 @@ def _check_json(request: Any) -> None:
         raise unsupported(f"the body is {media_type}, but this endpoint reads {_JSON}", _JSON)
 
 
-def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> Load:
+def _compile_fields(
+    item: Input, read: Read, compile_schema: CompileSchema, max_errors: int
+) -> Load:
     location = item.source.value
     keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
     declared = {given: many for given, (_, many) in keys.items()}
     read_text = compile_schema(item.schema).read_text
     options: dict[str, Any] = {"partial": True} if item.partial else {}
     strict = item.source in (Source.FORM, Source.FILES)
+    keeps = strict and item.schema.unknown == INCLUDE
     if not strict:
         options["unknown"] = EXCLUDE
     why_wrong = _why_no_file if item.source is Source.FILES else why_not_storable
@@ -125,7 +133,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     def load_fields(request: Any, errors: Errors) -> Any:
         given = read(request, declared)
         values, wrong = {}, {}
-        for name, (key, many) in keys.items():
+        for name, (key, many) in (_add_keys(keys, given) if keeps else keys).items():
             if name in given:
                 found = given[name]
                 if many or len(found) == 1:
@@ -140,10 +148,9 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
             values |= _read_unknown(given, declared)
         data = read_text(values, **options)
         if data.__class__ is Bad:
-            errors.setdefault(location, {}).update(data.messages | wrong)
-            return None
+            wrong = data.messages | wrong
         if wrong:
-            errors.setdefault(location, {}).update(wrong)
+            errors.setdefault(location, {}).update(bound_messages(wrong, max_errors))
             return None
         if strict and request.data is None:
             request.data = data
@@ -152,7 +159,7 @@ def _compile_fields(item: Input, read: Read, compile_schema: CompileSchema) -> L
     return load_fields
 
 
-def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
+def _keys(schema: Schema, *, dashes: bool) -> Keys:
     """Map each name on the wire to its key for the schema, and whether it is a list."""
     keys = {}
     for name, field in schema.load_fields.items():
@@ -160,6 +167,11 @@ def _keys(schema: Schema, *, dashes: bool) -> dict[str, tuple[str, bool]]:
         given = key.replace("_", "-").lower() if dashes and field.data_key is None else key
         keys[given] = (key, isinstance(field, fields.List | fields.Tuple))
     return keys
+
+
+def _add_keys(keys: Keys, given: Given) -> Keys:
+    """Return *keys* and those of what a schema includes, though it does not declare it."""
+    return {**{name: (name, len(values) > 1) for name, values in given.items()}, **keys}
 
 
 def _read_unknown(given: Given, declared: Declared) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
+from msframework.headers import check_value
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
@@ -108,6 +109,23 @@ def _hosts(settings: Settings) -> Iterator[Broken]:
             )
 
 
+def _headers(settings: Settings) -> Iterator[Broken]:
+    server = settings.server
+    for name, value in (
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", server.cors_origin),
+        ("ACCESS_CONTROL_ALLOW_HEADERS", server.cors_headers),
+        ("ACCESS_CONTROL_ALLOW_METHODS", server.cors_methods),
+    ):
+        try:
+            check_value(name, value or "", "the settings")
+        except ValueError:
+            yield Broken(
+                (name,),
+                f"{name} holds a control character or a lone surrogate; expected the value of a "
+                "header, on one line.",
+            )
+
+
 def _paths(settings: Settings) -> Iterator[Broken]:
     api = settings.openapi
     prefix = settings.server.url_prefix
@@ -191,6 +209,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
     _exposure,
     _sizes,
     _hosts,
+    _headers,
     _paths,
     _dotted_paths,
     _tracing,

@@ -69,9 +69,9 @@ def parse_multipart(body: bytes, boundary: str | None, limits: Any) -> tuple[Val
                     assert segment is not None
                     _store(segment, b"".join(pieces), limits, fields, files)
     except ParserLimitReached as exc:
-        raise PayloadTooLarge(f"the form is beyond a limit: {exc}") from exc
+        raise PayloadTooLarge(f"the form is beyond a limit: {exc.args[0]}") from exc
     except MultipartError as exc:
-        raise BadRequest(f"the form is malformed: {exc}") from exc
+        raise BadRequest(f"the form is malformed: {exc.args[0]}") from exc
     _check_rest(body, b"--" + boundary.encode())
     return fields, files
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from msframework.log.encode import encode_json
+from msframework.log.encode import MAX_LINE, cut_text, encode_json
 from msframework.log.formatter import JsonFormatter
 from msframework.tracing.lines import ATTRIBUTE
 
@@ -54,7 +54,7 @@ class TextFormatter(JsonFormatter):
         try:
             if ATTRIBUTE in record.__dict__:
                 return "\n".join(map(self._ready, str(record.msg).split("\n")))
-            return self._line(self._fields(record), record.created)
+            return cut_text(self._line(self._fields(record), record.created), MAX_LINE)
         except Exception:
             return printable(super().format(record))
 

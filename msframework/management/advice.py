@@ -73,10 +73,12 @@ def _unread_blueprints(apps: Sequence[str], mounted: Iterable[SanicBlueprint]) -
 
 def _blueprints_in(path: Path) -> Iterator[tuple[str, int]]:
     """Yield name and line of each blueprint that a file makes at its top level."""
-    text = path.read_text(encoding="utf-8")
-    if "Blueprint(" not in text:
+    try:
+        text = path.read_text(encoding="utf-8")
+        body = ast.parse(text, str(path)).body if "Blueprint(" in text else []
+    except (SyntaxError, UnicodeDecodeError):  # nothing imports it, or that was said before
         return
-    for node in ast.parse(text, str(path)).body:
+    for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if ast.unparse(node.value.func).endswith("Blueprint"):

@@ -85,7 +85,9 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         host = request.headers.getone("host", None)
         allow = ", ".join(find_allowed(self.router, request.path, host))
         if not allow:
-            return exception
+            # NOTE: Sanic looks for the method before it looks at a strict slash.
+            wrong = isinstance(exception, MethodNotAllowed)
+            return NotFound(f"Requested URL {request.path} not found") if wrong else exception
         return MethodNotAllowed(
             f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
         )

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
+from websockets import http11
+from websockets.datastructures import Headers
 
 from msframework.serving.http import LeanHttp
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import Clock
+from msframework.serving.websocket import SignedHandshake
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
@@ -139,10 +142,27 @@ class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
         _close(self, timeout)
 
 
-class LeanWebSocketProtocol(_Lean, WebSocketProtocol):  # type: ignore[override]
+class LeanWebSocketProtocol(  # type: ignore[override]
+    _Lean, WebSocketProtocol, SignedHandshake
+):
     """The same for services with websockets."""
 
     __slots__ = ("_handle", "clock", "held", "waiter")
+
+    @staticmethod
+    def sanic_request_to_ws_request(request: Any) -> http11.Request:
+        """Return what the handshake is read from: the library fails on text beyond ASCII."""
+        headers = [(name, value) for name, value in request.headers.items() if value.isascii()]
+        return http11.Request(path=request.path, headers=Headers(headers))
+
+    async def websocket_handshake(self, request: Any, subprotocols: Any = None) -> Any:
+        """Begin a websocket, and hand it what arrived together with its request."""
+        websocket = await super().websocket_handshake(request, subprotocols)
+        early = bytes(self.recv_buffer)
+        if early:
+            self.recv_buffer.clear()
+            websocket.data_received(early)
+        return websocket
 
     def close(self, timeout: float | None = None) -> None:
         """Close the connection when what is left to write was read; see `_close`."""

@@ -23,10 +23,10 @@ from msframework.inputs.percent import normalize_path
 
 # Stands for a slash that is part of a value; no decoded text can hold it.
 _SLASH: Final = "\udc2f"
-_INT: Final = re.compile(r"-?[0-9]+")
-_FLOAT: Final = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_INT: Final = re.compile(r"^-?[0-9]+$")
+_FLOAT: Final = re.compile(r"^-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$")
+_DATE: Final = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+_UUID: Final = re.compile(r"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$")
 _MOST_SLASHES: Final = 2  # that are left out one by one
 
 

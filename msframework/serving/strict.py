@@ -30,6 +30,7 @@ from msframework.serving.body import (
     BodyRefused,
     check_trailer,
     read_chunk_line,
+    take_chunks,
 )
 from msframework.serving.head import (
     CHUNKED,
@@ -144,7 +145,8 @@ class StrictHttp(Http):
         if transport is None or transport.is_closing():
             return
         if transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # the client is gone
+                transport.write_eof()
         left = max(_LEAST_LINGER, 4 * protocol.request_max_size) - len(buffer)
         with suppress(TimeoutError):
             async with timeout(_LINGER):
@@ -211,8 +213,8 @@ class StrictHttp(Http):
 
     def _expect_body(self, head: RequestHead) -> None:
         """Prepare to read the body that *head* announces."""
-        upgrade = self.request.headers.getone("upgrade", "").lower() == "websocket"
-        self.upgrade_websocket = upgrade and head.method == "GET"
+        upgrades = ",".join(self.request.headers.getall("upgrade", ())).lower()
+        self.upgrade_websocket = head.method == "GET" and "websocket" in upgrades
         if self.upgrade_websocket and head.length:
             raise HeadRefused("A request for a websocket has a body.")
         self.expecting_continue = head.expects
@@ -263,8 +265,13 @@ class StrictHttp(Http):
         data = bytes(buffer[: self.request_bytes_left])
         del buffer[: len(data)]
         self.request_bytes_left -= len(data)
-        if not self.request_bytes_left and self.request_body is True:
-            self.request_body = None
+        if not self.request_bytes_left:
+            if self.request_body is True:
+                self.request_body = None
+            else:
+                more = take_chunks(buffer, self.request_max_size - self.request_bytes)
+                self.request_bytes += len(more)
+                data += more
         app = self.protocol.app
         if app.has_signal("http.lifecycle.read_body"):
             await self.dispatch("http.lifecycle.read_body", inline=True, context={"body": data})

@@ -6,16 +6,37 @@ Runs per websocket, around Sanic's own.
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Awaitable
 from typing import Any
 
 from sanic.exceptions import WebsocketClosed
+from sanic.server.protocols.http_protocol import HttpProtocol
 from websockets.exceptions import ConnectionClosed
 
+from msframework.headers import encode_lines
 from msframework.types import Handler
 
 # RFC 6455, 7.4.1
 GOING_AWAY, INVALID_DATA, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1007, 1008, 1011
 _LONGEST_REASON = 100
+_SWITCHING = b"HTTP/1.1 101 "
+
+
+class SignedHandshake(HttpProtocol):
+    """What comes after Sanic's protocol of websockets among the bases of ours.
+
+    A handshake is answered past all responses; it gets the headers of every answer here.
+    """
+
+    __slots__ = ()
+
+    def send(self, data: Any) -> Awaitable[None]:  # type: ignore[override]
+        """Write *data*; a `bytearray` is a handshake's head, which ends with an empty line."""
+        if data.__class__ is bytearray and data.startswith(_SWITCHING):
+            http: Any = self._http
+            app: Any = self.app
+            data[-2:] = encode_lines(app.observer.headers_of(http.request)) + b"\r\n"
+        return super().send(data)  # type: ignore[no-untyped-call]
 
 
 def watch_websocket(service: Any, handler: Handler) -> Handler:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,6 +151,18 @@ def app(
 ) -> Service:
     """The service, which is being served; what it writes is gone after the test."""
     return msframework_app
+
+
+@pytest.fixture
+def in_server(app: Service, msframework_server: BackgroundServer) -> Callable[[Any], Any]:
+    """Await something in the server's own loop: `await in_server(app.ctx.part.ran.wait())`."""
+    import asyncio
+
+    def in_server(coroutine: Any) -> Any:
+        loop = msframework_server.thread.loop
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+
+    return in_server
 
 
 @async_fixture

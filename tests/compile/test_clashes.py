@@ -1,9 +1,16 @@
 """Which routes are served side by side, and which are refused with both places."""
 
+import contextlib
+from random import Random
+
 import aiohttp
 import pytest
+from sanic import Sanic
+from sanic.exceptions import SanicException
+from sanic_routing.exceptions import BaseException as RoutingError
 
 from msframework import Blueprint, ImproperlyConfigured, doc
+from msframework.routing import find_allowed
 
 A, B, C = {"Host": "a.test"}, {"Host": "b.test"}, {"Host": "c.test"}
 
@@ -80,6 +87,10 @@ SERVED = {
             ("POST", "/x/", {}, "GET, HEAD, OPTIONS"),
         ],
     ),
+    "one strict slash": (
+        lambda s: add(s, ("a", "GET", "/x", STRICT), ("b", "PUT", "/y/<i:int>", STRICT)),
+        [("POST", "/x/", {}, 404), ("GET", "/x/", {}, 404), ("GET", "/y/1/", {}, 404)],
+    ),
     "strict slashes after a parameter": (
         lambda s: add(s, ("a", "GET", "/x/<i:int>", STRICT), ("b", "GET", "/x/<i:int>/", STRICT)),
         [("GET", "/x/1", {}, {"who": "a"}), ("GET", "/x/1/", {}, {"who": "b"})],
@@ -134,6 +145,14 @@ SERVED = {
     "HEAD alone": (
         lambda s: add(s, ("a", "HEAD", "/x"), ("b", "POST", "/x")),
         [("HEAD", "/x", {}, 200), ("GET", "/x", {}, "HEAD, OPTIONS, POST")],
+    ),
+    "HEAD of one's own": (
+        lambda s: add(s, ("a", "GET", "/x"), ("b", "HEAD", "/x")),
+        [
+            ("GET", "/x", {}, {"who": "a"}),
+            ("HEAD", "/x", {}, 200),
+            ("PUT", "/x", {}, "GET, HEAD, OPTIONS"),
+        ],
     ),
     "OPTIONS of one's own": (
         lambda s: add(s, ("a", "OPTIONS", "/x"), ("b", "GET", "/x")),
@@ -256,3 +275,74 @@ async def test_head_passes_the_middleware_of_its_blueprint(make_service, serve, 
         await session.head(f"http://{host}:{port}/x")
 
     assert passed == ["GET", "HEAD"]
+
+
+SEGMENTS = ("a", "b", "<x:int>", "<y:int>", "<x:str>", "<n>", "<f:float>", "<u:uuid>", "<r:[a-b]+>")
+TEXTS = ("a", "b", "1", "-2", "1.5", "z", "ad8f1f9e-6c3b-4d8e-8a5e-2f1c3d4b5a69")
+
+
+def random_routes(random):
+    """Return methods and paths of a few routes, which often clash."""
+    return [
+        (
+            random.sample(["GET", "POST", "PUT"], random.choice((1, 1, 2))),
+            "/" + "/".join(random.choices(SEGMENTS, k=random.choice((1, 2, 2)))),
+            random.random() < 0.2,
+        )
+        for _ in range(random.choice((2, 3, 4)))
+    ]
+
+
+def resolve(router, method, path):
+    """Return the name of the route that *router* finds, and its values; else the status."""
+    try:
+        route, _, values = router.get(path, method, None)
+    except SanicException as exc:
+        # NOTE: the service answers 404 where no method has anything, as after a strict slash.
+        return exc.status_code if find_allowed(router, path, None) else 404
+    if "msframework" in route.name:
+        return "ours"
+    return route.name.rpartition(".")[2], values
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_what_is_not_refused_is_found_as_sanic_finds_it(make_service, seed):
+    random = Random(seed)
+    routes = random_routes(random)
+    service, plain = make_service(openapi={"enabled": False}), Sanic("plain")
+    for number, (methods, path, strict) in enumerate(routes):
+        options = {"methods": methods, "strict_slashes": strict, "name": f"n{number}"}
+        handler = doc.operation_id(f"n{number}")(endpoint(f"n{number}"))
+        service.add_route(handler, path, **options)
+        with contextlib.suppress(RoutingError):
+            plain.add_route(endpoint(f"n{number}"), path, **options)
+    try:
+        service.compile()
+    except ImproperlyConfigured:
+        return
+    service.finalize()  # what compiles, starts
+    plain.router.finalize()
+
+    for path in ("/", *(f"/{text}" for text in TEXTS)):
+        for longer in ("", "/", *(f"/{text}" for text in TEXTS)):
+            for method in ("GET", "POST", "PUT"):
+                target = path.rstrip("/") + longer or "/"
+                expected = resolve(plain.router, method, target)
+                found = resolve(service.router, method, target)
+                assert found == expected or (found == "ours" and expected == 405), (routes, target)
+
+
+@pytest.mark.parametrize("order", [["GET", "HEAD"], ["HEAD", "GET"]])
+async def test_a_head_of_ones_own_answers(make_service, serve, order):
+    service, called = make_service(), []
+    for method in order:
+
+        async def answer(request, method=method):
+            called.append(method)
+
+        answer.__name__ = method.lower()
+        service.add_route(answer, "/x", methods=[method])
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        await session.head(f"http://{host}:{port}/x")
+
+    assert called == ["HEAD"]

@@ -249,7 +249,7 @@ def declare(service):
     @things.resource("/anything/<name>")
     class Anything(Resource):
         async def get(self, request, name):
-            return (WRONG_ANYTHING | {"pair": lambda: (1, 2)})[name]()
+            return (WRONG_ANYTHING | {"pair": lambda: (1, 200)})[name]()
 
     service.blueprint(things)
 
@@ -330,7 +330,7 @@ async def test_rows_and_a_dict_are_a_page(site, name):
 
 
 async def test_two_numbers_are_data_where_nothing_is_promised(site):
-    assert await site.get("/things/anything/pair") == (200, {"code": 0, "data": [1, 2]})
+    assert await site.get("/things/anything/pair") == (200, {"code": 0, "data": [1, 200]})
 
 
 async def test_with_debug_the_body_shows_what_was_promised(make_service, serve):

@@ -36,6 +36,9 @@ def test_the_defaults_with_debug_break_no_rule():
 @pytest.mark.parametrize(
     ("values", "names", "said"),
     [
+        ({"cors_origin": "a\nb"}, ("ACCESS_CONTROL_ALLOW_ORIGIN",), "a control character"),
+        ({"cors_headers": "a\0"}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "a control character"),
+        ({"cors_methods": "a\r"}, ("ACCESS_CONTROL_ALLOW_METHODS",), "a control character"),
         ({"url": "mysql://a/b"}, ("DATABASE_URL",), "expected a PostgreSQL address"),
         ({"url": "postgresql://a:x/b"}, ("DATABASE_URL",), "cannot be read"),
         ({"url": "postgresql://a", "replicas": ("b",)}, ("DB_REPLICAS",), "DB_REPLICAS[0]"),

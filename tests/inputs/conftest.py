@@ -26,12 +26,12 @@ class Wire:
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
 
-    async def __call__(self, method, target, *lines, body=None, cut="one"):
+    async def __call__(self, method, target, *lines, body=None, chunks=b"", cut="one"):
         head = [f"{method} {target} HTTP/1.1", "Host: x", *lines]
         if body is not None:
             head.append(f"Content-Length: {len(body)}")
         data = "\r\n".join([*head, "", ""]).encode("latin-1")
-        await self._send(data, body or b"", cut)
+        await self._send(data, body or chunks, cut)
         return await self._answer(method)
 
     async def _send(self, head, body, cut):
@@ -65,6 +65,11 @@ def declare(service):
         )
     )
     async def takes_form(request, form):
+        return form
+
+    @service.post("/open-form")
+    @doc.form(Schema.from_dict({"note": fields.String()})(unknown="include"))
+    async def takes_any_form(request, form):
         return form
 
     @service.post("/upload")
@@ -120,6 +125,13 @@ def declare(service):
             "pairs": request.query_args,
             "cookies": dict(request.cookies),
         }
+
+    @service.post("/streamed", stream=True)
+    async def streams(request):
+        size = 0
+        async for data in request.stream:
+            size += len(data)
+        return sanic_response.json({"size": size})
 
     @service.post("/raw")
     async def raw(request):

@@ -85,6 +85,21 @@ async def test_handlers_see_a_decoded_body_as_if_it_was_never_encoded(wire):
     }
 
 
+@pytest.mark.parametrize("path", ["/json", "/streamed"])
+async def test_an_encoded_body_may_come_in_chunks(wire, path):
+    half = len(PACKED) // 2
+    chunks = b"".join(
+        b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (PACKED[:half], PACKED[half:], b"")
+    )
+    lines = (JSON, "Content-Encoding: gzip", "Transfer-Encoding: chunked")
+    for cut in CUTS:
+        answer = await wire("POST", path, *lines, chunks=chunks, cut=cut)
+
+        # A handler that streams gets what was sent.
+        expected = {"code": 0, "data": {"a": 1}} if path == "/json" else {"size": len(PACKED)}
+        assert answer.json == expected
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "status"),
     [

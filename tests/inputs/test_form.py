@@ -1,6 +1,10 @@
 """Forms over sockets: what is not well formed is refused, and what is well formed arrives whole."""
 
+import asyncio
+
 import pytest
+
+from tests.inputs.conftest import Wire, declare
 
 URLENCODED = "Content-Type: application/x-www-form-urlencoded"
 MULTIPART = "Content-Type: multipart/form-data; boundary=b"
@@ -327,6 +331,17 @@ async def test_a_value_that_its_field_cannot_take_is_named(wire, path, line, bod
         assert (answer.status, answer.json["error"]) == (422, error)
 
 
+async def test_a_form_may_include_what_it_does_not_declare(wire):
+    answer = await wire("POST", "/open-form", URLENCODED, body=b"note=1&x=2&y=3&y=4")
+    assert answer.json["data"] == {"note": "1", "x": "2", "y": ["3", "4"]}
+
+    answer = await wire("POST", "/open-form", URLENCODED, body=b"note=1&note=2&x=%00&y=3&y=%00")
+    nul = ["Null characters are not allowed."]
+    assert answer.json["error"] == {
+        "form": {"note": ["Given 2 times, but takes one value."], "x": nul, "y": nul}
+    }
+
+
 MANY = 51  # the service takes 50
 
 
@@ -350,6 +365,29 @@ async def test_a_form_beyond_its_bounds_is_too_large(wire, line, body):
         answer = await wire("POST", read, line, body=body)
 
         assert answer.status == 413
+
+
+@pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
+@pytest.mark.parametrize("path", ["/form", "/open-form"])
+async def test_a_form_that_is_wrong_often_gets_so_many_messages(
+    make_service, serve, path, encoding
+):
+    service = make_service(server={"max_errors": 5})
+    declare(service)
+    note = b"\0" if path == "/open-form" else b""
+    names = [b"x%d" % number for number in range(900)]
+    line, body = URLENCODED, b"&".join(name + b"=" + note.replace(b"\0", b"%00") for name in names)
+    if encoding == "multipart":
+        line, body = MULTIPART, b"".join(field(name, note) for name in names) + END
+    async with serve(service) as address:
+        wire = Wire(*await asyncio.open_connection(*address))
+        answer = await wire("POST", path, line, body=body)
+        wire.writer.close()
+
+    assert answer.status == 422
+    told = answer.json["error"]["form"]
+    assert told.pop("_schema") == ["There are more errors; these are the first 5."]
+    assert len(told) == 5
 
 
 async def test_a_file_may_be_as_large_as_a_request(wire):

@@ -9,6 +9,7 @@ import pytest
 
 from msframework.conf.settings import LogSettings, Settings
 from msframework.log import JsonFormatter, LineFormatter, TextFormatter, setup_logging
+from msframework.log.encode import MAX_LINE
 from msframework.log.lines import AccessLines
 from msframework.log.text import wants_color
 from msframework.tracing import Tracer
@@ -49,6 +50,14 @@ def test_a_line_of_a_function_says_its_kind():
 
 def test_a_long_extra_is_cut():
     assert len(format_record(body="x" * 10_000)) < 300
+
+
+@pytest.mark.parametrize("extra", [{}, {f"x{number}": "y" * 100 for number in range(1000)}])
+def test_a_line_has_a_longest_size(extra):
+    line = format_record("word " * 100_000, **extra)
+
+    assert len(line) < MAX_LINE + 100
+    assert "characters left out" in line
 
 
 def test_a_traceback_is_text_below():

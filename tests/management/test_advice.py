@@ -328,6 +328,25 @@ MISTAKES = {
         {"resources": resources(GOOD), "migrations__in__0001_initial": "up = 5\n"},
         ("0001_initial.py: defines no up(migrator, db)",),
     ),
+    "a migration that fails": (
+        {"resources": resources(GOOD), "migrations__in__0001_initial": "x = 1 / 0\n"},
+        ("the migrations cannot be imported: ZeroDivisionError", "0001_initial.py:1: x = 1 / 0)"),
+    ),
+    "models that fail": (
+        {"resources": resources(GOOD), "models": "x = 1 / 0\n"},
+        ("models cannot be imported: ZeroDivisionError", "models.py:1: x = 1 / 0)"),
+    ),
+    "a path of one's own where the documents are": (
+        {
+            "resources": resources("""
+    @things.get("/docs")
+    async def taken(request): ...
+
+    things.url_prefix = ""
+    """)
+        },
+        ("GET /docs is taken by", "resources.py:"),
+    ),
     "a logging configuration that is refused": (
         {"resources": resources(GOOD), "settings": 'LOGGING_CONFIG = "/dev/null"\n'},
         ("LOGGING_CONFIG",),

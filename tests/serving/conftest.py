@@ -5,16 +5,23 @@ import pytest_asyncio
 
 from msframework.app import Service
 from tests.conftest import with_settings
-from tests.serving.shop import open_shop
+from tests.serving.shop import open_feed, open_shop
 from tests.serving.stranger import street_of
 
 
-def make_shop(fast):
-    """Return the service of a shop; `done` says what its handlers did."""
+def make_shop(fast, *, feed=False):
+    """Return the service of a shop; `done` says what its handlers did.
+
+    Args:
+        fast: whether it may use the fast path.
+        feed: whether it has a websocket, and therefore the other protocol.
+    """
     name = "fast" if fast else "plain"
     service = Service(with_settings(service_name=name, server={"fast_path": fast}))
     service.config.TOUCHUP = False
     service.done = open_shop(service)
+    if feed:
+        open_feed(service)
     return service
 
 

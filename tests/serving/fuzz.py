@@ -124,6 +124,10 @@ SEEDS = (
     b"POST /none HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 12\r\n\r\n" + _JSON,
     b"DELETE /item/7 HTTP/1.1\r\nHost: x\r\n\r\n",
 )
+HANDSHAKE = (
+    b"GET /feed HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: bWlzdGFrZSBvbiBwdXJwbw==\r\n\r\n"
+)
 BYTES = (
     *(
         b"\r",
@@ -160,11 +164,13 @@ BYTES = (
 )
 
 
-def make_stream(chance: random.Random) -> bytes:
-    """Return one to four requests, some of them changed."""
+def make_stream(chance: random.Random, *, feed: bool = False) -> bytes:
+    """Return one to four requests, some of them changed; with *feed* for a websocket, too."""
     requests = []
     for _ in range(chance.choice((1, 1, 2, 3, 4))):
         request = chance.choice(SEEDS) if chance.random() < 0.75 else _build(chance)
+        if feed and chance.random() < 0.2:
+            request = HANDSHAKE
         for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 4))):
             request = chance.choice((_put, _put, _drop, _repeat, _swap, _cut))(chance, request)
         requests.append(request)

@@ -100,3 +100,13 @@ def _take_deliveries(service, note):
         note("never")
 
     service.blueprint(guarded)
+
+
+def open_feed(service):
+    """Give *service* a websocket, which waits for messages and sends none."""
+
+    @service.websocket("/feed")
+    async def feed(request, ws):
+        service.done.append(("feed",))
+        async for message in ws:
+            service.done.append(("feed", message))

@@ -135,7 +135,8 @@ def _watched(kind):
             if self.transport is None or self.transport.is_closing() or self._task is None:
                 return True
             waits = self.hungry and not self._data_received.is_set()
-            return self.got >= self.wanted and (waits or getattr(self, "waiter", None) is not None)
+            upgraded = getattr(self, "websocket", None) is not None
+            return self.got >= self.wanted and (waits or upgraded or self.waiter is not None)
 
     return Watched
 

@@ -8,6 +8,10 @@ import aiohttp
 import pytest
 from sanic import response as sanic_response
 
+from msframework import NotFound
+from msframework.envelope import DefaultEnvelope
+from msframework.testing.server import serving
+
 
 class Watch:
     """A service, and what its hooks and the log are told."""
@@ -167,3 +171,54 @@ async def test_a_second_respond_breaks_the_answer_off(watch, serve):
 
     assert b"0\r\n\r\n" not in data
     assert len(watch.hooked) == len(watch.errors) == 1
+
+
+class Failing(DefaultEnvelope):
+    """An envelope that cannot say what went wrong."""
+
+    def error(self, facts):
+        if facts.path == "/odd":
+            raise LookupError("in the envelope")
+        return super().error(facts)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("kind", ["no JSON", "envelope"])
+async def test_a_failure_that_cannot_be_told_is_a_plain_500(watch, serve, stream, kind):
+    if kind == "envelope":
+        watch.service.failures.envelope = Failing()
+
+    @watch.service.get("/odd", stream=stream)
+    async def odd(request):
+        raise NotFound(error=object())
+
+    ((status, _, body), (again, _, _)) = await get(serve, watch.service, "/odd", "/one")
+
+    assert (status, body["code"], again) == (500, 100500, 200)
+    assert len(watch.hooked) == len(watch.errors) == 1
+
+
+async def test_a_request_that_the_server_ends_at_its_stop_is_no_clients_fault(make_service, caplog):
+    caplog.set_level(logging.INFO)
+    service = make_service(server={"graceful_timeout": 0.05}, log={"access": False})
+    watch, entered = Watch(service, caplog), asyncio.Event()
+    spans = []
+    service.tracer.record = spans.append
+
+    @service.get("/wait")
+    async def wait(request):
+        entered.set()
+        await asyncio.Event().wait()
+
+    async with serving(service) as server:
+        port = int(server.url.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        await entered.wait()
+    writer.close()
+
+    assert watch.hooked == []
+    assert [error.getMessage() for error in watch.errors] == [
+        "GET /wait was broken off: the server stops"
+    ]
+    assert [span.tags["http.status_code"] for span in spans] == [503]

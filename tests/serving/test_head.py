@@ -318,6 +318,12 @@ async def test_an_absolute_target_says_the_host(make_service, fast):
     assert seen == [("shop:80", "/where", "http://shop:80/where?a=1")]
 
 
+async def test_http_1_0_needs_no_host(street):
+    async for earlier, outcome in every_way(street, get(b"", version=b"HTTP/1.0")):
+        assert outcome.statuses == [200] * (earlier + 1)
+        assert outcome.closed
+
+
 async def test_the_server_as_a_whole_tells_its_methods(street):
     outcome = await street.exchange(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", ONE)
 

@@ -7,6 +7,7 @@ import random
 from urllib.parse import quote
 
 import pytest
+from sanic.exceptions import URLBuildError
 
 from msframework import doc
 
@@ -277,3 +278,16 @@ async def test_generated_texts_arrive_as_they_were(get):
         answer = await get(f"/{kind}/{escape(text)}", cuts=(1,))
 
         assert answer == (200, [kind, {"value": text}])
+
+
+def test_paths_are_built_of_what_they_take(make_service, tmp_path):
+    service = make_service()
+    declare(service, tmp_path)
+    service.finalize()
+
+    assert service.url_for("int", value=-5) == "/int/-5"
+    assert service.url_for("uuid", value=UUID) == f"/uuid/{UUID}"
+    assert service.url_for("float", value=1.5) == "/float/1.5"
+    for kind, value in (("int", "1_0"), ("int", "5x"), ("float", "nan"), ("uuid", UUID[:-1])):
+        with pytest.raises(URLBuildError):
+            service.url_for(kind, value=value)

@@ -8,6 +8,7 @@ from sanic.response import text
 
 from msframework.request import LeanRequest, Request
 from msframework.serving import strict
+from tests.serving.fuzz import HANDSHAKE
 from tests.serving.stranger import street_of
 from tests.serving.test_head import JSON, get, post
 from tests.serving.test_smuggling import ONE
@@ -180,3 +181,58 @@ async def test_signals_see_heads_requests_and_bodies(make_service):
         await street.exchange(post(b"Content-Length: 12\r\n"))
 
     assert seen == [b"POST", "/echo", JSON, JSON]
+
+
+@pytest.mark.parametrize("upgrade", [b"websocket", b"WebSocket", b"websocket,", b",websocket"])
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_websocket_takes_frames_that_arrive_with_its_request(make_service, fast, upgrade):
+    service, messages = make_service(server={"fast_path": fast}), []
+
+    @service.websocket("/feed")
+    async def feed(request, ws):
+        messages.append(await ws.recv())
+        messages.append(await ws.recv())
+
+    frame = b"\x81\x82\0\0\0\0hi"
+    async with street_of(service) as street:
+        handshake = HANDSHAKE.replace(b"\r\n\r\n", "\r\nX-Name: é\r\n\r\n".encode())
+        handshake = handshake.replace(b"websocket", upgrade, 1)
+        outcome = await street.exchange(handshake + frame, frame)
+
+    assert outcome.statuses == [101]
+    assert messages == ["hi", "hi"]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_an_answer_that_a_handler_streamed_is_no_error(make_service, caplog, fast):
+    service = make_service(server={"fast_path": fast})
+
+    @service.get("/streamed")
+    async def streamed(request):
+        response = await request.respond(content_type="text/plain", status=202)
+        await response.send("a")
+        await response.eof()
+
+    async with street_of(service) as street:
+        outcome = await street.exchange(get(target=b"/streamed") * 2)
+
+    assert outcome.statuses == [202, 202]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_signals_hear_of_exceptions_in_compiled_handlers(make_service, fast):
+    service, heard = make_service(server={"fast_path": fast}), []
+
+    @service.signal("http.lifecycle.exception")
+    async def on_exception(request, exception):
+        heard.append((request.path, type(exception)))
+
+    @service.get("/fails")
+    async def fails(request):
+        raise LookupError
+
+    async with street_of(service) as street:
+        await street.exchange(get(target=b"/fails"))
+
+    assert heard == [("/fails", LookupError)]

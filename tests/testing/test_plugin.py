@@ -116,7 +116,7 @@ def test_without_a_database_only_db_is_refused(project, monkeypatch):
 
             @pytest.fixture(scope="session")
             def settings():
-                return Settings(service_name="shop", installed_apps=("shop",))
+                return Settings(service_name="shop", installed_apps=())
             """,
         test_shop="""
             async def test_client(client):

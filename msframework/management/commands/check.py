@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 
+from msframework._imports import exists, explain, import_module
 from msframework.app import Service, create_app
 from msframework.conf.catalogue import declarations
 from msframework.conf.findings import shown
+from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.advice import find_advice
 from msframework.management.project import Project
@@ -34,7 +37,7 @@ def command(project: Project, verbose: bool, strict: bool) -> None:
     if settings.log.config is not None:
         setup_logging(settings)
     service = create_app(settings)
-    read_steps(settings.installed_apps)
+    _import_rest(settings.installed_apps)
     paths = 0
     if settings.openapi.enabled:
         paths = len(build_document(service.operations, settings)["paths"])
@@ -52,6 +55,26 @@ def command(project: Project, verbose: bool, strict: bool) -> None:
     )
     if advice and strict:
         click.get_current_context().exit(1)
+
+
+def _import_rest(apps: Sequence[str]) -> None:
+    """Import what a server that does not migrate leaves alone.
+
+    Raises:
+        ImproperlyConfigured: with every mistake in models and migrations.
+    """
+    problems: list[str] = []
+    for app in apps:
+        if exists(f"{app}.models"):
+            import_module(f"{app}.models", problems)
+    try:
+        read_steps(apps)
+    except ImproperlyConfigured as exc:
+        problems += exc.problems
+    except Exception as exc:
+        problems.append(explain(exc, "the migrations cannot be imported"))
+    if problems:
+        raise ImproperlyConfigured.of(problems)
 
 
 def _echo_all(project: Project, service: Service) -> None:

@@ -76,7 +76,7 @@ async def test_db_min_size(opened, database):
 
 
 async def test_db_max_size(opened):
-    async with opened(DB_MAX_SIZE=1, DB_ACQUIRE_TIMEOUT=0.05) as db, db.acquire() as cur:
+    async with opened(DB_MAX_SIZE=1, DB_ACQUIRE_TIMEOUT=0.3) as db, db.acquire() as cur:
         await cur.fetchval("SELECT 1")
         with pytest.raises(PoolExhausted):
             await fetch(db, "SELECT 1")
@@ -84,7 +84,7 @@ async def test_db_max_size(opened):
 
 async def test_db_acquire_timeout(opened):
     async with (
-        opened(DB_MAX_SIZE=1, DB_ACQUIRE_TIMEOUT=0.05) as db,
+        opened(DB_MAX_SIZE=1, DB_ACQUIRE_TIMEOUT=0.3) as db,
         db.acquire() as cur,
         asyncio.timeout(4),  # the default is 5
     ):

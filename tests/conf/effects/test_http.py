@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import socket
 
+import aiohttp
 import pytest
+from marshmallow import EXCLUDE, Schema, fields
 from sanic.response import ResponseStream
 
 from msframework import doc
@@ -18,6 +20,13 @@ POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jso
 SHORT = 0.2
 
 
+class Noted(Schema):
+    class Meta:
+        unknown = EXCLUDE
+
+    note = fields.String()
+
+
 def routes(service):
     service.ctx.begun, service.ctx.ended = asyncio.Event(), asyncio.Event()
 
@@ -29,6 +38,11 @@ def routes(service):
     @doc.consumes({"text": str})
     async def echo(request, body):
         return body
+
+    @service.post("/form")
+    @doc.form(Noted)
+    async def form(request, form):
+        return form
 
     @service.get("/big")
     async def big(request):
@@ -139,6 +153,30 @@ async def test_bodies_max_size(serve):
         writer.close()
 
     assert status_of(answer) == 503
+
+
+async def form_status(serve, data, **values):
+    async with serve(routes, **values) as running:
+        return (await running.ask("/form", "POST", data=data)).status
+
+
+def multipart(**texts):
+    form = aiohttp.FormData(default_to_multipart=True)
+    for name, text in texts.items():
+        form.add_field(name, text)
+    return form
+
+
+async def test_max_fields(serve):
+    for make in (dict, multipart):
+        several = make(note="1", a="2", b="3")
+        assert await form_status(serve, several, MAX_FIELDS=2) in (400, 413)
+        assert await form_status(serve, make(note="1"), MAX_FIELDS=2) == 200
+
+
+async def test_max_field_size(serve):
+    assert await form_status(serve, multipart(note="x" * 200), MAX_FIELD_SIZE=100) == 413
+    assert await form_status(serve, multipart(note="x" * 50), MAX_FIELD_SIZE=100) == 200
 
 
 async def test_request_timeout(serve):
