@@ -1,7 +1,7 @@
 # `make check` is what .ci/run runs, in the interpreter that PYTHON names.
 PYTHON ?= python
 
-.PHONY: check lint types test acceptance format reference
+.PHONY: check lint types test acceptance format reference golden
 
 check: lint types test
 
@@ -28,3 +28,10 @@ format:
 reference:
 	$(PYTHON) -m msframework.conf.reference > docs/reference/settings.md.new
 	mv docs/reference/settings.md.new docs/reference/settings.md
+
+# The documents of the example apps that tests/openapi/test_golden.py holds.
+golden:
+	for version in 3.1 3.0 2.0; do \
+		OPENAPI_VERSION=$$version $(PYTHON) manage.py openapi --settings settings.test \
+			--output tests/openapi/golden/$$version.yaml || exit 1; \
+	done

@@ -6,7 +6,7 @@ Nothing here wraps a handler; `compile.reader` reads the notes at start-up and f
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar, overload
@@ -71,6 +71,7 @@ class Notes:
     tags: list[str] = field(default_factory=list)
     inputs: dict[Source, Any] = field(default_factory=dict)
     produces: list[tuple[int, Any, str]] = field(default_factory=list)
+    answer_headers: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     page: PageRule | None = None
     deprecated: bool = False
@@ -224,12 +225,26 @@ def files(schema: Any) -> Callable[[T], T]:
     return _input(Source.FILES, schema)
 
 
-def produces(schema: Any = None, *, status: int = 200, description: str = "") -> Callable[[T], T]:
-    """Answer *status* with data of *schema*; repeat it for several statuses, the first is usual."""
+def produces(
+    schema: Any = None,
+    *,
+    status: int = 200,
+    description: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> Callable[[T], T]:
+    """Answer *status* with data of *schema*; repeat it for several statuses, the first is usual.
+
+    Args:
+        headers: the headers that the method may send with it, each with what it is for; an empty
+            text is enough for those that the framework knows, such as `Location`.
+    """
     _check_call("produces", schema)
 
     def take_note(handler: T) -> T:
-        notes_of(handler).produces.insert(0, (status, schema, description))
+        notes = notes_of(handler)
+        notes.produces.insert(0, (status, schema, description))
+        if headers:
+            notes.answer_headers[status] = tuple(headers.items())
         return handler
 
     return take_note

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msframework.exceptions import Code
 from msframework.types import JSONObject
+
+# The JSON Schema of a code. The document says `integer` where a service declares no other codes.
+CODE: Final[JSONObject] = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class DefaultEnvelope:
         return {
             "type": "object",
             "properties": {
-                "code": {"type": ["integer", "string"]},
+                "code": CODE,
                 "message": {"type": "string"},
                 "error": error or {},
             },
@@ -152,7 +155,7 @@ class ProblemDetails(Bare):
                 "status": {"type": "integer"},
                 "detail": {"type": "string"},
                 "instance": {"type": "string", "format": "uri-reference"},
-                "code": {"type": ["integer", "string"]},
+                "code": CODE,
                 "errors": error or {},
             },
             "required": ["type", "title", "status"],

@@ -10,7 +10,8 @@ from typing import Any
 
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
-from msframework.compile.reader import KnownSchemas, read_operations
+from msframework.compile.operation_id import name_operations
+from msframework.compile.reader import Endpoint, KnownSchemas, read_operations
 from msframework.compile.signature import Undeclared, check_providers
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
@@ -78,7 +79,9 @@ class Endpoints:
             problems += getattr(blueprint, "problems", ())
             owner = f"blueprint {blueprint.name!r}"
             check_providers(getattr(blueprint, "providers", {}), owner, problems)
-        read = [(routes, self._read(routes[0], problems)) for routes in self._uncompiled()]
+        found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
+        name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
+        read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]
         new = [operation for _, found in read for operation in found]
         for route, mounted in service.refused:
             self._read_refused(route, mounted, problems)
@@ -106,15 +109,18 @@ class Endpoints:
             together.setdefault(key, []).append(route)
         return list(together.values())
 
-    def _read(self, route: Any, problems: list[str]) -> tuple[Operation, ...]:
+    def _endpoints(self, route: Any, problems: list[str]) -> list[Endpoint]:
         service, path = self._service, f"/{route.path}"
         if "<" in path and not check_path(
             path, service.router.regex_types, name_route(route), problems
         ):
-            return ()
+            return []
         mounted = find_mounted(route, service.blueprints.values())
-        endpoints = read_endpoints(route, path, mounted, service.providers)
-        return read_operations(endpoints, service.failures.envelope, problems, self._schemas)
+        return read_endpoints(route, path, mounted, service.providers)
+
+    def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
+        envelope = self._service.failures.envelope
+        return read_operations(endpoints, envelope, problems, self._schemas)
 
     def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
         """Say by what a route is taken, and whatever else is wrong with the one that came later."""

@@ -65,11 +65,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One documented success: its status, and the schema of its data (`None`: nothing, or raw)."""
+    """One documented success: its status, and the schema of its data (`None`: nothing, or raw).
+
+    `headers` are those it may have, each with what it is for.
+    """
 
     status: int
     schema: Schema | None = None
     description: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Operation:
     summary: str = ""
     description: str = ""
     tags: tuple[str, ...] = ()
+    blueprint_description: str = ""
     deprecated: bool = False
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     hosts: tuple[str, ...] = ()

@@ -8,4 +8,9 @@ SWAGGER = {
     "title": "msframework",
     "description": "Users, the cities they live in and their roles: three services.",
     "contact_email": "team@example.com",
+    "license": {"name": "MIT", "identifier": "MIT"},
+    "servers": [
+        {"url": "/", "description": "Where this document is."},
+        {"url": "http://127.0.0.1:8000", "description": "At a desk."},
+    ],
 }

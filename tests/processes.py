@@ -128,7 +128,7 @@ class ServerProcess:
             ready = answers(f"{self.url}/openapi/spec.json")
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server is not ready; it printed:\n{self.output()}")
-            if ready:
+            if ready and "serves at" in self.output():  # every worker does
                 return
             time.sleep(0.05)
 

@@ -32,8 +32,6 @@ def write_project(folder: Path, page: Path) -> None:
         base += f"SERVICES = {others}\n"
     elif "notes/resources.py" in own:
         del files["notes/tests/test_notes.py"]  # of the resources that the page replaces
-    envelope = re.search(r"`(ENVELOPE = \"\w+\.envelope\.\w+\")`", page.read_text())
-    base += f"{envelope[1]}\n" if envelope else ""
     settings = f"DEBUG = True\nINSTALLED_APPS = {tuple(sorted(apps))!r}\n"
     files |= own | {"settings/base.py": base}
     files["settings/development.py"] = f"from settings.base import *\n{settings}"

@@ -5,8 +5,8 @@ from apps.regions.models import City, Province
 from apps.regions.schemas import CitySchema, ProvinceSchema
 from msframework import Blueprint, NotFound, Resource, doc
 
-provinces = Blueprint("provinces", url_prefix="/provinces")
-cities = Blueprint("cities", url_prefix="/cities")
+provinces = Blueprint("provinces", url_prefix="/provinces", description="Where cities lie.")
+cities = Blueprint("cities", url_prefix="/cities", description="Where users live.")
 
 CITIES = """
     SELECT cities.id, cities.name, cities.create_time,

@@ -5,7 +5,7 @@ from apps.roles.models import Role
 from apps.roles.schemas import RoleSchema
 from msframework import Blueprint, NotFound, Resource, doc
 
-roles = Blueprint("roles", url_prefix="/roles")
+roles = Blueprint("roles", url_prefix="/roles", description="What users may be.")
 
 
 @roles.resource("/")

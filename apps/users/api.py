@@ -23,7 +23,7 @@ class RoleApi:
 
     id = int
     name = doc.String("role name")
-    description = doc.String("what the role is for")
+    description = doc.String("what the role is for", null=True)
 
 
 @logger(type="method", category="users")

@@ -6,8 +6,9 @@ from apps.users.models import User
 from apps.users.password import hash_password
 from apps.users.schemas import UserQuery, UserSchema
 from msframework import Blueprint, NotFound, Resource, async_request, doc
+from msframework.exceptions import GatewayTimeout, UpstreamError
 
-users = Blueprint("users", url_prefix="/users")
+users = Blueprint("users", url_prefix="/users", description="Who uses this site.")
 
 
 @users.resource("/")
@@ -41,6 +42,8 @@ class UserDetail(Resource):
     @doc.description("City and role are read from their services at the same time.")
     @doc.produces(UserSchema)
     @doc.raises(NotFound)
+    @doc.raises(UpstreamError, description="The regions or the roles service failed.")
+    @doc.raises(GatewayTimeout, description="The regions or the roles service did not answer.")
     async def get(self, request, id):
         async with request.app.db.acquire(request) as cur:
             user = await cur.fetchrow("SELECT * FROM users WHERE id = $1", id)

@@ -6,6 +6,8 @@ from apps.users.models import User
 from msframework import ModelSchema, Schema
 from msframework.schemas import fields
 
+LARGEST_ID = 2**31 - 1  # of an integer column
+
 
 class UserSchema(ModelSchema):
     """A user; the password goes in, and never comes out."""
@@ -23,5 +25,9 @@ class UserSchema(ModelSchema):
 class UserQuery(Schema):
     """Which users to list."""
 
-    city_id = fields.Integer(metadata={"description": "only users of this city"})
-    role_id = fields.Integer(metadata={"description": "only users of this role"})
+    city_id = fields.Integer(
+        validate=Range(1, LARGEST_ID), metadata={"description": "only users of this city"}
+    )
+    role_id = fields.Integer(
+        validate=Range(1, LARGEST_ID), metadata={"description": "only users of this role"}
+    )

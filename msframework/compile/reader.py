@@ -6,7 +6,6 @@ Runs at start-up.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,8 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
-from msframework._place import short_path
+from msframework._place import place_of
+from msframework.compile.operation_id import operation_id
 from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
 from msframework.compile.signature import read_arguments
@@ -30,8 +30,6 @@ from msframework.schemas import as_schema
 from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
-_NOT_A_WORD = re.compile(r"\W+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
 
 
@@ -59,17 +57,12 @@ class Endpoint:
     providers: Mapping[str, Provider] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
+    id: str = ""
 
     @property
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
         return place_of(self.handler, self.name)
-
-
-def place_of(handler: Any, name: str) -> str:
-    """Return file, line and *name* of a function, for messages."""
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -128,7 +121,7 @@ def _read(
     _check_notes(notes, endpoint, problems)
     check_returns(handler, where, problems)
     return Operation(
-        id=notes.operation_id or _operation_id(endpoint),
+        id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
         name=endpoint.name,
         blueprint=endpoint.blueprint,
@@ -145,8 +138,9 @@ def _read(
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or _own_doc(handler),
+        description=notes.description or _own_doc(handler) or _own_doc(resource),
         tags=tuple(tags),
+        blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
         hosts=endpoint.hosts,
         security=_nearest(notes.security, shared.security, outer.security),
@@ -219,7 +213,7 @@ def _read_answers(
                 f"{where}: a page is a list, but @doc.produces got {thing!r}. "
                 "Pass a schema with many=True, or drop @doc.paginate."
             )
-        answers[status] = Answer(status, schema, text)
+        answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
     return tuple(answers.values()) or (Answer(200),)
 
 
@@ -248,7 +242,7 @@ def _schema(
 
 
 def _schema_key(thing: Any, for_load: bool) -> Any:
-    """Return what is equal for declarations that mean the same; `None` where that is not clear."""
+    """Return the key of all declarations that mean the same; `None` where that is not clear."""
     if isinstance(thing, type):
         return thing if issubclass(thing, Schema) else (thing, for_load)
     if isinstance(thing, (list, tuple)) and len(thing) == 1:
@@ -311,11 +305,6 @@ def _read_resource_envelope(
     except ImproperlyConfigured as exc:
         problems.extend(exc.problems)
         return default
-
-
-def _operation_id(endpoint: Endpoint) -> str:
-    words = _CAMEL.sub("_", f"{endpoint.blueprint}.{endpoint.name}".strip("."))
-    return _NOT_A_WORD.sub("_", words).lower()
 
 
 def _own_doc(thing: Any) -> str:

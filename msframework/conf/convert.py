@@ -44,10 +44,14 @@ def from_text(declared: Declaration, text: str, where: str, findings: Findings) 
     """Return the *text* of a variable as the setting's own type, `UNSET` when refused."""
     if text == "" and declared.optional:
         return None
-    found = HIDDEN if declared.secret else repr(text)
+    family = _family(declared.kind)
+    holds_secrets = declared.secret or family is Mapping or text.lstrip()[:1] in ("[", "{")
+    found = HIDDEN if holds_secrets else shown(text).removesuffix(" (type str)")
     try:
-        value = _parse(_family(declared.kind), text)
-    except ValueError:
+        value = _parse(family, text)
+    except ValueError as exc:
+        if isinstance(exc, json.JSONDecodeError):
+            found = f"no JSON ({exc.msg} at character {exc.pos + 1})"
         return _refuse(declared, where, findings, found, as_text=True)
     return _finish(declared, value, where, findings, found, as_text=True)
 

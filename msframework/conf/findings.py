@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final
 
 HIDDEN: Final = "a value that is not shown"
 _LONGEST = 80
+_PLAIN: Final = (str, int, float, bool, type(None), type, Path)
 
 
 class Findings:
@@ -30,7 +32,8 @@ class Findings:
 
 def shown(value: Any, *, secret: bool = False) -> str:
     """Return *value* as a message may show it: shortened, and never a secret."""
-    if secret:
+    # NOTE: what a dict or a list holds is nobody's to show, and an address may hold a password.
+    if secret or not isinstance(value, _PLAIN) or "@" in str(value).partition(":")[2]:
         return f"{HIDDEN} (type {type(value).__name__})"
     text = repr(value)
     if len(text) > _LONGEST:

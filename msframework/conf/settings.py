@@ -251,7 +251,7 @@ class OpenAPISettings:
     url: str = setting("OPENAPI_URL", "/openapi/spec.json", "where the document is served")
     docs_url: str | None = setting("DOCS_URL", "/docs", "where Swagger UI is served")
     info: Mapping[str, Any] = setting(
-        "SWAGGER", {}, "version, title, description, termsOfService, contact_email"
+        "SWAGGER", {}, "title, version, description, contact, license, servers, tags, …"
     )
     security_schemes: Mapping[str, Any] = setting(
         "SECURITY_SCHEMES", {}, "OpenAPI security schemes by name"
@@ -284,7 +284,9 @@ class Settings:
         "ENVELOPE", "msframework.envelope.DefaultEnvelope", "dotted path, or None for bare bodies"
     )
     sensitive_fields: Pair = setting(
-        "SENSITIVE_FIELDS", ("password", "password_hash", "secret", "token"), "never dumped by of()"
+        "SENSITIVE_FIELDS",
+        ("password", "password_hash", "secret", "token"),
+        "no schema made of a model dumps them",
     )
     services: Mapping[str, ServiceEntry] = setting("SERVICES", {}, "other services: name → url")
     configure: str | None = setting(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from msframework.db.listening import Listening
 from msframework.db.prepared import TABLE
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
@@ -131,8 +132,14 @@ class Cursor(Session):
         return await self._pass("copy_records_to_table", label, (table_name,), options)
 
     async def add_listener(self, channel: str, callback: Any) -> None:
-        """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block."""
+        """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
+
+        When the connection ends, so does the block, whatever it waits for: with
+        `DatabaseUnavailable`. A transaction hears nothing before its end, and is not watched.
+        """
         await self._pass("add_listener", f"LISTEN {channel}", (channel, callback), {})
+        if self._begin is None and self._listening is None:
+            self._listening = Listening(self._conn)
 
     async def remove_listener(self, channel: str, callback: Any) -> None:
         """Take a listener away again."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
+from msframework.conf.url import place_of
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.connection import build_opener
@@ -32,7 +33,7 @@ from msframework.db.transaction import (
     begin_text,
     find_outer,
 )
-from msframework.exceptions import ImproperlyConfigured
+from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
 from msframework.tracing.context import current_span
 
 T = TypeVar("T")
@@ -134,9 +135,22 @@ class Database:
         """
         self._shared = replace(self._shared, loop=asyncio.get_running_loop())
         if self._pool is not None:
-            await self._pool.start()
+            try:
+                await self._pool.start()
+            except DatabaseUnavailable as exc:
+                raise self._away_at_start(exc) from exc.__cause__
         if self._replicas is not None:
             await self._replicas.start()
+
+    def _away_at_start(self, exc: DatabaseUnavailable) -> DatabaseUnavailable:
+        """Return *exc*, which nobody outside sees, saying which database it is about."""
+        cause = exc.__cause__
+        said = "" if cause is None else f" ({f'{type(cause).__name__}: {cause}'.rstrip(': ')})"
+        place = place_of(self._settings.url or "")
+        return DatabaseUnavailable(
+            f"PostgreSQL at {place}, cannot be reached{said}. "
+            "Mend DATABASE_URL, or start the server."
+        )
 
     async def stop(self) -> None:
         """Wait until every connection has come back, then close them; cancelling cuts them off."""

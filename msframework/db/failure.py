@@ -5,7 +5,7 @@ Runs per request, when something failed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -13,11 +13,11 @@ from msframework.db.errors import hide_values
 from msframework.db.lease import is_lost
 from msframework.exceptions import DatabaseUnavailable, ServiceException
 
-SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # Failures after which the session is as it was: the server refused the statement, or there is no
 # session.
 HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)
 _MOST_SQL = 2000
+MOST_ARGUMENTS: Final = 32_767
 # The server ends the session, or cannot take writes any more after a failover.
 _AWAY_STATES = frozenset({"57P01", "57P02", "57P03", "57P05"})
 
@@ -51,6 +51,8 @@ def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     hide_values(exc)
     if isinstance(exc, asyncpg.DataError) and _is_wrong_type(exc.__cause__):
         return _wrong_type(exc, sql)
+    if isinstance(exc, asyncpg.InterfaceError) and str(MOST_ARGUMENTS) in str(exc):
+        return too_many(None)
     if is_lost(conn) or is_away(exc):
         return _unavailable(exc, f"the connection was lost during: {sql[:_MOST_SQL]}")
     if isinstance(exc, TimeoutError):
@@ -60,6 +62,15 @@ def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
     if isinstance(exc, asyncpg.ReadOnlySQLTransactionError):
         exc.add_note("acquire() is for reading. Use transaction() to write.")
     return exc
+
+
+def too_many(count: int | None) -> ValueError:
+    """Return the error of a statement with *count* arguments, which is more than can be sent."""
+    return ValueError(
+        f"a statement has {count or 'too many'} arguments; expected {MOST_ARGUMENTS} at most. "
+        "Pass each list as one argument (`id = ANY($1)`, `unnest($1::int[], $2::text[])`), or "
+        "send the rows in parts, by executemany(), or by copy_records_to_table()."
+    )
 
 
 def _is_wrong_type(cause: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ import asyncpg
 from msframework.db.deadline import finish
 from msframework.db.direct import LIMITS
 from msframework.db.lease import Lease
-from msframework.db.tables import prepare_table
+from msframework.db.tables import check_names, prepare_table
 
 TABLE: Final = "table"
 _LONGEST: Final = 15 * 1024  # a longer text is not kept, as asyncpg has it
@@ -40,7 +40,10 @@ async def run_unprepared(
     conn = lease.conn
     if method not in LIMITS or not lease.keeps or len(query) > _LONGEST:
         run = conn.fetch if method == TABLE else getattr(conn, method)
-        return await run(query, *args, timeout=timeout)
+        result = await run(query, *args, timeout=timeout)
+        if method == TABLE and result:
+            check_names(tuple(result[0].keys()))
+        return result
     kept = kept_by(lease, method)
     if len(kept) >= lease.keeps:
         # The oldest; as nobody refers to it, asyncpg closes it on the server with the next one.

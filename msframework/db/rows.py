@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msframework.types import Row
@@ -12,7 +13,12 @@ def to_dict(row: Any) -> Row | None:
     """Return a record as a dict; `None` for no record."""
     # PERF: dict(record) looks each column up again, and `strict=` alone costs a tenth of a
     # microsecond (benchmarks/lending.py).
-    return None if row is None else dict(zip(row.keys(), row))  # noqa: B905
+    if row is None:
+        return None
+    made = dict(zip(row.keys(), row))  # noqa: B905
+    if len(made) != len(row):
+        raise ColumnsAlike(row.keys())
+    return made
 
 
 def to_dicts(rows: Any) -> list[Row]:
@@ -20,7 +26,22 @@ def to_dicts(rows: Any) -> list[Row]:
     if not rows:
         return []
     names = tuple(rows[0].keys())
-    return [dict(zip(names, row)) for row in rows]  # noqa: B905
+    made = [dict(zip(names, row)) for row in rows]  # noqa: B905
+    if len(made[0]) != len(names):
+        raise ColumnsAlike(names)
+    return made
+
+
+class ColumnsAlike(ValueError):
+    """A statement names several columns alike: of those a dict would keep the last only."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        counts = Counter(names)
+        alike = ", ".join(repr(name) for name, count in counts.items() if count > 1)
+        super().__init__(
+            f"the statement gives several columns the name {alike}, and a row has room for one. "
+            "Name them apart with AS, or take records(), whose values have numbers."
+        )
 
 
 def value_of(column: int) -> Callable[[Any], Any]:

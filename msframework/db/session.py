@@ -15,8 +15,17 @@ import asyncpg
 from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.deadline import finish, settle
 from msframework.db.direct import LIMITS
-from msframework.db.failure import HARMLESS, SCHEMA_CHANGED, explain, is_away, is_unsent
+from msframework.db.errors import SCHEMA_CHANGED
+from msframework.db.failure import (
+    HARMLESS,
+    MOST_ARGUMENTS,
+    explain,
+    is_away,
+    is_unsent,
+    too_many,
+)
 from msframework.db.lease import NEVER, Lease
+from msframework.db.listening import Listening
 from msframework.db.prepared import TABLE, run_again, run_unprepared, was_outdated
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
@@ -37,6 +46,7 @@ class Session:
         "_idle",
         "_known",
         "_lease",
+        "_listening",
         "_request",
         "_shared",
         "_source",
@@ -55,6 +65,7 @@ class Session:
         self._lease: Lease | None = None
         self._conn: Any = None
         self._idle: IdleLimit | None = None
+        self._listening: Listening | None = None
         self._clean = True
         self._used = False
         self._state = CLOSED
@@ -64,7 +75,11 @@ class Session:
         return self
 
     async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
-        self._release()
+        try:
+            if self._listening is not None:
+                self._listening.close(exc)
+        finally:
+            self._release()
 
     def _release(self) -> None:
         """Give the connection back; what still runs on it makes it unfit to be lent at once."""
@@ -276,6 +291,8 @@ class Session:
             except BaseException as again:
                 exc = self._settled(again)
         self._note_failure(exc)
+        if len(args) > MOST_ARGUMENTS and isinstance(exc, Exception):
+            raise too_many(len(args)) from exc
         raise explain(exc, self._conn, query)
 
     def _note_failure(self, exc: BaseException) -> None:

@@ -6,7 +6,8 @@ Runs when such a statement is prepared on a connection; `Table` is made per requ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -15,6 +16,7 @@ from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID
 
 from msframework.db.lease import Lease
+from msframework.db.rows import ColumnsAlike
 from msframework.types import Row
 
 # Which columns hold texts, and the class that their values have elsewhere.
@@ -22,6 +24,11 @@ Texts = tuple[tuple[str, type], ...]
 # By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
 KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
+)
+# By the same number: name, encoder, decoder, and the form in which PostgreSQL sends the values.
+Codecs = Mapping[int, tuple[str, Any, Any, str]]
+TEXT_CODECS: Final[Codecs] = MappingProxyType(
+    {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
 )
 _PLAIN_ARRAYS: Final = frozenset(
     ["bool[]", "date[]", "int2[]", "int4[]", "int8[]", "text[]", "timestamptz[]", "varchar[]"]
@@ -64,29 +71,40 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
     """Return *query* prepared on *lease*, and which of its columns come as texts."""
     conn = lease.conn
     statement = await conn.prepare(query, timeout=timeout)
+    check_names([column.name for column in statement.get_attributes()])
     texts = _find_texts(statement)
     if not texts or lease.retired or _has_records(lease):
         return statement, ()
     # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
     # prepared on the connection meanwhile.
+    with lent_codecs(conn, TEXT_CODECS):
+        return await conn.prepare(query, timeout=timeout), texts
+
+
+@contextmanager
+def lent_codecs(conn: Any, codecs: Codecs) -> Iterator[None]:
+    """Have *conn* prepare statements with *codecs* for a while."""
     settings = conn._protocol.get_settings()
     try:
-        for oid, (name, _) in KEPT_AS_TEXT.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, str, "text")
-        return await conn.prepare(query, timeout=timeout), texts
+        for oid, (name, encode, decode, form) in codecs.items():
+            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
+        yield
     finally:
-        for oid, (name, _) in KEPT_AS_TEXT.items():
+        for oid, (name, *_) in codecs.items():
             settings.remove_python_codec(oid, name, "pg_catalog")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raise `ValueError` where two columns are named alike."""
+    if len(set(names)) < len(names):
+        raise ColumnsAlike(names)
 
 
 def _find_texts(statement: Any) -> Texts:
     """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
-    names = {column.name for column in columns}
-    if (
-        len(names) < len(columns)
-        or any(column.type.kind != "scalar" for column in columns)
-        or not all(map(_is_apart, statement.get_parameters()))
+    if any(column.type.kind != "scalar" for column in columns) or not all(
+        map(_is_apart, statement.get_parameters())
     ):
         return ()
     return tuple(

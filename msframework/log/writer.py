@@ -50,7 +50,8 @@ class Writer:
         # NOTE: a handler of a signal may log while its thread is in here, hence no plain lock.
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
-        self._size = self._left_out = 0
+        self._size = self._left_out = self._rounds = 0
+        self._given_up_at = -1
         self._writing = self._closed = False
 
     def _forget(self) -> None:
@@ -73,9 +74,15 @@ class Writer:
             self._changed.notify_all()
 
     def flush(self, timeout: float = _FLUSH) -> None:
-        """Wait until everything is written, for *timeout* seconds at most."""
+        """Wait until everything is written, for *timeout* seconds at most.
+
+        Who waited in vain, and sees that nothing was written since, waits no more.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not self._waits and not self._writing, timeout)
+            if self._given_up_at == self._rounds:
+                return
+            if not self._changed.wait_for(lambda: not self._waits and not self._writing, timeout):
+                self._given_up_at = self._rounds
 
     @property
     def _waits(self) -> bool:
@@ -116,6 +123,7 @@ class Writer:
                 lost = text.count("\n")
             with changed:
                 self.dropped += lost
+                self._rounds += 1
                 self._writing = False
                 changed.notify_all()
             # PERF: what comes meanwhile is written at once (benchmarks/tracing.py).

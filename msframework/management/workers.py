@@ -119,11 +119,14 @@ class Workers(WorkerManager):
     signals_seen: int = 0
     standing_in: set[str]  # the processes that stand in for one that failed
     reloads: bool
+    announce: Callable[[], None]  # says that all of them serve
 
     @classmethod
-    def take_over(cls, manager: Any, *, reloads: bool = False) -> None:
+    def take_over(
+        cls, manager: Any, *, reloads: bool = False, announce: Callable[[], None] = lambda: None
+    ) -> None:
         """Make *manager*, which Sanic has just made and not yet started, one of this class."""
-        manager.__class__ = cls
+        manager.__class__, manager.announce = cls, announce
         manager.standing_in, manager.reloads = set(), reloads
         handle_signals(manager.shutdown_signal)
 
@@ -132,6 +135,12 @@ class Workers(WorkerManager):
         self.signals_seen += 1
         if self.signals_seen > 1:
             self._kill(self.processes)
+
+    def wait_for_ack(self) -> None:
+        """Wait until every worker serves, and say so."""
+        super().wait_for_ack()  # type: ignore[no-untyped-call]
+        if not self.signals_seen:
+            self.announce()
 
     def _all_workers_ack(self) -> bool:
         return bool(self.signals_seen or super()._all_workers_ack())  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -13,14 +13,16 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework.compile.request import text_params
-from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
+from msframework.envelope import CODE, DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import (
+    BadRequest,
     Code,
     Forbidden,
     InvalidInput,
     MalformedJSON,
     NotFound,
     PayloadTooLarge,
+    RequestTimeout,
     ServerError,
     ServiceException,
     ServiceUnavailable,
@@ -30,10 +32,12 @@ from msframework.exceptions import (
 )
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
+from msframework.openapi.headers import describe_headers, failure_headers
 from msframework.operation import Answer, Operation, Source
+from msframework.response import BODYLESS
 from msframework.types import JSONObject
 
-_BODILESS = (204, 205, 304)
+_INTEGER: JSONObject = {"type": "integer"}
 _BODIES = (Source.BODY, Source.FORM, Source.FILES)
 _LOCATIONS = ("path", "query", "headers", "cookies", "body", "form", "files")
 _AT_LEAST_ONE: JSONObject = {"type": "integer", "minimum": 1}
@@ -50,9 +54,16 @@ class Case:
     message: str
     description: str
     error: Any = None
+    headers: tuple[str, ...] = ()
 
 
-def build_responses(operation: Operation, registry: Registry) -> JSONObject:
+def code_schema(operations: Iterable[Operation]) -> JSONObject:
+    """Return the schema of the codes of a service: whole numbers, where it declares no others."""
+    declared = {failure.exception.code for one in operations for failure in one.failures}
+    return _INTEGER if all(isinstance(code, int | None) for code in declared) else CODE
+
+
+def build_responses(operation: Operation, registry: Registry, code: JSONObject) -> JSONObject:
     """Return the responses of *operation* by status, successes first."""
     envelope = operation.envelope or DefaultEnvelope()
     found: JSONObject = {}
@@ -63,7 +74,7 @@ def build_responses(operation: Operation, registry: Registry) -> JSONObject:
     for case in _cases(operation):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
-        found[str(status)] = _shared_failure(cases[status], envelope, registry)
+        found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
     return found
 
 
@@ -71,7 +82,9 @@ def _success(
     answer: Answer, operation: Operation, envelope: Envelope, registry: Registry, *, paged: bool
 ) -> JSONObject:
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
-    if answer.status in _BODILESS:
+    if answer.headers:
+        found["headers"] = describe_headers(dict(answer.headers))
+    if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
     if paged:
@@ -96,32 +109,45 @@ def _pagination(operation: Operation, registry: Registry) -> JSONObject:
 
 
 def _cases(operation: Operation) -> Iterator[Case]:
-    """Yield what may go wrong: what was declared, then what every operation of its kind has."""
+    """Yield the failures of *operation*: the declared ones, then those of all of its kind."""
+    declared = {failure.exception for failure in operation.failures}
     for failure in operation.failures:
         yield _case(failure.exception, failure.description)
+    for exception, description, error in _general_cases(operation):
+        if exception not in declared:
+            yield _case(exception, description, error)
+
+
+def _general_cases(
+    operation: Operation,
+) -> Iterator[tuple[type[ServiceException], str, Any]]:
+    """Yield class, description and error of the failures that any operation of its kind has."""
     sources = [item.source for item in operation.inputs]
+    yield BadRequest, "The request is malformed.", None
     if Source.BODY in sources:
-        yield _case(MalformedJSON, "The body is no JSON.")
+        yield MalformedJSON, "The body is no JSON.", None
     if operation.security:
-        yield _case(Unauthorized, "Credentials are missing or wrong.")
-        yield _case(Forbidden, "The caller may not do this.")
+        yield Unauthorized, "Credentials are missing or wrong.", None
+        yield Forbidden, "The caller may not do this.", None
     if operation.path_params:
-        yield _case(NotFound, "There is no such resource.")
+        yield NotFound, "There is no such resource.", None
     if any(source in _BODIES for source in sources):
-        yield _case(PayloadTooLarge, "The body is larger than the service takes.")
-        yield _case(UnsupportedMediaType, "The body is of another media type.")
+        yield RequestTimeout, "The body did not arrive in time.", None
+        yield PayloadTooLarge, "The body is larger than the service takes.", None
+        yield UnsupportedMediaType, "The body is of another media type.", None
     error = _example_error(operation)
     if error is not None:
-        yield _case(InvalidInput, "The input is refused; `error` says where and why.", error)
-    yield _case(ServerError, "The service failed.")
-    yield _case(ServiceUnavailable, "The service, or what it needs, cannot answer now.")
+        yield InvalidInput, "The input is refused; `error` says where and why.", error
+    yield ServerError, "The service failed.", None
+    yield ServiceUnavailable, "The service, or what it needs, cannot answer now.", None
 
 
 def _case(exception: type[ServiceException], description: str, error: Any = None) -> Case:
     status = exception.status_code
     code = default_code(status) if exception.code is None else exception.code
     message = exception.message
-    return Case(exception.__name__, status, code, message, description or message, error)
+    headers = tuple(exception.headers)
+    return Case(exception.__name__, status, code, message, description or message, error, headers)
 
 
 def _example_error(operation: Operation) -> Any:
@@ -143,55 +169,68 @@ def _example_error(operation: Operation) -> Any:
     return {"path": {names[0]: ["Null characters are not allowed."]}} if names else None
 
 
-def _shared_failure(cases: Sequence[Case], envelope: Envelope, registry: Registry) -> JSONObject:
+def _shared_failure(
+    cases: Sequence[Case], envelope: Envelope, registry: Registry, code: JSONObject
+) -> JSONObject:
     if any(case.error is not None for case in cases):
-        return _failure(cases, envelope, registry)
+        return _failure(cases, envelope, registry, code)
     # PERF: most operations fail in the same ways (benchmarks/startup.py).
     key = (id(envelope), *cases)
-    return registry.share(key, lambda: _failure(cases, envelope, registry))
+    return registry.share(key, lambda: _failure(cases, envelope, registry, code))
 
 
-def _failure(cases: Sequence[Case], envelope: Envelope, registry: Registry) -> JSONObject:
+def _failure(
+    cases: Sequence[Case], envelope: Envelope, registry: Registry, code: JSONObject
+) -> JSONObject:
     schemas: list[JSONObject] = []
     examples: JSONObject = {}
     for case in cases:
         own = case.name == InvalidInput.__name__ and case.error is not None
-        schema = _error_schema(envelope, registry, own=own)
+        schema = _error_schema(envelope, registry, code, own=own)
         if schema not in schemas:
             schemas.append(schema)
-        facts = ErrorFacts(case.status, case.code, case.message, case.error)
-        shown = {"summary": case.description, "value": envelope.error(facts)}
-        examples.setdefault(_free_name(case.name, shown, examples), shown)
+        _add_example(examples, case, envelope)
     described = dict.fromkeys(case.description for case in cases)
     media = {
         "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
         "examples": examples,
     }
+    headers = failure_headers(cases[0].status, (name for case in cases for name in case.headers))
     return {
         "description": " ".join(text if text.endswith(".") else f"{text}." for text in described),
+        **({"headers": headers} if headers else {}),
         "content": {envelope.error_content_type: media},
     }
 
 
-def _error_schema(envelope: Envelope, registry: Registry, *, own: bool) -> JSONObject:
+def _add_example(examples: JSONObject, case: Case, envelope: Envelope) -> None:
+    """Show *case* by its exception's name; of two classes of one name the codes tell them apart."""
+    facts = ErrorFacts(case.status, case.code, case.message, case.error)
+    value = envelope.error(facts)
+    for name in (case.name, f"{case.name}_{case.code}"):
+        shown = examples.setdefault(name, {"summary": case.description, "value": value})
+        if shown["value"] == value:
+            return
+
+
+def _error_schema(
+    envelope: Envelope, registry: Registry, code: JSONObject, *, own: bool
+) -> JSONObject:
     def make() -> JSONObject:
         name, error = ("InvalidInput", _input_errors(registry)) if own else ("Error", None)
-        return registry.refer_own(_maker(envelope) + name, envelope.document_error(error))
+        body = envelope.document_error(error)
+        members = body.get("properties", {})
+        if members.get("code") == CODE:
+            body = {**body, "properties": {**members, "code": code}}
+        return registry.refer_own(_prefix_of(envelope) + name, body)
 
     return registry.share((id(envelope), own), make)
 
 
-def _maker(envelope: Envelope) -> str:
-    """Return what tells the errors of an envelope from those of the default one."""
+def _prefix_of(envelope: Envelope) -> str:
+    """Return the prefix of the names of an envelope's errors; none for the default one's."""
     owner = type(envelope).document_error.__qualname__.rpartition(".")[0].rpartition(".")[2]
     return "" if owner == DefaultEnvelope.__name__ else owner.removesuffix("Envelope")
-
-
-def _free_name(name: str, shown: JSONObject, examples: JSONObject) -> str:
-    candidate, number = name, 2
-    while candidate in examples and examples[candidate] != shown:
-        candidate, number = f"{name}{number}", number + 1
-    return candidate
 
 
 def _input_errors(registry: Registry) -> JSONObject:

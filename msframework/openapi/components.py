@@ -20,6 +20,7 @@ from marshmallow import Schema
 from marshmallow.utils import is_collection
 
 from msframework.openapi.converter import Converter, Partial, View
+from msframework.schemas.description import DescribedSchema
 from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.types import JSONObject
 
@@ -229,7 +230,8 @@ def _rank(schema: Schema) -> tuple[Any, ...]:
     ]
     modified = bool(only or any(changes))
     cls = type(schema)
-    return (int(modified), cls.__module__, cls.__qualname__, only, *changes)
+    foreign = issubclass(cls, DescribedSchema)  # an API class: another service's object
+    return (int(modified), int(foreign), cls.__module__, cls.__qualname__, only, *changes)
 
 
 def _candidates(base: str, side: Side, used_side: Side) -> Iterator[str]:

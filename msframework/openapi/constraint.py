@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from msframework.openapi.literal import read_literal, read_literals
+from msframework.openapi.pattern import NO_NUL, given_patterns, refuses_nul, with_patterns
 from msframework.types import UNSET, JSONObject
 
 _PYTHON_ONLY = re.compile(r"\(\?(?![:=!]|<[=!]|P<)|\\[ABZGg]|\(\?P=|[*+?}]\+")
@@ -92,7 +93,8 @@ def _choices(validators: list[Any], field: fields.Field[Any], schema: JSONObject
             found["not"] = {"enum": _serialized(field, item.iterable)}
     if sets:
         first, *others = sets
-        found["enum"] = [value for value in first if all(value in other for other in others)]
+        allowed = [value for value in first if all(value in other for other in others)]
+        found["enum" if allowed else "not"] = allowed or {}
     return found
 
 
@@ -114,11 +116,9 @@ def _patterns(validators: list[Any], field: fields.Field[Any], schema: JSONObjec
         if isinstance(item, validate.Regexp) and isinstance(item.regex.pattern, str)
     ]
     patterns = [text for regex in regexes if (text := ecma_pattern(regex)) is not None]
-    found: JSONObject = {}
-    if len(patterns) == 1:
-        found["pattern"] = patterns[0]
-    elif patterns:
-        found["allOf"] = [{"pattern": text} for text in patterns]
+    if refuses_nul(field) and schema.get("type") == "string":
+        patterns.append(NO_NUL)
+    found = with_patterns((*given_patterns(schema), *patterns)) if patterns else {}
     other = [regex.pattern for regex in regexes if ecma_pattern(regex) is None]
     if other:
         found["x-pattern"] = other[0] if len(other) == 1 else other

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.field_converter import _VALID_PROPERTIES
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, RAISE, Schema, fields, missing
 
 from msframework.openapi.constraint import read_constraints
 from msframework.openapi.literal import read_literal, read_literals
+from msframework.openapi.pattern import kind_pattern
+from msframework.schemas.columns import Base64
+from msframework.schemas.presence import is_always_answered
 from msframework.schemas.reference import Reference
 from msframework.types import UNSET, JSONObject
 
@@ -33,6 +35,7 @@ _TYPES: dict[type, tuple[str | None, str | None]] = {
     fields.IPv6: ("string", "ipv6"),
     fields.IPInterface: ("string", None),
     fields.Tuple: ("array", None),
+    Base64: ("string", "byte"),
 }
 _DATE_FORMATS: dict[str, JSONObject] = {
     "iso": {},
@@ -93,7 +96,7 @@ class Converter(OpenAPIConverter):
             self.view = before
 
     def render_texts(self, schema: Schema) -> JSONObject:
-        """Return what *schema* says of itself, and nothing of data that its own code reads."""
+        """Return title and description of *schema*; its own code may read any data."""
         meta = getattr(schema, "Meta", None)
         texts = {word: getattr(meta, word, None) for word in ("title", "description")}
         return {word: text for word, text in texts.items() if isinstance(text, str)}
@@ -105,7 +108,8 @@ class Converter(OpenAPIConverter):
         for name, field in shown.items():
             key = field.data_key if field.data_key is not None else name
             body["properties"][key] = self.field2property(field)
-            if field.required and not view.covers(name):
+            asked = field.required and not view.covers(name)
+            if asked if view.load else is_always_answered(schema, name, field):
                 required.append(key)
         if required:
             body["required"] = required
@@ -123,6 +127,7 @@ class Converter(OpenAPIConverter):
             self.field2type_and_format,
             self.datetime2properties,
             self.timedelta2properties,
+            self.ip2properties,
             self.nested2properties,
             self.pluck2properties,
             self.list2properties,
@@ -130,6 +135,7 @@ class Converter(OpenAPIConverter):
             self.dict2properties,
             self.enum2properties,
             self.constant2properties,
+            self.pattern2properties,
             self.reference2properties,
             self.constraint2properties,
             self.metadata2properties,
@@ -148,6 +154,11 @@ class Converter(OpenAPIConverter):
         if found:
             kwargs["ret"].pop("format", None)
         return found
+
+    def ip2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+        """Say that an address may be of either kind."""
+        either = isinstance(field, fields.IP) and not isinstance(field, fields.IPv4 | fields.IPv6)
+        return {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]} if either else {}
 
     def nested2properties(self, field: fields.Field[Any], ret: JSONObject) -> JSONObject:
         """Refer to the nested schema, seen in the same direction and as partially."""
@@ -171,6 +182,8 @@ class Converter(OpenAPIConverter):
         if not isinstance(field, fields.Tuple):
             return {}
         places = [self.field2property(inner) for inner in field.tuple_fields]
+        if not places:
+            return {"items": {}, "maxItems": 0}
         size = len(places)
         return {"prefixItems": places, "minItems": size, "maxItems": size}
 
@@ -209,6 +222,11 @@ class Converter(OpenAPIConverter):
             return {}
         return {"const": literal}
 
+    def pattern2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+        """Say how a number, a time or bytes are written as text, where the format does not."""
+        pattern = kind_pattern(field)
+        return {} if pattern is None else {"pattern": pattern}
+
     def reference2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
         """Describe another service's object: its id when loaded, the id or it when dumped."""
         if not isinstance(field, Reference):
@@ -242,10 +260,20 @@ class Converter(OpenAPIConverter):
                 found.setdefault("examples", [literal])
             elif literal != "":
                 found[name] = literal
+        kinds = found.get("type")
+        if isinstance(kinds, list) and len(set(kinds) - {"null"}) > 1:
+            kwargs["ret"].pop("type", None)
+            found["anyOf"] = [{"type": kind} for kind in found.pop("type")]
         return found
 
     def field2default(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
-        """Give the value that stands in for an absent one, where it is fixed and plain."""
+        """Give the value that stands in for an absent one, where it is fixed and plain.
+
+        Nothing stands in where absent means unchanged, and nothing is absent from an answer: a
+        client that is generated from a default there sends it, or shows it for what was not said.
+        """
+        if not self.view.load or self.view.covers(field.name or ""):
+            return {}
         value = field.metadata.get("default", UNSET)
         if value is UNSET:
             value = field.load_default
@@ -265,6 +293,8 @@ class Converter(OpenAPIConverter):
         if "$ref" in ret:
             return {"anyOf": [{"$ref": ret.pop("$ref")}, {"type": "null"}]}
         found: JSONObject = {}
+        if ret.get("const", UNSET) not in (None, UNSET):
+            return {"enum": [ret.pop("const"), None]}
         if isinstance(ret.get("type"), str):
             found["type"] = [ret["type"], "null"]
         if "enum" in ret and None not in ret["enum"]:
@@ -272,9 +302,3 @@ class Converter(OpenAPIConverter):
         if "anyOf" in ret:
             found["anyOf"] = [*ret["anyOf"], {"type": "null"}]
         return found
-
-
-class Plugin(MarshmallowPlugin):
-    """apispec's marshmallow plugin with our converter."""
-
-    Converter = Converter

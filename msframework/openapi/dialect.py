@@ -11,16 +11,25 @@ from typing import Any
 
 from msframework.types import JSONObject
 
-# NOTE: `nullable` needs a `type` beside it to have a meaning (3.0.3, Schema Object), hence a
-# schema of its own that is null and nothing else.
-ONLY_NULL: JSONObject = {"type": "object", "nullable": True, "enum": [None]}
 _NULL: JSONObject = {"type": "null"}
 _UNKNOWN = ("propertyNames", "contentMediaType")
 
 
 def read_as_30(document: JSONObject) -> JSONObject:
     """Return *document*, which is of version 3.1, as version 3.0."""
-    return {**_walk(document), "openapi": "3.0.3"}  # the key keeps its place in front
+    found = _walk(document)
+    found["info"] = _info(found["info"])
+    return {**found, "openapi": "3.0.3"}  # the key keeps its place in front
+
+
+def _info(info: JSONObject) -> JSONObject:
+    """Return *info* without the words that came with 3.1: a summary, and a licence's identifier."""
+    found = {word: value for word, value in info.items() if word != "summary"}
+    license = dict(found.get("license", ()))
+    identifier = license.pop("identifier", None)
+    if identifier is not None:
+        license["url"] = f"https://spdx.org/licenses/{identifier}.html"
+    return {**found, "license": license} if license else found
 
 
 def _walk(value: Any) -> Any:
@@ -72,6 +81,8 @@ def _inner(key: str, item: Any) -> Any:
 def _const(found: JSONObject) -> None:
     if "const" in found:
         found["enum"] = [found.pop("const")]
+    if None in found.get("enum", ()) and "type" not in found:
+        found["nullable"] = True
 
 
 def _bounds(found: JSONObject) -> None:
@@ -95,25 +106,38 @@ def _places(found: JSONObject) -> None:
 
 
 def _types(found: JSONObject) -> None:
+    """Write a list of types as one type, or as alternatives; an array says what it holds."""
     kinds = found.get("type")
+    if kinds == "null":
+        kinds = ["null"]
     if not isinstance(kinds, list):
         return
-    real = [kind for kind in kinds if kind != "null"]
-    nullable = len(real) < len(kinds)
-    if len(real) == 1:
-        found["type"] = real[0]
-        if nullable:
-            found["nullable"] = True
-        return
     del found["type"]
-    alternatives: list[JSONObject] = [{"type": kind} for kind in real]
-    if nullable:
-        alternatives.append(dict(ONLY_NULL))
-    if alternatives:
-        found.setdefault("allOf", []).append({"anyOf": alternatives})
+    real = [kind for kind in kinds if kind != "null"]
+    if len(real) < len(kinds):
+        found["nullable"] = True
+    if not real and kinds:
+        found["enum"] = [None]
+    elif len(real) == 1:
+        found["type"] = real[0]
+    elif real:
+        choices = {"anyOf": [{"type": kind} for kind in real]}
+        if "anyOf" in found:
+            found.setdefault("allOf", []).append(choices)
+        else:
+            found.update(choices)
 
 
 def _alternatives(found: JSONObject) -> None:
+    """Write `X or null` as X that is nullable, which is what tools of 3.0 read."""
     for key in ("anyOf", "oneOf"):
-        if _NULL in found.get(key, ()):
-            found[key] = [dict(ONLY_NULL) if item == _NULL else item for item in found[key]]
+        choices = found.get(key, ())
+        real = [choice for choice in choices if choice != _NULL]
+        if len(real) == len(choices):
+            continue
+        del found[key]
+        found["nullable"] = True
+        if len(real) == 1 and "allOf" not in found:
+            found["allOf"] = real
+        elif real:
+            found[key] = real

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marshmallow import fields
 
 from msframework.openapi.components import Registry
-from msframework.openapi.constraint import ecma_pattern
+from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
+from msframework.openapi.pattern import without_nul
 from msframework.operation import EXTENSION, Input, Operation, PageRule, PathParam, Source
 from msframework.types import JSONObject
 
@@ -23,15 +25,38 @@ _KINDS: dict[str, JSONObject] = {
     "path": {"type": "string", "description": "May hold slashes."},
     "ymd": {"type": "string", "format": "date"},
     "uuid": {"type": "string", "format": "uuid"},
-    "ext": {"type": "string", "pattern": r"^[^/]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"},
+    "ext": {"type": "string", "pattern": r"^[^/\x00]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"},
 }
 _LOCATIONS = {Source.QUERY: "query", Source.HEADERS: "header", Source.COOKIES: "cookie"}
 _FILE: JSONObject = {"type": "string", "format": "binary"}
 
 
-def build_parameters(operation: Operation, registry: Registry) -> list[JSONObject]:
+def read_columns(operations: Iterable[Operation]) -> dict[str, dict[str, JSONObject]]:
+    """Return the bounds of path parameters, by path and name, that are members of what it answers.
+
+    `GET /users/{id}` answers the `id` of the user, so a column's range is that of the parameter.
+    """
+    found: dict[str, dict[str, JSONObject]] = {}
+    for operation in operations:
+        bounds = found.setdefault(operation.path, {})
+        for answer in operation.answers:
+            shown = {} if answer.schema is None else answer.schema.dump_fields
+            for param in operation.path_params:
+                field = shown.get(param.name)
+                if param.kind == "int" and isinstance(field, fields.Integer):
+                    bounds[param.name] = read_constraints(field, {"type": "integer"})
+    return found
+
+
+def build_parameters(
+    operation: Operation, registry: Registry, columns: Mapping[str, JSONObject]
+) -> list[JSONObject]:
     """Return the parameters of *operation*: path first, then query, headers and cookies."""
-    found = [_path_parameter(param) for param in operation.path_params if param.kind != EXTENSION]
+    found = [
+        _path_parameter(param, columns.get(param.name, {}))
+        for param in operation.path_params
+        if param.kind != EXTENSION
+    ]
     for item in operation.inputs:
         if item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -62,14 +87,18 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     return {"required": True, "content": content}
 
 
-def _path_parameter(param: PathParam) -> JSONObject:
+def _path_parameter(param: PathParam, bounds: JSONObject) -> JSONObject:
     kind, _, extensions = param.kind.partition("=")
     schema = _KINDS.get(param.kind)
     if schema is None and kind == "ext":
-        schema = {"type": "string", "pattern": rf"^[^/]+\.(?:{extensions.replace('.', '[.]')})$"}
+        schema = {
+            "type": "string",
+            "pattern": rf"^[^/\x00]+\.(?:{extensions.replace('.', '[.]')})$",
+        }
     if schema is None:
         schema = {"type": "string", **_regex(param.kind)}
-    found: JSONObject = {"in": "path", "name": param.name, "required": True, "schema": dict(schema)}
+    schema = without_nul({**schema, **bounds})
+    found: JSONObject = {"in": "path", "name": param.name, "required": True, "schema": schema}
     if "description" in schema:
         found["description"] = found["schema"].pop("description")
     return found
@@ -96,7 +125,7 @@ def _input_parameters(item: Input, registry: Registry) -> list[JSONObject]:
         if item.source is Source.HEADERS and field.data_key is None:
             spelled = key.replace("_", "-").title()  # `x_token` reads X-Token
         found.append(
-            _parameter(spelled, location, body["properties"][key])
+            _parameter(spelled, location, without_nul(body["properties"][key]))
             | {"required": key in required}
             | _style(field, item.source)
         )
@@ -140,6 +169,7 @@ def _page_parameters(rule: PageRule) -> list[JSONObject]:
 
 def _form_schema(form: Input | None, files: Input | None, registry: Registry) -> JSONObject:
     schema: JSONObject = {"type": "object", "properties": {}}
+    closed = True
     for item in (form, files):
         if item is None:
             continue
@@ -147,8 +177,11 @@ def _form_schema(form: Input | None, files: Input | None, registry: Registry) ->
         schema["required"] = [*schema.get("required", ()), *part.get("required", ())]
         for name, field in item.schema.load_fields.items():
             key = field.data_key if field.data_key is not None else name
-            shown = part["properties"][key]
+            shown = without_nul(part["properties"][key])
             schema["properties"][key] = _as_file(field, shown) if item is files else shown
+        closed = closed and part.get("additionalProperties") is False
+    if closed:
+        schema["additionalProperties"] = False
     if not schema.get("required"):
         schema.pop("required", None)
     return schema

@@ -16,20 +16,21 @@ from apispec import APISpec
 from msframework.conf.settings import Settings
 from msframework.envelope import Bare
 from msframework.exceptions import ImproperlyConfigured
-from msframework.openapi.answer import build_responses
+from msframework.openapi.about import about_problems, read_info, read_servers, read_tags
+from msframework.openapi.answer import build_responses, code_schema
 from msframework.openapi.components import Registry
-from msframework.openapi.converter import Converter, Plugin
+from msframework.openapi.converter import Converter
 from msframework.openapi.dialect import read_as_30
+from msframework.openapi.headers import add_common, used_headers
 from msframework.openapi.literal import read_literal
-from msframework.openapi.parameter import build_body, build_parameters
+from msframework.openapi.parameter import build_body, build_parameters, read_columns
 from msframework.openapi.swagger import read_as_20
 from msframework.operation import Operation
 from msframework.types import UNSET, JSONObject
 
 VERSIONS = ("3.1", "3.0", "2.0")
 _METHODS = ("get", "post", "put", "patch", "delete", "trace")
-_ORDER = ("openapi", "info", "servers", "tags", "paths", "components")
-_INFO = ("version", "title", "description", "termsOfService", "contact_email")
+_ORDER = ("openapi", "info", "servers", "security", "tags", "paths", "components", "externalDocs")
 
 
 def build_document(operations: Sequence[Operation], settings: Settings) -> JSONObject:
@@ -44,20 +45,29 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
     shown = _sorted(operations)
     _check(shown, settings)
     prefix = _prefix(shown, settings)
-    spec, converter = _start(settings, prefix)
-    registry = Registry(converter)
+    spec = _start(settings, prefix, shown)
+    registry = Registry(Converter("3.1.0", lambda schema: None, spec))
+    columns, code = read_columns(shown), code_schema(shown)
+    secured = _is_secured(shown, settings)
     paths: dict[str, JSONObject] = {}
     for operation in shown:
         path = _template(operation).removeprefix(prefix) or "/"
-        paths.setdefault(path, {})[operation.method.lower()] = _describe(operation, registry)
+        described = _describe(operation, registry, columns[operation.path], code)
+        if operation.security or secured:
+            described["security"] = [_requirement(need) for need in operation.security]
+        paths.setdefault(path, {})[operation.method.lower()] = described
     for name, schema in registry.finish().items():
         spec.components.schema(name, schema)
     resolved = registry.resolve(paths)
+    add_common(resolved, traced=settings.tracing.enabled)
+    for name, header in used_headers(resolved).items():
+        spec.components.header(name, header)
     for name, response in _share_responses(resolved).items():
         spec.components.response(name, response)
     for path, item in resolved.items():
         spec.path(path, operations=_Kept(item))
-    _add_tags(spec, shown)
+    for tag in read_tags(settings, shown):
+        spec.tag(tag)
     document = _ordered(spec)
     if settings.openapi.version == "3.1":
         return document
@@ -91,8 +101,7 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
         problems.append(
             f"OPENAPI_VERSION is {openapi.version!r}. Set it to one of {', '.join(VERSIONS)}."
         )
-    for word in sorted(set(openapi.info) - set(_INFO)):
-        problems.append(f"SWAGGER has the unknown key {word!r}. It may hold {', '.join(_INFO)}.")
+    problems += about_problems(openapi.info)
     known = ", ".join(sorted(openapi.security_schemes)) or "none"
     words = ("document_data", "document_page", "document_error")
     for operation in operations:
@@ -124,32 +133,37 @@ def _template(operation: Operation) -> str:
     return re.sub(r"{(\w+)=[^{}]*}", r"{\1}", operation.template)
 
 
-def _start(settings: Settings, prefix: str) -> tuple[APISpec, Converter]:
+def _start(settings: Settings, prefix: str, operations: Iterable[Operation]) -> APISpec:
     given = settings.openapi.info
-    info = {key: given[key] for key in ("description", "termsOfService") if given.get(key)}
-    if given.get("contact_email"):
-        info["contact"] = {"email": given["contact_email"]}
-    options: dict[str, Any] = {"info": info}
-    if prefix:
-        options["servers"] = [{"url": prefix}]
-    plugin = Plugin()
+    options: dict[str, Any] = {
+        "info": read_info(settings),
+        "servers": read_servers(settings, prefix),
+    }
+    if not _is_secured(operations, settings):
+        options["security"] = []
+    if given.get("externalDocs"):
+        options["externalDocs"] = dict(given["externalDocs"])
     spec = APISpec(
         title=given.get("title") or settings.service_name,
         version=given.get("version") or "1.0.0",
         openapi_version="3.1.0",
-        plugins=[plugin],
         **options,
     )
     for name, scheme in settings.openapi.security_schemes.items():
         literal = read_literal(scheme)
         if literal is not UNSET:
             spec.components.security_scheme(name, literal)
-    converter = plugin.converter
-    assert isinstance(converter, Converter)
-    return spec, converter
+    return spec
 
 
-def _describe(operation: Operation, registry: Registry) -> JSONObject:
+def _is_secured(operations: Iterable[Operation], settings: Settings) -> bool:
+    """Whether anything of the service asks for credentials, so that the rest is said to be open."""
+    return bool(settings.openapi.security_schemes) or any(one.security for one in operations)
+
+
+def _describe(
+    operation: Operation, registry: Registry, columns: Mapping[str, JSONObject], code: JSONObject
+) -> JSONObject:
     found: JSONObject = {"operationId": operation.id}
     tags = operation.tags or ((operation.blueprint,) if operation.blueprint else ())
     if tags:
@@ -161,15 +175,13 @@ def _describe(operation: Operation, registry: Registry) -> JSONObject:
         found["description"] = description
     if operation.deprecated:
         found["deprecated"] = True
-    parameters = build_parameters(operation, registry)
+    parameters = build_parameters(operation, registry, columns)
     if parameters:
         found["parameters"] = parameters
     body = build_body(operation, registry)
     if body is not None:
         found["requestBody"] = body
-    found["responses"] = build_responses(operation, registry)
-    if operation.security:
-        found["security"] = [_requirement(need) for need in operation.security]
+    found["responses"] = build_responses(operation, registry, code)
     return found
 
 
@@ -186,12 +198,21 @@ def _without_summary(operation: Operation) -> str:
 
 
 def _ordered(spec: APISpec) -> JSONObject:
-    document: JSONObject = json.loads(json.dumps(spec.to_dict()))
+    document: JSONObject = json.loads(json.dumps(spec.to_dict()), object_hook=_close_tuple)
     return {word: document[word] for word in _ORDER if word in document}
 
 
+def _close_tuple(found: JSONObject) -> JSONObject:
+    """Say of a tuple that nothing follows its places; apispec would read `false` as a name."""
+    return {**found, "items": False} if "prefixItems" in found else found
+
+
 def _share_responses(paths: JSONObject) -> dict[str, JSONObject]:
-    """Move failures that several operations share out of *paths*; return them by name."""
+    """Move failures that several operations share out of *paths*; return them by name.
+
+    A name says which failures there are. Where two answers want one name, the one that more
+    operations have gets it, and the other stays in its places.
+    """
     counted: dict[str, list[tuple[JSONObject, str]]] = {}
     texts: dict[int, str] = {}
     for item in paths.values():
@@ -203,26 +224,14 @@ def _share_responses(paths: JSONObject) -> dict[str, JSONObject]:
                     texts[id(response)] = text
                     counted.setdefault(text, []).append((responses, status))
     shared: dict[str, JSONObject] = {}
-    for places in counted.values():
-        if len(places) < 2:
-            continue
+    for places in sorted(counted.values(), key=len, reverse=True):
         responses, status = places[0]
         response = responses[status]
         (media,) = response["content"].values()
-        name = base = next(iter(media["examples"]))
-        number = 2
-        while name in shared:
-            name, number = f"{base}{number}", number + 1
+        name = "Or".join(media["examples"])
+        if len(places) < 2 or name in shared:
+            continue
         shared[name] = response
         for holder, code in places:
             holder[code] = {"$ref": f"#/components/responses/{name}"}
     return {name: shared[name] for name in sorted(shared)}
-
-
-def _add_tags(spec: APISpec, operations: Iterable[Operation]) -> None:
-    names: dict[str, None] = {}
-    for operation in operations:
-        names.update(dict.fromkeys(operation.tags or (operation.blueprint,)))
-    for name in names:
-        if name:
-            spec.tag({"name": name})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
-from msframework.openapi.dialect import ONLY_NULL
 from msframework.types import JSONObject
 
 _PLAIN = {
@@ -42,32 +42,48 @@ def read_as_20(document: JSONObject) -> JSONObject:
     """Return *document*, which is of version 3.0, as Swagger 2.0."""
     components = document.get("components", {})
     found: JSONObject = {"swagger": "2.0", "info": document["info"]}
-    servers = document.get("servers")
-    if servers:
-        found["basePath"] = servers[0]["url"]
-    if "tags" in document:
-        found["tags"] = document["tags"]
+    found |= _address([server["url"] for server in document.get("servers", ())])
+    found |= {word: document[word] for word in ("security", "tags") if word in document}
     schemes = {
         name: scheme
         for name, given in components.get("securitySchemes", {}).items()
         if (scheme := _scheme(given)) is not None
     }
     shared = components.get("responses", {})
+    headers = {name: _header(header) for name, header in components.get("headers", {}).items()}
     found["paths"] = {
-        path: {method: _operation(operation, shared, schemes) for method, operation in item.items()}
+        path: {
+            method: _operation(operation, shared, schemes, headers)
+            for method, operation in item.items()
+        }
         for path, item in document["paths"].items()
     }
     schemas = components.get("schemas", {})
     if schemas:
         found["definitions"] = {name: _schema(schema) for name, schema in schemas.items()}
     if shared:
-        found["responses"] = {name: _response(answer) for name, answer in shared.items()}
+        found["responses"] = {name: _response(answer, headers) for name, answer in shared.items()}
     if schemes:
         found["securityDefinitions"] = schemes
+    if "externalDocs" in document:
+        found["externalDocs"] = document["externalDocs"]
     return found
 
 
-def _operation(operation: JSONObject, shared: JSONObject, schemes: JSONObject) -> JSONObject:
+def _address(urls: list[str]) -> JSONObject:
+    """Return the address of the first of *urls* that is a whole one: 2.0 knows one host."""
+    whole = [url for url in urls if urlsplit(url).netloc]
+    parts = urlsplit((whole or urls or [""])[0])
+    found: JSONObject = {"host": parts.netloc} if parts.netloc else {}
+    if parts.path:
+        found["basePath"] = parts.path
+    schemes = [urlsplit(url).scheme for url in whole if urlsplit(url).netloc == parts.netloc]
+    return {**found, "schemes": list(dict.fromkeys(schemes))} if schemes else found
+
+
+def _operation(
+    operation: JSONObject, shared: JSONObject, schemes: JSONObject, headers: JSONObject
+) -> JSONObject:
     words = ("tags", "summary", "description", "operationId", "deprecated")
     found: JSONObject = {word: operation[word] for word in words if word in operation}
     parameters = [p for p in operation.get("parameters", ()) if p["in"] != "cookie"]
@@ -85,12 +101,14 @@ def _operation(operation: JSONObject, shared: JSONObject, schemes: JSONObject) -
         produces.update(dict.fromkeys(resolved.get("content", ())))
     found["produces"] = list(produces)
     found["responses"] = {
-        status: _response(answer) for status, answer in operation["responses"].items()
+        status: _response(answer, headers) for status, answer in operation["responses"].items()
     }
-    known = [need for need in operation.get("security", ()) if set(need) <= set(schemes)]
-    if known:
-        found["security"] = known
-    return {key: value for key, value in found.items() if value != []}
+    found = {key: value for key, value in found.items() if value != []}
+    if "security" in operation:
+        known = [need for need in operation["security"] if set(need) <= set(schemes)]
+        if known or not operation["security"]:
+            found["security"] = known
+    return found
 
 
 def _parameter(parameter: JSONObject) -> JSONObject:
@@ -140,10 +158,20 @@ def _body(body: JSONObject) -> list[JSONObject]:
     return found
 
 
-def _response(answer: JSONObject) -> JSONObject:
+def _header(header: JSONObject) -> JSONObject:
+    found = {"description": header["description"]} if "description" in header else {}
+    return {**found, **_plain(header["schema"])}
+
+
+def _response(answer: JSONObject, headers: JSONObject) -> JSONObject:
     if "$ref" in answer:
         return {"$ref": answer["$ref"].replace("#/components/responses/", "#/responses/")}
     found: JSONObject = {"description": answer["description"]}
+    if "headers" in answer:
+        found["headers"] = {
+            name: headers[name] if "$ref" in header else _header(header)
+            for name, header in answer["headers"].items()
+        }
     for media_type, media in answer.get("content", {}).items():
         found["schema"] = _schema(media["schema"])
         examples = [shown["value"] for shown in media.get("examples", {}).values()]
@@ -158,7 +186,7 @@ def _schema(schema: Any) -> Any:
     """Return a schema of OpenAPI 3.0 in the words of Swagger 2.0."""
     if not isinstance(schema, dict):
         return schema
-    schema = _nullable(schema)
+    schema = _without_null(schema)
     found: JSONObject = {}
     for key, item in schema.items():
         if key == "$ref":
@@ -179,17 +207,13 @@ def _schema(schema: Any) -> Any:
     return found
 
 
-def _nullable(schema: JSONObject) -> JSONObject:
-    """Write `X or null` as X with `x-nullable`, which is what tools of 2.0 read."""
-    for key in ("anyOf", "oneOf"):
-        choices = schema.get(key, ())
-        real = [choice for choice in choices if choice != ONLY_NULL]
-        if len(real) == len(choices):
-            continue
-        rest = {word: item for word, item in schema.items() if word != key}
-        inner = {"allOf": real} if len(real) == 1 else {key: real}
-        return {**inner, **rest, "x-nullable": True}
-    return schema
+def _without_null(schema: JSONObject) -> JSONObject:
+    """Take null out of the choices: no type of 2.0 has it, and `x-nullable` says it."""
+    if None not in schema.get("enum", ()):
+        return schema
+    choices = [choice for choice in schema["enum"] if choice is not None]
+    rest = {key: item for key, item in schema.items() if key != "enum"}
+    return {**rest, **({"enum": choices} if choices else {}), "nullable": True}
 
 
 def _scheme(scheme: JSONObject) -> JSONObject | None:

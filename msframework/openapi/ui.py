@@ -180,8 +180,12 @@ def _static_folder() -> Path:
 
 
 def _connect_sources(settings: Settings) -> str:
-    """Return where the page may send requests: here, and where tokens are fetched from."""
+    """Return where the page may send requests: here, to the servers, and for tokens."""
     found = {"'self'": None}
+    for server in settings.openapi.info.get("servers", ()):
+        url = urlsplit(str(server["url"]))
+        if url.scheme in ("http", "https") and url.netloc:
+            found[f"{url.scheme}://{url.netloc}"] = None
     for scheme in settings.openapi.security_schemes.values():
         for flow in (scheme.get("flows") or {}).values():
             url = urlsplit(str(flow.get("tokenUrl", "")))

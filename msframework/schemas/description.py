@@ -117,7 +117,9 @@ class Describer:
         for key, value in members.items():
             if not isinstance(key, str):
                 raise TypeError(f"{self.where}: {key!r} is no key of a JSON object; pass a string.")
-            found[key] = self._member(key, value)
+            field = found[key] = self._member(key, value)
+            if not isinstance(value, (Note, fields.Field)):
+                field.required = True  # an answer, too, has what stands in its dict
         return DescribedSchema.from_dict(found)
 
     def read_api_class(self, thing: type) -> type[Schema] | None:

@@ -23,9 +23,9 @@ _SWITCHING = b"HTTP/1.1 101 "
 
 
 class SignedHandshake(HttpProtocol):
-    """What comes after Sanic's protocol of websockets among the bases of ours.
+    """A base of our protocol of websockets, behind Sanic's: it signs the answer to a handshake.
 
-    A handshake is answered past all responses; it gets the headers of every answer here.
+    That answer is no response of Sanic's; so it gets the headers of every answer here.
     """
 
     __slots__ = ()

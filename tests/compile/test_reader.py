@@ -55,7 +55,7 @@ def test_resource_methods_become_operations(make_service):
     get, delete = mount(make_service, declare).operations
 
     assert (get.method, get.path, get.template) == ("GET", "/things/<id:int>", "/things/{id}")
-    assert (get.id, get.name, get.blueprint) == ("things_thing_get", "Thing.get", "things")
+    assert (get.id, get.name, get.blueprint) == ("things_read", "Thing.get", "things")
     assert get.summary == "Read a thing"
     assert get.tags == ("things",)
     assert get.failures[0].exception is NotFound
@@ -402,16 +402,31 @@ def test_what_may_be_of_its_own_is_kept_apart(make_service, declared):
 
 
 def test_what_is_read_and_what_is_sent_are_kept_apart(make_service):
+    class Thing:
+        id = int
+
     def declare(things):
         @things.post("/")
-        @doc.consumes({"id": int})
-        @doc.produces({"id": int})
+        @doc.consumes(Thing)
+        @doc.produces(Thing)
         async def post(request, body): ...
 
     (post,) = mount(make_service, declare).operations
 
     assert post.inputs[0].schema.fields["id"].required
     assert not post.answers[0].schema.fields["id"].required
+
+
+def test_an_answer_has_what_stands_in_its_dict(make_service):
+    def declare(things):
+        @things.get("/")
+        @doc.produces({"id": int, "note": str | None, "more": doc.String(required=False)})
+        async def get(request): ...
+
+    (get,) = mount(make_service, declare).operations
+
+    found = get.answers[0].schema.fields
+    assert [name for name in found if found[name].required] == ["id", "note"]
 
 
 def test_the_order_of_keys_is_kept_apart(make_service):

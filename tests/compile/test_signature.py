@@ -93,7 +93,7 @@ def test_only_a_docstring_of_its_own_is_published(make_service, resource, summar
     (operation,) = service.operations
 
     assert operation.summary == summary
-    assert operation.description == ("Read it." if summary == "Read it" else "")
+    assert operation.description == (f"{summary}." if summary else "")
 
 
 async def plain(request, extra=None): ...

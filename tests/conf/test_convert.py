@@ -146,3 +146,53 @@ def test_a_long_value_is_cut_in_the_message():
     _, (problem,) = read("PORT", "x" * 500)
 
     assert len(problem) < 300
+
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SERVICES", '{"x": {"url": "http://x", "headers": {"Authorization": "s3cr3t"}}'),
+        ("SERVICES", '["http://x?token=s3cr3t"]'),
+        ("SERVICES", '{"x": ["http://u:s3cr3t@x"]}'),
+        ("SERVICES", '{"x": "u:s3cr3t@x"}'),
+        ("SERVICES", "s3cr3t"),
+        ("SWAGGER", '{"password": "s3cr3t"'),
+        ("SWAGGER", '"s3cr3t"'),
+        ("SECURITY_SCHEMES", "{s3cr3t}"),
+        ("TRACE_SAMPLE_ROUTES", '{"GET /": "s3cr3t"}'),
+        ("INSTALLED_APPS", '["a", {"token": "s3cr3t"}]'),
+        ("INSTALLED_APPS", '["a", "s3cr3t"'),
+        ("EXTRA", '{"token": "s3cr3t"'),
+        ("DB_REPLICAS", '["postgresql://u:s3cr3t@db/x"'),
+        ("PORT", "postgresql://u:s3cr3t@db/x"),
+        ("DEBUG", "u:s3cr3t@db"),
+    ],
+)
+def test_no_value_that_may_hold_a_secret_is_shown(name, text):
+    findings = Findings()
+
+    assert from_text(declarations()[name], text, "environment", findings) is UNSET
+
+    (problem,) = findings.problems
+    assert SECRET not in problem
+
+
+def test_where_json_breaks_off_is_told():
+    findings = Findings()
+
+    from_text(declarations()["SERVICES"], '{"x": ', "environment", findings)
+
+    assert "SERVICES is no JSON (Expecting value at character 7)" in findings.problems[0]
+
+
+@pytest.mark.parametrize("value", [["s3cr3t"], {"a": "s3cr3t"}, "http://u:s3cr3t@x", b"s3cr3t"])
+def test_no_value_of_a_module_that_may_hold_a_secret_is_shown(value):
+    findings = Findings()
+
+    for name in ("PORT", "TRACE_SAMPLE_ROUTES"):
+        assert from_python(declarations()[name], value, "m", findings) is UNSET
+
+    assert SECRET not in "".join(findings.problems)

@@ -33,7 +33,7 @@ def faults(value):
         ({"url": "http://a", "limit": 2.0}, "['limit'] is 2.0"),
         ({"url": "http://a", "headers": {"X": 1}}, "['headers'] is"),
         ({"url": "http://a", "uri": "x"}, "Did you mean url?"),
-        (["http://a"], "SERVICES['a'] is ['http://a']"),
+        (["http://a"], "SERVICES['a'] is a value that is not shown (type list)"),
         (None, "SERVICES['a'] is None"),
     ],
 )

@@ -400,3 +400,39 @@ async def test_only_what_is_sampled_is_recorded(open_database, tracer, sampled):
                 await cur.fetch("SELECT 1")
 
     assert len(spans(tracer)) == 2 * sampled
+
+
+TWICE = "SELECT 1 AS a, 2 AS b, 3 AS a"
+
+
+@pytest.mark.parametrize("method", ["fetch", "fetchrow", "table"])
+@pytest.mark.parametrize("query", [TWICE, TWICE + " " * 20_000], ids=["kept", "long"])
+async def test_columns_that_are_named_alike_are_an_error(db, method, query):
+    async with db.acquire() as cur:
+        for _ in range(2):
+            with pytest.raises(ValueError, match=r"several columns the name 'a'.*with AS"):
+                await getattr(cur, method)(query)
+        assert await cur.fetchval(query, column=2) == 3
+        assert list(await cur.record(query)) == [1, 2, 3]
+        assert await cur.fetch("SELECT 1 AS a, 2 AS b") == [{"a": 1, "b": 2}]
+
+
+async def test_columns_that_are_named_alike_are_an_error_in_streams(db):
+    async with db.acquire() as cur:
+        with pytest.raises(ValueError, match="'a'"):
+            async for _ in cur.cursor(TWICE):
+                pass
+    async with db.acquire() as cur:
+        statement = await cur.prepare(TWICE)
+        with pytest.raises(ValueError, match="'a'"):
+            await statement.fetchrow()
+
+
+@pytest.mark.parametrize("count", [32_768, 40_000, 65_536, 100_000])
+async def test_too_many_arguments_are_an_error_that_says_what_to_do(db, count):
+    query = f"SELECT 1 WHERE 1 IN ({', '.join(f'${n}' for n in range(1, count + 1))})"
+    async with db.acquire() as cur:
+        for method in ("fetch", "fetchval", "execute", "table"):
+            with pytest.raises(ValueError, match=rf"{count} arguments.*32767.*ANY"):
+                await getattr(cur, method)(query, *range(count))
+        assert await cur.fetchval("SELECT 1") == 1

@@ -254,6 +254,9 @@ async def test_starting_without_a_server_is_refused(open_database, tmp_path):
             pass
 
     assert isinstance(caught.value.__cause__, OSError)
+    said = str(caught.value)
+    assert said.startswith(f"PostgreSQL at {tmp_path}, database 'none', cannot be reached (")
+    assert type(caught.value.__cause__).__name__ in said
 
 
 async def test_starting_takes_what_it_gets_as_long_as_it_gets_one(open_database, admin, url):

@@ -55,7 +55,6 @@ NATIVE = {
     ),
     "an array": ("SELECT 1.5 AS price, ARRAY[1.5] AS prices", ()),
     "a range": ("SELECT 1.5 AS price, numrange(1, 2) AS prices", ()),
-    "the same name twice": ("SELECT 1.5 AS price, 'x' AS price", ()),
     "neither": ("SELECT 1 AS price", ()),
 }
 

@@ -431,7 +431,10 @@ async def test_a_savepoint_that_is_cancelled_while_it_rolls_back_dooms_its_trans
 async def test_a_statement_that_fails_again_after_the_schema_changed_says_why(
     open_database, table, admin
 ):
-    sql = "SELECT *, 1 / (SELECT count(*) FROM items) FROM items RIGHT JOIN (SELECT 1) x ON true"
+    sql = (
+        "SELECT *, 1 / (SELECT count(*) FROM items) AS part "
+        "FROM items RIGHT JOIN (SELECT 1) x ON true"
+    )
     async with open_database(max_size=1) as db:
         await admin.execute("INSERT INTO items (name) VALUES ('a')")
         for _ in range(2):

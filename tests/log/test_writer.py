@@ -147,4 +147,6 @@ def test_a_process_ends_though_nobody_reads():
     )
     with run(program, stdout=subprocess.PIPE) as process:
         assert process.stdout.read() == b"done\n"
+        began = time.monotonic()
         assert process.wait(30) == 0
+        assert time.monotonic() - began < 6  # it waits for two seconds, once

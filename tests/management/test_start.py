@@ -4,12 +4,17 @@ import sys
 
 import aiohttp
 import pytest
+from peewee import ProgrammingError
 from sanic import Sanic
 
 from msframework.app import Service
+from msframework.conf.settings import DatabaseSettings, Settings
+from msframework.exceptions import ImproperlyConfigured
 from msframework.management import start
+from msframework.management.commands.migrate import tell_missing
 from msframework.management.start import Start, stand_in
 from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE
+from msframework.migrations.runner import Runner
 
 RESOURCES = """
 from msframework import Blueprint, Resource
@@ -107,6 +112,29 @@ async def test_a_service_that_failed_to_start_is_stood_in_for(project, monkeypat
 
     assert status == 503
     assert "failed when it started" in body["error"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (ImproperlyConfigured("no database"), []),
+        (
+            ProgrammingError("permission denied for table migrate_record"),
+            ["It cannot be told whether migrations are pending: ProgrammingError."],
+        ),
+    ],
+)
+def test_what_cannot_be_told_of_migrations_stops_no_start(monkeypatch, failure, said):
+    def fail(runner):
+        raise failure
+
+    monkeypatch.setattr(Runner, "pending", fail)
+    database = DatabaseSettings(url="postgresql://nobody@127.0.0.1:9/none")
+    told = []
+
+    tell_missing(Settings(database=database), told.append)
+
+    assert told == said
 
 
 def test_without_reload_a_mistake_is_an_error(project):

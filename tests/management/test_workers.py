@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -38,7 +39,7 @@ def wait_until(condition) -> None:
 
 def test_workers_that_are_starting_can_be_stopped(workers):
     workers.start()
-    wait_until(lambda: "in 2 workers" in workers.output())
+    wait_until(lambda: len(members(workers.process.pid)) > 3)  # the workers were begun
 
     code = workers.stop()
 
@@ -206,3 +207,15 @@ def test_a_second_signal_interrupts_the_start(python, database):
 
     assert result.returncode == 130
     assert result.stderr.endswith("Interrupted.\n")
+
+
+def test_workers_are_announced_when_they_serve(workers):
+    workers.start()
+    wait_until(lambda: "in 2 workers" in workers.output())
+
+    said = workers.output()
+    assert said.count("Worker ready") == 2
+    assert said.rindex("Worker ready") < said.index("serves at")
+    with urllib.request.urlopen(workers.url + "/openapi/spec.json", timeout=5) as answer:
+        assert answer.status == 200
+    assert workers.stop() == 0

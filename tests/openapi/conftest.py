@@ -80,6 +80,7 @@ def browse() -> Callable[[Sanic[Any, Any]], Any]:
         with socket.socket() as place:
             place.bind(("127.0.0.1", 0))
             place.listen()
+            service.config.MOTD = False  # it imports whatever of Sanic is installed
             server = await service.create_server(sock=place, return_asyncio_server=True)
             assert server is not None
             await server.startup()

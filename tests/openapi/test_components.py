@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields
 
+from apps.roles.schemas import RoleSchema
 from msframework.operation import Answer, Input, PageRule, Source
+from msframework.schemas import as_schema
 
 
 class CitySchema(Schema):
@@ -186,3 +188,37 @@ def test_a_name_holds_only_what_openapi_allows(schemas):
 
     assert list(schemas(answers=schema())) == ["__"]
     assert list(schemas(answers=Schema.from_dict({}, name="Schema")())) == ["Schema"]
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_an_answer_requires_what_every_answer_has_and_a_body_what_must_be_sent(
+    operation, document, version
+):
+    found = document(
+        operation(
+            "POST",
+            inputs=(Input(Source.BODY, RoleSchema()),),
+            answers=(Answer(201, RoleSchema()),),
+        ),
+        version=version,
+    )
+
+    schemas = found["definitions"] if version == "2.0" else found["components"]["schemas"]
+    assert schemas["Role"]["required"] == ["id", "name", "description", "create_time"]
+    assert schemas["RoleIn"]["required"] == ["name"]
+
+
+def test_a_schema_of_the_service_keeps_its_name_before_an_api_class(operation, document):
+    class CityApi:
+        zip = int
+
+    foreign = as_schema(CityApi, where="test", for_load=False)
+    operations = [
+        operation(path="/a", answers=(Answer(200, foreign),)),
+        operation(path="/bb", answers=(Answer(200, CitySchema()),)),
+    ]
+
+    found = document(*operations)["components"]["schemas"]
+
+    assert list(found["City"]["properties"]) == ["name"]
+    assert list(found["City2"]["properties"]) == ["zip"]

@@ -60,7 +60,7 @@ def test_a_number_is_bound_as_its_validators_say(validators, keywords):
         ),
         ([Range("a", "f")], {"x-minimum": "a", "x-maximum": "f"}),
         ([Regexp("[a-z]+")], {"pattern": "^(?:[a-z]+)"}),
-        ([Regexp("^a$"), Regexp("b")], {"allOf": [{"pattern": "^a$"}, {"pattern": "^(?:b)"}]}),
+        ([Regexp("^a$"), Regexp("b")], {"pattern": "^a$", "allOf": [{"pattern": "^(?:b)"}]}),
         ([Regexp("a", re.IGNORECASE)], {"x-pattern": "a"}),
         ([Regexp("a", re.IGNORECASE), Regexp("(?i:b)")], {"x-pattern": ["a", "(?i:b)"]}),
         ([Email()], {"format": "email"}),

@@ -6,7 +6,6 @@ import pytest
 
 from msframework.openapi.dialect import read_as_30, schema_30
 
-NULL = {"type": "object", "nullable": True, "enum": [None]}
 REF = {"$ref": "#/components/schemas/User"}
 
 
@@ -18,15 +17,29 @@ REF = {"$ref": "#/components/schemas/User"}
         ({"type": ["string"]}, {"type": "string"}),
         (
             {"type": ["integer", "string"]},
-            {"allOf": [{"anyOf": [{"type": "integer"}, {"type": "string"}]}]},
+            {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+        ),
+        (
+            {"type": ["integer", "string"], "anyOf": [{"title": "x"}]},
+            {
+                "anyOf": [{"title": "x"}],
+                "allOf": [{"anyOf": [{"type": "integer"}, {"type": "string"}]}],
+            },
         ),
         (
             {"type": ["integer", "string", "null"]},
-            {"allOf": [{"anyOf": [{"type": "integer"}, {"type": "string"}, NULL]}]},
+            {"anyOf": [{"type": "integer"}, {"type": "string"}], "nullable": True},
         ),
         ({"type": []}, {}),
-        ({"anyOf": [REF, {"type": "null"}]}, {"anyOf": [REF, NULL]}),
-        ({"oneOf": [REF, {"type": "null"}]}, {"oneOf": [REF, NULL]}),
+        ({"type": "null"}, {"nullable": True, "enum": [None]}),
+        ({"const": None}, {"nullable": True, "enum": [None]}),
+        ({"anyOf": [REF, {"type": "null"}]}, {"allOf": [REF], "nullable": True}),
+        ({"oneOf": [REF, {"type": "null"}]}, {"allOf": [REF], "nullable": True}),
+        (
+            {"anyOf": [REF, {"type": "string"}, {"type": "null"}]},
+            {"anyOf": [REF, {"type": "string"}], "nullable": True},
+        ),
+        ({"prefixItems": [{"type": "string"}], "items": False}, {"items": {"type": "string"}}),
         ({**REF, "title": "x"}, {"allOf": [REF], "title": "x"}),
         (REF, REF),
         ({"const": 1}, {"enum": [1]}),
@@ -56,10 +69,22 @@ def test_a_schema_is_said_in_the_older_words(newer, older):
     assert schema_30(newer) == older
 
 
+def test_what_3_1_added_to_the_info_is_said_in_older_words():
+    license = {"name": "MIT", "identifier": "MIT"}
+
+    info = read_as_30({"info": {"title": "x", "summary": "y", "license": license}})["info"]
+
+    assert info == {
+        "title": "x",
+        "license": {"name": "MIT", "url": "https://spdx.org/licenses/MIT.html"},
+    }
+
+
 def test_only_schemas_are_touched():
     media = {"schema": {"const": 1}, "examples": {"One": {"value": {"schema": {"const": 1}}}}}
     newer = {
         "openapi": "3.1.0",
+        "info": {"title": "x"},
         "paths": {
             "/": {"get": {"parameters": [{"schema": {"const": 1}}], "responses": {"200": media}}}
         },

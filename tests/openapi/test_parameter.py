@@ -6,10 +6,16 @@ import re
 from typing import Any
 
 import pytest
-from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
+from marshmallow import INCLUDE, Schema, fields
+from marshmallow.validate import OneOf, Range
 
-from msframework.operation import Input, PageRule, Source
+from msframework.openapi.pattern import NO_NUL
+from msframework.operation import Answer, Input, PageRule, Source
+
+
+class RowSchema(Schema):
+    id = fields.Integer(validate=Range(1, 2**31 - 1))
+    key = fields.Integer(validate=Range(1, 9))
 
 
 class SearchSchema(Schema):
@@ -44,19 +50,19 @@ def parameters_of(document: dict[str, Any], method: str = "get") -> dict[tuple[s
     [
         ("int", {"type": "integer"}),
         ("float", {"type": "number"}),
-        ("str", {"type": "string", "minLength": 1}),
-        ("strorempty", {"type": "string"}),
+        ("str", {"type": "string", "minLength": 1, "pattern": NO_NUL}),
+        ("strorempty", {"type": "string", "pattern": NO_NUL}),
         ("uuid", {"type": "string", "format": "uuid"}),
         ("ymd", {"type": "string", "format": "date"}),
-        ("path", {"type": "string"}),
+        ("path", {"type": "string", "pattern": NO_NUL}),
         ("alpha", {"type": "string", "pattern": "^[A-Za-z]+$"}),
         ("slug", {"type": "string", "pattern": "^[a-z0-9]+(?:-[a-z0-9]+)*$"}),
-        ("ext", {"type": "string", "pattern": r"^[^/]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"}),
-        ("ext=png|tar.gz", {"type": "string", "pattern": r"^[^/]+\.(?:png|tar[.]gz)$"}),
+        ("ext", {"type": "string", "pattern": r"^[^/\x00]+\.[a-z0-9](?:[a-z0-9.]*[a-z0-9])?$"}),
+        ("ext=png|tar.gz", {"type": "string", "pattern": r"^[^/\x00]+\.(?:png|tar[.]gz)$"}),
         ("[a-z]{3}", {"type": "string", "pattern": "^(?:[a-z]{3})$"}),
         ("^[a-z]$", {"type": "string", "pattern": "^[a-z]$"}),
-        ("(?i:a)", {"type": "string", "x-pattern": "(?i:a)"}),
-        ("[", {"type": "string"}),
+        ("(?i:a)", {"type": "string", "x-pattern": "(?i:a)", "pattern": NO_NUL}),
+        ("[", {"type": "string", "pattern": NO_NUL}),
     ],
 )
 def test_a_path_parameter_has_the_type_of_its_kind(operation, document, kind, schema):
@@ -70,7 +76,37 @@ def test_a_path_parameter_without_a_kind_is_a_text(operation, document):
     found = parameters_of(document(operation(path="/things/<key>/parts/<part:int>")))
 
     assert [name for _, name in found] == ["key", "part"]
-    assert found["path", "key"]["schema"] == {"type": "string", "minLength": 1}
+    assert found["path", "key"]["schema"] == {"type": "string", "minLength": 1, "pattern": NO_NUL}
+
+
+def test_a_number_of_the_path_has_the_range_of_its_column(operation, document):
+    path = "/things/<id:int>/<key>/<other:int>"
+    operations = [
+        operation("DELETE", path, answers=(Answer(204),)),
+        operation(path=path, answers=(Answer(200, RowSchema()),)),
+    ]
+
+    (item,) = document(*operations)["paths"].values()
+
+    for method in ("get", "delete"):
+        schemas = {param["name"]: param["schema"] for param in item[method]["parameters"]}
+        assert schemas["id"] == {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
+        assert schemas["key"]["type"] == "string"
+        assert schemas["other"] == {"type": "integer"}
+
+
+def test_a_form_refuses_keys_where_its_schemas_do(operation, document):
+    class Open(UploadSchema):
+        class Meta:
+            unknown = INCLUDE
+
+    def schema_of(schema):
+        inputs = (Input(Source.FORM, schema), Input(Source.FILES, FilesSchema()))
+        (item,) = document(operation("POST", inputs=inputs))["paths"].values()
+        return item["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+    assert schema_of(UploadSchema())["additionalProperties"] is False
+    assert "additionalProperties" not in schema_of(Open())
 
 
 def test_a_file_name_with_a_type_of_its_own_keeps_its_plain_name(operation, document):
@@ -88,7 +124,7 @@ def test_query_parameters_come_from_the_fields_of_their_schema(operation, docume
         "name": "text",
         "description": "What to look for.",
         "required": True,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": NO_NUL},
     }
     assert found["query", "sort"]["schema"] == {
         "type": "string",
@@ -100,7 +136,7 @@ def test_query_parameters_come_from_the_fields_of_their_schema(operation, docume
         "name": "tag",
         "deprecated": True,
         "required": False,
-        "schema": {"type": "array", "items": {"type": "string"}},
+        "schema": {"type": "array", "items": {"type": "string", "pattern": NO_NUL}},
         "style": "form",
         "explode": True,
     }
@@ -171,6 +207,7 @@ def test_files_are_binary_and_multipart_alone(operation, document):
             "more": {"type": "array", "items": {"type": "string", "format": "binary"}},
         },
         "required": ["picture"],
+        "additionalProperties": False,
     }
 
 

@@ -16,7 +16,7 @@ from msframework.openapi.spec import build_document
 from msframework.operation import Answer, Failure, Input, PageRule, Source
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "openapi.md"
-EXAMPLE_STATUSES = ("201", "400", "401", "403", "409", "413", "415", "422", "500", "503")
+EXAMPLE_STATUSES = ("201", "400", "401", "403", "408", "409", "413", "415", "422", "500", "503")
 INFO = {
     "version": "2.1.0",
     "title": "Users",
@@ -168,6 +168,83 @@ def test_the_blueprint_is_the_tag_of_an_operation_without_one(operation, documen
     assert found["tags"] == [{"name": "users"}]
 
 
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_tags_are_described_by_their_blueprint_or_by_settings(operation, document, version):
+    operations = [
+        operation(blueprint="users", blueprint_description="Who they are."),
+        operation("POST", blueprint="roles", blueprint_description="What they are."),
+        operation("PUT", tags=("more",)),
+    ]
+    more = {"description": "Else.", "externalDocs": {"url": "https://example.org/more"}}
+    info = {"tags": {"roles": "What they may do.", "more": more, "unused": "-"}}
+
+    found = document(*operations, info=info, version=version)
+
+    assert {tag.pop("name"): tag for tag in found["tags"]} == {
+        "users": {"description": "Who they are."},
+        "roles": {"description": "What they may do."},
+        "more": more,
+    }
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_settings_tell_of_licence_contact_and_further_documents(operation, document, version):
+    info = {
+        "contact": {"name": "The team", "url": "https://example.org/team"},
+        "contact_email": "team@example.org",
+        "license": {"name": "MIT", "url": "https://example.org/mit"},
+        "externalDocs": {"url": "https://example.org/docs", "description": "The handbook."},
+    }
+
+    found = document(operation(), info=info, version=version)
+
+    assert found["info"]["contact"] == {**info["contact"], "email": "team@example.org"}
+    assert found["info"]["license"] == info["license"]
+    assert found["externalDocs"] == info["externalDocs"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("https://a.example", "https://a.example/api"),
+        ("https://a.example/", "https://a.example/api"),
+        ("https://a.example/api", "https://a.example/api"),
+        ("https://a.example/behind", "https://a.example/behind/api"),
+        ("/", "/api"),
+    ],
+)
+def test_servers_of_the_settings_have_the_path_prefix(operation, document, given, shown):
+    info = {"servers": [{"url": given, "description": "Here."}]}
+
+    found = document(operation(path="/api/things"), prefix="/api", info=info)
+
+    assert found["servers"] == [{"url": shown, "description": "Here."}]
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        ({"contact": "team"}, "SWAGGER: contact is 'team'; expected a dict with name, url, email."),
+        ({"license": {"url": "https://a"}}, "SWAGGER: license has no name. Add it."),
+        (
+            {"license": {"name": "MIT", "url": "https://a", "identifier": "MIT"}},
+            "SWAGGER: license has both identifier and url; OpenAPI takes one. Drop one of them.",
+        ),
+        ({"externalDocs": {}}, "SWAGGER: externalDocs has no url. Add it."),
+        ({"servers": "https://a"}, "SWAGGER: servers is 'https://a'; expected a list such as"),
+        ({"servers": [{"uri": "/"}]}, "SWAGGER: servers[0] has no url. Add it."),
+        ({"tags": ["users"]}, "SWAGGER: tags is ['users']; expected a dict such as"),
+        ({"tags": {"users": {"x": 1}}}, "SWAGGER: tags['users'] has the unknown key 'x'."),
+        ({"title": 3}, "SWAGGER: title is 3; expected a text."),
+    ],
+)
+def test_what_is_wrong_with_swagger_is_said(operation, info, said):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        build_document([operation()], Settings(openapi=OpenAPISettings(info=info)))
+
+    assert any(problem.startswith(said) for problem in refused.value.problems)
+
+
 def test_a_description_of_its_own_stays_whole(operation, document):
     found = document(operation(summary="List things", description="Every thing there is."))
 
@@ -182,14 +259,32 @@ def test_security_is_described_and_asked_for(everything, document):
         {"key": []},
         {"login": ["users:write"]},
     ]
+    assert found["paths"]["/things"]["get"]["security"] == []
+    assert "security" not in found
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_a_service_without_credentials_says_that_it_is_open(operation, document, version):
+    found = document(operation(), version=version)
+
+    assert found["security"] == []
     assert "security" not in found["paths"]["/things"]["get"]
+
+
+@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+def test_public_operations_of_a_service_with_credentials_say_so(operation, document, version):
+    operations = [operation(security=({"key": ()},)), operation("POST")]
+
+    found = document(*operations, security_schemes=SCHEMES, version=version)["paths"]["/things"]
+
+    assert (found["get"]["security"], found["post"]["security"]) == ([{"key": []}], [])
 
 
 @pytest.mark.parametrize(
     ("path", "shown", "servers"),
     [
         ("/api/things", "/things", [{"url": "/api"}]),
-        ("/apis", "/apis", None),
+        ("/apis", "/apis", [{"url": "/"}]),
         ("/api/", "/", [{"url": "/api"}]),
     ],
 )

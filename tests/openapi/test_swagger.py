@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from marshmallow import Schema, fields
-from marshmallow.validate import NoneOf, Range
+from marshmallow.validate import NoneOf, OneOf, Range
 
 from msframework.envelope import ProblemDetails
 from msframework.exceptions import Conflict
+from msframework.openapi.pattern import NO_NUL
 from msframework.operation import Answer, Failure, Input, PageRule, Source
 
 
@@ -142,7 +143,7 @@ def test_parameters_are_plain(operation, swagger):
         },
     ]
     assert found["x-cookies"] == [
-        {"in": "cookie", "name": "name", "required": True, "type": "string"}
+        {"in": "cookie", "name": "name", "required": True, "type": "string", "pattern": NO_NUL}
     ]
 
 
@@ -159,6 +160,7 @@ def test_forms_and_files_are_form_data(operation, swagger):
             "description": "Its title.",
             "required": False,
             "type": "string",
+            "pattern": NO_NUL,
         },
         {"in": "formData", "name": "picture", "required": True, "type": "file"},
         {
@@ -170,6 +172,38 @@ def test_forms_and_files_are_form_data(operation, swagger):
             "collectionFormat": "multi",
         },
     ]
+
+
+def test_choices_leave_out_null(operation, swagger):
+    class Choice(Schema):
+        size = fields.String(allow_none=True, validate=OneOf(["s", "m"]))
+        nothing = fields.Constant(None)
+
+    found = swagger(operation(answers=(Answer(200, Choice()),)))["definitions"]["Choice"]
+
+    assert found["properties"]["size"] == {
+        "type": "string",
+        "enum": ["s", "m"],
+        "x-nullable": True,
+    }
+    assert found["properties"]["nothing"] == {"x-nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("servers", "address"),
+    [
+        ([], {"basePath": "/"}),
+        (["/", "https://a.example/v1"], {"host": "a.example", "basePath": "/v1"}),
+        (["https://a.example", "http://a.example"], {"host": "a.example"}),
+        (["https://a.example:81/", "https://b.example"], {"host": "a.example:81"}),
+    ],
+)
+def test_the_first_whole_address_is_the_host(operation, swagger, servers, address):
+    found = swagger(operation(), info={"servers": [{"url": url} for url in servers]})
+
+    assert {key: found[key] for key in ("host", "basePath") if key in found} == address
+    schemes = dict.fromkeys(u.split(":")[0] for u in servers if address.get("host", "-") in u)
+    assert found.get("schemes", []) == list(schemes)
 
 
 def test_answers_have_a_schema_and_one_example(operation, swagger):
@@ -195,7 +229,7 @@ def test_answers_have_a_schema_and_one_example(operation, swagger):
     assert get["produces"] == ["application/json"]
     assert get["responses"]["500"] == {"$ref": "#/responses/ServerError"}
     assert found["responses"]["ServerError"]["schema"] == {"$ref": "#/definitions/Error"}
-    assert delete["responses"]["204"] == {"description": "No Content"}
+    assert "schema" not in delete["responses"]["204"]
     assert delete["produces"] == ["application/problem+json"]
 
 

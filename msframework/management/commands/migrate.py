@@ -52,7 +52,7 @@ def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
 def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
     """Say in one line what is pending, and at a desk in another what no migration has yet.
 
-    Says nothing where it cannot be told: the start itself shows what is wrong with a database.
+    This never keeps a server from starting: the start itself shows what is wrong with a database.
     """
     runner = Runner(database_url(settings), settings.installed_apps)
     try:
@@ -62,8 +62,10 @@ def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
         if settings.debug and (drafts := draft_changes(runner, None, None)):
             apps = _listed(tuple(draft.app for draft in drafts))
             echo(f"Models are ahead of the migrations ({apps}): `python manage.py makemigrations`.")
-    except ImproperlyConfigured:
+    except ImproperlyConfigured:  # no migrations to be read, no driver for them, no database
         return
+    except Exception as exc:  # a role that may not look, and whatever else a mere hint meets
+        echo(f"It cannot be told whether migrations are pending: {type(exc).__name__}.")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -97,12 +97,14 @@ def serve_many(
     shown = is_loopback(settings.server.host)
     loader = AppLoader(factory=Start(settings.module, service.name, reload, migrate, shown))
 
+    def announce() -> None:
+        _announce(settings, sock, project)
+
     async def take_over(*_: Any) -> None:
-        Workers.take_over(service.manager, reloads=reload)
+        Workers.take_over(service.manager, reloads=reload, announce=announce)
         lift()
         if reload:
             Watch.take_over(service.manager.durable["Reloader"].serve)
-        _announce(settings, sock, project)
 
     service.register_listener(take_over, "main_process_ready")
     folders = [str(project_root(settings))] if reload else None

@@ -155,6 +155,15 @@ async def test_bodies_max_size(serve):
     assert status_of(answer) == 503
 
 
+async def test_max_errors(serve):
+    async with serve(routes, MAX_ERRORS=3) as running:
+        unknown = {f"unknown_{number}": 1 for number in range(50)}
+        answer = await running.ask("/echo", "POST", json=unknown)
+
+    assert answer.status == 422
+    assert 3 <= len(answer.said["error"]["body"]) <= 5
+
+
 async def form_status(serve, data, **values):
     async with serve(routes, **values) as running:
         return (await running.ask("/form", "POST", data=data)).status

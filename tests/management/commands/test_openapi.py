@@ -65,7 +65,15 @@ def test_the_document_goes_to_standard_output_as_yaml(run):
     result = run("--format", "yaml")
 
     document = yaml.safe_load(result.stdout)
-    assert list(document) == ["openapi", "info", "tags", "paths", "components"]
+    assert list(document) == [
+        "openapi",
+        "info",
+        "servers",
+        "security",
+        "tags",
+        "paths",
+        "components",
+    ]
     assert document == json.loads(run().stdout)
 
 

@@ -1,0 +1,74 @@
+"""The documents of the example apps by the rules of Redocly (recommended) and Spectral (oas)."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.acceptance import tools
+from tests.acceptance.tools import run
+from tests.console import ROOT, environment
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
+
+SETTINGS = ("settings.test", "settings.users", "settings.regions", "settings.roles")
+VERSIONS = ("3.1", "3.0", "2.0")
+
+
+@pytest.fixture(scope="module")
+def programs():
+    try:
+        return tools.node_modules() / ".bin"
+    except tools.Unavailable as exc:
+        pytest.skip(str(exc))
+
+
+@pytest.fixture
+def document(tmp_path, request):
+    """Write the document of one service in one version."""
+    settings, version = request.param
+    place = tmp_path / "openapi.json"
+    env = environment(OPENAPI_VERSION=version)
+    python = shutil.which("python", path=env["PATH"])
+    command = ("manage.py", "openapi", "--settings", settings, "--output", str(place))
+    run(python, *command, cwd=ROOT, **env)
+    return place
+
+
+EACH = pytest.mark.parametrize(
+    "document", [(one, version) for one in SETTINGS for version in VERSIONS], indirect=True
+)
+
+
+@EACH
+def test_redocly_finds_nothing(programs, document, tmp_path):
+    (tmp_path / "redocly.yaml").write_text("extends: [recommended]\n")
+    command = ("lint", "--config", "redocly.yaml", "--format", "json", document)
+
+    said = run(programs / "redocly", *command, cwd=tmp_path)
+
+    found = json.loads(said[said.index("{") : said.rindex("}") + 1])
+    assert found["problems"] == []
+
+
+@EACH
+def test_spectral_finds_nothing(programs, document, tmp_path):
+    (tmp_path / "rules.yaml").write_text('extends: ["spectral:oas"]\n')
+    command = ("lint", "-r", "rules.yaml", "-f", "json", "-q", "--fail-severity", "hint", document)
+
+    said = run(programs / "spectral", *command, cwd=tmp_path).strip()
+
+    assert json.loads(said or "[]") == []
+
+
+def test_the_linters_would_find_something(programs, tmp_path):
+    """A document without what they ask for fails, so silence means that they looked."""
+    bad = tmp_path / "openapi.json"
+    bad.write_text('{"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {}}')
+    (tmp_path / "rules.yaml").write_text('extends: ["spectral:oas"]\n')
+    strict = ("-r", "rules.yaml", "--fail-severity", "hint", bad)
+
+    with pytest.raises(AssertionError, match="oas3-api-servers"):
+        run(programs / "spectral", "lint", *strict, cwd=tmp_path)
+    with pytest.raises(AssertionError, match="no-empty-servers"):
+        run(programs / "redocly", "lint", bad, cwd=tmp_path)
