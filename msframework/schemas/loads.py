@@ -167,6 +167,8 @@ def _exactly(field: Any, base: type[AnyField], load: Unit) -> Unit:
             raise Inexact
         if as_it_is and value.__class__ is decimal.Decimal and has_small_exponent(value):
             return value
+        if as_it_is and value.__class__ is int:
+            return decimal.Decimal(value)
         return load(value, data, options)
 
     return load_decimal

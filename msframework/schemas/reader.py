@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError
 from msframework.schemas.bounds import bound_messages
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
-from msframework.schemas.exact import Inexact, read_places
+from msframework.schemas.exact import Inexact, holds_float, read_places
 from msframework.schemas.known import LOADS, overrides
 from msframework.schemas.plan import Plan
 from msframework.schemas.strict import read_text_schema
@@ -75,7 +75,16 @@ class JSONReader:
         calls: counts how often it ran compiled.
     """
 
-    __slots__ = ("_calls", "_exact", "_fallback", "_loader", "_max_depth", "_most", "_single")
+    __slots__ = (
+        "_calls",
+        "_exact",
+        "_fallback",
+        "_loader",
+        "_max_depth",
+        "_most",
+        "_moves",
+        "_single",
+    )
 
     def __init__(
         self,
@@ -89,6 +98,8 @@ class JSONReader:
         self._max_depth, self._most = max_depth, most
         self._fallback, self._calls = fallback, calls
         self._exact = read_places(schema)
+        # Where the user's code runs, nothing tells that a decimal lost digits.
+        self._moves = self._exact is not None and not loader.is_compiled
         self._single: Callable[[bytes, Any, int], Any] | None = None
         if loader.plan and loader.is_compiled and not schema.many and schema.partial is None:
             self._single = loader.plan.load_json
@@ -103,7 +114,10 @@ class JSONReader:
             MalformedJSON: *body* is no strict JSON, or nested too deep.
         """
         try:
-            if self._single is not None:
+            if self._moves:
+                self._calls.count(False)
+                found = self._read_exactly(body, partial)
+            elif self._single is not None:
                 self._calls.compiled += 1
                 found = self._single(body, partial, self._max_depth)
             else:
@@ -121,10 +135,10 @@ class JSONReader:
         """Return the data of `read`, with those numbers read again whose digits count."""
         data = read(body, self._max_depth)
         check_keys(body, data)
-        if self._exact is None:
+        if self._exact is None or not holds_float(data):
             check(body, data, self._max_depth)
         else:
-            data = self._exact.mend(body, data, self._max_depth)
+            data = self._exact.mend(body, data, self._max_depth, self._moves)
         try:
             return self._loader.load(data, partial)
         except Inexact:
