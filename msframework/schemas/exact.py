@@ -24,6 +24,7 @@ from msframework.strict_json import check, check_depth
 Mend = Callable[[Any, Any, list[Decimal]], Any]
 EXACT: Final = (fields.Decimal, StrictInteger)
 _LARGE: Final = 2.0**62
+_LARGEST_EXACT: Final = 2.0**53  # beyond, a double isn't each whole number
 
 
 class Inexact(Exception):
@@ -127,7 +128,21 @@ def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:
     return exact
 
 
+def _integer(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    """Return what stands where an integer is wanted.
+
+    PERF: `1.0` becomes 1 here; of decimals, the field would look at each digit.
+    """
+    if value.__class__ is float and -_LARGEST_EXACT < value < _LARGEST_EXACT:
+        whole = int(value)
+        if exact == whole:
+            return whole
+    return _number(value, exact, large)
+
+
 def _of_field(field: Any, open_schemas: dict[int, Mend]) -> Mend | None:
+    if isinstance(field, StrictInteger):
+        return _integer
     if isinstance(field, EXACT):
         return _number
     if isinstance(field, Reference):

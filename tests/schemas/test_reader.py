@@ -491,3 +491,19 @@ def test_doubles_stay_doubles_where_the_users_code_reads_them():
 def test_errors_are_bounded_where_the_users_code_reads_numbers():
     body = b'{"prices":[%b]}' % b",".join([b'{"price":"x","z":1.5}'] * 500)
     assert count_messages(read(body, Around), 1000) <= 101
+
+
+def test_integers_are_decimals_where_these_are_declared():
+    found = read(b'{"list":[1,-5,0,18446744073709551615],"exact":7}')
+
+    assert found == {"list": [1, -5, 0, 2**64 - 1], "exact": 7}
+    assert {type(number) for number in (*found["list"], found["exact"])} == {Decimal}
+
+
+def test_a_long_list_of_integers_with_points_is_read_exactly():
+    found = read(b'{"whole":[1.0,2e0,9007199254740993.0,1.00000000000000000001]}', {"whole": [int]})
+    assert found == {"whole": {3: INTEGER}}
+
+    found = read(b'{"whole":[1.0,-2e0,9007199254740993.0]}', {"whole": [int]})
+    assert found == {"whole": [1, -2, 9007199254740993]}
+    assert {type(number) for number in found["whole"]} == {int}
