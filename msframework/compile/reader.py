@@ -191,6 +191,14 @@ def _read_inputs(
             "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
             for why in find_unreadable(source, schema)
         )
+        if source is Source.QUERY and notes.page is not None:
+            named = {field.data_key or name for name, field in schema.load_fields.items()}
+            problems.extend(
+                f"{endpoint.where}: @doc.paginate reads {name!r} of the query, as does @doc.query. "
+                "Drop one of them, or rename the field."
+                for name in ("page", "per_page")
+                if name in named
+            )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)
