@@ -31,6 +31,7 @@ from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+_DECORATORS = {Source.BODY: "consumes"}
 
 
 class KnownSchemas(dict[Any, Schema]):
@@ -125,6 +126,9 @@ def _read(
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
     _check_notes(notes, endpoint, problems)
+    if resource is not None:
+        _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
+    _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
     check_returns(handler, where, problems)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
@@ -143,8 +147,10 @@ def _read(
         ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
-        summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or _own_doc(handler) or _own_doc(resource),
+        summary=(notes.summary or _first_line(handler) or shared.summary or _first_line(resource)),
+        description=(
+            notes.description or _own_doc(handler) or shared.description or _own_doc(resource)
+        ),
         tags=tuple(tags),
         blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
@@ -171,6 +177,19 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
     page = notes.page
     if page is not None and (page.per_page < 1 or page.max_per_page < 1):
         problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
+
+
+def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
+    """Refuse what was noted on a class or blueprint, and holds for a method alone."""
+    given = [f"@doc.{_DECORATORS.get(source, source.value)}" for source in notes.inputs]
+    given += ["@doc.produces"] if notes.produces else []
+    given += ["@doc.paginate"] if notes.page is not None else []
+    given += ["@doc.operation_id"] if notes.operation_id else []
+    problems.extend(
+        f"{owner}: {decorator} stands on it, where it says nothing of its methods. Put it on each "
+        "method."
+        for decorator in given
+    )
 
 
 def _read_inputs(

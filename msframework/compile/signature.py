@@ -79,8 +79,8 @@ def read_arguments(
         elif parameter.default is inspect.Parameter.empty:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     problems.extend(
-        f"{where}: its parameter {argument.name!r} is the {argument.source.value} of the request, so "
-        "what provide() gives under that name never runs. Rename one of them."
+        f"{where}: its parameter {argument.name!r} is the {argument.source.value} of the request, "
+        "so what provide() gives under that name never runs. Rename one of them."
         for argument in arguments[1:]
         if argument.name in providers and argument.source is not Source.PROVIDED
     )
