@@ -6,7 +6,7 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -82,7 +82,13 @@ def create_app(
 def _configure(service: Service, path: str) -> None:
     """Call the function that `CONFIGURE` names; what it raises says where."""
     try:
-        import_object(path, where="CONFIGURE")(service)
+        result = import_object(path, where="CONFIGURE")(service)
+        if isinstance(result, Awaitable | Generator | AsyncGenerator):
+            getattr(result, "close", bool)()  # no warning beside the message
+            raise ImproperlyConfigured(
+                f"CONFIGURE: {path!r} is asynchronous or yields, and nothing runs what it returns. "
+                "Write a plain function; what is to be awaited goes into a part (service.add_part)."
+            )
     except ImproperlyConfigured as exc:
         raise ImproperlyConfigured.of([*service.problems, *exc.problems]) from exc
     except Exception as exc:
