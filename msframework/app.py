@@ -34,7 +34,7 @@ from msframework.operation import Operation
 from msframework.request import Request
 from msframework.requirement import check_database
 from msframework.response import Heads
-from msframework.routing import Mounted, full_uri, name_route, read_blueprints
+from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
 from msframework.serving.files import FindsFiles
@@ -96,7 +96,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(FindsFiles, ObservedSanic):
+class Service(CheckedDecorators, FindsFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:

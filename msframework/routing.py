@@ -23,6 +23,7 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
+from msframework._place import caller_place
 from msframework.compile.reader import Endpoint, place_of
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
@@ -30,6 +31,7 @@ from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type)
+T = TypeVar("T")
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
 _UNDOCUMENTED = ("HEAD", "OPTIONS")
@@ -68,7 +70,38 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
     return noted
 
 
-class Blueprint(SanicBlueprint):
+class CheckedDecorators:
+    """Refuses Sanic's decorators without their parentheses: what they decorate would be lost."""
+
+    __slots__ = ()
+
+    def route(self, uri: str, *args: Any, **options: Any) -> Any:
+        """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
+        methods = [method.lower() for method in options.get("methods") or ()]
+        name = "websocket" if options.get("websocket") else "route"
+        _check_call(self, methods[0] if len(methods) == 1 else name, uri)
+        return super().route(uri, *args, **options)  # type: ignore[misc]
+
+    def exception(self, *exceptions: Any, **options: Any) -> Any:
+        """Register a handler of exceptions, as Sanic documents it."""
+        for given in exceptions:
+            if not isinstance(given, type):
+                _check_call(self, "exception", given)
+        return super().exception(*exceptions, **options)  # type: ignore[misc]
+
+    def signal(self, event: Any, *args: Any, **options: Any) -> Any:
+        """Register a handler of a signal, as Sanic documents it."""
+        _check_call(self, "signal", event)
+        return super().signal(event, *args, **options)  # type: ignore[misc]
+
+
+def _check_call(owner: Any, decorator: str, given: Any) -> None:
+    if callable(given):
+        kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
+        raise doc.written_without_call(f"@{kind}.{decorator}", given)
+
+
+class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
@@ -90,19 +123,34 @@ class Blueprint(SanicBlueprint):
         *exceptions: type[ServiceException],
         constraint: str | None = None,
         description: str = "",
-    ) -> None:
-        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does."""
+    ) -> Callable[[T], T]:
+        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does.
+
+        Returns:
+            What notes a problem: as a decorator it would say nothing of what it decorates.
+        """
         before, self.notes.failures = self.notes.failures, []
         doc.raises(*exceptions, constraint=constraint, description=description)(self)
         self.notes.failures[:0] = before
 
+        def refuse(decorated: T) -> T:
+            name = getattr(decorated, "__qualname__", repr(decorated))
+            self.problems.append(
+                f"{caller_place()} {name}: @blueprint.raises(…) decorates it, but holds for the "
+                "whole blueprint. Write @doc.raises(…), or the call on a line of its own."
+            )
+            return decorated
+
+        return refuse
+
     def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
+        _check_call(self, "resource", uri)
 
         def mount(cls: Any) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
                 self.problems.append(
-                    f"blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
+                    f"{caller_place()}: blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
                     "which is no Resource class. Derive it from msframework.Resource."
                 )
                 return cls
@@ -110,7 +158,7 @@ class Blueprint(SanicBlueprint):
             found = [method for method in METHODS if callable(getattr(cls, method, None))]
             if not found:
                 self.problems.append(
-                    f"blueprint {self.name!r}: {cls.__module__}.{cls.__qualname__} has none of "
+                    f"{caller_place()}: blueprint {self.name!r}: {cls.__qualname__} has none of "
                     f"the methods {', '.join(METHODS)}. Write at least one."
                 )
             instance = cls()
