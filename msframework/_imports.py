@@ -31,7 +31,7 @@ def import_module(name: str, problems: list[str]) -> ModuleType | None:
 
 
 def explain(exc: BaseException, what: str) -> Caused:
-    """Return *what* failed, with the project's own last line and the exceptions behind it."""
+    """Return the problem that *what* failed: the project's own last line, the exceptions behind."""
     chain = [exc]
     while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
         chain.append(earlier)
@@ -40,7 +40,7 @@ def explain(exc: BaseException, what: str) -> Caused:
 
 
 def _cause_of(exc: BaseException) -> BaseException | None:
-    """Return what a traceback would name as cause."""
+    """Return the exception that a traceback of *exc* shows before it."""
     return exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
 
 

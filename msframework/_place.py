@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import sysconfig
@@ -9,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 _OURS: Final = Path(__file__).resolve().parent
 _LIBRARIES: Final = ("msframework", "sanic")
@@ -31,6 +32,12 @@ def describe(exc: BaseException, *, quoted: bool = True) -> str:
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{said} ({shown}:{line}{f': {text}' if text and quoted else ''})"
     return said
+
+
+def place_of(handler: Any, name: str) -> str:
+    """Return file, line and *name* of a function, for messages."""
+    code = getattr(inspect.unwrap(handler), "__code__", None)
+    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def short_path(filename: str) -> str:

@@ -37,14 +37,14 @@ from msframework.response import Heads
 from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
-from msframework.serving.files import FindsFiles
+from msframework.serving.files import StaticFiles
 from msframework.serving.handling import ObservedSanic
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.router import Router
-from msframework.serving.timeouts import Watch
+from msframework.serving.timeouts import ConnectionWatch
 from msframework.template import Templates
 from msframework.tracing import build_tracer
 from msframework.types import Part, Provider, Row
@@ -96,7 +96,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(CheckedDecorators, FindsFiles, ObservedSanic):
+class Service(CheckedDecorators, StaticFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
@@ -125,7 +125,7 @@ class Service(CheckedDecorators, FindsFiles, ObservedSanic):
             server.request_max_headers,
         )
         self.methods: tuple[str, ...] = ()
-        self.watch, self.bodies = Watch(server), Bodies(server.bodies_max_size)
+        self.watch, self.bodies = ConnectionWatch(server), Bodies(server.bodies_max_size)
         self.hosts = build_hosts(settings)
         self.trusts_request_id = "request_id" in settings.tracing.trust_peers
         self.heads = Heads(cors_headers(settings.server), fast=fast)
@@ -337,7 +337,7 @@ class Service(CheckedDecorators, FindsFiles, ObservedSanic):
             self.problems.append(str(exc))
 
     def sign(self, request: Any, response: Any) -> None:
-        """Give an answer the headers of all answers, and the access log its line."""
+        """Give an answer the headers of all answers; while the service stops it says `close`."""
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)

@@ -176,7 +176,7 @@ class ErrorAnswers:
         return _checked(response)
 
     def expected(self, exc: BaseException, constraints: Constraints) -> ServiceException | None:
-        """Return *exc* as an answer that it was meant to be; `None` for the unexpected."""
+        """Return the `ServiceException` that *exc* stands for; `None` for the unexpected."""
         if isinstance(exc, ServiceException):
             return exc
         if isinstance(exc, ValidationError):
@@ -236,7 +236,7 @@ class ErrorAnswers:
 
 
 def _body_location(operation: Operation) -> str:
-    """Return what errors call the place that `request.data` comes from."""
+    """Return the location of `request.data`, as errors name it: `form` or `body`."""
     sources = [item.source for item in operation.inputs]
     return Source.FORM.value if Source.FORM in sources else Source.BODY.value
 
@@ -257,7 +257,7 @@ def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes,
 
 
 def _checked(response: Any) -> Any:
-    """Return the response of an exception handler of the user's; raise for one with odd headers."""
+    """Return a user's answer to an exception, with its headers checked."""
     if isinstance(response, HTTPResponse):
         check_response(response, "a handler of exceptions")
     return response
@@ -269,7 +269,7 @@ def _is_users(error_handler: Any) -> bool:
 
 
 def _from_sanic(exc: SanicException) -> ServiceException | None:
-    """Return what one of Sanic's own exceptions answers; `None` for a bug reported as a 500."""
+    """Return the `ServiceException` for one of Sanic's; `None` for a bug reported as a 500."""
     status = exc.status_code or 500
     if status == 500:
         return None

@@ -13,6 +13,8 @@ Pairs = tuple[tuple[str, str], ...]
 # What methods and exceptions give.
 Headers = Mapping[str, str | int | Sequence[str | int]]
 
+# The name of a header, a method, one half of a media type (RFC 9110, 5.6.2).
+TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - a token of HTTP
 # The length and the end of an answer, and the connection's own: HTTP's business, nobody else's.
 FRAMING: Final = frozenset(
     (
@@ -74,7 +76,7 @@ SINGLE: Final = frozenset(
         "strict-transport-security",
     )
 )
-_is_token = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_token = re.compile(TOKEN).fullmatch
 _find_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 
 

@@ -1,4 +1,4 @@
-"""Finds in the text of JSON what a parser does not tell: where something refused stands.
+"""Finds what a parser of JSON does not tell: lost digits, repeated keys, and where they stand.
 
 The text was read before, so it is well formed. Runs per request, where something is suspect.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from msframework.db.errors import shown_argument, shows
+from msframework.db.errors import caused, shown_argument, shows
 from msframework.exceptions import InvalidInput, NotFound, ServiceException
 from msframework.schemas.storable import NUL, SURROGATE
 
@@ -20,7 +20,7 @@ _OTHER: Final = "Not a valid value."
 
 
 def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceException | None:
-    """Return what a request is answered whose input held the argument that *exc* is about.
+    """Return the 404 or 422 for a request whose input held the argument that *exc* is about.
 
     A value of the path that its column cannot hold is no row's, so there is nothing under it: 404.
     One of the body or the query is refused by its name: 422.
@@ -32,17 +32,17 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
     if shown is None:
         return None
     if any(shows(shown, value) for value in (request.match_info or {}).values()):
-        return _caused(NotFound(), exc)
+        return caused(NotFound(), exc)
     messages = [_message(exc.__cause__)]
     for place in _places(request.data, shown):
         found: Any = messages
         for key in reversed(place):
             found = {key: found}
-        return _caused(InvalidInput({location: found}), exc)
+        return caused(InvalidInput({location: found}), exc)
     if request.query_string:
         for name, texts in request.get_args(keep_blank_values=True).items():
             if any(text == shown or shows(shown, text) for text in texts):
-                return _caused(InvalidInput({"query": {name: messages}}), exc)
+                return caused(InvalidInput({"query": {name: messages}}), exc)
     return None
 
 
@@ -77,8 +77,3 @@ def _message(cause: BaseException | None) -> str:
     if "offset-naive" in text:
         return _ZONE
     return NUL if "null" in text.lower() and "character" in text else _OTHER
-
-
-def _caused(answer: ServiceException, exc: BaseException) -> ServiceException:
-    answer.__cause__ = exc
-    return answer

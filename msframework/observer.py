@@ -39,7 +39,7 @@ class Observer:
         self._record = access_log.record if settings.log.access else None
 
     def build_finish(self) -> Callable[[Any, Any], None] | None:
-        """Return what ends a compiled request; `None` where nothing is to be left behind."""
+        """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded."""
         tracer, record = self._tracer, self._record
         if tracer is None and record is None:
             return None
@@ -171,6 +171,6 @@ class Observer:
 
 
 def name_of(request: Any) -> str:
-    """Return what to call the handler of *request* in messages."""
+    """Return the name of the handler of *request*, for messages."""
     route = request.route
     return request.method if route is None else f"{request.method} {route.name}"

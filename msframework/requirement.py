@@ -18,7 +18,7 @@ def check_database(service: Any) -> None:
     """Refuse a service that has no database, and cannot do without.
 
     Raises:
-        ImproperlyConfigured: it is one.
+        ImproperlyConfigured: a model or a method asks for it, or models cannot be imported.
     """
     settings = service.settings
     if settings.database.url is not None or settings.debug:
@@ -40,7 +40,7 @@ def check_database(service: Any) -> None:
 def _find_users(
     apps: Sequence[str], operations: Iterable[Operation], problems: list[str]
 ) -> list[str]:
-    """Return what of a service needs a database: models of its apps, methods that ask for `db`."""
+    """Return the users of a database: apps with models, methods that ask for `app.db`."""
     found = []
     for app in apps:
         name = f"{app}.models"

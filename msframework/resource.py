@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
-from msframework._place import short_path
+from msframework._place import place_of
 from msframework.envelope import Envelope
 from msframework.types import UNSET, Unset
 
@@ -32,7 +32,7 @@ class Resource:
 
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
-    """Return what is wrong with methods of *cls* that bear the name of an HTTP method."""
+    """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
     found = []
     for name, method in _functions(cls):
         where = _where(cls, name, method)
@@ -53,7 +53,7 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
 
 
 def misspelt_perhaps(cls: type[Resource]) -> list[str]:
-    """Return what looks like a misspelt HTTP method: it takes a request, and nothing calls it."""
+    """Return a warning for each method that takes a request and looks like a misspelt GET, …."""
     return [
         f"{_where(cls, name, method)}: nothing calls it; was {close[0]!r} meant? Rename it, or let "
         "its name begin with an underscore."
@@ -75,5 +75,4 @@ def _functions(cls: type[Resource]) -> Iterator[tuple[str, Any]]:
 
 
 def _where(cls: type[Resource], name: str, method: Any) -> str:
-    code = inspect.unwrap(method).__code__
-    return f"{short_path(code.co_filename)}:{code.co_firstlineno} {cls.__name__}.{name}"
+    return place_of(method, f"{cls.__name__}.{name}")

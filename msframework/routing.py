@@ -1,6 +1,6 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; what finds the methods of a path runs per request that is refused.
+Runs at start-up; `find_allowed` per request whose method is refused.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import caller_place
-from msframework.compile.reader import Endpoint, place_of
+from msframework._place import caller_place, place_of
+from msframework.compile.reader import Endpoint
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.resource import METHODS, Resource, misspelt_for_sure
@@ -61,7 +61,7 @@ _NOWHERE = Mounted()
 
 
 def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
-    """Return what *route* was noted with, or who has it, where a blueprint took it later."""
+    """Return the note of *route*, or a new one where a blueprint took the route later."""
     noted = getattr(getattr(route, "extra", None), "mounted", _NOWHERE)
     if noted.blueprint is None:
         for blueprint in blueprints:
@@ -267,7 +267,7 @@ def _hosts_of(route: Any) -> Sequence[str | None]:
 
 
 def name_route(route: Any) -> str:
-    """Return file, line and name of what a route calls, for messages."""
+    """Return file, line and name of the handler of *route*, for messages."""
     handler = route.handler
     if isinstance(handler, partial) and handler.args:  # a websocket's
         handler = handler.args[0]
@@ -275,7 +275,7 @@ def name_route(route: Any) -> str:
 
 
 def full_uri(route: FutureRoute) -> str:
-    """Return the path of what would have become a route, its version included."""
+    """Return the path that *route* asked for, its version included."""
     if route.version is None:
         return str(route.uri)
     version = str(route.version).strip("/").lstrip("v")

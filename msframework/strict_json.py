@@ -1,8 +1,8 @@
 """JSON as requests may send it, and as answers are written. Runs per request.
 
 orjson reads and writes; what it is lenient about (integers beyond 64 bits become floats, nesting
-to 1,024, keys that stand twice) is refused here. Every refusal is a `MalformedJSON` with
-the position in bytes.
+to 1,024, keys that stand twice) is refused here. Every refusal is a `MalformedJSON` with the
+position in bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells which envelope a request belongs to whose method nobody runs: by the shape of its path.
+"""The envelope of a request for which no method runs, by the shape of its path.
 
 Built when a worker starts; `envelope_of` runs per request that fails before or beside a handler.
 """
@@ -33,7 +33,7 @@ class _Template:
 
     @property
     def rank(self) -> tuple[bool, ...]:
-        """What is greater for a path that says more, from left to right."""
+        """The sort key: greater for a path with more literal parts, from left to right."""
         return tuple(part not in (_PART, _REST) for part in self.parts)
 
 

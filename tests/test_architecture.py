@@ -26,7 +26,7 @@ FLOORS = (
     "schemas operation doc resource pagination",
     "compile openapi misfit errors template",
     "app lifecycle matcher requirement routing mounting middleware observer serving",
-    "management testing __main__ aio",
+    "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
 

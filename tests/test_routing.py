@@ -152,7 +152,7 @@ def test_the_blueprint_is_known_in_groups_with_a_prefix(make_service):
     (things,) = [operation for operation in service.operations if operation.name == "Things.get"]
 
     assert things.blueprint == "old_users"
-    assert things.id == "old_users_things_get"
+    assert things.id == "old_users_list"
 
 
 def test_two_blueprints_of_one_name_are_a_problem(make_service):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from multidict import CIMultiDict
 
 from msframework.client.plan import Plan
+from msframework.headers import TOKEN
 
 # What aiohttp derives something from, or what says how the message is framed.
 _RESERVED: Final = frozenset(
@@ -46,7 +47,7 @@ _OWN: Final = frozenset(
         "x-request-id",
     }
 )
-_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_NAME: Final = re.compile(TOKEN).fullmatch
 _VALUE: Final = re.compile(r"[^\x00\r\n]*").fullmatch
 
 

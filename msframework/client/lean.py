@@ -1,10 +1,10 @@
 """One exchange over a connection of aiohttp's, with nothing of its session in between.
 
 The connector, its pool and its limits, the protocol and the parser stay aiohttp's; what is left
-out is all that `ClientSession` makes for each call and a plain one never needs. Some names that are
-used here (`_factory` and `_get` of the connector, `Line` and what it needs)
-aiohttp does not document: so this runs with versions that it was tested with, and aiohttp's own
-path with any other, or with `FAST_PATH = False`. Runs per request.
+out is all that `ClientSession` makes for each call and a plain one never needs. aiohttp does not
+document some names that are used here (`_factory` and `_get` of the connector, those that `Line`
+overrides): so this runs with versions that it was tested with, and aiohttp's own path with any
+other, or with `FAST_PATH = False`. Runs per request.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ class Line(ResponseHandler):
             super().resume_reading(resume_parser)
 
     def expire(self) -> None:
-        """Let whoever waits for the answer have a `TimeoutError`, and take the line out of use."""
+        """Raise `TimeoutError` for whoever waits for the answer, and take the line out of use."""
         exc, payload = TimeoutError(), self._payload
         self.set_exception(exc)
         if payload is not None and not payload.is_eof():

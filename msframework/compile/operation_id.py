@@ -15,7 +15,7 @@ a name. Runs at start-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from marshmallow import Schema
@@ -63,8 +63,8 @@ def operation_id(blueprint: str, name: str) -> str:
     return _words(f"{blueprint}.{name}".strip("."))
 
 
-def _settle(endpoints: Iterable[Named], make: Any) -> None:
-    for endpoint in list(endpoints):
+def _settle(endpoints: Iterable[Named], make: Callable[[Named], str]) -> None:
+    for endpoint in endpoints:
         endpoint.id = make(endpoint)
 
 

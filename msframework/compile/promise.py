@@ -1,4 +1,4 @@
-"""What a method promised to return, and the refusal of what it returned instead.
+"""The data that a method promised to return, and the refusal of any other.
 
 `Promise` is made at start-up; its checks run per request, where a method returned something else
 than a plain dict or list, and for every answer where members are checked.
@@ -9,21 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 from marshmallow import Schema, fields
 
+from msframework.compile.returns import is_status
 from msframework.operation import Answer, Operation
 from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.schemas.known import overrides, reads_anything
 from msframework.schemas.presence import is_always_answered
 
-_STATUSES: Final = range(100, 600)
-
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What the data of one declared success is to be.
+    """The kind of data that one declared success has.
 
     Attributes:
         where: the method, for messages.
@@ -44,7 +43,7 @@ class Promise:
         """Refuse *data* that is of another kind.
 
         Raises:
-            WrongKind: it is.
+            WrongKind: it is refused.
         """
         kind = data.__class__
         if self.paged:
@@ -71,7 +70,7 @@ class Promise:
             self.refuse(None)
 
     def refuse(self, data: Any, cause: Exception | None = None) -> NoReturn:
-        """Say what was returned and what was promised."""
+        """Refuse *data*: name its kind, the promise, and the *cause*."""
         why = "" if cause is None else f" {cause}."
         raise WrongKind(
             f"{self.where}: it returned {name_kind(data)}, but promised {self.text}.{why}"
@@ -91,7 +90,7 @@ class Promise:
             return False  # two rows
         if headers and len(data) == 2 and self.many is not False and is_list(first.__class__):
             return True
-        status = _is_status(second) and not isinstance(first, int | float)
+        status = is_status(second) and not isinstance(first, int | float)
         if headers or status or (len(data) == 3 and isinstance(data[2], Mapping)):
             name_kind(first)
             raise WrongKind(
@@ -113,12 +112,8 @@ class Promise:
             )
 
 
-def _is_status(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES
-
-
 def read_promise(operation: Operation, answer: Answer, *, usual: bool) -> Promise:
-    """Return what *operation* promises with *answer*."""
+    """Return the `Promise` of *operation* for the data of *answer*."""
     schema, paged = answer.schema, usual and operation.page is not None
     many = None if schema is None else bool(schema.many)
     free = schema is not None and (reads_anything(schema) or bool(schema._hooks["pre_dump"]))

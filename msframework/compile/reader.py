@@ -14,7 +14,7 @@ from typing import Any
 from marshmallow import Schema
 
 from msframework._imports import import_object
-from msframework._place import short_path
+from msframework._place import place_of
 from msframework.compile.operation_id import operation_id
 from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
@@ -64,12 +64,6 @@ class Endpoint:
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
         return place_of(self.handler, self.name)
-
-
-def place_of(handler: Any, name: str) -> str:
-    """Return file, line and *name* of a function, for messages."""
-    code = getattr(inspect.unwrap(handler), "__code__", None)
-    return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
 def read_envelope(value: Any, where: str) -> Envelope:
@@ -275,7 +269,7 @@ def _schema(
 
 
 def _schema_key(thing: Any, for_load: bool) -> Any:
-    """Return what is equal for declarations that mean the same; `None` where that is not clear."""
+    """Return the key of all declarations that mean the same; `None` where that is not clear."""
     if isinstance(thing, type):
         return thing if issubclass(thing, Schema) else (thing, for_load)
     if isinstance(thing, (list, tuple)) and len(thing) == 1:

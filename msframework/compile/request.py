@@ -268,7 +268,7 @@ def check_text(name: str, value: str, errors: Errors) -> None:
 
 
 def find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
-    """Yield why fields of *schema* can never be read from *source*, one text each.
+    """Yield a text for each field of *schema* that can never be read from *source*.
 
     Everything but a JSON body has texts, or files, and lists of these, by name.
     """
@@ -289,7 +289,7 @@ def find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
 
 
 def _structure(field: fields.Field[Any], source: Source) -> str | None:
-    """Return what *field* takes where it is neither a text nor a file; `None` where it is."""
+    """Name the kind of value that *field* takes; `None` for a text, or a file."""
     if isinstance(field, fields.Pluck) and not field.many:
         return None
     if isinstance(field, fields.Nested | fields.Mapping):

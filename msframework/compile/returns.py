@@ -1,4 +1,4 @@
-"""What can be seen of a method's answers before it runs: a tuple with a status, a generator.
+"""Mistakes in what a method returns that show before it runs: a generator, `return data, 201`.
 
 Runs at start-up.
 """
@@ -17,7 +17,7 @@ _STATUSES: Final = range(100, 600)
 
 
 def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
-    """Append to *problems* what *handler* returns and nothing could answer with."""
+    """Append to *problems* the lines of *handler* that return no data."""
     function = inspect.unwrap(handler)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         problems.append(
@@ -52,15 +52,16 @@ def _status_lines(function: Any) -> Iterator[int]:
 def _may_name_status(code: Any) -> bool:
     if "HTTPStatus" in code.co_names:
         return True
-    return any(_is_status(value) for const in code.co_consts for value in _flat(const))
+    return any(is_status(value) for const in code.co_consts for value in _flat(const))
 
 
 def _flat(const: Any) -> tuple[Any, ...]:
     return const if isinstance(const, tuple) else (const,)
 
 
-def _is_status(value: Any) -> bool:
-    return type(value) is int and value in _STATUSES
+def is_status(value: Any) -> bool:
+    """Tell whether *value* is a number that may mean the status of an answer."""
+    return isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES
 
 
 def _has_status(parts: list[ast.expr]) -> bool:
@@ -70,7 +71,7 @@ def _has_status(parts: list[ast.expr]) -> bool:
         return False  # two or three numbers may be data
     second = parts[1]
     if isinstance(second, ast.Constant):
-        return _is_status(second.value)
+        return is_status(second.value)
     return ast.unparse(second).removeprefix("http.").startswith("HTTPStatus.")
 
 

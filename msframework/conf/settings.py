@@ -284,7 +284,9 @@ class Settings:
         "ENVELOPE", "msframework.envelope.DefaultEnvelope", "dotted path, or None for bare bodies"
     )
     sensitive_fields: Pair = setting(
-        "SENSITIVE_FIELDS", ("password", "password_hash", "secret", "token"), "never dumped by of()"
+        "SENSITIVE_FIELDS",
+        ("password", "password_hash", "secret", "token"),
+        "no schema made of a model dumps them",
     )
     services: Mapping[str, ServiceEntry] = setting("SERVICES", {}, "other services: name → url")
     configure: str | None = setting(

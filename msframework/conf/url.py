@@ -9,7 +9,7 @@ from msframework.conf.findings import shown
 
 
 def http_fault(url: Any) -> str | None:
-    """Return what *url* is instead of the plain address of an HTTP service, `None` if it is one."""
+    """Name the kind of *url* where it is no plain address of an HTTP service, else `None`."""
     parts = _split(url)
     if isinstance(parts, str):
         return parts
@@ -23,7 +23,7 @@ def http_fault(url: Any) -> str | None:
 
 
 def database_fault(url: str) -> str | None:
-    """Return what *url* is instead of PostgreSQL's form of an address, `None` if it is one."""
+    """Name the kind of *url* where it is no address in PostgreSQL's form, else `None`."""
     parts = _split(url)
     if isinstance(parts, str):
         return parts

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msframework.db.deadline import finish
 from msframework.db.lease import Lease
 from msframework.db.prepared import TABLE
-from msframework.db.tables import KEPT_AS_TEXT
+from msframework.db.tables import TEXT_CODECS, Codecs, lent_codecs
 
 _DAY: Final = 86_400_000_000
 _EPOCH: Final = dt.datetime(2000, 1, 1)
@@ -30,7 +30,7 @@ Ticks = tuple[int, ...]
 
 
 def is_beyond(exc: BaseException, method: str, query: str, stateless: bool | None) -> bool:
-    """Tell whether a row of *query* held such a value, and *query* may be run again.
+    """Tell whether a row of *query* held a time beyond Python's, and *query* may run again.
 
     Args:
         stateless: whether *query* is known to call no function that might do more than read.
@@ -50,21 +50,15 @@ async def read_beyond(
     conn = lease.conn
     if timeout is None:
         lease.timing.begin(lease)
-    settings = conn._protocol.get_settings()
-    codecs = dict(_CODECS)
-    if method == TABLE and lease.texts.get(query):
-        codecs |= {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
+    as_texts = method == TABLE and lease.texts.get(query)
     try:
-        for oid, (name, encode, decode, form) in codecs.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
-        statement = await conn.prepare(query, timeout=timeout)
-        run = statement.fetchrow if method == "fetchrow" else statement.fetch
-        found = await run(*args, timeout=timeout)
-        finish(lease)
-        return found
+        with lent_codecs(conn, {**_CODECS, **TEXT_CODECS} if as_texts else _CODECS):
+            statement = await conn.prepare(query, timeout=timeout)
+            run = statement.fetchrow if method == "fetchrow" else statement.fetch
+            found = await run(*args, timeout=timeout)
+            finish(lease)
+            return found
     finally:
-        for oid, (name, *_) in codecs.items():
-            settings.remove_python_codec(oid, name, "pg_catalog")
         lease.forget()  # what was prepared before refers to types that asyncpg forgot
 
 
@@ -82,7 +76,7 @@ def _date_of(day: int) -> str:
     return f"{1 - year:04d}-{month:02d}-{number:02d} BC"
 
 
-def _time_of(microseconds: int) -> str:
+def _clock_text(microseconds: int) -> str:
     seconds, rest = divmod(microseconds, 1_000_000)
     text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{text}.{rest:06d}" if rest else text
@@ -99,7 +93,7 @@ def _read_moment(ticks: Ticks, zone: str, made: Callable[[dt.datetime], Any]) ->
     except OverflowError:
         day, time = divmod(microseconds, _DAY)
         date, _, era = _date_of(day).partition(" ")
-        return f"{date}T{_time_of(time)}{zone}{' ' if era else ''}{era}"
+        return f"{date}T{_clock_text(time)}{zone}{' ' if era else ''}{era}"
 
 
 def _read_timestamp(ticks: Ticks) -> Any:
@@ -124,7 +118,7 @@ def _read_date(ticks: Ticks) -> Any:
 
 def _read_time(ticks: Ticks) -> Any:
     (microseconds,) = ticks
-    return "24:00:00" if microseconds == _DAY else _time(microseconds)
+    return "24:00:00" if microseconds == _DAY else _make_time(microseconds)
 
 
 def _read_timetz(ticks: Ticks) -> Any:
@@ -132,10 +126,10 @@ def _read_timetz(ticks: Ticks) -> Any:
     zone = dt.timezone(dt.timedelta(seconds=-west))
     if microseconds == _DAY:
         return f"24:00:00{dt.time(tzinfo=zone).isoformat()[8:]}"
-    return _time(microseconds).replace(tzinfo=zone)
+    return _make_time(microseconds).replace(tzinfo=zone)
 
 
-def _time(microseconds: int) -> dt.time:
+def _make_time(microseconds: int) -> dt.time:
     return (_EPOCH + dt.timedelta(microseconds=microseconds)).time()
 
 
@@ -190,7 +184,7 @@ def _write_interval(value: dt.timedelta) -> Ticks:
 
 
 # By the number of their type in PostgreSQL's catalogue.
-_CODECS: Final[dict[int, tuple[str, Any, Any, str]]] = {
+_CODECS: Final[Codecs] = {
     1082: ("date", _write_date, _read_date, "tuple"),
     1083: ("time", _write_time, _read_time, "tuple"),
     1114: ("timestamp", _write_timestamp, _read_timestamp, "tuple"),

@@ -23,7 +23,7 @@ from msframework.exceptions import (
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What one kind of failure answers.
+    """The answer to one kind of failure.
 
     Args:
         kind: its name, as answers tell it.
@@ -66,7 +66,7 @@ _TEXTS: Final = {
     "value": "a value does not fit its column",
     "too large": "a value is too large",
 }
-_SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # DETAIL reads "Key (city_id, lower(name))=(1, x) …"; what stands before ")=(" are columns.
 _KEY = re.compile(r"\((.*?)\)=\(", re.DOTALL)
 _ARGUMENT = re.compile(r"invalid input for query argument \$\d+[^:]*: ")
@@ -88,16 +88,16 @@ class Hidden(str):
 def translate(
     exc: BaseException, constraints: Mapping[str, type[ServiceException]] | None = None
 ) -> ServiceException | None:
-    """Return what *exc* answers; `None` when it isn't the database's, or is a fault of ours.
+    """Return the answer to *exc*; `None` when it isn't the database's, or is a fault of ours.
 
     Args:
         constraints: exceptions by the name of the constraint that raises them.
     """
-    if isinstance(exc, _SCHEMA_CHANGED):
-        return _caused(DatabaseUnavailable(), exc)
+    if isinstance(exc, SCHEMA_CHANGED):
+        return caused(DatabaseUnavailable(), exc)
     # asyncpg raises it for an argument that it cannot send, with the class of a server's error.
     if shown_argument(exc) is not None:
-        return _caused(ConstraintViolation(_TEXTS["value"]), exc)
+        return caused(ConstraintViolation(_TEXTS["value"]), exc)
     if isinstance(exc, asyncpg.PostgresError):
         return _from_server(exc, constraints or {})
     return None
@@ -109,16 +109,16 @@ def _from_server(
     state = exc.sqlstate or ""
     name = exc.constraint_name
     if name is not None and name in constraints:
-        return _caused(constraints[name](), exc)
+        return caused(constraints[name](), exc)
     row = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
     if row is None:
         return None
     if issubclass(row.answer, DatabaseUnavailable):
-        return _caused(DatabaseUnavailable(), exc)
+        return caused(DatabaseUnavailable(), exc)
     facts: Any = _TEXTS.get(row.kind) or _facts(exc, row.kind)
     if issubclass(row.answer, ConstraintConflict):
-        return _caused(ConstraintConflict(facts, constraint=name), exc)
-    return _caused(ConstraintViolation(facts, constraint=name), exc)
+        return caused(ConstraintConflict(facts, constraint=name), exc)
+    return caused(ConstraintViolation(facts, constraint=name), exc)
 
 
 def shown_argument(exc: BaseException) -> str | None:
@@ -152,7 +152,8 @@ def _facts(exc: Any, kind: str) -> dict[str, Any]:
     return {"violated": kind, "constraint": exc.constraint_name, "columns": columns}
 
 
-def _caused(answer: ServiceException, exc: BaseException) -> ServiceException:
+def caused(answer: ServiceException, exc: BaseException) -> ServiceException:
+    """Return *answer* with *exc* as its cause, as `raise ... from` would leave it."""
     answer.__cause__ = exc
     return answer
 

@@ -13,7 +13,6 @@ from msframework.db.errors import hide_values
 from msframework.db.lease import is_lost
 from msframework.exceptions import DatabaseUnavailable, ServiceException
 
-SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # Failures after which the session is as it was: the server refused the statement, or there is no
 # session.
 HARMLESS = (asyncpg.PostgresError, asyncpg.DataError, ServiceException)

@@ -1,4 +1,4 @@
-"""What happens to a block that listens when its connection ends: it ends, too, with an exception.
+"""A block that listens ends, with an exception, when its connection does.
 
 Runs per call of `add_listener`. There is no reconnecting: what was notified meanwhile is lost, so
 whoever listens must look anew at what it listens for, and only it knows how.
@@ -16,7 +16,7 @@ from msframework.exceptions import DatabaseUnavailable
 
 
 class Listening:
-    """Cancels the task of a block when *conn* ends; `close` makes an exception of that.
+    """Cancels the task of a block when *conn* ends; `close` turns that into an exception.
 
     This is how `asyncio.timeout` ends a block: whatever it waits for.
     """

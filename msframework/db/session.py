@@ -15,10 +15,10 @@ import asyncpg
 from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.deadline import finish, settle
 from msframework.db.direct import LIMITS
+from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import (
     HARMLESS,
     MOST_ARGUMENTS,
-    SCHEMA_CHANGED,
     explain,
     is_away,
     is_unsent,

@@ -6,7 +6,8 @@ Runs when such a statement is prepared on a connection; `Table` is made per requ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -23,6 +24,11 @@ Texts = tuple[tuple[str, type], ...]
 # By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
 KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
+)
+# By the same number: name, encoder, decoder, and the form in which PostgreSQL sends the values.
+Codecs = Mapping[int, tuple[str, Any, Any, str]]
+TEXT_CODECS: Final[Codecs] = MappingProxyType(
+    {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
 )
 _PLAIN_ARRAYS: Final = frozenset(
     ["bool[]", "date[]", "int2[]", "int4[]", "int8[]", "text[]", "timestamptz[]", "varchar[]"]
@@ -71,13 +77,20 @@ async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tupl
         return statement, ()
     # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
     # prepared on the connection meanwhile.
+    with lent_codecs(conn, TEXT_CODECS):
+        return await conn.prepare(query, timeout=timeout), texts
+
+
+@contextmanager
+def lent_codecs(conn: Any, codecs: Codecs) -> Iterator[None]:
+    """Have *conn* prepare statements with *codecs* for a while."""
     settings = conn._protocol.get_settings()
     try:
-        for oid, (name, _) in KEPT_AS_TEXT.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, str, "text")
-        return await conn.prepare(query, timeout=timeout), texts
+        for oid, (name, encode, decode, form) in codecs.items():
+            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
+        yield
     finally:
-        for oid, (name, _) in KEPT_AS_TEXT.items():
+        for oid, (name, *_) in codecs.items():
             settings.remove_python_codec(oid, name, "pg_catalog")
 
 

@@ -15,7 +15,8 @@ from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.cursor import Cursor
 from msframework.db.deadline import finish
 from msframework.db.direct import LIMITS, is_under_way, prepare_opening, send_opening
-from msframework.db.failure import SCHEMA_CHANGED, explain
+from msframework.db.errors import SCHEMA_CHANGED
+from msframework.db.failure import explain
 from msframework.db.lease import Lease, is_lost
 from msframework.db.prepared import kept_by, run_statement
 from msframework.db.shared import Shared, Source

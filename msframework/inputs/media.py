@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from msframework.exceptions import BadRequest, UnsupportedMediaType
+from msframework.headers import TOKEN
 
-# A token (RFC 9110, 5.6.2).
-WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAM: Final = rf'({WORD})=({WORD}|"(?:[^"\\]|\\.)*")'
+_PARAM: Final = rf'({TOKEN})=({TOKEN}|"(?:[^"\\]|\\.)*")'
 _MEDIA_TYPE: Final = re.compile(
-    rf"({WORD}/{WORD})[ \t]*((?:;[ \t]*(?:{_PARAM}[ \t]*)?)*)"
+    rf"({TOKEN}/{TOKEN})[ \t]*((?:;[ \t]*(?:{_PARAM}[ \t]*)?)*)"
 ).fullmatch
 _find_params: Final = re.compile(_PARAM).findall
 _ESCAPED: Final = re.compile(r"\\(.)")

@@ -14,13 +14,14 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from sanic.request.form import File
 
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
-from msframework.inputs.media import UTF8, WORD, parse_media_type
+from msframework.headers import TOKEN
+from msframework.inputs.media import UTF8, parse_media_type
 from msframework.inputs.percent import decode
 
 Values = dict[str, list[Any]]
 
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]").fullmatch
-_PARAM: Final = rf'({WORD})[ \t]*=[ \t]*({WORD}|"(?:\\.|[^\\"])*")'
+_PARAM: Final = rf'({TOKEN})[ \t]*=[ \t]*({TOKEN}|"(?:\\.|[^\\"])*")'
 # As browsers write it, where a backslash is itself; and as RFC 9110, 5.6.6 has it.
 _DISPOSITION: Final = re.compile(
     r'form-data; name="[^"]*"(?:; filename="[^"]*")?'

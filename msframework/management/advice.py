@@ -1,4 +1,4 @@
-"""What `check` warns of: declarations that work, and probably do not do what was meant.
+"""The warnings of `check`: declarations that work, and probably do not do what was meant.
 
 Runs on the command line.
 """
@@ -32,7 +32,7 @@ _ENDINGS: Final = ("fkey", "key", "check", "not_null", "excl", "idx")
 
 
 def find_advice(service: Any) -> list[str]:
-    """Return what there is to say of *service*, which is built."""
+    """Return the warnings about *service*, which is built."""
     apps: Sequence[str] = service.settings.installed_apps
     operations: tuple[Operation, ...] = service.operations
     models = [model for app in apps for model in read_models(app)]

@@ -1,4 +1,4 @@
-"""What a process of `runserver` serves: the service, or what answers while that cannot be built.
+"""The service of a process of `runserver`, or a stand-in while it cannot be built.
 
 Runs in the processes of `runserver`. Under `--reload` a mistake is said in one paragraph, every
 request is answered with 503 meanwhile, and the next change of a file tries again.
@@ -42,7 +42,7 @@ class Start:
         name: what Sanic knows the app as.
         reload: whether a mistake may be mended while the server runs.
         migrate: whether pending migrations are applied, when it starts again.
-        shown: whether a mistake is shown to who asks, too.
+        shown: whether the answers of a stand-in show the mistake, too.
     """
 
     module: str
@@ -52,7 +52,7 @@ class Start:
     shown: bool
 
     def __call__(self) -> Service:
-        """Return the service, or under `--reload` what stands in for it."""
+        """Return the service, or under `--reload` its stand-in."""
         if not self.reload:
             return build(load_settings(self.module))
         how = os.environ.get(START_VARIABLE)

@@ -1,4 +1,4 @@
-"""What `SWAGGER` tells of a service: info, servers, tags, further documents. Runs at start-up."""
+"""`SWAGGER` becomes info, servers, tags and external documents. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORDS: Final = (*_TEXTS, *_OBJECTS, "servers", "tags")
 
 
 def about_problems(info: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with `SWAGGER`."""
+    """Yield a message for each mistake in `SWAGGER`."""
     for word in sorted(set(info) - set(WORDS)):
         yield f"SWAGGER has the unknown key {word!r}. It may hold {', '.join(WORDS)}."
     for word in _TEXTS:
@@ -71,7 +71,7 @@ def _object_problems(
 
 
 def read_info(settings: Settings) -> JSONObject:
-    """Return what stands under `info`, beside title and version."""
+    """Return the members of `info` beside title and version."""
     given = settings.openapi.info
     words = ("summary", "description", "termsOfService")
     found: JSONObject = {word: given[word] for word in words if given.get(word)}
@@ -86,7 +86,7 @@ def read_info(settings: Settings) -> JSONObject:
 
 
 def read_servers(settings: Settings, prefix: str) -> list[JSONObject]:
-    """Return where the service is: the addresses of `SWAGGER`, or the document's own."""
+    """Return the servers of the document: those of `SWAGGER`, or its own address."""
     found = []
     for server in settings.openapi.info.get("servers") or ({"url": ""},):
         url = str(server["url"]).rstrip("/")

@@ -34,10 +34,10 @@ from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import describe_headers, failure_headers
 from msframework.operation import Answer, Operation, Source
+from msframework.response import BODYLESS
 from msframework.types import JSONObject
 
 _INTEGER: JSONObject = {"type": "integer"}
-_BODILESS = (204, 205, 304)
 _BODIES = (Source.BODY, Source.FORM, Source.FILES)
 _LOCATIONS = ("path", "query", "headers", "cookies", "body", "form", "files")
 _AT_LEAST_ONE: JSONObject = {"type": "integer", "minimum": 1}
@@ -84,7 +84,7 @@ def _success(
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
     if answer.headers:
         found["headers"] = describe_headers(dict(answer.headers))
-    if answer.status in _BODILESS:
+    if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
     if paged:
@@ -109,7 +109,7 @@ def _pagination(operation: Operation, registry: Registry) -> JSONObject:
 
 
 def _cases(operation: Operation) -> Iterator[Case]:
-    """Yield what may go wrong: what was declared, then what every operation of its kind has."""
+    """Yield the failures of *operation*: the declared ones, then those of all of its kind."""
     declared = {failure.exception for failure in operation.failures}
     for failure in operation.failures:
         yield _case(failure.exception, failure.description)
@@ -121,7 +121,7 @@ def _cases(operation: Operation) -> Iterator[Case]:
 def _general_cases(
     operation: Operation,
 ) -> Iterator[tuple[type[ServiceException], str, Any]]:
-    """Yield what any operation of its kind may answer, declared or not."""
+    """Yield class, description and error of the failures that any operation of its kind has."""
     sources = [item.source for item in operation.inputs]
     yield BadRequest, "The request is malformed.", None
     if Source.BODY in sources:
@@ -222,13 +222,13 @@ def _error_schema(
         members = body.get("properties", {})
         if members.get("code") == CODE:
             body = {**body, "properties": {**members, "code": code}}
-        return registry.refer_own(_maker(envelope) + name, body)
+        return registry.refer_own(_prefix_of(envelope) + name, body)
 
     return registry.share((id(envelope), own), make)
 
 
-def _maker(envelope: Envelope) -> str:
-    """Return what tells the errors of an envelope from those of the default one."""
+def _prefix_of(envelope: Envelope) -> str:
+    """Return the prefix of the names of an envelope's errors; none for the default one's."""
     owner = type(envelope).document_error.__qualname__.rpartition(".")[0].rpartition(".")[2]
     return "" if owner == DefaultEnvelope.__name__ else owner.removesuffix("Envelope")
 

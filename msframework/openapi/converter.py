@@ -96,7 +96,7 @@ class Converter(OpenAPIConverter):
             self.view = before
 
     def render_texts(self, schema: Schema) -> JSONObject:
-        """Return what *schema* says of itself, and nothing of data that its own code reads."""
+        """Return title and description of *schema*; its own code may read any data."""
         meta = getattr(schema, "Meta", None)
         texts = {word: getattr(meta, word, None) for word in ("title", "description")}
         return {word: text for word, text in texts.items() if isinstance(text, str)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msframework.types import JSONObject
@@ -49,23 +49,25 @@ def failure_headers(status: int, own: Iterable[str]) -> JSONObject:
     return describe_headers(dict.fromkeys((*_OF_STATUS.get(status, ()), *own), ""))
 
 
+def _answers_in(paths: JSONObject) -> Iterator[JSONObject]:
+    for item in paths.values():
+        for operation in item.values():
+            yield from operation["responses"].values()
+
+
 def add_common(paths: JSONObject, *, traced: bool) -> None:
     """Give every answer of *paths* the headers that all answers have."""
     names = ("X-Request-ID", "X-Trace-ID") if traced else ("X-Request-ID",)
     common = describe_headers(dict.fromkeys(names, ""))
-    for item in paths.values():
-        for operation in item.values():
-            for answer in operation["responses"].values():
-                answer["headers"] = {**common, **answer.get("headers", {})}
+    for answer in _answers_in(paths):
+        answer["headers"] = {**common, **answer.get("headers", {})}
 
 
 def used_headers(paths: JSONObject) -> dict[str, JSONObject]:
     """Return the components that the answers of *paths* refer to, by name."""
     used = {
         name
-        for item in paths.values()
-        for operation in item.values()
-        for answer in operation["responses"].values()
+        for answer in _answers_in(paths)
         for name, header in answer.get("headers", {}).items()
         if "$ref" in header
     }

@@ -38,7 +38,7 @@ def bound_messages(messages: Any, most: int) -> Any:
     if (
         messages.__class__ is dict
         and len(messages) <= most
-        and all(map(_is_short, *_items(messages)))
+        and all(map(_is_short, messages.keys(), messages.values()))
     ):
         return messages
     cutter = _Cutter(most)
@@ -51,10 +51,6 @@ def bound_messages(messages: Any, most: int) -> Any:
     before = found.get(SCHEMA, [])
     found[SCHEMA] = [*(before if isinstance(before, list) else [before]), told]
     return found
-
-
-def _items(messages: dict[Any, Any]) -> tuple[Any, Any]:
-    return messages.keys(), messages.values()
 
 
 def _is_short(key: Any, value: Any) -> bool:

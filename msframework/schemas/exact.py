@@ -37,10 +37,10 @@ class Exact:
         self._mend = mend
 
     def mend(self, body: bytes, data: Any, max_depth: int) -> Any:
-        """Return *data* with the numbers that *body* has where the schema wants them exactly.
+        """Return *data* with the exact numbers of *body* where the schema wants them.
 
         Raises:
-            MalformedJSON: what `strict_json.check` raises.
+            MalformedJSON: as `strict_json.check`.
         """
         check_depth(body, data, max_depth)
         large: list[Decimal] = []
@@ -50,7 +50,7 @@ class Exact:
 
 
 def _read_decimals(body: bytes) -> Any:
-    """Return what *body* says, with a decimal for every number."""
+    """Return the document in *body* with a decimal for every number."""
     text = bytes(body).decode()
     try:
         return _READER.decode(text)
@@ -70,7 +70,7 @@ _CAREFUL_READER: Final = json.JSONDecoder(parse_float=_read_decimal, parse_int=D
 
 
 def read_places(schema: Schema) -> Exact | None:
-    """Return what mends the data of *schema*, or `None` where nothing in it must be exact."""
+    """Return the `Exact` of *schema*, or `None` where nothing in it must be exact."""
     mend = _of_schema(schema, {})
     return None if mend is None else Exact(mend)
 

@@ -83,7 +83,7 @@ class Plan:
         return self.dump_one(obj)
 
     def dump_values(self, obj: Any, many: bool) -> Any:
-        """Return the same for orjson, which writes dates and UUIDs itself.
+        """Return the data of `dump` for orjson, which writes dates and UUIDs itself.
 
         Raises:
             WrongKind: kinds are checked, and what should be an object or a list is none.

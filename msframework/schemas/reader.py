@@ -1,4 +1,4 @@
-"""What requests load their inputs with: a schema's load, bounded, strict about what JSON loses.
+"""The readers of requests: a schema's load with bounded errors and exact numbers.
 
 `JSONReader` and `TextReader` are built at start-up; they run per request.
 """
@@ -31,7 +31,7 @@ class Loader:
         self.is_compiled = self.plan is not None and not compiler.load_fallbacks
 
     def load(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
-        """Return what `schema.load` returns, or a `Bad` where it raises.
+        """Return the data of `schema.load`, or a `Bad` where that raises.
 
         Raises:
             Inexact: a number must be read again.
@@ -75,7 +75,7 @@ class JSONReader:
             self._single = loader.plan.load_json
 
     def read(self, body: bytes, partial: Any = None) -> Any:
-        """Return what the schema makes of *body*, or a `Bad` with at most so many errors.
+        """Return the data that the schema loads from *body*, or a `Bad` with bounded errors.
 
         PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
         errors).
@@ -98,7 +98,7 @@ class JSONReader:
         return found
 
     def _read_exactly(self, body: bytes, partial: Any) -> Any:
-        """Return the same, once the numbers whose digits count are read again."""
+        """Return the data of `read`, with those numbers read again whose digits count."""
         data = read(body, self._max_depth)
         check_keys(body, data)
         if self._exact is None:
@@ -124,7 +124,7 @@ class TextReader:
         self._loader = Loader(read_text_schema(schema), most)
 
     def read(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
-        """Return what the schema makes of *data*, or a `Bad` with at most so many errors."""
+        """Return *data* as the schema loads it, or a `Bad` with bounded errors."""
         found = self._loader.load(data, partial, unknown)
         if found.__class__ is Bad:
             found.messages = bound_messages(found.messages, self._loader.most)

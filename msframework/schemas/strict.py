@@ -1,4 +1,4 @@
-"""Fields that take what the document of a service says, and nothing like it.
+"""Fields that take only what the document of a service says.
 
 What the framework derives (from models, dicts, API classes) uses them in the place of
 marshmallow's, which also take `"5"` and `1.9` for an integer and `"yes"` for a boolean. Runs per

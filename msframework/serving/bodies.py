@@ -1,4 +1,4 @@
-"""The bodies that one worker holds at once, and what they may take together. Runs per request.
+"""The budget of bytes for all bodies that one worker holds at once. Runs per request.
 
 Only bodies that Sanic's own path reads count: the fast path leaves it those above `MOST_UNCOUNTED`,
 which arrive in pieces in any case.

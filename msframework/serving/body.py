@@ -1,4 +1,4 @@
-"""What frames a chunked body: the lines of its chunks, and its trailers (RFC 9112, 7.1).
+"""The frame of a chunked body: the lines of its chunks, and its trailers (RFC 9112, 7.1).
 
 Runs for every piece of a chunked body.
 """
@@ -10,14 +10,15 @@ from typing import Final
 
 from sanic.exceptions import BadRequest
 
-from msframework.serving.head import NAME, read_field
+from msframework.headers import TOKEN
+from msframework.serving.head import read_field
 
 LONGEST_LINE: Final = 256  # bytes of a chunk's line
 MOST_EXTENSIONS: Final = 16_384  # bytes of one body, in all its chunks
 LONGEST_TRAILERS: Final = 8192  # bytes of all lines
 
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
-_EXTENSION = rf"[ \t]*;[ \t]*{NAME}(?:[ \t]*=[ \t]*(?:{NAME}|{_QUOTED}))?"
+_EXTENSION = rf"[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|{_QUOTED}))?"
 _chunk = re.compile(rf"([0-9A-Fa-f]{{1,16}})((?:{_EXTENSION})*)".encode("latin-1")).fullmatch
 
 # The end of a chunk, and the line of another without extensions.

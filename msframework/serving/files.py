@@ -1,4 +1,4 @@
-"""Which file a path below a static folder is: one that is there, or a 404. Runs per request."""
+"""Files below a static folder: one that is there, or a 404. Runs per request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 2000
 
 
-class FindsFiles:
+class StaticFiles:
     """A part of Sanic's app: asks the file system only for what may be a file."""
 
     __slots__ = ()
@@ -28,7 +28,7 @@ class FindsFiles:
     async def _get_file_path(
         self, folder: Any, uri: str | None, not_found: Exception, *options: Any
     ) -> Path:
-        """Return the path of a file, as Sanic does, with what its own leaves to fail later refused.
+        """Return the path of a file, as Sanic does; refuse those on which Sanic would fail later.
 
         Raises:
             NotFound: no file is called so, or its folder is none.

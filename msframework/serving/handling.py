@@ -1,4 +1,4 @@
-"""`ObservedSanic`: Sanic, where each request has one end and each failure is told once.
+"""`ObservedSanic`: Sanic, with one end for each request and one report for each failure.
 
 Runs per request, on Sanic's path; on the fast path for what fails, and for websockets and tasks.
 """
@@ -68,7 +68,8 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         if isinstance(exception, RequestCancelled):
             self.observer.left(request)
             return
-        if request.route is None and isinstance(exception, self.unrouted):
+        asks_path = request.path != "*"  # the others are refused without a look at the routes
+        if asks_path and request.route is None and isinstance(exception, self.unrouted):
             exception = self._refuse_method(request, exception)
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:

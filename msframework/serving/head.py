@@ -12,16 +12,17 @@ from typing import Final
 
 from sanic.exceptions import BadRequest
 
+from msframework.headers import TOKEN
+
 # Name and value of each header, in their order.
 Pairs = list[tuple[str, str]]
 CHUNKED: Final = -1  # stands where a length would
 HEAD_END: Final = b"\r\n\r\n"
 
-NAME: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # of a header, a method, …: a token
 _HOST = (
     r"(?:\[[0-9A-Fa-f:.]{2,45}\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?"
 )
-_is_token = re.compile(NAME).fullmatch
+_is_token = re.compile(TOKEN).fullmatch
 _is_host = re.compile(_HOST).fullmatch
 # NOTE: browsers leave more as it is than RFC 3986 allows, so all is let in that can be seen, but
 # for what begins a fragment.

@@ -65,7 +65,7 @@ class Hosts:
 
 
 def build_hosts(settings: Settings) -> Hosts | None:
-    """Return what tells the hosts of a service; `None` for one that answers for any."""
+    """Return the `Hosts` of a service; `None` for one that answers for any."""
     names = settings.server.allowed_hosts
     if "*" in names or not (names or settings.debug):
         return None

@@ -18,15 +18,15 @@ from websockets.datastructures import Headers
 
 from msframework.serving.http import LeanHttp
 from msframework.serving.strict import StrictHttp
-from msframework.serving.timeouts import Clock
-from msframework.serving.websocket import SignedHandshake
+from msframework.serving.timeouts import ConnectionClock
+from msframework.serving.websocket import SignedHandshake, silence_hang_ups
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
 
 
 class _Lean(_Base):  # type: ignore[misc]
-    """What our protocols have in common; it stands before Sanic's among their bases.
+    """The common part of our protocols; it stands before Sanic's among their bases.
 
     Attributes:
         waiter: where `LeanHttp` waits for a request.
@@ -39,7 +39,7 @@ class _Lean(_Base):  # type: ignore[misc]
     app: Any
     loop: Any
     waiter: Future[bytes] | None
-    clock: Clock
+    clock: ConnectionClock
     held: int
     request_handler: Any
     _http: Any
@@ -50,7 +50,7 @@ class _Lean(_Base):  # type: ignore[misc]
         super().__init__(**options)
         self.waiter = None
         self.held = 0
-        self.clock = Clock(self, self.app.settings.server)
+        self.clock = ConnectionClock(self, self.app.settings.server)
         self._handle, self.request_handler = self.app.handle_request, self._handle_request
 
     @property
@@ -151,7 +151,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
 
     @staticmethod
     def sanic_request_to_ws_request(request: Any) -> http11.Request:
-        """Return what the handshake is read from: the library fails on text beyond ASCII."""
+        """Return a handshake's request without text beyond ASCII, on which the library fails."""
         headers = [(name, value) for name, value in request.headers.items() if value.isascii()]
         return http11.Request(path=request.path, headers=Headers(headers))
 
@@ -186,4 +186,7 @@ def _close(protocol: Any, timeout: float | None) -> None:
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:
     """Return the protocol that *service* is served with, when it names none itself."""
-    return LeanWebSocketProtocol if service.websocket_enabled else LeanProtocol
+    if not service.websocket_enabled:
+        return LeanProtocol
+    silence_hang_ups()
+    return LeanWebSocketProtocol

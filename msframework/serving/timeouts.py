@@ -1,8 +1,9 @@
 """Time-outs of connections that nobody outside can postpone. Runs per worker, a few times a second.
 
-A worker has one `Watch`, which looks at the `Clock` of each connection by and by: there is no timer
-of a request, and one that arrives whole and is answered at once never touches its clock. Sanic's
-own time-outs count from the last byte, so that a client that drips is never too late.
+A worker has one `ConnectionWatch`, which looks at the `ConnectionClock` of each connection by and
+by: there is no timer of a request, and one that arrives whole and is answered at once never touches
+its clock. Sanic's own time-outs count from the last byte, so that a client that drips is never too
+late.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _TCP_INFO: Final = 128
 _SLICE: Final = 256  # connections that are looked at in one run of the loop
 
 
-class Clock:
+class ConnectionClock:
     """What one connection may still take: for a head, a body, an answer that it has to read.
 
     Time for a body is credit. Waiting uses it up, every byte that arrives gives some back, and
@@ -136,7 +137,7 @@ class Clock:
         return unsent > 0 and now > self._write_until
 
     def _failure(self, now: float, seconds: float) -> Exception | None:
-        """Return what is too late, if anything is."""
+        """Return the exception for a client or a handler that is too late; `None` for none."""
         protocol, settings = self._protocol, self._settings
         http = protocol.http
         if http is None:  # not begun, or closing
@@ -182,7 +183,7 @@ def _count_taken(transport: Any) -> int | None:
     return int.from_bytes(info[-8:], sys.byteorder) if len(info) == _TCP_INFO else None
 
 
-class Watch:
+class ConnectionWatch:
     """Looks at the clocks of one worker's connections."""
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -194,10 +195,10 @@ class Watch:
             settings.keep_alive_timeout,
         )
         self._interval = min(1.0, max(0.02, shortest / 4))
-        self._clocks: set[Clock] = set()
+        self._clocks: set[ConnectionClock] = set()
         self._loop: AbstractEventLoop | None = None
 
-    def add(self, clock: Clock, loop: AbstractEventLoop) -> None:
+    def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
         self._clocks.add(clock)
         if self._loop is not loop:
@@ -205,7 +206,7 @@ class Watch:
             self._loop = loop
             loop.call_later(self._interval, self._begin)
 
-    def discard(self, clock: Clock) -> None:
+    def discard(self, clock: ConnectionClock) -> None:
         """Look at *clock* no more."""
         self._clocks.discard(clock)
 
@@ -216,7 +217,7 @@ class Watch:
         else:
             self._go_on(iter(tuple(self._clocks)), self._loop)
 
-    def _go_on(self, clocks: Iterator[Clock], loop: AbstractEventLoop) -> None:
+    def _go_on(self, clocks: Iterator[ConnectionClock], loop: AbstractEventLoop) -> None:
         """Look at some of *clocks*, and at the others after what is ready to run has run."""
         now, seconds = perf_counter(), monotonic()
         some = tuple(islice(clocks, _SLICE))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable
+from logging import Filter, LogRecord
 from typing import Any
 
 from sanic.exceptions import WebsocketClosed
+from sanic.log import websockets_logger
 from sanic.server.protocols.http_protocol import HttpProtocol
 from websockets.exceptions import ConnectionClosed
 
@@ -23,9 +25,9 @@ _SWITCHING = b"HTTP/1.1 101 "
 
 
 class SignedHandshake(HttpProtocol):
-    """What comes after Sanic's protocol of websockets among the bases of ours.
+    """A base of our protocol of websockets, behind Sanic's: it signs the answer to a handshake.
 
-    A handshake is answered past all responses; it gets the headers of every answer here.
+    That answer is no response of Sanic's; so it gets the headers of every answer here.
     """
 
     __slots__ = ()
@@ -37,6 +39,22 @@ class SignedHandshake(HttpProtocol):
             app: Any = self.app
             data[-2:] = encode_lines(app.observer.headers_of(http.request)) + b"\r\n"
         return super().send(data)  # type: ignore[no-untyped-call]
+
+
+class _HangUps(Filter):
+    """Leaves out the ERROR that Sanic writes of a peer that left without a closing handshake."""
+
+    def filter(self, record: LogRecord) -> bool:
+        exc_info = record.exc_info
+        return not (exc_info and isinstance(exc_info[1], OSError))
+
+
+_HANG_UPS = _HangUps()
+
+
+def silence_hang_ups() -> None:
+    """Keep hang-ups out of the log of websockets; calling it again changes nothing."""
+    websockets_logger.addFilter(_HANG_UPS)
 
 
 def watch_websocket(service: Any, handler: Handler) -> Handler:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy, istr
 
+from msframework.headers import TOKEN
 from msframework.tracing.b3 import (
     B3,
     OWN_FORM,
@@ -36,7 +37,7 @@ from msframework.tracing.w3c import (
 
 TRUSTED_BY_DEFAULT: Final = ("sampled", "request_id")
 FORMATS: Final = ("b3", "traceparent")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_is_token = re.compile(TOKEN).fullmatch
 
 # PERF: istr is folded once, not per look-up (benchmarks/tracing.py, row "extract of none").
 _B3 = istr("b3")
@@ -132,7 +133,7 @@ class Propagator:
         self._w3c = "traceparent" in formats
         self._default = self._b3 and self._w3c and not self._b3multi
         self._sampled, self._debug = "sampled" in trust, "debug" in trust
-        self._baggage = frozenset(key for key in baggage if _TOKEN(key))
+        self._baggage = frozenset(key for key in baggage if _is_token(key))
         self._read_baggage = "baggage" in trust and bool(self._baggage)
 
     def extract(self, headers: Mapping[str, Any]) -> SpanContext | None:

@@ -51,8 +51,23 @@ DESCRIPTION = {
 }
 
 
+def make_optional(schema):
+    """Let every member of *schema* and of the schemas in it be left out."""
+    pending, seen = list(schema.fields.values()), {schema.__class__}
+    while pending:
+        field = pending.pop()
+        field.required = False
+        if isinstance(field, fields.Nested) and field.schema.__class__ not in seen:
+            seen.add(field.schema.__class__)
+            pending += field.schema.fields.values()
+        elif isinstance(field, fields.List):
+            pending.append(field.inner)
+    return schema
+
+
 def reader(thing=DESCRIPTION, **options):
-    return compile_schema(as_schema(thing, where="here", for_load=False), **options)
+    schema = as_schema(thing, where="here", for_load=True)
+    return compile_schema(make_optional(schema), **options)
 
 
 def read(body, thing=DESCRIPTION, **options):

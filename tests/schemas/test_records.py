@@ -314,12 +314,13 @@ def select(columns):
     return f"SELECT {listed} FROM generate_series(1, 3) AS n"
 
 
+# Two columns of one name: asyncpg gives such records, the data layer refuses the statement.
+ALIKE = select(COLUMNS).replace(" FROM", ", 7 AS id FROM")
 TABLES = [
     select(COLUMNS),
     select(COLUMNS | {"name": "'one'"}),
     select(dict(reversed(COLUMNS.items()))),
     select({"more": "n", **COLUMNS, "other": "'x'"}),
-    select(COLUMNS).replace(" FROM", ", 7 AS id FROM"),
     select(dict.fromkeys(COLUMNS, "NULL::int")),
     select(COLUMNS | {"score": "'NaN'::float8"}),
     select(COLUMNS | {"id": "n > 1"}),
@@ -334,7 +335,7 @@ async def test_the_records_of_one_statement_are_written_by_columns():
     with fresh_database("records") as url:
         conn = await asyncpg.connect(url)
         compiled, only = compile_schema(RowSchema()), compile_schema(RowSchema(only=("id",)))
-        for sql in TABLES:
+        for sql in (*TABLES, ALIKE):
             rows = await conn.fetch(sql)
             expected = reference(rows, many=True)
             assert compiled.dump_table(Table(rows)) == expected, sql
@@ -351,7 +352,7 @@ async def test_the_records_of_one_statement_are_written_by_columns():
         assert renamed._records.one(rows[0]) == dumps(renamed.schema.dump(rows[0]))
         assert compiled._records.table(Table(await conn.fetch(TABLES[0]))) is not None
         assert compiled._records.table(Table(await conn.fetch(TABLES[3]))) is not None
-        assert compiled._records.table(Table(await conn.fetch(TABLES[10]))) is None
+        assert compiled._records.table(Table(await conn.fetch(TABLES[9]))) is None
         await conn.close()
 
 

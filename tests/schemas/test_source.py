@@ -153,9 +153,9 @@ def test_a_dict_describes_its_members(kind, field):
     assert isinstance(read({"a": kind}).fields["a"], field)
 
 
-def test_members_are_required_where_they_are_read():
+def test_members_of_a_dict_are_required_in_both_directions():
     assert read({"a": int}, for_load=True).fields["a"].required
-    assert not read({"a": int}).fields["a"].required
+    assert read({"a": int}).fields["a"].required
     assert read(ProvinceApi, for_load=True).fields["id"].required
     assert not read(ProvinceApi, for_load=True).fields["name"].required
 
