@@ -191,7 +191,9 @@ def _read_inputs(
 ) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
-        schema = _schema(thing, source.value, endpoint.where, True, problems, schemas)
+        schema = _schema(
+            thing, source.value, endpoint.where, True, problems, schemas, source is not Source.BODY
+        )
         if schema is None:
             continue
         if schema.many and source is not Source.BODY:
@@ -251,12 +253,21 @@ def _schema(
     for_load: bool,
     problems: list[str],
     schemas: KnownSchemas,
+    for_texts: bool = False,
 ) -> Schema | None:
     key = _schema_key(thing, for_load)
+    if for_texts and key is not None:
+        key = ("texts", key)
     if key in schemas:
         return schemas[key]
     try:
-        schema = as_schema(thing, where=where, for_load=for_load, sensitive=schemas.sensitive)
+        schema = as_schema(
+            thing,
+            where=where,
+            for_load=for_load,
+            sensitive=schemas.sensitive,
+            for_texts=for_texts,
+        )
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):

@@ -1,6 +1,7 @@
 """What is read from declarations, and every mistake in them that is refused."""
 
 import copy
+from typing import Literal
 
 import pytest
 from sanic import Blueprint as SanicBlueprint
@@ -443,6 +444,46 @@ def test_the_order_of_keys_is_kept_apart(make_service):
 
     assert list(first.answers[0].schema.fields) == ["a", "b"]
     assert list(second.answers[0].schema.fields) == ["b", "a"]
+
+
+class Filter:
+    limit = int | None
+    name = str
+
+
+OF_TEXTS = {
+    "dict": {"limit": int | None, "name": str, "kind": Literal["a", None]},
+    "class": Filter,
+    "list": {"limit": list[int] | None, "name": str, "note": doc.String(required=False)},
+}
+
+
+@pytest.mark.parametrize("thing", OF_TEXTS)
+@pytest.mark.parametrize("name", ["query", "headers", "cookies", "form"])
+def test_what_may_be_null_may_be_left_out_where_there_is_no_null(make_service, name, thing):
+    def declare(things):
+        @things.post("/")
+        @getattr(doc, name)(OF_TEXTS[thing])
+        async def create(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    (given,) = operation.inputs
+    assert [key for key, field in given.schema.fields.items() if field.required] == ["name"]
+
+
+@pytest.mark.parametrize("thing", ["dict", "class"])
+def test_what_may_be_null_must_be_there_in_json(make_service, thing):
+    def declare(things):
+        @things.post("/")
+        @doc.query(OF_TEXTS[thing])
+        @doc.consumes(OF_TEXTS[thing])
+        async def create(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    body = next(given for given in operation.inputs if given.source is Source.BODY)
+    assert all(field.required for field in body.schema.fields.values())
 
 
 ON_A_METHOD_ALONE = {
