@@ -235,17 +235,14 @@ def read_endpoints(
         mounted: who registered it.
         providers: the service's provided values.
     """
-    owner = getattr(route.handler, "__self__", None)
-    name = getattr(route.handler, "__name__", route.name.rpartition(".")[2])
-    if isinstance(owner, Resource):
-        name = f"{type(owner).__name__}.{name}"
+    name = _name_of(route.handler, route)
     values = {**providers, **getattr(mounted.blueprint, "providers", {})}
     methods = [method for method in ALL_METHODS if method in route.methods]
     if "GET" in methods and "HEAD" in methods:
         methods.remove("HEAD")  # the answer to GET, without its body
     # One function for several methods has several operations, which need names of their own.
     several = len([method for method in methods if method not in _UNDOCUMENTED]) > 1
-    hosts = tuple(host for host in _hosts_of(route) if host)
+    hosts = hosts_of(route)
     return [
         Endpoint(
             method,
@@ -261,9 +258,10 @@ def read_endpoints(
     ]
 
 
-def _hosts_of(route: Any) -> Sequence[str | None]:
+def hosts_of(route: Any) -> tuple[str, ...]:
+    """Return the hosts that *route* is for; none for all."""
     hosts = getattr(getattr(route, "extra", None), "hosts", getattr(route, "host", None))
-    return [hosts] if isinstance(hosts, str) else hosts or ()
+    return tuple(host for host in ([hosts] if isinstance(hosts, str) else hosts or ()) if host)
 
 
 def name_route(route: Any) -> str:
@@ -271,7 +269,13 @@ def name_route(route: Any) -> str:
     handler = route.handler
     if isinstance(handler, partial) and handler.args:  # a websocket's
         handler = handler.args[0]
-    return place_of(handler, route.name)
+    return place_of(handler, _name_of(handler, route))
+
+
+def _name_of(handler: Any, route: Any) -> str:
+    name: str = getattr(handler, "__name__", route.name.rpartition(".")[2])
+    owner = getattr(handler, "__self__", None)
+    return f"{type(owner).__name__}.{name}" if isinstance(owner, Resource) else name
 
 
 def full_uri(route: FutureRoute) -> str:

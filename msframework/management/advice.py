@@ -208,10 +208,10 @@ def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
 def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> Iterator[str]:
     envelopes = (default, *(operation.envelope for operation in operations))
     for cls in dict.fromkeys(type(envelope) for envelope in envelopes):
-        lines: list[Any] = [vars(base) for base in cls.__mro__]
+        lines = [vars(base) for base in cls.__mro__]
         for writes, documents in _DOCUMENTED_BY.items():
             # What is nearest to the class and has either of them must have the other one, too.
-            nearest = next((own for own in lines if writes in own or documents in own), {})
+            nearest: Any = next((own for own in lines if writes in own or documents in own), {})
             if writes in nearest and documents not in nearest:
                 yield (
                     f"{_full_name(cls)} writes `{writes}` itself and inherits `{documents}`, so "
