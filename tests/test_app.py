@@ -85,6 +85,16 @@ def test_every_mistake_of_the_installed_apps_comes_in_one_message(package):
         assert said in text
 
 
+def test_a_mistake_that_stops_an_import_is_told_as_it_is(package):
+    source = "from msframework import ImproperlyConfigured\nraise ImproperlyConfigured('a', 'b')"
+    package("shop_mistaken", resources=source)
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        create_app(with_settings(installed_apps=("shop_mistaken",)))
+
+    assert caught.value.problems == ("a", "b")
+
+
 def test_configure_names_a_function_that_is_called_with_the_service(package):
     package(
         "shop_configured",

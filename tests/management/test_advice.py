@@ -326,7 +326,11 @@ MISTAKES = {
         async def get(self, request): ...
     """)
         },
-        ("resources cannot be imported", "resources.py:9 Things.get: @doc.produces is written"),
+        (
+            "Error: ",
+            "resources.py:9 Things.get: @doc.produces is written",
+            "Write @doc.produces(…).\n",
+        ),
     ),
     "an exception at import": (
         {"resources": "from ANAPP.deep import x\n", "deep": "import json\n\njson.loads('{')\n"},
