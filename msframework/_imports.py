@@ -25,6 +25,9 @@ def import_module(name: str, problems: list[str]) -> ModuleType | None:
     """Return the module *name*; append to *problems* why it cannot be imported, and where."""
     try:
         return importlib.import_module(name)
+    except ImproperlyConfigured as exc:  # it says where
+        problems.extend(exc.problems)
+        return None
     except (Exception, SystemExit) as exc:
         problems.append(explain(exc, f"{name} cannot be imported"))
         return None

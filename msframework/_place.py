@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 _OURS: Final = Path(__file__).resolve().parent
+_LIBRARIES: Final = ("msframework", "sanic")
 _PYTHONS: Final = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib")
 )
@@ -41,6 +44,14 @@ def short_path(filename: str) -> str:
     """Return *filename* as it is written from the current directory, where it lies below that."""
     relative = os.path.relpath(filename)
     return filename if relative.startswith("..") else relative
+
+
+def caller_place() -> str:
+    """Return file and line of what called into the framework, for messages."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
+        frame = frame.f_back
+    return f"{short_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else "somewhere"
 
 
 def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:

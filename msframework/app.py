@@ -6,7 +6,7 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -34,7 +34,7 @@ from msframework.operation import Operation
 from msframework.request import Request
 from msframework.requirement import check_database
 from msframework.response import Heads
-from msframework.routing import Mounted, full_uri, name_route, read_blueprints
+from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.bodies import Bodies
 from msframework.serving.files import StaticFiles
@@ -82,7 +82,13 @@ def create_app(
 def _configure(service: Service, path: str) -> None:
     """Call the function that `CONFIGURE` names; what it raises says where."""
     try:
-        import_object(path, where="CONFIGURE")(service)
+        result = import_object(path, where="CONFIGURE")(service)
+        if isinstance(result, Awaitable | Generator | AsyncGenerator):
+            getattr(result, "close", bool)()  # no warning beside the message
+            raise ImproperlyConfigured(
+                f"CONFIGURE: {path!r} is asynchronous or yields, and nothing runs what it returns. "
+                "Write a plain function; what is to be awaited goes into a part (service.add_part)."
+            )
     except ImproperlyConfigured as exc:
         raise ImproperlyConfigured.of([*service.problems, *exc.problems]) from exc
     except Exception as exc:
@@ -90,7 +96,7 @@ def _configure(service: Service, path: str) -> None:
         raise ImproperlyConfigured.of([*service.problems, problem]) from exc
 
 
-class Service(StaticFiles, ObservedSanic):
+class Service(CheckedDecorators, StaticFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:

@@ -5,13 +5,12 @@ Nothing here wraps a handler; `compile.reader` reads the notes at start-up and f
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar, overload
 
-from msframework._place import short_path
+from msframework._place import caller_place, short_path
 from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.operation import Failure, PageRule, Source
 from msframework.resource import Resource
@@ -103,24 +102,30 @@ def notes_of(handler: Any) -> Notes:
     return notes  # type: ignore[no-any-return]
 
 
-def _check_call(name: str, *given: Any) -> None:
+def _check_call(decorator: str, *given: Any) -> None:
     """Refuse a decorator that was written without its parentheses, and so given a handler.
 
     Raises:
         ImproperlyConfigured: it was.
     """
     for value in given:
-        is_resource = isinstance(value, type) and issubclass(value, Resource)
-        if isinstance(value, FunctionType) or is_resource:
-            code = getattr(value, "__code__", None)
-            frame = sys._getframe(2)
-            place = f"{short_path(frame.f_code.co_filename)}:{frame.f_lineno}"
-            if code is not None:
-                place = f"{short_path(code.co_filename)}:{code.co_firstlineno}"
-            raise ImproperlyConfigured(
-                f"{place} {value.__qualname__}: @doc.{name} is written without a call, and was "
-                f"given what it decorates. Write @doc.{name}(…)."
-            )
+        if isinstance(value, FunctionType) or _is_resource(value):
+            raise written_without_call(decorator, value)
+
+
+def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
+    """Return what says that *decorator* was given the function or class that it decorates."""
+    code = getattr(given, "__code__", None)
+    place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
+    name = getattr(given, "__qualname__", repr(given))
+    return ImproperlyConfigured(
+        f"{place} {name}: {decorator} is written without a call, and was given what it decorates. "
+        f"Write {decorator}(…)."
+    )
+
+
+def _is_resource(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Resource)
 
 
 def _note(name: str, value: Any) -> Callable[[T], T]:
@@ -144,19 +149,19 @@ def _input(source: Source, schema: Any) -> Callable[[T], T]:
 
 def summary(text: str) -> Callable[[T], T]:
     """Say in a few words what the operation does."""
-    _check_call("summary", text)
+    _check_call("@doc.summary", text)
     return _note("summary", text)
 
 
 def description(text: str) -> Callable[[T], T]:
     """Describe the operation; CommonMark. The docstring serves when this is left out."""
-    _check_call("description", text)
+    _check_call("@doc.description", text)
     return _note("description", text)
 
 
 def tag(*names: str) -> Callable[[T], T]:
     """File the operation under *names*; the blueprint's name serves when this is left out."""
-    _check_call("tag", *names)
+    _check_call("@doc.tag", *names)
 
     def take_note(handler: T) -> T:
         notes_of(handler).tags[:0] = names
@@ -167,7 +172,7 @@ def tag(*names: str) -> Callable[[T], T]:
 
 def operation_id(name: str) -> Callable[[T], T]:
     """Name the operation in the OpenAPI document; unique in the service."""
-    _check_call("operation_id", name)
+    _check_call("@doc.operation_id", name)
     return _note("operation_id", name)
 
 
@@ -182,7 +187,7 @@ def deprecated(handler: Any = None) -> Any:
 
 def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
     """Require one of the security schemes that `SECURITY_SCHEMES` names; none for public."""
-    _check_call("security", *schemes)
+    _check_call("@doc.security", *schemes)
     return _note("security", [{name: tuple(scopes)} for name in schemes])
 
 
@@ -191,37 +196,37 @@ def consumes(schema: Any) -> Callable[[T], T]:
 
     The method receives the result as `body`, and as `request.data`.
     """
-    _check_call("consumes", schema)
+    _check_call("@doc.consumes", schema)
     return _input(Source.BODY, schema)
 
 
 def query(schema: Any) -> Callable[[T], T]:
     """Read the query string through *schema*; the method receives it as `query`."""
-    _check_call("query", schema)
+    _check_call("@doc.query", schema)
     return _input(Source.QUERY, schema)
 
 
 def headers(schema: Any) -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
-    _check_call("headers", schema)
+    _check_call("@doc.headers", schema)
     return _input(Source.HEADERS, schema)
 
 
 def cookies(schema: Any) -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
-    _check_call("cookies", schema)
+    _check_call("@doc.cookies", schema)
     return _input(Source.COOKIES, schema)
 
 
 def form(schema: Any) -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
-    _check_call("form", schema)
+    _check_call("@doc.form", schema)
     return _input(Source.FORM, schema)
 
 
 def files(schema: Any) -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
-    _check_call("files", schema)
+    _check_call("@doc.files", schema)
     return _input(Source.FILES, schema)
 
 
@@ -238,7 +243,7 @@ def produces(
         headers: the headers that the method may send with it, each with what it is for; an empty
             text is enough for those that the framework knows, such as `Location`.
     """
-    _check_call("produces", schema)
+    _check_call("@doc.produces", schema)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)
@@ -265,7 +270,7 @@ def paginate(
         total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
-    _check_call("paginate", *given)
+    _check_call("@doc.paginate", *given)
     if given:
         raise TypeError("paginate takes per_page, max_per_page and total by name only")
     return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total, max_page))
@@ -279,7 +284,7 @@ def raises(
     It stands on a method, on a Resource for all of its methods, or on a Blueprint
     (`blueprint.raises(…)`) for all of its operations; what is nearer to the method wins.
     """
-    _check_call("raises", *exceptions)
+    _check_call("@doc.raises", *exceptions)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)

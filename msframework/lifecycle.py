@@ -6,9 +6,11 @@ Runs when a worker starts and stops.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from msframework.types import Part
@@ -28,12 +30,19 @@ class Parts:
         """Take *part*, to be started after all that were added before.
 
         Raises:
-            TypeError: it has no `start` or no `stop`.
+            TypeError: it is a class, or has no coroutine methods `start` and `stop`.
         """
-        if not isinstance(part, Part):
+        if isinstance(part, type):
             raise TypeError(
-                f"add_part got {part!r}, which has no coroutine methods start and stop."
+                f"add_part got the class {part.__qualname__}; expected a part. "
+                f"Make one: {part.__qualname__}(…)."
             )
+        for name in ("start", "stop"):
+            if not _is_coroutine(getattr(part, name, None)):
+                raise TypeError(
+                    f"add_part got {part!r}, which has no coroutine method {name!r}. "
+                    f"Write `async def {name}(self)`."
+                )
         self._parts.append(part)
 
     @property
@@ -62,6 +71,16 @@ class Parts:
                 logger.error("%s did not stop within %s s", _name(part), self._stop_timeout)
             except Exception:
                 logger.exception("%s failed to stop", _name(part))
+
+
+def _is_coroutine(method: Any) -> bool:
+    """Tell whether *method* can be awaited; for what no function is behind, it is believed."""
+    function = inspect.unwrap(method) if callable(method) else method
+    while isinstance(function, partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        return callable(function)
+    return inspect.iscoroutinefunction(function)
 
 
 def _name(part: Any) -> str:

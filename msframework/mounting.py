@@ -24,6 +24,7 @@ from msframework.routing import (
     find_mounted,
     full_uri,
     group_paths,
+    hosts_of,
     is_compiled_kind,
     name_route,
     read_endpoints,
@@ -132,9 +133,11 @@ class Endpoints:
                 read_operations([endpoint], service.failures.envelope, problems)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
+            hosts = any(hosts_of(each) for each in (route, *alike))
+            why = "; a path cannot be both for some hosts and for all" if hosts else ""
             problems.append(
                 f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
-                "or change its path; a path cannot be both for some hosts and for all."
+                f"or change its path{why}."
             )
 
     def _find_same_names(self, problems: list[str]) -> None:

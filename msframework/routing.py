@@ -23,7 +23,7 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import place_of
+from msframework._place import caller_place, place_of
 from msframework.compile.reader import Endpoint
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
@@ -31,6 +31,7 @@ from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type)
+T = TypeVar("T")
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
 _UNDOCUMENTED = ("HEAD", "OPTIONS")
@@ -69,7 +70,38 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
     return noted
 
 
-class Blueprint(SanicBlueprint):
+class CheckedDecorators:
+    """Refuses Sanic's decorators without their parentheses: what they decorate would be lost."""
+
+    __slots__ = ()
+
+    def route(self, uri: str, *args: Any, **options: Any) -> Any:
+        """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
+        methods = [method.lower() for method in options.get("methods") or ()]
+        name = "websocket" if options.get("websocket") else "route"
+        _check_call(self, methods[0] if len(methods) == 1 else name, uri)
+        return super().route(uri, *args, **options)  # type: ignore[misc]
+
+    def exception(self, *exceptions: Any, **options: Any) -> Any:
+        """Register a handler of exceptions, as Sanic documents it."""
+        for given in exceptions:
+            if not isinstance(given, type):
+                _check_call(self, "exception", given)
+        return super().exception(*exceptions, **options)  # type: ignore[misc]
+
+    def signal(self, event: Any, *args: Any, **options: Any) -> Any:
+        """Register a handler of a signal, as Sanic documents it."""
+        _check_call(self, "signal", event)
+        return super().signal(event, *args, **options)  # type: ignore[misc]
+
+
+def _check_call(owner: Any, decorator: str, given: Any) -> None:
+    if callable(given):
+        kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
+        raise doc.written_without_call(f"@{kind}.{decorator}", given)
+
+
+class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
@@ -91,19 +123,34 @@ class Blueprint(SanicBlueprint):
         *exceptions: type[ServiceException],
         constraint: str | None = None,
         description: str = "",
-    ) -> None:
-        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does."""
+    ) -> Callable[[T], T]:
+        """Document *exceptions* for all operations of the blueprint, as `doc.raises` does.
+
+        Returns:
+            What notes a problem: as a decorator it would say nothing of what it decorates.
+        """
         before, self.notes.failures = self.notes.failures, []
         doc.raises(*exceptions, constraint=constraint, description=description)(self)
         self.notes.failures[:0] = before
 
+        def refuse(decorated: T) -> T:
+            name = getattr(decorated, "__qualname__", repr(decorated))
+            self.problems.append(
+                f"{caller_place()} {name}: @blueprint.raises(…) decorates it, but holds for the "
+                "whole blueprint. Write @doc.raises(…), or the call on a line of its own."
+            )
+            return decorated
+
+        return refuse
+
     def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
+        _check_call(self, "resource", uri)
 
         def mount(cls: Any) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
                 self.problems.append(
-                    f"blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
+                    f"{caller_place()}: blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
                     "which is no Resource class. Derive it from msframework.Resource."
                 )
                 return cls
@@ -111,7 +158,7 @@ class Blueprint(SanicBlueprint):
             found = [method for method in METHODS if callable(getattr(cls, method, None))]
             if not found:
                 self.problems.append(
-                    f"blueprint {self.name!r}: {cls.__module__}.{cls.__qualname__} has none of "
+                    f"{caller_place()}: blueprint {self.name!r}: {cls.__qualname__} has none of "
                     f"the methods {', '.join(METHODS)}. Write at least one."
                 )
             instance = cls()
@@ -188,17 +235,14 @@ def read_endpoints(
         mounted: who registered it.
         providers: the service's provided values.
     """
-    owner = getattr(route.handler, "__self__", None)
-    name = getattr(route.handler, "__name__", route.name.rpartition(".")[2])
-    if isinstance(owner, Resource):
-        name = f"{type(owner).__name__}.{name}"
+    name = _name_of(route.handler, route)
     values = {**providers, **getattr(mounted.blueprint, "providers", {})}
     methods = [method for method in ALL_METHODS if method in route.methods]
     if "GET" in methods and "HEAD" in methods:
         methods.remove("HEAD")  # the answer to GET, without its body
     # One function for several methods has several operations, which need names of their own.
     several = len([method for method in methods if method not in _UNDOCUMENTED]) > 1
-    hosts = tuple(host for host in _hosts_of(route) if host)
+    hosts = hosts_of(route)
     return [
         Endpoint(
             method,
@@ -214,9 +258,10 @@ def read_endpoints(
     ]
 
 
-def _hosts_of(route: Any) -> Sequence[str | None]:
+def hosts_of(route: Any) -> tuple[str, ...]:
+    """Return the hosts that *route* is for; none for all."""
     hosts = getattr(getattr(route, "extra", None), "hosts", getattr(route, "host", None))
-    return [hosts] if isinstance(hosts, str) else hosts or ()
+    return tuple(host for host in ([hosts] if isinstance(hosts, str) else hosts or ()) if host)
 
 
 def name_route(route: Any) -> str:
@@ -224,7 +269,13 @@ def name_route(route: Any) -> str:
     handler = route.handler
     if isinstance(handler, partial) and handler.args:  # a websocket's
         handler = handler.args[0]
-    return place_of(handler, route.name)
+    return place_of(handler, _name_of(handler, route))
+
+
+def _name_of(handler: Any, route: Any) -> str:
+    name: str = getattr(handler, "__name__", route.name.rpartition(".")[2])
+    owner = getattr(handler, "__self__", None)
+    return f"{type(owner).__name__}.{name}" if isinstance(owner, Resource) else name
 
 
 def full_uri(route: FutureRoute) -> str:

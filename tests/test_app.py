@@ -85,6 +85,16 @@ def test_every_mistake_of_the_installed_apps_comes_in_one_message(package):
         assert said in text
 
 
+def test_a_mistake_that_stops_an_import_is_told_as_it_is(package):
+    source = "from msframework import ImproperlyConfigured\nraise ImproperlyConfigured('a', 'b')"
+    package("shop_mistaken", resources=source)
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        create_app(with_settings(installed_apps=("shop_mistaken",)))
+
+    assert caught.value.problems == ("a", "b")
+
+
 def test_configure_names_a_function_that_is_called_with_the_service(package):
     package(
         "shop_configured",
@@ -111,6 +121,22 @@ def test_configure_names_a_function_that_is_called_with_the_service(package):
     )
 
     assert service.operations[0].arguments[1].name == "user"
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("coroutine", "async def configure(service): ..."),
+        ("returned", "async def f(): ...\ndef configure(service): return f()"),
+        ("generator", "def configure(service): yield"),
+        ("asynchronous", "async def configure(service): yield"),
+    ],
+)
+def test_configure_that_would_have_to_be_awaited_is_refused(package, name, source):
+    package(f"shop_{name}", hooks=source)
+
+    with pytest.raises(ImproperlyConfigured, match="nothing runs what it returns"):
+        create_app(with_settings(configure=f"shop_{name}.hooks.configure"))
 
 
 async def test_running_starts_the_parts_without_a_server(make_service):

@@ -1,6 +1,8 @@
 """Parts start in order and stop in reverse, whatever happens in between."""
 
 import asyncio
+import functools
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -68,6 +70,38 @@ async def test_a_part_that_fails_to_stop_is_logged_and_the_others_stop(caplog):
     assert "Recorder failed to stop" in caplog.text
 
 
-def test_a_part_without_start_and_stop_is_refused():
-    with pytest.raises(TypeError, match="no coroutine methods start and stop"):
-        Parts(1).add(object())
+class Plain:
+    def start(self): ...
+
+    async def stop(self): ...
+
+
+class Yields:
+    async def start(self): ...
+
+    async def stop(self):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (object(), "no coroutine method 'start'"),
+        (Plain(), "Plain object .*no coroutine method 'start'"),
+        (Yields(), "Yields object .*no coroutine method 'stop'"),
+        (Recorder, "the class Recorder"),
+    ],
+)
+def test_what_cannot_be_started_and_stopped_is_refused(part, said):
+    with pytest.raises(TypeError, match=said):
+        Parts(1).add(part)
+
+
+def test_a_mock_and_a_partial_may_be_parts():
+    class Composed:
+        def __init__(self):
+            self.start = functools.partial(Recorder("a", []).start)
+            self.stop = AsyncMock()
+
+    Parts(1).add(Composed())
+    Parts(1).add(AsyncMock())

@@ -1,10 +1,12 @@
 """Who registered a route, whatever the service, its groups and its copies are called."""
 
+import re
+
 import aiohttp
 import pytest
 from sanic import Blueprint as SanicBlueprint
 
-from msframework import Blueprint, Resource, doc
+from msframework import Blueprint, ImproperlyConfigured, NotFound, Resource, doc
 from msframework.openapi.spec import build_document
 
 
@@ -234,3 +236,70 @@ async def test_websockets_and_files_stand_below_the_prefix_too(make_service, ser
         # NOTE: Sanic gives the files of a blueprint no version.
         async with session.get(f"http://{host}:{port}/api/things/files/a.txt") as response:
             assert await response.text() == "a file"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "options",
+        "websocket",
+        "exception",
+        "signal",
+    ],
+)
+@pytest.mark.parametrize("of", ["blueprint", "service"])
+def test_a_decorator_without_a_call_is_refused(make_service, name, of):
+    owner = make_service() if of == "service" else Blueprint("things")
+
+    async def read(request): ...
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        getattr(owner, name)(read)
+
+    said = f"@{of}.{name} is written without a call, and was given what it decorates."
+    line = read.__code__.co_firstlineno
+    assert f"tests/test_routing.py:{line} " in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("base", [Resource, object])
+def test_resource_without_a_call_is_refused(base):
+    with pytest.raises(ImproperlyConfigured) as caught:
+
+        @Blueprint("things").resource
+        class Thing(base): ...
+
+    assert re.search(
+        r"tests/test_routing.py:\d+ .*Thing: @blueprint.resource is", str(caught.value)
+    )
+
+
+@pytest.mark.parametrize("base", [Resource, object])
+def test_what_is_mounted_and_cannot_answer_is_told_with_its_place(base):
+    things = Blueprint("things")
+
+    @things.resource("/")
+    class Thing(base): ...
+
+    (problem,) = things.problems
+    assert re.match(r"tests/test_routing.py:\d+: blueprint 'things': ", problem)
+
+
+def test_the_raises_of_a_blueprint_is_refused_as_a_decorator():
+    things = Blueprint("things")
+    things.raises(NotFound)
+
+    @things.get("/")
+    @things.raises(NotFound)
+    async def read(request): ...
+
+    (problem,) = things.problems
+    assert re.match(r"tests/test_routing.py:\d+ .*read: @blueprint.raises", problem)
+    with pytest.raises(ImproperlyConfigured, match="raises is written without a call"):
+        things.raises(read)

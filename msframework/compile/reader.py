@@ -31,6 +31,7 @@ from msframework.schemas.model import SENSITIVE_FIELDS
 from msframework.types import UNSET, Handler, Provider
 
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
+_DECORATORS = {Source.BODY: "consumes"}
 
 
 class KnownSchemas(dict[Any, Schema]):
@@ -119,6 +120,9 @@ def _read(
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
     _check_notes(notes, endpoint, problems)
+    if resource is not None:
+        _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
+    _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
     check_returns(handler, where, problems)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
@@ -137,8 +141,10 @@ def _read(
         ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
-        summary=notes.summary or _first_line(handler) or _first_line(resource),
-        description=notes.description or _own_doc(handler) or _own_doc(resource),
+        summary=(notes.summary or _first_line(handler) or shared.summary or _first_line(resource)),
+        description=(
+            notes.description or _own_doc(handler) or shared.description or _own_doc(resource)
+        ),
         tags=tuple(tags),
         blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
@@ -167,12 +173,27 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
         problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
 
 
+def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
+    """Refuse what was noted on a class or blueprint, and holds for a method alone."""
+    given = [f"@doc.{_DECORATORS.get(source, source.value)}" for source in notes.inputs]
+    given += ["@doc.produces"] if notes.produces else []
+    given += ["@doc.paginate"] if notes.page is not None else []
+    given += ["@doc.operation_id"] if notes.operation_id else []
+    problems.extend(
+        f"{owner}: {decorator} stands on it, where it says nothing of its methods. Put it on each "
+        "method."
+        for decorator in given
+    )
+
+
 def _read_inputs(
     notes: Notes, endpoint: Endpoint, problems: list[str], schemas: KnownSchemas
 ) -> tuple[Input, ...]:
     inputs = []
     for source, thing in notes.inputs.items():
-        schema = _schema(thing, source.value, endpoint.where, True, problems, schemas)
+        schema = _schema(
+            thing, source.value, endpoint.where, True, problems, schemas, source is not Source.BODY
+        )
         if schema is None:
             continue
         if schema.many and source is not Source.BODY:
@@ -185,6 +206,14 @@ def _read_inputs(
             "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
             for why in find_unreadable(source, schema)
         )
+        if source is Source.QUERY and notes.page is not None:
+            named = {field.data_key or name for name, field in schema.load_fields.items()}
+            problems.extend(
+                f"{endpoint.where}: @doc.paginate reads {name!r} of the query, as does @doc.query. "
+                "Drop one of them, or rename the field."
+                for name in ("page", "per_page")
+                if name in named
+            )
         partial = endpoint.method == "PATCH" and source in BODY_SOURCES
         inputs.append(Input(source, schema, partial))
     return tuple(inputs)
@@ -224,12 +253,21 @@ def _schema(
     for_load: bool,
     problems: list[str],
     schemas: KnownSchemas,
+    for_texts: bool = False,
 ) -> Schema | None:
     key = _schema_key(thing, for_load)
+    if for_texts and key is not None:
+        key = ("texts", key)
     if key in schemas:
         return schemas[key]
     try:
-        schema = as_schema(thing, where=where, for_load=for_load, sensitive=schemas.sensitive)
+        schema = as_schema(
+            thing,
+            where=where,
+            for_load=for_load,
+            sensitive=schemas.sensitive,
+            for_texts=for_texts,
+        )
     except (TypeError, ValueError, ImproperlyConfigured) as exc:
         text = str(exc)
         if not text.startswith(where):

@@ -51,7 +51,10 @@ def read_arguments(
         problems.append(f"{where}: its first parameter must be the request; it has none.")
         return ()
     in_path = {param.name: param.kind for param in params}
-    arguments = [Argument(parameters[0].name, Source.REQUEST)]
+    first = parameters[0].name
+    if first in in_path or first in INPUTS or first == "page" or first in providers:
+        problems.append(_request_missing(where, first))
+    arguments = [Argument(first, Source.REQUEST)]
     takes_all = False
     for parameter in parameters[1:]:
         name = parameter.name
@@ -75,7 +78,13 @@ def read_arguments(
             arguments.append(Argument(name, Source.PROVIDED, providers[name]))
         elif parameter.default is inspect.Parameter.empty:
             problems.append(_undeclared(where, name, in_path, notes, providers))
-    named = {argument.name for argument in arguments}
+    problems.extend(
+        f"{where}: its parameter {argument.name!r} is the {argument.source.value} of the request, "
+        "so what provide() gives under that name never runs. Rename one of them."
+        for argument in arguments[1:]
+        if argument.name in providers and argument.source is not Source.PROVIDED
+    )
+    named = {argument.name for argument in arguments[1:]}
     extensions = [param.name for param in params if param.kind == EXTENSION]
     left = [param.name for param in params if param.name not in named]
     if takes_all:
@@ -88,6 +97,13 @@ def read_arguments(
             if name not in extensions
         )
     return tuple(arguments)
+
+
+def _request_missing(where: str, name: str) -> str:
+    return (
+        f"{where}: its first parameter {name!r} receives the request, whatever else is called "
+        f"{name!r}. Put the request before it: (request, {name}, …)."
+    )
 
 
 def _undeclared(

@@ -25,6 +25,11 @@ from msframework.operation import Operation
 from msframework.resource import Resource, misspelt_perhaps
 from msframework.routing import MODULES
 
+_DOCUMENTED_BY: Final = {
+    "around_data": "document_data",
+    "around_page": "document_page",
+    "error": "document_error",
+}
 _WORD: Final = re.compile(r"\w+")
 _ASIDE: Final = frozenset(("tests", "migrations", "management", "__pycache__"))
 # What PostgreSQL calls the constraints that nobody named.
@@ -43,6 +48,7 @@ def find_advice(service: Any) -> list[str]:
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_unenforced_security(operations),
+        *_undocumented_envelopes(service.failures.envelope, operations),
     ]
 
 
@@ -197,3 +203,17 @@ def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
             f"{some[0].where}{others}: @doc.security({name!r}) only documents; nothing here "
             "enforces it. See that a gateway does, or check the caller in a provided value."
         )
+
+
+def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> Iterator[str]:
+    envelopes = (default, *(operation.envelope for operation in operations))
+    for cls in dict.fromkeys(type(envelope) for envelope in envelopes):
+        lines = [vars(base) for base in cls.__mro__]
+        for writes, documents in _DOCUMENTED_BY.items():
+            # What is nearest to the class and has either of them must have the other one, too.
+            nearest: Any = next((own for own in lines if writes in own or documents in own), {})
+            if writes in nearest and documents not in nearest:
+                yield (
+                    f"{_full_name(cls)} writes `{writes}` itself and inherits `{documents}`, so "
+                    "the document may say something else than it answers. Write both in one class."
+                )

@@ -184,9 +184,25 @@ def _fill(text: Text, leaves: list[Any]) -> tuple[Any, ...] | None:
 
 def _write(query: Any) -> tuple[str, tuple[Any, ...], list[Recorded]]:
     """Have peewee render *query*."""
+    _refuse_empty(query)
     context: Any = SQLContext(**_OPTIONS)
     sql, values = context.sql(query).query()
     return sql, tuple(values), context.recorded
+
+
+def _refuse_empty(query: Any) -> None:
+    name = getattr(getattr(query, "table", None), "__name__", "a table")
+    if isinstance(query, peewee.Update) and not query._update:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"an UPDATE of {name} without columns. Run it only where there is something to update: "
+            "`if body:`."
+        )
+    rows = query._insert if isinstance(query, peewee.Insert) else None  # type: ignore[attr-defined]
+    if isinstance(rows, list) and not rows:
+        raise ValueError(
+            f"an INSERT into {name} without rows, which would add one of defaults. Run it only "
+            "where there are rows: `if rows:`."
+        )
 
 
 def complete(query: Any) -> Any:
@@ -225,6 +241,7 @@ def render(query: Any, args: tuple[Any, ...] = ()) -> tuple[str, tuple[Any, ...]
 
     Raises:
         TypeError: *query* is no peewee query, or arguments were given beside it.
+        ValueError: it is an UPDATE without columns, or an INSERT of no rows.
     """
     if not isinstance(query, Node):
         raise TypeError(

@@ -69,10 +69,14 @@ class Describer:
         where: that place, for error messages.
         for_load: whether it reads input: what a dict or API class names is required then.
         models: makes the schema class of a peewee model; models are no description without it.
+        for_texts: whether it reads a location that has no null, so that `X | None` may be absent.
     """
 
-    def __init__(self, where: str, for_load: bool, models: Models | None = None) -> None:
+    def __init__(
+        self, where: str, for_load: bool, models: Models | None = None, *, for_texts: bool = False
+    ) -> None:
         self.where, self.for_load, self.models = where, for_load, models
+        self._for_texts = for_texts
         self._classes: dict[Any, type[Schema]] = {}
 
     def schema(self, thing: Any) -> Schema:
@@ -120,7 +124,8 @@ class Describer:
                 raise TypeError(f"{self.where}: {key!r} is no key of a JSON object; pass a string.")
             field = found[key] = self._member(key, value)
             if not isinstance(value, (Note, fields.Field)):
-                field.required = True  # an answer, too, has what stands in its dict
+                # An answer, too, has what stands in its dict.
+                field.required = not self._may_be_absent(value, field)
         return DescribedSchema.from_dict(found)
 
     def read_api_class(self, thing: type) -> type[Schema] | None:
@@ -173,7 +178,9 @@ class Describer:
         if isinstance(value, Note):
             return value.build(partial(self.field, inside=inside), self.for_load)
         if is_annotation(value):
-            return read_annotation(value, partial(self.field, inside=inside), options)
+            found = read_annotation(value, partial(self.field, inside=inside), options)
+            found.required = found.required and not self._may_be_absent(value, found)
+            return found
         if isinstance(value, (list, tuple)) and len(value) == 1:
             return fields.List(self.field(value[0], inside), **options)
         if isinstance(value, type) and issubclass(value, fields.Field):
@@ -188,6 +195,9 @@ class Describer:
         if not isinstance(value, (Schema, Mapping)) and self.schema_class(value) is None:
             raise TypeError(f"{value!r} is no type of a field. {TAKEN}")
         return fields.Nested(self.schema(value), **options)
+
+    def _may_be_absent(self, value: Any, field: fields.Field[Any]) -> bool:
+        return self._for_texts and is_annotation(value) and field.allow_none
 
 
 class _Simple:

@@ -18,6 +18,7 @@ def as_schema(
     where: str,
     for_load: bool,
     sensitive: Collection[str] = SENSITIVE_FIELDS,
+    for_texts: bool = False,
 ) -> Schema:
     """Return the Schema instance that *thing* describes.
 
@@ -27,9 +28,10 @@ def as_schema(
         where: what asked for it, for the error message.
         for_load: whether it reads input: what a dict or API class names is required then.
         sensitive: columns that a model's schema loads, but must not dump.
+        for_texts: whether it reads a location that has no null, so that `X | None` may be absent.
 
     Raises:
         TypeError: *thing* is none of these; the text says what to pass.
     """
     models = partial(ModelSchema.of, sensitive=frozenset(sensitive))
-    return Describer(where, for_load, models).schema(thing)
+    return Describer(where, for_load, models, for_texts=for_texts).schema(thing)

@@ -1,6 +1,7 @@
 """Which routes are served side by side, and which are refused with both places."""
 
 import contextlib
+import re
 from random import Random
 
 import aiohttp
@@ -9,7 +10,7 @@ from sanic import Sanic
 from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 
-from msframework import Blueprint, ImproperlyConfigured, doc
+from msframework import Blueprint, ImproperlyConfigured, Resource, doc
 from msframework.routing import find_allowed
 
 A, B, C = {"Host": "a.test"}, {"Host": "b.test"}, {"Host": "c.test"}
@@ -346,3 +347,31 @@ async def test_a_head_of_ones_own_answers(make_service, serve, order):
         await session.head(f"http://{host}:{port}/x")
 
     assert called == ["HEAD"]
+
+
+def test_two_resources_alike_are_called_alike_and_hosts_are_no_matter(make_service):
+    service = make_service()
+    for name in ("one", "two"):
+        things = Blueprint(name)
+
+        @things.resource("/x")
+        class Thing(Resource):
+            async def get(self, request): ...
+
+        service.blueprint(things)
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        service.compile()
+
+    place = r"tests/compile/test_clashes.py:\d+ Thing.get"
+    expected = rf"{place}: GET /x is taken by {place}. Drop one of them, or change its path\."
+    assert [re.fullmatch(expected, problem) for problem in caught.value.problems] != [None]
+    assert len(caught.value.problems) == 1
+
+
+def test_hosts_are_named_where_a_route_has_some(make_service):
+    service = make_service()
+    add(service, ("a", "GET", "/x", {"host": "a.test"}), ("b", "GET", "/x"))
+
+    with pytest.raises(ImproperlyConfigured, match="both for some hosts and for all"):
+        service.compile()

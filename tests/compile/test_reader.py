@@ -1,6 +1,7 @@
 """What is read from declarations, and every mistake in them that is refused."""
 
 import copy
+from typing import Literal
 
 import pytest
 from sanic import Blueprint as SanicBlueprint
@@ -443,3 +444,110 @@ def test_the_order_of_keys_is_kept_apart(make_service):
 
     assert list(first.answers[0].schema.fields) == ["a", "b"]
     assert list(second.answers[0].schema.fields) == ["b", "a"]
+
+
+class Filter:
+    limit = int | None
+    name = str
+
+
+OF_TEXTS = {
+    "dict": {"limit": int | None, "name": str, "kind": Literal["a", None]},
+    "class": Filter,
+    "list": {"limit": list[int] | None, "name": str, "note": doc.String(required=False)},
+}
+
+
+@pytest.mark.parametrize("thing", OF_TEXTS)
+@pytest.mark.parametrize("name", ["query", "headers", "cookies", "form"])
+def test_what_may_be_null_may_be_left_out_where_there_is_no_null(make_service, name, thing):
+    def declare(things):
+        @things.post("/")
+        @getattr(doc, name)(OF_TEXTS[thing])
+        async def create(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    (given,) = operation.inputs
+    assert [key for key, field in given.schema.fields.items() if field.required] == ["name"]
+
+
+@pytest.mark.parametrize("thing", ["dict", "class"])
+def test_what_may_be_null_must_be_there_in_json(make_service, thing):
+    def declare(things):
+        @things.post("/")
+        @doc.query(OF_TEXTS[thing])
+        @doc.consumes(OF_TEXTS[thing])
+        async def create(request): ...
+
+    (operation,) = mount(make_service, declare).operations
+
+    body = next(given for given in operation.inputs if given.source is Source.BODY)
+    assert all(field.required for field in body.schema.fields.values())
+
+
+ON_A_METHOD_ALONE = {
+    "produces": doc.produces({"id": int}),
+    "consumes": doc.consumes({"id": int}),
+    "query": doc.query({"id": int}),
+    "headers": doc.headers({"id": int}),
+    "cookies": doc.cookies({"id": int}),
+    "form": doc.form({"id": int}),
+    "files": doc.files({"id": fields.Raw()}),
+    "paginate": doc.paginate(),
+    "operation_id": doc.operation_id("read"),
+}
+
+
+@pytest.mark.parametrize("name", ON_A_METHOD_ALONE)
+def test_what_holds_for_a_method_is_refused_on_a_class(make_service, name):
+    def declare(things):
+        @things.resource("/")
+        @ON_A_METHOD_ALONE[name]
+        class Thing(Resource):
+            async def get(self, request): ...
+
+            async def post(self, request): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+
+    assert f"Thing: @doc.{name} stands on it" in problem
+    assert problem.endswith("Put it on each method.")
+
+
+@pytest.mark.parametrize("name", ON_A_METHOD_ALONE)
+def test_what_holds_for_a_method_is_refused_on_a_blueprint(make_service, name):
+    def declare(things):
+        ON_A_METHOD_ALONE[name](things)
+
+        @things.get("/")
+        async def read(request): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+
+    assert problem.startswith(f"blueprint 'things': @doc.{name} stands on it")
+
+
+def test_what_a_class_says_of_itself_serves_methods_that_say_nothing(make_service):
+    def declare(things):
+        @things.resource("/")
+        @doc.summary("Things")
+        @doc.description("All about things.")
+        @doc.tag("shared")
+        @doc.deprecated
+        @doc.security()
+        @doc.raises(NotFound)
+        class Thing(Resource):
+            """The class."""
+
+            async def get(self, request): ...
+
+            @doc.summary("Write one")
+            async def post(self, request):
+                """Write it."""
+
+    get, post = mount(make_service, declare).operations
+
+    assert (get.summary, get.description) == ("Things", "All about things.")
+    assert (post.summary, post.description) == ("Write one", "Write it.")
+    assert (get.tags, get.deprecated, get.failures[0].exception) == (("shared",), True, NotFound)

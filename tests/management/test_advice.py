@@ -88,6 +88,14 @@ def test_a_sound_app_has_no_warnings(check):
     assert "no mistakes found" in out
 
 
+def test_an_envelope_that_documents_what_it_writes_has_no_warnings(check):
+    settings = 'ENVELOPE = "ANAPP.own.Own"'
+
+    code, _, err = check("--strict", resources=resources(GOOD), own=ENVELOPE, settings=settings)
+
+    assert (code, err) == (0, "")
+
+
 @pytest.mark.parametrize(
     "constraint",
     [
@@ -123,7 +131,49 @@ STAR = """
     class UserAccount(Model):
         email = CharField(unique=True)
 """
+ENVELOPE = """
+    from msframework import DefaultEnvelope
+
+    class Own(DefaultEnvelope):
+        def error(self, facts):
+            return {"reason": facts.message}
+
+        def document_error(self, error):
+            return {"type": "object", "properties": {"reason": {"type": "string"}}}
+
+    class Base(Own):
+        def error(self, facts):
+            return {"why": facts.message}
+
+    class Further(Base): ...
+"""
 WARNINGS = {
+    "an envelope whose error is not documented": (
+        {
+            "resources": resources(GOOD),
+            "own": ENVELOPE,
+            "settings": 'ENVELOPE = "ANAPP.own.Further"',
+        },
+        ("own.Further writes `error` itself and inherits `document_error`",),
+    ),
+    "an envelope of a Resource whose data is not documented": (
+        {
+            "resources": resources("""
+    from msframework import DefaultEnvelope
+
+    class Own(DefaultEnvelope):
+        def around_data(self):
+            return b'{"result":', b"}"
+
+    @things.resource("/")
+    class Things(Resource):
+        envelope = Own
+
+        async def get(self, request): ...
+    """)
+        },
+        ("resources.Own writes `around_data` itself and inherits `document_data`",),
+    ),
     "a constraint that nothing has": (
         {"resources": raising("things_nmae_size"), "models": MODELS},
         ("resources.py:", "Things.post", "'things_nmae_size'", "Did you mean 'things_name_size'?"),
@@ -276,7 +326,11 @@ MISTAKES = {
         async def get(self, request): ...
     """)
         },
-        ("resources cannot be imported", "resources.py:9 Things.get: @doc.produces is written"),
+        (
+            "Error: ",
+            "resources.py:9 Things.get: @doc.produces is written",
+            "Write @doc.produces(…).\n",
+        ),
     ),
     "an exception at import": (
         {"resources": "from ANAPP.deep import x\n", "deep": "import json\n\njson.loads('{')\n"},

@@ -397,3 +397,25 @@ def test_none_within_a_document_is_null_of_json():
         sql, arguments = render(Paper.update({column: column["a"].set(None)}))
         assert "'null'::jsonb" in sql
         assert None not in arguments
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: City.update(),
+        lambda: City.update({}),
+        lambda: City.update().where(City.id == 1),
+        lambda: City.update({}).returning(City.id),
+    ],
+)
+def test_an_update_without_columns_is_refused(make):
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"an UPDATE of City without columns.*if body"):
+            render(make())
+
+
+def test_an_insert_without_rows_is_refused():
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"an INSERT into City without rows.*if rows"):
+            render(City.insert_many([]))
+    assert render(City.insert())[0] == 'INSERT INTO "city" DEFAULT VALUES'
