@@ -22,6 +22,7 @@ from msframework.exceptions import BadRequest
 from msframework.inputs.cookies import parse_cookies
 from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
+from msframework.inputs.media import JSON, read_content_type, require_utf8
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
 from msframework.response import StreamedResponse
 from msframework.strict_json import parse
@@ -151,9 +152,14 @@ class Request(SanicRequest[Any, Any]):
 
         Raises:
             MalformedJSON: it is no strict JSON.
+            BadRequest: its Content-Type is broken.
+            UnsupportedMediaType: it is in another charset than UTF-8.
         """
         if loads is not None or not self.body:
             return super().load_json(loads)
+        media_type = read_content_type(self.headers)
+        if media_type is not None:
+            require_utf8(media_type, JSON)
         max_depth = self.app.settings.server.json_max_depth
         self.parsed_json = parse(self.body, max_depth=max_depth)
         return self.parsed_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from msframework.inputs.media import read_content_type
+from msframework.inputs.media import read_content_type, require_utf8
 from msframework.inputs.multipart import Values, parse_multipart
 from msframework.inputs.urlencoded import parse_form
 
@@ -18,14 +18,14 @@ def read_form(request: Any) -> tuple[Values, Values]:
 
     Raises:
         BadRequest: the form is malformed.
+        UnsupportedMediaType: it is in another charset than UTF-8.
         PayloadTooLarge: it is beyond `MAX_FIELDS` or `MAX_FIELD_SIZE`.
     """
     media_type = read_content_type(request.headers)
     limits = request.app.settings.server
-    if media_type is None:
+    if media_type is None or media_type.name not in (MULTIPART, URLENCODED):
         return {}, {}
+    require_utf8(media_type, FORMS)
     if media_type.name == MULTIPART:
         return parse_multipart(request.body, media_type.params.get("boundary"), limits)
-    if media_type.name == URLENCODED:
-        return parse_form(request.body, limits), {}
-    return {}, {}
+    return parse_form(request.body, limits), {}

@@ -15,6 +15,7 @@ _MEDIA_TYPE: Final = re.compile(
 ).fullmatch
 _find_params: Final = re.compile(_PARAM).findall
 _ESCAPED: Final = re.compile(r"\\(.)")
+JSON: Final = "application/json"
 UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 
 
@@ -74,10 +75,19 @@ def require_media_type(request: Any, wanted: str, accept: str) -> MediaType:
         if not request.body:
             raise BadRequest(f"there is no body, but this endpoint reads {wanted}")
         raise unsupported(f"the body has no Content-Type, but this endpoint reads {wanted}", accept)
-    charset = found.params.get("charset", "utf-8").lower()
+    require_utf8(found, accept)
+    return found
+
+
+def require_utf8(media_type: MediaType, accept: str) -> None:
+    """Refuse a body that says it is no UTF-8.
+
+    Raises:
+        UnsupportedMediaType: it does.
+    """
+    charset = media_type.params.get("charset", "utf-8").lower()
     if charset not in UTF8:
         raise unsupported(f"the body is in the charset {charset!r}; send UTF-8", accept)
-    return found
 
 
 def unsupported(error: str, accept: str) -> UnsupportedMediaType:

@@ -31,6 +31,8 @@ _DISPOSITION: Final = re.compile(
 _PARAMS: Final = re.compile(rf";[ \t]*{_PARAM}").findall
 _EXTENDED: Final = re.compile(r"utf-8'[A-Za-z0-9-]*'(.*)", re.IGNORECASE).fullmatch
 _CONTROL: Final = re.compile(r"[\0-\x08\x0a-\x1f\x7f]").search
+_HEADER: Final = re.compile(TOKEN.encode() + rb":").match
+_LONGEST_FILENAME: Final = 1024
 _TRANSPARENT: Final = frozenset(("7bit", "8bit", "binary"))
 # The charsets of text parts that are decoded; UTF-8 is what RFC 7578 wants.
 _CHARSETS: Final = dict.fromkeys(UTF8, "utf-8") | {
@@ -48,7 +50,8 @@ def parse_multipart(body: bytes, boundary: str | None, limits: Any) -> tuple[Val
 
     Raises:
         BadRequest: it is malformed, or a text is not in its charset.
-        PayloadTooLarge: it has more parts than `MAX_FIELDS`, or a field beyond `MAX_FIELD_SIZE`.
+        PayloadTooLarge: it has more parts than `MAX_FIELDS`, a field beyond `MAX_FIELD_SIZE`, or a
+            file with too long a name.
         UnsupportedMediaType: a part is encoded in a way that is not read.
     """
     if boundary is None or not _BOUNDARY(boundary):
@@ -74,6 +77,7 @@ def parse_multipart(body: bytes, boundary: str | None, limits: Any) -> tuple[Val
     except MultipartError as exc:
         raise BadRequest(f"the form is malformed: {exc.args[0]}") from exc
     _check_rest(body, b"--" + boundary.encode())
+    _check_names(body, b"\r\n--" + boundary.encode() + b"\r\n")
     return fields, files
 
 
@@ -83,6 +87,17 @@ def _check_rest(body: bytes, delimiter: bytes) -> None:
     start = 0 if body.startswith(closing) else body.find(b"\r\n" + closing) + 2
     if body.find(delimiter, start + len(closing)) >= 0:
         raise BadRequest("the form is malformed: its boundary occurs after its end")
+
+
+def _check_names(body: bytes, delimiter: bytes) -> None:
+    """Refuse parts with a header whose name the library trimmed; others know no such header."""
+    start = -2 if body.startswith(delimiter[2:]) else body.find(delimiter)
+    while start != -1:
+        first = start + len(delimiter)
+        end = body.find(b"\r\n\r\n", first)
+        if not all(map(_HEADER, body[first:end].split(b"\r\n"))):
+            raise BadRequest("the form is malformed: the name of a part's header is broken")
+        start = body.find(delimiter, end + 2)
 
 
 def _check_head(segment: MultipartSegment) -> None:
@@ -138,6 +153,9 @@ def _read_filename(segment: MultipartSegment) -> str | None:
         filename = decode(extended[1], "a filename* of the form")
     if "\0" in filename:
         raise BadRequest("the form is malformed: the name of a file has a NUL")
+    # NOTE: normalizing takes time that grows with the square of a name of combining marks.
+    if len(filename.encode()) > _LONGEST_FILENAME:
+        raise PayloadTooLarge(f"the name of a file is longer than {_LONGEST_FILENAME} bytes")
     # As Sanic does: macOS sends decomposed letters.
     return unicodedata.normalize("NFC", filename)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import peewee
-from peewee import Cast, Value
+from peewee import SQL, Cast, Value
 
 
 class Model(peewee.Model):
@@ -52,7 +52,8 @@ class _JSONMethods(peewee.PostgresqlJSONMethods):  # type: ignore[name-defined,m
     """PostgreSQL's JSON expressions, with values as Python objects for asyncpg's codecs."""
 
     def _jsonb_wrap(self, field: Any, value: Any) -> Any:
-        return _json_value(value)
+        # NOTE: NULL within jsonb_set() would make the whole column NULL.
+        return SQL("'null'::jsonb") if value is None else _json_value(value)
 
     def cast_for_case(self, field: Any, value: Any) -> Any:
         return Cast(_json_value(value), "JSONB")

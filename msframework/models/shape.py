@@ -7,6 +7,7 @@ every time. Runs per query.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from uuid import UUID
 
 import peewee
 from peewee import Field, FieldAlias, ModelAlias, Value
+from playhouse.postgres_ext import Json
 
 _MOST_ROWS = 50  # an INSERT of more is rendered every time: its shape would hardly come again
 
@@ -150,6 +152,16 @@ def _read_value(shape: Shape, value: Value) -> None:
         _read_leaf(shape, value.value)
 
 
+def _read_json(shape: Shape, node: Json) -> None:
+    if node.dumps is not json.dumps:
+        raise NoShape("a dumps of one's own")
+    shape.key.append(Json)
+    if node.value is None:
+        shape.key.append(None)
+    else:
+        _read_leaf(shape, node.value)
+
+
 def _read_converter(shape: Shape, converter: Any) -> None:
     if converter is None or converter is False:
         shape.key.append(converter)
@@ -233,6 +245,7 @@ _READERS.update(
         list: _read_many,
         tuple: _read_many,
         Value: _read_value,
+        Json: _read_json,
         peewee.ModelInsert: _read_insert,
         peewee.NamespaceAttribute: _read_namespace,
         ModelAlias: _build_reader("model", "alias", numbered=True),

@@ -5,12 +5,14 @@ Runs per query; the text of each shape is rendered once.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import peewee
 from peewee import Context, Node, PostgresqlDatabase
+from playhouse.postgres_ext import Json
 
 from msframework.models.shape import NoShape, Shape, read_shape
 
@@ -35,6 +37,14 @@ class SQLContext(Context):
         super().__init__(**settings)
         self.recorded: list[Recorded] = []
 
+    def sql(self, obj: Any) -> Any:
+        """Write *obj*; what playhouse would write as JSON stays an object for asyncpg's codecs."""
+        if not isinstance(obj, Json):
+            return super().sql(obj)  # type: ignore[no-untyped-call]
+        if obj.value is None:
+            return self.literal("'null'::jsonb")
+        return self.value(obj.value, _as_written_by(obj.dumps))
+
     def value(self, value: Any, converter: Any = None, add_param: bool = True) -> Any:
         """Add a parameter; those of raw SQL replace its `%s` one after the other."""
         if not add_param and self._sql:
@@ -58,6 +68,11 @@ class SQLContext(Context):
                 number += 1
                 parts[index] = f"${number}"
         return "".join(parts), self._values
+
+
+def _as_written_by(dumps: Callable[[Any], str]) -> Any:
+    """Return what converts a value for asyncpg's codec, so that it stores what *dumps* writes."""
+    return False if dumps is json.dumps else lambda value: json.loads(dumps(value))
 
 
 class _Dialect(PostgresqlDatabase):

@@ -14,12 +14,15 @@ import ipaddress
 import uuid
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Validator
 
-from msframework.schemas.strict import Textual, UTCDateTime
+from msframework.schemas.strict import StrictUUID, Textual, UTCDateTime
+
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_OUT_OF_RANGE: Final = (OverflowError, ValueError, OSError)
 
 
 class EnumValue(Textual, fields.Enum[Any]):
@@ -60,7 +63,7 @@ class Base64(fields.Field[bytes]):
             raise self.make_error("invalid") from exc
 
 
-class BinaryUUID(fields.UUID):
+class BinaryUUID(StrictUUID):
     """A UUID that its column holds as 16 bytes."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -72,9 +75,16 @@ class BinaryUUID(fields.UUID):
 class Ticks(UTCDateTime):
     """A moment that its column holds as a whole number: seconds since 1970, or parts of them.
 
+    What the column would not give back is refused. A number beyond the years of Python is dumped as
+    its digits.
+
     Args:
         column: peewee's `TimestampField`; its resolution and zone say what the number means.
     """
+
+    default_error_messages = {  # noqa: RUF012
+        "inexact": "Must be a moment that is stored as it is, in steps of {step:.7g} s."
+    }
 
     def __init__(self, column: Any, **kwargs: Any) -> None:
         super().__init__(timezone=dt.UTC if column.utc else None, **kwargs)
@@ -82,8 +92,33 @@ class Ticks(UTCDateTime):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         if isinstance(value, (int, float)):
-            value = self.column.python_value(value)
+            try:
+                value = self._read(value)
+            except _OUT_OF_RANGE:
+                return str(value)
         return super()._serialize(value, attr, obj, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            kept = self._read(self.column.db_value(found))
+        except _OUT_OF_RANGE as exc:
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from exc
+        if kept != found:
+            raise self.make_error("inexact", input=value, step=1 / self.column.resolution)
+        return found
+
+    def _read(self, ticks: float) -> dt.datetime:
+        """Return the moment that the column means by *ticks*; peewee's own reading has less years.
+
+        Raises:
+            OverflowError, ValueError, OSError: there is none.
+        """
+        microseconds = round(ticks * self.column.ticks_to_microsecond)
+        moment = _EPOCH + dt.timedelta(microseconds=microseconds)
+        if not self.column.utc:
+            moment = moment.astimezone()
+        return moment.replace(tzinfo=None)
 
 
 class AddressNumber(fields.IPv4):

@@ -16,20 +16,8 @@ from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
 from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.schemas.plan import Plan
-from msframework.schemas.reader import JSONReader, TextReader
+from msframework.schemas.reader import Calls, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
-
-
-class Calls:
-    """How often a schema was used: by compiled code alone, or with marshmallow's help."""
-
-    __slots__ = ("compiled", "fallback")
-
-    def __init__(self) -> None:
-        self.compiled = self.fallback = 0
-
-    def __repr__(self) -> str:
-        return f"Calls(compiled={self.compiled}, fallback={self.fallback})"
 
 
 class CompiledSchema:
@@ -182,7 +170,7 @@ class CompiledSchema:
         """
         if self._read_json is None:
             reader = JSONReader(
-                self.schema, self._max_depth, self._max_errors, self.load, self._count_one
+                self.schema, self._max_depth, self._max_errors, self.load, self.calls
             )
             self._read_json = reader.read
         return self._read_json
@@ -198,17 +186,8 @@ class CompiledSchema:
             self._read_text = TextReader(self.schema, self._max_errors).read
         return self._read_text
 
-    def _count_one(self, compiled: bool) -> None:
-        if compiled:
-            self.calls.compiled += 1
-        else:
-            self.calls.fallback += 1
-
     def _count(self, fallbacks: tuple[str, ...]) -> None:
-        if fallbacks:
-            self.calls.fallback += 1
-        else:
-            self.calls.compiled += 1
+        self.calls.count(not fallbacks)
 
 
 def compile_schema(

@@ -27,6 +27,7 @@ from msframework.schemas.strict import (
     StrictInteger,
     StrictTime,
     StrictTimeDelta,
+    StrictUUID,
 )
 
 _TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
@@ -35,7 +36,7 @@ _TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
     float: (StrictFloat, {}),
     bool: (StrictBoolean, {}),
     decimal.Decimal: (StrictDecimal, {"as_string": True}),
-    uuid.UUID: (fields.UUID, {}),
+    uuid.UUID: (StrictUUID, {}),
     dt.datetime: (StrictDateTime, {}),
     dt.date: (StrictDate, {}),
     dt.time: (StrictTime, {}),

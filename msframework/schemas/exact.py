@@ -24,10 +24,21 @@ from msframework.strict_json import check, check_depth
 Mend = Callable[[Any, Any, list[Decimal]], Any]
 EXACT: Final = (fields.Decimal, StrictInteger)
 _LARGE: Final = 2.0**62
+_LARGEST_EXACT: Final = 2.0**53  # beyond, a double isn't each whole number
 
 
 class Inexact(Exception):
     """A double stands where a decimal or an integer is wanted: its digits must be read again."""
+
+
+class WrittenFloat(float):
+    """A double whose text has all digits that were sent, as `fields.Decimal` reads them."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Exact:
@@ -36,17 +47,51 @@ class Exact:
     def __init__(self, mend: Mend) -> None:
         self._mend = mend
 
-    def mend(self, body: bytes, data: Any, max_depth: int) -> Any:
+    def mend(self, body: bytes, data: Any, max_depth: int, moves: bool = False) -> Any:
         """Return *data* with the exact numbers of *body* where the schema wants them.
+
+        Args:
+            moves: whether the user's code may read numbers in other places than the schema says,
+                so that each must know its digits.
 
         Raises:
             MalformedJSON: as `strict_json.check`.
         """
         check_depth(body, data, max_depth)
         large: list[Decimal] = []
-        data = self._mend(data, _read_decimals(body), large)
+        exact = _read_decimals(body)
+        data = self._mend(data, exact, large)
+        if moves:
+            data = _with_digits(data, exact)
         check(body, data, max_depth, Counter(map(int, large)))
         return data
+
+
+def holds_float(data: Any) -> bool:
+    """Tell whether a double stands anywhere in *data*."""
+    waiting = [data]
+    while waiting:
+        item = waiting.pop()
+        if item.__class__ is float:
+            return True
+        if item.__class__ is dict:
+            waiting.extend(item.values())
+        elif item.__class__ is list:
+            waiting.extend(item)
+    return False
+
+
+def _with_digits(value: Any, exact: Any) -> Any:
+    """Return *value* with a `WrittenFloat` for each double that lost digits of *exact*."""
+    if value.__class__ is float and exact.__class__ is Decimal and Decimal(repr(value)) != exact:
+        value = WrittenFloat(value)
+        value.text = str(exact)
+    elif value.__class__ is dict:
+        for key, item in value.items():
+            value[key] = _with_digits(item, exact[key])
+    elif value.__class__ is list:
+        return [_with_digits(*pair) for pair in zip(value, exact, strict=True)]
+    return value
 
 
 def _read_decimals(body: bytes) -> Any:
@@ -83,7 +128,21 @@ def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:
     return exact
 
 
+def _integer(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    """Return what stands where an integer is wanted.
+
+    PERF: `1.0` becomes 1 here; of decimals, the field would look at each digit.
+    """
+    if value.__class__ is float and -_LARGEST_EXACT < value < _LARGEST_EXACT:
+        whole = int(value)
+        if exact == whole:
+            return whole
+    return _number(value, exact, large)
+
+
 def _of_field(field: Any, open_schemas: dict[int, Mend]) -> Mend | None:
+    if isinstance(field, StrictInteger):
+        return _integer
     if isinstance(field, EXACT):
         return _number
     if isinstance(field, Reference):

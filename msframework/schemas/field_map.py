@@ -27,6 +27,7 @@ from msframework.schemas.strict import (
     StrictInteger,
     StrictTime,
     StrictTimeDelta,
+    StrictUUID,
     UTCDateTime,
     ZonedDateTime,
 )
@@ -125,7 +126,7 @@ FIELD_MAP: Final[dict[type, Make]] = {
     peewee.TextField: _text,
     peewee.BlobField: _simple(Base64),
     peewee.BinaryUUIDField: _simple(BinaryUUID),
-    peewee.UUIDField: _simple(fields.UUID),
+    peewee.UUIDField: _simple(StrictUUID),
     peewee.DateTimeField: _naive,
     peewee.DateField: _simple(StrictDate),
     peewee.TimeField: _simple(StrictTime),

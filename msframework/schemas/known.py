@@ -29,6 +29,7 @@ from msframework.schemas.strict import (
     StrictInteger,
     StrictTime,
     StrictTimeDelta,
+    StrictUUID,
     UTCDateTime,
     ZonedDateTime,
 )
@@ -46,7 +47,7 @@ FIELDS: Final = frozenset(
     - {*_CUSTOM}
     - _ABSTRACT
     | {AddressNumber, Base64, BinaryUUID, EnumValue, Reference, Ticks}
-    | {StrictBoolean, StrictDecimal, StrictFloat, StrictInteger, StrictTimeDelta}
+    | {StrictBoolean, StrictDecimal, StrictFloat, StrictInteger, StrictTimeDelta, StrictUUID}
     | {StrictDate, StrictDateTime, StrictTime, UTCDateTime, ZonedDateTime}
 )
 ISO: Final = ("iso", "iso8601")

@@ -20,6 +20,7 @@ from marshmallow.utils import is_aware, is_collection, is_sequence_but_not_strin
 
 from msframework.schemas.bounds import count_messages
 from msframework.schemas.checks import Rule, read_rules, run_checks
+from msframework.schemas.columns import Ticks
 from msframework.schemas.errors import Bad, copy_containers
 from msframework.schemas.exact import EXACT, Inexact
 from msframework.schemas.known import AnyField, field_base, is_usual, validator_base, why_unknown
@@ -28,10 +29,14 @@ from msframework.schemas.reference import Reference
 from msframework.schemas.strict import (
     StrictDecimal,
     StrictInteger,
+    StrictTime,
+    StrictUUID,
     ZonedDateTime,
+    has_no_zone,
     has_small_exponent,
     is_in_utc,
     read_decimal,
+    read_uuid,
 )
 
 Options = Mapping[str, Any]
@@ -162,6 +167,8 @@ def _exactly(field: Any, base: type[AnyField], load: Unit) -> Unit:
             raise Inexact
         if as_it_is and value.__class__ is decimal.Decimal and has_small_exponent(value):
             return value
+        if as_it_is and value.__class__ is int:
+            return decimal.Decimal(value)
         return load(value, data, options)
 
     return load_decimal
@@ -359,14 +366,18 @@ def _is_naive(value: dt.datetime) -> bool:
 
 
 _TESTED: Final[dict[type[AnyField], type]] = {**_EXACT, fields.Float: float}
-_CONVERTED: Final[dict[type[AnyField], tuple[Callable[[str], Any], Callable[[Any], bool]]]] = {
-    StrictDecimal: (read_decimal, has_small_exponent),
+_Reading = tuple[Callable[[str], Any] | None, Callable[[Any], bool] | None]
+_CONVERTED: Final[dict[type[AnyField], _Reading]] = {
+    StrictDecimal: (read_decimal, _always),
     fields.Decimal: (decimal.Decimal, decimal.Decimal.is_finite),
+    StrictUUID: (read_uuid, _always),
     fields.UUID: (uuid.UUID, _always),
     ZonedDateTime: (dt.datetime.fromisoformat, is_in_utc),
+    Ticks: (None, None),
     fields.NaiveDateTime: (dt.datetime.fromisoformat, _is_naive),
     fields.AwareDateTime: (dt.datetime.fromisoformat, is_aware),
     fields.DateTime: (dt.datetime.fromisoformat, _always),
     fields.Date: (dt.date.fromisoformat, _always),
+    StrictTime: (dt.time.fromisoformat, has_no_zone),
     fields.Time: (dt.time.fromisoformat, _always),
 }

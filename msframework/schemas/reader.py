@@ -13,11 +13,30 @@ from marshmallow import Schema, ValidationError
 from msframework.schemas.bounds import bound_messages
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
-from msframework.schemas.exact import Inexact, read_places
+from msframework.schemas.exact import Inexact, holds_float, read_places
 from msframework.schemas.known import LOADS, overrides
 from msframework.schemas.plan import Plan
 from msframework.schemas.strict import read_text_schema
 from msframework.strict_json import check, check_keys, parse, read
+
+
+class Calls:
+    """How often a schema was used: by compiled code alone, or with marshmallow's help."""
+
+    __slots__ = ("compiled", "fallback")
+
+    def __init__(self) -> None:
+        self.compiled = self.fallback = 0
+
+    def count(self, compiled: bool) -> None:
+        """Count one call."""
+        if compiled:
+            self.compiled += 1
+        else:
+            self.fallback += 1
+
+    def __repr__(self) -> str:
+        return f"Calls(compiled={self.compiled}, fallback={self.fallback})"
 
 
 class Loader:
@@ -53,10 +72,19 @@ class JSONReader:
 
     Args:
         fallback: marshmallow's load, for data whose numbers stand where only user code knows.
-        count: is told of each call whether it ran compiled.
+        calls: counts how often it ran compiled.
     """
 
-    __slots__ = ("_count", "_exact", "_fallback", "_loader", "_max_depth", "_most", "_single")
+    __slots__ = (
+        "_calls",
+        "_exact",
+        "_fallback",
+        "_loader",
+        "_max_depth",
+        "_most",
+        "_moves",
+        "_single",
+    )
 
     def __init__(
         self,
@@ -64,12 +92,14 @@ class JSONReader:
         max_depth: int,
         most: int,
         fallback: Callable[..., Any],
-        count: Callable[[bool], None],
+        calls: Calls,
     ) -> None:
         self._loader = loader = Loader(schema, most)
         self._max_depth, self._most = max_depth, most
-        self._fallback, self._count = fallback, count
+        self._fallback, self._calls = fallback, calls
         self._exact = read_places(schema)
+        # Where the user's code runs, nothing tells that a decimal lost digits.
+        self._moves = self._exact is not None and not loader.is_compiled
         self._single: Callable[[bytes, Any, int], Any] | None = None
         if loader.plan and loader.is_compiled and not schema.many and schema.partial is None:
             self._single = loader.plan.load_json
@@ -83,11 +113,15 @@ class JSONReader:
         Raises:
             MalformedJSON: *body* is no strict JSON, or nested too deep.
         """
-        self._count(self._loader.is_compiled)
         try:
-            if self._single is not None:
+            if self._moves:
+                self._calls.count(False)
+                found = self._read_exactly(body, partial)
+            elif self._single is not None:
+                self._calls.compiled += 1
                 found = self._single(body, partial, self._max_depth)
             else:
+                self._calls.count(self._loader.is_compiled)
                 found = self._loader.load(parse(body, max_depth=self._max_depth), partial)
         except ValidationError as exc:  # raised by the schema's own handle_error
             found = Bad(exc.messages, exc.valid_data, exc.data)
@@ -101,10 +135,10 @@ class JSONReader:
         """Return the data of `read`, with those numbers read again whose digits count."""
         data = read(body, self._max_depth)
         check_keys(body, data)
-        if self._exact is None:
+        if self._exact is None or not holds_float(data):
             check(body, data, self._max_depth)
         else:
-            data = self._exact.mend(body, data, self._max_depth)
+            data = self._exact.mend(body, data, self._max_depth, self._moves)
         try:
             return self._loader.load(data, partial)
         except Inexact:

@@ -11,6 +11,7 @@ import copy
 import datetime as dt
 import decimal
 import re
+import uuid
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from msframework.json_text import LARGEST, SMALLEST
 LARGEST_EXPONENT: Final = 1000
 DECIMAL: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 _is_decimal = re.compile(DECIMAL).fullmatch
+_is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 _is_integer = re.compile(r"-?[0-9]+").fullmatch
 # Doubles hold whole numbers up to here; beyond, the digits that were sent may be others.
 _LARGEST_EXACT: Final = 2**53
@@ -115,7 +117,11 @@ def read_decimal(text: str) -> Decimal:
     load derived).
     """
     number = Decimal(text)
-    if str(number) != text and not _is_decimal(text):
+    if (
+        (str(number) != text and not _is_decimal(text))
+        or not -LARGEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT
+        or not number.is_finite()  # whose adjusted() is 0
+    ):
         raise ValueError(text)
     return number
 
@@ -137,6 +143,26 @@ class StrictBoolean(Textual, fields.Boolean):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class StrictUUID(fields.UUID):
+    """A UUID in its 36 characters, as paths take it."""
+
+    def _validated(self, value: Any) -> uuid.UUID:
+        if isinstance(value, str) and not _is_uuid(value):
+            raise self.make_error("invalid_uuid", input=value)
+        return super()._validated(value)
+
+
+def read_uuid(text: str) -> uuid.UUID:
+    """Return the UUID that *text* is.
+
+    Raises:
+        ValueError: it is none, or written in another way.
+    """
+    if not _is_uuid(text):
+        raise ValueError(text)
+    return uuid.UUID(text)
+
+
 class OrText:
     """A field of times; a text is dumped as it is.
 
@@ -154,7 +180,20 @@ class StrictDate(OrText, fields.Date):
 
 
 class StrictTime(OrText, fields.Time):
-    """A time of day."""
+    """A time of day, without a zone, which no column keeps."""
+
+    default_error_messages = {"zone": "Must be a time of day without a time zone."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.time:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        if not has_no_zone(found):
+            raise self.make_error("zone", input=value)
+        return found
+
+
+def has_no_zone(time: dt.time) -> bool:
+    """Tell whether *time* is a time of day and no more."""
+    return time.tzinfo is None
 
 
 class StrictDateTime(OrText, fields.DateTime):

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from playhouse.postgres_ext import IntervalField
+from playhouse.postgres_ext import BinaryJSONField, IntervalField
+from playhouse.postgres_ext import JSONField as PlayhouseJSONField
 
 from msframework import Blueprint, Resource, doc
 from msframework.conf.settings import DatabaseSettings
+from msframework.db import Database
 from msframework.models import DateField, DateTimeField, DateTimeTZField, Model, TimeField
 
 JSON = {"Content-Type": "application/json"}
@@ -315,3 +317,40 @@ async def test_a_moment_that_utc_has_no_year_for_is_refused(times, column):
 
         assert status == 422
         assert answer["error"] == {"body": {column: ["Not a valid datetime."]}}
+
+
+class Paper(Model):
+    page = BinaryJSONField(null=True, index=False)
+    plain = PlayhouseJSONField(null=True)
+
+    class Meta:
+        table_name = "papers"
+
+
+async def test_the_json_fields_of_playhouse_store_documents(url, admin):
+    await admin.execute(
+        "DROP TABLE IF EXISTS papers; "
+        "CREATE TABLE papers (id serial PRIMARY KEY, page jsonb, plain json)"
+    )
+    database = Database(replace(DatabaseSettings(), url=url, max_size=1))
+    await database.start()
+    try:
+        async with database.transaction() as cur:
+            for _ in range(3):
+                row = await cur.fetchrow(Paper.insert(page={"a": 1}, plain=[1]).returning(Paper))
+                assert (row["page"], row["plain"]) == ({"a": 1}, [1])
+            await cur.execute(Paper.update(page=Paper.page["b"].set(None)).where(Paper.id == 1))
+            await cur.execute(Paper.update(page=Paper.page.concat({"c": [2]})))
+            await cur.execute(Paper.update(page=Paper.page["d"].set("x"), plain="text"))
+            assert await cur.fetchval("SELECT page::text FROM papers WHERE id = 1") == (
+                '{"a": 1, "b": null, "c": [2], "d": "x"}'
+            )
+            assert await cur.fetchval("SELECT json_typeof(plain) FROM papers") == "string"
+            for where in (
+                Paper.page.contains({"a": 1, "c": [2]}),
+                Paper.page["c"].contains([2]),
+                Paper.page == {"a": 1, "c": [2], "d": "x"},
+            ):
+                assert await cur.fetch(Paper.select().where(where, Paper.id > 1).limit(2))
+    finally:
+        await database.stop()

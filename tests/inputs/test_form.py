@@ -84,6 +84,20 @@ MALFORMED = {
         part(b'Content-Disposition: form-data;\r\n name="note"', b"x") + END,
     ),
     "a head without a colon": (MULTIPART, field(b"note", b"x", b"nonsense") + END),
+    "a blank before a colon": (
+        MULTIPART,
+        NOTE + part(b'Content-Disposition : form-data; name="tags"', b"x") + END,
+    ),
+    "a tab before a colon": (MULTIPART, field(b"note", b"x", b"Content-Type\t: text/plain") + END),
+    "a blank before another colon, and no content": (
+        MULTIPART,
+        field(b"note", b"") + field(b"tags", b"x", b"X-More : y") + END,
+    ),
+    "a separator before a header": (MULTIPART, NOTE + field(b"tags", b"x", b"\x1cX-More: y") + END),
+    "a blank before a colon after a preamble": (
+        MULTIPART,
+        b"preamble\r\n" + part(b'Content-Disposition : form-data; name="note"', b"x") + END,
+    ),
     "a NUL in a head": (MULTIPART, field(b"no\0te", b"x") + END),
     "a NUL in a file's name": (
         MULTIPART,
@@ -149,6 +163,33 @@ async def test_what_is_not_read_is_a_415(wire, line, body):
         assert answer.status == 415
 
 
+@pytest.mark.parametrize("path", ["/form", "/users-own?read=form"])
+@pytest.mark.parametrize(
+    ("line", "body"), [(URLENCODED, b"note=x"), (MULTIPART, NOTE + END)], ids=["flat", "parts"]
+)
+async def test_a_form_in_another_charset_is_refused(wire, path, line, body):
+    for charset in ("utf-16", "iso-8859-1", '"UTF-7"'):
+        answer = await wire("POST", path, f"{line}; charset={charset}", body=body)
+
+        assert answer.status == 415
+        assert "multipart/form-data" in answer.headers["accept"]
+    assert (await wire("POST", path, f"{line}; charset=utf8", body=body)).status == 200
+
+
+@pytest.mark.parametrize("name", [b"a" * 1025, "\u0300\u0323".encode() * 257])
+@pytest.mark.parametrize("path", ["/only-files", "/users-own?read=form"])
+async def test_the_name_of_a_file_is_bounded(wire, path, name):
+    body = file(b"file", name, b"x") + END
+    extended = b"Content-Disposition: form-data; name=file; filename*=UTF-8''" + name.replace(
+        "\u0300\u0323".encode(), b"%CC%80%CC%A3"
+    )
+
+    assert (await wire("POST", path, MULTIPART, body=body)).status == 413
+    assert (await wire("POST", path, MULTIPART, body=part(extended, b"x") + END)).status == 413
+    body = file(b"file", name[:1024], b"x") + END
+    assert (await wire("POST", path, MULTIPART, body=body)).status == 200
+
+
 @pytest.mark.parametrize(
     ("line", "body", "note"),
     [
@@ -174,6 +215,11 @@ async def test_what_is_not_read_is_a_415(wire, line, body):
         ),
         (MULTIPART, part(b"content-disposition: Form-Data; NAME=note", b"x") + END, "x"),
         (MULTIPART, field(b"note", b"x", b"Content-Length: 1", b"X-More: y") + END, "x"),
+        (
+            MULTIPART,
+            field(b"note", b"--b\r\nno : head\r\n\r\n"[1:]) + END,
+            "-b\r\nno : head\r\n\r\n",
+        ),
     ],
 )
 async def test_a_value_arrives_as_it_was_sent(wire, line, body, note):

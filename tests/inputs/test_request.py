@@ -8,7 +8,12 @@ import random
 import pytest
 from sanic.compat import Header
 
-from msframework.exceptions import BadRequest, PayloadTooLarge, ServiceUnavailable
+from msframework.exceptions import (
+    BadRequest,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 from msframework.inputs.encoding import decode_body
 from msframework.request import Request
 
@@ -96,3 +101,13 @@ async def test_decoding_lets_others_run_and_ends_where_there_is_no_room():
 
     assert turns
     assert sum(held) < 600_000
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "ISO-8859-1", '"utf-7"'])
+def test_json_in_another_charset_is_refused(make_request, charset):
+    request = make_request(body=b"{}", content_type=f"application/json; charset={charset}")
+
+    with pytest.raises(UnsupportedMediaType, match="send UTF-8"):
+        _ = request.json
+    assert make_request(body=b"{}", content_type="application/json; charset=UTF-8").json == {}
+    assert make_request(body=b"{}", content_type="text/plain").json == {}

@@ -1,11 +1,15 @@
 """What is rendered from a known shape is what peewee renders."""
 
+import json
 import random
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import peewee
 import pytest
+from peewee import Value
+from playhouse.postgres_ext import BinaryJSONField
+from playhouse.postgres_ext import JSONField as PlayhouseJSONField
 
 from msframework.models import (
     EXCLUDED,
@@ -337,6 +341,62 @@ def test_columns_may_be_named_as_texts():
     assert 'ON CONFLICT ("name") DO UPDATE SET "balance" = EXCLUDED."balance"' in sql
     assert arguments[0] == "a2"
     assert renderer.hits
+
+
+class Paper(Model):
+    page = BinaryJSONField(null=True, index=False)
+    plain = PlayhouseJSONField(null=True)
+    own = BinaryJSONField(
+        null=True, index=False, dumps=lambda value: json.dumps(value, default=str)
+    )
+    data = JSONField(null=True)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1, 2], "text", 1.5, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: Paper.insert(page=value, plain=value),
+        lambda value: Paper.insert_many([{"page": value}, {"page": value}]),
+        lambda value: Paper.update(page=value, plain=value),
+        lambda value: Paper.select().where(Paper.page == Value(value, Paper.page.db_value, False)),
+        lambda value: Paper.select().where(Paper.page.contains(value)),
+        lambda value: Paper.select().where(Paper.page["a"].contains(value)),
+        lambda value: Paper.update(page=Paper.page.concat(value)),
+        lambda value: Paper.update(page=Paper.page["a"].set(value)),
+        lambda value: Paper.update(plain=Case(None, [(Paper.id == 1, Value("x"))], Paper.plain)),
+        lambda value: Paper.insert(own=value),
+    ],
+)
+def test_playhouse_json_stays_an_object_for_the_codecs(make, value):
+    renderer = Renderer()
+    for _ in range(3):
+        _, arguments = renderer.render(make(value))
+        assert all(argument in (value, 1, True, "x") for argument in arguments)
+
+
+def test_playhouse_json_is_stored_as_its_own_dumps_writes_it():
+    renderer = Renderer()
+    for day in (1, 2, 3):
+        query = Paper.insert(own={"day": date(2024, 1, day)})
+        assert renderer.render(query)[1] == ({"day": f"2024-01-0{day}"},)
+        contained = Paper.select().where(Paper.own.contains({"day": date(2024, 1, day)}))
+        assert renderer.render(contained)[1] == ({"day": f"2024-01-0{day}"},)
+
+
+def test_shapes_with_playhouse_json_are_rendered_once():
+    renderer = Renderer()
+    for number_ in range(3):
+        renderer.render(Paper.select().where(Paper.page.contains({"a": number_})))
+        renderer.render(Paper.insert(page={"a": number_}))
+    assert renderer.hits == 4
+
+
+def test_none_within_a_document_is_null_of_json():
+    for column in (Paper.page, Paper.data):
+        sql, arguments = render(Paper.update({column: column["a"].set(None)}))
+        assert "'null'::jsonb" in sql
+        assert None not in arguments
 
 
 @pytest.mark.parametrize(

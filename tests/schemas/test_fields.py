@@ -6,12 +6,21 @@ from decimal import ROUND_UP, Decimal
 from types import SimpleNamespace
 from uuid import UUID
 
+import peewee
 import pytest
 from marshmallow import EXCLUDE, INCLUDE, ValidationError, missing, validate
 
 from msframework.schemas import Reference, Schema, compile_schema, fields
-from msframework.schemas.columns import AddressNumber, Base64, BinaryUUID, Digits, EnumValue
+from msframework.schemas.columns import (
+    AddressNumber,
+    Base64,
+    BinaryUUID,
+    Digits,
+    EnumValue,
+    Ticks,
+)
 from msframework.schemas.storable import Storable
+from msframework.schemas.strict import StrictTime, StrictUUID
 from msframework.strict_json import dumps
 from tests.schemas.strategies import Color, Mixed, Size, Text, shape
 
@@ -104,6 +113,10 @@ FIELDS = [
     fields.Boolean(validate=validate.Equal(True)),
     fields.UUID(),
     BinaryUUID(),
+    StrictUUID(),
+    StrictTime(),
+    Ticks(peewee.TimestampField(utc=True)),
+    Ticks(peewee.TimestampField(resolution=1000)),
     fields.DateTime(),
     fields.DateTime("rfc"),
     fields.DateTime("timestamp"),
@@ -185,6 +198,7 @@ VALUES = [
     *("a@[127.0.0.1]", "http://a.de", "/path", "ftp://a/b", "http://localhost:80"),
     *(str(UUID(int=5)), UUID(int=5), "2024-02-29", "2023-02-29", "20240229T010203", "29.02.2024"),
     *("2024-02-29T01:02:03Z", "2024-02-29T01:02:03.5", "01:02", "25:00", "2024"),
+    *("01:02:03+01:00", "01:02Z", UUID(int=5).hex, f"{{{UUID(int=5)}}}", "0001-01-01T00:00:00"),
     *("Thu, 29 Feb 2024 01:02:03 +0100", 1709168523, 1709168523.5, -5, 1e20, "1709168523"),
     *(MOMENT, MOMENT.replace(tzinfo=dt.UTC), MOMENT.date(), MOMENT.time(), dt.timedelta(1, 2)),
     *(dt.time(1, 2, 3, 45678), [dt.time(1, 2, 3, 45678)], {"a": dt.time(1, 2, 3, 45678)}),
@@ -258,7 +272,7 @@ def test_odd_values_of_several_fields_are_written_together(odd):
         assert outcome(compile_schema(schema).dump_json, row) == expected
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options))
 @pytest.mark.parametrize("kind", [fields.Integer, fields.Raw, fields.Decimal, Upper, fields.UUID])
 def test_presence_null_and_defaults_are_marshmallows(kind, options):
     schema = schema_with(kind(**options))

@@ -508,3 +508,56 @@ def test_a_zone_with_seconds_is_kept():
     moment = dt.datetime(1800, 1, 1, tzinfo=ZoneInfo("Europe/Amsterdam"))
 
     assert dumped(models.DateTimeTZField(), moment) == moment.isoformat()
+
+
+@pytest.mark.parametrize("resolution", [1, 1000, 10**6])
+@pytest.mark.parametrize("utc", [True, False])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "2024-01-01T00:00:00.5"]
+)
+def test_a_timestamp_is_given_back_or_refused(text, utc, resolution):
+    column = peewee.TimestampField(utc=utc, resolution=resolution, null=True)
+    (name, field) = ("value", schema_of(column))
+    try:
+        moment = field.load({name: text})[name]
+    except ValidationError as exc:
+        (message,) = exc.messages[name]
+        assert "steps of" in message or message == "Not a valid datetime."
+    else:
+        assert dumped(column, column.db_value(moment)) == moment.isoformat()
+        assert moment.isoformat() == dt.datetime.fromisoformat(text).isoformat()
+
+
+@pytest.mark.parametrize("resolution", [1, 1000, 10**6])
+@pytest.mark.parametrize("utc", [True, False])
+def test_every_number_of_a_timestamp_is_dumped(utc, resolution):
+    column = peewee.TimestampField(utc=utc, resolution=resolution)
+
+    assert dumped(column, -62135596800 * resolution) == "0001-01-01T00:00:00"
+    for ticks in (2**63 - 1, -(2**63), -62135596801 * resolution, 253402300800 * resolution):
+        assert dumped(column, ticks) == str(ticks)
+
+
+def test_a_timestamp_keeps_parts_of_a_second_or_refuses_them():
+    message = "Must be a moment that is stored as it is, in steps of {} s."
+    text = "2024-01-01T00:00:00.123456"
+
+    assert refused(peewee.TimestampField(), text) == [message.format(1)]
+    assert refused(peewee.TimestampField(resolution=1000), text) == [message.format(0.001)]
+    moment = dt.datetime.fromisoformat(text)
+    assert loaded(peewee.TimestampField(resolution=10**6), text) == moment
+
+
+@pytest.mark.parametrize("text", ["10:00:00+01:00", "10:00:00Z", "10:00+00:00"])
+def test_a_time_of_day_has_no_zone(text):
+    assert refused(peewee.TimeField(), text) == ["Must be a time of day without a time zone."]
+
+
+@pytest.mark.parametrize("column", [peewee.UUIDField, peewee.BinaryUUIDField])
+@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "{}\n", " {}"])
+def test_uuids_have_one_form(column, form):
+    text = "12345678-1234-1234-1234-123456789abc"
+
+    for odd in (form.format(text), text.replace("-", ""), "1" + text.replace("-", "")[1:]):
+        assert refused(column(), odd) == ["Not a valid UUID."]
+    assert loaded(column(), text.upper()) == uuid.UUID(text)

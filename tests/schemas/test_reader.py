@@ -2,7 +2,6 @@
 
 import datetime as dt
 import enum
-import time
 from decimal import Decimal
 
 import pytest
@@ -370,32 +369,14 @@ def test_long_keys_and_long_messages_are_cut():
         a = fields.Integer(error_messages={"invalid": "no: {input}"})
 
     found = read(dumps({"k" * 100_000: 1, "a": "x" * 100_000}), Telling)
-    one, other = sorted(found, key=len)
 
-    assert other == "k" * 99 + "…"
-    assert found[one][0].startswith("no: xxx") is False or len(found[one][0]) <= 1000
-    assert len(dumps(found)) < 3000
+    assert found == {"k" * 99 + "…": ["Unknown field."], "a": ["no: " + "x" * 995 + "…"]}
 
 
 def test_text_is_bounded_too():
     found = compile_schema(Rows()).read_text({f"k{number}": "x" for number in range(5000)})
 
     assert count_messages(found.messages, 5000) == 101
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_errors_cost_no_more_than_reading(name):
-    """Ten times the hostile items do not take ten times as long to refuse, once they are read."""
-    large = dumps(HOSTILE[name])
-    compiled = compile_schema(Rows())
-    compiled.read_json(large)
-
-    begun = time.process_time()
-    for _ in range(5):
-        compiled.read_json(large)
-    taken = (time.process_time() - begun) / 5
-
-    assert taken < 0.1 * max(1, len(large) / 100_000)
 
 
 REPEATED = [
@@ -438,3 +419,91 @@ def test_a_key_that_stands_twice_is_malformed(body, position):
 )
 def test_no_other_key_is_taken_for_one_that_stands_twice(body):
     assert not {"_schema"} & read(body).keys()
+
+
+class Money(fields.Decimal):
+    """A decimal of the user's own."""
+
+
+class Own(Schema):
+    price = Money()
+    other = fields.Raw()
+
+
+class Around(Schema):
+    prices = fields.List(fields.Nested(Own))
+    by_name = fields.Dict(values=Money())
+
+
+class Loading(Schema):
+    price = fields.Decimal()
+
+    def load(self, data, **options):
+        return super().load(data, **options)
+
+
+class Unwrapping(Schema):
+    price = fields.Decimal()
+    real = fields.Float()
+    other = fields.Raw()
+    whole = fields.Integer()
+
+    @pre_load
+    def unwrap(self, data, **options):
+        return data["wrapped"]
+
+
+@pytest.mark.parametrize("digits", ["12345678901234567.89", "0.12345678901234567890123"])
+def test_decimals_keep_their_digits_where_the_users_code_reads_them(digits):
+    number = digits.encode()
+    price = {"price": Decimal(digits)}
+
+    assert read(b'{"price":%b}' % number, Own) == price
+    assert read(b'{"price":%b}' % number, Loading) == price
+    assert read(b'{"wrapped":{"price":%b}}' % number, Unwrapping) == price
+    assert read(b'{"prices":[{"price":%b}],"by_name":{"a":%b}}' % (number, number), Around) == {
+        "prices": [price],
+        "by_name": {"a": Decimal(digits)},
+    }
+
+
+@pytest.mark.parametrize("schema", [Own, Loading])
+def test_large_decimals_need_no_point_where_the_users_code_reads_them(schema):
+    assert read(b'{"price":123456789012345678901}', schema) == {
+        "price": Decimal("123456789012345678901")
+    }
+
+
+def test_an_integer_beyond_64_bits_in_a_place_that_nobody_knows_is_malformed():
+    with pytest.raises(MalformedJSON, match=r"lies outside"):
+        read(b'{"wrapped":{"whole":123456789012345678901}}', Unwrapping)
+
+
+def test_doubles_stay_doubles_where_the_users_code_reads_them():
+    found = read(b'{"wrapped":{"real":0.12345678901234567890,"other":0.1}}', Unwrapping)
+    assert {name: type(value) for name, value in found.items()} == {"real": float, "other": float}
+
+    found = read(b'{"price":1.5,"other":[0.12345678901234567890, 0.1]}', Own)
+    assert found["other"] == [0.12345678901234568, 0.1]
+    assert dumps(found["other"]) == b"[0.12345678901234568,0.1]"
+
+
+def test_errors_are_bounded_where_the_users_code_reads_numbers():
+    body = b'{"prices":[%b]}' % b",".join([b'{"price":"x","z":1.5}'] * 500)
+    assert count_messages(read(body, Around), 1000) <= 101
+
+
+def test_integers_are_decimals_where_these_are_declared():
+    found = read(b'{"list":[1,-5,0,18446744073709551615],"exact":7}')
+
+    assert found == {"list": [1, -5, 0, 2**64 - 1], "exact": 7}
+    assert {type(number) for number in (*found["list"], found["exact"])} == {Decimal}
+
+
+def test_a_long_list_of_integers_with_points_is_read_exactly():
+    found = read(b'{"whole":[1.0,2e0,9007199254740993.0,1.00000000000000000001]}', {"whole": [int]})
+    assert found == {"whole": {3: INTEGER}}
+
+    found = read(b'{"whole":[1.0,-2e0,9007199254740993.0]}', {"whole": [int]})
+    assert found == {"whole": [1, -2, 9007199254740993]}
+    assert {type(number) for number in found["whole"]} == {int}
