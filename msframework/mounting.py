@@ -12,7 +12,7 @@ from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
 from msframework.compile.reader import Endpoint, KnownSchemas, read_operations
-from msframework.compile.signature import Undeclared, check_providers
+from msframework.compile.signature import Undeclared, check_providers, request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_template
@@ -80,6 +80,11 @@ class Endpoints:
             problems += getattr(blueprint, "problems", ())
             owner = f"blueprint {blueprint.name!r}"
             check_providers(getattr(blueprint, "providers", {}), owner, problems)
+        problems += [  # provided after they were compiled
+            request_missing(operation.where, operation.arguments[0].name)
+            for operation in self.operations
+            if operation.arguments[0].name in service.providers
+        ]
         found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
         read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]

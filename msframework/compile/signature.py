@@ -53,7 +53,7 @@ def read_arguments(
     in_path = {param.name: param.kind for param in params}
     first = parameters[0].name
     if first in in_path or first in INPUTS or first == "page" or first in providers:
-        problems.append(_request_missing(where, first))
+        problems.append(request_missing(where, first))
     arguments = [Argument(first, Source.REQUEST)]
     takes_all = False
     for parameter in parameters[1:]:
@@ -99,7 +99,8 @@ def read_arguments(
     return tuple(arguments)
 
 
-def _request_missing(where: str, name: str) -> str:
+def request_missing(where: str, name: str) -> str:
+    """Return the problem of a method whose first parameter is called as what something declares."""
     return (
         f"{where}: its first parameter {name!r} receives the request, whatever else is called "
         f"{name!r}. Put the request before it: (request, {name}, …)."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from msframework.testing.server import BackgroundServer
     from msframework.testing.services import MockService
 
-DEFAULT_SETTINGS = "settings.test"
+DEFAULT_SETTINGS = ("settings.test", "settings.development")
 TIME_LIMIT = 60.0  # seconds for one test, where the project sets none
 _SERVICES = pytest.StashKey["MockService"]()
 
@@ -61,10 +61,18 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    """The settings of the run: those of `SANIC_CONFIG_MODULE`, else of `settings.test`."""
+    """The settings of the run: those of `SANIC_CONFIG_MODULE`, else the first of the defaults."""
+    from msframework._imports import exists
     from msframework.conf.loader import MODULE_VARIABLE, load_settings
 
-    return load_settings(os.environ.get(MODULE_VARIABLE) or DEFAULT_SETTINGS)
+    module = os.environ.get(MODULE_VARIABLE) or next(filter(exists, DEFAULT_SETTINGS), None)
+    if module is None:
+        raise pytest.UsageError(
+            f"there is neither {' nor '.join(DEFAULT_SETTINGS)}, and {MODULE_VARIABLE} is not set. "
+            f"Write one of them, set {MODULE_VARIABLE}, or override the fixture `settings`; and "
+            "run pytest where manage.py is."
+        )
+    return load_settings(module)
 
 
 @pytest.fixture(scope="session")

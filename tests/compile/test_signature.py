@@ -167,9 +167,18 @@ def provided_by_the_blueprint(service):
     service.blueprint(things)
 
 
+def provided_after_it_was_compiled(service):
+    @service.get("/")
+    async def read(user): ...
+
+    service.compile(strict=False)
+    service.provide("user", provided)
+
+
 @pytest.mark.parametrize(
     "declare",
     [
+        provided_after_it_was_compiled,
         of_the_path,
         of_a_path_that_takes_all,
         the_body,

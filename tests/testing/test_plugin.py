@@ -147,6 +147,22 @@ def test_the_settings_module_is_that_of_the_environment(project, monkeypatch):
     result.stdout.fnmatch_lines(["*EXTRA_NAME*"])
 
 
+@pytest.mark.parametrize("left", ["development", "nothing"])
+def test_without_settings_for_tests_those_of_development_serve(project, left):
+    (project.path / "settings/test.py").unlink()
+    if left == "development":
+        project.makepyfile(**{"settings/development": SETTINGS})
+    project.makepyfile(test_shop="async def test_it(client): await client.get('/items')")
+
+    result = run(project)
+
+    if left == "development":
+        result.assert_outcomes(passed=1)
+    else:
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["*neither settings.test nor settings.development*"])
+
+
 @pytest.mark.parametrize("how", ["ini", "option", "environment"])
 def test_a_time_limit_of_the_project_counts(project, monkeypatch, how):
     if how == "environment":
