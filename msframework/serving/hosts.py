@@ -8,7 +8,7 @@ per request where there is something to check.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
@@ -70,6 +70,13 @@ def build_hosts(settings: Settings) -> Hosts | None:
     if "*" in names or not (names or settings.debug):
         return None
     return Hosts(names, loopback=settings.debug)
+
+
+def check_host(hosts: Hosts | None, request: Any) -> None:
+    """Raise `Misdirected` where *request* is for another host than *hosts* allows."""
+    host = request.headers.get("host")
+    if hosts is not None and not hosts.allows(host):
+        raise misdirected(host)
 
 
 def misdirected(value: str | None) -> Misdirected:
