@@ -15,6 +15,7 @@ from sanic.http import Stage
 
 from msframework.operation import path_template
 from msframework.routing import find_allowed
+from msframework.serving.head import shorten
 from msframework.serving.hosts import Hosts, Misdirected, check_host
 from msframework.serving.websocket import watch_websocket
 
@@ -91,9 +92,12 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         if not allow:
             # NOTE: Sanic looks for the method before it looks at a strict slash.
             wrong = isinstance(exception, MethodNotAllowed)
-            return NotFound(f"Requested URL {request.path} not found") if wrong else exception
+            return (
+                NotFound(f"Requested URL {shorten(request.path)} not found") if wrong else exception
+            )
         return MethodNotAllowed(
-            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
+            f"{shorten(request.method)} is not allowed here; allowed are {allow}",
+            headers={"Allow": allow},
         )
 
     async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
 from msframework.exceptions import ServiceException
+from msframework.serving.head import shorten
 
 _MOST_KNOWN: Final = 1024
 _LONGEST: Final = 255
@@ -83,5 +84,6 @@ def misdirected(value: str | None) -> Misdirected:
     """Return the failure of a request for the host *value*."""
     if not value:
         return Misdirected("the request names no host; ALLOWED_HOSTS says which are answered for")
-    shown = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
-    return Misdirected(f"{shown!r} is no host of this service; ALLOWED_HOSTS says which are")
+    return Misdirected(
+        f"{shorten(value)!r} is no host of this service; ALLOWED_HOSTS says which are"
+    )
