@@ -6,7 +6,7 @@ steps of Sanic's that say where a request ends, as both paths must agree on that
 
 from __future__ import annotations
 
-from asyncio import CancelledError, timeout
+from asyncio import CancelledError, current_task, timeout
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -67,6 +67,29 @@ class StrictHttp(Http):
 
     async def http1(self) -> None:
         """Serve the requests of one connection."""
+        try:
+            await self._serve_all()
+        except CancelledError:
+            raise
+        except BaseException as exc:
+            await self._give_up(exc, self.protocol._task)
+
+    async def _give_up(self, exc: BaseException, task: Any) -> None:
+        """Report what is no `Exception` but came out of a request, and end the connection.
+
+        NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
+        """
+        if isinstance(exc, KeyboardInterrupt | SystemExit) or not _runs(task):
+            raise exc
+        failures, request = self.protocol.app.failures, self.request
+        self.keep_alive = False
+        if request is None:
+            await failures.report(None, exc)
+        else:
+            await failures.break_off(request, exc)
+
+    async def _serve_all(self) -> None:
+        """Serve requests until the connection is to be closed."""
         while self.keep_alive and self.stage is _IDLE:
             self.init_for_request()  # type: ignore[no-untyped-call]
             await self.await_request()
@@ -356,3 +379,11 @@ class StrictHttp(Http):
                 del buffer[: end + 2]
                 return bytes(line)
             await self._receive_more()
+
+
+def _runs(task: Any) -> bool:
+    """Whether *task* is what the loop runs now."""
+    try:
+        return current_task() is task
+    except RuntimeError:  # no loop runs
+        return False

@@ -1,6 +1,7 @@
 """Failures beside handlers: middleware, exception handlers, tasks, time-outs; each is told once."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 
@@ -9,7 +10,7 @@ import pytest
 from sanic import response as sanic_response
 from yarl import URL
 
-from msframework import NotFound
+from msframework import Blueprint, NotFound
 from msframework.envelope import DefaultEnvelope
 from msframework.testing.server import serving
 
@@ -293,3 +294,53 @@ async def test_an_unknown_path_is_repeated_in_part(watch, serve, path):
             assert (response.status, len(body) < 400) == (405, True), body
         async with session.get(f"http://{host}:{port}/short") as response:
             assert (await response.json())["error"] == "Requested URL /short not found"
+
+
+class NoException(BaseException):
+    """What `except Exception` lets through."""
+
+
+@pytest.mark.parametrize("path", ["/raises", "/streams", "/guarded", "/begun"])
+@pytest.mark.parametrize("kind", [GeneratorExit, NoException])
+async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, serve, path, kind):
+    @watch.service.get("/raises")
+    async def raises(request):
+        raise kind
+
+    @watch.service.get("/streams", stream=True)
+    async def streams(request):
+        raise kind
+
+    @watch.service.get("/begun")
+    async def begun(request):
+        answer = await request.respond(content_type="text/plain")
+        await answer.send("a")
+        raise kind
+
+    guarded = Blueprint("guarded")
+
+    @guarded.on_request
+    async def guard(request):
+        raise kind
+
+    @guarded.get("/guarded")
+    async def never(request): ...
+
+    watch.service.blueprint(guarded)
+    async with serve(watch.service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"}}")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):
+            data = await asyncio.wait_for(reader.read(), 5)
+            assert b"\r\n0\r\n\r\n" not in data
+        writer.close()
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://{host}:{port}/one") as response:
+                status = response.status
+    gc.collect()
+
+    assert status == 200
+    assert [type(exc) for _, exc, _ in watch.hooked] == [kind]
+    assert len(watch.errors) == 1
