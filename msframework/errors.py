@@ -14,6 +14,7 @@ from typing import Any
 
 from asyncpg import DataError
 from marshmallow import ValidationError
+from sanic.compat import Header
 from sanic.exceptions import SanicException
 from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
@@ -22,7 +23,7 @@ from sanic.response import HTTPResponse
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
-from msframework.headers import FRAMING, OwnHeaders, check_response
+from msframework.headers import FRAMING, OwnHeaders, check_response, take_framing
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
 from msframework.response import BODYLESS, Answer, Heads
@@ -119,7 +120,7 @@ class ErrorAnswers:
         envelope: Envelope | None = None,
     ) -> Answer:
         """Return our own answer for *exc*, which is reported where it was not expected."""
-        own = None
+        own, closes = None, isinstance(exc, SanicException) and _asks_to_close(exc)
         if known is not None:
             where = type(exc).__name__
             if request.route is not None:
@@ -133,10 +134,13 @@ class ErrorAnswers:
         if known is None:
             await self.report(request, exc)
         try:
-            return self._render(request, exc, known, envelope or self.envelope, own)
+            answer = self._render(request, exc, known, envelope or self.envelope, own)
         except Exception as failure:  # what it says is no JSON, or its envelope fails
             await self.report(request, failure)
-            return self._render(request, failure, None, DefaultEnvelope(), None)
+            answer = self._render(request, failure, None, DefaultEnvelope(), None)
+        if closes:
+            answer.headers["connection"] = "close"  # for what sends it: it is plain no longer
+        return answer
 
     async def break_off(self, request: Any, exc: BaseException) -> None:
         """Report what failed after the answer had begun; one that is not whole is cut off.
@@ -283,6 +287,11 @@ def _from_sanic(exc: SanicException) -> ServiceException | None:
     return ServiceException(
         error, default_code(status), message, status_code=status, headers=headers
     )
+
+
+def _asks_to_close(exc: SanicException) -> bool:
+    """Whether an exception of Sanic's brings `Connection: close`."""
+    return bool(exc.headers) and take_framing(Header(exc.headers.items()))
 
 
 def _phrase(status: int) -> str:

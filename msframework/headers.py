@@ -197,11 +197,14 @@ def unite(first: str, second: str) -> str:
 
 
 def check_response(response: Any, where: str) -> None:
-    """Check the headers of a response of Sanic's.
+    """Check the status and the headers of a response of Sanic's.
 
     Raises:
-        ValueError: a header cannot be sent.
+        ValueError: it cannot be sent.
     """
+    status = response.status
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f"{where}: the status of an answer is {status!r}; expected 200 to 599")
     headers = response.headers
     for name, value in headers.items():
         check_name(name, where)

@@ -275,7 +275,7 @@ async def test_sanics_responses_are_merged_by_the_same_rules(foreign, serve):
     assert values(date[1], "date") == ["Tue, 14 Nov 2023 22:13:20 GMT"]
     assert len(values(cookie[1], "set-cookie")) == 2
     assert raised[0].startswith("HTTP/1.1 429")
-    assert values(raised[1], "connection") == ["keep-alive"]
+    assert values(raised[1], "connection") == ["close"]
     assert values(raised[1], "retry-after") == ["7"]
     for _, fields, _ in (vary, origin, hop, length, date, cookie, raised):
         assert len(values(fields, "date")) == 1
@@ -418,6 +418,68 @@ async def test_a_status_that_no_answer_has_is_a_logged_500(service, serve, caplo
     assert [answer[0].split()[1] for answer in answers] == ["500", "500", "200"]
     records = [record for record in caplog.records if record.name == "msframework.errors"]
     assert len(records) == 2
+
+
+@pytest.mark.parametrize("status", [700, 600, 999, 1000, 0, -1, 199, "200", None])
+@pytest.mark.parametrize("kind", ["text", "begun", "handler"])
+async def test_a_status_of_sanics_response_that_no_answer_has_is_a_logged_500(
+    service, serve, caplog, kind, status
+):
+    @service.get("/text")
+    async def text(request):
+        return sanic_response.text("x", status=status)
+
+    @service.get("/begun")
+    async def begun(request):
+        answer = await request.respond(status=status)
+        await answer.send("x")
+
+    @service.get("/handler")
+    async def fails(request):
+        raise LookupError
+
+    @service.exception(LookupError)
+    async def handle(request, exception):
+        return sanic_response.text("x", status=status)
+
+    async with serve(service) as address:
+        answers = await exchange(address, f"/{kind}", "/multi")
+
+    assert [answer[0].split()[1] for answer in answers] == ["500", "200"]
+    (record,) = [record for record in caplog.records if record.name == "msframework.errors"]
+    assert "expected 200 to 599" in str(record.exc_info[1])
+
+
+@pytest.mark.parametrize("value", ["close", "Close", "x, close"])
+async def test_an_exception_of_sanics_may_close_the_connection(service, serve, value):
+    @service.get("/teapot")
+    async def teapot(request):
+        raise SanicException("x", 418, headers={"Connection": value, "X-A": "b"})
+
+    @service.get("/bug")
+    async def bug(request):
+        raise SanicException("x", headers={"Connection": value})
+
+    @service.get("/kept")
+    async def kept(request):
+        raise SanicException("x", 418, headers={"Connection": "keep-alive"})
+
+    async with serve(service) as (host, port):
+        for path, status in (("teapot", b"418"), ("bug", b"500")):
+            reader, writer = await asyncio.open_connection(host, port)
+            for asked in ("kept", path):
+                writer.write(f"GET /{asked} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                if asked == "kept":
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    assert b"\r\nconnection: keep-alive\r\n" in head
+                    size = int(head.lower().partition(b"content-length: ")[2].split(b"\r")[0])
+                    await reader.readexactly(size)
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 " + status)
+            assert answer.lower().count(b"\r\nconnection: close\r\n") == 1
+            assert answer.endswith(b"}")
+            assert path == "bug" or b"\r\nx-a: b\r\n" in answer.lower()
 
 
 @pytest.mark.parametrize("status", [204, 205, 304])

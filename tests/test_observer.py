@@ -268,7 +268,7 @@ async def test_a_failure_after_a_whole_answer_is_told_and_the_answer_stands(watc
         reader, writer = await asyncio.open_connection(host, port)
         for _ in range(2):
             writer.write(GET.format("/whole").encode())
-            assert b"\r\ncontent-length: 3\r\n" in await reader.readuntil(b"abc")
+            assert b"\r\ncontent-length: 3\r\n" in await reader.readuntil(b"\r\n\r\nabc")
         writer.close()
 
     assert len(watched.hooked) == len(watched.errors) == 2
@@ -454,6 +454,29 @@ async def test_a_websocket_that_refuses_closes_with_1008_and_its_message(watched
             message = await ws.receive()
 
     assert (message.data, message.extra) == (1008, "not for you")
+    assert watched.hooked == watched.errors == []
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("x" * 200, "x" * 123),
+        ("é" * 100, "é" * 61),
+        ("𝄞" * 100, "𝄞" * 30),
+        ("a\ud800b", "a?b"),
+        ("\udcff" * 200, "?" * 123),
+    ],
+)
+async def test_the_reason_of_a_close_is_as_long_as_a_frame_can_say(watched, serve, message, reason):
+    @watched.service.websocket("/refuses")
+    async def refuses(request, ws):
+        raise ServiceException("no", message=message, status_code=403)
+
+    async with serve(watched.service) as (host, port), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"http://{host}:{port}/refuses") as ws:
+            closed = await ws.receive()
+
+    assert (closed.data, closed.extra) == (1008, reason)
     assert watched.hooked == watched.errors == []
 
 

@@ -111,6 +111,7 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         "PageResult": PageResult,
         "after": replies.usual.after,
         "before": replies.usual.before,
+        "check_second": replies.check_second,
         "check_text": check_text,
         "dump": replies.usual.dump,
         "fail": context.failures.for_operation(operation),
@@ -200,20 +201,18 @@ def _emit_method(operation: Operation, writer: SourceWriter, namespace: dict[str
     if not _is_coroutine(operation.handler):
         call = f"settle({call})"
     writer.line(f"result = await {call}")
+    writer.lines("if request.responded:", "    answer = check_second(request, result)")
     if operation.page is not None:
         writer.lines(
-            "if result.__class__ is PageResult:", "    answer = reply_page(request, result)"
+            "elif result.__class__ is PageResult:", "    answer = reply_page(request, result)"
         )
     elif namespace["plain"]:
         around = namespace["before"] or namespace["after"]
         body = "before + dump(result) + after" if around else "dump(result)"
         writer.lines(
-            "if result.__class__ in plain:",
+            "elif result.__class__ in plain:",
             f"    answer = Answer(heads, head, {body}, request)",
         )
-    else:
-        writer.line("answer = reply(request, result)")
-        return
     writer.lines("else:", "    answer = reply(request, result)")
 
 

@@ -157,6 +157,18 @@ class Replies:
         body = outcome.before + data + outcome.after
         return Answer(self.heads, outcome.head, body, request, own)
 
+    def check_second(self, request: Any, result: Any) -> None:
+        """Refuse what a method returned beside the response that it gave to `respond` or began.
+
+        Raises:
+            TypeError: it is neither nothing nor that response.
+        """
+        if result is not None and result is not request.stream.response:
+            raise TypeError(
+                f"{self.where}: it returned {type(result).__name__} after request.respond(), and "
+                "a request has one answer. Return None, or leave respond() out."
+            )
+
     def _outcome(self, status: int | None) -> Outcome:
         if status is None:
             return self.usual
@@ -173,9 +185,7 @@ class Replies:
             outcome = replace(usual, status=status, head=head, promise=promise)
         return outcome
 
-    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Any:
-        if request.responded:
-            return None  # the request knows its response; Sanic complains about a second one
+    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Answer:
         body = b""
         if outcome.status not in BODYLESS:
             outcome.promise.check_nothing()

@@ -120,7 +120,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         except ValueError:
             return None
         fields = dict(pairs)
-        if version != "HTTP/1.1" or "host" not in fields:
+        if version != "HTTP/1.1" or target[:1] != "/" or "host" not in fields:
             return None
         if end > harmless and (len(target) > longest_target or len(pairs) > most_lines):
             return None

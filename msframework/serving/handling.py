@@ -15,7 +15,8 @@ from sanic.http import Stage
 
 from msframework.operation import path_template
 from msframework.routing import find_allowed
-from msframework.serving.hosts import Hosts, misdirected
+from msframework.serving.head import shorten
+from msframework.serving.hosts import Hosts, Misdirected, check_host
 from msframework.serving.websocket import watch_websocket
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
 
     async def handle_request(self, request: Any) -> None:
         """Serve a request, as Sanic does, and note its end."""
-        host = request.headers.get("host")
-        if self.hosts is not None and not self.hosts.allows(host):
-            await self.handle_exception(request, misdirected(host), run_middleware=False)
+        try:
+            check_host(self.hosts, request)
+        except Misdirected as exc:
+            await self.handle_exception(request, exc)
             return
         try:
             await super().handle_request(request)
@@ -71,6 +73,8 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         asks_path = request.path != "*"  # the others are refused without a look at the routes
         if asks_path and request.route is None and isinstance(exception, self.unrouted):
             exception = self._refuse_method(request, exception)
+        # No middleware sees a request for another host.
+        run_middleware = run_middleware and not isinstance(exception, Misdirected)
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:
                 await self.failures.break_off(request, exception)
@@ -88,9 +92,12 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         if not allow:
             # NOTE: Sanic looks for the method before it looks at a strict slash.
             wrong = isinstance(exception, MethodNotAllowed)
-            return NotFound(f"Requested URL {request.path} not found") if wrong else exception
+            return (
+                NotFound(f"Requested URL {shorten(request.path)} not found") if wrong else exception
+            )
         return MethodNotAllowed(
-            f"{request.method} is not allowed here; allowed are {allow}", headers={"Allow": allow}
+            f"{shorten(request.method)} is not allowed here; allowed are {allow}",
+            headers={"Allow": allow},
         )
 
     async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:

@@ -34,6 +34,7 @@ _absolute = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE).fullmatch
 # What stands in no head: it may be refused before it is whole.
 _find_broken = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00").search
 _LONGEST_NUMBER = 18  # digits of a length that is read
+_LONGEST_SHOWN = 200  # characters of what a message repeats
 
 
 class HeadRefused(BadRequest):
@@ -72,6 +73,11 @@ class RequestHead:
     length: int | None
     keep_alive: bool
     expects: bool
+
+
+def shorten(text: str) -> str:
+    """Return as much of *text*, which a client chose, as a message repeats."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def read_field(line: str) -> tuple[str, str]:
@@ -180,7 +186,7 @@ def _read_target(method: str, target: str, version: str, pairs: Pairs) -> tuple[
             raise HeadRefused("The target of CONNECT is no host with a port.")
     elif target == "*":
         if method != "OPTIONS":
-            raise HeadRefused(f"The target * is for OPTIONS, not for {method}.")
+            raise HeadRefused(f"The target * is for OPTIONS, not for {shorten(method)}.")
     elif not target.startswith("/"):
         return _read_absolute(method, target, pairs)
     return target, pairs

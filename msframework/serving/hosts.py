@@ -8,11 +8,12 @@ per request where there is something to check.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
 from msframework.exceptions import ServiceException
+from msframework.serving.head import shorten
 
 _MOST_KNOWN: Final = 1024
 _LONGEST: Final = 255
@@ -72,9 +73,17 @@ def build_hosts(settings: Settings) -> Hosts | None:
     return Hosts(names, loopback=settings.debug)
 
 
+def check_host(hosts: Hosts | None, request: Any) -> None:
+    """Raise `Misdirected` where *request* is for another host than *hosts* allows."""
+    host = request.headers.get("host")
+    if hosts is not None and not hosts.allows(host):
+        raise misdirected(host)
+
+
 def misdirected(value: str | None) -> Misdirected:
     """Return the failure of a request for the host *value*."""
     if not value:
         return Misdirected("the request names no host; ALLOWED_HOSTS says which are answered for")
-    shown = value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
-    return Misdirected(f"{shown!r} is no host of this service; ALLOWED_HOSTS says which are")
+    return Misdirected(
+        f"{shorten(value)!r} is no host of this service; ALLOWED_HOSTS says which are"
+    )

@@ -7,7 +7,7 @@ endpoint without middleware. It stands aside while a handler of an HTTP signal i
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from time import perf_counter
 from typing import Any
 
@@ -58,7 +58,7 @@ class LeanHttp(StrictHttp):
         protocol.transport.resume_reading()
         self.response_func = self.http1_response_header
         service, create_future = protocol.app, protocol.loop.create_future
-        outbox = service.outbox
+        outbox, task = service.outbox, current_task()
         while True:
             if buffer:
                 data = bytes(buffer)
@@ -102,6 +102,10 @@ class LeanHttp(StrictHttp):
             except Exception as exc:
                 await service.handle_exception(request, exc, False)
                 self._release_response()
+            except BaseException as exc:
+                # NOTE: a `GeneratorExit` that leaves a task closes the coroutines that await it.
+                await self._give_up(exc, task)
+                raise CancelledError from None
             request.stream = self.request = None
             if not self.keep_alive or self.stage is not _IDLE:
                 # NOTE: so ends a connection's task; Sanic then closes the connection.

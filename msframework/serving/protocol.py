@@ -151,8 +151,16 @@ class LeanWebSocketProtocol(  # type: ignore[override]
 
     @staticmethod
     def sanic_request_to_ws_request(request: Any) -> http11.Request:
-        """Return a handshake's request without text beyond ASCII, on which the library fails."""
-        headers = [(name, value) for name, value in request.headers.items() if value.isascii()]
+        """Return a handshake's request without text beyond ASCII, on which the library fails.
+
+        `Upgrade` means nothing on HTTP/1.0 (RFC 9110, 7.8).
+        """
+        ignored = "upgrade" if request.version == "1.0" else None
+        headers = [
+            (name, value)
+            for name, value in request.headers.items()
+            if value.isascii() and name.lower() != ignored
+        ]
         return http11.Request(path=request.path, headers=Headers(headers))
 
     async def websocket_handshake(self, request: Any, subprotocols: Any = None) -> Any:

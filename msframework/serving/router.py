@@ -20,6 +20,7 @@ from sanic_routing.exceptions import NoMethod
 from sanic_routing.exceptions import NotFound as NoRoute
 
 from msframework.inputs.percent import normalize_path
+from msframework.serving.head import shorten
 
 # Stands for a slash that is part of a value; no decoded text can hold it.
 _SLASH: Final = "\udc2f"
@@ -132,6 +133,13 @@ class Router(SanicRouter):
             NotFound: there is no such path.
             MethodNotAllowed: it has no such method.
         """
+        try:
+            return self._find(path, method, host)
+        except NotFound:
+            raise NotFound(f"Requested URL {shorten(path)} not found") from None
+
+    def _find(self, path: str, method: str, host: str | None) -> tuple[Any, Any, dict[str, Any]]:
+        """Do what `_get` does, with messages of any length."""
         route, handler, found = super()._get(normalize_path(path), method, host)
         if not found or route.extra.static:  # Sanic decodes the path of a file by itself
             return route, handler, found
@@ -140,7 +148,7 @@ class Router(SanicRouter):
             for name, value in found.items()
         }
         if route.regex:
-            _read_kinds(route, params, path)
+            _read_kinds(route, params)
         return route, handler, params
 
     def resolve(self, path: str, **options: Any) -> Any:
@@ -164,11 +172,11 @@ class Router(SanicRouter):
         return True
 
 
-def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
+def _read_kinds(route: Any, params: dict[str, Any]) -> None:
     """Read the parameters that Sanic leaves as text where another of the path is an expression."""
     for param in route.params.values():
         if param.label in _KINDS and isinstance(params[param.name], str):
             try:
                 params[param.name] = param.cast(params[param.name])
             except ValueError:
-                raise NotFound(f"Requested URL {path} not found") from None
+                raise NotFound from None

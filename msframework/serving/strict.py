@@ -6,7 +6,7 @@ steps of Sanic's that say where a request ends, as both paths must agree on that
 
 from __future__ import annotations
 
-from asyncio import CancelledError, timeout
+from asyncio import CancelledError, current_task, timeout
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -19,6 +19,8 @@ from sanic.exceptions import (
     SanicException,
     ServerError,
 )
+from sanic.headers import format_http1_response
+from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 
 from msframework.headers import OwnHeaders
@@ -40,6 +42,7 @@ from msframework.serving.head import (
     check_start,
     read_head,
 )
+from msframework.serving.hosts import check_host
 
 _IDLE, _REQUEST, _HANDLER = Stage.IDLE, Stage.REQUEST, Stage.HANDLER
 _RESPONSE = Stage.RESPONSE
@@ -60,9 +63,33 @@ class StrictHttp(Http):
     request_body: Any
     request_bytes: Any
     request_bytes_left: Any
+    response_func: Any
 
     async def http1(self) -> None:
         """Serve the requests of one connection."""
+        try:
+            await self._serve_all()
+        except CancelledError:
+            raise
+        except BaseException as exc:
+            await self._give_up(exc, self.protocol._task)
+
+    async def _give_up(self, exc: BaseException, task: Any) -> None:
+        """Report what is no `Exception` but came out of a request, and end the connection.
+
+        NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
+        """
+        if isinstance(exc, KeyboardInterrupt | SystemExit) or not _runs(task):
+            raise exc
+        failures, request = self.protocol.app.failures, self.request
+        self.keep_alive = False
+        if request is None:
+            await failures.report(None, exc)
+        else:
+            await failures.break_off(request, exc)
+
+    async def _serve_all(self) -> None:
+        """Serve requests until the connection is to be closed."""
         while self.keep_alive and self.stage is _IDLE:
             self.init_for_request()  # type: ignore[no-untyped-call]
             await self.await_request()
@@ -99,6 +126,7 @@ class StrictHttp(Http):
     async def _answer_for_all(self) -> None:
         """Answer `OPTIONS *`, which asks the server and none of its paths."""
         app, request = self.protocol.app, self.request
+        check_host(app.hosts, request)
         head = app.heads.head(204)
         own = OwnHeaders({"allow": ", ".join(app.methods)}, "OPTIONS *")
         answer = Answer(app.heads, head, b"", request, own)
@@ -191,6 +219,7 @@ class StrictHttp(Http):
         if app.has_signal("http.lifecycle.request"):
             await self.dispatch("http.lifecycle.request", inline=True, context={"request": request})
         if connects:
+            check_host(app.hosts, request)
             raise MethodNotAllowed("There is no tunnel here.", "CONNECT", app.methods)
         self._unread = False
 
@@ -214,7 +243,8 @@ class StrictHttp(Http):
     def _expect_body(self, head: RequestHead) -> None:
         """Prepare to read the body that *head* announces."""
         upgrades = ",".join(self.request.headers.getall("upgrade", ())).lower()
-        self.upgrade_websocket = head.method == "GET" and "websocket" in upgrades
+        may_upgrade = head.method == "GET" and head.version == "1.1"
+        self.upgrade_websocket = may_upgrade and "websocket" in upgrades
         if self.upgrade_websocket and head.length:
             raise HeadRefused("A request for a websocket has a body.")
         self.expecting_continue = head.expects
@@ -230,6 +260,43 @@ class StrictHttp(Http):
         self.url = None
         super().create_empty_request()
         self.request.conn_info = self.protocol.conn_info
+
+    # Answers.
+
+    async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
+        """Send the head of an answer, and what there is of its body."""
+        response = self.response
+        if (
+            self.request.version == "1.0"
+            and not end_stream
+            and not getattr(response, "body", None)
+            and "content-length" not in response.headers
+            and has_message_body(response.status)  # type: ignore[no-untyped-call]
+        ):
+            await self._begin_unsized(data)
+        else:
+            await super().http1_response_header(data, end_stream)
+
+    async def _begin_unsized(self, data: bytes) -> None:
+        """Begin an answer that ends with its connection: HTTP/1.0 has no chunks (RFC 9112, 6.1)."""
+        response, self.keep_alive = self.response, False
+        response.headers["connection"] = "close"
+        head = format_http1_response(response.status, response.processed_headers)
+        self.response_size = len(data)
+        self.response_func = self._send_unsized
+        if self.head_only:
+            data, self.response_func = b"", self.head_response_ignored
+        if self.protocol.access_log:
+            self.log_response()
+        await self._send(head + data)
+        self.stage = _RESPONSE
+
+    async def _send_unsized(self, data: bytes, end_stream: bool) -> None:
+        """Send a piece of such an answer."""
+        if data:
+            await self._send(data)
+        if end_stream:
+            self.response_func, self.stage = None, _IDLE
 
     # Bodies.
 
@@ -312,3 +379,11 @@ class StrictHttp(Http):
                 del buffer[: end + 2]
                 return bytes(line)
             await self._receive_more()
+
+
+def _runs(task: Any) -> bool:
+    """Whether *task* is what the loop runs now."""
+    try:
+        return current_task() is task
+    except RuntimeError:  # no loop runs
+        return False

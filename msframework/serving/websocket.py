@@ -20,7 +20,7 @@ from msframework.types import Handler
 
 # RFC 6455, 7.4.1
 GOING_AWAY, INVALID_DATA, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1007, 1008, 1011
-_LONGEST_REASON = 100
+_LONGEST_REASON = 123  # bytes (RFC 6455, 5.5)
 _SWITCHING = b"HTTP/1.1 101 "
 
 
@@ -79,10 +79,15 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
                 await service.failures.report(request, exc)
                 await websocket.close(INTERNAL_ERROR)
             else:
-                await websocket.close(POLICY_VIOLATION, str(known.message)[:_LONGEST_REASON])
+                await websocket.close(POLICY_VIOLATION, _as_reason(str(known.message)))
             raise
 
     return handle_websocket
+
+
+def _as_reason(message: str) -> str:
+    """Return as much of *message* as a close frame can say; a lone surrogate becomes `?`."""
+    return message.encode(errors="replace")[:_LONGEST_REASON].decode(errors="ignore")
 
 
 def _refuse_malformed_text(websocket: Any) -> None:

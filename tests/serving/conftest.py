@@ -5,24 +5,30 @@ import pytest_asyncio
 
 from msframework.app import Service
 from tests.conftest import with_settings
-from tests.serving.shop import open_feed, open_shop
+from tests.serving.shop import open_feed, open_kiosk, open_shop
 from tests.serving.stranger import street_of
 
 
-def make_shop(fast, *, feed=False):
+def make_shop(fast, *, feed=False, open_for=open_shop):
     """Return the service of a shop; `done` says what its handlers did.
 
     Args:
         fast: whether it may use the fast path.
         feed: whether it has a websocket, and therefore the other protocol.
+        open_for: what gives it its routes.
     """
     name = "fast" if fast else "plain"
     service = Service(with_settings(service_name=name, server={"fast_path": fast}))
     service.config.TOUCHUP = False
-    service.done = open_shop(service)
+    service.done = open_for(service)
     if feed:
         open_feed(service)
     return service
+
+
+def make_kiosk(fast, *, feed=False):
+    """Return the service of a kiosk, whose paths are parameters."""
+    return make_shop(fast, feed=feed, open_for=open_kiosk)
 
 
 @pytest_asyncio.fixture(

@@ -50,6 +50,12 @@ TARGETS = (
     b"http://x",
     b"http://y/one",
     b"http://u@y/one",
+    b"http:",
+    b"one",
+    b"one?a=1",
+    b"one/7/left",
+    b"/one/7/left",
+    b"?",
     b"",
 )
 VERSIONS = (
@@ -123,6 +129,7 @@ SEEDS = (
     b"POST /stream HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n" + _JSON,
     b"POST /none HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 12\r\n\r\n" + _JSON,
     b"DELETE /item/7 HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"DELETE /7 HTTP/1.1\r\nHost: x\r\n\r\n",
 )
 HANDSHAKE = (
     b"GET /feed HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -172,7 +179,9 @@ def make_stream(chance: random.Random, *, feed: bool = False) -> bytes:
         if feed and chance.random() < 0.2:
             request = HANDSHAKE
         for _ in range(chance.choice((0, 0, 0, 1, 1, 2, 4))):
-            request = chance.choice((_put, _put, _drop, _repeat, _swap, _cut))(chance, request)
+            request = chance.choice((_put, _put, _drop, _repeat, _swap, _cut, _bare))(
+                chance, request
+            )
         requests.append(request)
     return b"".join(requests)
 
@@ -210,6 +219,11 @@ def _swap(chance: random.Random, data: bytes) -> bytes:
     lines = data.split(b"\r\n")
     at = chance.randrange(len(lines))
     return b"\r\n".join([*lines[:at], chance.choice(HEADERS)[:-2], *lines[at:]])
+
+
+def _bare(chance: random.Random, data: bytes) -> bytes:
+    """Leave out what a target begins with."""
+    return data.replace(b" /", b" ", 1)
 
 
 def _cut(chance: random.Random, data: bytes) -> bytes:

@@ -102,6 +102,40 @@ def _take_deliveries(service, note):
     service.blueprint(guarded)
 
 
+def open_kiosk(service):
+    """Give *service* routes whose paths are parameters, and return the list of what they did.
+
+    NOTE: beside a path like `/one`, a parameter of the root is never the fast path's.
+    """
+    done = []
+
+    @service.get("/<name>")
+    async def find(request, name):
+        done.append(("find", name))
+        return {"name": name}
+
+    @service.delete("/<name>")
+    async def drop(request, name):
+        done.append(("drop", name))
+
+    @service.put("/<name>")
+    async def put(request, name):
+        done.append(("put", name, request.body))
+        return {"size": len(request.body)}
+
+    @service.get("/item/<number:int>")
+    async def item(request, number):
+        done.append(("item", number))
+        return {"number": number}
+
+    @service.get("/<shelf>/<place:int>/<side>")
+    async def look(request, shelf, place, side):
+        done.append(("look", shelf, place, side))
+        return {"shelf": shelf}
+
+    return done
+
+
 def open_feed(service):
     """Give *service* a websocket, which waits for messages and sends none."""
 

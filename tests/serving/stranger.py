@@ -91,6 +91,11 @@ class Stranger:
             self.closed = not data
         return Outcome(read_answers(self._received), self.closed)
 
+    @property
+    def received(self):
+        """The bytes that `outcome` read."""
+        return self._received
+
     async def close(self):
         """Hang up, and see the server's side end."""
         self._sock.close()

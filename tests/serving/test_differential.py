@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.serving.conftest import make_shop
+from msframework.serving.head import HEAD_END, read_head
+from tests.serving.conftest import make_kiosk, make_shop
 from tests.serving.fuzz import cut, make_stream
 from tests.serving.stranger import street_of
 
@@ -16,12 +17,12 @@ STREAMS = 1000  # for each of the seeds
 SEEDS = range(6)
 
 
-async def compare(seed, count):
+async def compare(seed, count, make=make_shop):
     """Send *count* streams both ways, each way in pieces of its own; return what came of them."""
     chance, seen, feed = random.Random(seed), Counter(), seed % 2 == 1
     async with AsyncExitStack() as stack:
         fast, plain = [
-            await stack.enter_async_context(street_of(make_shop(lean, feed=feed)))
+            await stack.enter_async_context(street_of(make(lean, feed=feed)))
             for lean in (True, False)
         ]
         accept = fast.service.accept
@@ -64,6 +65,31 @@ async def test_both_paths_do_the_same(seed, caplog, capsys):
     check(await compare(seed, STREAMS), STREAMS, capsys)
 
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_both_paths_do_the_same_for_a_parameter_of_the_root(capsys):
+    check(await compare(6, STREAMS, make_kiosk), STREAMS, capsys)
+
+
+@pytest.mark.parametrize("make", [make_shop, make_kiosk])
+async def test_the_fast_path_takes_no_head_that_the_strict_reader_refuses(make):
+    async with street_of(make(True)) as street:
+        service, chance, taken = street.service, random.Random(7), 0
+        http = (await street.meet()).protocol._http
+        for _ in range(20 * STREAMS):
+            data = make_stream(chance)
+            accepted = service.accept(http, data)
+            if accepted is None:
+                continue
+            taken += 1
+            request = accepted[0]
+            head = read_head(data.partition(HEAD_END)[0], service.head_limits)
+            ours = (request.method, request.target, request.version)
+            assert ours == (head.method, head.target, head.version), data
+            assert (len(request.body), head.keep_alive) == (head.length or 0, True), data
+            assert request.pairs == head.pairs, data
+
+    assert taken > STREAMS
 
 
 @pytest.mark.acceptance

@@ -1,14 +1,16 @@
 """Failures beside handlers: middleware, exception handlers, tasks, time-outs; each is told once."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 
 import aiohttp
 import pytest
 from sanic import response as sanic_response
+from yarl import URL
 
-from msframework import NotFound
+from msframework import Blueprint, NotFound
 from msframework.envelope import DefaultEnvelope
 from msframework.testing.server import serving
 
@@ -222,3 +224,123 @@ async def test_a_request_that_the_server_ends_at_its_stop_is_no_clients_fault(ma
         "GET /wait was broken off: the server stops"
     ]
     assert [span.tags["http.status_code"] for span in spans] == [503]
+
+
+@pytest.mark.parametrize("sent", ["", "a"])
+@pytest.mark.parametrize("second", [{"x": 1}, [], "", 0, sanic_response.text("two")])
+async def test_what_is_returned_beside_a_response_is_an_error(watch, serve, sent, second):
+    @watch.service.get("/second")
+    async def twice(request):
+        answer = await request.respond(content_type="text/plain")
+        if sent:
+            await answer.send(sent)
+        return second
+
+    async with serve(watch.service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        for _ in range(2):
+            writer.write(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"}}")
+        writer.write(b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            data = b""
+            while sent or not data.endswith(b"}"):
+                piece = await asyncio.wait_for(reader.read(1 << 16), 5)
+                if not piece:
+                    break
+                data += piece
+        except ConnectionResetError:
+            pass
+        writer.close()
+
+    if sent:
+        assert b"\r\n0\r\n\r\n" not in data
+    else:
+        assert data.startswith(b"HTTP/1.1 500 ")
+        assert b'"code":100500' in data
+    assert len(watch.hooked) == len(watch.errors) == 1
+    assert "after request.respond()" in str(watch.hooked[0][1])
+
+
+@pytest.mark.parametrize("kind", ["nothing", "itself", "given"])
+async def test_a_method_may_return_the_response_that_it_began(watch, serve, kind):
+    @watch.service.get("/began")
+    async def began(request):
+        if kind == "given":
+            given = sanic_response.json({"n": 2})
+            await request.respond(given)
+            return given
+        answer = await request.respond(content_type="application/json")
+        await answer.send('{"n": 2}')
+        return answer if kind == "itself" else None
+
+    found = await get(serve, watch.service, "/began", "/began", "/one")
+
+    assert [status for status, _, _ in found] == [200] * 3
+    assert found[0][2] == {"n": 2}
+    assert watch.hooked == watch.errors == []
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 5000, "/" + "%C3%A9" * 900, "/one/" + "y/" * 2000])
+async def test_an_unknown_path_is_repeated_in_part(watch, serve, path):
+    async with serve(watch.service) as (host, port), aiohttp.ClientSession() as session:
+        for method, known in (("GET", 404), ("BREW", 404), ("B" * 5000, 404)):
+            url = URL(f"http://{host}:{port}{path}", encoded=True)
+            async with session.request(method, url) as response:
+                body = await response.read()
+            assert (response.status, len(body) < 400) == (known, True), body
+        async with session.request("B" * 5000, f"http://{host}:{port}/one") as response:
+            body = await response.read()
+            assert (response.status, len(body) < 400) == (405, True), body
+        async with session.get(f"http://{host}:{port}/short") as response:
+            assert (await response.json())["error"] == "Requested URL /short not found"
+
+
+class NoException(BaseException):
+    """What `except Exception` lets through."""
+
+
+@pytest.mark.parametrize("path", ["/raises", "/streams", "/guarded", "/begun"])
+@pytest.mark.parametrize("kind", [GeneratorExit, NoException])
+async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, serve, path, kind):
+    @watch.service.get("/raises")
+    async def raises(request):
+        raise kind
+
+    @watch.service.get("/streams", stream=True)
+    async def streams(request):
+        raise kind
+
+    @watch.service.get("/begun")
+    async def begun(request):
+        answer = await request.respond(content_type="text/plain")
+        await answer.send("a")
+        raise kind
+
+    guarded = Blueprint("guarded")
+
+    @guarded.on_request
+    async def guard(request):
+        raise kind
+
+    @guarded.get("/guarded")
+    async def never(request): ...
+
+    watch.service.blueprint(guarded)
+    async with serve(watch.service) as (host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"}}")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        with contextlib.suppress(ConnectionError):
+            data = await asyncio.wait_for(reader.read(), 5)
+            assert b"\r\n0\r\n\r\n" not in data
+        writer.close()
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://{host}:{port}/one") as response:
+                status = response.status
+    gc.collect()
+
+    assert status == 200
+    assert [type(exc) for _, exc, _ in watch.hooked] == [kind]
+    assert len(watch.errors) == 1

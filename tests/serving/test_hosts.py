@@ -168,3 +168,27 @@ async def test_middleware_sees_no_request_for_another_host(service, serve):
         writer.close()
 
     assert (status, service.ctx.ran) == (421, [])
+
+
+@pytest.mark.parametrize("way", ["whole", "two", "bytes"])
+@pytest.mark.parametrize(
+    ("line", "allowed"), [("OPTIONS * HTTP/1.1", 204), ("CONNECT evil.example:443 HTTP/1.1", 405)]
+)
+async def test_what_asks_for_no_path_is_misdirected_too(service, serve, line, allowed, way):
+    @service.on_request
+    async def note(request):
+        service.ctx.ran.append("middleware")
+
+    answers = []
+    async with serve(service) as (host, port):
+        for name in ("evil.example", "localhost"):
+            reader, writer = await asyncio.open_connection(host, port)
+            for part in in_parts(f"{line}\r\nHost: {name}\r\n\r\n".encode(), way):
+                writer.write(part)
+                await asyncio.sleep(0)
+            answers.append((await read_answer(reader))[0])
+            ran, service.ctx.ran = service.ctx.ran, []
+            assert name != "evil.example" or ran == []
+            writer.close()
+
+    assert answers == [421, allowed]

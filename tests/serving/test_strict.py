@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from sanic import response as sanic_response
 from sanic.response import text
 
 from msframework.request import LeanRequest, Request
@@ -236,3 +237,83 @@ async def test_signals_hear_of_exceptions_in_compiled_handlers(make_service, fas
         await street.exchange(get(target=b"/fails"))
 
     assert heard == [("/fails", LookupError)]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_websocket_is_not_begun_over_an_older_http(make_service, fast):
+    service, begun = make_service(server={"fast_path": fast}), []
+
+    @service.get("/one")
+    async def one(request):
+        return {"n": 1}
+
+    @service.websocket("/feed")
+    async def feed(request, ws):
+        begun.append(request)
+
+    async with street_of(service) as street:
+        old = HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")
+        outcome = await street.exchange(old)
+        other = await street.exchange(old.replace(b"/feed", b"/one"))
+
+    assert (outcome.statuses, outcome.closed, begun) == ([426], True, [])
+    assert other.statuses == [200]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("pieces", ["whole", "two", "bytes"])
+@pytest.mark.parametrize("path", [b"/streamed", b"/function", b"/file"])
+async def test_an_older_http_gets_no_chunks(make_service, fast, pieces, path, tmp_path):
+    service = make_service(server={"fast_path": fast})
+    (tmp_path / "text").write_text("ab")
+
+    @service.get("/streamed")
+    async def streamed(request):
+        response = await request.respond(content_type="text/plain")
+        await response.send("a")
+        await response.send("")
+        await response.send("b")
+        await response.eof()
+
+    @service.get("/function")
+    async def function(request):
+        async def write(response):
+            await response.write("a")
+            await response.write("b")
+
+        return sanic_response.ResponseStream(write, content_type="text/plain")
+
+    @service.get("/file")
+    async def file(request):
+        return await sanic_response.file_stream(tmp_path / "text", chunk_size=1)
+
+    head = get(b"Host: x\r\nConnection: keep-alive\r\n", path, version=b"HTTP/1.0")
+    cuts = {"whole": [head], "two": [head[:9], head[9:]], "bytes": [bytes([b]) for b in head]}
+    async with street_of(service) as street:
+        stranger = await street.meet()
+        await stranger.send(get(target=path), *cuts[pieces])
+        outcome, received = stranger.outcome(), stranger.received
+        asked = await street.exchange(head.replace(b"GET", b"HEAD"))
+
+    (_, kept, chunks), (_, closed, plain) = outcome.answers
+    assert (kept, chunks[-5:]) == ("keep-alive", b"0\r\n\r\n")
+    assert (closed, plain, outcome.closed) == ("close", b"ab", True)
+    assert b"transfer-encoding" not in received[received.rindex(b"HTTP/1.1 ") :].lower()
+    assert [(status, body) for status, _, body in asked.answers] == [(200, b"")]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_an_older_http_keeps_its_connection_where_the_length_is_known(make_service, fast):
+    service = make_service(server={"fast_path": fast})
+
+    @service.get("/sized")
+    async def sized(request):
+        response = await request.respond(headers={"Content-Length": "2"})
+        await response.send("a")
+        await response.send("b")
+
+    head = get(b"Host: x\r\nConnection: keep-alive\r\n", b"/sized", version=b"HTTP/1.0")
+    async with street_of(service) as street:
+        outcome = await street.exchange(head, head)
+
+    assert outcome.answers == ((200, "keep-alive", b"ab"),) * 2
