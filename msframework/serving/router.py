@@ -135,8 +135,8 @@ class Router(SanicRouter):
         """
         try:
             return self._find(path, method, host)
-        except NotFound:
-            raise NotFound(f"Requested URL {shorten(path)} not found") from None
+        except NotFound as exc:
+            raise NotFound(shorten(str(exc))) from None
 
     def _find(self, path: str, method: str, host: str | None) -> tuple[Any, Any, dict[str, Any]]:
         """Do what `_get` does, with messages of any length."""
@@ -148,7 +148,7 @@ class Router(SanicRouter):
             for name, value in found.items()
         }
         if route.regex:
-            _read_kinds(route, params)
+            _read_kinds(route, params, path)
         return route, handler, params
 
     def resolve(self, path: str, **options: Any) -> Any:
@@ -172,11 +172,11 @@ class Router(SanicRouter):
         return True
 
 
-def _read_kinds(route: Any, params: dict[str, Any]) -> None:
+def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
     """Read the parameters that Sanic leaves as text where another of the path is an expression."""
     for param in route.params.values():
         if param.label in _KINDS and isinstance(params[param.name], str):
             try:
                 params[param.name] = param.cast(params[param.name])
             except ValueError:
-                raise NotFound from None
+                raise NotFound(f"Requested URL {path} not found") from None
