@@ -12,10 +12,9 @@ lint:
 types:
 	$(PYTHON) -m mypy
 
-# The command of the README, in as many processes as there are cores (four at most); it fails below
-# the branch coverage that pyproject.toml asks for.
+# The command of the README; it fails below the branch coverage that pyproject.toml asks for.
 test:
-	PYTEST_ADDOPTS="-n auto --maxprocesses 4 --dist loadfile" $(PYTHON) manage.py test
+	$(PYTHON) manage.py test
 
 # Too heavy for every change.
 acceptance:
