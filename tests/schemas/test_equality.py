@@ -105,7 +105,10 @@ def test_load_json_gives_what_marshmallow_gives_for_strict_json(data: st.DataObj
         expected = outcome(
             lambda: schema.load(places.mend(body, parse(body, max_depth=4), 4), **options)
         )
-    assert outcome(lambda: read(compiled, body, **options)) == expected
+    found = outcome(lambda: read(compiled, body, **options))
+    if expected[0] == "refused":  # a request gets the messages, and none of the data
+        found, expected = found[:2], expected[:2]
+    assert found == expected
     assert not compiled.calls.fallback
 
 
