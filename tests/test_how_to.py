@@ -61,6 +61,7 @@ RUNS = [(page, ("manage.py", "test")) for page in TESTED]
 RUNS.append((ROOT / "docs" / "how-to" / "background-work.md", ("-m", "pytest")))
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("page", "command"), RUNS, ids=[f"{page.stem} {command[-1]}" for page, command in RUNS]
 )
@@ -74,7 +75,7 @@ def test_a_how_to_works_in_a_project_of_its_own(page, command, installed, tmp_pa
             env=environment(DATABASE_URL=url, PYTHONPATH=str(installed)),
             capture_output=True,
             text=True,
-            timeout=55,
+            timeout=170,
             check=False,
         )
 
