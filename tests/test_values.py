@@ -9,21 +9,9 @@ import pytest
 from marshmallow import ValidationError
 
 from msframework import Blueprint, Resource, doc
+from tests.sessions import JSON, Client
 
-JSON = {"Content-Type": "application/json"}
 INTEGER = ["Not a valid integer."]
-
-
-class Client:
-    """A session to one served service."""
-
-    def __init__(self, session, base):
-        self.session, self.base = session, base
-
-    async def __call__(self, method, path, **options):
-        async with self.session.request(method, self.base + path, **options) as response:
-            body = await response.read()
-            return response.status, json.loads(body) if body else None
 
 
 def declare(service):

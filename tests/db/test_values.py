@@ -1,7 +1,6 @@
 """Values at the edge of what PostgreSQL holds, over real sockets, on both paths."""
 
 import datetime as dt
-import json
 from dataclasses import replace
 
 import aiohttp
@@ -13,26 +12,14 @@ from msframework import Blueprint, Resource, doc
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
 from msframework.models import DateField, DateTimeField, DateTimeTZField, Model, TimeField
+from tests.sessions import Client
 
-JSON = {"Content-Type": "application/json"}
 TABLE = """
 DROP TABLE IF EXISTS edges CASCADE;
 CREATE TABLE edges (id int PRIMARY KEY, small smallint, name varchar(5), code uuid,
   seen timestamp, at timestamptz, day date, tags int[]);
 INSERT INTO edges (id) VALUES (1);
 """
-
-
-class Client:
-    """A session to one served service."""
-
-    def __init__(self, session, base):
-        self.session, self.base = session, base
-
-    async def __call__(self, method, path, **options):
-        async with self.session.request(method, self.base + path, **options) as response:
-            body = await response.read()
-            return response.status, json.loads(body) if body else None
 
 
 def declare(service):
