@@ -114,7 +114,7 @@ def _check_call(decorator: str, *given: Any) -> None:
 
 
 def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
-    """Return what says that *decorator* was given the function or class that it decorates."""
+    """Return the error for a *decorator* that is written without its call."""
     code = getattr(given, "__code__", None)
     place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
     name = getattr(given, "__qualname__", repr(given))

@@ -131,7 +131,7 @@ def _read(name: Any, value: Any, where: str) -> Iterable[tuple[str, str]]:
 
 
 def check_name(name: Any, where: str) -> None:
-    """Refuse what is no token (RFC 9110, 5.6.2)."""
+    """Refuse a name that is no token (RFC 9110, 5.6.2)."""
     if not isinstance(name, str) or _is_token(name) is None:
         raise ValueError(
             f"{where}: {name!r} is no name of a header; expected letters, digits and hyphens"

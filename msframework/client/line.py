@@ -59,7 +59,7 @@ class Line(ResponseHandler):
             self.transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Read what has come before, and end."""
+        """Read the answers that wait, and end."""
         if self._next is not None:
             self._next.cancel()
             self._next = None

@@ -30,7 +30,7 @@ _VERBS: Final = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE"
 
 
 class Named(Protocol):
-    """What a name is made of, and where it is noted."""
+    """The facts that an operation id is made of, and the id."""
 
     id: str
 

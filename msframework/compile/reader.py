@@ -174,7 +174,7 @@ def _check_notes(notes: Notes, endpoint: Endpoint, problems: list[str]) -> None:
 
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
-    """Refuse what was noted on a class or blueprint, and holds for a method alone."""
+    """Refuse notes on a class or blueprint that belong on a method."""
     given = [f"@doc.{_DECORATORS.get(source, source.value)}" for source in notes.inputs]
     given += ["@doc.produces"] if notes.produces else []
     given += ["@doc.paginate"] if notes.page is not None else []
