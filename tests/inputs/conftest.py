@@ -5,11 +5,13 @@ import contextlib
 import json
 from typing import NamedTuple
 
-import pytest
+import pytest_asyncio
 from sanic import response as sanic_response
 
 from msframework import Schema, doc
+from msframework.app import Service
 from msframework.schemas import fields
+from tests.conftest import serve_service, with_settings
 
 
 class Reply(NamedTuple):
@@ -145,26 +147,29 @@ def declare(service):
         )
 
 
-@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
-def service(request, make_service):
-    service = make_service(
-        server={
-            "fast_path": request.param,
-            "max_fields": 50,
-            "max_field_size": 2000,
-            "request_max_size": 1_000_000,
-        }
-    )
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
+)
+async def address(request):
+    """Yield host and port of the service; one serves all tests of a module."""
+    server = {
+        "fast_path": request.param,
+        "max_fields": 50,
+        "max_field_size": 2000,
+        "request_max_size": 1_000_000,
+    }
+    service = Service(with_settings(server=server))
+    service.config.TOUCHUP = False
     declare(service)
-    return service
+    async with serve_service(service) as address:
+        yield address
 
 
-@pytest.fixture
-async def wire(service, serve):
-    """Return a connection to the service."""
-    async with serve(service) as (host, port):
-        reader, writer = await asyncio.open_connection(host, port)
-        yield Wire(reader, writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+@pytest_asyncio.fixture(loop_scope="module")
+async def wire(address):
+    """Yield a connection to the service."""
+    reader, writer = await asyncio.open_connection(*address)
+    yield Wire(reader, writer)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()

@@ -6,6 +6,8 @@ import zlib
 
 import pytest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CUTS = ("one", "two", "bytes")
 JSON = "Content-Type: application/json"
 BODY = b'{"a": 1}'

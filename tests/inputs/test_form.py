@@ -6,6 +6,8 @@ import pytest
 
 from tests.inputs.conftest import Wire, declare
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 URLENCODED = "Content-Type: application/x-www-form-urlencoded"
 MULTIPART = "Content-Type: multipart/form-data; boundary=b"
 CUTS = ("one", "two", "bytes")

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CUTS = ("one", "two", "bytes")
 TWICE = "Given 2 times, but takes one value."
 
