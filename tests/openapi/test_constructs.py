@@ -11,6 +11,8 @@ import pytest
 from marshmallow import Schema, fields
 from marshmallow.validate import ContainsOnly, Equal, Length, OneOf, Range
 
+from msframework.conf.settings import OpenAPISettings, Settings
+from msframework.openapi.spec import build_document
 from msframework.operation import Answer, Input, Source
 from tests.openapi.test_converter import CASES, Part
 
@@ -98,20 +100,43 @@ def faults(schema: dict[str, Any], version: str) -> Iterator[str]:
             yield f"a pattern that not all read: {pattern}"
 
 
-@pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+VERSIONS = pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
+
+
+@pytest.fixture
+def patch(operation):
+    """Return a function that makes an operation whose body and answers have a field."""
+
+    def make(field, partial, path="/things"):
+        schema = Schema.from_dict({"value": copy.deepcopy(field)}, name="ThingSchema")()
+        return operation(
+            "PATCH" if partial else "POST",
+            path,
+            id=f"patch_{path}",
+            inputs=(Input(Source.BODY, schema, partial),),
+            answers=(Answer(200, schema), Answer(201, Schema.from_dict({"x": field})())),
+        )
+
+    return make
+
+
+@VERSIONS
 @pytest.mark.parametrize("partial", [False, True])
 @pytest.mark.parametrize("field", FIELDS)
-def test_every_construct_is_one_that_tools_read(operation, document, field, partial, version):
-    schema = Schema.from_dict({"value": copy.deepcopy(field)}, name="ThingSchema")()
-    one = operation(
-        "PATCH" if partial else "POST",
-        inputs=(Input(Source.BODY, schema, partial),),
-        answers=(Answer(200, schema), Answer(201, Schema.from_dict({"x": field})())),
-    )
+def test_every_construct_is_one_that_tools_read(patch, field, partial, version):
+    settings = Settings(service_name="things", openapi=OpenAPISettings(version=version))
 
-    found = document(one, version=version)
+    found = build_document([patch(field, partial)], settings)
 
     assert [fault for schema in schemas_in(found) for fault in faults(schema, version)] == []
+
+
+@VERSIONS
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_document_of_all_constructs_is_valid(document, patch, partial, version):
+    operations = [patch(*one.values, partial, f"/things/{n}") for n, one in enumerate(FIELDS)]
+
+    assert len(document(*operations, version=version)["paths"]) == len(FIELDS)
 
 
 def test_an_old_construct_would_be_found():
