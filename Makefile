@@ -19,6 +19,7 @@ test:
 # Too heavy for every change.
 acceptance:
 	$(PYTHON) manage.py test -m acceptance --timeout 600
+	HYPOTHESIS_EXAMPLES=1000 $(PYTHON) -m pytest tests/schemas/test_equality.py
 
 format:
 	$(PYTHON) -m ruff check --fix .

@@ -47,7 +47,10 @@ def test_workers_that_are_starting_can_be_stopped(workers):
     assert "Traceback" not in workers.output()
 
 
-HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+HEAVY = pytest.mark.acceptance  # the same again by another way
+INTERRUPT = pytest.param(signal.SIGINT, marks=HEAVY)
+HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, INTERRUPT, signal.SIGTERM])
+WORKERS = pytest.mark.parametrize("arguments", [pytest.param((), marks=HEAVY), ("--workers", "2")])
 
 
 @HANG_UP
@@ -75,7 +78,7 @@ def test_no_worker_is_left_behind(workers, number, whole_group):
     assert "Traceback" not in workers.output()
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
+@WORKERS
 def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
@@ -90,8 +93,8 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("arguments", [(), ("--workers", "2")])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@WORKERS
+@pytest.mark.parametrize("number", [signal.SIGTERM, INTERRUPT])
 def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, arguments, number):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})

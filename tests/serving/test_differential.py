@@ -13,7 +13,7 @@ from tests.serving.conftest import make_kiosk, make_shop
 from tests.serving.fuzz import cut, make_stream
 from tests.serving.stranger import street_of
 
-STREAMS = 1000  # for each of the seeds
+STREAMS = 400  # for each of the seeds
 SEEDS = range(6)
 
 
