@@ -1,7 +1,8 @@
 """Compiled schemas answer as marshmallow does: value, type, key order, and error tree.
 
-`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties (100 when left out,
-500 in all; `make acceptance` takes 1,000); `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which takes time.
+`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties: 100 when left out,
+1,000 in `make acceptance`. `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which
+takes time.
 """
 
 from __future__ import annotations

@@ -7,9 +7,14 @@ import random
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 from sanic.exceptions import URLBuildError
 
 from msframework import doc
+from msframework.app import Service
+from tests.conftest import serve_service, with_settings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KINDS = {
     "str": "/str/<value>",
@@ -60,36 +65,46 @@ def _literal(name):
     return literal
 
 
-@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
-async def get(request, make_service, serve, tmp_path):
-    """Return what sends `GET path` in one piece, in two, and byte by byte."""
-    root = tmp_path / "root"
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
+)
+async def address(request, tmp_path_factory):
+    """Yield host and port of the service; one serves all tests of the module."""
+    place = tmp_path_factory.mktemp("files")
+    root = place / "root"
     (root / "sub").mkdir(parents=True)
     (root / "a b.txt").write_text("ab")
     (root / "sub" / "é%41.txt").write_text("sub")
-    (tmp_path / "secret.txt").write_text("secret")
-    service = make_service(server={"fast_path": request.param})
+    (place / "secret.txt").write_text("secret")
+    service = Service(with_settings(server={"fast_path": request.param}))
+    service.config.TOUCHUP = False
     declare(service, root)
-    async with serve(service) as (host, port):
-        reader, writer = await asyncio.open_connection(host, port)
+    async with serve_service(service) as address:
+        yield address
 
-        async def send(path, cuts=(1, 2, 0)):
-            head = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-            answers = []
-            for count in cuts:
-                size = len(head) // count + 1 if count else 1
-                for start in range(0, len(head), size):
-                    writer.write(head[start : start + size])
-                    await writer.drain()
-                    await asyncio.sleep(0)
-                answers.append(await _answer(reader))
-            assert all(answer == answers[0] for answer in answers)
-            return answers[0]
 
-        yield send
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+@pytest_asyncio.fixture(loop_scope="module")
+async def get(address):
+    """Return what sends `GET path` in one piece, in two, and byte by byte."""
+    reader, writer = await asyncio.open_connection(*address)
+
+    async def send(path, cuts=(1, 2, 0)):
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        answers = []
+        for count in cuts:
+            size = len(head) // count + 1 if count else 1
+            for start in range(0, len(head), size):
+                writer.write(head[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0)
+            answers.append(await _answer(reader))
+        assert all(answer == answers[0] for answer in answers)
+        return answers[0]
+
+    yield send
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _answer(reader):
@@ -280,7 +295,7 @@ async def test_generated_texts_arrive_as_they_were(get):
         assert answer == (200, [kind, {"value": text}])
 
 
-def test_paths_are_built_of_what_they_take(make_service, tmp_path):
+async def test_paths_are_built_of_what_they_take(make_service, tmp_path):
     service = make_service()
     declare(service, tmp_path)
     service.finalize()
