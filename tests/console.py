@@ -103,9 +103,18 @@ def run_step(step: Step, *, port: int, cwd: Path, env: dict[str, str]) -> list[s
     return [f"$ {step.command}", *differences] if differences else []
 
 
-def environment(**values: str) -> dict[str, str]:
-    """Return this process's environment with its own Python first, and *values*."""
-    kept = {name: value for name, value in os.environ.items() if name != "SANIC_CONFIG_MODULE"}
+def environment(*, watched: bool = True, **values: str) -> dict[str, str]:
+    """Return this process's environment with its own Python first, and *values*.
+
+    Args:
+        watched: whether the coverage of this process goes on in those that it starts; it must not
+            where they measure coverage of their own.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "SANIC_CONFIG_MODULE" and (watched or not name.startswith("COV"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **values}
 

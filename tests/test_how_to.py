@@ -72,7 +72,7 @@ def test_a_how_to_works_in_a_project_of_its_own(page, command, installed, tmp_pa
         done = subprocess.run(
             [sys.executable, *command, "-q", *read_tests(page)],
             cwd=tmp_path,
-            env=environment(DATABASE_URL=url, PYTHONPATH=str(installed)),
+            env=environment(watched=False, DATABASE_URL=url, PYTHONPATH=str(installed)),
             capture_output=True,
             text=True,
             timeout=170,
@@ -110,7 +110,9 @@ def test_the_quickstart_works_as_printed(installed, tmp_path):
         env = {"DATABASE_URL": url, "PYTHONPATH": str(installed)}
 
         def run(step, port):
-            differences.extend(run_step(step, port=port, cwd=tmp_path, env=environment(**env)))
+            differences.extend(
+                run_step(step, port=port, cwd=tmp_path, env=environment(watched=False, **env))
+            )
 
         for step in steps[: steps.index(calls[0])]:
             run(step, 0)
