@@ -14,7 +14,7 @@ types:
 
 # The command of the README; it fails below the branch coverage that pyproject.toml asks for.
 test:
-	$(PYTHON) manage.py test
+	$(PYTHON) manage.py test --parallel auto
 
 # Too heavy for every change.
 acceptance:

@@ -99,6 +99,7 @@ def test_check_and_openapi_do_without_a_database(tmp_path, monkeypatch, capsys):
     (tmp_path / "lonely" / "views.py").write_text(RESOURCES)
     (tmp_path / "lonely_settings.py").write_text('INSTALLED_APPS = ("lonely",)\n')
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("SANIC_CONFIG_MODULE", "lonely_settings")  # as the command sets it
 
     assert execute(["check", "--settings", "lonely_settings"]) == 0
     assert "no mistakes found" in capsys.readouterr().out

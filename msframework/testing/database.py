@@ -7,6 +7,7 @@ leaves the tables as the migrations left them because what it changed is truncat
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -39,6 +40,7 @@ _SEQUENCES = "SELECT format('%I.%I', schemaname, sequencename), last_value FROM 
 class TestDatabase:
     """The database `<name>_test_<process id>` beside the one that *settings* name.
 
+    A further one of the same process has a number at its end.
     Without one in the settings, and with `DEBUG` on, it lies on the embedded server.
 
     Args:
@@ -46,12 +48,14 @@ class TestDatabase:
     """
 
     __test__ = False
+    _numbers = itertools.count(1)
 
     def __init__(self, settings: Settings, echo: Callable[[str], None] = print) -> None:
         self._settings, self._echo = settings, echo
         self._thread: LoopThread | None = None
         self._admin_url = self.url = self.name = ""
         self._conn: Any = None
+        self._number = next(self._numbers)
         self._tables: list[str] = []
         self._seeds: dict[str, tuple[str, list[Any]]] = {}
         self._sequences: dict[str, int | None] = {}
@@ -71,6 +75,8 @@ class TestDatabase:
         assert settings.database.url is not None
         self._admin_url = settings.database.url
         self.name = f"{database_of(self._admin_url)}_test_{os.getpid()}"
+        if self._number > 1:
+            self.name += f"_{self._number}"
         self.url = with_database(self._admin_url, self.name)
         self._thread = LoopThread("msframework-test-database")
         self._thread.run(self._recreate())

@@ -14,7 +14,9 @@ from msframework.exceptions import ImproperlyConfigured
 REPORTS: Final = Path("reports")
 
 
-def run(arguments: Sequence[str] = (), *, reports: Path = REPORTS) -> int:
+def run(
+    arguments: Sequence[str] = (), *, parallel: str | None = None, reports: Path = REPORTS
+) -> int:
     """Run the tests of the project in the current directory; return the exit code.
 
     The folder *reports* then holds `junit.xml`, `coverage.xml`, `clover.xml`, and the coverage as
@@ -23,20 +25,28 @@ def run(arguments: Sequence[str] = (), *, reports: Path = REPORTS) -> int:
 
     Args:
         arguments: passed on to pytest.
+        parallel: the number of processes that share the test files, or "auto" for one a core.
 
     Raises:
-        ImproperlyConfigured: pytest or coverage is not installed.
+        ImproperlyConfigured: pytest, coverage, or pytest-xdist for several processes, is not
+            installed; or coverage is configured not to watch these processes.
     """
-    for module in ("pytest", "coverage"):
+    needed = {"pytest": "pytest", "coverage": "coverage"}
+    if parallel is not None:
+        needed["xdist"] = "pytest-xdist"
+    for module, package in needed.items():
         if importlib.util.find_spec(module) is None:
             raise ImproperlyConfigured(
-                f"The tests need {module}, which is not installed: `pip install msframework[test]`."
+                f"The tests need {package}, which is not installed: "
+                "`pip install msframework[test]`."
             )
     reports.mkdir(parents=True, exist_ok=True)
     _coverage("erase")
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
     command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *arguments]
-    code = _coverage("run", *_sources(), *command)
+    if parallel is not None:
+        command += ["-n", parallel, "--dist", "loadfile"]
+    code = _coverage("run", *_options(reports, parallel=parallel is not None), *command)
     if list(Path().glob(".coverage.*")):
         _coverage("combine", "--quiet")
     if not Path(".coverage").exists():
@@ -47,13 +57,24 @@ def run(arguments: Sequence[str] = (), *, reports: Path = REPORTS) -> int:
     return code or low
 
 
-def _sources() -> Sequence[str]:
+def _options(reports: Path, *, parallel: bool) -> Sequence[str]:
     """Return what tells coverage to watch the project, where its configuration names nothing."""
     from coverage import Coverage
 
     config = Coverage()
-    named = config.get_option("run:source") or config.get_option("run:include")
-    return () if named else ("--source=.",)
+    if config.get_option("run:source") or config.get_option("run:include"):
+        patched = config.get_option("run:patch")
+        if parallel and not (isinstance(patched, list) and "subprocess" in patched):
+            raise ImproperlyConfigured(
+                "coverage does not watch the processes of --parallel: its configuration needs "
+                'patch = ["subprocess"] in its section `run`.'
+            )
+        return ()
+    if not parallel:
+        return ("--source=.",)
+    own = reports / "coverage.ini"
+    own.write_text("[run]\nsource = .\nparallel = true\npatch = subprocess\n", encoding="utf-8")
+    return (f"--rcfile={own}",)
 
 
 def _write_reports(reports: Path) -> None:

@@ -33,6 +33,16 @@ async def test_it_holds_the_tables_of_the_models(database):
     assert [row[0] for row in rows] == ["items", "owners"]
 
 
+async def test_a_second_one_of_a_process_is_another_database(database, server_url, shop):
+    second = TestDatabase(with_settings(installed_apps=(shop,), database={"url": server_url}))
+    try:
+        second.create()
+    finally:
+        second.drop()
+
+    assert await run(database.url, "SELECT FROM items") == []
+
+
 async def test_a_reset_takes_back_rows_and_sequences(database):
     fill = (
         "INSERT INTO owners (name) VALUES ('a')",

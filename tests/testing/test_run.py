@@ -1,5 +1,6 @@
 """`run`: the tests of a project, and the reports they leave."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -54,6 +55,40 @@ def test_too_little_coverage_fails_a_whole_run(project):
     assert run(["-k", "price"]) == 0
     (project / "test_shop.py").write_text("import shop\n\n\ndef test_one():\n    shop.price(1)\n")
     assert run() == 2
+
+
+CONFIGURATION = "[run]\nsource = .\nparallel = true\n"
+
+
+@pytest.mark.parametrize("configuration", [None, CONFIGURATION + "patch = subprocess\n"])
+def test_processes_share_the_tests_and_are_measured(project, configuration):
+    (project / "test_too.py").write_text("import shop\n\n\ndef test_too():\n    shop.unused()\n")
+    if configuration is not None:
+        (project / ".coveragerc").write_text(configuration)
+
+    assert run(["-q", "-k", "price or too"], parallel="2") == 0
+
+    suite = ET.parse(project / "reports" / "junit.xml").find(".//testsuite")
+    assert suite.get("tests") == "2"
+    classes = ET.parse(project / "reports" / "coverage.xml").getroot().iter("class")
+    assert {each.get("filename"): float(each.get("line-rate")) for each in classes}["shop.py"] == 1
+
+
+def test_processes_that_coverage_does_not_watch_are_an_error(project):
+    (project / ".coveragerc").write_text(CONFIGURATION)
+
+    with pytest.raises(ImproperlyConfigured, match=r'needs patch = \["subprocess"\]'):
+        run(parallel="2")
+
+
+def test_processes_need_xdist(project, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "xdist" else found(name)
+    )
+
+    with pytest.raises(ImproperlyConfigured, match="need pytest-xdist"):
+        run(parallel="2")
 
 
 def test_missing_tools_are_named(monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from msframework.db.embedded import ensure_database
@@ -9,10 +11,28 @@ from msframework.management.project import Project
 from msframework.testing import run
 
 
+class ProcessCount(click.ParamType[str]):
+    """A number of processes of at least 1, or `auto`."""
+
+    name = "processes"
+
+    def convert(self, value: str, param: Any, ctx: click.Context | None) -> str:
+        """Return *value* as it was given."""
+        if value != "auto" and not (value.isdecimal() and int(value) > 0):
+            self.fail(f"{value!r} is neither a number of at least 1 nor `auto`.", param, ctx)
+        return value
+
+
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("arguments", metavar="[PYTEST ARGUMENTS]", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--parallel",
+    type=ProcessCount(),
+    metavar="N",
+    help="Share the test files among so many processes; `auto`: one for each core.",
+)
 @click.pass_context
-def command(ctx: click.Context, arguments: tuple[str, ...]) -> None:
+def command(ctx: click.Context, arguments: tuple[str, ...], parallel: str | None) -> None:
     """Run the tests on a database of their own; what follows goes to pytest.
 
     Without --settings and SANIC_CONFIG_MODULE the settings are settings.test, where a project has
@@ -21,4 +41,4 @@ def command(ctx: click.Context, arguments: tuple[str, ...]) -> None:
     project: Project = ctx.obj
     project.prefer_settings("settings.test")
     ensure_database(project.settings, project.echo)
-    ctx.exit(run(list(arguments)))
+    ctx.exit(run(list(arguments), parallel=parallel))

@@ -114,6 +114,6 @@ def lines_of():
         return handler.messages
 
     yield lines_of
-    for logger, handler, level in added:
+    for logger, handler, level in reversed(added):
         logger.removeHandler(handler)
         logger.setLevel(level)
