@@ -20,7 +20,7 @@ from msframework.conf.settings import Settings
 from msframework.db.templates import StatementSpans
 from msframework.log import AccessLog, JsonFormatter
 from msframework.log.access import PIECE
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.tracing import Sampler, SpanQueue, Tracer
 from msframework.tracing.service import build_encoder
 from msframework.tracing.span import OWN, Span, new_span_id, new_trace_id

@@ -43,11 +43,11 @@ from msframework.exceptions import (
 from msframework.log import logger
 from msframework.operation import Operation
 from msframework.pagination import Page, PageResult
-from msframework.request import Request
 from msframework.resource import Resource
 from msframework.response import Reply
 from msframework.routing import Blueprint
 from msframework.schemas import ALL, ModelSchema, Reference, Schema
+from msframework.serving.request import Request
 
 __version__ = "0.1.0"
 

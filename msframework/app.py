@@ -31,11 +31,10 @@ from msframework.mounting import Endpoints
 from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
-from msframework.request import Request
 from msframework.requirement import check_database
-from msframework.response import Heads
 from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route, read_blueprints
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.answer import Heads
 from msframework.serving.bodies import Bodies
 from msframework.serving.files import StaticFiles
 from msframework.serving.handling import ObservedSanic
@@ -43,6 +42,7 @@ from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.protocol import choose_protocol
+from msframework.serving.request import Request
 from msframework.serving.router import Router
 from msframework.serving.timeouts import ConnectionWatch
 from msframework.template import Templates

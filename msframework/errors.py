@@ -26,9 +26,10 @@ from msframework.exceptions import Code, InvalidInput, ServiceException, default
 from msframework.headers import FRAMING, OwnHeaders, check_response, take_framing
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
-from msframework.response import BODYLESS, Answer, Heads
+from msframework.response import BODYLESS
 from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.kinds import WrongKind
+from msframework.serving.answer import Answer, Heads
 from msframework.strict_json import dumps
 from msframework.template import Templates
 from msframework.tracing.context import current_span

@@ -19,7 +19,7 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
-from msframework.response import Answer, Heads
+from msframework.serving.answer import Answer, Heads
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
 from msframework.types import Handler

@@ -11,7 +11,7 @@ from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
 from msframework.client.plain import ask, read_body
 from msframework.exceptions import MalformedJSON
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.strict_json import parse
 from msframework.types import UNSET, Unset
 

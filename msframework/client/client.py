@@ -18,7 +18,7 @@ from msframework.client.lean import supports_lean
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import Envelope
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.tracing import Tracer
 
 

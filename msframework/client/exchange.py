@@ -22,7 +22,7 @@ from msframework.strict_json import dumps
 from msframework.tracing import Span
 
 if TYPE_CHECKING:
-    from msframework.request import Request
+    from msframework.serving.request import Request
 
 # aiohttp writes a larger body in a task of its own, while the answer may be read already.
 _LARGEST: Final = 65_536

@@ -16,7 +16,7 @@ from msframework.strict_json import dumps
 from msframework.tracing import Span, current_span
 
 if TYPE_CHECKING:
-    from msframework.request import Request
+    from msframework.serving.request import Request
 
 
 def read_body(

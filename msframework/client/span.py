@@ -9,7 +9,7 @@ from msframework.tracing import Span, current_span
 
 if TYPE_CHECKING:
     from msframework.client.channel import Channel
-    from msframework.request import Request
+    from msframework.serving.request import Request
 
 
 def begin_span(channel: Channel, request: Request | None, name: str) -> Span | None:

@@ -17,9 +17,9 @@ from msframework.compile.reply import Replies
 from msframework.compile.request import check_text, compile_input, text_params
 from msframework.operation import Operation, Source
 from msframework.pagination import PageResult, compile_page
-from msframework.response import Answer, Heads
 from msframework.schemas import CompiledSchema, compile_schema
 from msframework.schemas.bounds import MAX_ERRORS
+from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import sanic
 
 from msframework._tested import is_tested
-from msframework.matcher import Match, build_matcher
-from msframework.request import LeanRequest
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, Pairs, read_field
+from msframework.serving.matcher import Match, build_matcher
+from msframework.serving.request import LeanRequest
 from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)

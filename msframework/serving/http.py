@@ -13,8 +13,8 @@ from typing import Any
 
 from sanic.http import Stage
 
-from msframework.request import Request
-from msframework.response import Answer
+from msframework.serving.answer import Answer
+from msframework.serving.request import Request
 from msframework.serving.strict import StrictHttp
 
 # PERF: to look up an attribute of a class takes longer than most steps of a request.

@@ -24,7 +24,7 @@ from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 
 from msframework.headers import OwnHeaders
-from msframework.response import Answer
+from msframework.serving.answer import Answer
 from msframework.serving.body import (
     LONGEST_LINE,
     LONGEST_TRAILERS,

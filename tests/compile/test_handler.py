@@ -9,7 +9,7 @@ import pytest
 from msframework import Blueprint, Resource, doc
 from msframework._codegen import _compile
 from msframework.compile.handler import CompileContext, compile_operation
-from msframework.response import Heads
+from msframework.serving.answer import Heads
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,7 +8,7 @@ import pytest
 from sanic import response as sanic_response
 
 from msframework import Blueprint, doc
-from msframework.request import LeanRequest, Request
+from msframework.serving.request import LeanRequest, Request
 from msframework.testing.server import Server, serving
 
 BIG = "x" * 3_000_000

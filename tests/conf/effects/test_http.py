@@ -11,7 +11,7 @@ from sanic.response import ResponseStream
 
 from msframework import doc
 from msframework.management.commands.runserver import listen
-from msframework.request import LeanRequest
+from msframework.serving.request import LeanRequest
 from msframework.testing.server import serving
 from tests.processes import ServerProcess, free_port
 

@@ -24,7 +24,7 @@ from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
 from msframework.inputs.media import JSON, read_content_type, require_utf8
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
-from msframework.response import StreamedResponse
+from msframework.serving.answer import StreamedResponse
 from msframework.strict_json import parse
 from msframework.tracing import Span
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sanic import Sanic
 from sanic.exceptions import SanicException
 
-from msframework.matcher import build_matcher
+from msframework.serving.matcher import build_matcher
 
 U = "7b0e0a4c-3c43-4c8f-9a6e-0f7e0f1f2a3b"
 PATHS = (
