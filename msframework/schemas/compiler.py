@@ -12,6 +12,7 @@ from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value, is_collection, set_value
 
+from msframework._tested import demand, supports
 from msframework.schemas import dumps, loads
 from msframework.schemas.checks import Rule, run_checks
 from msframework.schemas.emit import Line, Load, emit_dump, emit_dump_any, emit_load
@@ -39,6 +40,7 @@ class Compiler:
     """
 
     def __init__(self, checks_kinds: bool = False, most: int | None = None) -> None:
+        demand("marshmallow", "reading schemas")
         self._checks_kinds = checks_kinds
         self.most, self.exact = most, most is not None
         self.dump_fallbacks: list[str] = []
@@ -66,7 +68,9 @@ class Compiler:
         return None if plan is None or overrides(plan.schema, *names) else plan
 
     def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
-        """Return the plan of the schema that *get* gives."""
+        """Return the plan of the schema that *get* gives; `None` for what marshmallow must do."""
+        if not supports("marshmallow", "compiling schemas"):
+            return None
         try:
             schema = get()
         except Exception:  # what is wrong with it, marshmallow says when it is needed

@@ -20,6 +20,7 @@ from asyncpg import Record
 from marshmallow import Schema, fields
 from msgspec import convert
 
+from msframework._tested import supports
 from msframework.db.tables import Table, Texts
 from msframework.schemas.emit import Column
 from msframework.schemas.known import AnyField, field_base, is_usual
@@ -192,6 +193,8 @@ def _lists_of(types: Sequence[Any]) -> tuple[Any, Any]:
 
 def read_records(schema: Schema, owner: str) -> Records | None:
     """Return what writes the rows of *schema*, or `None` when a field of it is no plain column."""
+    if not supports("msgspec", "writing rows without objects"):
+        return None
     members, columns, keys, names, types = [], [], [], [], []
     for number, (name, field) in enumerate(schema.dump_fields.items()):
         found = _kind(field)

@@ -12,7 +12,7 @@ from typing import Any
 
 import sanic
 
-from msframework._tested import is_tested
+from msframework._tested import demand, is_tested
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, Pairs, read_field
 from msframework.serving.matcher import Match, build_matcher
@@ -49,7 +49,12 @@ _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
 
 
 def supports_fast_path(wanted: bool) -> bool:
-    """Whether the fast path may be used; warns once where only the Sanic version forbids it."""
+    """Whether the fast path may be used; warns once where only Sanic's version forbids it.
+
+    Raises:
+        ImproperlyConfigured: Sanic lacks names for which there is no other way.
+    """
+    demand("sanic", "serving")
     if not wanted:
         return False
     return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
