@@ -12,8 +12,8 @@ from typing import Any, Self
 
 from peewee import SQL, Select, fn
 
-from msframework.db.tables import Table
 from msframework.operation import PageRule
+from msframework.table import Table
 
 Errors = dict[str, Any]
 

@@ -15,8 +15,8 @@ from msframework.db.prepared import TABLE
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
 from msframework.db.stream import Prepared, RowStream
-from msframework.db.tables import Table
 from msframework.models.sql import render
+from msframework.table import Table
 from msframework.types import Row
 
 T = TypeVar("T")

@@ -1,7 +1,7 @@
 """Rows that are on their way to JSON: numeric and uuid stay the texts that PostgreSQL sends.
 
 A Decimal made of a text, and a text made of that, cost more than all else of a listing's row.
-Runs when such a statement is prepared on a connection; `Table` is made per request.
+Runs when such a statement is prepared on a connection.
 """
 
 from __future__ import annotations
@@ -10,17 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID
 
 from msframework.db.lease import Lease
 from msframework.db.rows import ColumnsAlike
-from msframework.types import Row
+from msframework.table import Texts
 
-# Which columns hold texts, and the class that their values have elsewhere.
-Texts = tuple[tuple[str, type], ...]
 # By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
 KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
@@ -34,37 +31,6 @@ _PLAIN_ARRAYS: Final = frozenset(
     ["bool[]", "date[]", "int2[]", "int4[]", "int8[]", "text[]", "timestamptz[]", "varchar[]"]
 )
 _RECORDS: Final = frozenset((2249, 2287))  # record, record[]
-
-
-class Table(NamedTuple):
-    """The rows of one statement.
-
-    Attributes:
-        records: asyncpg's Records.
-        texts: the columns in which these hold a text, instead of what the type has elsewhere.
-    """
-
-    records: list[Record]
-    texts: Texts = ()
-
-    def rows(self) -> list[Row]:
-        """Return the rows as dicts, with the values that `fetch` gives."""
-        rows = [dict(record.items()) for record in self.records]
-        for name, made in self.texts:
-            make = _read_numeric if made is Decimal else made
-            for row in rows:
-                if row[name] is not None:
-                    row[name] = make(row[name])
-        return rows
-
-
-def _read_numeric(text: str) -> Decimal:
-    """Return the Decimal that asyncpg makes of a numeric, to its exponent.
-
-    Of a number without a scale PostgreSQL sends no groups of four zeros at its end.
-    """
-    zeros = 0 if "." in text else (len(text) - len(text.rstrip("0"))) // 4 * 4
-    return Decimal(f"{text[:-zeros]}E{zeros}" if zeros else text)
 
 
 async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tuple[Any, Texts]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from msframework.db.tables import Table
 from msframework.schemas.bounds import MAX_ERRORS
 from msframework.schemas.compiler import Compiler
 from msframework.schemas.errors import Bad
@@ -18,6 +17,7 @@ from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.schemas.plan import Plan
 from msframework.schemas.reader import Calls, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
+from msframework.table import Table
 
 
 class CompiledSchema:

@@ -7,8 +7,8 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from msframework.db.tables import Table
 from msframework.models import DecimalField, Model, UUIDField
+from msframework.table import Table
 from tests.db.conftest import cancel_everywhere, lend_all
 from tests.db.test_direct import warm_up
 from tests.db.test_transaction import names

@@ -11,9 +11,9 @@ import pytest
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
-from msframework.db.tables import Table
 from msframework.schemas import Reference, Schema, compile_schema, fields
 from msframework.strict_json import dumps
+from msframework.table import Table
 from tests.processes import fresh_database
 
 ZONE = dt.timezone(dt.timedelta(hours=5, minutes=30))
