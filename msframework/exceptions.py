@@ -38,7 +38,7 @@ Raised at start-up and per request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from msframework.types import JSONValue
 
 Code = int | str
 
@@ -106,14 +106,14 @@ class ServiceException(MsframeworkError):
 
     def __init__(
         self,
-        error: Any = None,
+        error: object = None,
         code: Code | None = None,
         message: str | None = None,
         *,
         status_code: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.error = error
+        self.error: JSONValue = error
         if status_code is not None:
             self.status_code = status_code
         if message is not None:
@@ -204,9 +204,18 @@ class Conflict(ServiceException):
 class ConstraintConflict(Conflict):
     """A unique, exclusion or foreign-key constraint of PostgreSQL said no."""
 
-    def __init__(self, error: Any = None, *, constraint: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        error: object = None,
+        code: Code | None = None,
+        message: str | None = None,
+        *,
+        constraint: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.constraint = constraint
-        super().__init__(error, **kwargs)
+        super().__init__(error, code, message, status_code=status_code, headers=headers)
 
 
 class Gone(ServiceException):
@@ -253,9 +262,18 @@ class InvalidInput(UnprocessableEntity):
 class ConstraintViolation(UnprocessableEntity):
     """A not-null or check constraint of PostgreSQL, or a value that its column cannot hold."""
 
-    def __init__(self, error: Any = None, *, constraint: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        error: object = None,
+        code: Code | None = None,
+        message: str | None = None,
+        *,
+        constraint: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.constraint = constraint
-        super().__init__(error, **kwargs)
+        super().__init__(error, code, message, status_code=status_code, headers=headers)
 
 
 class PreconditionRequired(ServiceException):
@@ -305,13 +323,13 @@ class UpstreamError(BadGateway):
         service: str,
         status: int | None = None,
         code: Code | None = None,
-        error: Any = None,
+        error: object = None,
         *,
         status_code: int = 502,
         message: str | None = None,
     ) -> None:
         self.service, self.status, self.upstream_code = service, status, code
-        self.upstream_error = error
+        self.upstream_error: JSONValue = error
         said = f"{service} answered {status}" if status is not None else f"{service} gave no answer"
         super().__init__(said, message=message, status_code=status_code)
 

@@ -23,6 +23,6 @@ class Reply:
     lists such as `Vary`, which are added to.
     """
 
-    data: Any = None
+    data: object = None
     status: int | None = None
     headers: Headers = field(default_factory=dict)

@@ -11,9 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
@@ -30,7 +31,7 @@ from msframework.exceptions import ServiceException
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
-R = TypeVar("R", bound=type)
+R = TypeVar("R", bound=type[Resource])
 T = TypeVar("T")
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
@@ -70,29 +71,46 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
     return noted
 
 
+class RouteDecorator(Protocol):
+    """`get`, `post` and their like: Sanic's, which leave the type of a handler as it is."""
+
+    def __call__(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
+        """Register a route, as Sanic documents it."""
+
+
 class CheckedDecorators:
     """Refuses Sanic's decorators without their parentheses: what they decorate would be lost."""
 
     __slots__ = ()
+    get: RouteDecorator
+    post: RouteDecorator
+    put: RouteDecorator
+    patch: RouteDecorator
+    delete: RouteDecorator
+    head: RouteDecorator
+    options: RouteDecorator
+    websocket: RouteDecorator
 
-    def route(self, uri: str, *args: Any, **options: Any) -> Any:
+    def route(self, uri: str, *args: object, **options: Any) -> Callable[[T], T]:
         """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
         methods = [method.lower() for method in options.get("methods") or ()]
         name = "websocket" if options.get("websocket") else "route"
         _check_call(self, methods[0] if len(methods) == 1 else name, uri)
-        return super().route(uri, *args, **options)  # type: ignore[misc]
+        return super().route(uri, *args, **options)  # type: ignore[misc,no-any-return]
 
-    def exception(self, *exceptions: Any, **options: Any) -> Any:
+    def exception(
+        self, *exceptions: type[BaseException] | list[type[BaseException]], **options: object
+    ) -> Callable[[T], T]:
         """Register a handler of exceptions, as Sanic documents it."""
         for given in exceptions:
             if not isinstance(given, type):
                 _check_call(self, "exception", given)
-        return super().exception(*exceptions, **options)  # type: ignore[misc]
+        return super().exception(*exceptions, **options)  # type: ignore[misc,no-any-return]
 
-    def signal(self, event: Any, *args: Any, **options: Any) -> Any:
+    def signal(self, event: str | Enum, *args: object, **options: object) -> Callable[[T], T]:
         """Register a handler of a signal, as Sanic documents it."""
         _check_call(self, "signal", event)
-        return super().signal(event, *args, **options)  # type: ignore[misc]
+        return super().signal(event, *args, **options)  # type: ignore[misc,no-any-return]
 
 
 def _check_call(owner: Any, decorator: str, given: Any) -> None:
@@ -105,15 +123,23 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
-        description: what its tag says in the document.
-        args: those of Sanic's, `name` and `url_prefix` among them.
-        kwargs: those of Sanic's.
+        description: the text of its tag in the document; the others are Sanic's.
     """
 
     __slots__ = ("notes", "problems", "providers")
 
-    def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        name: str,
+        url_prefix: str | None = None,
+        host: list[str] | str | None = None,
+        version: int | str | float | None = None,
+        strict_slashes: bool | None = None,
+        version_prefix: str = "/v",
+        *,
+        description: str = "",
+    ) -> None:
+        super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, Provider] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
@@ -143,7 +169,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return refuse
 
-    def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
+    def resource(self, uri: str, **options: object) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
         _check_call(self, "resource", uri)
 

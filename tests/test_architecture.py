@@ -22,9 +22,10 @@ LONGEST = 400
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
     "aio clock exceptions headers pace table types _codegen _imports _place _tested",
-    "envelope inputs json_text pg_values strict_json conf tracing log response",
-    "serving.answer serving.request",
+    "context envelope inputs json_text pg_values strict_json conf tracing log response",
+    "serving.answer",
     "db models migrations client",
+    "application serving.request",
     "schemas operation doc resource pagination",
     "compile openapi misfit errors template",
     "app lifecycle requirement routing mounting middleware observer serving",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import Any, Final, TypedDict
 
 import aiohttp
 from multidict import CIMultiDict
@@ -18,11 +18,9 @@ from msframework.client.plain import begin_plain, read_body
 from msframework.client.plan import Plan
 from msframework.client.response import Response
 from msframework.client.span import begin_span, fail_span, tag_answer, tag_call
+from msframework.context import RequestContext
 from msframework.strict_json import dumps
 from msframework.tracing import Span
-
-if TYPE_CHECKING:
-    from msframework.serving.request import Request
 
 # aiohttp writes a larger body in a task of its own, while the answer may be read already.
 _LARGEST: Final = 65_536
@@ -42,8 +40,8 @@ class Options(TypedDict, total=False):
     """
 
     params: Params | None
-    json: Any
-    data: Any
+    json: object
+    data: object
     headers: Mapping[str, str] | None
     timeout: float | None
     allow_redirects: bool
@@ -77,7 +75,7 @@ class Exchange:
     def __init__(
         self,
         channel: Channel,
-        request: Request | None,
+        request: RequestContext | None,
         method: str,
         url: URL,
         template: str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msframework.client.channel import Channel
 from msframework.client.failure import read_failure, tell, upstream_error
@@ -11,12 +11,10 @@ from msframework.client.head import are_plain
 from msframework.client.lean import Answer, BrokenOff, Lean, TooLarge
 from msframework.client.plan import Plan
 from msframework.client.span import fail_span, tag_answer, tag_call
+from msframework.context import RequestContext
 from msframework.exceptions import UpstreamError
 from msframework.strict_json import dumps
 from msframework.tracing import Span, current_span
-
-if TYPE_CHECKING:
-    from msframework.serving.request import Request
 
 
 def read_body(
@@ -42,7 +40,9 @@ def read_body(
     return f"Content-Length: {len(data)}\r\nContent-Type: {kind}\r\n", data
 
 
-def begin_plain(channel: Channel, request: Request | None, plan: Plan) -> tuple[Span | None, str]:
+def begin_plain(
+    channel: Channel, request: RequestContext | None, plan: Plan
+) -> tuple[Span | None, str]:
     """Return the span of a call, and the header lines that say whose call it is.
 
     PERF: under a span that is not kept there is none; only its id goes out (benchmarks/client.py).
@@ -64,7 +64,7 @@ async def ask(
     channel: Channel,
     lean: Lean,
     plan: Plan,
-    request: Request | None,
+    request: RequestContext | None,
     path: str,
     body: tuple[str, bytes],
     headers: Mapping[str, str] | None,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msframework.context import RequestContext
 from msframework.exceptions import UpstreamError
 from msframework.tracing import Span, current_span
 
 if TYPE_CHECKING:
     from msframework.client.channel import Channel
-    from msframework.serving.request import Request
 
 
-def begin_span(channel: Channel, request: Request | None, name: str) -> Span | None:
+def begin_span(channel: Channel, request: RequestContext | None, name: str) -> Span | None:
     """Return a span under the current one, or that of *request*; `None` without a tracer."""
     tracer = channel.tracer
     if tracer is None:

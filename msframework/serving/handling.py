@@ -13,6 +13,7 @@ from sanic import Sanic
 from sanic.exceptions import MethodNotAllowed, NotFound, RequestCancelled
 from sanic.http import Stage
 
+from msframework.application import Application
 from msframework.operation import path_template
 from msframework.routing import find_allowed
 from msframework.serving.head import shorten
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from msframework.observer import Observer
 
 
-class ObservedSanic(Sanic):  # type: ignore[type-arg]
+class ObservedSanic(Application):
     """Sanic's app, whose own ways of handling a request are seen to their end.
 
     Attributes:
