@@ -61,6 +61,15 @@ T = TypeVar("T")
 _ATTRIBUTE = "__msframework_notes__"
 
 
+@dataclass(frozen=True, slots=True)
+class InputNote:
+    """One input as it was noted: its source, its schema, and the name of its argument."""
+
+    source: Source
+    schema: Any
+    name: str
+
+
 @dataclass(slots=True)
 class Notes:
     """Everything that was noted on one handler, Resource class or Blueprint."""
@@ -68,7 +77,7 @@ class Notes:
     summary: str = ""
     description: str = ""
     tags: list[str] = field(default_factory=list)
-    inputs: dict[Source, Any] = field(default_factory=dict)
+    inputs: list[InputNote] = field(default_factory=list)
     produces: list[tuple[int, Any, str]] = field(default_factory=list)
     answer_headers: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -76,7 +85,6 @@ class Notes:
     deprecated: bool = False
     operation_id: str = ""
     security: list[dict[str, tuple[str, ...]]] | None = None
-    repeated: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -136,12 +144,9 @@ def _note(name: str, value: Any) -> Callable[[T], T]:
     return take_note
 
 
-def _input(source: Source, schema: Any) -> Callable[[T], T]:
+def _input(source: Source, schema: Any, name: str) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
-        notes = notes_of(handler)
-        if source in notes.inputs:
-            notes.repeated.append(source.value)
-        notes.inputs[source] = schema
+        notes_of(handler).inputs.append(InputNote(source, schema, name))
         return handler
 
     return take_note
@@ -197,37 +202,41 @@ def consumes(schema: Any) -> Callable[[T], T]:
     The method receives the result as `body`, and as `request.data`.
     """
     _check_call("@doc.consumes", schema)
-    return _input(Source.BODY, schema)
+    return _input(Source.BODY, schema, Source.BODY.value)
 
 
-def query(schema: Any) -> Callable[[T], T]:
-    """Read the query string through *schema*; the method receives it as `query`."""
+def query(schema: Any, *, name: str = "query") -> Callable[[T], T]:
+    """Read the query string through *schema*; the method receives it as `query`.
+
+    The query string may be read through several schemas, each given by a *name* of its own. So may
+    headers, cookies, forms and files.
+    """
     _check_call("@doc.query", schema)
-    return _input(Source.QUERY, schema)
+    return _input(Source.QUERY, schema, name)
 
 
-def headers(schema: Any) -> Callable[[T], T]:
+def headers(schema: Any, *, name: str = "headers") -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
     _check_call("@doc.headers", schema)
-    return _input(Source.HEADERS, schema)
+    return _input(Source.HEADERS, schema, name)
 
 
-def cookies(schema: Any) -> Callable[[T], T]:
+def cookies(schema: Any, *, name: str = "cookies") -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
     _check_call("@doc.cookies", schema)
-    return _input(Source.COOKIES, schema)
+    return _input(Source.COOKIES, schema, name)
 
 
-def form(schema: Any) -> Callable[[T], T]:
+def form(schema: Any, *, name: str = "form") -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
     _check_call("@doc.form", schema)
-    return _input(Source.FORM, schema)
+    return _input(Source.FORM, schema, name)
 
 
-def files(schema: Any) -> Callable[[T], T]:
+def files(schema: Any, *, name: str = "files") -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
     _check_call("@doc.files", schema)
-    return _input(Source.FILES, schema)
+    return _input(Source.FILES, schema, name)
 
 
 def produces(

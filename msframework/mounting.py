@@ -11,7 +11,8 @@ from typing import Any
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
-from msframework.compile.reader import Endpoint, KnownSchemas, read_operations
+from msframework.compile.reader import Endpoint, read_operations
+from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import Undeclared, check_providers, request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options

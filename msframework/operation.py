@@ -56,11 +56,21 @@ class PathParam:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What one location of the request is read through; `partial` for PATCH bodies."""
+    """One argument that is read from a source of the request; a source may have several.
+
+    Attributes:
+        partial: whether keys may be left out, as in PATCH bodies.
+        name: the argument's name; the source's where nothing is said.
+    """
 
     source: Source
     schema: Schema
     partial: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.source.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +140,12 @@ class Operation:
         return path_template(self.path)
 
     def input(self, source: Source) -> Input | None:
-        """Return what *source* is read through, if anything is declared for it."""
-        return next((item for item in self.inputs if item.source is source), None)
+        """Return the first input of *source*, if anything is declared for it."""
+        return next(iter(self.inputs_of(source)), None)
+
+    def inputs_of(self, source: Source) -> tuple[Input, ...]:
+        """Return the inputs that are read from *source*."""
+        return tuple(item for item in self.inputs if item.source is source)
 
 
 def path_params(path: str) -> tuple[PathParam, ...]:

@@ -128,13 +128,9 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         "settle": settle,
         "start_request": context.start_request,
     }
-    forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
-        namespace[f"load_{item.source.value}"] = compile_input(
-            item,
-            context.compile_schema,
-            is_whole_form=forms == [item],
-            max_errors=context.max_errors,
+        namespace[f"load_{item.name}"] = compile_input(
+            item, operation.inputs, context.compile_schema, max_errors=context.max_errors
         )
     if operation.page is not None:
         namespace["load_page"] = compile_page(operation.page)
@@ -169,7 +165,7 @@ def _emit_call(operation: Operation, writer: SourceWriter, namespace: dict[str, 
             if not _is_coroutine(argument.provider):
                 call = f"settle({call})"
             writer.line(f"provided_{argument.name} = await {call}")
-    loads = [f"load_{item.source.value}" for item in operation.inputs]
+    loads = [f"load_{item.name}" for item in operation.inputs]
     if operation.page is not None:
         loads.append("load_page")
     texts = text_params(operation.path_params)

@@ -51,8 +51,9 @@ def read_arguments(
         problems.append(f"{where}: its first parameter must be the request; it has none.")
         return ()
     in_path = {param.name: param.kind for param in params}
+    inputs = {note.name: note.source for note in notes.inputs}
     first = parameters[0].name
-    if first in in_path or first in INPUTS or first == "page" or first in providers:
+    if first in {*in_path, *INPUTS, *inputs, "page", *providers}:
         problems.append(request_missing(where, first))
     arguments = [Argument(first, Source.REQUEST)]
     takes_all = False
@@ -70,8 +71,8 @@ def read_arguments(
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
             check_annotation(parameter, in_path[name], where, problems)
-        elif name in INPUTS and INPUTS[name] in notes.inputs:
-            arguments.append(Argument(name, INPUTS[name]))
+        elif name in inputs:
+            arguments.append(Argument(name, inputs[name]))
         elif name == "page" and notes.page is not None:
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
@@ -114,11 +115,11 @@ def _undeclared(
     notes: Notes,
     providers: Mapping[str, Provider],
 ) -> str:
-    declared = [*in_path, *(source.value for source in notes.inputs)]
+    declared = [*in_path, *(note.name for note in notes.inputs)]
     if notes.page is not None:
         declared.append("page")
     declared += providers
-    known = ", ".join(sorted(declared)) or "nothing"
+    known = ", ".join(sorted(set(declared))) or "nothing"
     hint = (
         f"Add {_DECORATOR[name]} to the method."
         if name in _DECORATOR

@@ -76,13 +76,13 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     if body is not None:
         schema = registry.refer(body.schema, View(load=True, partial=body.partial))
         return {"required": True, "content": {"application/json": {"schema": schema}}}
-    form, files = operation.input(Source.FORM), operation.input(Source.FILES)
-    if form is None and files is None:
+    forms, files = operation.inputs_of(Source.FORM), operation.inputs_of(Source.FILES)
+    if not forms and not files:
         return None
-    schema = _form_schema(form, files, registry)
+    schema = _form_schema((*forms, *files), registry)
     media = {"schema": schema}
     content = {"multipart/form-data": media}
-    if files is None:
+    if not files:
         content = {"application/x-www-form-urlencoded": media, **content}
     return {"required": True, "content": content}
 
@@ -167,18 +167,17 @@ def _page_parameters(rule: PageRule) -> list[JSONObject]:
     ]
 
 
-def _form_schema(form: Input | None, files: Input | None, registry: Registry) -> JSONObject:
+def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
     schema: JSONObject = {"type": "object", "properties": {}}
     closed = True
-    for item in (form, files):
-        if item is None:
-            continue
+    for item in inputs:
         part = registry.inline(item.schema, View(load=True, partial=item.partial))
         schema["required"] = [*schema.get("required", ()), *part.get("required", ())]
         for name, field in item.schema.load_fields.items():
             key = field.data_key if field.data_key is not None else name
             shown = without_nul(part["properties"][key])
-            schema["properties"][key] = _as_file(field, shown) if item is files else shown
+            is_file = item.source is Source.FILES
+            schema["properties"][key] = _as_file(field, shown) if is_file else shown
         closed = closed and part.get("additionalProperties") is False
     if closed:
         schema["additionalProperties"] = False

@@ -1,0 +1,191 @@
+"""The inputs of an operation: what is read from where, and the declarations that cannot be read.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from keyword import iskeyword
+from typing import Any, Final
+
+from marshmallow import Schema, fields
+
+from msframework.compile.request import wire_keys
+from msframework.compile.schema import KnownSchemas
+from msframework.doc import InputNote, Notes
+from msframework.operation import Input, PathParam, Source
+
+BODY_SOURCES: Final = (Source.BODY, Source.FORM, Source.FILES)
+_PAGE_KEYS: Final = ("page", "per_page")
+# Fields that load no file.
+_TEXTUAL: Final = (
+    fields.Boolean,
+    fields.DateTime,
+    fields.Enum,
+    fields.IP,
+    fields.IPInterface,
+    fields.Number,
+    fields.String,
+    fields.TimeDelta,
+    fields.UUID,
+)
+
+
+def decorator_of(source: Source) -> str:
+    """Return the name of the decorator that notes an input of *source*."""
+    return "@doc.consumes" if source is Source.BODY else f"@doc.{source.value}"
+
+
+def read_inputs(
+    notes: Notes,
+    where: str,
+    method: str,
+    params: Sequence[PathParam],
+    problems: list[str],
+    schemas: KnownSchemas,
+) -> tuple[Input, ...]:
+    """Return the inputs that *notes* declare; append what is wrong to *problems*."""
+    _check_bodies(notes, where, method, problems)
+    inputs = []
+    for note in _check_names(notes, where, params, problems):
+        schema = _read_schema(note, where, problems, schemas)
+        if schema is not None:
+            partial = method == "PATCH" and note.source in BODY_SOURCES
+            inputs.append(Input(note.source, schema, partial, note.name))
+    _check_keys(inputs, notes, where, problems)
+    return tuple(inputs)
+
+
+def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) -> None:
+    noted = {note.source for note in notes.inputs}
+    given = [source for source in BODY_SOURCES if source in noted]
+    if Source.BODY in given and len(given) > 1:
+        problems.append(
+            f"{where}: it declares both a JSON body and a form. A request has one body: "
+            "keep @doc.consumes, or @doc.form and @doc.files."
+        )
+    if given and method == "GET":
+        problems.append(
+            f"{where}: a GET request has no body (RFC 9110, 9.3.1), but @doc declares "
+            f"{given[0].value}. Use @doc.query, or another method."
+        )
+
+
+def _check_names(
+    notes: Notes, where: str, params: Iterable[PathParam], problems: list[str]
+) -> list[InputNote]:
+    """Refuse what no argument can be called, and what two are called; return the other notes."""
+    givers = {param.name: f"<{param.name}> of the path" for param in params}
+    if notes.page is not None:
+        givers["page"] = "@doc.paginate"
+    good = []
+    for note in notes.inputs:
+        name, decorator = note.name, decorator_of(note.source)
+        if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+            problems.append(
+                f"{where}: {decorator} got the name {name!r}; expected a Python name, which the "
+                "method has a parameter of. Correct the name."
+            )
+        elif name not in givers:
+            givers[name] = decorator
+            good.append(note)
+        elif givers[name] != decorator:
+            problems.append(
+                f"{where}: {decorator} gives the argument {name!r}, as does {givers[name]}; "
+                "expected a name for each. Rename one of them."
+            )
+        elif note.source is Source.BODY:
+            problems.append(
+                f"{where}: its body is declared twice, but a request has one JSON body. Keep one "
+                "of the decorators, with one schema for the whole body."
+            )
+        else:
+            problems.append(
+                f"{where}: its {name} is declared twice. Keep one of the decorators, or give one "
+                "of them another argument: name=…."
+            )
+    return good
+
+
+def _read_schema(
+    note: InputNote, where: str, problems: list[str], schemas: KnownSchemas
+) -> Schema | None:
+    source, thing = note.source, note.schema
+    schema = schemas.read(
+        thing,
+        source.value,
+        where,
+        problems,
+        for_load=True,
+        for_texts=source is not Source.BODY,
+    )
+    if schema is None:
+        return None
+    if schema.many and source is not Source.BODY:
+        problems.append(
+            f"{where}: {source.value} cannot be read through a list ({thing!r}). Pass one Schema."
+        )
+    problems.extend(
+        f"{where}: {source.value} cannot be read through {thing!r}: {why}. "
+        "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+        for why in _find_unreadable(source, schema)
+    )
+    return schema
+
+
+def _check_keys(inputs: Iterable[Input], notes: Notes, where: str, problems: list[str]) -> None:
+    """Refuse a key that two inputs of one source read, which none of them could be given alone."""
+    readers: dict[tuple[Source, str], Input] = {}
+    for item in inputs:
+        for key in () if item.source is Source.BODY else wire_keys(item.source, item.schema):
+            spelled = key.lower() if item.source is Source.HEADERS else key
+            other = readers.setdefault((item.source, spelled), item)
+            if other is not item:
+                problems.append(
+                    f"{where}: {decorator_of(item.source)} reads {key!r} for its argument "
+                    f"{other.name!r} and for {item.name!r}; expected each key in one of them. "
+                    "Drop it from one, or rename the field."
+                )
+    if notes.page is not None:
+        problems.extend(
+            f"{where}: @doc.paginate reads {key!r} of the query, as does @doc.query. "
+            "Drop one of them, or rename the field."
+            for key in _PAGE_KEYS
+            if (Source.QUERY, key) in readers
+        )
+
+
+def _find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
+    """Yield a text for each field of *schema* that can never be read from *source*.
+
+    Everything but a JSON body has texts, or files, and lists of these, by name.
+    """
+    if source is Source.BODY:
+        return
+    for name, field in schema.load_fields.items():
+        inner = [field]
+        if isinstance(field, fields.List):
+            inner = [field.inner]
+        elif isinstance(field, fields.Tuple):
+            inner = list(field.tuple_fields)
+        for part in inner:
+            kind = _structure(part, source)
+            if kind is not None:
+                yield f"the field {name!r} takes {kind}"
+        if getattr(field, "delimiter", None) is not None:
+            yield f"the field {name!r} takes several values in one text"
+
+
+def _structure(field: fields.Field[Any], source: Source) -> str | None:
+    """Name the kind of value that *field* takes; `None` for a text, or a file."""
+    if isinstance(field, fields.Pluck) and not field.many:
+        return None
+    if isinstance(field, fields.Nested | fields.Mapping):
+        return "an object"
+    if isinstance(field, fields.List | fields.Tuple):
+        return "a list within a list"
+    if source is Source.FILES and isinstance(field, _TEXTUAL):
+        own = type(field)._deserialize.__module__
+        return "a text, not a file" if own == fields.__name__ else None
+    return None
