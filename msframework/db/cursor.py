@@ -5,7 +5,7 @@ Runs per request.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 import asyncpg
@@ -17,10 +17,12 @@ from msframework.db.session import Session
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
 from msframework.table import Table
-from msframework.types import Row
+from msframework.types import Query, Row
 
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
+# The arguments are asyncpg's connection, the server's process id, channel and payload.
+Listener = Callable[[asyncpg.Connection, int, str, str], object]
 
 
 class Cursor(Session):
@@ -35,33 +37,33 @@ class Cursor(Session):
 
     # Queries.
 
-    def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> Result[list[Row]]:
+    def fetch(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[list[Row]]:
         """Return all rows."""
         return self._run("fetch", to_dicts, query, args, timeout)
 
-    def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Row | None]:
+    def fetchrow(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
         return self._run("fetchrow", to_dict, query, args, timeout)
 
     def fetchval(
-        self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
+        self, query: str | Query, *args: object, column: int = 0, timeout: float | None = None
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
         return self._run("fetchrow", value_of(column), query, args, timeout)
 
     def records(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
         return self._run("fetch", as_it_is, query, args, timeout)
 
     def record(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
         return self._run("fetchrow", as_it_is, query, args, timeout)
 
-    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+    async def table(self, query: str | Query, *args: object, timeout: float | None = None) -> Table:
         """Return all rows in the form that listings are written from: see `Table`."""
         if query.__class__ is not str:
             query, args = render(query, args)
@@ -69,23 +71,23 @@ class Cursor(Session):
         lease = self._lease
         return Table(records, () if lease is None else lease.texts.get(query, ()))
 
-    def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
+    def execute(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
         return self._run("execute", as_it_is, query, args, timeout)
 
     def executemany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
         return self._run("executemany", as_it_is, query, (args,), timeout)
 
     def fetchmany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
         return self._run("fetchmany", to_dicts, query, (args,), timeout)
 
-    async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
+    async def prepare(self, query: str | Query, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
         if query.__class__ is not str:
             query, _ = render(query, ())
@@ -95,7 +97,7 @@ class Cursor(Session):
         return Prepared(self, statement, query)
 
     def cursor(
-        self, query: Any, *args: Any, prefetch: int = 50, timeout: float | None = None
+        self, query: str | Query, *args: object, prefetch: int = 50, timeout: float | None = None
     ) -> RowStream:
         """Return the rows of *query* one by one: `async for row in cur.cursor(…)`.
 
@@ -109,29 +111,29 @@ class Cursor(Session):
 
     # COPY and LISTEN, as asyncpg has them.
 
-    async def copy_from_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_from_table(self, table_name: str, **options: object) -> str:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
         return await self._pass("copy_from_table", label, (table_name,), options)
 
-    async def copy_from_query(self, query: Any, *args: Any, **options: Any) -> Any:
+    async def copy_from_query(self, query: str | Query, *args: object, **options: object) -> str:
         """Copy the rows of a query to a file, a path or a coroutine function."""
         if query.__class__ is not str:
             query, args = render(query, args)
         label = f"COPY ({query}) TO STDOUT"
         return await self._pass("copy_from_query", label, (query, *args), options)
 
-    async def copy_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_to_table(self, table_name: str, **options: object) -> str:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
         return await self._pass("copy_to_table", label, (table_name,), options)
 
-    async def copy_records_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_records_to_table(self, table_name: str, **options: object) -> str:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
         return await self._pass("copy_records_to_table", label, (table_name,), options)
 
-    async def add_listener(self, channel: str, callback: Any) -> None:
+    async def add_listener(self, channel: str, callback: Listener) -> None:
         """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
 
         When the connection ends, so does the block, whatever it waits for: with
@@ -141,11 +143,11 @@ class Cursor(Session):
         if self._begin is None and self._listening is None:
             self._listening = Listening(self._conn)
 
-    async def remove_listener(self, channel: str, callback: Any) -> None:
+    async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
         await self._pass("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
-    async def connection(self) -> Any:
+    async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
 
         It is closed after the block, as nobody knows what was done to it.

@@ -16,6 +16,7 @@ import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.conf.url import place_of
+from msframework.context import RequestContext
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.connection import build_opener
@@ -34,6 +35,7 @@ from msframework.db.transaction import (
     find_outer,
 )
 from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
+from msframework.tracing import Tracer
 from msframework.tracing.context import current_span
 
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class Block(Protocol):
     async def __aenter__(self) -> Transaction:
         """Begin; the cursor takes a connection at its first statement."""
 
-    async def __aexit__(self, *exc_info: Any) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Commit, or roll back after an exception."""
 
 
@@ -85,7 +87,7 @@ class Database:
         self,
         settings: DatabaseSettings,
         *,
-        tracer: Any = None,
+        tracer: Tracer | None = None,
         debug: bool = False,
         trace_arguments: bool = False,
     ) -> None:
@@ -161,7 +163,7 @@ class Database:
             if self._pool is not None:
                 await self._pool.stop()
 
-    def acquire(self, request: Any = None, *, primary: bool = False) -> Cursor:
+    def acquire(self, request: RequestContext | None = None, *, primary: bool = False) -> Cursor:
         """Return a cursor for reading: `async with db.acquire(request) as cur`.
 
         Args:
@@ -176,7 +178,7 @@ class Database:
 
     def transaction(
         self,
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         isolation: Isolation | None = None,
         readonly: bool = False,
@@ -206,7 +208,7 @@ class Database:
     async def retry(
         self,
         function: Callable[[Transaction], Awaitable[T]],
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         attempts: int = 3,
         isolation: Isolation | None = None,
@@ -237,7 +239,7 @@ class Database:
             await asyncio.sleep(random.random() * _FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
         raise ValueError(f"attempts is {attempts}: at least one is needed")
 
-    def _find_span(self, request: Any) -> Any:
+    def _find_span(self, request: RequestContext | None) -> Any:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None
