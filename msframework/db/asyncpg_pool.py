@@ -17,6 +17,7 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, exhausted, is_lost
+from msframework.db.statement_cache import StatementCache
 from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
@@ -97,7 +98,7 @@ class AsyncpgPool:
         except asyncio.CancelledError:
             if getting.done() and not getting.cancelled() and getting.exception() is None:
                 # It was lent to the borrower just as it was cancelled.
-                self.give(Lease(getting.result(), self), clean=True)
+                self.give(self._make_lease(getting.result()), clean=True)
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                 raise
             raise DatabaseUnavailable() from None
@@ -109,9 +110,12 @@ class AsyncpgPool:
             raise DatabaseUnavailable() from exc
         finally:
             self._waiting.discard(getting)
-        lease = Lease(conn, self)
+        lease = self._make_lease(conn)
         self._lent.add(lease)
         return lease
+
+    def _make_lease(self, conn: Any) -> Lease:
+        return Lease(conn, self, StatementCache(conn))
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; a task of the pool resets and releases it."""

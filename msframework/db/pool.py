@@ -20,8 +20,8 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
-from msframework.db.direct import is_watched, supports_direct
 from msframework.db.lease import NEVER, Lease, exhausted
+from msframework.db.statement_cache import StatementCache, is_watched, supports_direct
 from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
@@ -138,8 +138,8 @@ class LightPool:
     def refresh(self) -> None:
         """Have every connection forget its cached statements before it is lent again."""
         for lease in self._leases:
-            lease.stale = lease.spoiled = True
-            lease.forget()
+            lease.statements.expire()
+            lease.spoiled = True
         free, self._free = self._free, []
         for lease in free:
             self.give(lease, clean=False)
@@ -281,8 +281,8 @@ class LightPool:
         self._opened += 1
         share = 0.9 + 0.1 * (self._opened * 0.618 % 1)
         lifetime = self._lifetime * share if self._lifetime else float("inf")
-        lease = Lease(conn, self, monotonic() + lifetime, 0 if is_watched() else self._keeps)
-        lease.run = conn._protocol.bind_execute if lease.keeps else None
+        statements = StatementCache(conn, 0 if is_watched() else self._keeps)
+        lease = Lease(conn, self, statements, monotonic() + lifetime)
         self._leases.add(lease)
         conn.add_termination_listener(partial(self._lost, lease))
         self._lend_on(lease)
@@ -391,10 +391,8 @@ async def reset(lease: Lease) -> None:
     conn = lease.conn
     if lease.began or conn.is_in_transaction():
         await conn.execute("ROLLBACK")
-    if lease.stale:
-        lease.forget()
-        lease.texts.clear()
-        await conn.reload_schema_state()
+    if lease.statements.stale:
+        await lease.statements.renew()
     await conn.reset()
-    lease.began = lease.stale = False
+    lease.began = False
     lease.spoiled = lease.retired

@@ -14,7 +14,6 @@ import asyncpg
 
 from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.deadline import finish, settle
-from msframework.db.direct import LIMITS
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import (
     HARMLESS,
@@ -26,9 +25,9 @@ from msframework.db.failure import (
 )
 from msframework.db.lease import NEVER, Lease
 from msframework.db.listening import Listening
-from msframework.db.prepared import TABLE, run_again, run_unprepared, was_outdated
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
+from msframework.db.statement_cache import TABLE, Method
 from msframework.db.stream import IdleLimit
 from msframework.db.traced import note_statement
 from msframework.models.sql import render
@@ -95,7 +94,7 @@ class Session:
     # How a statement is run.
 
     async def _run(
-        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
     ) -> T:
         """Run a statement by *method* of the connection, and return what *give* makes of it."""
         if query.__class__ is not str:
@@ -115,13 +114,13 @@ class Session:
                     lease = await self._start(lease)
             if timeout is None:
                 lease.timing.begin(lease)
-            # PERF: `run_statement`, with a coroutine less (benchmarks/lending.py).
-            kept = lease.tables if method == TABLE else lease.prepared
-            statement, limit = kept.get(query), LIMITS.get(method)
-            if statement is None or limit is None:
-                result = await run_unprepared(lease, method, query, args, timeout)
+            # PERF: `StatementCache.run`, with a coroutine less (benchmarks/lending.py).
+            cache, limit = lease.statements, method.limit
+            kept = (cache.tables if method is TABLE else cache.prepared).get(query)
+            if kept is None or limit is None:
+                result = await cache.run_unprepared(method, query, args, timeout)
             else:
-                result = await lease.run(statement._state, args, "", limit, False, timeout)
+                result = await cache.bind_execute(kept.state, args, "", limit, False, timeout)
                 if limit:
                     result = result[0] if result else None
             lease.due = NEVER
@@ -260,7 +259,7 @@ class Session:
         self._conn = lease.conn
         return lease
 
-    def _start_with(self, lease: Lease, method: str, query: str) -> bool:
+    def _start_with(self, lease: Lease, method: Method, query: str) -> bool:
         """Send `_begin` ahead of *query*, or return `False` if it must be awaited."""
         raise NotImplementedError
 
@@ -274,15 +273,16 @@ class Session:
         return exc if lease is None else settle(lease, exc)
 
     async def _failed(
-        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
+        self, exc: BaseException, method: Method, query: str, args: Any, timeout: float | None
     ) -> Any:
         """Raise what happened, or run a statement again that was prepared for an older table."""
         lease = self._lease
         if isinstance(exc, asyncpg.OutdatedSchemaCacheError):
             await self._conn.reload_schema_state()
-        elif lease is not None and was_outdated(exc, lease, method, query):
+        elif lease is not None and lease.statements.was_outdated(exc, method, query):
             try:
-                return await run_again(lease, method, query, args, timeout)
+                lease.statements.forget()
+                return await self._run_again(lease, method, query, args, timeout)
             except BaseException as again:
                 exc = self._settled(again)
         elif lease is not None and is_beyond(exc, method, query, self._known.get(query)):
@@ -294,6 +294,16 @@ class Session:
         if len(args) > MOST_ARGUMENTS and isinstance(exc, Exception):
             raise too_many(len(args)) from exc
         raise explain(exc, self._conn, query)
+
+    async def _run_again(
+        self, lease: Lease, method: Method, query: str, args: Any, timeout: float | None
+    ) -> Any:
+        """Run a statement that failed once more, and give it as much time as before."""
+        if timeout is None:
+            lease.timing.begin(lease)
+        result = await lease.statements.run(method, query, args, timeout)
+        finish(lease)
+        return result
 
     def _note_failure(self, exc: BaseException) -> None:
         """Decide what a failure means for the connection."""
@@ -308,4 +318,4 @@ class Session:
             if isinstance(exc, SCHEMA_CHANGED):
                 lease.pool.refresh()
             elif isinstance(exc, asyncpg.InvalidSQLStatementNameError):
-                lease.forget()  # somebody took them away: DEALLOCATE ALL
+                lease.statements.forget()  # somebody took them away: DEALLOCATE ALL
