@@ -17,8 +17,8 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, exhausted, is_lost
+from msframework.db.statement import NO_SERVER, ServerTags
 from msframework.db.statement_cache import StatementCache
-from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
 
@@ -29,7 +29,7 @@ class AsyncpgPool:
         url: where the server is.
         settings: sizes and times.
         read_only: transactions are read-only unless they say READ WRITE.
-        spans: what the spans of its statements have in common.
+        server: what spans tell of the server.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class AsyncpgPool:
         settings: DatabaseSettings,
         *,
         read_only: bool = False,
-        spans: StatementSpans = NO_SERVER,
+        server: ServerTags = NO_SERVER,
     ) -> None:
         self._url = url
-        self.spans = spans
+        self.server = server
         self.timing = Untimed()
         self._settings = settings
         self._read_only = read_only

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msframework.db.deadline import finish
 from msframework.db.lease import Lease
+from msframework.db.statement import Kind, Statement
 from msframework.db.statement_cache import FETCHROW, TABLE, Method
 from msframework.db.tables import TEXT_CODECS, Codecs
 
@@ -24,21 +25,19 @@ _FIRST: Final = dt.datetime.min
 _ENDLESS: Final = 2**63 - 1
 _ENDLESS_DAYS: Final = 2**31 - 1
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-_READS: Final = ("select", "values")
 Ticks = tuple[int, ...]
 
 
-def is_beyond(exc: BaseException, method: Method, query: str, stateless: bool | None) -> bool:
-    """Tell whether a row of *query* held a time beyond Python's, and *query* may run again.
+def is_beyond(exc: BaseException, method: Method, statement: Statement) -> bool:
+    """Tell whether a row of *statement* held a time beyond Python's, and it may run again.
 
-    Args:
-        stateless: whether *query* is known to call no function that might do more than read.
+    NOTE: one that is stateless calls no function that might do more than read.
     """
     return (
         type(exc) in (OverflowError, ValueError)
         and method.limit is not None
-        and bool(stateless)
-        and query.lstrip()[:6].lower() in _READS
+        and statement.stateless
+        and statement.kind is Kind.READ
     )
 
 

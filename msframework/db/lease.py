@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 
+from msframework.db.statement import ServerTags
 from msframework.db.statement_cache import StatementCache
-from msframework.db.templates import StatementSpans
 from msframework.exceptions import PoolExhausted
 
 NEVER: Final = float("inf")
@@ -101,10 +101,10 @@ class Pool(Protocol):
     """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
 
     Attributes:
-        spans: what the spans of its statements have in common.
+        server: what spans tell of the server.
     """
 
-    spans: StatementSpans
+    server: ServerTags
 
     @property
     def timing(self) -> Timing:

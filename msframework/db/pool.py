@@ -21,8 +21,8 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
 from msframework.db.lease import NEVER, Lease, exhausted
+from msframework.db.statement import NO_SERVER, ServerTags
 from msframework.db.statement_cache import StatementCache, is_watched, supports_direct
-from msframework.db.templates import NO_SERVER, StatementSpans
 from msframework.exceptions import DatabaseUnavailable
 
 logger = logging.getLogger("msframework.db")
@@ -44,7 +44,7 @@ class LightPool:
         opener: opens one connection.
         settings: sizes and times.
         name: what log lines call the server.
-        spans: what the spans of its statements have in common.
+        server: what spans tell of the server.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class LightPool:
         settings: DatabaseSettings,
         *,
         name: str = "primary",
-        spans: StatementSpans = NO_SERVER,
+        server: ServerTags = NO_SERVER,
     ) -> None:
         self.name = name
-        self.spans = spans
+        self.server = server
         self._opener = opener
         self._max = settings.max_size
         self._min = min(settings.min_size, settings.max_size)

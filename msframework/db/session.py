@@ -27,6 +27,7 @@ from msframework.db.lease import NEVER, Lease
 from msframework.db.listening import Listening
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
+from msframework.db.statement import Statement
 from msframework.db.statement_cache import TABLE, Method
 from msframework.db.stream import IdleLimit
 from msframework.db.traced import note_statement
@@ -43,7 +44,6 @@ class Session:
         "_clean",
         "_conn",
         "_idle",
-        "_known",
         "_lease",
         "_listening",
         "_request",
@@ -51,6 +51,7 @@ class Session:
         "_source",
         "_span",
         "_state",
+        "_stateless",
         "_used",
     )
 
@@ -60,7 +61,7 @@ class Session:
     def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
         self._shared, self._source = shared, source
         self._request, self._span = request, span
-        self._known = shared.statements.known
+        self._stateless = shared.statements.stateless
         self._lease: Lease | None = None
         self._conn: Any = None
         self._idle: IdleLimit | None = None
@@ -99,8 +100,9 @@ class Session:
         """Run a statement by *method* of the connection, and return what *give* makes of it."""
         if query.__class__ is not str:
             query, args = render(query, args)
-        if self._state or not self._known.get(query):
-            self._admit(query)
+        statement = self._stateless.get(query)
+        if statement is None or self._state:
+            statement = self._admit(query)
         # PERF: a span is made when its statement is over, so that one that is kept takes the same
         # way as all others, and no coroutine more (benchmarks/README.md, row read_one).
         began = None if self._span is None else perf_counter()
@@ -128,31 +130,36 @@ class Session:
                 finish(lease)
         except BaseException as exc:
             try:
-                result = await self._failed(self._settled(exc), method, query, args, timeout)
+                result = await self._failed(self._settled(exc), method, statement, args, timeout)
             except BaseException as failure:
                 if began is not None:
-                    self._note(began, held, query, args, failure)
+                    self._note(began, held, statement, args, failure)
                 raise
         self._used = True
         if self._state == BUSY:
             self._state = READY
         if began is not None:
-            self._note(began, held, query, args, result)
+            self._note(began, held, statement, args, result)
         return give(result)
 
-    def _admit(self, query: str) -> None:
-        """Refuse a statement that cannot be run now, and note one that is not stateless."""
+    def _admit(self, query: str) -> Statement:
+        """Return the statement *query*; notes one that is not stateless.
+
+        Raises:
+            asyncpg.InterfaceError: it cannot be run now.
+        """
         if self._state:
             raise self._refusal()
-        stateless = self._known.get(query)
-        if stateless is None:
-            stateless = self._shared.statements.learn(query)
-        if not stateless:
+        statement = self._shared.statements.find(query)
+        if not statement.stateless:
             self._clean = False
+        return statement
 
-    def _note(self, began: float, held: Lease | None, sql: str, args: Any, outcome: Any) -> None:
+    def _note(
+        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: Any
+    ) -> None:
         """Leave the span of a statement that is over; see `note_statement`."""
-        note_statement(self._shared, self._span, began, sql, args, self._lease, held, outcome)
+        note_statement(self._shared, self._span, began, statement, args, self._lease, held, outcome)
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -175,16 +182,16 @@ class Session:
         Args:
             timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
         """
-        self._admit(label)
+        statement = self._admit(label)
         began, held = perf_counter(), self._lease
         try:
             result = await self._guarded(call, label, timeout)
         except BaseException as exc:
             if self._span is not None:
-                self._note(began, held, label, args, exc)
+                self._note(began, held, statement, args, exc)
             raise
         if self._span is not None:
-            self._note(began, held, label, args, result)
+            self._note(began, held, statement, args, result)
         return result
 
     async def _guarded(
@@ -273,10 +280,15 @@ class Session:
         return exc if lease is None else settle(lease, exc)
 
     async def _failed(
-        self, exc: BaseException, method: Method, query: str, args: Any, timeout: float | None
+        self,
+        exc: BaseException,
+        method: Method,
+        statement: Statement,
+        args: Any,
+        timeout: float | None,
     ) -> Any:
         """Raise what happened, or run a statement again that was prepared for an older table."""
-        lease = self._lease
+        lease, query = self._lease, statement.sql
         if isinstance(exc, asyncpg.OutdatedSchemaCacheError):
             await self._conn.reload_schema_state()
         elif lease is not None and lease.statements.was_outdated(exc, method, query):
@@ -285,7 +297,7 @@ class Session:
                 return await self._run_again(lease, method, query, args, timeout)
             except BaseException as again:
                 exc = self._settled(again)
-        elif lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+        elif lease is not None and is_beyond(exc, method, statement):
             try:
                 return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:

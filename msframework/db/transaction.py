@@ -19,6 +19,7 @@ from msframework.db.failure import explain
 from msframework.db.lease import Lease, is_lost
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY
+from msframework.db.statement import Statement
 from msframework.db.statement_cache import EXECUTE, Method
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
 
@@ -223,9 +224,15 @@ class Transaction(Cursor):
             raise exc
 
     async def _failed(
-        self, exc: BaseException, method: Method, query: str, args: Any, timeout: float | None
+        self,
+        exc: BaseException,
+        method: Method,
+        statement: Statement,
+        args: Any,
+        timeout: float | None,
     ) -> Any:
         """Begin again where that helps and nothing was done yet; else raise."""
+        query = statement.sql
         repeatable = method.limit is not None or method is EXECUTE
         if isinstance(exc, Exception) and not self._used and repeatable:
             try:
@@ -238,7 +245,7 @@ class Transaction(Cursor):
         lease = self._lease
         if not isinstance(exc, Exception) and self._together and not self._used and lease:
             self._not_begun(exc, lease, query)
-        if lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+        if lease is not None and is_beyond(exc, method, statement):
             try:
                 return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:
