@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from sanic.compat import Header
 
 from msframework.conf.settings import Settings
-from msframework.db.templates import StatementSpans
+from msframework.db.statement import ServerTags, Statement
 from msframework.log import AccessLog, JsonFormatter
 from msframework.log.access import PIECE
 from msframework.serving.request import Request
@@ -162,8 +162,9 @@ def export_rows():
     tracer, _ = make_tracer(1.0)
     encoder, request = build_encoder(Settings()), make_request()
     served = tracer.start_request(request, "get /users/{id}")
-    spans = StatementSpans({"peer.service": "postgresql", "db.instance": "bench"})
-    template = spans.template("SELECT * FROM users WHERE id = $1")
+    server = ServerTags({"peer.service": "postgresql", "db.instance": "bench"})
+    statement = Statement("SELECT * FROM users WHERE id = $1", stateless=True)
+    template = statement.template(server)
     own = {"db.rows": 1, "db.pool_wait_us": 10}
     ids = served.trace_id, served.span_id
     now = time.perf_counter()

@@ -11,9 +11,16 @@ from typing import Any, TypeVar
 import asyncpg
 
 from msframework.db.listening import Listening
-from msframework.db.prepared import TABLE
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
+from msframework.db.statement_cache import (
+    EXECUTE,
+    EXECUTEMANY,
+    FETCH,
+    FETCHMANY,
+    FETCHROW,
+    TABLE,
+)
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
 from msframework.table import Table
@@ -39,29 +46,29 @@ class Cursor(Session):
 
     def fetch(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[list[Row]]:
         """Return all rows."""
-        return self._run("fetch", to_dicts, query, args, timeout)
+        return self._run(FETCH, to_dicts, query, args, timeout)
 
     def fetchrow(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
-        return self._run("fetchrow", to_dict, query, args, timeout)
+        return self._run(FETCHROW, to_dict, query, args, timeout)
 
     def fetchval(
         self, query: str | Query, *args: object, column: int = 0, timeout: float | None = None
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
-        return self._run("fetchrow", value_of(column), query, args, timeout)
+        return self._run(FETCHROW, value_of(column), query, args, timeout)
 
     def records(
         self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
-        return self._run("fetch", as_it_is, query, args, timeout)
+        return self._run(FETCH, as_it_is, query, args, timeout)
 
     def record(
         self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
-        return self._run("fetchrow", as_it_is, query, args, timeout)
+        return self._run(FETCHROW, as_it_is, query, args, timeout)
 
     async def table(self, query: str | Query, *args: object, timeout: float | None = None) -> Table:
         """Return all rows in the form that listings are written from: see `Table`."""
@@ -69,23 +76,23 @@ class Cursor(Session):
             query, args = render(query, args)
         records = await self._run(TABLE, as_it_is, query, args, timeout)
         lease = self._lease
-        return Table(records, () if lease is None else lease.texts.get(query, ()))
+        return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
 
     def execute(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
-        return self._run("execute", as_it_is, query, args, timeout)
+        return self._run(EXECUTE, as_it_is, query, args, timeout)
 
     def executemany(
         self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
-        return self._run("executemany", as_it_is, query, (args,), timeout)
+        return self._run(EXECUTEMANY, as_it_is, query, (args,), timeout)
 
     def fetchmany(
         self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
-        return self._run("fetchmany", to_dicts, query, (args,), timeout)
+        return self._run(FETCHMANY, to_dicts, query, (args,), timeout)
 
     async def prepare(self, query: str | Query, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
@@ -156,8 +163,7 @@ class Cursor(Session):
         async def retire(conn: Any) -> Any:
             lease = self._lease
             assert lease is not None
-            lease.retire()
-            lease.timing.hand_out(lease)
+            lease.hand_out()
             return conn
 
         return await self.guard(retire, "CONNECTION")

@@ -25,8 +25,7 @@ from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
 from msframework.db.replicas import Replica, Replicas
 from msframework.db.shared import Shared, Source
-from msframework.db.stateless import Statements
-from msframework.db.templates import StatementSpans
+from msframework.db.statement import ServerTags, Statements
 from msframework.db.transaction import (
     Isolation,
     Savepoint,
@@ -114,11 +113,11 @@ class Database:
 
     def _build_pool(self, url: str, name: str) -> Pool:
         role = "primary" if name == "primary" else "replica"
-        spans = StatementSpans({**peer_tags(url), "db.role": role})
+        server = ServerTags({**peer_tags(url), "db.role": role})
         if self._settings.pool == "asyncpg":
-            return AsyncpgPool(url, self._settings, read_only=self._debug, spans=spans)
+            return AsyncpgPool(url, self._settings, read_only=self._debug, server=server)
         opener = build_opener(url, self._settings, read_only=self._debug)
-        return LightPool(opener, self._settings, name=name, spans=spans)
+        return LightPool(opener, self._settings, name=name, server=server)
 
     def _build_replicas(self, primary: str) -> Replicas:
         settings = self._settings

@@ -13,8 +13,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from msframework.db.beyond import is_beyond, read_beyond
-from msframework.db.deadline import finish, settle
-from msframework.db.direct import LIMITS
+from msframework.db.deadline import NEVER
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import (
     HARMLESS,
@@ -24,11 +23,12 @@ from msframework.db.failure import (
     is_unsent,
     too_many,
 )
-from msframework.db.lease import NEVER, Lease
+from msframework.db.lease import Lease
 from msframework.db.listening import Listening
-from msframework.db.prepared import TABLE, run_again, run_unprepared, was_outdated
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
+from msframework.db.statement import Statement
+from msframework.db.statement_cache import TABLE, Method
 from msframework.db.stream import IdleLimit
 from msframework.db.traced import note_statement
 from msframework.models.sql import render
@@ -44,7 +44,6 @@ class Session:
         "_clean",
         "_conn",
         "_idle",
-        "_known",
         "_lease",
         "_listening",
         "_request",
@@ -52,6 +51,7 @@ class Session:
         "_source",
         "_span",
         "_state",
+        "_stateless",
         "_used",
     )
 
@@ -61,7 +61,7 @@ class Session:
     def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
         self._shared, self._source = shared, source
         self._request, self._span = request, span
-        self._known = shared.statements.known
+        self._stateless = shared.statements.stateless
         self._lease: Lease | None = None
         self._conn: Any = None
         self._idle: IdleLimit | None = None
@@ -95,13 +95,14 @@ class Session:
     # How a statement is run.
 
     async def _run(
-        self, method: str, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
     ) -> T:
         """Run a statement by *method* of the connection, and return what *give* makes of it."""
         if query.__class__ is not str:
             query, args = render(query, args)
-        if self._state or not self._known.get(query):
-            self._admit(query)
+        statement = self._stateless.get(query)
+        if statement is None or self._state:
+            statement = self._admit(query)
         # PERF: a span is made when its statement is over, so that one that is kept takes the same
         # way as all others, and no coroutine more (benchmarks/README.md, row read_one).
         began = None if self._span is None else perf_counter()
@@ -113,47 +114,55 @@ class Session:
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
                 if self._begin is not None and not self._start_with(lease, method, query):
                     lease = await self._start(lease)
+            deadline = lease.deadline
             if timeout is None:
-                lease.timing.begin(lease)
-            # PERF: `run_statement`, with a coroutine less (benchmarks/lending.py).
-            kept = lease.tables if method == TABLE else lease.prepared
-            statement, limit = kept.get(query), LIMITS.get(method)
-            if statement is None or limit is None:
-                result = await run_unprepared(lease, method, query, args, timeout)
+                deadline.begin()
+            # PERF: `StatementCache.run`, with a coroutine less (benchmarks/lending.py).
+            cache, limit = lease.statements, method.limit
+            kept = (cache.tables if method is TABLE else cache.prepared).get(query)
+            if kept is None or limit is None:
+                result = await cache.run_unprepared(method, query, args, timeout)
             else:
-                result = await lease.run(statement._state, args, "", limit, False, timeout)
+                result = await cache.bind_execute(kept.state, args, "", limit, False, timeout)
                 if limit:
                     result = result[0] if result else None
-            lease.due = NEVER
-            if lease.late:
-                finish(lease)
+            # PERF: `Deadline.finish`, without the call.
+            deadline.due = NEVER
+            if deadline.late:
+                deadline.finish()
         except BaseException as exc:
             try:
-                result = await self._failed(self._settled(exc), method, query, args, timeout)
+                result = await self._failed(self._settled(exc), method, statement, args, timeout)
             except BaseException as failure:
                 if began is not None:
-                    self._note(began, held, query, args, failure)
+                    self._note(began, held, statement, args, failure)
                 raise
         self._used = True
         if self._state == BUSY:
             self._state = READY
         if began is not None:
-            self._note(began, held, query, args, result)
+            self._note(began, held, statement, args, result)
         return give(result)
 
-    def _admit(self, query: str) -> None:
-        """Refuse a statement that cannot be run now, and note one that is not stateless."""
+    def _admit(self, query: str) -> Statement:
+        """Return the statement *query*; notes one that is not stateless.
+
+        Raises:
+            asyncpg.InterfaceError: it cannot be run now.
+        """
         if self._state:
             raise self._refusal()
-        stateless = self._known.get(query)
-        if stateless is None:
-            stateless = self._shared.statements.learn(query)
-        if not stateless:
+        statements = self._shared.statements
+        statement = statements.known.get(query) or statements.learn(query)
+        if not statement.stateless:
             self._clean = False
+        return statement
 
-    def _note(self, began: float, held: Lease | None, sql: str, args: Any, outcome: Any) -> None:
+    def _note(
+        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: Any
+    ) -> None:
         """Leave the span of a statement that is over; see `note_statement`."""
-        note_statement(self._shared, self._span, began, sql, args, self._lease, held, outcome)
+        note_statement(self._shared, self._span, began, statement, args, self._lease, held, outcome)
 
     async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
@@ -176,16 +185,16 @@ class Session:
         Args:
             timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
         """
-        self._admit(label)
+        statement = self._admit(label)
         began, held = perf_counter(), self._lease
         try:
             result = await self._guarded(call, label, timeout)
         except BaseException as exc:
             if self._span is not None:
-                self._note(began, held, label, args, exc)
+                self._note(began, held, statement, args, exc)
             raise
         if self._span is not None:
-            self._note(began, held, label, args, result)
+            self._note(began, held, statement, args, result)
         return result
 
     async def _guarded(
@@ -195,9 +204,9 @@ class Session:
         try:
             lease = await self._connect()
             if timeout is None:
-                lease.timing.begin(lease)
+                lease.deadline.begin()
             result = await call(lease.conn)
-            finish(lease)
+            lease.deadline.finish()
         except BaseException as exc:
             exc = self._settled(exc)
             self._note_failure(exc)
@@ -260,7 +269,7 @@ class Session:
         self._conn = lease.conn
         return lease
 
-    def _start_with(self, lease: Lease, method: str, query: str) -> bool:
+    def _start_with(self, lease: Lease, method: Method, query: str) -> bool:
         """Send `_begin` ahead of *query*, or return `False` if it must be awaited."""
         raise NotImplementedError
 
@@ -271,21 +280,27 @@ class Session:
     def _settled(self, exc: BaseException) -> BaseException:
         """Return what *exc* means: a statement that was late ends by a cancellation."""
         lease = self._lease
-        return exc if lease is None else settle(lease, exc)
+        return exc if lease is None else lease.deadline.settle(exc)
 
     async def _failed(
-        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
+        self,
+        exc: BaseException,
+        method: Method,
+        statement: Statement,
+        args: Any,
+        timeout: float | None,
     ) -> Any:
         """Raise what happened, or run a statement again that was prepared for an older table."""
-        lease = self._lease
+        lease, query = self._lease, statement.sql
         if isinstance(exc, asyncpg.OutdatedSchemaCacheError):
             await self._conn.reload_schema_state()
-        elif lease is not None and was_outdated(exc, lease, method, query):
+        elif lease is not None and lease.statements.was_outdated(exc, method, query):
             try:
-                return await run_again(lease, method, query, args, timeout)
+                lease.statements.forget()
+                return await self._run_again(lease, method, query, args, timeout)
             except BaseException as again:
                 exc = self._settled(again)
-        elif lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+        elif lease is not None and is_beyond(exc, method, statement):
             try:
                 return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:
@@ -294,6 +309,16 @@ class Session:
         if len(args) > MOST_ARGUMENTS and isinstance(exc, Exception):
             raise too_many(len(args)) from exc
         raise explain(exc, self._conn, query)
+
+    async def _run_again(
+        self, lease: Lease, method: Method, query: str, args: Any, timeout: float | None
+    ) -> Any:
+        """Run a statement that failed once more, and give it as much time as before."""
+        if timeout is None:
+            lease.deadline.begin()
+        result = await lease.statements.run(method, query, args, timeout)
+        lease.deadline.finish()
+        return result
 
     def _note_failure(self, exc: BaseException) -> None:
         """Decide what a failure means for the connection."""
@@ -308,4 +333,4 @@ class Session:
             if isinstance(exc, SCHEMA_CHANGED):
                 lease.pool.refresh()
             elif isinstance(exc, asyncpg.InvalidSQLStatementNameError):
-                lease.forget()  # somebody took them away: DEALLOCATE ALL
+                lease.statements.forget()  # somebody took them away: DEALLOCATE ALL

@@ -6,15 +6,13 @@ Runs when such a statement is prepared on a connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
 from asyncpg.pgproto.pgproto import UUID
 
-from msframework.db.lease import Lease
 from msframework.db.rows import ColumnsAlike
 from msframework.table import Texts
 
@@ -33,40 +31,13 @@ _PLAIN_ARRAYS: Final = frozenset(
 _RECORDS: Final = frozenset((2249, 2287))  # record, record[]
 
 
-async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tuple[Any, Texts]:
-    """Return *query* prepared on *lease*, and which of its columns come as texts."""
-    conn = lease.conn
-    statement = await conn.prepare(query, timeout=timeout)
-    check_names([column.name for column in statement.get_attributes()])
-    texts = _find_texts(statement)
-    if not texts or lease.retired or _has_records(lease):
-        return statement, ()
-    # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
-    # prepared on the connection meanwhile.
-    with lent_codecs(conn, TEXT_CODECS):
-        return await conn.prepare(query, timeout=timeout), texts
-
-
-@contextmanager
-def lent_codecs(conn: Any, codecs: Codecs) -> Iterator[None]:
-    """Have *conn* prepare statements with *codecs* for a while."""
-    settings = conn._protocol.get_settings()
-    try:
-        for oid, (name, encode, decode, form) in codecs.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
-        yield
-    finally:
-        for oid, (name, *_) in codecs.items():
-            settings.remove_python_codec(oid, name, "pg_catalog")
-
-
 def check_names(names: Sequence[str]) -> None:
     """Raise `ValueError` where two columns are named alike."""
     if len(set(names)) < len(names):
         raise ColumnsAlike(names)
 
 
-def _find_texts(statement: Any) -> Texts:
+def find_texts(statement: Any) -> Texts:
     """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
     if any(column.type.kind != "scalar" for column in columns) or not all(
@@ -87,14 +58,6 @@ def _is_apart(argument: Any) -> bool:
     return argument.kind == "scalar" and argument.oid not in KEPT_AS_TEXT
 
 
-def _has_records(lease: Lease) -> bool:
-    """Tell whether statements are kept that look for codecs while they run: anonymous records do.
-
-    NOTE: a change of codecs makes asyncpg forget all types that are made of others, and it finds
-    them again only when a statement is prepared.
-    """
-    return any(
-        column.type.oid in _RECORDS
-        for statement in (*lease.prepared.values(), *lease.tables.values())
-        for column in statement.get_attributes()
-    )
+def is_record(column: Any) -> bool:
+    """Tell whether *column* holds anonymous records."""
+    return column.type.oid in _RECORDS

@@ -13,14 +13,13 @@ import asyncpg
 
 from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.cursor import Cursor
-from msframework.db.deadline import finish
-from msframework.db.direct import LIMITS, is_under_way, prepare_opening, send_opening
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import explain
 from msframework.db.lease import Lease, is_lost
-from msframework.db.prepared import kept_by, run_statement
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY
+from msframework.db.statement import Statement
+from msframework.db.statement_cache import EXECUTE, Method
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -29,9 +28,6 @@ _ISOLATION = {
     "repeatable_read": " ISOLATION LEVEL REPEATABLE READ",
     "serializable": " ISOLATION LEVEL SERIALIZABLE",
 }
-
-# What may be run once more, at the beginning of a transaction.
-_REPEATED = frozenset({"execute", *LIMITS})
 
 # The innermost transaction of this context, so that a nested one becomes a savepoint.
 _current: ContextVar[Transaction | None] = ContextVar("msframework_db_transaction", default=None)
@@ -164,10 +160,10 @@ class Transaction(Cursor):
         """Send COMMIT or its like; no span is made, and a failure leaves the connection unclean."""
         lease = self._lease
         assert lease is not None
-        lease.timing.begin(lease)
+        lease.deadline.begin()
         try:
             status: str = await lease.conn.execute(sql)
-            finish(lease)
+            lease.deadline.finish()
         except BaseException as exc:
             exc = self._settled(exc)
             self._note_failure(exc)
@@ -175,12 +171,12 @@ class Transaction(Cursor):
             raise explain(exc, self._conn, sql)  # noqa: B904 - it carries its cause
         return status
 
-    def _start_with(self, lease: Lease, method: str, query: str) -> bool:
+    def _start_with(self, lease: Lease, method: Method, query: str) -> bool:
         """Send BEGIN ahead of *query*, which saves a round trip; `False` if it must be awaited."""
-        if method not in LIMITS or query not in kept_by(lease, method):
+        if method.limit is None or query not in lease.statements.kept_by(method):
             return False
         assert self._begin is not None
-        if not send_opening(lease, self._begin):
+        if not lease.statements.send_opening(self._begin):
             return False
         lease.began = self._together = True
         self._note_write()
@@ -192,16 +188,16 @@ class Transaction(Cursor):
         assert begin is not None
         for _ in range(self._shared.max_size):
             lease.began = True
-            lease.timing.begin(lease)
+            lease.deadline.begin()
             try:
                 await lease.conn.execute(begin)
-                if lease.keeps and begin not in lease.openings:
-                    await prepare_opening(lease, begin)
+                if lease.statements.size and begin not in lease.statements.openings:
+                    await lease.statements.prepare_opening(begin)
             except BaseException as exc:
                 self._not_begun(self._settled(exc), lease, begin)
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
                 continue
-            finish(lease)
+            lease.deadline.finish()
             self._note_write()
             return lease
         raise DatabaseUnavailable()
@@ -227,25 +223,28 @@ class Transaction(Cursor):
             raise exc
 
     async def _failed(
-        self, exc: BaseException, method: str, query: str, args: Any, timeout: float | None
+        self,
+        exc: BaseException,
+        method: Method,
+        statement: Statement,
+        args: Any,
+        timeout: float | None,
     ) -> Any:
         """Begin again where that helps and nothing was done yet; else raise."""
-        if isinstance(exc, Exception) and not self._used and method in _REPEATED:
+        query = statement.sql
+        repeatable = method.limit is not None or method is EXECUTE
+        if isinstance(exc, Exception) and not self._used and repeatable:
             try:
                 if await self._begin_again(exc, query):
                     lease = self._lease
                     assert lease is not None
-                    if timeout is None:
-                        lease.timing.begin(lease)
-                    result = await run_statement(lease, method, query, args, timeout)
-                    finish(lease)
-                    return result
+                    return await self._run_again(lease, method, query, args, timeout)
             except BaseException as again:
                 exc = self._settled(again)
         lease = self._lease
         if not isinstance(exc, Exception) and self._together and not self._used and lease:
             self._not_begun(exc, lease, query)
-        if lease is not None and is_beyond(exc, method, query, self._known.get(query)):
+        if lease is not None and is_beyond(exc, method, statement):
             try:
                 return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:
@@ -269,7 +268,7 @@ class Transaction(Cursor):
         if lease is None:
             return False
         together = self._together and not lease.conn.is_in_transaction()
-        if together and not is_under_way(exc, lease):
+        if together and not _is_under_way(exc, lease):
             # It was sent along with a BEGIN that didn't take place.
             self._together = False
             self._not_begun(exc, lease, query)
@@ -279,15 +278,21 @@ class Transaction(Cursor):
             return False
         self._note_failure(exc)
         self._state = BUSY
-        lease.timing.begin(lease)
+        lease.deadline.begin()
         await lease.conn.execute("ROLLBACK")
         await lease.conn.reload_schema_state()
         await lease.conn.execute(self._begin)
-        finish(lease)
+        lease.deadline.finish()
         return True
 
     async def _need_transaction(self, conn: Any) -> None:
         """Do nothing: there is one."""
+
+
+def _is_under_way(exc: Exception, lease: Lease) -> bool:
+    """Whether the statement was late, and the server has not ended it yet."""
+    late = isinstance(exc, TimeoutError) and not is_lost(lease.conn)
+    return late and lease.statements.is_cancelling()
 
 
 class Savepoint:

@@ -6,7 +6,8 @@ import logging
 import asyncpg
 import pytest
 
-from msframework.db import direct
+from msframework.db import statement_cache
+from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
 from tests.db.conftest import cancel_everywhere, lend_all
 from tests.db.test_transaction import INSERT, backends, kill, names
@@ -24,15 +25,15 @@ def pool_kind():
 def sent(monkeypatch):
     """The texts that were sent ahead of a statement."""
     texts = []
-    send = direct.send_opening
+    send = StatementCache.send_opening
 
-    def note(lease, begin):
-        done = send(lease, begin)
+    def note(statements, begin):
+        done = send(statements, begin)
         if done:
             texts.append(begin)
         return done
 
-    monkeypatch.setattr("msframework.db.transaction.send_opening", note)
+    monkeypatch.setattr(StatementCache, "send_opening", note)
     return texts
 
 
@@ -171,14 +172,14 @@ async def test_arguments_that_cannot_be_sent_leave_a_block_that_begins_with_the_
 
 async def test_the_statement_is_not_run_where_begin_fails(one, sent):
     (lease,) = one._pool._leases
-    begin = lease.openings["BEGIN"]
-    await direct.prepare_opening(lease, "SELECT 1 / 0")
-    lease.openings["BEGIN"] = lease.openings.pop("SELECT 1 / 0")
+    begin = lease.statements.openings["BEGIN"]
+    await lease.statements.prepare_opening("SELECT 1 / 0")
+    lease.statements.openings["BEGIN"] = lease.statements.openings.pop("SELECT 1 / 0")
 
     async with one.transaction() as cur:
         with pytest.raises(asyncpg.DivisionByZeroError):
             await cur.fetchval(ADD, "a")
-        lease.openings["BEGIN"] = begin
+        lease.statements.openings["BEGIN"] = begin
         await cur.fetchval(ADD, "b")
 
     assert await names(one) == ["b"]
@@ -222,8 +223,8 @@ async def test_a_cancelled_begin_that_is_caught_commits_nothing(one, sent, toget
     slow = "SELECT pg_sleep(5)"
     if together:
         (lease,) = one._pool._leases
-        await direct.prepare_opening(lease, slow)
-        lease.openings["BEGIN"] = lease.openings.pop(slow)
+        await lease.statements.prepare_opening(slow)
+        lease.statements.openings["BEGIN"] = lease.statements.openings.pop(slow)
     else:
         monkeypatch.setattr(one, "_plain_begin", slow)
 
@@ -233,7 +234,7 @@ async def test_a_cancelled_begin_that_is_caught_commits_nothing(one, sent, toget
                 async with asyncio.timeout(0.2):
                     await cur.fetchval(ADD, "a")
             if together:
-                lease.openings.clear()
+                lease.statements.openings.clear()
                 assert await cur.fetchval(ADD, "b") == "b"
 
     monkeypatch.undo()
@@ -311,7 +312,7 @@ async def test_a_composite_type_may_be_altered_under_what_is_prepared(open_datab
 async def test_an_untested_asyncpg_runs_statements_by_its_own_methods(
     open_database, table, monkeypatch, caplog, sent
 ):
-    monkeypatch.setattr(direct, "TESTED_ASYNCPG", ())
+    monkeypatch.setattr(statement_cache, "TESTED_ASYNCPG", ())
     with caplog.at_level(logging.WARNING, "msframework.db"):
         async with open_database(max_size=1) as db:
             await warm_up(db)
