@@ -47,7 +47,7 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         try:
             await super().handle_request(request)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self.observer.end_cancelled(request, exc)
             raise
         self.observer.end(request)
 
@@ -57,7 +57,7 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         """Answer for *exception*, where there is somebody to answer and no answer has begun."""
         stream = request.stream
         if isinstance(exception, RequestCancelled):
-            self.observer.left(request)
+            self.observer.end_abandoned(request)
             return
         # No middleware sees a request for another host.
         run_middleware = run_middleware and not isinstance(exception, Misdirected)
@@ -67,7 +67,7 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
             else:
                 await super().handle_exception(request, exception, run_middleware)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self.observer.end_cancelled(request, exc)
             raise
         self.observer.end(request)
 
