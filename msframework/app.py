@@ -174,8 +174,10 @@ class Service(CheckedDecorators, StaticFiles, ObservedSanic):
         if settings.log.access:
             self.parts.add(self.access_log)
         if settings.database.url is not None:
-            self.parts.add(self.db)
-        self.parts.add(self.clients)
+            self.parts.add(self.db, "db")
+        else:
+            self.parts.reserve("db")
+        self.parts.add(self.clients, "clients")
 
     # What a service's own code calls before it starts.
 
@@ -184,10 +186,27 @@ class Service(CheckedDecorators, StaticFiles, ObservedSanic):
         self._check_open("provide")
         self.providers[name] = provider
 
-    def add_part(self, part: Part) -> None:
-        """Start *part* with the service, after its own parts, and stop it before them."""
+    def add_part(self, part: Part, *, name: str | None = None) -> None:
+        """Start *part* with the service, after its own parts, and stop it before them.
+
+        Args:
+            name: what `replace_part` calls it; the name of its class when `None`.
+        """
         self._check_open("add_part")
-        self.parts.add(part)
+        self.parts.add(part, name)
+
+    def replace_part(self, name: str, part: Part) -> None:
+        """Start *part* in the place of the part *name*, as tests do.
+
+        The service's own are `db` and `clients`; the attribute of that name is replaced, too.
+
+        Raises:
+            ValueError: no part has that name, or several have.
+        """
+        self._check_open("replace_part")
+        self.parts.replace(name, part)
+        if name in ("db", "clients"):
+            setattr(self, name, part)
 
     def on_error(self, hook: Hook) -> Hook:
         """Call `hook(request, exception, span)` for every unexpected exception; may be async.

@@ -339,7 +339,7 @@ class ErrorHandler(SanicErrorHandler):
         self, request: Any, exception: Exception
     ) -> Any:
         """Answer in the envelope of the operation that the request is shaped for."""
-        request.app.observer.unrouted(request)
+        request.app.observer.ensure_span(request)
         answers = self.answers
         known = answers.expected(exception, {})
         envelope = answers.templates.envelope_of(request.method, request.path)

@@ -225,7 +225,7 @@ class Endpoints:
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
-        traced = self._service.observer.traced
+        trace = self._service.observer.trace
         for route in self._service.router.routes:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
@@ -233,7 +233,7 @@ class Endpoints:
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
             if not is_compiled_kind(route) and not plain and not websocket:
-                route.handler = traced(handler, path_template(f"/{route.path}"))
+                route.handler = trace(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True

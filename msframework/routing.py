@@ -1,6 +1,6 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; `find_allowed` per request whose method is refused.
+Runs at start-up.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -18,7 +17,6 @@ from typing import Any, Protocol, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
-from sanic.exceptions import SanicException
 from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
@@ -363,13 +361,3 @@ def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
     for route in routes:
         paths[route.segments, str(route.requirements)].append(route)
     return list(paths.values())
-
-
-def find_allowed(router: Any, path: str, host: str | None) -> list[str]:
-    """Return the methods that *router* serves at *path*, in their order in `Allow`."""
-    found = []
-    for method in sorted(ALL_METHODS):
-        with suppress(SanicException):
-            router.get(path, method, host)
-            found.append(method)
-    return found

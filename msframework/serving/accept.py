@@ -63,7 +63,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         handlers: the compiled handlers.
     """
     match = build_matcher(service.router.routes, handlers)
-    get_route = service.router.get
+    look_up = service.router.look_up
     largest, limits = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED), service.head_limits
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
     hosts = service.hosts
@@ -77,7 +77,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         if method == "HEAD" or _PLAIN_TARGET(target) is None:
             return None
         try:
-            route, handler, params = get_route(path, method, host)
+            route, handler, params = look_up(path, method, host)
         except Exception:  # Sanic's own path answers for it
             return None
         extra = route.extra

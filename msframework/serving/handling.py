@@ -10,13 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sanic import Sanic
-from sanic.exceptions import MethodNotAllowed, NotFound, RequestCancelled
+from sanic.exceptions import RequestCancelled
 from sanic.http import Stage
 
 from msframework.application import Application
 from msframework.operation import path_template
-from msframework.routing import find_allowed
-from msframework.serving.head import shorten
 from msframework.serving.hosts import Hosts, Misdirected, check_host
 from msframework.serving.websocket import watch_websocket
 
@@ -32,7 +30,6 @@ class ObservedSanic(Application):
         failures: what turns exceptions into answers, and reports them.
         observer: what ends spans and writes access lines.
         hosts: the names that it answers to; `None` for any.
-        unrouted: what the router raises for a method that a path does not have.
     """
 
     # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
@@ -40,14 +37,6 @@ class ObservedSanic(Application):
     failures: ErrorAnswers
     observer: Observer
     hosts: Hosts | None
-    unrouted: tuple[type[Exception], ...] = (MethodNotAllowed,)
-
-    def finalize(self) -> None:
-        """Close the routes."""
-        super().finalize()
-        if any(route.requirements for route in self.router.routes):
-            # NOTE: where a path is one host's own, the router knows of no other methods.
-            self.unrouted = (MethodNotAllowed, NotFound)
 
     async def handle_request(self, request: Any) -> None:
         """Serve a request, as Sanic does, and note its end."""
@@ -59,7 +48,7 @@ class ObservedSanic(Application):
         try:
             await super().handle_request(request)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self.observer.end_cancelled(request, exc)
             raise
         self.observer.end(request)
 
@@ -69,11 +58,8 @@ class ObservedSanic(Application):
         """Answer for *exception*, where there is somebody to answer and no answer has begun."""
         stream = request.stream
         if isinstance(exception, RequestCancelled):
-            self.observer.left(request)
+            self.observer.end_abandoned(request)
             return
-        asks_path = request.path != "*"  # the others are refused without a look at the routes
-        if asks_path and request.route is None and isinstance(exception, self.unrouted):
-            exception = self._refuse_method(request, exception)
         # No middleware sees a request for another host.
         run_middleware = run_middleware and not isinstance(exception, Misdirected)
         try:
@@ -82,24 +68,9 @@ class ObservedSanic(Application):
             else:
                 await super().handle_exception(request, exception, run_middleware)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self.observer.end_cancelled(request, exc)
             raise
         self.observer.end(request)
-
-    def _refuse_method(self, request: Any, exception: BaseException) -> BaseException:
-        """Return the exception for a method that a path does not have, with those it has."""
-        host = request.headers.getone("host", None)
-        allow = ", ".join(find_allowed(self.router, request.path, host))
-        if not allow:
-            # NOTE: Sanic looks for the method before it looks at a strict slash.
-            wrong = isinstance(exception, MethodNotAllowed)
-            return (
-                NotFound(f"Requested URL {shorten(request.path)} not found") if wrong else exception
-            )
-        return MethodNotAllowed(
-            f"{shorten(request.method)} is not allowed here; allowed are {allow}",
-            headers={"Allow": allow},
-        )
 
     async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
         try:

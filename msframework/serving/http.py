@@ -95,7 +95,7 @@ class LeanHttp(StrictHttp):
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
-                service.observer.cancelled(request, exc)
+                service.observer.end_cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise

@@ -23,10 +23,12 @@ from msframework.serving.websocket import SignedHandshake, silence_hang_ups
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
+# NOTE: they stand in each protocol, as a class has one base at most that has slots.
+_SLOTS = ("_handle", "clock", "held", "waiter")
 
 
-class _Lean(_Base):  # type: ignore[misc]
-    """The common part of our protocols; it stands before Sanic's among their bases.
+class _SharedProtocol(_Base):  # type: ignore[misc]
+    """What our protocols share; it stands before Sanic's among their bases.
 
     Attributes:
         waiter: where `LeanHttp` waits for a request.
@@ -132,22 +134,35 @@ class _Lean(_Base):  # type: ignore[misc]
         return half_open
 
 
-class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
-    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
+class PatientClose(HttpProtocol):
+    """A base of our protocols, behind Sanic's: it closes a connection when its answer was read."""
 
-    __slots__ = ("_handle", "clock", "held", "waiter")
+    __slots__ = ()
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connection when what is left to write was read; see `_close`."""
-        _close(self, timeout)
+        """Close the connection when what is left to write was read.
+
+        Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that
+        is being read; its clock knows better.
+        """
+        transport = self.transport
+        if timeout is None and transport is not None and transport.get_write_buffer_size():
+            timeout = inf
+        super().close(timeout)
+
+
+class LeanProtocol(_SharedProtocol, PatientClose):  # type: ignore[override]
+    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
+
+    __slots__ = _SLOTS
 
 
 class LeanWebSocketProtocol(  # type: ignore[override]
-    _Lean, WebSocketProtocol, SignedHandshake
+    _SharedProtocol, WebSocketProtocol, SignedHandshake, PatientClose
 ):
     """The same for services with websockets."""
 
-    __slots__ = ("_handle", "clock", "held", "waiter")
+    __slots__ = _SLOTS
 
     @staticmethod
     def sanic_request_to_ws_request(request: Any) -> http11.Request:
@@ -171,25 +186,6 @@ class LeanWebSocketProtocol(  # type: ignore[override]
             self.recv_buffer.clear()
             websocket.data_received(early)
         return websocket
-
-    def close(self, timeout: float | None = None) -> None:
-        """Close the connection when what is left to write was read; see `_close`."""
-        if self.websocket is not None:
-            super().close(timeout)
-        else:
-            _close(self, timeout)
-
-
-def _close(protocol: Any, timeout: float | None) -> None:
-    """Close *protocol*'s connection.
-
-    Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that is
-    being read; its clock knows better.
-    """
-    transport = protocol.transport
-    if timeout is None and transport is not None and transport.get_write_buffer_size():
-        timeout = inf
-    HttpProtocol.close(protocol, timeout)
 
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:

@@ -18,14 +18,8 @@ def settings_of(app: Any) -> Any:
 def use_database(app: Any, database: TestDatabase) -> None:
     """Let *app*, which is not started, use *database* from now on."""
     app.settings = database.point(app.settings)
-    old = app.db
-    app.db = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
-    parts: list[Any] = app.parts._parts
-    # NOTE: without an address in its settings the service has not made a part of its database.
-    at = next((n for n, part in enumerate(parts) if part in (old, app.clients)), len(parts))
-    if at < len(parts) and parts[at] is old:
-        del parts[at]
-    parts.insert(at, app.db)
+    own = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
+    app.replace_part("db", own)
 
 
 def clients_of(app: Any) -> Iterator[Client]:
