@@ -72,11 +72,12 @@ class Cursor(Session):
 
     async def table(self, query: str | Query, *args: object, timeout: float | None = None) -> Table:
         """Return all rows in the form that listings are written from: see `Table`."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        records = await self._run(TABLE, as_it_is, query, args, timeout)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        records = await self._run(TABLE, as_it_is, text, args, timeout)
         lease = self._lease
-        return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
+        return Table(records, () if lease is None else lease.statements.texts.get(text, ()))
 
     def execute(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
@@ -96,12 +97,13 @@ class Cursor(Session):
 
     async def prepare(self, query: str | Query, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
-        if query.__class__ is not str:
-            query, _ = render(query, ())
+        text: Any = query
+        if text.__class__ is not str:
+            text, _ = render(text, ())
         statement = await self.guard(
-            lambda conn: conn.prepare(query, timeout=timeout), query, timeout=timeout
+            lambda conn: conn.prepare(text, timeout=timeout), text, timeout=timeout
         )
-        return Prepared(self, statement, query)
+        return Prepared(self, statement, text)
 
     def cursor(
         self, query: str | Query, *args: object, prefetch: int = 50, timeout: float | None = None
@@ -112,33 +114,39 @@ class Cursor(Session):
         instead. Under `acquire()` it opens a read-only transaction that lasts until the end of the
         block. A stream that nobody reads for `DB_CURSOR_IDLE_TIMEOUT` is cut off.
         """
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        return RowStream(self, query, args, prefetch, timeout)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        return RowStream(self, text, args, prefetch, timeout)
 
     # COPY and LISTEN, as asyncpg has them.
 
     async def copy_from_table(self, table_name: str, **options: object) -> str:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
-        return await self._pass("copy_from_table", label, (table_name,), options)
+        status: str = await self._pass("copy_from_table", label, (table_name,), options)
+        return status
 
     async def copy_from_query(self, query: str | Query, *args: object, **options: object) -> str:
         """Copy the rows of a query to a file, a path or a coroutine function."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        label = f"COPY ({query}) TO STDOUT"
-        return await self._pass("copy_from_query", label, (query, *args), options)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        label = f"COPY ({text}) TO STDOUT"
+        status: str = await self._pass("copy_from_query", label, (text, *args), options)
+        return status
 
     async def copy_to_table(self, table_name: str, **options: object) -> str:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_to_table", label, (table_name,), options)
+        status: str = await self._pass("copy_to_table", label, (table_name,), options)
+        return status
 
     async def copy_records_to_table(self, table_name: str, **options: object) -> str:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_records_to_table", label, (table_name,), options)
+        status: str = await self._pass("copy_records_to_table", label, (table_name,), options)
+        return status
 
     async def add_listener(self, channel: str, callback: Listener) -> None:
         """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
@@ -166,4 +174,5 @@ class Cursor(Session):
             lease.hand_out()
             return conn
 
-        return await self.guard(retire, "CONNECTION")
+        conn: asyncpg.Connection = await self.guard(retire, "CONNECTION")
+        return conn

@@ -147,26 +147,26 @@ class Prepared:
     def __init__(self, cur: Owner, statement: Any, query: str) -> None:
         self._cur, self._statement, self._query = cur, statement, query
 
-    async def fetch(self, *args: Any, timeout: float | None = None) -> list[Row]:
+    async def fetch(self, *args: object, timeout: float | None = None) -> list[Row]:
         """Return all rows."""
         return to_dicts(await self._call("fetch", args, timeout))
 
-    async def fetchrow(self, *args: Any, timeout: float | None = None) -> Row | None:
+    async def fetchrow(self, *args: object, timeout: float | None = None) -> Row | None:
         """Return the first row, or `None` when there is none."""
         return to_dict(await self._call("fetchrow", args, timeout))
 
-    async def fetchval(self, *args: Any, column: int = 0, timeout: float | None = None) -> Any:
+    async def fetchval(self, *args: object, column: int = 0, timeout: float | None = None) -> Any:
         """Return one value of the first row, or `None` when there is no row."""
         row = await self._call("fetchrow", args, timeout)
         return None if row is None else row[column]
 
     async def executemany(
-        self, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> None:
         """Run it once for each of *args*: all of them take effect, or none."""
         await self._call("executemany", (args,), timeout)
 
-    async def _call(self, method: str, args: Sequence[Any], timeout: float | None) -> Any:
+    async def _call(self, method: str, args: Sequence[object], timeout: float | None) -> Any:
         work = getattr(self._statement, method)
 
         async def call(conn: Any) -> Any:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
+    import asyncio
+
     from msframework.app import Service
-    from msframework.conf.settings import Settings
+    from msframework.conf.settings import DatabaseSettings, Settings
     from msframework.db import Database
     from msframework.testing.client import TestClient
     from msframework.testing.database import TestDatabase
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SETTINGS = ("settings.test", "settings.development")
 TIME_LIMIT = 60.0  # seconds for one test, where the project sets none
+T = TypeVar("T")
 _SERVICES = pytest.StashKey["MockService"]()
 
 try:
@@ -162,11 +165,13 @@ def app(
 
 
 @pytest.fixture
-def in_server(app: Service, msframework_server: BackgroundServer) -> Callable[[Any], Any]:
+def in_server(
+    app: Service, msframework_server: BackgroundServer
+) -> Callable[[Coroutine[Any, Any, T]], asyncio.Future[T]]:
     """Await something in the server's own loop: `await in_server(app.ctx.part.ran.wait())`."""
     import asyncio
 
-    def in_server(coroutine: Any) -> Any:
+    def in_server(coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         loop = msframework_server.thread.loop
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
@@ -197,7 +202,7 @@ async def db(settings: Settings, clean_database: TestDatabase | None) -> AsyncIt
         await database.stop()
 
 
-def _small(settings: Settings) -> Any:
+def _small(settings: Settings) -> DatabaseSettings:
     """Return the database settings of *settings*, for no more connections than one test needs."""
     from dataclasses import replace
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from msframework.app import Service
 from msframework.client import Client
+from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.testing.database import TestDatabase
+from msframework.testing.server import App
 
 
-def settings_of(app: Any) -> Any:
+def settings_of(app: App) -> Settings | None:
     """Return the settings of *app*; `None` for a plain Sanic app."""
     return getattr(app, "settings", None)
 
 
-def use_database(app: Any, database: TestDatabase) -> None:
+def use_database(app: Service, database: TestDatabase) -> None:
     """Let *app*, which is not started, use *database* from now on."""
     app.settings = database.point(app.settings)
     own = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
     app.replace_part("db", own)
 
 
-def clients_of(app: Any) -> Iterator[Client]:
+def clients_of(app: App) -> Iterator[Client]:
     """Yield every client of *app*: those of `SERVICES`, and those that listeners made."""
     seen: set[int] = set()
     own = list(getattr(app, "clients", {}).values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
@@ -17,7 +17,7 @@ from msframework.client import Client
 from msframework.conf.settings import ServiceEntry, Settings
 from msframework.exceptions import ServiceException
 from msframework.strict_json import dumps
-from msframework.testing.replies import Call, Reply, build_reply
+from msframework.testing.replies import Call, MockReply, ReplyOptions, build_reply
 from msframework.testing.server import LoopThread
 from msframework.types import UNSET
 
@@ -38,7 +38,7 @@ class MockService:
         self._names: dict[int, str] = {}
         self._originals: dict[str, str] = {}
         self._moved: list[tuple[Client, str]] = []
-        self._replies: list[Reply] = []
+        self._replies: list[MockReply] = []
         self._thread: LoopThread | None = None
         self._runner: web.ServerRunner | None = None
         self.urls: dict[str, str] = {}
@@ -113,31 +113,31 @@ class MockService:
 
     # What a test declares.
 
-    def get(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def get(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a GET; *reply* is as for `reply`."""
         self.reply("GET", path, payload, **reply)
 
-    def post(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def post(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a POST."""
         self.reply("POST", path, payload, **reply)
 
-    def put(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def put(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a PUT."""
         self.reply("PUT", path, payload, **reply)
 
-    def patch(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def patch(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a PATCH."""
         self.reply("PATCH", path, payload, **reply)
 
-    def delete(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def delete(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a DELETE."""
         self.reply("DELETE", path, payload, **reply)
 
-    def head(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def head(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a HEAD."""
         self.reply("HEAD", path, payload, **reply)
 
-    def options(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def options(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to an OPTIONS."""
         self.reply("OPTIONS", path, payload, **reply)
 
@@ -145,7 +145,7 @@ class MockService:
         self,
         method: str,
         path: str,
-        payload: Any = UNSET,
+        payload: object = UNSET,
         *,
         status: int = 200,
         body: str | bytes = b"",
@@ -234,7 +234,7 @@ class MockService:
         return await _give(chosen, request)
 
 
-async def _give(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
+async def _give(reply: MockReply, request: web.BaseRequest) -> web.StreamResponse:
     exc = reply.exception
     if exc is None:
         return _response(reply.status, reply.body, reply.headers)
