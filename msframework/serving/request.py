@@ -87,7 +87,7 @@ class Request(SanicRequest[Any, Any]):
         """The id of the request: the caller's `X-Request-ID` when it is sane, else a new one."""
         if self._request_id is None:
             given = self.headers.get("x-request-id")
-            self._request_id = choose_id(given, self.app.trusts_request_id)
+            self._request_id = choose_id(given, self.app._serving.trusts_request_id)
         return self._request_id
 
     @property
@@ -142,7 +142,7 @@ class Request(SanicRequest[Any, Any]):
         if response is None:
             response, options = StreamedResponse(**options), {}
         response = await super().respond(response, **options)
-        self.app.sign(self, response)
+        self.app._serving.sign(self, response)
         return response
 
     # What handlers read for themselves goes through the same strict readers as what they declare.
@@ -291,16 +291,17 @@ class LeanRequest(Request):
         pairs: Pairs,
         fields: dict[str, str],
         params: dict[str, Any],
+        request_id: str,
     ) -> None:
         # PERF: what Sanic's own does, with nothing parsed, copied or made for later
         # (benchmarks/README.md, row json).
         protocol = http.protocol
-        self.app = app = protocol.app
+        self.app = protocol.app
         self.body = body
         self.conn_info = protocol.conn_info
         self.fields = fields  # type: ignore[misc]
         self.head = head
-        self.id = choose_id(fields.get("x-request-id"), app.trusts_request_id)  # type: ignore[misc]
+        self.id = request_id  # type: ignore[misc]
         self.method = method
         self.pairs = pairs
         self.path = path  # type: ignore[misc]
