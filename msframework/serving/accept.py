@@ -14,7 +14,7 @@ import sanic
 
 from msframework._tested import is_tested
 from msframework.serving.bodies import MOST_UNCOUNTED
-from msframework.serving.head import HEAD_END, HeadLimits, Pairs, read_field
+from msframework.serving.head import HEAD_END, FieldPairs, HeadLimits, read_field
 from msframework.serving.hosts import Hosts
 from msframework.serving.matcher import Match, build_matcher
 from msframework.serving.request import LeanRequest, choose_id
@@ -171,7 +171,7 @@ def build_accept(
         )
         return request, endpoint.handler, params, taken
 
-    def read_length(pairs: Pairs) -> int | None:
+    def read_length(pairs: FieldPairs) -> int | None:
         """Return the one length that is said; `None` for what Sanic has to judge."""
         said = [value for name, value in pairs if name == "content-length"]
         text = said[0]
