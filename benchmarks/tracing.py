@@ -62,7 +62,8 @@ def make_tracer(rate):
 def make_request(*headers):
     """Return a request as Sanic makes it."""
     usual = [("host", "localhost:8000"), ("user-agent", "wrk"), ("accept", "*/*")]
-    head, app = Header([*usual, *headers]), SimpleNamespace(trusts_request_id=True)
+    app = SimpleNamespace(_serving=SimpleNamespace(trusts_request_id=True))
+    head = Header([*usual, *headers])
     request = Request(b"/users/7", head, "1.1", "GET", SimpleNamespace(), app)
     request.stream = SimpleNamespace(perft0=time.perf_counter(), request=request)
     request.conn_info = SimpleNamespace(client_ip="127.0.0.1")

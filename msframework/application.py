@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Protocol
 
 from sanic import Sanic
 from sanic.config import Config
@@ -18,8 +19,17 @@ from msframework.db import Database
 from msframework.tracing import SpanQueue, Tracer
 
 
+class Signatory(Protocol):
+    """The part of a server's state that a request reads."""
+
+    trusts_request_id: bool
+
+    def sign(self, request: RequestContext, response: HTTPResponse) -> None:
+        """Give an answer the headers of all answers."""
+
+
 class Application(Sanic[Config, SimpleNamespace]):
-    """Sanic's app, with the parts of a service: `request.app`.
+    """Sanic's app, with the parts of a service: the type of `request.app`.
 
     Attributes:
         settings: the settings that the service was built from.
@@ -28,8 +38,6 @@ class Application(Sanic[Config, SimpleNamespace]):
         clients: the clients of `SERVICES` by name.
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way to the exporter.
-        stopping: whether answers say `Connection: close` already.
-        trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
     """
 
     settings: Settings
@@ -38,9 +46,9 @@ class Application(Sanic[Config, SimpleNamespace]):
     clients: Clients
     tracer: Tracer
     queue: SpanQueue
-    stopping: bool
-    trusts_request_id: bool
+    _serving: Signatory
 
-    def sign(self, request: RequestContext, response: HTTPResponse) -> None:
-        """Give an answer the headers of all answers."""
+    @property
+    def stopping(self) -> bool:
+        """Whether the service is about to stop: answers say `Connection: close` already."""
         raise NotImplementedError

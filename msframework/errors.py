@@ -159,14 +159,14 @@ class ErrorAnswers:
             stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
             if request.transport is not None:
                 request.transport.abort()
-            request.app.observer.end(request, status)
+            request.app._serving.observer.end(request, status)
 
     async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
         for event, context in (
             ("server.exception.report", {"exception": exc}),
             ("http.lifecycle.exception", {"request": request, "exception": exc}),
         ):
-            if app.has_signal(event):
+            if app._serving.has_signal(event):
                 await app.dispatch(event, inline=True, context=context)
         error_handler = app.error_handler
         if error_handler.__class__ is not ErrorHandler:
@@ -339,7 +339,7 @@ class ErrorHandler(SanicErrorHandler):
         self, request: Any, exception: Exception
     ) -> Any:
         """Answer in the envelope of the operation that the request is shaped for."""
-        request.app.observer.ensure_span(request)
+        request.app._serving.observer.ensure_span(request)
         answers = self.answers
         known = answers.expected(exception, {})
         envelope = answers.templates.envelope_of(request.method, request.path)

@@ -28,7 +28,7 @@ FLOORS = (
     "application serving.request",
     "schemas operation doc resource pagination",
     "compile openapi misfit errors template",
-    "app lifecycle requirement routing mounting middleware observer serving",
+    "app lifecycle registration requirement routing mounting middleware observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

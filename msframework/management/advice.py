@@ -48,7 +48,7 @@ def find_advice(service: Any) -> list[str]:
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_unenforced_security(operations),
-        *_undocumented_envelopes(service.failures.envelope, operations),
+        *_undocumented_envelopes(service._serving.failures.envelope, operations),
     ]
 
 

@@ -107,7 +107,7 @@ def stand_in(name: str, why: str | None) -> Service:
     failure = ServiceUnavailable(error=why)
 
     async def refuse(request: Any, *_: Any) -> Any:
-        return await service.failures.explain(request, failure, failure)
+        return await service._serving.failures.explain(request, failure, failure)
 
     service.add_route(refuse, "/", name="stand_in")  # the router wants one at least
     service.exception(Exception)(refuse)

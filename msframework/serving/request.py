@@ -92,7 +92,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         """The id of the request: the caller's `X-Request-ID` when it is sane, else a new one."""
         if self._request_id is None:
             given = self.headers.get("x-request-id")
-            self._request_id = choose_id(given, self.app.trusts_request_id)
+            self._request_id = choose_id(given, self.app._serving.trusts_request_id)
         return self._request_id
 
     @property
@@ -154,7 +154,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         if response is None:
             response = StreamedResponse(status=status, headers=headers, content_type=content_type)
         started: HTTPResponse = await super().respond(response)
-        self.app.sign(self, started)
+        self.app._serving.sign(self, started)
         return started
 
     # What handlers read for themselves goes through the same strict readers as what they declare.
@@ -306,16 +306,17 @@ class LeanRequest(Request):
         pairs: Pairs,
         fields: dict[str, str],
         params: dict[str, Any],
+        request_id: str,
     ) -> None:
         # PERF: what Sanic's own does, with nothing parsed, copied or made for later
         # (benchmarks/README.md, row json).
         protocol = http.protocol
-        self.app = app = protocol.app
+        self.app = protocol.app
         self.body = body
         self.conn_info = protocol.conn_info
         self.fields = fields  # type: ignore[misc]
         self.head = head
-        self.id = choose_id(fields.get("x-request-id"), app.trusts_request_id)  # type: ignore[misc]
+        self.id = request_id  # type: ignore[misc]
         self.method = method
         self.pairs = pairs
         self.path = path  # type: ignore[misc]
