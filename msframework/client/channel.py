@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiohttp
 import opentracing
+from aiohttp.client_middlewares import ClientMiddlewareType
 
 from msframework._tested import is_untouched
 from msframework.client.address import Address, is_clean
-from msframework.client.connector import Connector, KeepSecrets, Request, send_again
+from msframework.client.connector import Connector, KeepSecrets, Request
 from msframework.client.head import are_plain
 from msframework.client.lean import Lean, is_known, supports_lean
 from msframework.client.line import use_lines
 from msframework.client.plan import Plan
+from msframework.client.replay import send_replayable
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
@@ -27,6 +29,8 @@ from msframework.tracing import Tracer
 
 # Templates stand in code, so there are few; somebody may format paths by hand all the same.
 _MOST_PLANS: Final = 1024
+# NOTE: a session makes requests of `request_class`, which is more than aiohttp's type says.
+_REPLAY: Final = cast(ClientMiddlewareType, send_replayable)
 
 
 class Channel:
@@ -99,7 +103,7 @@ class Channel:
         self.name = self.name or host
         self.peer_tags = {"peer.service": self.name, "peer.hostname": host, "peer.port": port}
         keep_secrets = KeepSecrets(self.address.origin, tuple(self._entry.headers))
-        self.middlewares = (send_again, keep_secrets)
+        self.middlewares = (_REPLAY, keep_secrets)
         self._plans.clear()
         self._let_go()
 
@@ -151,12 +155,12 @@ class Channel:
             # Cookies of one caller must not go out with the call of another.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
-            middlewares=(send_again,),
+            middlewares=(_REPLAY,),
             request_class=Request,
             response_class=Response,
             timeout=self.timeout_of(entry.total_timeout),
         )
-        # NOTE: aiohttp would send again on fresh connections too; `send_again` does not.
+        # NOTE: aiohttp would send again on fresh connections too; `send_replayable` does not.
         session._retry_connection = False
         watched = session.trace_configs or not is_untouched(aiohttp.ClientSession)
         if self.fast and not watched and is_clean(self.address.prefix):

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import LooseHeaders
@@ -26,6 +28,7 @@ from msframework.client.deadlines import Deadlines
 from msframework.client.head import Head
 from msframework.client.line import Line, Turns
 from msframework.client.plan import Plan
+from msframework.client.replay import send_replayable
 from msframework.client.response import Response
 
 TESTED_AIOHTTP: Final = ("3.14.",)
@@ -76,6 +79,29 @@ class BrokenOff(Exception):
         self.status = status
 
 
+class LeanRequest:
+    """One request as it goes out: its bytes, and how long it may take.
+
+    Attributes:
+        due: the time of the loop at which the whole answer must be there; `None` for any.
+        url: the whole address, where the answer shows it.
+        reused: whether the connection that it got last had been used before.
+    """
+
+    __slots__ = ("body", "due", "head", "plan", "reused", "url")
+
+    def __init__(
+        self, plan: Plan, head: bytes, body: bytes, due: float | None, url: URL | None
+    ) -> None:
+        self.plan, self.head, self.body, self.due, self.url = plan, head, body, due, url
+        self.reused = False
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the request may go out twice."""
+        return self.plan.idempotent
+
+
 class Lean:
     """The way over one connector to one address.
 
@@ -121,11 +147,10 @@ class Lean:
         self._timeout, self._max_size = timeout, max_size
         self.head = Head(self._request.headers)
 
-    async def send(self, plan: Plan, head: bytes, body: bytes, timeout: float | None) -> Answer:
+    def send(
+        self, plan: Plan, head: bytes, body: bytes, timeout: float | None
+    ) -> Awaitable[Answer]:
         """Send *head* and *body*, and return the whole answer.
-
-        An idempotent call goes out again where a connection that had been used before was closed
-        under it.
 
         Args:
             timeout: seconds for all of it; `None` for any time.
@@ -135,65 +160,78 @@ class Lean:
             aiohttp.ClientError: no connection, or what came is no HTTP.
             BrokenOff: the head of an answer came, and its body did not.
         """
-        when = self._when(timeout)
-        while True:
-            connection, reused = await self._take(when)
-            try:
-                answer = await self._exchange(connection, plan, head, body, when)
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-                _drop(connection)
-                if not (reused and plan.idempotent):
-                    raise
-                continue
-            except BaseException:
-                # A connection with an answer that nobody reads would give it to the next call.
-                _drop(connection)
-                raise
-            if body and _is_writing(connection):
-                # The service answered before it had read all, and may not read the rest either.
-                _drop(connection)
-            else:
-                connection.release()
-            return answer
+        request = LeanRequest(plan, head, body, self._when(timeout), None)
+        return send_replayable(request, self._fetch)
 
-    async def open(
+    def open(
         self, plan: Plan, head: bytes, body: bytes, timeout: float | None, url: URL
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Send *head* and *body*, and return the answer once its head has come.
 
-        As with aiohttp's own, its connection is given back with the last byte. What may go out
-        again, and what *timeout* means, is as for `send`.
+        As with aiohttp's own, its connection is given back with the last byte. The meaning of
+        *timeout* is as for `send`.
 
         Raises:
             TimeoutError: no head of an answer came in time.
             aiohttp.ClientError: no connection, or what came is no HTTP.
         """
-        when = self._when(timeout)
-        while True:
-            connection, reused = await self._take(when)
-            response = self._response(plan.method, url, head)
-            try:
-                line = _write(connection, plan, head, body)
-                self._deadlines.watch(line, when)
-                connection.add_callback(partial(self._deadlines.forget, line))
-                await response.start(connection)
-            except BaseException as exc:
-                _drop(connection)
-                response.close()
-                hung_up = isinstance(exc, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
-                if not (hung_up and reused and plan.idempotent):
-                    raise
-            else:
-                return response
+        request = LeanRequest(plan, head, body, self._when(timeout), url)
+        return send_replayable(request, self._open)
 
     def _when(self, timeout: float | None) -> float | None:
         return self._loop.time() + timeout if timeout is not None and timeout > 0 else None
 
-    def _response(self, method: str, url: URL, head: bytes) -> Response:
+    async def _fetch(self, request: LeanRequest) -> Answer:
+        """Send *request* over one connection, and return the whole answer."""
+        connection, protocol = await self._take(request)
+        try:
+            line = _write(protocol, request)
+            self._deadlines.watch(line, request.due)
+            try:
+                message, payload = await line.read()
+                while message.code < 200 and message.code != 101:
+                    message, payload = await line.read()
+                try:
+                    read = payload.read_nowait() if payload.is_eof() else await self._rest(payload)
+                    if len(read) > self._max_size:
+                        raise TooLarge
+                except Exception as exc:
+                    raise BrokenOff(message.code) from exc
+            finally:
+                self._deadlines.forget(line)
+        except BaseException as exc:
+            # A connection with an answer that nobody reads would give it to the next call.
+            _drop(connection)
+            if isinstance(exc, HttpProcessingError):
+                raise aiohttp.ClientPayloadError("no HTTP") from exc
+            raise
+        if request.body and _is_writing(connection):
+            # The service answered before it had read all, and may not read the rest either.
+            _drop(connection)
+        else:
+            connection.release()
+        return Answer(message.code, message.headers, read)
+
+    async def _open(self, request: LeanRequest) -> Response:
+        """Send *request* over one connection, and return the answer once its head has come."""
+        connection, protocol = await self._take(request)
+        response = self._response(request)
+        try:
+            line = _write(protocol, request)
+            self._deadlines.watch(line, request.due)
+            connection.add_callback(partial(self._deadlines.forget, line))
+            await response.start(connection)
+        except BaseException:
+            _drop(connection)
+            response.close()
+            raise
+        return response
+
+    def _response(self, request: LeanRequest) -> Response:
         made: Any = Response
         response: Response = made(
-            method,
-            url,
+            request.plan.method,
+            request.url,
             writer=None,
             continue100=None,
             timer=None,
@@ -201,45 +239,26 @@ class Lean:
             traces=[],
             loop=self._loop,
             session=self._session,
-            stream_writer=Sent(len(head)),
+            stream_writer=Sent(len(request.head)),
         )
-        response.sent = head
+        response.sent = request.head
         return response
 
-    async def _take(self, when: float | None) -> tuple[Connection, bool]:
-        """Return a connection, and whether it had been used before."""
+    async def _take(self, request: LeanRequest) -> tuple[Connection, ResponseHandler | None]:
+        """Return a connection and its protocol."""
         # NOTE: with no traces `_get` never waits, so no time can run out in it.
         while (connection := await self._connector._get(self._key, [])) is not None:
             protocol = connection.protocol
-            # NOTE: what came while a connection lay idle is no answer to what goes out next.
+            # NOTE: bytes that came while a connection lay idle are no answer to the next request.
             if protocol is not None and not protocol.should_close:
-                return connection, True
+                request.reused = True
+                return connection, protocol
             connection.close()
-        async with asyncio.timeout_at(when):
+        request.reused = False
+        async with asyncio.timeout_at(request.due):
             connection = await self._connector.connect(self._request, [], self._timeout)
-        return connection, self._request.reused
-
-    async def _exchange(
-        self, connection: Connection, plan: Plan, head: bytes, body: bytes, when: float | None
-    ) -> Answer:
-        line, deadlines = _write(connection, plan, head, body), self._deadlines
-        deadlines.watch(line, when)
-        try:
-            try:
-                message, payload = await line.read()
-                while message.code < 200 and message.code != 101:
-                    message, payload = await line.read()
-            except HttpProcessingError as exc:
-                raise aiohttp.ClientPayloadError("no HTTP") from exc
-            try:
-                read = payload.read_nowait() if payload.is_eof() else await self._rest(payload)
-                if len(read) > self._max_size:
-                    raise TooLarge
-            except Exception as exc:
-                raise BrokenOff(message.code) from exc
-        finally:
-            deadlines.forget(line)
-        return Answer(message.code, message.headers, read)
+        request.reused = self._request.reused
+        return connection, connection.protocol
 
     async def _rest(self, payload: aiohttp.StreamReader) -> bytes:
         """Return a body that has not come whole yet, or more of it than is allowed."""
@@ -252,16 +271,15 @@ class Lean:
         return b"".join(chunks)
 
 
-def _write(connection: Connection, plan: Plan, head: bytes, body: bytes) -> Line:
-    """Send *head* and *body* over *connection*, and return what the answer comes in by."""
-    protocol, transport = connection.protocol, connection.transport
-    if transport is None or not isinstance(protocol, Line):
+def _write(protocol: ResponseHandler | None, request: LeanRequest) -> Line:
+    """Send *request* over *protocol*, and return it, which the answer comes in by."""
+    if not isinstance(protocol, Line) or (transport := protocol.transport) is None:
         raise aiohttp.ServerDisconnectedError
-    protocol.set_response_params(skip_payload=plan.method == "HEAD", read_until_eof=True)
-    if body:
-        transport.writelines((head, body))
+    protocol.set_response_params(skip_payload=request.plan.method == "HEAD", read_until_eof=True)
+    if request.body:
+        transport.writelines((request.head, request.body))
     else:
-        transport.write(head)
+        transport.write(request.head)
     return protocol
 
 
