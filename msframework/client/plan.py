@@ -11,11 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from msframework.client.address import Address, is_clean
+from msframework.client.replay import IDEMPOTENT
 from msframework.exceptions import BadRequest
 
 _SPLIT = re.compile(r"\{([^{}]*)\}").split
-# RFC 9110, 9.2.2: what may be sent again when a connection was closed under it.
-IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WITHOUT_BODY: Final = {
     "GET": "",
     "HEAD": "",
