@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 
+from msframework.codec import compile_schema
+from msframework.codec.errors import Bad
 from msframework.exceptions import ServiceException
-from msframework.schemas import Schema, as_schema, compile_schema, fields
-from msframework.schemas.errors import Bad
+from msframework.schemas import Schema, as_schema, fields
 from msframework.strict_json import dumps
 
 UNIT = 100_000

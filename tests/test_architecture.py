@@ -24,6 +24,7 @@ FLOORS = (
     "envelope response request inputs json_text pg_values strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
+    "codec",
     "compile openapi misfit errors template",
     "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__",

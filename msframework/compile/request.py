@@ -11,12 +11,12 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, INCLUDE, Schema, fields
 from sanic.request import File
 
+from msframework.codec import CompiledSchema
+from msframework.codec.bounds import MAX_ERRORS, bound_messages
+from msframework.codec.errors import Bad
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import EXTENSION, Input, PathParam, Source
-from msframework.schemas import CompiledSchema
-from msframework.schemas.bounds import MAX_ERRORS, bound_messages
-from msframework.schemas.errors import Bad
 from msframework.schemas.storable import why_not_storable
 
 Errors = dict[str, Any]

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
 
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.errors import Bad
+from msframework.codec.exact import read_places
 from msframework.exceptions import MalformedJSON
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.errors import Bad
-from msframework.schemas.exact import read_places
 from msframework.strict_json import dumps, parse
-from tests.schemas.strategies import (
+from tests.codec.strategies import (
     all_schemas,
     json_for,
     objects_for,

@@ -8,10 +8,11 @@ import pytest
 from marshmallow import ValidationError, pre_load, validates_schema
 
 from msframework import doc
+from msframework.codec import compile_schema
+from msframework.codec.bounds import count_messages
+from msframework.codec.errors import Bad
 from msframework.exceptions import MalformedJSON
-from msframework.schemas import Schema, as_schema, compile_schema, fields
-from msframework.schemas.bounds import count_messages
-from msframework.schemas.errors import Bad
+from msframework.schemas import Schema, as_schema, fields
 from msframework.strict_json import dumps
 
 INTEGER = ["Not a valid integer."]

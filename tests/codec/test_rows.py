@@ -9,9 +9,10 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from msframework.codec import compile_schema
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
-from msframework.schemas import Reference, Schema, compile_schema, fields
+from msframework.schemas import Reference, Schema, fields
 from msframework.strict_json import dumps
 from msframework.table import Table
 from tests.processes import fresh_database

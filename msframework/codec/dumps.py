@@ -18,8 +18,8 @@ from marshmallow import fields, missing
 from marshmallow.utils import pluck
 from orjson import Fragment
 
-from msframework.schemas.known import AnyField, field_base, is_usual, why_unknown
-from msframework.schemas.nesting import Nesting
+from msframework.codec.known import AnyField, field_base, is_usual, why_unknown
+from msframework.codec.plan import Nesting
 from msframework.schemas.reference import IDS, Reference
 from msframework.schemas.strict import ZonedDateTime
 from msframework.strict_json import dumps

@@ -12,14 +12,14 @@ from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value, is_collection, set_value
 
-from msframework.schemas import dumps, loads
-from msframework.schemas.checks import Rule, run_checks
-from msframework.schemas.emit import Line, Load, emit_dump, emit_dump_any, emit_load
-from msframework.schemas.errors import ODD, Bad, Errors, note
-from msframework.schemas.kinds import WrongKind, name_kind
-from msframework.schemas.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
-from msframework.schemas.plan import Plan
-from msframework.schemas.records import read_records
+from msframework.codec import dumps, loads
+from msframework.codec.emit import Line, Load, emit_dump, emit_dump_any, emit_load
+from msframework.codec.errors import ODD, Bad, Errors, note
+from msframework.codec.kinds import WrongKind, name_kind
+from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
+from msframework.codec.plan import Plan
+from msframework.codec.rows import read_records
+from msframework.codec.validators import Rule, run_checks
 from msframework.strict_json import SUSPECT
 
 _NOTHING: Final[Mapping[str, Any]] = {}

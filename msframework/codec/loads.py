@@ -18,13 +18,13 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields, missing
 from marshmallow.utils import is_aware, is_collection, is_sequence_but_not_string
 
-from msframework.schemas.bounds import count_messages
-from msframework.schemas.checks import Rule, read_rules, run_checks
+from msframework.codec.bounds import count_messages
+from msframework.codec.errors import Bad, copy_containers
+from msframework.codec.exact import EXACT, Inexact
+from msframework.codec.known import AnyField, field_base, is_usual, validator_base, why_unknown
+from msframework.codec.plan import Nesting, Plan
+from msframework.codec.validators import Rule, read_rules, run_checks
 from msframework.schemas.columns import Ticks
-from msframework.schemas.errors import Bad, copy_containers
-from msframework.schemas.exact import EXACT, Inexact
-from msframework.schemas.known import AnyField, field_base, is_usual, validator_base, why_unknown
-from msframework.schemas.nesting import NestedPlan, Nesting
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import (
     StrictDecimal,
@@ -190,7 +190,7 @@ def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> Unit | 
     return _load_pluck(field, plan, load) if issubclass(base, fields.Pluck) else load
 
 
-def _load_pluck(field: Any, plan: NestedPlan, nested: Unit) -> Unit:
+def _load_pluck(field: Any, plan: Plan, nested: Unit) -> Unit:
     key, many, load_plan = field._field_data_key, field.many, plan.load
     is_list = bool(plan.schema.many or many)
     unknown = field.unknown

@@ -16,7 +16,7 @@ import msgspec
 from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID as PgUUID
 
-from msframework.schemas.emit import (
+from msframework.codec.emit import (
     Column,
     emit_find_odd,
     emit_spell,

@@ -20,11 +20,11 @@ from asyncpg import Record
 from marshmallow import Schema, fields
 from msgspec import convert
 
-from msframework.schemas.emit import Column
-from msframework.schemas.known import AnyField, field_base, is_usual
+from msframework.codec.emit import Column
+from msframework.codec.known import AnyField, field_base, is_usual
+from msframework.codec.row_json import ODD, Text
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
-from msframework.schemas.text import ODD, Text
 from msframework.table import Table, Texts
 
 _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {

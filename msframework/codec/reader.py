@@ -10,12 +10,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from msframework.schemas.bounds import bound_messages
-from msframework.schemas.compiler import Compiler
-from msframework.schemas.errors import Bad
-from msframework.schemas.exact import Inexact, holds_float, read_places
-from msframework.schemas.known import LOADS, overrides
-from msframework.schemas.plan import Plan
+from msframework.codec.bounds import bound_messages
+from msframework.codec.compiler import Compiler
+from msframework.codec.errors import Bad
+from msframework.codec.exact import Inexact, holds_float, read_places
+from msframework.codec.known import LOADS, overrides
+from msframework.codec.plan import Plan
 from msframework.schemas.strict import read_text_schema
 from msframework.strict_json import check, check_keys, parse, read
 

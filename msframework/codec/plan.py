@@ -1,9 +1,9 @@
-"""The plan of one schema: what stands for its dump and load, hooks included. Runs per request."""
+"""The plan of one schema: its compiled dump and load, hooks included. Runs per request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
 from marshmallow.decorators import (
@@ -18,12 +18,12 @@ from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import is_sequence_but_not_string
 from orjson import JSONDecodeError, loads
 
-from msframework.schemas.bounds import count_messages
-from msframework.schemas.emit import Source
-from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
-from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
-from msframework.schemas.known import overrides, reads_anything
-from msframework.schemas.records import Records
+from msframework.codec.bounds import count_messages
+from msframework.codec.emit import Source
+from msframework.codec.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
+from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
+from msframework.codec.known import overrides, reads_anything
+from msframework.codec.rows import Records
 from msframework.strict_json import check, check_keys, read
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
@@ -271,3 +271,30 @@ class Plan:
             except ValidationError as exc:
                 errors.update(messages_of(exc))
         return found
+
+
+class Nesting(Protocol):
+    """The compiler, as the units of fields see it: it compiles the schemas within a schema.
+
+    Attributes:
+        most: how many errors a load looks for; all when `None`.
+        exact: whether numbers that lost digits may be read again (see `exact.Inexact`).
+    """
+
+    most: int | None
+    exact: bool
+
+    def note_dump(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must dump *field*."""
+
+    def note_load(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must load *field*."""
+
+    def note_open(self) -> None:
+        """Remember that a dump may hold values of any type."""
+
+    def nested(self, field: Any, *, load: bool) -> Plan | None:
+        """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
+
+    def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
+        """Return the plan of the schema that *get* gives."""

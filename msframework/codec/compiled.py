@@ -10,12 +10,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from msframework.schemas.bounds import MAX_ERRORS
-from msframework.schemas.compiler import Compiler
-from msframework.schemas.errors import Bad
-from msframework.schemas.known import DUMPS, LOADS, overrides
-from msframework.schemas.plan import Plan
-from msframework.schemas.reader import Calls, JSONReader, TextReader
+from msframework.codec.bounds import MAX_ERRORS
+from msframework.codec.compiler import Compiler
+from msframework.codec.errors import Bad
+from msframework.codec.known import DUMPS, LOADS, overrides
+from msframework.codec.plan import Plan
+from msframework.codec.reader import Calls, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 from msframework.table import Table
 
