@@ -1,4 +1,4 @@
-"""`compile_schema`: what requests run in the place of marshmallow's dump and load.
+"""`compile_schema`: the dump and load that requests run in the place of marshmallow's.
 
 `compile_schema` runs at start-up, `CompiledSchema` per request.
 """
@@ -12,7 +12,7 @@ from marshmallow import Schema, ValidationError
 
 from msframework.codec.bounds import MAX_ERRORS
 from msframework.codec.compiler import Compiler
-from msframework.codec.errors import Bad
+from msframework.codec.errors import Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
 from msframework.codec.plan import Plan
 from msframework.codec.reader import Calls, JSONReader, TextReader
@@ -42,7 +42,7 @@ class CompiledSchema:
         "_plan",
         "_read_json",
         "_read_text",
-        "_records",
+        "_rows",
         "_single",
         "_write",
         "calls",
@@ -64,7 +64,7 @@ class CompiledSchema:
         self._loads_all = self._plan is not None and not overrides(schema, *LOADS)
         self._many = bool(schema.many)
         self._write = dumps if compiler.is_open or compiler.dump_fallbacks else dumps_closed
-        self._records = self._plan.records if self._plan and self._dumps_all else None
+        self._rows = self._plan.rows if self._plan and self._dumps_all else None
         self._single = self._read_single()
         owner = type(schema).__name__
         if not self._dumps_all:
@@ -110,7 +110,10 @@ class CompiledSchema:
         if self._plan is None or not self._loads_all:
             return self.schema.load(data, many=many, partial=partial, unknown=unknown)
         many = self._many if many is None else bool(many)
-        return self._plan.load_or_raise(data, many, partial, unknown)
+        found = self._plan.load(data, many, partial, unknown)
+        if found.__class__ is Rejected:
+            raise _error_of(found)
+        return found
 
     def dump_json(self, obj: Any, many: bool | None = None) -> bytes:
         """Return `schema.dump(obj)` as JSON, as `strict_json.dumps` writes it.
@@ -119,8 +122,8 @@ class CompiledSchema:
         """
         if many is None:
             many = self._many
-        if self._records is not None:
-            written = self._records.several(obj) if many else self._records.one(obj)
+        if self._rows is not None:
+            written = self._rows.write_many(obj) if many else self._rows.write_one(obj)
             if written is not None:
                 self.calls.compiled += 1
                 return written
@@ -134,8 +137,8 @@ class CompiledSchema:
 
         PERF: no row becomes a dict, and no name is looked up (benchmarks/schemas.py, row Records).
         """
-        if self._records is not None:
-            written = self._records.table(table)
+        if self._rows is not None:
+            written = self._rows.write_table(table)
             if written is not None:
                 self.calls.compiled += 1
                 return written
@@ -155,18 +158,17 @@ class CompiledSchema:
             return self.load(data, many=many, partial=partial, unknown=unknown)
         self.calls.compiled += 1
         found = self._single(body, partial, self._max_depth)
-        if found.__class__ is Bad:
-            # NOTE: no name is given to the exception: its traceback would hold it in a circle.
-            raise ValidationError(found.messages, data=found.data, valid_data=found.valid)
+        if found.__class__ is Rejected:
+            raise _error_of(found)
         return found
 
     @property
     def read_json(self) -> Callable[..., Any]:
         """The function `(body, partial=None)` that loads the JSON body of a request.
 
-        It returns a `Bad` where `load_json` raises a ValidationError, with `max_errors` at most,
-        and keeps every digit of a number that a decimal or integer field takes. It is made when
-        it is first asked for, which is at start-up.
+        It returns a `Rejected` where `load_json` raises a ValidationError, with `max_errors` at
+        most, and keeps every digit of a number that a decimal or integer field takes. It is made
+        when it is first asked for, which is at start-up.
         """
         if self._read_json is None:
             reader = JSONReader(
@@ -180,7 +182,7 @@ class CompiledSchema:
         """The function `(data, partial=None, unknown=None)` that loads texts of a request.
 
         They are what stands in a query, a form, headers or cookies, so a number is read from its
-        text. It returns a `Bad` as `read_json` does.
+        text. It returns a `Rejected` as `read_json` does.
         """
         if self._read_text is None:
             self._read_text = TextReader(self.schema, self._max_errors).read
@@ -188,6 +190,14 @@ class CompiledSchema:
 
     def _count(self, fallbacks: tuple[str, ...]) -> None:
         self.calls.count(not fallbacks)
+
+
+def _error_of(rejected: Rejected) -> ValidationError:
+    """Return marshmallow's error for what was rejected.
+
+    NOTE: whoever raises it gives it no name: its traceback would hold it in a circle.
+    """
+    return ValidationError(rejected.messages, data=rejected.data, valid_data=rejected.valid)
 
 
 def compile_schema(

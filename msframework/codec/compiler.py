@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from asyncpg import Record
-from marshmallow import Schema, fields, missing
+from marshmallow import Schema, missing
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow.exceptions import SCHEMA
-from marshmallow.utils import get_value, is_collection, set_value
+from marshmallow.utils import get_value
 
-from msframework.codec import dumps, loads
-from msframework.codec.emit import Line, Load, emit_dump, emit_dump_any, emit_load
-from msframework.codec.errors import ODD, Bad, Errors, note
+from msframework.codec.dump_terms import NAMES, read_dump
+from msframework.codec.emit import emit_dump, emit_dump_any, emit_load
+from msframework.codec.facts import FieldFacts, read_facts
 from msframework.codec.kinds import WrongKind, name_kind
-from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides, why_unknown
+from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides
+from msframework.codec.load_terms import read_load
+from msframework.codec.loads import compile_unit
 from msframework.codec.plan import Plan
-from msframework.codec.rows import read_records
-from msframework.codec.validators import Rule, run_checks
-from msframework.strict_json import SUSPECT
+from msframework.codec.rows import read_row_writer
 
-_NOTHING: Final[Mapping[str, Any]] = {}
 _RECORDS: Final = frozenset((dict, Record))
 _DEEPEST: Final = 12
 
@@ -101,45 +100,36 @@ class Compiler:
         plan.load_fields = self._compile_load(plan, owner)
         if self.most is not None:
             return
-        plan.dump_one = self._compile_dump(plan, owner, json=False)
-        plan.dump_json = self._compile_dump(plan, owner, json=True)
+        dumped = [read_facts(field, name) for name, field in schema.dump_fields.items()]
+        plan.dump_one = self._compile_dump(plan, owner, dumped, json=False)
+        plan.dump_json = self._compile_dump(plan, owner, dumped, json=True)
         usual = schema.dict_class is dict and not plan.dump_hooks
         if usual and not overrides(schema, "get_attribute"):
-            plan.records = read_records(schema, owner)
-        if plan.records is not None:
-            plan.sources.extend(plan.records.sources)
+            plan.rows = read_row_writer(dumped, owner)
+        if plan.rows is not None:
+            plan.sources.extend(plan.rows.sources)
 
     def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
         schema = plan.schema
+        listed = [read_facts(field, name) for name, field in schema.load_fields.items()]
+        keys = Counter(facts.key for facts in listed)
         found = []
-        keys = Counter(_key(name, field) for name, field in schema.load_fields.items())
-        for number, (name, field) in enumerate(schema.load_fields.items()):
-            key = _key(name, field)
-            target = field.attribute or name
-            unit = loads.compile_unit(field, key, self)
-            step = f"load_{number}"
-            fast = None if "." in target else loads.read_fast(field, f"_{number}")
-            fast = fast or loads.Fast("")
-            run = _step(name, key, target, unit)
-            exact = None if "." in target else loads.read_exact(field)
-            if exact is not None:
-                alone = keys[key] == 1 and SCHEMA not in keys
-                run = _exact_step(key, target, run, *exact, alone=alone)
-            names = {**fast.names, step: run}
-            found.append(Load(key, target, step, fast.test, fast.taken, names))
+        for number, facts in enumerate(listed):
+            unit = compile_unit(facts, self)
+            alone = keys[facts.key] == 1 and SCHEMA not in keys
+            found.append(read_load(facts, number, unit, alone=alone))
         source = emit_load(owner, found, {"missing": missing, "dict_class": schema.dict_class})
         plan.sources.append(source)
         return source.build()
 
-    def _compile_dump(self, plan: Plan, owner: str, *, json: bool) -> Callable[..., Any]:
+    def _compile_dump(
+        self, plan: Plan, owner: str, dumped: Sequence[FieldFacts], *, json: bool
+    ) -> Callable[..., Any]:
         schema = plan.schema
         get = schema.get_attribute if overrides(schema, "get_attribute") else get_value
-        lines = [
-            self._line(number, name, field, json)
-            for number, (name, field) in enumerate(schema.dump_fields.items())
-        ]
-        names = {**dumps.NAMES, "get": get, "dict_class": schema.dict_class}
-        source = emit_dump_any(owner, lines, dict(names))
+        parts = [read_dump(facts, number, self, json=json) for number, facts in enumerate(dumped)]
+        names = {**NAMES, "get": get, "dict_class": schema.dict_class}
+        source = emit_dump_any(owner, parts, dict(names))
         plan.sources.append(source)
         dump_any = source.build()
         if json and self._checks_kinds:
@@ -147,44 +137,13 @@ class Compiler:
         if (
             get is not get_value
             or schema.dict_class is not dict
-            or not all(line.usual for line in lines)
+            or not all(part.usual for part in parts)
         ):
             return dump_any
         names |= {"records": _RECORDS, "dump_any": dump_any}
-        source = emit_dump(owner, lines, names)
+        source = emit_dump(owner, parts, names)
         plan.sources.append(source)
         return source.build()
-
-    def _line(self, number: int, name: str, field: Any, json: bool) -> Line:
-        key = _key(name, field)
-        attribute = name if field.attribute is None else field.attribute
-        reason = why_unknown(field)
-        if reason is not None:
-            self.note_dump(field, reason)
-            return self._line_by_marshmallow(number, name, key, field)
-        if isinstance(field, fields.Constant):
-            self.note_open()
-            constant = f"constant_{number}"
-            text = f"out[{key!r}] = {constant}"
-            return Line(key, "", "", constant, text, {constant: field.constant})
-        slow = f"dump_{number}"
-        term = dumps.read_term(field, name, slow, dumps.compile_unit(field, self, json), json)
-        names = dict(term.names)
-        got = f"(v := get(obj, {attribute!r}, missing)) is not missing"
-        if field.dump_default is not missing:
-            default = f"default_{number}"
-            value = field.dump_default
-            names[default] = value if callable(value) else lambda: value
-            got += f" or (v := {default}()) is not missing"
-        anyhow = f"if {got}: out[{key!r}] = {term.write('v', False)}"
-        variable = f"v{number}"
-        usual = "" if "." in attribute else term.write(variable, True)
-        return Line(key, variable, attribute, usual, anyhow, names)
-
-    def _line_by_marshmallow(self, number: int, name: str, key: str, field: Any) -> Line:
-        whole = f"dump_{number}"
-        text = f"if (v := {whole}({name!r}, obj, accessor=get)) is not missing: out[{key!r}] = v"
-        return Line(key, "", "", "", text, {whole: field.serialize})
 
 
 def _for_objects(dump_any: Callable[[Any], Any], plan: Plan) -> Callable[[Any], Any]:
@@ -203,85 +162,6 @@ def _for_objects(dump_any: Callable[[Any], Any], plan: Plan) -> Callable[[Any], 
         return found
 
     return dump_object
-
-
-Step = Callable[[Any, Any, Any, Errors, Any], None]
-
-
-def _step(name: str, key: str, target: str, unit: loads.Unit) -> Step:
-    """Return the function for the values of one field that are not taken as they are."""
-    dotted, prefix = "." in target, f"{name}."
-
-    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
-        if value.__class__ in SUSPECT:
-            errors[ODD] = True
-        options = _NOTHING
-        if partial is not None:
-            some = is_collection(partial)
-            if value is missing and (partial is True or (some and name in partial)):
-                return
-            if some:
-                partial = [item[len(prefix) :] for item in partial if item.startswith(prefix)]
-            options = {"partial": partial}
-        found = unit(value, data, options)
-        if found.__class__ is Bad:
-            note(errors, key, found.messages)
-            found = found.valid or missing
-        if found is missing:
-            return
-        if dotted:
-            set_value(out, target, found)
-        else:
-            out[target] = found
-
-    return load
-
-
-def _exact_step(
-    key: str, target: str, otherwise: Step, kind: type, rules: tuple[Rule, ...], *, alone: bool
-) -> Step:
-    """Return the same for a field that takes values of *kind* as they are.
-
-    Args:
-        alone: whether no other messages can stand under *key*.
-
-    PERF: a wrong value costs one call, and one more for each of several checks
-    (benchmarks/schemas.py, row load errors).
-    """
-    checks = tuple(rule.check for rule in rules)
-    message = _only_message(rules, kind) if alone else None
-
-    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
-        if value.__class__ is not kind:
-            otherwise(value, data, out, errors, partial)
-            return
-        messages = run_checks(checks, value)
-        if messages is None:
-            out[target] = value
-        elif alone:
-            errors[key] = messages
-        else:
-            note(errors, key, messages)
-
-    def refuse(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
-        if value.__class__ is kind:
-            errors[key] = [message]
-        else:
-            otherwise(value, data, out, errors, partial)
-
-    return load if message is None else refuse
-
-
-def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
-    """Return what is wrong with each value of *kind* that the emitted test refuses, if known."""
-    if len(rules) != 1 or not rules[0].inline or kind not in rules[0].types:
-        return None
-    return rules[0].message
-
-
-def _key(name: str, field: Any) -> str:
-    key: str | None = field.data_key
-    return name if key is None else key
 
 
 def _where(field: Any) -> str:

@@ -1,72 +1,34 @@
-"""How each kind of field is dumped: a unit for any value, and a term for the usual one.
+"""The dumping of each kind of field: one function a field, put together at start-up.
 
-Both are put together at start-up. A unit takes what `field._serialize` takes; a term is the
-expression that `emit` writes into the function of a whole schema.
+Such a unit takes what `field._serialize` takes, and returns the same; for JSON, a value that orjson
+writes as that.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from asyncpg.pgproto.pgproto import UUID as PgUUID
-from marshmallow import fields, missing
+from marshmallow import fields
 from marshmallow.utils import pluck
 from orjson import Fragment
 
-from msframework.codec.known import AnyField, field_base, is_usual, why_unknown
+from msframework.codec.facts import FieldFacts, read_inner
+from msframework.codec.known import AnyField
 from msframework.codec.plan import Nesting
 from msframework.schemas.reference import IDS, Reference
-from msframework.schemas.strict import ZonedDateTime
 from msframework.strict_json import dumps
 
-Unit = Callable[[Any, Any, Any], Any]
+DumpUnit = Callable[[Any, Any, Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """`good if test else other` over `{v}`, a value that may be None or odd, but not absent.
-
-    Args:
-        names: what the names in it stand for.
-        pure: a passed-through value, for which `test` only asks whether it is there.
-    """
-
-    test: str
-    good: str
-    other: str
-    names: dict[str, Any] = field(default_factory=dict)
-    pure: bool = False
-
-    def write(self, v: str, may_be_absent: bool) -> str:
-        """Return the expression for the variable *v*."""
-        if self.pure and not may_be_absent:
-            return v
-        good, test, other = (part.replace("{v}", v) for part in (self.good, self.test, self.other))
-        return f"{good} if {test} else {other}"
-
-
-class Absent(Exception):
-    """A record lacks a value: the usual path gives way to the one for any object."""
-
-
-def absent() -> Any:
-    """Give up the usual path."""
-    raise Absent
-
-
-def compile_unit(field: Any, compiler: Nesting, json: bool) -> Unit:
+def compile_unit(facts: FieldFacts, compiler: Nesting, json: bool) -> DumpUnit:
     """Return the function that dumps a value as `field._serialize` would.
 
     Args:
         json: whether the result goes straight to orjson, which writes dates and UUIDs itself.
     """
-    reason = why_unknown(field)
-    base = field_base(field)
+    field, base, reason = facts.field, facts.base, facts.reason
     if base is None or _is_open(field, base):
         compiler.note_open()
     if reason is None and base is not None:
@@ -75,7 +37,7 @@ def compile_unit(field: Any, compiler: Nesting, json: bool) -> Unit:
             return unit
         reason = "its nested schema cannot be compiled"
     compiler.note_dump(field, reason or "unknown")
-    serialize: Unit = field._serialize
+    serialize: DumpUnit = field._serialize
     return serialize
 
 
@@ -86,8 +48,8 @@ def _is_open(field: Any, base: type[AnyField]) -> bool:
     return issubclass(base, (fields.Raw, fields.Enum, fields.Constant))
 
 
-def _dump_boolean(value: Any, attr: Any, obj: Any) -> Any:
-    """Return what stands where a boolean should, written already."""
+def dump_boolean(value: Any, attr: Any, obj: Any) -> Any:
+    """Return true, false or null as it is, and any other value as written JSON."""
     if value is None or value is True or value is False:
         return value
     try:
@@ -96,18 +58,19 @@ def _dump_boolean(value: Any, attr: Any, obj: Any) -> Any:
         return value
 
 
-def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) -> Unit | None:
+def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) -> DumpUnit | None:
     if issubclass(base, Reference):
         return _dump_reference(field, compiler, json)
     if issubclass(base, fields.Nested):
         return _dump_nested(field, base, compiler, json)
     if issubclass(base, fields.List):
-        inner = compile_unit(field.inner, compiler, json)
+        inner = compile_unit(read_inner(field.inner), compiler, json)
         return lambda value, attr, obj: (
             None if value is None else [inner(item, attr, obj) for item in value]
         )
     if issubclass(base, fields.Tuple):
-        parts = tuple(compile_unit(inner, compiler, json) for inner in field.tuple_fields)
+        inners = map(read_inner, field.tuple_fields)
+        parts = tuple(compile_unit(inner, compiler, json) for inner in inners)
         return lambda value, attr, obj: (
             None
             if value is None
@@ -116,12 +79,14 @@ def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) ->
     if issubclass(base, fields.Mapping) and (field.key_field or field.value_field):
         return _dump_mapping(field, compiler, json)
     if json and issubclass(base, fields.Boolean):
-        return _dump_boolean
-    serialize: Unit = field._serialize
+        return dump_boolean
+    serialize: DumpUnit = field._serialize
     return serialize
 
 
-def _dump_nested(field: Any, base: type[AnyField], compiler: Nesting, json: bool) -> Unit | None:
+def _dump_nested(
+    field: Any, base: type[AnyField], compiler: Nesting, json: bool
+) -> DumpUnit | None:
     plan = compiler.nested(field, load=False)
     if plan is None:
         return None
@@ -140,13 +105,13 @@ def _dump_nested(field: Any, base: type[AnyField], compiler: Nesting, json: bool
     return unit
 
 
-def _dump_reference(field: Reference, compiler: Nesting, json: bool) -> Unit | None:
+def _dump_reference(field: Reference, compiler: Nesting, json: bool) -> DumpUnit | None:
     plan = compiler.plan_of(lambda: field.schema)
     if plan is None:
         return None
     dump = plan.dump_values if json else plan.dump
     many = bool(plan.schema.many)
-    id_unit = compile_unit(field.id_field, compiler, json)
+    id_unit = compile_unit(read_inner(field.id_field), compiler, json)
 
     def unit(value: Any, attr: Any, obj: Any) -> Any:
         if value is None:
@@ -156,12 +121,13 @@ def _dump_reference(field: Reference, compiler: Nesting, json: bool) -> Unit | N
     return unit
 
 
-def _dump_mapping(field: Any, compiler: Nesting, json: bool) -> Unit:
+def _dump_mapping(field: Any, compiler: Nesting, json: bool) -> DumpUnit:
     make = field.mapping_type
     # NOTE: keys stay as marshmallow writes them, since orjson must see strings.
-    dump_key = None if field.key_field is None else compile_unit(field.key_field, compiler, False)
-    value_field = field.value_field
-    dump_value = None if value_field is None else compile_unit(value_field, compiler, json)
+    dump_key, dump_value = (
+        None if inner is None else compile_unit(read_inner(inner), compiler, written)
+        for inner, written in ((field.key_field, False), (field.value_field, json))
+    )
 
     def unit(value: Any, attr: Any, obj: Any) -> Any:
         if value is None:
@@ -179,78 +145,3 @@ def _dump_mapping(field: Any, compiler: Nesting, json: bool) -> Unit:
         return result
 
     return unit
-
-
-def read_term(field: Any, attr: str, name: str, unit: Unit, json: bool) -> Term:
-    """Return the term for the values of *field*, which stands under *attr* in its schema.
-
-    Args:
-        name: the name in the term for *unit*, which takes the odd values.
-    """
-
-    def guarded(value: Any, attr: Any, obj: Any) -> Any:
-        if value is missing:
-            raise Absent
-        return unit(value, attr, obj)
-
-    base = field_base(field)
-    assert base is not None
-    slow = f"{name}({{v}}, {attr!r}, obj)"
-    if issubclass(base, fields.List):
-        inner = field_base(field.inner)
-        if inner is not None and not issubclass(inner, _COMPOSED):
-            one = _scalar_term(field.inner, inner, f"{name}i({{v}}, {attr!r}, obj)", json)
-            plain = _dump_boolean if json and issubclass(inner, fields.Boolean) else None
-            names = {name: guarded, f"{name}i": plain or field.inner._serialize}
-            return Term(
-                "{v}.__class__ is list", f"[{one.write('e', False)} for e in {{v}}]", slow, names
-            )
-    term = _scalar_term(field, base, slow, json)
-    return Term(term.test, term.good, term.other, {name: guarded}, term.pure)
-
-
-def _scalar_term(field: Any, base: type[AnyField], slow: str, json: bool) -> Term:
-    if issubclass(base, fields.Raw) or (issubclass(base, fields.Boolean) and not json):
-        return Term("{v} is not missing", "{v}", "absent()", {}, True)
-    if issubclass(base, _COMPOSED):
-        # NOTE: also for None, since a nested schema that cannot be found must be missed.
-        return Term("{v} is missing", "absent()", slow)
-    if issubclass(base, fields.Decimal) and is_usual(field):
-        good = 'format({v}, "f")' if field.as_string else "{v}"
-        return Term("{v}.__class__ is Decimal", good, slow)
-    for known, parts in (*(_JSON_TERMS.items() if json else ()), *_TERMS.items()):
-        if issubclass(base, known) and is_usual(field):
-            return Term(*(part.replace("{slow}", slow) for part in parts))
-    return Term("{v} is None", "None", slow)
-
-
-_COMPOSED: Final = (fields.Nested, fields.List, fields.Tuple, fields.Mapping, Reference)
-_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
-    fields.Integer: ("{v}.__class__ is int or {v} is None", "{v}", "{slow}"),
-    fields.Float: ("{v}.__class__ is float or {v} is None", "{v}", "{slow}"),
-    fields.String: ("{v}.__class__ is str or {v} is None", "{v}", "{slow}"),
-}
-_MOMENT: Final = "{v}.__class__ is datetime and ({v}.tzinfo is UTC or {v}.tzinfo is None)"
-_JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
-    fields.UUID: (
-        "{v}.__class__ is PgUUID",
-        "str({v})",
-        "({v} if {v}.__class__ is UUID else {slow})",
-    ),
-    fields.Boolean: ("{v} is True or {v} is False or {v} is None", "{v}", "{slow}"),
-    ZonedDateTime: ("{v}.__class__ is datetime and {v}.tzinfo is UTC", "{v}", "{slow}"),
-    fields.DateTime: (_MOMENT, "{v}", "{slow}"),
-    fields.Date: ("{v}.__class__ is date", "{v}", "{slow}"),
-}
-# What the terms name, whichever of them a schema needs.
-NAMES: Final[dict[str, Any]] = {
-    "Absent": Absent,
-    "Decimal": decimal.Decimal,
-    "PgUUID": PgUUID,
-    "UTC": dt.UTC,
-    "UUID": uuid.UUID,
-    "absent": absent,
-    "date": dt.date,
-    "datetime": dt.datetime,
-    "missing": missing,
-}

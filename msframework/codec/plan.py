@@ -19,11 +19,19 @@ from marshmallow.utils import is_sequence_but_not_string
 from orjson import JSONDecodeError, loads
 
 from msframework.codec.bounds import count_messages
-from msframework.codec.emit import Source
-from msframework.codec.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
+from msframework.codec.emit import FunctionSource
+from msframework.codec.errors import (
+    SUSPICION,
+    Errors,
+    ErrorStore,
+    Rejected,
+    merge,
+    messages_of,
+    note,
+)
 from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.codec.known import overrides, reads_anything
-from msframework.codec.rows import Records
+from msframework.codec.rows import RowWriter
 from msframework.strict_json import check, check_keys, read
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
@@ -49,15 +57,15 @@ class Plan:
         "load_fields",
         "load_hooks",
         "reads_anything",
-        "records",
+        "rows",
         "schema",
         "sources",
     )
 
     def __init__(self, schema: Schema, checks_kinds: bool, most: int | None = None) -> None:
         self.schema, self._checks_kinds, self._most = schema, checks_kinds, most
-        self.sources: list[Source] = []
-        self.records: Records | None = None
+        self.sources: list[FunctionSource] = []
+        self.rows: RowWriter | None = None
         self.dump_one: Callable[[Any], Any]
         self.dump_json: Callable[[Any], Any]
         self.load_fields: Callable[[Any, Errors, Any], Any]
@@ -130,7 +138,7 @@ class Plan:
     def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
         """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
 
-        A refusal is returned as a `Bad`, unless the schema's own `handle_error` is to see it.
+        A refusal is returned as a `Rejected`, unless the schema's own `handle_error` is to see it.
 
         PERF: the shortest way through; JSON is checked further only when the fields met a value
         that orjson may have misread (benchmarks/schemas.py, row load).
@@ -151,32 +159,26 @@ class Plan:
             check(body, data, max_depth)
             found = self._load_one(data, errors, partial, self.schema.unknown)
         if errors:
-            if errors.pop(ODD, None) is not None:
+            if errors.pop(SUSPICION, None) is not None:
                 check(body, data, max_depth)
             if errors:
                 if self._handles:
                     self._refuse(errors, data, found, False, partial)
-                return Bad(errors, found, data)
+                return Rejected(errors, found, data)
         return found
 
-    def load(self, data: Any, partial: Any, unknown: Any) -> Any:
-        """Return what the nested `schema.load` returns, or a `Bad` where it raises."""
-        schema = self.schema
+    def load_nested(self, data: Any, partial: Any, unknown: Any) -> Any:
+        """Return the result of the schema within another one: see `load`."""
         try:
-            return self.load_or_raise(data, bool(schema.many), partial, unknown, nested=True)
+            return self.load(data, bool(self.schema.many), partial, unknown)
         except ValidationError as exc:
-            return Bad(exc.messages, exc.valid_data)
+            return Rejected.of(exc)
 
-    def load_or_raise(
-        self, data: Any, many: bool, partial: Any, unknown: Any, *, nested: bool = False
-    ) -> Any:
-        """Return what `schema.load` returns.
-
-        Args:
-            nested: whether a plain refusal is returned as a `Bad` instead.
+    def load(self, data: Any, many: bool, partial: Any, unknown: Any) -> Any:
+        """Return what `schema.load` returns, or a `Rejected` where it raises.
 
         Raises:
-            ValidationError: the data is refused.
+            Exception: the schema's own `handle_error` raises it.
         """
         schema = self.schema
         if unknown is None:
@@ -194,9 +196,7 @@ class Plan:
             return found
         if self._handles:
             self._refuse(errors, data, found, many, partial)
-        if nested:
-            return Bad(errors, found)
-        raise ValidationError(errors, data=data, valid_data=found)
+        return Rejected(errors, found, data)
 
     def _refuse(self, errors: Errors, data: Any, found: Any, many: bool, partial: Any) -> NoReturn:
         """Raise the errors, unless the schema's own `handle_error` raises something else."""
@@ -209,7 +209,7 @@ class Plan:
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return self.schema.dict_class()
         found = self.load_fields(data, errors, partial)
-        errors.pop(ODD, None)
+        errors.pop(SUSPICION, None)
         if unknown != EXCLUDE and not self._all_keys.issuperset(data):
             self._read_unknown(data, errors, found, unknown)
         return found
@@ -278,7 +278,7 @@ class Nesting(Protocol):
 
     Attributes:
         most: how many errors a load looks for; all when `None`.
-        exact: whether numbers that lost digits may be read again (see `exact.Inexact`).
+        exact: whether numbers that lost digits may be read again (see `errors.InexactNumber`).
     """
 
     most: int | None

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, pre_load, validates_schema
 from msframework import doc
 from msframework.codec import compile_schema
 from msframework.codec.bounds import count_messages
-from msframework.codec.errors import Bad
+from msframework.codec.errors import Rejected
 from msframework.exceptions import MalformedJSON
 from msframework.schemas import Schema, as_schema, fields
 from msframework.strict_json import dumps
@@ -72,7 +72,7 @@ def reader(thing=DESCRIPTION, **options):
 
 def read(body, thing=DESCRIPTION, **options):
     found = reader(thing, **options).read_json(body)
-    return found.messages if isinstance(found, Bad) else found
+    return found.messages if isinstance(found, Rejected) else found
 
 
 @pytest.mark.parametrize(
