@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 
 from msframework.codec.bounds import MAX_ERRORS
 from msframework.codec.compiler import Compiler
+from msframework.codec.engine import Engine
 from msframework.codec.errors import Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
 from msframework.codec.plan import Plan
@@ -31,6 +32,7 @@ class CompiledSchema:
         schema: the schema itself.
         fallbacks: what marshmallow still does, each with the reason.
         calls: how many calls ran compiled, and how many needed a fallback.
+        engine: the fastest engine of its dumps.
     """
 
     __slots__ = (
@@ -47,28 +49,39 @@ class CompiledSchema:
         "_write",
         "calls",
         "dump_fallbacks",
+        "engine",
         "load_fallbacks",
         "schema",
     )
 
-    def __init__(self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool) -> None:
+    def __init__(
+        self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool, engine: Engine
+    ) -> None:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
         self._read_json: Callable[..., Any] | None = None
         self._read_text: Callable[..., Any] | None = None
         self.calls = Calls()
-        compiler = Compiler(checks_kinds)
+        compiler = Compiler(checks_kinds, engine=engine)
         self._plan: Plan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
-        self._dumps_all = self._plan is not None and not overrides(schema, *DUMPS)
+        self._dumps_all = (
+            self._plan is not None
+            and not overrides(schema, *DUMPS)
+            and engine is not Engine.MARSHMALLOW
+        )
         self._loads_all = self._plan is not None and not overrides(schema, *LOADS)
         self._many = bool(schema.many)
         self._write = dumps if compiler.is_open or compiler.dump_fallbacks else dumps_closed
-        self._rows = self._plan.rows if self._plan and self._dumps_all else None
+        used = self._plan if self._dumps_all else None
+        self._rows = None if used is None else used.rows
+        self.engine = Engine.MARSHMALLOW if used is None else used.engine
         self._single = self._read_single()
         owner = type(schema).__name__
         if not self._dumps_all:
-            self.dump_fallbacks = (f"{owner}: it overrides marshmallow's dump",)
+            asked = engine is Engine.MARSHMALLOW
+            why = "marshmallow was asked for" if asked else "it overrides marshmallow's dump"
+            self.dump_fallbacks = (f"{owner}: {why}",)
         if not self._loads_all:
             self.load_fallbacks = (f"{owner}: it overrides marshmallow's load",)
 
@@ -206,6 +219,7 @@ def compile_schema(
     max_depth: int = MAX_DEPTH,
     max_errors: int = MAX_ERRORS,
     checks_kinds: bool = False,
+    engine: Engine = Engine.ROWS,
 ) -> CompiledSchema:
     """Compile *schema*, a Schema instance.
 
@@ -214,5 +228,6 @@ def compile_schema(
         max_errors: how many errors are told of one input.
         checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
             marshmallow finds members of anything.
+        engine: the fastest engine that dumps may use; each writes the same bytes.
     """
-    return CompiledSchema(schema, max_depth, max_errors, checks_kinds)
+    return CompiledSchema(schema, max_depth, max_errors, checks_kinds, engine)

@@ -14,6 +14,7 @@ from marshmallow.utils import get_value
 
 from msframework.codec.dump_terms import NAMES, read_dump
 from msframework.codec.emit import emit_dump, emit_dump_any, emit_load
+from msframework.codec.engine import Engine
 from msframework.codec.facts import FieldFacts, read_facts
 from msframework.codec.kinds import WrongKind, name_kind
 from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides
@@ -35,10 +36,16 @@ class Compiler:
     Args:
         most: how many errors a load looks for. With it, loads are compiled for the bodies of
             requests, and dumps are not; without, a load is marshmallow's in all.
+        engine: the fastest engine that a dump may use.
     """
 
-    def __init__(self, checks_kinds: bool = False, most: int | None = None) -> None:
-        self._checks_kinds = checks_kinds
+    def __init__(
+        self,
+        checks_kinds: bool = False,
+        most: int | None = None,
+        engine: Engine = Engine.ROWS,
+    ) -> None:
+        self._checks_kinds, self._engine = checks_kinds, engine
         self.most, self.exact = most, most is not None
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
@@ -103,10 +110,11 @@ class Compiler:
         dumped = [read_facts(field, name) for name, field in schema.dump_fields.items()]
         plan.dump_one = self._compile_dump(plan, owner, dumped, json=False)
         plan.dump_json = self._compile_dump(plan, owner, dumped, json=True)
-        usual = schema.dict_class is dict and not plan.dump_hooks
-        if usual and not overrides(schema, "get_attribute"):
+        usual = plan.engine is Engine.MEMBERS and not plan.dump_hooks
+        if usual and self._engine.may_use(Engine.ROWS):
             plan.rows = read_row_writer(dumped, owner)
         if plan.rows is not None:
+            plan.engine = Engine.ROWS
             plan.sources.extend(plan.rows.sources)
 
     def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
@@ -138,8 +146,10 @@ class Compiler:
             get is not get_value
             or schema.dict_class is not dict
             or not all(part.usual for part in parts)
+            or not self._engine.may_use(Engine.MEMBERS)
         ):
             return dump_any
+        plan.engine = Engine.MEMBERS
         names |= {"records": _RECORDS, "dump_any": dump_any}
         source = emit_dump(owner, parts, names)
         plan.sources.append(source)

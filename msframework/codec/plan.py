@@ -20,6 +20,7 @@ from orjson import JSONDecodeError, loads
 
 from msframework.codec.bounds import count_messages
 from msframework.codec.emit import FunctionSource
+from msframework.codec.engine import Engine, RowWriter
 from msframework.codec.errors import (
     SUSPICION,
     Errors,
@@ -31,17 +32,21 @@ from msframework.codec.errors import (
 )
 from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.codec.known import overrides, reads_anything
-from msframework.codec.rows import RowWriter
 from msframework.strict_json import check, check_keys, read
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
 
 
 class Plan:
-    """One schema, ready to run. `sources` holds the generated functions.
+    """One schema, ready to run.
 
     Args:
         most: how many errors are looked for; all when `None`, as marshmallow does.
+
+    Attributes:
+        sources: the generated functions.
+        rows: the writer of its rows, where it has only plain columns.
+        engine: the fastest engine of its dumps.
     """
 
     __slots__ = (
@@ -54,6 +59,7 @@ class Plan:
         "dump_hooks",
         "dump_json",
         "dump_one",
+        "engine",
         "load_fields",
         "load_hooks",
         "reads_anything",
@@ -66,6 +72,7 @@ class Plan:
         self.schema, self._checks_kinds, self._most = schema, checks_kinds, most
         self.sources: list[FunctionSource] = []
         self.rows: RowWriter | None = None
+        self.engine = Engine.ANY_OBJECT
         self.dump_one: Callable[[Any], Any]
         self.dump_json: Callable[[Any], Any]
         self.load_fields: Callable[[Any, Errors, Any], Any]

@@ -3,7 +3,7 @@
 A schema whose fields are all plain columns gets a Struct class. Rows that hold what such columns
 hold become structs and then bytes, and `RowJSON` mends what msgspec writes otherwise; anything odd
 sends the whole call to the schema's usual dump, which writes the same bytes. `read_row_writer` runs
-at start-up, `RowWriter` per request.
+at start-up, `StructWriter` per request.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from asyncpg import Record
 from marshmallow import fields
 from msgspec import convert
 
+from msframework.codec.engine import RowWriter
 from msframework.codec.facts import FieldFacts, read_inner
 from msframework.codec.known import AnyField, is_usual
 from msframework.codec.row_json import NOT_USUAL, RowJSON
@@ -52,13 +53,8 @@ _DICT: Final = {dict}
 _ROWS: Final = {dict, Record}
 
 
-class RowWriter:
-    """Turns the rows of one schema into JSON; `None` when something in them is odd.
-
-    Attributes:
-        write_one: writes one dict or Record.
-        sources: the generated functions.
-    """
+class StructWriter:
+    """A `RowWriter` whose rows become structs of msgspec."""
 
     __slots__ = (
         "_as_texts",
@@ -221,7 +217,7 @@ def read_row_writer(dumped: Sequence[FieldFacts], owner: str) -> RowWriter | Non
         struct = msgspec.defstruct(owner, members, gc=False)
     except ValueError:  # a key that JSON must escape
         return None
-    return RowWriter(owner, columns, struct)
+    return StructWriter(owner, columns, struct)
 
 
 def _kind(facts: FieldFacts) -> tuple[str, Any] | None:
