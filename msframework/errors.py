@@ -20,6 +20,8 @@ from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
 from sanic.response import HTTPResponse
 
+from msframework.codec.bounds import MAX_ERRORS, bound_messages
+from msframework.codec.kinds import WrongKind
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
@@ -27,8 +29,6 @@ from msframework.headers import FRAMING, OwnHeaders, check_response, take_framin
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
 from msframework.response import BODYLESS
-from msframework.schemas.bounds import MAX_ERRORS, bound_messages
-from msframework.schemas.kinds import WrongKind
 from msframework.serving.answer import Answer, Heads
 from msframework.strict_json import dumps
 from msframework.template import Templates

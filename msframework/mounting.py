@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
@@ -30,7 +31,6 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
-from msframework.schemas import CompiledSchema
 
 
 class Endpoints:

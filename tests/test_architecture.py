@@ -27,6 +27,7 @@ FLOORS = (
     "db models migrations client",
     "application serving.request",
     "schemas operation doc resource pagination",
+    "codec",
     "compile openapi misfit errors template",
     "app lifecycle registration requirement routing mounting middleware observer serving",
     "management testing __main__",

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 from marshmallow import Schema
 
 from msframework._codegen import SourceWriter, compile_function
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.bounds import MAX_ERRORS
 from msframework.compile.reply import Replies
 from msframework.compile.request import check_text, compile_input, text_params
 from msframework.operation import Operation, Source
 from msframework.pagination import PageResult, compile_page
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.bounds import MAX_ERRORS
 from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from msframework.schemas.bounds import bound_messages
-from msframework.schemas.compiler import Compiler
-from msframework.schemas.errors import Bad
-from msframework.schemas.exact import Inexact, holds_float, read_places
-from msframework.schemas.known import LOADS, overrides
-from msframework.schemas.plan import Plan
+from msframework.codec.bounds import bound_messages
+from msframework.codec.compiler import Compiler
+from msframework.codec.errors import InexactNumber, Rejected
+from msframework.codec.exact import holds_float, read_places
+from msframework.codec.known import LOADS, overrides
+from msframework.codec.plan import Plan
 from msframework.schemas.strict import read_text_schema
 from msframework.strict_json import check, check_keys, parse, read
 
@@ -50,21 +50,17 @@ class Loader:
         self.is_compiled = self.plan is not None and not compiler.load_fallbacks
 
     def load(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
-        """Return the data of `schema.load`, or a `Bad` where that raises.
+        """Return the data of `schema.load`, or a `Rejected` where that raises.
 
         Raises:
-            Inexact: a number must be read again.
+            InexactNumber: a number must be read again.
         """
         try:
             if self.plan is None:
                 return self.schema.load(data, partial=partial, unknown=unknown)
-            many = bool(self.schema.many)
-            found = self.plan.load_or_raise(data, many, partial, unknown, nested=True)
-            if found.__class__ is Bad:
-                found.data = data
-            return found
+            return self.plan.load(data, bool(self.schema.many), partial, unknown)
         except ValidationError as exc:
-            return Bad(exc.messages, exc.valid_data, exc.data)
+            return Rejected.of(exc)
 
 
 class JSONReader:
@@ -105,7 +101,7 @@ class JSONReader:
             self._single = loader.plan.load_json
 
     def read(self, body: bytes, partial: Any = None) -> Any:
-        """Return the data that the schema loads from *body*, or a `Bad` with bounded errors.
+        """Return the data that the schema loads from *body*, or a `Rejected` with bounded errors.
 
         PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
         errors).
@@ -124,10 +120,10 @@ class JSONReader:
                 self._calls.count(self._loader.is_compiled)
                 found = self._loader.load(parse(body, max_depth=self._max_depth), partial)
         except ValidationError as exc:  # raised by the schema's own handle_error
-            found = Bad(exc.messages, exc.valid_data, exc.data)
-        except Inexact:
+            found = Rejected.of(exc)
+        except InexactNumber:
             found = self._read_exactly(body, partial)
-        if found.__class__ is Bad:
+        if found.__class__ is Rejected:
             found.messages = bound_messages(found.messages, self._most)
         return found
 
@@ -141,12 +137,12 @@ class JSONReader:
             data = self._exact.mend(body, data, self._max_depth, self._moves)
         try:
             return self._loader.load(data, partial)
-        except Inexact:
+        except InexactNumber:
             pass
         try:
             return self._fallback(data, partial=partial)
         except ValidationError as exc:
-            return Bad(exc.messages, exc.valid_data, exc.data)
+            return Rejected.of(exc)
 
 
 class TextReader:
@@ -158,8 +154,8 @@ class TextReader:
         self._loader = Loader(read_text_schema(schema), most)
 
     def read(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
-        """Return *data* as the schema loads it, or a `Bad` with bounded errors."""
+        """Return *data* as the schema loads it, or a `Rejected` with bounded errors."""
         found = self._loader.load(data, partial, unknown)
-        if found.__class__ is Bad:
+        if found.__class__ is Rejected:
             found.messages = bound_messages(found.messages, self._loader.most)
         return found

@@ -2,7 +2,7 @@
 
 orjson makes a double of each number with a point or an exponent, and of integers beyond 64 bits.
 Where a schema wants more, the text is read again, and what stands there is put in its place.
-`read_places` runs at start-up, `Exact.mend` per request, where such a number arrived.
+`read_places` runs at start-up, `NumberMender.mend` per request, where such a number arrived.
 """
 
 from __future__ import annotations
@@ -27,10 +27,6 @@ _LARGE: Final = 2.0**62
 _LARGEST_EXACT: Final = 2.0**53  # beyond, a double isn't each whole number
 
 
-class Inexact(Exception):
-    """A double stands where a decimal or an integer is wanted: its digits must be read again."""
-
-
 class WrittenFloat(float):
     """A double whose text has all digits that were sent, as `fields.Decimal` reads them."""
 
@@ -41,8 +37,8 @@ class WrittenFloat(float):
         return self.text
 
 
-class Exact:
-    """Mends what orjson read, for one schema."""
+class NumberMender:
+    """Mends the numbers that orjson read, for one schema."""
 
     def __init__(self, mend: Mend) -> None:
         self._mend = mend
@@ -114,10 +110,10 @@ _READER: Final = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
 _CAREFUL_READER: Final = json.JSONDecoder(parse_float=_read_decimal, parse_int=Decimal)
 
 
-def read_places(schema: Schema) -> Exact | None:
-    """Return the `Exact` of *schema*, or `None` where nothing in it must be exact."""
+def read_places(schema: Schema) -> NumberMender | None:
+    """Return the `NumberMender` of *schema*, or `None` where nothing in it must be exact."""
     mend = _of_schema(schema, {})
-    return None if mend is None else Exact(mend)
+    return None if mend is None else NumberMender(mend)
 
 
 def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:

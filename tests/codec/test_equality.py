@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
 
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.errors import Rejected
+from msframework.codec.exact import read_places
 from msframework.exceptions import MalformedJSON
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.errors import Bad
-from msframework.schemas.exact import read_places
 from msframework.strict_json import dumps, parse
-from tests.schemas.strategies import (
+from tests.codec.strategies import (
     all_schemas,
     json_for,
     objects_for,
@@ -116,7 +116,7 @@ def test_load_json_gives_what_marshmallow_gives_for_strict_json(data: st.DataObj
 def read(compiled: CompiledSchema, body: bytes, partial: Any) -> Any:
     """Return what a request reads, or raise what it is refused for."""
     found = compiled.read_json(body, partial)
-    if isinstance(found, Bad):
+    if isinstance(found, Rejected):
         raise ValidationError(found.messages, data=found.data, valid_data=found.valid)
     return found
 

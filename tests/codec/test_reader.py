@@ -8,10 +8,11 @@ import pytest
 from marshmallow import ValidationError, pre_load, validates_schema
 
 from msframework import doc
+from msframework.codec import compile_schema
+from msframework.codec.bounds import count_messages
+from msframework.codec.errors import Rejected
 from msframework.exceptions import MalformedJSON
-from msframework.schemas import Schema, as_schema, compile_schema, fields
-from msframework.schemas.bounds import count_messages
-from msframework.schemas.errors import Bad
+from msframework.schemas import Schema, as_schema, fields
 from msframework.strict_json import dumps
 
 INTEGER = ["Not a valid integer."]
@@ -71,7 +72,7 @@ def reader(thing=DESCRIPTION, **options):
 
 def read(body, thing=DESCRIPTION, **options):
     found = reader(thing, **options).read_json(body)
-    return found.messages if isinstance(found, Bad) else found
+    return found.messages if isinstance(found, Rejected) else found
 
 
 @pytest.mark.parametrize(

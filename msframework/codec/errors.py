@@ -1,9 +1,15 @@
-"""Errors of one load, put together as marshmallow does. Runs per request."""
+"""How the codec says no. Runs per request.
+
+A loader returns the loaded value or a `Rejected`, and only `CompiledSchema` raises marshmallow's
+error. A check returns the messages of a value that fails, or `None`. A fast path returns `None` for
+a value that is not usual, or raises `UnusualValue` in the middle of an expression: then a plainer
+path takes the whole. `InexactNumber` asks for another reading of the body.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn, Self
 
 from marshmallow import ValidationError, error_store
 from marshmallow.exceptions import SCHEMA
@@ -16,24 +22,24 @@ messages_of: Final[Callable[[ValidationError], Any]] = ValidationError.normalize
 Errors = dict[Any, Any]
 
 
-class _Odd:
-    """The type of `ODD`."""
+class _Suspicion:
+    """The type of `SUSPICION`."""
 
     def __repr__(self) -> str:
-        return "ODD"
+        return "SUSPICION"
 
 
 # Stands in the errors of one object while it is loaded, when a value may have been misread by the
-# JSON parser (`strict_json.SUSPECT`); whoever raises the errors takes it out first.
-ODD: Final = _Odd()
+# JSON parser (`strict_json.SUSPECT`); whoever reads the errors takes it out first.
+SUSPICION: Final = _Suspicion()
 
 
-class Bad:
-    """What a loader returns for a value that it refuses.
+class Rejected:
+    """The result of loading a value that is refused.
 
     Args:
         messages: a list of messages, or a dict of them by key.
-        valid: what was good in it, or `None`.
+        valid: the good part of it, or `None`.
         data: the value itself, where a whole object is refused.
     """
 
@@ -43,6 +49,24 @@ class Bad:
         self.messages = messages
         self.valid = valid
         self.data = data
+
+    @classmethod
+    def of(cls, exc: ValidationError) -> Self:
+        """Return the same of an error that marshmallow, or the user's code, raised."""
+        return cls(exc.messages, exc.valid_data, exc.data)
+
+
+class UnusualValue(Exception):
+    """A value that a fast path leaves to a plainer one."""
+
+
+class InexactNumber(Exception):
+    """A double in the place of a decimal or an integer, whose digits must be read again."""
+
+
+def give_up() -> NoReturn:
+    """Leave the value at hand, and the whole that it is part of, to a plainer path."""
+    raise UnusualValue
 
 
 def note(errors: Errors, key: Any, messages: Any) -> None:

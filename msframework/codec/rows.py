@@ -1,9 +1,9 @@
 """Rows to JSON without Python in the way: msgspec checks their types and writes them.
 
 A schema whose fields are all plain columns gets a Struct class. Rows that hold what such columns
-hold become structs and then bytes, and `Text` mends what msgspec writes otherwise; anything odd
-sends the whole call to the schema's usual dump, which writes the same bytes. `read_records` runs at
-start-up, `Records` per request.
+hold become structs and then bytes, and `RowJSON` mends what msgspec writes otherwise; anything odd
+sends the whole call to the schema's usual dump, which writes the same bytes. `read_row_writer` runs
+at start-up, `StructWriter` per request.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from typing import Any, Final
 
 import msgspec
 from asyncpg import Record
-from marshmallow import Schema, fields
+from marshmallow import fields
 from msgspec import convert
 
-from msframework.schemas.emit import Column
-from msframework.schemas.known import AnyField, field_base, is_usual
+from msframework.codec.engine import RowWriter
+from msframework.codec.facts import FieldFacts, read_inner
+from msframework.codec.known import AnyField, is_usual
+from msframework.codec.row_json import NOT_USUAL, RowJSON
+from msframework.codec.row_source import RowColumn
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
-from msframework.schemas.text import ODD, Text
 from msframework.table import Table, Texts
 
 _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
@@ -39,61 +41,62 @@ _KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
     fields.Date: ("date", dt.date),
     fields.Time: ("time", dt.time),
 }
-# What the database may send as a text.
+# The types that the database may send as texts.
 _TEXTUAL: Final = frozenset((decimal.Decimal, uuid.UUID))
 _MOST_TEXTS: Final = 64
-# NOTE: what is listed as built in is taken as it is; msgspec would read strings as well.
+# NOTE: values of built-in types are taken as they are; msgspec would read strings as well.
 _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 
 
-Write = Callable[[Any], bytes | None]
 Columns = Sequence[Sequence[Any]]
 _DICT: Final = {dict}
 _ROWS: Final = {dict, Record}
 
 
-class Records:
-    """Turns the rows of one schema into JSON; `None` when something in them is odd."""
+class StructWriter:
+    """A `RowWriter` whose rows become structs of msgspec."""
 
     __slots__ = (
         "_as_texts",
         "_exact",
         "_fitting",
         "_get",
+        "_json",
         "_keys",
         "_names",
         "_nullable",
         "_pick",
         "_struct",
         "_structs",
-        "_text",
         "_texts",
-        "one",
         "sources",
+        "write_one",
     )
 
-    def __init__(
-        self, struct: Any, keys: Sequence[str], names: Sequence[str], types: Any, text: Text
-    ) -> None:
-        self._struct, self._text = struct, text
+    def __init__(self, owner: str, columns: Sequence[RowColumn], struct: Any) -> None:
+        self._struct, self._json = struct, RowJSON(owner, columns, struct)
+        names = [column.attribute for column in columns]
         # msgspec reads a dict under the keys that it writes.
-        self._structs = list[struct] if keys == names else None
+        is_alike = names == [column.key for column in columns]
+        self._structs = list[struct] if is_alike else None
         # NOTE: with a single name an itemgetter returns a bare value, hence the branch.
         get, first = itemgetter(*names), names[0]
         self._names, self._get = names, get if len(names) > 1 else lambda row: (row[first],)
-        self._exact, self._nullable = _lists_of(types)
-        # What these become where the database sends them as texts, and whether it sends just them.
+        self._exact, self._nullable = _lists_of([column.type for column in columns])
+        # The columns that the database may send as texts, and the types of all if it does.
         self._texts = {
-            name: kind for name, kind in zip(names, types, strict=True) if kind in _TEXTUAL
+            column.attribute: column.type for column in columns if column.type in _TEXTUAL
         }
-        self._as_texts = _lists_of([str if kind in _TEXTUAL else kind for kind in types])
+        self._as_texts = _lists_of(
+            [str if column.type in _TEXTUAL else column.type for column in columns]
+        )
         self._fitting: dict[Texts, bool] = {}
         self._keys: tuple[str, ...] = ()
         self._pick: Callable[[Any], Any] | None = None
-        self.sources = text.sources
-        self.one: Write = text.one
+        self.sources = self._json.sources
+        self.write_one: Callable[[Any], bytes | None] = self._json.write_one
 
-    def several(self, rows: Any) -> bytes | None:
+    def write_many(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
         if rows.__class__ is not list and rows.__class__ is not tuple:
             return None
@@ -101,15 +104,15 @@ class Records:
         try:
             if kinds == _DICT and self._structs is not None:
                 structs = convert(rows, self._structs, builtin_types=_BUILT_IN)
-                return self._text.write(structs, self._text.find_odd)
+                return self._json.write(structs, self._json.find_odd)
             if kinds <= _ROWS:
                 columns = list(zip(*map(self._get, rows), strict=True))
                 return self._write_columns(columns) if columns else b"[]"
             return None
-        except ODD:
+        except NOT_USUAL:
             return None
 
-    def table(self, table: Table) -> bytes | None:
+    def write_table(self, table: Table) -> bytes | None:
         """Write the rows that one statement gave: all of them have the same columns.
 
         PERF: whole columns are got, checked and put into structs, and no name is looked up in a
@@ -128,7 +131,7 @@ class Records:
         try:
             columns = self._pick(list(zip(*records, strict=True)))
             return self._write_texts(columns) if texts else self._write_columns(columns)
-        except ODD:
+        except NOT_USUAL:
             return None
 
     def _fits(self, texts: Texts) -> bool:
@@ -163,11 +166,11 @@ class Records:
 
     def _write_columns(self, columns: Columns) -> bytes | None:
         checked = _check(columns, self._exact, self._nullable)
-        return self._text.write(list(map(self._struct, *checked)), self._text.find_odd)
+        return self._json.write(list(map(self._struct, *checked)), self._json.find_odd)
 
     def _write_texts(self, columns: Columns) -> bytes | None:
         checked = _check(columns, *self._as_texts)
-        return self._text.write(list(map(self._struct, *checked)), self._text.find_odd_texts)
+        return self._json.write(list(map(self._struct, *checked)), self._json.find_odd_texts)
 
 
 def _check(columns: Columns, exact: Any, nullable: Any) -> Any:
@@ -190,36 +193,38 @@ def _lists_of(types: Sequence[Any]) -> tuple[Any, Any]:
     return exact, nullable
 
 
-def read_records(schema: Schema, owner: str) -> Records | None:
-    """Return what writes the rows of *schema*, or `None` when a field of it is no plain column."""
-    members, columns, keys, names, types = [], [], [], [], []
-    for number, (name, field) in enumerate(schema.dump_fields.items()):
-        found = _kind(field)
-        attribute = name if field.attribute is None else field.attribute
-        if found is None or "." in attribute:
+def read_row_writer(dumped: Sequence[FieldFacts], owner: str) -> RowWriter | None:
+    """Return the writer of the rows of a schema, or `None` when a field of it is no plain column.
+
+    Args:
+        dumped: the fields that the schema dumps.
+        owner: the name of its class.
+    """
+    columns = []
+    for number, facts in enumerate(dumped):
+        found = _kind(facts)
+        if found is None or "." in facts.attribute:
             return None
-        kind, column_type = found
-        member = f"c{number}"
-        keys.append(name if field.data_key is None else field.data_key)
-        members.append((member, column_type | None, msgspec.field(name=keys[-1])))
-        columns.append(Column(member, attribute, kind))
-        names.append(attribute)
-        types.append(column_type)
-    if not members:
+        columns.append(RowColumn(f"c{number}", facts.key or "", facts.attribute, *found))
+    if not columns:
         return None
+    members = [
+        (column.member, column.type | None, msgspec.field(name=column.key)) for column in columns
+    ]
     try:
         # PERF: structs without garbage collection, since they hold no containers
         # (benchmarks/schemas.py, row dump).
         struct = msgspec.defstruct(owner, members, gc=False)
     except ValueError:  # a key that JSON must escape
         return None
-    return Records(struct, keys, names, types, Text(owner, columns, keys, struct))
+    return StructWriter(owner, columns, struct)
 
 
-def _kind(field: Any) -> tuple[str, Any] | None:
-    base = field_base(field)
+def _kind(facts: FieldFacts) -> tuple[str, Any] | None:
+    """Return the kind of the column, a key of `row_source._ONE`, and the class of its values."""
+    field, base = facts.field, facts.base
     if base is not None and issubclass(base, Reference):
-        return _kind(field.id_field)
+        return _kind(read_inner(field.id_field))
     if base is None or not is_usual(field):
         return None
     if issubclass(base, fields.Decimal) and not field.as_string:

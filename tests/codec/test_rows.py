@@ -9,9 +9,10 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from msframework.codec import compile_schema
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
-from msframework.schemas import Reference, Schema, compile_schema, fields
+from msframework.schemas import Reference, Schema, fields
 from msframework.strict_json import dumps
 from msframework.table import Table
 from tests.processes import fresh_database
@@ -66,7 +67,7 @@ class Clock(dt.datetime):
 
 @pytest.fixture
 def records():
-    found = compile_schema(RowSchema())._records
+    found = compile_schema(RowSchema())._rows
     assert found is not None
     return found
 
@@ -95,8 +96,8 @@ USUAL = [
 def test_usual_rows_are_written_through_structs(records, change):
     row = ROW | change
 
-    assert records.one(row) == reference(row)
-    assert records.several([ROW, row]) == reference([ROW, row], many=True)
+    assert records.write_one(row) == reference(row)
+    assert records.write_many([ROW, row]) == reference([ROW, row], many=True)
 
 
 ODD = [
@@ -127,8 +128,8 @@ ODD = [
 def test_odd_values_go_another_way_to_the_same_bytes(records, change):
     row = ROW | change
 
-    assert records.one(row) is None
-    assert records.several([ROW, row]) is None
+    assert records.write_one(row) is None
+    assert records.write_many([ROW, row]) is None
     assert compile_schema(RowSchema()).dump_json(row) == reference(row)
     assert compile_schema(RowSchema(many=True)).dump_json([row]) == reference([row], many=True)
 
@@ -136,7 +137,7 @@ def test_odd_values_go_another_way_to_the_same_bytes(records, change):
 def test_absent_values_are_left_out(records):
     row = {"id": 1}
 
-    assert records.one(row) is None
+    assert records.write_one(row) is None
     assert compile_schema(RowSchema()).dump_json(row) == b'{"id":1}'
 
 
@@ -148,8 +149,8 @@ def test_lists_and_tuples_are_lists(rows):
 def test_rows_are_left_as_they_are(records):
     row = dict(ROW)
 
-    records.one(row)
-    records.several([row])
+    records.write_one(row)
+    records.write_many([row])
 
     assert row == ROW
     assert isinstance(row["balance"], Decimal)
@@ -170,13 +171,13 @@ def test_rows_are_left_as_they_are(records):
     ],
 )
 def test_other_fields_make_no_structs(field):
-    assert compile_schema(Schema.from_dict({"a": field})())._records is None
+    assert compile_schema(Schema.from_dict({"a": field})())._rows is None
 
 
 def test_a_schema_without_fields_makes_no_structs():
     compiled = compile_schema(Schema.from_dict({})())
 
-    assert compiled._records is None
+    assert compiled._rows is None
     assert compiled.dump_json({"a": 1}) == b"{}"
     assert compiled.load_json(b"{}") == {}
 
@@ -216,10 +217,10 @@ MENDED = [
 
 @pytest.mark.parametrize("change", MENDED, ids=str)
 def test_moments_and_decimals_are_mended_in_the_bytes(change):
-    written = compile_schema(TimesSchema())._records
+    written = compile_schema(TimesSchema())._rows
     rows = [TIMES | change, TIMES, TIMES | change]
 
-    assert written.several(rows) == dumps(TimesSchema().dump(rows, many=True))
+    assert written.write_many(rows) == dumps(TimesSchema().dump(rows, many=True))
     assert compile_schema(TimesSchema()).dump_json(rows[0]) == dumps(TimesSchema().dump(rows[0]))
 
 
@@ -239,7 +240,7 @@ def test_odd_values_among_many_go_another_way(change):
     compiled = compile_schema(TimesSchema(many=True))
     rows = [TIMES, TIMES | change]
 
-    assert compiled._records.several(rows) is None
+    assert compiled._rows.write_many(rows) is None
     assert compiled.dump_json(rows) == dumps(TimesSchema().dump(rows, many=True))
 
 
@@ -267,11 +268,11 @@ RENAMED = {"id": 1, "name": "Z", "create_time": MOMENT, "": 2, "more": 3}
     "change", [{}, {"name": None}, {"create_time": None}, {"create_time": NAIVE}], ids=str
 )
 def test_renamed_columns_are_written_through_structs_too(change):
-    written = compile_schema(RenamedSchema())._records
+    written = compile_schema(RenamedSchema())._rows
     rows = [RENAMED | change, RENAMED]
 
-    assert written.several(rows) == dumps(RenamedSchema().dump(rows, many=True))
-    assert written.one(rows[0]) == dumps(RenamedSchema().dump(rows[0]))
+    assert written.write_many(rows) == dumps(RenamedSchema().dump(rows, many=True))
+    assert written.write_one(rows[0]) == dumps(RenamedSchema().dump(rows[0]))
 
 
 @pytest.mark.parametrize(
@@ -281,8 +282,8 @@ def test_renamed_columns_that_are_odd_go_another_way(row):
     compiled = compile_schema(RenamedSchema())
     rows = [RENAMED, row]
 
-    assert compiled._records.one(row) is None
-    assert compiled._records.several(rows) is None
+    assert compiled._rows.write_one(row) is None
+    assert compiled._rows.write_many(rows) is None
     assert compiled.dump_json(row) == dumps(RenamedSchema().dump(row))
     assert compiled.dump_json(rows, many=True) == dumps(RenamedSchema().dump(rows, many=True))
 
@@ -347,12 +348,12 @@ async def test_the_records_of_one_statement_are_written_by_columns():
         renamed = compile_schema(RenamedSchema(exclude=("size",)))
         rows = await conn.fetch(TABLES[0])
         expected = dumps(renamed.schema.dump(rows, many=True))
-        assert renamed._records.table(Table(rows)) == expected
-        assert renamed._records.several(rows) == expected
-        assert renamed._records.one(rows[0]) == dumps(renamed.schema.dump(rows[0]))
-        assert compiled._records.table(Table(await conn.fetch(TABLES[0]))) is not None
-        assert compiled._records.table(Table(await conn.fetch(TABLES[3]))) is not None
-        assert compiled._records.table(Table(await conn.fetch(TABLES[9]))) is None
+        assert renamed._rows.write_table(Table(rows)) == expected
+        assert renamed._rows.write_many(rows) == expected
+        assert renamed._rows.write_one(rows[0]) == dumps(renamed.schema.dump(rows[0]))
+        assert compiled._rows.write_table(Table(await conn.fetch(TABLES[0]))) is not None
+        assert compiled._rows.write_table(Table(await conn.fetch(TABLES[3]))) is not None
+        assert compiled._rows.write_table(Table(await conn.fetch(TABLES[9]))) is None
         await conn.close()
 
 
@@ -409,9 +410,9 @@ async def test_texts_of_a_table_are_written_as_what_they_are_elsewhere():
             await db.stop()
 
     assert [name for name, _ in usual.texts] == ["balance", "uid"]
-    assert compile_schema(RowSchema())._records.table(usual) is not None
-    assert compile_schema(BalanceSchema())._records.table(usual) is not None
-    assert compile_schema(LooseSchema())._records.table(usual) is None
+    assert compile_schema(RowSchema())._rows.write_table(usual) is not None
+    assert compile_schema(BalanceSchema())._rows.write_table(usual) is not None
+    assert compile_schema(LooseSchema())._rows.write_table(usual) is None
 
 
 UID = "12345678-9abc-def0-1234-56789abcdef0"
@@ -457,8 +458,8 @@ async def test_asyncpg_records_are_rows():
         await conn.close()
     compiled = compile_schema(RowSchema())
 
-    assert compiled._records is not None
-    assert compiled._records.one(rows[0]) == reference(rows[0])
+    assert compiled._rows is not None
+    assert compiled._rows.write_one(rows[0]) == reference(rows[0])
     assert compiled.dump_json(rows, many=True) == reference(rows, many=True)
     assert compiled.dump(rows, many=True) == RowSchema().dump(rows, many=True)
     assert compiled.dump_json([rows[0], dict(rows[0])], many=True) == reference(rows[:2], many=True)

@@ -7,9 +7,10 @@ from asyncpg import Record
 from asyncpg.protocol.protocol import _create_record
 
 from msframework import NotFound
+from msframework.codec import compile_schema
+from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.models import CharField, Model
-from msframework.schemas import Schema, compile_schema, fields
-from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
+from msframework.schemas import Schema, fields
 
 
 class Row(Model):

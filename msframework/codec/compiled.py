@@ -1,4 +1,4 @@
-"""`compile_schema`: what requests run in the place of marshmallow's dump and load.
+"""`compile_schema`: the dump and load that requests run in the place of marshmallow's.
 
 `compile_schema` runs at start-up, `CompiledSchema` per request.
 """
@@ -10,12 +10,13 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError
 
-from msframework.schemas.bounds import MAX_ERRORS
-from msframework.schemas.compiler import Compiler
-from msframework.schemas.errors import Bad
-from msframework.schemas.known import DUMPS, LOADS, overrides
-from msframework.schemas.plan import Plan
-from msframework.schemas.reader import Calls, JSONReader, TextReader
+from msframework.codec.bounds import MAX_ERRORS
+from msframework.codec.compiler import Compiler
+from msframework.codec.engine import Engine
+from msframework.codec.errors import Rejected
+from msframework.codec.known import DUMPS, LOADS, overrides
+from msframework.codec.plan import Plan
+from msframework.codec.reader import Calls, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 from msframework.table import Table
 
@@ -31,6 +32,7 @@ class CompiledSchema:
         schema: the schema itself.
         fallbacks: what marshmallow still does, each with the reason.
         calls: how many calls ran compiled, and how many needed a fallback.
+        engine: the fastest engine of its dumps.
     """
 
     __slots__ = (
@@ -42,33 +44,44 @@ class CompiledSchema:
         "_plan",
         "_read_json",
         "_read_text",
-        "_records",
+        "_rows",
         "_single",
         "_write",
         "calls",
         "dump_fallbacks",
+        "engine",
         "load_fallbacks",
         "schema",
     )
 
-    def __init__(self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool) -> None:
+    def __init__(
+        self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool, engine: Engine
+    ) -> None:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
         self._read_json: Callable[..., Any] | None = None
         self._read_text: Callable[..., Any] | None = None
         self.calls = Calls()
-        compiler = Compiler(checks_kinds)
+        compiler = Compiler(checks_kinds, engine=engine)
         self._plan: Plan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
-        self._dumps_all = self._plan is not None and not overrides(schema, *DUMPS)
+        self._dumps_all = (
+            self._plan is not None
+            and not overrides(schema, *DUMPS)
+            and engine is not Engine.MARSHMALLOW
+        )
         self._loads_all = self._plan is not None and not overrides(schema, *LOADS)
         self._many = bool(schema.many)
         self._write = dumps if compiler.is_open or compiler.dump_fallbacks else dumps_closed
-        self._records = self._plan.records if self._plan and self._dumps_all else None
+        used = self._plan if self._dumps_all else None
+        self._rows = None if used is None else used.rows
+        self.engine = Engine.MARSHMALLOW if used is None else used.engine
         self._single = self._read_single()
         owner = type(schema).__name__
         if not self._dumps_all:
-            self.dump_fallbacks = (f"{owner}: it overrides marshmallow's dump",)
+            asked = engine is Engine.MARSHMALLOW
+            why = "marshmallow was asked for" if asked else "it overrides marshmallow's dump"
+            self.dump_fallbacks = (f"{owner}: {why}",)
         if not self._loads_all:
             self.load_fallbacks = (f"{owner}: it overrides marshmallow's load",)
 
@@ -110,7 +123,10 @@ class CompiledSchema:
         if self._plan is None or not self._loads_all:
             return self.schema.load(data, many=many, partial=partial, unknown=unknown)
         many = self._many if many is None else bool(many)
-        return self._plan.load_or_raise(data, many, partial, unknown)
+        found = self._plan.load(data, many, partial, unknown)
+        if found.__class__ is Rejected:
+            raise _error_of(found)
+        return found
 
     def dump_json(self, obj: Any, many: bool | None = None) -> bytes:
         """Return `schema.dump(obj)` as JSON, as `strict_json.dumps` writes it.
@@ -119,8 +135,8 @@ class CompiledSchema:
         """
         if many is None:
             many = self._many
-        if self._records is not None:
-            written = self._records.several(obj) if many else self._records.one(obj)
+        if self._rows is not None:
+            written = self._rows.write_many(obj) if many else self._rows.write_one(obj)
             if written is not None:
                 self.calls.compiled += 1
                 return written
@@ -134,8 +150,8 @@ class CompiledSchema:
 
         PERF: no row becomes a dict, and no name is looked up (benchmarks/schemas.py, row Records).
         """
-        if self._records is not None:
-            written = self._records.table(table)
+        if self._rows is not None:
+            written = self._rows.write_table(table)
             if written is not None:
                 self.calls.compiled += 1
                 return written
@@ -155,18 +171,17 @@ class CompiledSchema:
             return self.load(data, many=many, partial=partial, unknown=unknown)
         self.calls.compiled += 1
         found = self._single(body, partial, self._max_depth)
-        if found.__class__ is Bad:
-            # NOTE: no name is given to the exception: its traceback would hold it in a circle.
-            raise ValidationError(found.messages, data=found.data, valid_data=found.valid)
+        if found.__class__ is Rejected:
+            raise _error_of(found)
         return found
 
     @property
     def read_json(self) -> Callable[..., Any]:
         """The function `(body, partial=None)` that loads the JSON body of a request.
 
-        It returns a `Bad` where `load_json` raises a ValidationError, with `max_errors` at most,
-        and keeps every digit of a number that a decimal or integer field takes. It is made when
-        it is first asked for, which is at start-up.
+        It returns a `Rejected` where `load_json` raises a ValidationError, with `max_errors` at
+        most, and keeps every digit of a number that a decimal or integer field takes. It is made
+        when it is first asked for, which is at start-up.
         """
         if self._read_json is None:
             reader = JSONReader(
@@ -180,7 +195,7 @@ class CompiledSchema:
         """The function `(data, partial=None, unknown=None)` that loads texts of a request.
 
         They are what stands in a query, a form, headers or cookies, so a number is read from its
-        text. It returns a `Bad` as `read_json` does.
+        text. It returns a `Rejected` as `read_json` does.
         """
         if self._read_text is None:
             self._read_text = TextReader(self.schema, self._max_errors).read
@@ -190,12 +205,21 @@ class CompiledSchema:
         self.calls.count(not fallbacks)
 
 
+def _error_of(rejected: Rejected) -> ValidationError:
+    """Return marshmallow's error for what was rejected.
+
+    NOTE: whoever raises it gives it no name: its traceback would hold it in a circle.
+    """
+    return ValidationError(rejected.messages, data=rejected.data, valid_data=rejected.valid)
+
+
 def compile_schema(
     schema: Schema,
     *,
     max_depth: int = MAX_DEPTH,
     max_errors: int = MAX_ERRORS,
     checks_kinds: bool = False,
+    engine: Engine = Engine.ROWS,
 ) -> CompiledSchema:
     """Compile *schema*, a Schema instance.
 
@@ -204,5 +228,6 @@ def compile_schema(
         max_errors: how many errors are told of one input.
         checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
             marshmallow finds members of anything.
+        engine: the fastest engine that dumps may use; each writes the same bytes.
     """
-    return CompiledSchema(schema, max_depth, max_errors, checks_kinds)
+    return CompiledSchema(schema, max_depth, max_errors, checks_kinds, engine)

@@ -1,6 +1,6 @@
-"""Writes rows as JSON, and sees to what msgspec writes otherwise than marshmallow.
+"""The JSON of rows, as msgspec writes it, with marshmallow's form where that differs.
 
-`Text` is built at start-up; it writes per request.
+`RowJSON` is built at start-up; it writes per request.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import decimal
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID as PgUUID
 
-from msframework.schemas.emit import (
-    Column,
+from msframework.codec.errors import UnusualValue, give_up
+from msframework.codec.row_source import (
+    RowColumn,
     emit_find_odd,
     emit_spell,
     emit_values,
@@ -28,27 +29,18 @@ _OFFSET: Final = b"+00:00"
 _MOMENTS: Final = frozenset(("datetime", "zoned"))
 
 
-class Odd(Exception):
-    """A value that msgspec would write otherwise than marshmallow."""
-
-
-def odd() -> NoReturn:
-    """Give up the structs: the schema's usual dump takes the rows."""
-    raise Odd
-
-
 def as_float(value: Any) -> float:
     """Return a whole number as the float that a field makes of it; everything else is odd."""
-    return float(value) if value.__class__ is int and -1e16 < value < 1e16 else odd()
+    return float(value) if value.__class__ is int and -1e16 < value < 1e16 else give_up()
 
 
 def as_naive(value: Any) -> Any:
     """Return *value* if it is a moment without a zone; everything else is odd."""
-    return value if value.__class__ is dt.datetime and value.tzinfo is None else odd()
+    return value if value.__class__ is dt.datetime and value.tzinfo is None else give_up()
 
 
 # A KeyError is a row without one of the columns.
-ODD: Final = (Odd, KeyError, msgspec.ValidationError, UnicodeEncodeError)
+NOT_USUAL: Final = (UnusualValue, KeyError, msgspec.ValidationError, UnicodeEncodeError)
 _NAMES: Final[dict[str, Any]] = {
     "Decimal": decimal.Decimal,
     "PgUUID": PgUUID,
@@ -59,14 +51,14 @@ _NAMES: Final[dict[str, Any]] = {
     "as_naive": as_naive,
     "date": dt.date,
     "datetime": dt.datetime,
-    "expected": ODD,
-    "odd": odd,
+    "expected": NOT_USUAL,
+    "odd": give_up,
     "records": frozenset((dict, Record)),
     "time": dt.time,
 }
 
 
-class Text:
+class RowJSON:
     """Writes one row, or the structs of many, and mends in their bytes what marshmallow writes.
 
     PERF: nothing is done for each value that can be done for all (benchmarks/schemas.py, rows dump
@@ -84,13 +76,11 @@ class Text:
         "encode",
         "find_odd",
         "find_odd_texts",
-        "one",
         "sources",
+        "write_one",
     )
 
-    def __init__(
-        self, owner: str, columns: Sequence[Column], keys: Sequence[str], struct: Any
-    ) -> None:
+    def __init__(self, owner: str, columns: Sequence[RowColumn], struct: Any) -> None:
         self.encode = encode = msgspec.json.Encoder().encode
         self.sources = (
             emit_write_one(owner, columns, {**_NAMES, "encode": encode, "struct": struct}),
@@ -102,9 +92,9 @@ class Text:
             emit_values("zoned", "{v}.tzinfo", owner, columns),
         )
         functions = [source.build() for source in self.sources]
-        self.one, self._spell, self.find_odd, self.find_odd_texts = functions[:4]
+        self.write_one, self._spell, self.find_odd, self.find_odd_texts = functions[:4]
         self._find_decimals, self._find_zones, self._find_sure_zones = functions[4:]
-        ends = [re.escape(b'",%b:' % encode(key)) for key in keys[1:]] + [b'"}']
+        ends = [re.escape(b'",%b:' % encode(one.key)) for one in columns[1:]] + [b'"}']
         moments = [end for end, one in zip(ends, columns, strict=True) if one.kind in _MOMENTS]
         self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None
 

@@ -23,8 +23,9 @@ from marshmallow import (
     validates_schema,
 )
 
+from msframework.codec import compile_schema
 from msframework.exceptions import MalformedJSON
-from msframework.schemas import Reference, Schema, compile_schema, fields
+from msframework.schemas import Reference, Schema, fields
 from msframework.schemas.columns import Digits
 from msframework.schemas.storable import STORABLE
 from msframework.strict_json import dumps

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, validate
 
+from msframework.codec.errors import copy_containers
+from msframework.codec.known import validator_base
 from msframework.schemas.columns import Digits
-from msframework.schemas.errors import copy_containers
-from msframework.schemas.known import validator_base
 from msframework.schemas.storable import Storable, why_not_storable
 
 Check = Callable[[Any], Any]

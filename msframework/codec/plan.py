@@ -1,9 +1,9 @@
-"""The plan of one schema: what stands for its dump and load, hooks included. Runs per request."""
+"""The plan of one schema: its compiled dump and load, hooks included. Runs per request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
 from marshmallow.decorators import (
@@ -18,22 +18,35 @@ from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import is_sequence_but_not_string
 from orjson import JSONDecodeError, loads
 
-from msframework.schemas.bounds import count_messages
-from msframework.schemas.emit import Source
-from msframework.schemas.errors import ODD, Bad, Errors, ErrorStore, merge, messages_of, note
-from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
-from msframework.schemas.known import overrides, reads_anything
-from msframework.schemas.records import Records
+from msframework.codec.bounds import count_messages
+from msframework.codec.emit import FunctionSource
+from msframework.codec.engine import Engine, RowWriter
+from msframework.codec.errors import (
+    SUSPICION,
+    Errors,
+    ErrorStore,
+    Rejected,
+    merge,
+    messages_of,
+    note,
+)
+from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
+from msframework.codec.known import overrides, reads_anything
 from msframework.strict_json import check, check_keys, read
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
 
 
 class Plan:
-    """One schema, ready to run. `sources` holds the generated functions.
+    """One schema, ready to run.
 
     Args:
         most: how many errors are looked for; all when `None`, as marshmallow does.
+
+    Attributes:
+        sources: the generated functions.
+        rows: the writer of its rows, where it has only plain columns.
+        engine: the fastest engine of its dumps.
     """
 
     __slots__ = (
@@ -46,18 +59,20 @@ class Plan:
         "dump_hooks",
         "dump_json",
         "dump_one",
+        "engine",
         "load_fields",
         "load_hooks",
         "reads_anything",
-        "records",
+        "rows",
         "schema",
         "sources",
     )
 
     def __init__(self, schema: Schema, checks_kinds: bool, most: int | None = None) -> None:
         self.schema, self._checks_kinds, self._most = schema, checks_kinds, most
-        self.sources: list[Source] = []
-        self.records: Records | None = None
+        self.sources: list[FunctionSource] = []
+        self.rows: RowWriter | None = None
+        self.engine = Engine.ANY_OBJECT
         self.dump_one: Callable[[Any], Any]
         self.dump_json: Callable[[Any], Any]
         self.load_fields: Callable[[Any, Errors, Any], Any]
@@ -130,7 +145,7 @@ class Plan:
     def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
         """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
 
-        A refusal is returned as a `Bad`, unless the schema's own `handle_error` is to see it.
+        A refusal is returned as a `Rejected`, unless the schema's own `handle_error` is to see it.
 
         PERF: the shortest way through; JSON is checked further only when the fields met a value
         that orjson may have misread (benchmarks/schemas.py, row load).
@@ -151,32 +166,26 @@ class Plan:
             check(body, data, max_depth)
             found = self._load_one(data, errors, partial, self.schema.unknown)
         if errors:
-            if errors.pop(ODD, None) is not None:
+            if errors.pop(SUSPICION, None) is not None:
                 check(body, data, max_depth)
             if errors:
                 if self._handles:
                     self._refuse(errors, data, found, False, partial)
-                return Bad(errors, found, data)
+                return Rejected(errors, found, data)
         return found
 
-    def load(self, data: Any, partial: Any, unknown: Any) -> Any:
-        """Return what the nested `schema.load` returns, or a `Bad` where it raises."""
-        schema = self.schema
+    def load_nested(self, data: Any, partial: Any, unknown: Any) -> Any:
+        """Return the result of the schema within another one: see `load`."""
         try:
-            return self.load_or_raise(data, bool(schema.many), partial, unknown, nested=True)
+            return self.load(data, bool(self.schema.many), partial, unknown)
         except ValidationError as exc:
-            return Bad(exc.messages, exc.valid_data)
+            return Rejected.of(exc)
 
-    def load_or_raise(
-        self, data: Any, many: bool, partial: Any, unknown: Any, *, nested: bool = False
-    ) -> Any:
-        """Return what `schema.load` returns.
-
-        Args:
-            nested: whether a plain refusal is returned as a `Bad` instead.
+    def load(self, data: Any, many: bool, partial: Any, unknown: Any) -> Any:
+        """Return what `schema.load` returns, or a `Rejected` where it raises.
 
         Raises:
-            ValidationError: the data is refused.
+            Exception: the schema's own `handle_error` raises it.
         """
         schema = self.schema
         if unknown is None:
@@ -194,9 +203,7 @@ class Plan:
             return found
         if self._handles:
             self._refuse(errors, data, found, many, partial)
-        if nested:
-            return Bad(errors, found)
-        raise ValidationError(errors, data=data, valid_data=found)
+        return Rejected(errors, found, data)
 
     def _refuse(self, errors: Errors, data: Any, found: Any, many: bool, partial: Any) -> NoReturn:
         """Raise the errors, unless the schema's own `handle_error` raises something else."""
@@ -209,7 +216,7 @@ class Plan:
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return self.schema.dict_class()
         found = self.load_fields(data, errors, partial)
-        errors.pop(ODD, None)
+        errors.pop(SUSPICION, None)
         if unknown != EXCLUDE and not self._all_keys.issuperset(data):
             self._read_unknown(data, errors, found, unknown)
         return found
@@ -271,3 +278,30 @@ class Plan:
             except ValidationError as exc:
                 errors.update(messages_of(exc))
         return found
+
+
+class Nesting(Protocol):
+    """The compiler, as the units of fields see it: it compiles the schemas within a schema.
+
+    Attributes:
+        most: how many errors a load looks for; all when `None`.
+        exact: whether numbers that lost digits may be read again (see `errors.InexactNumber`).
+    """
+
+    most: int | None
+    exact: bool
+
+    def note_dump(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must dump *field*."""
+
+    def note_load(self, field: Any, reason: str) -> None:
+        """Remember that marshmallow must load *field*."""
+
+    def note_open(self) -> None:
+        """Remember that a dump may hold values of any type."""
+
+    def nested(self, field: Any, *, load: bool) -> Plan | None:
+        """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
+
+    def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
+        """Return the plan of the schema that *get* gives."""
