@@ -17,10 +17,10 @@ from sanic_routing.exceptions import RouteExists
 
 from msframework._imports import explain, import_object
 from msframework.client import Client, Clients
-from msframework.compile.reader import read_envelope
 from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
 from msframework.db import Database
+from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers, ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.lifecycle import Parts, ignore_repeated_signals

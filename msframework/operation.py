@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, Final
 
 from marshmallow import Schema
 
@@ -19,7 +20,8 @@ from msframework.types import Handler, Provider
 
 _PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
 # What Sanic hands over beside a parameter of the kind `ext`: the extension of the file's name.
-EXTENSION = "extension"
+EXTENSION: Final = "extension"
+_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
 
 
 class Source(Enum):
@@ -88,11 +90,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An exception that the operation may raise; `constraint` maps a violation to it."""
+    """An exception that the operation may raise; `constraint` maps a violation to it.
+
+    Attributes:
+        example: the `error` of such an answer, as the document shows it.
+        is_general: whether all operations of its kind have it, and nobody declares it.
+    """
 
     exception: type[ServiceException]
     constraint: str | None = None
     description: str = ""
+    example: Any = None
+    is_general: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +168,10 @@ def path_params(path: str) -> tuple[PathParam, ...]:
 def path_template(path: str) -> str:
     """Return Sanic's `/users/<id:int>` in OpenAPI's form, `/users/{id}`."""
     return _PATH_PARAM.sub(r"{\1}", path)
+
+
+def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
+    """Return the names of the path parameters that are text, and so may hold anything."""
+    return tuple(
+        param.name for param in params if param.kind in _TEXT_KINDS or not param.kind.isalpha()
+    )

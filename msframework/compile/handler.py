@@ -14,8 +14,8 @@ from marshmallow import Schema
 
 from msframework._codegen import SourceWriter, compile_function
 from msframework.compile.reply import Replies
-from msframework.compile.request import check_text, compile_input, text_params
-from msframework.operation import Operation, Source
+from msframework.compile.request import check_text, compile_input
+from msframework.operation import Operation, Source, text_params
 from msframework.pagination import PageResult, compile_page
 from msframework.response import Answer, Heads
 from msframework.schemas import CompiledSchema, compile_schema

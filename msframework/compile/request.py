@@ -13,7 +13,7 @@ from sanic.request import File
 
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
-from msframework.operation import EXTENSION, Input, PathParam, Source
+from msframework.operation import Input, Source
 from msframework.schemas import CompiledSchema
 from msframework.schemas.bounds import MAX_ERRORS, bound_messages
 from msframework.schemas.errors import Bad
@@ -34,7 +34,6 @@ _PLAIN_JSON: Final = frozenset(
     (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
 )
 _FORM_SOURCES: Final = frozenset((Source.FORM, Source.FILES))
-_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
 # Fields whose lines are one list, and may be joined with commas (RFC 9110, 5.3).
 _LISTED: Final = frozenset(
     (
@@ -286,13 +285,6 @@ _READERS: dict[Source, Read] = {
     Source.FORM: _read_form,
     Source.FILES: _read_files,
 }
-
-
-def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
-    """Return the names of the path parameters that are text, and so may hold anything."""
-    return tuple(
-        param.name for param in params if param.kind in _TEXT_KINDS or not param.kind.isalpha()
-    )
 
 
 def check_text(name: str, value: str, errors: Errors) -> None:

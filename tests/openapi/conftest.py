@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from sanic import Sanic
 from yarl import URL
 
+from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
 from msframework.operation import Operation, path_params
@@ -30,6 +31,14 @@ def operation() -> Callable[..., Operation]:
     def make(method: str = "GET", path: str = "/things", **facts: Any) -> Operation:
         name = facts.pop("id", f"{method.lower()}_{len(path)}")
         facts.setdefault("arguments", ())
+        params = path_params(path)
+        facts["failures"] = complete_failures(
+            facts.get("failures", ()),
+            facts.get("inputs", ()),
+            params,
+            facts.get("page"),
+            facts.get("security", ()),
+        )
         return Operation(
             id=name,
             where=f"apps/things.py:7 {name}",
@@ -38,7 +47,7 @@ def operation() -> Callable[..., Operation]:
             method=method,
             path=path,
             handler=handler,
-            path_params=path_params(path),
+            path_params=params,
             **facts,
         )
 
