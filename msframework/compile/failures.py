@@ -23,7 +23,7 @@ from msframework.exceptions import (
     UnsupportedMediaType,
 )
 from msframework.headers import OwnHeaders
-from msframework.operation import Failure, Input, PageRule, PathParam, Source, text_params
+from msframework.operation import Failure, Input, PathParam, Source, text_params
 
 _BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
 _REQUIRED: Final = ["Missing data for required field."]
@@ -70,13 +70,12 @@ def complete_failures(
     declared: Sequence[Failure],
     inputs: Sequence[Input],
     params: tuple[PathParam, ...],
-    page: PageRule | None,
     security: Sequence[Mapping[str, tuple[str, ...]]],
 ) -> tuple[Failure, ...]:
     """Return the *declared* failures, and those that any operation with these facts has."""
     known = {failure.exception for failure in declared}
     general = (
-        *_failures_of_inputs(inputs, params, page, is_secured=bool(security)),
+        *_failures_of_inputs(inputs, params, is_secured=bool(security)),
         _general(ServerError, "The service failed."),
         _general(ServiceUnavailable, "The service, or what it needs, cannot answer now."),
     )
@@ -90,7 +89,6 @@ def _general(exception: type[ServiceException], description: str, example: Any =
 def _failures_of_inputs(
     inputs: Sequence[Input],
     params: tuple[PathParam, ...],
-    page: PageRule | None,
     *,
     is_secured: bool,
 ) -> Iterator[Failure]:
@@ -108,26 +106,26 @@ def _failures_of_inputs(
         yield _general(RequestTimeout, "The body did not arrive in time.")
         yield _general(PayloadTooLarge, "The body is larger than the service takes.")
         yield _general(UnsupportedMediaType, "The body is of another media type.")
-    example = _example_error(inputs, params, page)
+    example = _example_error(inputs, params)
     if example is not None:
         text = "The input is refused; `error` says where and why."
         yield _general(InvalidInput, text, example)
 
 
-def _example_error(
-    inputs: Sequence[Input], params: tuple[PathParam, ...], page: PageRule | None
-) -> Any:
+def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
     """Return errors such as these inputs could give, `None` where none can be wrong."""
-    for item in inputs:
-        needed = [field for field in item.schema.load_fields.values() if field.required]
+    through = [(item, item.schema.load_fields.values()) for item in inputs if item.paging is None]
+    for item, fields in through:
+        needed = [field for field in fields if field.required]
         if needed and not item.partial:
             key = needed[0].data_key or needed[0].name
             return {item.source.value: {key: _REQUIRED}}
-    for item in inputs:
-        for field in item.schema.load_fields.values():
+    for item, fields in through:
+        for field in fields:
             return {item.source.value: {field.data_key or field.name: _NULL}}
-    if page is not None:
-        return {"query": {"page": ["Not a valid integer."]}}
+    for item in inputs:
+        if item.paging is not None:
+            return item.paging.example_error()
     if inputs:
         return {inputs[0].source.value: {"name": ["Unknown field."]}}
     names = text_params(params)

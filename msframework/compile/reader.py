@@ -82,7 +82,8 @@ def _read(
     tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
-    _check_page(notes, where, problems)
+    if notes.page is not None:
+        problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
     if resource is not None:
         _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
     _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
@@ -104,8 +105,7 @@ def _read(
         path_params=params,
         inputs=inputs,
         answers=answers,
-        failures=complete_failures(declared, inputs, params, notes.page, security),
-        page=notes.page,
+        failures=complete_failures(declared, inputs, params, security),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         summary=(notes.summary or _first_line(handler) or shared.summary or _first_line(resource)),
         description=(
@@ -117,12 +117,6 @@ def _read(
         hosts=endpoint.hosts,
         security=security,
     )
-
-
-def _check_page(notes: Notes, where: str, problems: list[str]) -> None:
-    page = notes.page
-    if page is not None and (page.per_page < 1 or page.max_per_page < 1):
-        problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
 
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:

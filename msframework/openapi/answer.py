@@ -17,14 +17,12 @@ from msframework.exceptions import Code, InvalidInput, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import describe_headers, failure_headers
-from msframework.operation import Answer, Failure, Operation
+from msframework.operation import Answer, Failure, Operation, Paging
 from msframework.response import BODYLESS
 from msframework.types import JSONObject
 
 _INTEGER: JSONObject = {"type": "integer"}
 _LOCATIONS = ("path", "query", "headers", "cookies", "body", "form", "files")
-_AT_LEAST_ONE: JSONObject = {"type": "integer", "minimum": 1}
-_AT_LEAST_NONE: JSONObject = {"type": "integer", "minimum": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +49,8 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
     envelope = operation.envelope or DefaultEnvelope()
     found: JSONObject = {}
     for number, answer in enumerate(operation.answers):
-        paged = operation.page is not None and number == 0
-        found[str(answer.status)] = _success(answer, operation, envelope, registry, paged=paged)
+        paging = operation.page if number == 0 else None
+        found[str(answer.status)] = _success(answer, paging, envelope, registry)
     cases: dict[int, list[Case]] = {}
     for case in map(_case, operation.failures):
         cases.setdefault(case.status, []).append(case)
@@ -62,7 +60,7 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
 
 
 def _success(
-    answer: Answer, operation: Operation, envelope: Envelope, registry: Registry, *, paged: bool
+    answer: Answer, paging: Paging | None, envelope: Envelope, registry: Registry
 ) -> JSONObject:
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
     if answer.headers:
@@ -70,9 +68,10 @@ def _success(
     if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
-    if paged:
+    if paging is not None:
         rows = data if _is_many(answer.schema) else {"type": "array", "items": data or {}}
-        schema = envelope.document_page(rows or {}, _pagination(operation, registry))
+        pagination = registry.refer_own("Pagination", paging.document_pagination())
+        schema = envelope.document_page(rows or {}, pagination)
     else:
         schema = envelope.document_data(data)
     return {**found, "content": {"application/json": {"schema": schema}}}
@@ -80,15 +79,6 @@ def _success(
 
 def _is_many(schema: Schema | None) -> bool:
     return schema is not None and bool(schema.many)
-
-
-def _pagination(operation: Operation, registry: Registry) -> JSONObject:
-    names = {"page": _AT_LEAST_ONE, "per_page": _AT_LEAST_ONE}
-    if operation.page is not None and operation.page.total:
-        names |= {"total": _AT_LEAST_NONE, "pages": _AT_LEAST_NONE}
-    properties = {name: dict(schema) for name, schema in names.items()}
-    body = {"type": "object", "properties": properties, "required": list(names)}
-    return registry.refer_own("Pagination", body)
 
 
 def _case(failure: Failure) -> Case:

@@ -17,7 +17,7 @@ from yarl import URL
 from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
-from msframework.operation import Operation, path_params
+from msframework.operation import Input, Operation, Source, path_params
 
 
 async def handler(request):
@@ -32,11 +32,13 @@ def operation() -> Callable[..., Operation]:
         name = facts.pop("id", f"{method.lower()}_{len(path)}")
         facts.setdefault("arguments", ())
         params = path_params(path)
+        page = facts.pop("page", None)
+        paged = () if page is None else (Input(Source.QUERY, page, name="page"),)
+        facts["inputs"] = (*facts.get("inputs", ()), *paged)
         facts["failures"] = complete_failures(
             facts.get("failures", ()),
-            facts.get("inputs", ()),
+            facts["inputs"],
             params,
-            facts.get("page"),
             facts.get("security", ()),
         )
         return Operation(
