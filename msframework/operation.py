@@ -136,6 +136,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class OperationText:
+    """What is said of an operation: nothing of it changes what runs.
+
+    Attributes:
+        blueprint_description: the description of the blueprint, for its tag.
+    """
+
+    summary: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    blueprint_description: str = ""
+    deprecated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path: facts only."""
 
@@ -152,11 +167,7 @@ class Operation:
     answers: tuple[Answer, ...] = (Answer(200),)
     failures: tuple[Failure, ...] = ()
     envelope: Envelope | None = None
-    summary: str = ""
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    blueprint_description: str = ""
-    deprecated: bool = False
+    text: OperationText = OperationText()
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     hosts: tuple[str, ...] = ()
 

@@ -21,7 +21,7 @@ from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Envelope, read_envelope
 from msframework.exceptions import ImproperlyConfigured
-from msframework.operation import Answer, Operation, path_params
+from msframework.operation import Answer, Operation, OperationText, path_params
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.types import UNSET, Handler, Provider
@@ -78,8 +78,6 @@ def _read(
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
     outer = endpoint.notes
-    tags = notes.tags or shared.tags or outer.tags
-    tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
     if notes.page is not None:
@@ -107,15 +105,26 @@ def _read(
         answers=answers,
         failures=complete_failures(declared, inputs, params, security),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
-        summary=(notes.summary or _first_line(handler) or shared.summary or _first_line(resource)),
+        text=_read_text(endpoint, notes, shared, resource),
+        hosts=endpoint.hosts,
+        security=security,
+    )
+
+
+def _read_text(
+    endpoint: Endpoint, notes: Notes, shared: Notes, resource: type[Resource] | None
+) -> OperationText:
+    """Return what the method says of itself, else what its class says, else its blueprint."""
+    handler, outer = endpoint.handler, endpoint.notes
+    tags = notes.tags or shared.tags or outer.tags
+    return OperationText(
+        summary=notes.summary or _first_line(handler) or shared.summary or _first_line(resource),
         description=(
             notes.description or _own_doc(handler) or shared.description or _own_doc(resource)
         ),
-        tags=tuple(tags),
+        tags=tuple(tags or ([endpoint.blueprint] if endpoint.blueprint else [])),
         blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
-        hosts=endpoint.hosts,
-        security=security,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import aiohttp
@@ -17,7 +17,9 @@ from yarl import URL
 from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
-from msframework.operation import Input, Operation, Source, path_params
+from msframework.operation import Input, Operation, OperationText, Source, path_params
+
+_TEXT = [field.name for field in fields(OperationText)]
 
 
 async def handler(request):
@@ -41,6 +43,7 @@ def operation() -> Callable[..., Operation]:
             params,
             facts.get("security", ()),
         )
+        said = {name: facts.pop(name) for name in _TEXT if name in facts}
         return Operation(
             id=name,
             where=f"apps/things.py:7 {name}",
@@ -50,6 +53,7 @@ def operation() -> Callable[..., Operation]:
             path=path,
             handler=handler,
             path_params=params,
+            text=OperationText(**said),
             **facts,
         )
 
