@@ -12,7 +12,8 @@ from typing import Any, TypeVar, overload
 
 from msframework._place import caller_place, short_path
 from msframework.exceptions import ImproperlyConfigured, ServiceException
-from msframework.operation import Failure, PageRule, Source
+from msframework.operation import Failure, Paging, Source
+from msframework.pagination import Pages
 from msframework.resource import Resource
 from msframework.schemas.api import (
     Boolean,
@@ -82,7 +83,7 @@ class Notes:
     produces: list[tuple[int, Any, str]] = field(default_factory=list)
     answer_headers: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    page: PageRule | None = None
+    page: Paging | None = None
     deprecated: bool = False
     operation_id: str = ""
     security: list[dict[str, tuple[str, ...]]] | None = None
@@ -283,7 +284,7 @@ def paginate(
     _check_call("@doc.paginate", *given)
     if given:
         raise TypeError("paginate takes per_page, max_per_page and total by name only")
-    return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total, max_page))
+    return _note("page", Pages(min(per_page, max_per_page), max_per_page, total, max_page))
 
 
 def raises(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from msframework.exceptions import Code
+from msframework._imports import import_object
+from msframework.exceptions import Code, ImproperlyConfigured
 from msframework.types import JSONObject
 
 # The JSON Schema of a code. The document says `integer` where a service declares no other codes.
@@ -160,6 +161,24 @@ class ProblemDetails(Bare):
             },
             "required": ["type", "title", "status"],
         }
+
+
+def read_envelope(value: Any, where: str) -> Envelope:
+    """Return the envelope that a setting or a Resource names; `None` means bare bodies."""
+    if isinstance(value, str):
+        value = import_object(value, where=where)
+    if value is None:
+        return Bare()
+    envelope = value() if isinstance(value, type) else value
+    missing = [
+        name for name in ("around_data", "around_page", "error") if not hasattr(envelope, name)
+    ]
+    if missing:
+        raise ImproperlyConfigured(
+            f"{where}: {value!r} is no envelope: it has no {', '.join(missing)}. "
+            "Derive it from msframework.envelope.DefaultEnvelope."
+        )
+    return envelope  # type: ignore[no-any-return]
 
 
 def _phrase(status: int) -> str:

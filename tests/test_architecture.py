@@ -87,6 +87,11 @@ def test_imports_go_down_or_sideways(name):
     assert upwards == set()
 
 
+@pytest.mark.parametrize("name", [name for name in INNER if place_of(name) == "openapi"])
+def test_the_document_is_made_of_operations_not_of_what_compiles_them(name):
+    assert {imported for imported in imports_of(name) if place_of(imported) == "compile"} == set()
+
+
 @pytest.mark.parametrize("name", INNER)
 def test_nothing_inside_imports_the_root(name):
     names = {

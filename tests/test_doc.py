@@ -27,7 +27,11 @@ class TakenElsewhere(Conflict):
 
 def failures_of(service):
     return {
-        operation.name: [(failure.exception, failure.constraint) for failure in operation.failures]
+        operation.name: [
+            (failure.exception, failure.constraint)
+            for failure in operation.failures
+            if not failure.is_general
+        ]
         for operation in service.operations
     }
 

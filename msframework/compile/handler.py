@@ -16,9 +16,9 @@ from msframework._codegen import SourceWriter, compile_function
 from msframework.codec import CompiledSchema, compile_schema
 from msframework.codec.bounds import MAX_ERRORS
 from msframework.compile.reply import Replies
-from msframework.compile.request import check_text, compile_input, text_params
-from msframework.operation import Operation, Source
-from msframework.pagination import PageResult, compile_page
+from msframework.compile.request import check_text, compile_input
+from msframework.operation import Operation, Source, text_params
+from msframework.pagination import PageResult
 from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
@@ -132,8 +132,6 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         namespace[f"load_{item.name}"] = compile_input(
             item, operation.inputs, context.compile_schema, max_errors=context.max_errors
         )
-    if operation.page is not None:
-        namespace["load_page"] = compile_page(operation.page)
     for argument in operation.arguments:
         if argument.source is Source.PROVIDED:
             namespace[f"provide_{argument.name}"] = argument.provider
@@ -166,8 +164,6 @@ def _emit_call(operation: Operation, writer: SourceWriter, namespace: dict[str, 
                 call = f"settle({call})"
             writer.line(f"provided_{argument.name} = await {call}")
     loads = [f"load_{item.name}" for item in operation.inputs]
-    if operation.page is not None:
-        loads.append("load_page")
     texts = text_params(operation.path_params)
     if loads or texts:
         writer.line("errors = {}")

@@ -17,7 +17,6 @@ from msframework.doc import InputNote, Notes
 from msframework.operation import Input, PathParam, Source
 
 BODY_SOURCES: Final = (Source.BODY, Source.FORM, Source.FILES)
-_PAGE_KEYS: Final = ("page", "per_page")
 # Fields that load no file.
 _TEXTUAL: Final = (
     fields.Boolean,
@@ -53,7 +52,9 @@ def read_inputs(
         if schema is not None:
             partial = method == "PATCH" and note.source in BODY_SOURCES
             inputs.append(Input(note.source, schema, partial, note.name))
-    _check_keys(inputs, notes, where, problems)
+    if notes.page is not None:
+        inputs.append(Input(Source.QUERY, notes.page, name="page"))
+    _check_keys(inputs, where, problems)
     return tuple(inputs)
 
 
@@ -134,26 +135,33 @@ def _read_schema(
     return schema
 
 
-def _check_keys(inputs: Iterable[Input], notes: Notes, where: str, problems: list[str]) -> None:
-    """Refuse a key that two inputs of one source read, which none of them could be given alone."""
+def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> None:
+    """Refuse a key that two inputs of one source read, as it could be meant for either."""
     readers: dict[tuple[Source, str], Input] = {}
     for item in inputs:
-        for key in () if item.source is Source.BODY else wire_keys(item.source, item.schema):
+        for key in _keys_of(item):
             spelled = key.lower() if item.source is Source.HEADERS else key
             other = readers.setdefault((item.source, spelled), item)
-            if other is not item:
+            if other is item:
+                continue
+            if item.paging is not None:
+                problems.append(
+                    f"{where}: @doc.paginate reads {key!r} of the query, as does @doc.query. "
+                    "Drop one of them, or rename the field."
+                )
+            else:
                 problems.append(
                     f"{where}: {decorator_of(item.source)} reads {key!r} for its argument "
                     f"{other.name!r} and for {item.name!r}; expected each key in one of them. "
                     "Drop it from one, or rename the field."
                 )
-    if notes.page is not None:
-        problems.extend(
-            f"{where}: @doc.paginate reads {key!r} of the query, as does @doc.query. "
-            "Drop one of them, or rename the field."
-            for key in _PAGE_KEYS
-            if (Source.QUERY, key) in readers
-        )
+
+
+def _keys_of(item: Input) -> Iterable[str]:
+    """Return the names of what an input reads; a JSON body is read whole."""
+    if item.paging is not None:
+        return item.paging.document_parameters()
+    return () if item.source is Source.BODY else wire_keys(item.source, item.schema)
 
 
 def _find_unreadable(source: Source, schema: Schema) -> Iterator[str]:

@@ -11,18 +11,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from msframework._imports import import_object
 from msframework._place import place_of
+from msframework.compile.failures import complete_failures, read_failures
 from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import read_arguments
 from msframework.doc import Notes, notes_of
-from msframework.envelope import Bare, Envelope
-from msframework.exceptions import ImproperlyConfigured, ServiceException
-from msframework.headers import OwnHeaders
-from msframework.operation import Answer, Failure, Operation, path_params
+from msframework.envelope import Envelope, read_envelope
+from msframework.exceptions import ImproperlyConfigured
+from msframework.operation import Answer, Operation, OperationText, path_params
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.types import UNSET, Handler, Provider
@@ -46,24 +45,6 @@ class Endpoint:
     def where(self) -> str:
         """File, line and name of the handler, for messages."""
         return place_of(self.handler, self.name)
-
-
-def read_envelope(value: Any, where: str) -> Envelope:
-    """Return the envelope that a setting or a Resource names; `None` means bare bodies."""
-    if isinstance(value, str):
-        value = import_object(value, where=where)
-    if value is None:
-        return Bare()
-    envelope = value() if isinstance(value, type) else value
-    missing = [
-        name for name in ("around_data", "around_page", "error") if not hasattr(envelope, name)
-    ]
-    if missing:
-        raise ImproperlyConfigured(
-            f"{where}: {value!r} is no envelope: it has no {', '.join(missing)}. "
-            "Derive it from msframework.envelope.DefaultEnvelope."
-        )
-    return envelope  # type: ignore[no-any-return]
 
 
 def read_operations(
@@ -97,15 +78,19 @@ def _read(
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
     outer = endpoint.notes
-    tags = notes.tags or shared.tags or outer.tags
-    tags = tags or ([endpoint.blueprint] if endpoint.blueprint else [])
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
-    _check_page(notes, where, problems)
+    if notes.page is not None:
+        problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
     if resource is not None:
         _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
     _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
     check_returns(handler, where, problems)
+    arguments = read_arguments(handler, where, params, notes, endpoint.providers, problems)
+    inputs = read_inputs(notes, where, endpoint.method, params, problems, schemas)
+    answers = _read_answers(notes, where, problems, schemas)
+    declared = read_failures((*notes.failures, *shared.failures, *outer.failures), where, problems)
+    security = _nearest(notes.security, shared.security, outer.security)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
@@ -114,31 +99,33 @@ def _read(
         method=endpoint.method,
         path=endpoint.path,
         handler=handler,
-        arguments=read_arguments(handler, where, params, notes, endpoint.providers, problems),
+        arguments=arguments,
         path_params=params,
-        inputs=read_inputs(notes, where, endpoint.method, params, problems, schemas),
-        answers=_read_answers(notes, where, problems, schemas),
-        failures=_read_failures(
-            (*notes.failures, *shared.failures, *outer.failures), where, problems
-        ),
-        page=notes.page,
+        inputs=inputs,
+        answers=answers,
+        failures=complete_failures(declared, inputs, params, security),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
-        summary=(notes.summary or _first_line(handler) or shared.summary or _first_line(resource)),
-        description=(
-            notes.description or _own_doc(handler) or shared.description or _own_doc(resource)
-        ),
-        tags=tuple(tags),
-        blueprint_description=outer.description,
-        deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
+        text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
-        security=_nearest(notes.security, shared.security, outer.security),
+        security=security,
     )
 
 
-def _check_page(notes: Notes, where: str, problems: list[str]) -> None:
-    page = notes.page
-    if page is not None and (page.per_page < 1 or page.max_per_page < 1):
-        problems.append(f"{where}: @doc.paginate needs per_page and max_per_page of 1 or more.")
+def _read_text(
+    endpoint: Endpoint, notes: Notes, shared: Notes, resource: type[Resource] | None
+) -> OperationText:
+    """Return what the method says of itself, else what its class says, else its blueprint."""
+    handler, outer = endpoint.handler, endpoint.notes
+    tags = notes.tags or shared.tags or outer.tags
+    return OperationText(
+        summary=notes.summary or _first_line(handler) or shared.summary or _first_line(resource),
+        description=(
+            notes.description or _own_doc(handler) or shared.description or _own_doc(resource)
+        ),
+        tags=tuple(tags or ([endpoint.blueprint] if endpoint.blueprint else [])),
+        blueprint_description=outer.description,
+        deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
+    )
 
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
@@ -186,42 +173,6 @@ def _read_answers(
 def _nearest(*declared: Any) -> tuple[Any, ...]:
     """Return the first that was declared at all; an empty one counts."""
     return tuple(next((each for each in declared if each is not None), ()))
-
-
-def _read_failures(
-    failures: Iterable[Failure], where: str, problems: list[str]
-) -> tuple[Failure, ...]:
-    """Return the failures once each; those come first that stand nearest to the method."""
-    good: list[Failure] = []
-    constraints: set[str] = set()
-    for failure in failures:
-        exception: Any = failure.exception
-        if isinstance(exception, type) and issubclass(exception, ServiceException):
-            if failure.constraint in constraints or _is_told(failure, good):
-                continue
-            good.append(failure)
-            if failure.constraint is not None:
-                constraints.add(failure.constraint)
-            try:
-                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
-            except ValueError as exc:
-                problems.append(f"{where}: @doc.raises: {exc}")
-        else:
-            problems.append(
-                f"{where}: @doc.raises got {exception!r}, which is no exception of a service. "
-                "Derive it from msframework.ServiceException."
-            )
-    return tuple(good)
-
-
-def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
-    """Tell whether one of *others* says all that *failure* says."""
-    return any(
-        other.exception is failure.exception
-        and other.constraint == failure.constraint
-        and failure.description in ("", other.description)
-        for other in others
-    )
 
 
 def _read_resource_envelope(

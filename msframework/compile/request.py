@@ -16,7 +16,7 @@ from msframework.codec.bounds import MAX_ERRORS, bound_messages
 from msframework.codec.errors import Rejected
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
-from msframework.operation import EXTENSION, Input, PathParam, Source
+from msframework.operation import Input, Source
 from msframework.schemas.storable import why_not_storable
 
 Errors = dict[str, Any]
@@ -34,7 +34,6 @@ _PLAIN_JSON: Final = frozenset(
     (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
 )
 _FORM_SOURCES: Final = frozenset((Source.FORM, Source.FILES))
-_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
 # Fields whose lines are one list, and may be joined with commas (RFC 9110, 5.3).
 _LISTED: Final = frozenset(
     (
@@ -74,6 +73,8 @@ def compile_input(
         inputs: all inputs of the operation, *item* among them.
         max_errors: how many messages a location gets.
     """
+    if item.paging is not None:
+        return item.paging.compile()
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
@@ -286,13 +287,6 @@ _READERS: dict[Source, Read] = {
     Source.FORM: _read_form,
     Source.FILES: _read_files,
 }
-
-
-def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
-    """Return the names of the path parameters that are text, and so may hold anything."""
-    return tuple(
-        param.name for param in params if param.kind in _TEXT_KINDS or not param.kind.isalpha()
-    )
 
 
 def check_text(name: str, value: str, errors: Errors) -> None:

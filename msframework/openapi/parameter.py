@@ -12,7 +12,7 @@ from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
-from msframework.operation import EXTENSION, Input, Operation, PageRule, PathParam, Source
+from msframework.operation import EXTENSION, Input, Operation, Paging, PathParam, Source
 from msframework.types import JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -58,15 +58,12 @@ def build_parameters(
         if param.kind != EXTENSION
     ]
     for item in operation.inputs:
-        if item.source in _LOCATIONS:
+        if item.paging is not None:
+            declared = {(param["in"], param["name"]) for param in found}
+            shown = _page_parameters(item.paging, _LOCATIONS[item.source])
+            found += [param for param in shown if (param["in"], param["name"]) not in declared]
+        elif item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
-    if operation.page is not None:
-        declared = {(param["in"], param["name"]) for param in found}
-        found += [
-            param
-            for param in _page_parameters(operation.page)
-            if (param["in"], param["name"]) not in declared
-        ]
     return found
 
 
@@ -147,23 +144,10 @@ def _style(field: fields.Field[Any], source: Source) -> JSONObject:
     return {"style": "form", "explode": True}
 
 
-def _page_parameters(rule: PageRule) -> list[JSONObject]:
-    page: JSONObject = {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": rule.max_page,
-        "default": 1,
-    }
-    per_page: JSONObject = {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": rule.max_per_page,
-        "default": rule.per_page,
-    }
-    described = (("page", page, "Which page, from 1."), ("per_page", per_page, "Rows on a page."))
+def _page_parameters(paging: Paging, location: str) -> list[JSONObject]:
     return [
-        {"in": "query", "name": name, "description": text, "schema": schema, "required": False}
-        for name, schema, text in described
+        {"in": location, "name": name, **described, "required": False}
+        for name, described in paging.document_parameters().items()
     ]
 
 

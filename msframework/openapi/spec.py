@@ -25,7 +25,7 @@ from msframework.openapi.headers import add_common, used_headers
 from msframework.openapi.literal import read_literal
 from msframework.openapi.parameter import build_body, build_parameters, read_columns
 from msframework.openapi.swagger import read_as_20
-from msframework.operation import Operation
+from msframework.operation import Operation, OperationText
 from msframework.types import UNSET, JSONObject
 
 VERSIONS = ("3.1", "3.0", "2.0")
@@ -165,15 +165,16 @@ def _describe(
     operation: Operation, registry: Registry, columns: Mapping[str, JSONObject], code: JSONObject
 ) -> JSONObject:
     found: JSONObject = {"operationId": operation.id}
-    tags = operation.tags or ((operation.blueprint,) if operation.blueprint else ())
+    text = operation.text
+    tags = text.tags or ((operation.blueprint,) if operation.blueprint else ())
     if tags:
         found["tags"] = list(tags)
-    if operation.summary:
-        found["summary"] = operation.summary
-    description = _without_summary(operation)
+    if text.summary:
+        found["summary"] = text.summary
+    description = _without_summary(text)
     if description:
         found["description"] = description
-    if operation.deprecated:
+    if text.deprecated:
         found["deprecated"] = True
     parameters = build_parameters(operation, registry, columns)
     if parameters:
@@ -189,12 +190,12 @@ def _requirement(need: Mapping[str, tuple[str, ...]]) -> JSONObject:
     return {name: list(scopes) for name, scopes in need.items()}
 
 
-def _without_summary(operation: Operation) -> str:
+def _without_summary(text: OperationText) -> str:
     """Return the description without a first line that only repeats the summary."""
-    first, _, rest = operation.description.partition("\n")
-    if operation.summary and first.strip().rstrip(".") == operation.summary.rstrip("."):
+    first, _, rest = text.description.partition("\n")
+    if text.summary and first.strip().rstrip(".") == text.summary.rstrip("."):
         return rest.strip()
-    return operation.description.strip()
+    return text.description.strip()
 
 
 def _ordered(spec: APISpec) -> JSONObject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from msframework.compile.reader import read_envelope
+from msframework.envelope import read_envelope
 from msframework.conf.settings import Settings
 from msframework.errors import ErrorAnswers
 from msframework.log.access import AccessLog
