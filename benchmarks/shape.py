@@ -100,14 +100,16 @@ def main() -> None:
     modules = read_modules(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
     lines = {name: module.lines for name, module in modules.items()}
     total, largest = sum(lines.values()), max(lines, key=lines.__getitem__)
-    long = sorted((each for module in modules.values() for each in module.long_functions()))
+    long = sorted(each for module in modules.values() for each in module.long_functions())
     nodes = (node for module in modules.values() for node in module.nodes)
     anys = sum(isinstance(node, ast.Name) and node.id == "Any" for node in nodes)
     words = [word.lower() for text in docstrings(modules) for word in _WORD.findall(text)]
     whats = words.count("what")
     twice = twice_defined(modules)
     print(f"modules: {len(modules)}, {total} lines")
-    print(f"median and largest: {statistics.median(lines.values()):g}, {lines[largest]} ({largest})")
+    print(
+        f"median and largest: {statistics.median(lines.values()):g}, {lines[largest]} ({largest})"
+    )
     print(f"functions over {LONG_FUNCTION} lines: {len(long)}")
     for length, name in reversed(long):
         print(f"    {length} {name}")

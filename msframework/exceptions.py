@@ -38,6 +38,7 @@ Raised at start-up and per request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
 from msframework.types import JSONValue
 
 Code = int | str

@@ -6,7 +6,7 @@ A `Reply` is made per request.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from msframework.headers import Headers
 

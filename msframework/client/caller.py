@@ -10,8 +10,8 @@ from msframework.client.channel import Channel
 from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
 from msframework.client.outgoing import OutgoingRequest
-from msframework.exceptions import MalformedJSON
 from msframework.context import RequestContext
+from msframework.exceptions import MalformedJSON
 from msframework.strict_json import parse
 from msframework.types import UNSET, JSONValue, Unset
 

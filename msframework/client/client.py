@@ -17,8 +17,8 @@ from msframework.client.channel import Channel
 from msframework.client.lean import supports_lean
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
-from msframework.envelope import Envelope
 from msframework.context import RequestContext
+from msframework.envelope import Envelope
 from msframework.tracing import Tracer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from msframework.client.address import Params
 from msframework.client.channel import Channel

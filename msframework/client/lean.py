@@ -147,9 +147,7 @@ class LeanTransport:
             return self._other.open(outgoing)
         return send_replayable(request, self._open)
 
-    def _prepare(
-        self, outgoing: OutgoingRequest, largest: int = sys.maxsize
-    ) -> LeanRequest | None:
+    def _prepare(self, outgoing: OutgoingRequest, largest: int = sys.maxsize) -> LeanRequest | None:
         """Return the bytes of *outgoing*; `None` when it is not plain.
 
         Args:

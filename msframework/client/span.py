@@ -9,7 +9,9 @@ from msframework.exceptions import UpstreamError
 from msframework.tracing import Span, current_span
 
 
-def begin_span(channel: Channel, request: RequestContext | None, outgoing: OutgoingRequest) -> Span | None:
+def begin_span(
+    channel: Channel, request: RequestContext | None, outgoing: OutgoingRequest
+) -> Span | None:
     """Return the span of *outgoing*, whose header lines then name *request* and the trace.
 
     PERF: under a span that is not kept there is none; only its id goes out (benchmarks/client.py).

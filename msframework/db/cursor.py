@@ -44,11 +44,15 @@ class Cursor(Session):
 
     # Queries.
 
-    def fetch(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[list[Row]]:
+    def fetch(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[list[Row]]:
         """Return all rows."""
         return self._run(FETCH, to_dicts, query, args, timeout)
 
-    def fetchrow(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[Row | None]:
+    def fetchrow(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
         return self._run(FETCHROW, to_dict, query, args, timeout)
 
@@ -79,7 +83,9 @@ class Cursor(Session):
         lease = self._lease
         return Table(records, () if lease is None else lease.statements.texts.get(text, ()))
 
-    def execute(self, query: str | Query, *args: object, timeout: float | None = None) -> Result[str]:
+    def execute(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
         return self._run(EXECUTE, as_it_is, query, args, timeout)
 

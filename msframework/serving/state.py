@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from msframework.envelope import read_envelope
 from msframework.conf.settings import Settings
+from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
 from msframework.log.access import AccessLog
 from msframework.middleware import cors_headers

@@ -62,7 +62,9 @@ class Operations:
         """Tell whether *name* is a Resource class with operations."""
         return any(o.name.startswith(f"{name}.") for o in self._all)
 
-    def resolve(self, name: str, arguments: Mapping[str, object]) -> tuple[str, str, dict[str, Any]]:
+    def resolve(
+        self, name: str, arguments: Mapping[str, object]
+    ) -> tuple[str, str, dict[str, Any]]:
         """Return method, path and options of a call of *name*; a dict or list as data is JSON.
 
         Raises:
