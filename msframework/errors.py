@@ -136,15 +136,15 @@ class ErrorAnswers:
             await self.report(request, exc)
         try:
             answer = self._render(request, exc, known, envelope or self.envelope, own)
-        except Exception as failure:  # what it says is no JSON, or its envelope fails
+        except Exception as failure:  # its error is no JSON, or its envelope fails
             await self.report(request, failure)
             answer = self._render(request, failure, None, DefaultEnvelope(), None)
         if closes:
-            answer.headers["connection"] = "close"  # for what sends it: it is plain no longer
+            answer.headers["connection"] = "close"  # for its sender: it is plain no longer
         return answer
 
     async def break_off(self, request: Any, exc: BaseException) -> None:
-        """Report what failed after the answer had begun; one that is not whole is cut off.
+        """Report a failure after the answer had begun; an answer that is not whole is cut off.
 
         The end of the connection is the only way to say that there should have been more.
         """
@@ -199,10 +199,10 @@ class ErrorAnswers:
         span = current_span() if request is None else request.span
         if span is not None:
             span.set_error(exc)
-        what = "a task" if request is None else f"{request.method} {request.path}"
+        subject = "a task" if request is None else f"{request.method} {request.path}"
         logger.error(
             "%s failed: %s",
-            what,
+            subject,
             type(exc).__name__,
             exc_info=exc,
             extra={

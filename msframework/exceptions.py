@@ -76,7 +76,7 @@ class ImproperlyConfigured(MsframeworkError):
 
     @classmethod
     def of(cls, problems: Iterable[str]) -> ImproperlyConfigured:
-        """Gather *problems*, each once, in the order in which they were found."""
+        """Return one exception of *problems*, each once, in the order in which they were found."""
         found = cls(*dict.fromkeys(problems))
         causes = [problem.cause for problem in found.problems if isinstance(problem, Caused)]
         if causes:
@@ -93,7 +93,7 @@ class ServiceException(MsframeworkError):
     """An exception that becomes an answer of the service.
 
     Args:
-        error: what went wrong with this request: a text, or any JSON value; left out when `None`.
+        error: the detail for this request: a text, or any JSON value; left out when `None`.
         code: the application's own code; the class's, or `100000 + status_code`, when `None`.
         message: one sentence for the status; the class's own when `None`.
         status_code: the HTTP status; the class's own when `None`.
@@ -182,7 +182,7 @@ class MethodNotAllowed(ServiceException):
 
 
 class NotAcceptable(ServiceException):
-    """Nothing that could be sent is what the caller accepts (RFC 9110, 15.5.7)."""
+    """The caller accepts no media type of the answer (RFC 9110, 15.5.7)."""
 
     status_code = 406
     message = "Not Acceptable"
@@ -196,7 +196,7 @@ class RequestTimeout(ServiceException):
 
 
 class Conflict(ServiceException):
-    """The request conflicts with what is stored (RFC 9110, 15.5.10)."""
+    """The request conflicts with the stored state (RFC 9110, 15.5.10)."""
 
     status_code = 409
     message = "Conflict"
@@ -248,7 +248,7 @@ class UnsupportedMediaType(ServiceException):
 
 
 class UnprocessableEntity(ServiceException):
-    """The request is well formed, but says what cannot be done (RFC 9110, 15.5.21)."""
+    """The request is well formed, but cannot be carried out (RFC 9110, 15.5.21)."""
 
     status_code = 422
     message = "Unprocessable Entity"
@@ -278,7 +278,7 @@ class ConstraintViolation(UnprocessableEntity):
 
 
 class PreconditionRequired(ServiceException):
-    """The request must be conditional (RFC 6585, 3)."""
+    """The request has to be conditional (RFC 6585, 3)."""
 
     status_code = 428
     message = "Precondition Required"
@@ -303,7 +303,7 @@ class TransactionAborted(ServerError):
 
 
 class BadGateway(ServiceException):
-    """Another service answered what this one cannot use (RFC 9110, 15.6.3)."""
+    """Another service gave an answer that this one cannot use (RFC 9110, 15.6.3)."""
 
     status_code = 502
     message = "Bad Gateway"
@@ -316,7 +316,7 @@ class UpstreamError(BadGateway):
         service: the name of the other service, as in `SERVICES`.
         status: the status that it answered, or `None` when no answer came.
         code: the code in its envelope, if it sent one.
-        error: what it said, or what went wrong on the way.
+        error: the detail of its answer, or of the failure on the way.
     """
 
     def __init__(

@@ -27,8 +27,8 @@ _EXPECTED: Final = {
 }
 
 
-class Refused(Exception):
-    """The value cannot be what its setting asks for."""
+class ConversionError(Exception):
+    """The value cannot be turned into the type of its setting."""
 
 
 def from_python(declared: Declaration, value: Any, where: str, findings: Findings) -> Any:
@@ -86,7 +86,7 @@ def _finish(
         return read_services(value, where, findings)
     try:
         typed = _check_type(declared.kind, value)
-    except Refused:
+    except ConversionError:
         return _refuse(declared, where, findings, found, as_text=as_text)
     members = typed if isinstance(typed, tuple) else (typed,)
     if declared.choices and not set(members) <= set(declared.choices):
@@ -114,7 +114,7 @@ def _check_type(kind: Any, value: Any) -> Any:
         return MappingProxyType(pairs)
     if family in (bool, int, str) and type(value) is family:
         return value
-    raise Refused
+    raise ConversionError
 
 
 def _in_range(declared: Declaration, number: float) -> bool:
@@ -124,7 +124,7 @@ def _in_range(declared: Declaration, number: float) -> bool:
 
 
 def expected(declared: Declaration, *, as_text: bool = False) -> str:
-    """Say what the setting may be, in a settings module or as a variable of the environment."""
+    """Describe the values of a setting, in a settings module or in the environment."""
     text = _EXPECTED[_family(declared.kind)][as_text]
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))

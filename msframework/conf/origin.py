@@ -1,6 +1,6 @@
 """The names that the origin's settings modules use become ours. Runs at start-up.
 
-`DB_CONFIG` holds what the origin hands to `asyncpg.create_pool`; `APP_ID` is the service's name.
+`DB_CONFIG` holds the options of the origin's `asyncpg.create_pool`; `APP_ID` is the service's name.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def replace_origin_names(values: dict[str, Any], where: str, findings: Findings)
 
 
 def _parse(text: str) -> Any:
-    """Return what the variable `DB_CONFIG` holds, the text itself when it is no JSON."""
+    """Return the value of the variable `DB_CONFIG`; the text itself when it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:

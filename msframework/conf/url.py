@@ -1,4 +1,4 @@
-"""What is wrong with an address in the settings; never shows its password. Runs at start-up."""
+"""Checks of the addresses in the settings; they never show a password. Runs at start-up."""
 
 from __future__ import annotations
 

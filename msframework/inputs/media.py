@@ -63,7 +63,7 @@ def require_media_type(request: Any, wanted: str, accept: str) -> MediaType:
     """Return the media type of a request's body.
 
     Args:
-        wanted: what the endpoint reads, for the messages.
+        wanted: the media types that the endpoint reads, for the messages.
         accept: the media types that it reads, for the answer's `Accept`.
 
     Raises:
@@ -91,5 +91,5 @@ def require_utf8(media_type: MediaType, accept: str) -> None:
 
 
 def unsupported(error: str, accept: str) -> UnsupportedMediaType:
-    """Return the 415 that names what the endpoint reads."""
+    """Return the 415 that names the media types of the endpoint."""
     return UnsupportedMediaType(error, headers={"Accept": accept})

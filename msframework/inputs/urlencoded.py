@@ -14,11 +14,11 @@ Pairs = list[tuple[str, str]]
 LONGEST_NAME: Final = 4096
 
 
-def parse_pairs(text: str, what: str) -> Pairs:
+def parse_pairs(text: str, label: str) -> Pairs:
     """Return the names and values of *text*, in their order.
 
     Args:
-        what: what it is, for the messages: "the query string".
+        label: the name of the text in messages: "the query string".
 
     Raises:
         BadRequest: an escape is incomplete, or the bytes are no UTF-8.
@@ -27,7 +27,7 @@ def parse_pairs(text: str, what: str) -> Pairs:
     for piece in text.replace("+", " ").split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            pairs.append((decode(name, what), decode(value, what)))
+            pairs.append((decode(name, label), decode(value, label)))
     return pairs
 
 

@@ -169,7 +169,7 @@ def migration_lock(database: Any, echo: Echo, timeout: float = 600.0) -> Iterato
 
 
 def first_line(exc: BaseException) -> str:
-    """Return what *exc* says, without PostgreSQL's DETAIL, which carries values."""
+    """Return the message of *exc*, without PostgreSQL's DETAIL, which carries values."""
     return str(exc).strip().partition("\n")[0] or type(exc).__name__
 
 

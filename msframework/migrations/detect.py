@@ -26,7 +26,7 @@ _LONGEST_NAME = 40
 _PEEWEE = frozenset(peewee.__all__)
 
 
-class _Source(str):
+class _SourceText(str):
     """A default that the template, which writes the `repr` of texts, writes as this source."""
 
     __slots__ = ()
@@ -59,7 +59,7 @@ def read_models(app: str) -> list[Any]:
 
 
 def find_changes(database: Any, app: str, models: Sequence[Any]) -> Any:
-    """Return what *models* have that *database* lacks, and the other way round.
+    """Return the difference of *models* and *database*, in both directions.
 
     Raises:
         ImproperlyConfigured: peewee cannot compare them.
@@ -78,7 +78,7 @@ def targets(diff: Any) -> list[Any]:
 
 
 def name_of(diff: Any) -> str:
-    """Return a name that says what *diff* does: `add_sex`, or `changes` where that is too much."""
+    """Return a name for the changes of *diff*: `add_sex`, or `changes` where that is too much."""
     parts = [f"create_{model._meta.table_name}" for model in diff.create_tables]
     parts += [f"add_{field.column_name}" for field in diff.add_columns]
     parts += [f"drop_{column}" for _, column in diff.drop_columns]
@@ -95,9 +95,9 @@ def slug(text: str) -> str:
 
 
 def render(database: Any, diff: Any, depends: Sequence[str]) -> str:
-    """Return the text of a migration that does what *diff* says.
+    """Return the text of a migration that makes the changes of *diff*.
 
-    What cannot be written is left as `# TODO:` lines at the top.
+    Changes that cannot be written are left as `# TODO:` lines at the top.
 
     Args:
         depends: the migrations of other apps that must be applied before, as `app.name`.
@@ -130,7 +130,7 @@ def render_empty(name: str, depends: Sequence[str] = ()) -> str:
 
 
 def read_todos(text: str) -> list[str]:
-    """Return what a written migration leaves to its author."""
+    """Return the parts that a written migration leaves to its author."""
     return re.findall(r"^# TODO: (.*)$", text, re.MULTILINE)
 
 
@@ -154,7 +154,7 @@ def _written_out(
             if source is None and extras:
                 source = _literal_source(field.default)
             if source is not None:
-                field.default = _Source(", ".join([source, *extras]))
+                field.default = _SourceText(", ".join([source, *extras]))
         yield
     finally:
         for field, default in kept:
@@ -209,7 +209,7 @@ def _extras(database: Any, field: Any, imports: set[str]) -> list[str]:
 
 
 def _with_options(database: Any, text: str, model: Any) -> str:
-    """Put into the model's Meta in *text* what the template leaves out of it."""
+    """Put the options into the model's Meta in *text* that the template leaves out."""
     options = []
     if not model._meta.legacy_table_names:  # the names of indexes depend on it
         options.append("legacy_table_names = False")
@@ -232,7 +232,7 @@ def _sql(database: Any, node: Any) -> str:
 
 
 def _finish(text: str, imports: set[str], todos: Sequence[str], depends: Sequence[str]) -> str:
-    """Put in what the template doesn't know, and import by name what it takes from peewee."""
+    """Put in the fields that the template doesn't know, and import peewee's by name."""
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     used |= {name for line in imports if (name := _from_peewee(line))}
     names = ", ".join(sorted(used & _PEEWEE))

@@ -1,4 +1,4 @@
-"""Migrations that `makemigrations` writes: for which app, called what, with which text.
+"""Migrations that `makemigrations` writes: their app, name and text.
 
 Runs on the command line.
 """
@@ -27,7 +27,7 @@ class Draft:
 
     @property
     def todos(self) -> list[str]:
-        """What it leaves to its author."""
+        """The parts that it leaves to its author."""
         return detect.read_todos(self.text)
 
     def write(self) -> None:
@@ -61,7 +61,7 @@ def draft_changes(runner: Runner, app: str | None, name: str | None) -> list[Dra
     The database is looked at as if everything pending were applied.
 
     Raises:
-        ImproperlyConfigured: no such app; what is pending fails; PostgreSQL cannot be reached.
+        ImproperlyConfigured: no such app; a pending migration fails; PostgreSQL cannot be reached.
     """
     with runner.rehearsed() as database:
         diffs = {}

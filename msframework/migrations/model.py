@@ -41,7 +41,7 @@ def info(
 
 
 def migrate(*operations: Any) -> None:
-    """Run what `add_column` and its sisters returned, in this order."""
+    """Run the operations that `add_column` and its sisters returned, in this order."""
     for operation in operations:
         if isinstance(operation, (list, tuple)):
             migrate(*operation)
@@ -65,7 +65,7 @@ class MigrationModel:
 
     _model: ClassVar[Any] = None
     _app: ClassVar[str] = ""  # where it is recorded; without it, the name of the app's directory
-    _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of what must be applied before
+    _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of the migrations before it
 
     def __init__(self, database: Any = None) -> None:
         self._given = database
@@ -77,7 +77,7 @@ class MigrationModel:
 
     @property
     def migrator(self) -> Any:
-        """playhouse's migrator, for what has no method here."""
+        """The migrator of playhouse, for operations that have no method here."""
         return SchemaMigrator.from_database(self.database, schema=self._model._meta.schema)
 
     @property
@@ -110,7 +110,7 @@ class MigrationModel:
         )
 
     def drop_column(self, name: str, cascade: bool = True) -> Any:
-        """Drop a column and, with *cascade*, what depends on it."""
+        """Drop a column and, with *cascade*, all that depends on it."""
         return self.migrator.drop_column(self._table, self._column(name), cascade=cascade)
 
     def add_not_null(self, name: str) -> Any:
@@ -162,7 +162,7 @@ class MigrationModel:
         )
 
     def auto_migrate(self) -> None:
-        """Bring the model's table up to date: make it if it is missing, else run what is pending.
+        """Bring the model's table up to date: make a missing one, else run the pending versions.
 
         Raises:
             ImproperlyConfigured: a version is used twice.

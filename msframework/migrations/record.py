@@ -36,7 +36,7 @@ class Entry:
 
 
 class Record:
-    """What `migrate_record` of one database says."""
+    """The table `migrate_record` of one database."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -46,7 +46,7 @@ class Record:
         self._database.execute_sql(_CREATE)
 
     def read(self) -> dict[tuple[str, str], Entry]:
-        """Return what is applied, by app and name, in the order in which it was applied."""
+        """Return the applied migrations, by app and name, in the order of their application."""
         if not self._database.table_exists(TABLE):
             return {}
         rows = self._database.execute_sql(

@@ -20,7 +20,7 @@ _SLOW = 1.0  # seconds; a step that took longer says how long
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MigrationStatus:
     """One migration as `showmigrations` lists it; `entry` is `None` while it is pending."""
 
     app: str
@@ -53,7 +53,7 @@ class Runner:
         return read_steps(self.apps)
 
     def pending(self) -> tuple[str, ...]:
-        """Return what is not applied, as `app.name`, in the order in which it would be.
+        """Return the pending migrations, as `app.name`, in the order of their application.
 
         Raises:
             ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
@@ -63,14 +63,18 @@ class Runner:
             applied = Record(database).read()
         return tuple(label(step) for step in steps if (step.app, step.name) not in applied)
 
-    def status(self) -> list[Line]:
+    def status(self) -> list[MigrationStatus]:
         """Return every migration, applied, pending, or recorded while its file is gone."""
         steps = self.steps
         with opened(self._url) as database:
             applied = Record(database).read()
-        lines = [Line(s.app, s.name, applied.pop((s.app, s.name), None), True) for s in steps]
+        lines = [
+            MigrationStatus(s.app, s.name, applied.pop((s.app, s.name), None), True) for s in steps
+        ]
         labels = {app_label(app) for app in self.apps}
-        lines += [Line(e.app, e.name, e, False) for e in applied.values() if e.app in labels]
+        lines += [
+            MigrationStatus(e.app, e.name, e, False) for e in applied.values() if e.app in labels
+        ]
         return lines
 
     def migrate(
@@ -80,12 +84,12 @@ class Runner:
         plan: bool = False,
         fake: bool = False,
     ) -> tuple[str, ...]:
-        """Apply what is pending; return what was applied or taken back, as `app.name`.
+        """Apply the pending migrations; return those applied or taken back, as `app.name`.
 
         Args:
-            app: this app only, and what it depends on; by its dotted name or the last part.
+            app: this app only, and its dependencies; by its dotted name or the last part.
             target: up to this migration, or back to it when it is applied; `zero` takes all back.
-            plan: only say what would be done.
+            plan: only return the migrations that would run.
             fake: change the record only.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Steps: what a run applies, whichever way it is written, and their order. Runs at start-up."""
+"""Steps: the migrations of a run, however they are written, in order. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Step(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is recorded as, together with the app."""
+        """The name that it is recorded under, together with the app."""
 
     @property
     def depends(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class FileStep:
 
 
 def sort_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return *steps* in an order in which each comes after what it depends on, else as given.
+    """Return *steps* in an order in which each comes after its dependencies, else as given.
 
     Raises:
         ImproperlyConfigured: a dependency is unknown, or goes round in a circle.

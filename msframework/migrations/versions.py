@@ -19,7 +19,7 @@ INITIAL = "initial"
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What `@info` notes of one version."""
+    """The note of `@info` on one version."""
 
     version: str | None = None
     author: str | None = None
@@ -45,7 +45,7 @@ class TableStep:
 
     @property
     def depends(self) -> tuple[str, ...]:
-        """What the class says in `_depends`."""
+        """The dependencies that the class names in `_depends`."""
         return tuple(self.owner._depends)
 
     def up(self, database: Any, record: Record) -> None:
@@ -117,7 +117,7 @@ def read_class(owner: Any, app: str | None = None) -> list[Step]:
     """Return the steps of the `MigrationModel` *owner*: its table, then its versions as defined.
 
     Args:
-        app: what they are recorded under; else the class's `_app`, or its directory's name.
+        app: the app that they are recorded under; else the class's `_app`, or its directory's name.
 
     Raises:
         ImproperlyConfigured: the class has no `_model`, or its versions are not unique.

@@ -15,7 +15,7 @@ from peewee import SQL, Cast, Value
 class Model(peewee.Model):
     """peewee's model without a database: it describes a table and builds queries.
 
-    Queries run on what `db.acquire()` and `db.transaction()` give, never by themselves.
+    Queries run on the cursors of `db.acquire()` and `db.transaction()`, never by themselves.
     """
 
     class Meta:

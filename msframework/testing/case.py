@@ -129,7 +129,7 @@ class APITestCase(unittest.TestCase):
         cls.__server.thread.run(cls.__http.close())
 
     def setUp(self) -> None:
-        """Forget what the last test declared."""
+        """Forget the replies that the last test declared."""
         super().setUp()
         self._mock = self.__services
         self._mock.reset()

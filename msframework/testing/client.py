@@ -89,7 +89,7 @@ class TestClient:
 
     Args:
         url: where the service listens.
-        operations: what it offers, for calls by name.
+        operations: its operations, for calls by name.
         unix: the unix socket at which it listens.
     """
 

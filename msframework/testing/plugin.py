@@ -1,6 +1,6 @@
 """The pytest plugin: `settings`, `app`, `client`, `db` and `services`. Runs in tests.
 
-NOTE: pytest loads this before coverage starts, so what it needs is imported where it is used.
+NOTE: pytest loads this before coverage starts, so its imports stand where they are used.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def msframework_server(
 def services(
     request: pytest.FixtureRequest, msframework_services: MockService
 ) -> Iterator[MockService]:
-    """Declare what other services reply; a call that none is declared for fails the test."""
+    """Declare the replies of other services; a call without one fails the test."""
     msframework_services.reset()
     request.node.stash[_SERVICES] = msframework_services
     yield msframework_services
@@ -147,7 +147,7 @@ def services(
 
 @pytest.fixture
 def clean_database(msframework_database: TestDatabase | None) -> Iterator[TestDatabase | None]:
-    """The database of the run; afterwards it is put back to what the migrations left."""
+    """The database of the run; afterwards it holds again the rows of the migrations."""
     yield msframework_database
     if msframework_database is not None:
         msframework_database.reset()
@@ -160,7 +160,7 @@ def app(
     clean_database: TestDatabase | None,
     services: MockService,
 ) -> Service:
-    """The service, which is being served; what it writes is gone after the test."""
+    """The service, which is being served; the rows that it writes are gone after the test."""
     return msframework_app
 
 

@@ -1,4 +1,4 @@
-"""What a test declares for another service, and what that service was asked. Runs in tests."""
+"""The calls to other services, and the replies that tests declare. Runs in tests."""
 
 from __future__ import annotations
 

@@ -38,10 +38,10 @@ class Server:
         self.url = ""
 
     async def start(self) -> None:
-        """Start the app, and listen; when that fails, what was started is stopped."""
+        """Start the app, and listen; when that fails, all that was started is stopped."""
         app = self._app
-        # NOTE: Sanic would cut out of its own classes what this app does not use, and other apps of
-        # the process could use.
+        # NOTE: Sanic would cut code out of its classes that this app does not use, though other
+        # apps of the process may.
         app.config.TOUCHUP = False
         _check_answers(app)
         sock = _listen(self._unix)
@@ -103,7 +103,7 @@ class Server:
 
 
 def _check_answers(app: App) -> None:
-    """Let a service of ours refuse answers of its own that lack what their schemas require."""
+    """Let a service of ours refuse answers of its own that lack required members."""
     endpoints = getattr(app, "endpoints", None)
     if endpoints is not None:
         endpoints.check_members()

@@ -23,7 +23,7 @@ from msframework.types import UNSET
 
 
 class MockService:
-    """Answers for other services what a test declared, and notes what was asked.
+    """Answers for other services with the replies of a test, and notes the calls.
 
     A declared path answers for every service, unless it begins with the address of one
     (`http://regions:8000/cities/1`) or *service* names one. `{name}` in a path stands for any
@@ -111,7 +111,7 @@ class MockService:
             self._moved.append((client, client.address.base))
             client.relocate(self.urls[client.name])
 
-    # What a test declares.
+    # The replies that a test declares.
 
     def get(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a GET; *reply* is as for `reply`."""
@@ -158,7 +158,7 @@ class MockService:
         Args:
             payload: the body, sent as JSON.
             body: the body as it is, where there is no *payload*.
-            exception: what happens instead of a reply: a `ServiceException` is answered as a
+            exception: the failure in the place of a reply: a `ServiceException` is answered as a
                 service of ours would, a `TimeoutError` gives no answer until the caller gives up,
                 and any other hangs up.
             service: the one service that it is for.
@@ -191,7 +191,7 @@ class MockService:
             f"{path!r} is no path, and not of one of the services ({urls}). Begin it with a slash."
         )
 
-    # What was asked.
+    # The calls that came.
 
     def reset(self) -> None:
         """Forget declared replies and calls."""
@@ -203,7 +203,7 @@ class MockService:
         """Fail when a call came that no reply was declared for.
 
         Raises:
-            AssertionError: names those calls, and what was declared.
+            AssertionError: names those calls, and the declared replies.
         """
         if not self.unexpected:
             return
