@@ -31,7 +31,7 @@ class ConversionError(Exception):
     """The value cannot be turned into the type of its setting."""
 
 
-def from_python(declared: Declaration, value: Any, where: str, findings: Findings) -> Any:
+def from_python(declared: Declaration, value: object, where: str, findings: Findings) -> Any:
     """Return *value* of a settings module as the setting's own type, `UNSET` when refused."""
     if value is None and declared.optional:
         return None
@@ -75,7 +75,7 @@ def _parse(family: Any, text: str) -> Any:
 
 def _finish(
     declared: Declaration,
-    value: Any,
+    value: object,
     where: str,
     findings: Findings,
     found: str,
@@ -96,7 +96,7 @@ def _finish(
     return typed
 
 
-def _check_type(kind: Any, value: Any) -> Any:
+def _check_type(kind: Any, value: object) -> Any:
     family = _family(kind)
     if family is Any:
         return value

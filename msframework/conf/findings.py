@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 HIDDEN: Final = "a value that is not shown"
 _LONGEST = 80
@@ -30,7 +30,7 @@ class Findings:
         self.problems.append(f"{where}: {name} is {found}; expected {expected}. {advice}")
 
 
-def shown(value: Any, *, secret: bool = False) -> str:
+def shown(value: object, *, secret: bool = False) -> str:
     """Return *value* as a message may show it: shortened, and never a secret."""
     # NOTE: the members of a dict or a list may be secrets, and an address may hold a password.
     if secret or not isinstance(value, _PLAIN) or "@" in str(value).partition(":")[2]:

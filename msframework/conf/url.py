@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msframework.conf.findings import shown
 
 
-def http_fault(url: Any) -> str | None:
+def http_fault(url: object) -> str | None:
     """Name the kind of *url* where it is no plain address of an HTTP service, else `None`."""
     parts = _split(url)
     if isinstance(parts, str):
@@ -50,7 +49,7 @@ def place_of(url: str) -> str:
     return f"{where}, database {name!r}"
 
 
-def _split(url: Any) -> SplitResult | str:
+def _split(url: object) -> SplitResult | str:
     if url is None or url == "":
         return "missing"
     if not isinstance(url, str):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import zlib
 from asyncio import sleep
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
+
+from multidict import CIMultiDict
 
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
 
@@ -23,7 +25,7 @@ _STEP: Final = 65_536
 _PAUSE: Final = 16
 
 
-def read_coding(headers: Any) -> str | None:
+def read_coding(headers: CIMultiDict[str]) -> str | None:
     """Return the coding that the body has to be decoded by; `None` where it is as it is.
 
     Raises:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from multidict import CIMultiDict
+from sanic.request import Request as SanicRequest
+
 from msframework.exceptions import BadRequest, UnsupportedMediaType
 from msframework.headers import TOKEN
 
@@ -39,7 +42,7 @@ def parse_media_type(text: str) -> MediaType | None:
     return MediaType(found[1].lower(), params)
 
 
-def read_content_type(headers: Any) -> MediaType | None:
+def read_content_type(headers: CIMultiDict[str]) -> MediaType | None:
     """Return the media type that *headers* declare, `None` where they declare none.
 
     Raises:
@@ -59,7 +62,7 @@ def read_content_type(headers: Any) -> MediaType | None:
     return found
 
 
-def require_media_type(request: Any, wanted: str, accept: str) -> MediaType:
+def require_media_type(request: SanicRequest[Any, Any], wanted: str, accept: str) -> MediaType:
     """Return the media type of a request's body.
 
     Args:

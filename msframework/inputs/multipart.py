@@ -13,6 +13,7 @@ from typing import Any, Final
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from sanic.request.form import File
 
+from msframework.conf.settings import ServerSettings
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from msframework.headers import TOKEN
 from msframework.inputs.media import UTF8, parse_media_type
@@ -41,7 +42,9 @@ _CHARSETS: Final = dict.fromkeys(UTF8, "utf-8") | {
 }
 
 
-def parse_multipart(body: bytes, boundary: str | None, limits: Any) -> tuple[Values, Values]:
+def parse_multipart(
+    body: bytes, boundary: str | None, limits: ServerSettings
+) -> tuple[Values, Values]:
     """Return the fields and the files of *body*, by their names.
 
     Args:
@@ -126,7 +129,7 @@ def _check_head(segment: MultipartSegment) -> None:
 
 
 def _store(
-    segment: MultipartSegment, content: bytes, limits: Any, fields: Values, files: Values
+    segment: MultipartSegment, content: bytes, limits: ServerSettings, fields: Values, files: Values
 ) -> None:
     """Put one part where it belongs; a file that nobody chose is none."""
     name = str(segment.name)

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import peewee
+from peewee import PostgresqlDatabase
 from playhouse.postgres_ext import Psycopg3Database
 
 from msframework.conf.loader import load_settings
@@ -23,7 +24,7 @@ Echo = Callable[[str], None]
 _LOCK = 0x6D73_6672_616D_6577  # "msframew"; an advisory lock belongs to one database
 
 
-def connect(url: str) -> Any:
+def connect(url: str) -> PostgresqlDatabase:
     """Return a peewee database for *url* that uses psycopg 3; it connects when first used.
 
     Raises:
@@ -47,7 +48,7 @@ def connect(url: str) -> Any:
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Any]:
+def opened(url: str) -> Iterator[PostgresqlDatabase]:
     """Connect to *url* and close the connection at the end; `db` is this database meanwhile.
 
     Raises:
@@ -88,10 +89,12 @@ class LazyDatabase:
     """
 
     def __init__(self) -> None:
-        self._default: Any = None
-        self._current: ContextVar[Any] = ContextVar("msframework_migrations_db", default=None)
+        self._default: PostgresqlDatabase | None = None
+        self._current: ContextVar[PostgresqlDatabase | None] = ContextVar(
+            "msframework_migrations_db", default=None
+        )
 
-    def resolve(self) -> Any:
+    def resolve(self) -> PostgresqlDatabase:
         """Return the peewee database behind this name.
 
         Raises:
@@ -107,7 +110,7 @@ class LazyDatabase:
         return self._default
 
     @contextmanager
-    def using(self, database: Any) -> Iterator[None]:
+    def using(self, database: PostgresqlDatabase) -> Iterator[None]:
         """Let the name stand for *database* inside the `with`."""
         token = self._current.set(database)
         try:
@@ -124,7 +127,7 @@ class LazyDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.resolve(), name)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> PostgresqlDatabase:
         return self.resolve().__enter__()
 
     def __exit__(self, *exc_info: object) -> Any:
@@ -135,7 +138,9 @@ db = LazyDatabase()
 
 
 @contextmanager
-def migration_lock(database: Any, echo: Echo, timeout: float = 600.0) -> Iterator[None]:
+def migration_lock(
+    database: PostgresqlDatabase, echo: Echo, timeout: float = 600.0
+) -> Iterator[None]:
     """Keep other runs on the same database out; inside a transaction, until its end.
 
     Args:

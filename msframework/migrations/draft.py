@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from playhouse.schema_diff import SchemaDiff
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import detect
@@ -99,7 +100,7 @@ def _choose(apps: Sequence[str], app: str | None) -> list[str]:
     return chosen
 
 
-def _title(app: str, diff: Any) -> str:
+def _title(app: str, diff: SchemaDiff) -> str:
     return detect.name_of(diff) if read_files(app) else "initial"
 
 
@@ -111,7 +112,7 @@ def _path(app: str, title: str) -> Path:
 
 
 def _dependencies(
-    apps: Sequence[str], app: str, diff: Any, paths: dict[str, Path]
+    apps: Sequence[str], app: str, diff: SchemaDiff, paths: dict[str, Path]
 ) -> tuple[str, ...]:
     """Return the last migration of every other app that a new foreign key points into."""
     found = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+
+from peewee import PostgresqlDatabase
 
 TABLE = "migrate_record"
 
@@ -38,7 +39,7 @@ class Entry:
 class Record:
     """The table `migrate_record` of one database."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
 
     def create(self) -> None:

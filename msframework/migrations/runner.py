@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+
+from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.connection import Echo, first_line, migration_lock, opened
@@ -120,7 +121,7 @@ class Runner:
                 return self._run(database, record, todo, backwards, fake)
 
     @contextmanager
-    def rehearsed(self) -> Iterator[Any]:
+    def rehearsed(self) -> Iterator[PostgresqlDatabase]:
         """Give the database as it will be once everything pending is applied; nothing of it stays.
 
         Raises:
@@ -147,7 +148,12 @@ class Runner:
             transaction.rollback()
 
     def _run(
-        self, database: Any, record: Record, todo: list[Step], backwards: bool, fake: bool
+        self,
+        database: PostgresqlDatabase,
+        record: Record,
+        todo: list[Step],
+        backwards: bool,
+        fake: bool,
     ) -> tuple[str, ...]:
         done: list[str] = []
         for number, step in enumerate(todo, 1):
@@ -166,7 +172,9 @@ class Runner:
         return tuple(done)
 
     @staticmethod
-    def _do(database: Any, record: Record, step: Step, backwards: bool, fake: bool) -> None:
+    def _do(
+        database: PostgresqlDatabase, record: Record, step: Step, backwards: bool, fake: bool
+    ) -> None:
         if fake and backwards:
             record.remove(step.app, step.name)
         elif fake:

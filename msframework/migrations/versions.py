@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peewee import Model, PostgresqlDatabase
 from playhouse.schema_diff import diff_models
 
 from msframework.exceptions import ImproperlyConfigured
@@ -48,7 +49,7 @@ class TableStep:
         """The dependencies that the class names in `_depends`."""
         return tuple(self.owner._depends)
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Make the table if it is missing; where it is as today's model, its versions are noted."""
         model = self.owner._model
         applied = record.read()
@@ -63,7 +64,7 @@ class TableStep:
         for step in self.versions:
             step.note(record)
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
 
@@ -99,12 +100,12 @@ class VersionStep:
         """`@info(atomic=False)` turns the transaction off."""
         return self.info.atomic
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the method, then record it."""
         getattr(self.owner(database), self.method)()
         self.note(record)
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
 
@@ -167,7 +168,7 @@ def auto_migrate(migration: Any) -> None:
                 apply_step(step, database, record)
 
 
-def create_table(database: Any, model: Any) -> None:
+def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
     """Make the table and indexes of *model*."""
     with database.bind_ctx([model], bind_refs=False, bind_backrefs=False):
         database.create_tables([model])
