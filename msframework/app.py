@@ -119,7 +119,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             _NOT_IN_A_NAME.sub("_", settings.service_name),
             config=build_config(settings.server),
             error_handler=handler,
-            request_class=Request,
+            request_class=Request,  # type: ignore[arg-type]
             router=Router(),
             configure_logging=False,
         )

@@ -109,7 +109,7 @@ def notes_of(handler: object) -> Notes:
     if notes is None:
         notes = Notes()
         setattr(target, _ATTRIBUTE, notes)
-    return notes  # type: ignore[no-any-return]
+    return notes
 
 
 def _check_call(decorator: str, *given: object) -> None:

@@ -97,13 +97,13 @@ class CheckedDecorators:
         return super().route(uri, *args, **options)  # type: ignore[misc,no-any-return]
 
     def exception(
-        self, *exceptions: type[BaseException] | list[type[BaseException]], **options: object
+        self, *exceptions: type[Exception] | list[type[Exception]], apply: bool = True
     ) -> Callable[[T], T]:
         """Register a handler of exceptions, as Sanic documents it."""
         for given in exceptions:
             if not isinstance(given, type):
                 _check_call(self, "exception", given)
-        return super().exception(*exceptions, **options)  # type: ignore[misc,no-any-return]
+        return super().exception(*exceptions, apply=apply)  # type: ignore[misc,no-any-return]
 
     def signal(self, event: str | Enum, *args: object, **options: object) -> Callable[[T], T]:
         """Register a handler of a signal, as Sanic documents it."""
@@ -167,7 +167,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return refuse
 
-    def resource(self, uri: str, **options: object) -> Callable[[R], R]:
+    def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
         _check_call(self, "resource", uri)
 

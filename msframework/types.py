@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Query(Protocol):
-    """A query of peewee, which has no types: `User.select()` and its like."""
+    """A query of peewee: `User.select()` and its like."""
 
     def sql(self) -> object:
         """Return the SQL text and its arguments."""

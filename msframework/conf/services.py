@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from msframework.conf.findings import HIDDEN, Findings, did_you_mean, shown
 from msframework.conf.settings import ServiceEntry
@@ -60,7 +60,7 @@ def _check_url(path: str, url: object, where: str, findings: Findings) -> None:
         findings.add(where, f"{path}['url']", fault, "an http:// or https:// address", advice)
 
 
-def _check_limits(path: str, item: Mapping[object, object], where: str, findings: Findings) -> None:
+def _check_limits(path: str, item: Mapping[str, Any], where: str, findings: Findings) -> None:
     for key in ("total_timeout", "connect_timeout"):
         value = item.get(key, 1.0)
         if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:

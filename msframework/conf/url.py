@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msframework.conf.findings import shown
 
 
-def http_fault(url: object) -> str | None:
+def http_fault(url: Any) -> str | None:
     """Name the kind of *url* where it is no plain address of an HTTP service, else `None`."""
     parts = _split(url)
     if isinstance(parts, str):

@@ -52,7 +52,7 @@ class Block(Protocol):
     async def __aenter__(self) -> Transaction:
         """Begin; the cursor takes a connection at its first statement."""
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(self, *exc_info: Any) -> None:
         """Commit, or roll back after an exception."""
 
 

@@ -39,12 +39,13 @@ def connect(url: str) -> PostgresqlDatabase:
     if url.startswith("postgres://"):  # peewee knows the other spelling only
         url = url.replace("postgres://", "postgresql://", 1)
     # NOTE: parameters are put in by the client, as PostgreSQL takes none in DDL (SET DEFAULT %s).
-    return Psycopg3Database(
+    database: PostgresqlDatabase = Psycopg3Database(
         url,
         cursor_factory=ClientCursor,
         application_name="msframework migrations",
         connect_timeout=10,
     )
+    return database
 
 
 @contextmanager
@@ -130,8 +131,8 @@ class LazyDatabase:
     def __enter__(self) -> PostgresqlDatabase:
         return self.resolve().__enter__()
 
-    def __exit__(self, *exc_info: object) -> Any:
-        return self.resolve().__exit__(*exc_info)
+    def __exit__(self, *exc_info: Any) -> None:
+        self.resolve().__exit__(*exc_info)
 
 
 db = LazyDatabase()
@@ -155,7 +156,8 @@ def migration_lock(
     waiting = False
     # NOTE: tried again and again, as a statement that waits holds a snapshot, and the other run's
     # CREATE INDEX CONCURRENTLY waits for everybody's snapshot: each would wait for the other.
-    while not database.execute_sql(f"SELECT {function}(%s)", (_LOCK,)).fetchone()[0]:
+    run: Any = database.execute_sql
+    while not run(f"SELECT {function}(%s)", (_LOCK,)).fetchone()[0]:
         if time.monotonic() > deadline:
             raise ImproperlyConfigured(
                 f"Another run of migrations has held this database for {timeout:.0f} s. Wait for "
@@ -170,7 +172,7 @@ def migration_lock(
     finally:
         if not inside:
             with suppress(peewee.PeeweeException):  # a lost connection has lost the lock
-                database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+                run("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def first_line(exc: BaseException) -> str:

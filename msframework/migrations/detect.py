@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FunctionType
+from typing import Any
 
 import peewee
 from playhouse.migrations import template
@@ -228,7 +229,8 @@ def _with_options(database: peewee.PostgresqlDatabase, text: str, model: type[pe
 
 
 def _sql(database: peewee.PostgresqlDatabase, node: peewee.Node) -> str:
-    sql, parameters = database.get_sql_context().sql(node).query()
+    context: Any = database.get_sql_context()
+    sql, parameters = context.sql(node).query()
     if parameters:
         raise ImproperlyConfigured(
             f"The constraint {sql!r} has parameters, which a migration cannot hold: write its "

@@ -41,7 +41,7 @@ def info(
     return take_note
 
 
-def migrate(*operations: Operation | Sequence[Operation]) -> None:
+def migrate(*operations: Any) -> None:
     """Run the operations that `add_column` and its sisters returned, in this order."""
     for operation in operations:
         if isinstance(operation, (list, tuple)):
@@ -172,7 +172,8 @@ class MigrationModel:
 
     def _field(self, name: str) -> Field | None:
         meta = self._model._meta
-        return meta.fields.get(name) or meta.columns.get(name)
+        field: Field | None = meta.fields.get(name) or meta.columns.get(name)
+        return field
 
     def _column(self, name: str) -> str:
         field = self._field(name)

@@ -47,7 +47,7 @@ class Server:
         sock = _listen(self._unix)
         self.url = "http://localhost" if self._unix else f"http://127.0.0.1:{sock.getsockname()[1]}"
         # NOTE: it listens before the listeners have run, and accepts when they have.
-        server = await app.create_server(
+        server: Any = await app.create_server(
             sock=sock,
             return_asyncio_server=True,
             access_log=False,
@@ -99,7 +99,7 @@ class Server:
             for connection in tuple(connections):
                 connection.close_if_idle()
         for connection in tuple(connections):
-            connection.abort()
+            connection.abort()  # type: ignore[no-untyped-call]
 
 
 def _check_answers(app: App) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from msframework.app import Service
 from msframework.client import Client
 from msframework.conf.settings import Settings
 from msframework.db import Database
@@ -17,7 +17,7 @@ def settings_of(app: App) -> Settings | None:
     return getattr(app, "settings", None)
 
 
-def use_database(app: Service, database: TestDatabase) -> None:
+def use_database(app: Any, database: TestDatabase) -> None:
     """Let *app*, which is not started, use *database* from now on."""
     app.settings = database.point(app.settings)
     own = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
