@@ -15,8 +15,8 @@ from msframework.codec.compiler import Compiler
 from msframework.codec.engine import Engine
 from msframework.codec.errors import Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
-from msframework.codec.plan import Plan
-from msframework.codec.reader import Calls, JSONReader, TextReader
+from msframework.codec.plan import SchemaPlan
+from msframework.codec.reader import CallCounts, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 from msframework.table import Table
 
@@ -60,9 +60,9 @@ class CompiledSchema:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
         self._read_json: Callable[..., Any] | None = None
         self._read_text: Callable[..., Any] | None = None
-        self.calls = Calls()
+        self.calls = CallCounts()
         compiler = Compiler(checks_kinds, engine=engine)
-        self._plan: Plan | None = compiler.plan_of(lambda: schema)
+        self._plan: SchemaPlan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
         self._dumps_all = (

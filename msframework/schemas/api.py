@@ -28,7 +28,7 @@ from msframework.schemas.strict import (
     StrictInteger,
 )
 
-Read = Callable[[Any], fields.Field[Any]]
+ReadField = Callable[[Any], fields.Field[Any]]
 
 
 class Note:
@@ -73,7 +73,7 @@ class Note:
             options["validate"] = validate.OneOf(self.choices)
         return options
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         """Return the field; *read* turns whatever an attribute may hold into one."""
         return self.field_class(**self.field_options(required))
 
@@ -128,7 +128,7 @@ class Object(Note):
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         inner = read(self.of)
         if not isinstance(inner, fields.Nested):
             raise TypeError(f"doc.Object got {self.of!r}, which describes no object")
@@ -142,7 +142,7 @@ class List(Note):
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
         return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
 
@@ -154,6 +154,6 @@ class Dictionary(Note):
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         values = None if self.of is None else read(self.of)
         return fields.Dict(fields.String(), values, **self.field_options(required))
