@@ -30,7 +30,7 @@ _DEEPEST: Final = 12
 class Compiler:
     """Compiles one schema with all that it nests.
 
-    `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why; `is_open` whether a
+    `dump_fallbacks` and `load_fallbacks` list marshmallow's part, and why; `is_open` says whether a
     dump may hold values of any type.
 
     Args:
@@ -75,7 +75,7 @@ class Compiler:
         """Return the plan of the schema that *get* gives."""
         try:
             schema = get()
-        except Exception:  # what is wrong with it, marshmallow says when it is needed
+        except Exception:  # marshmallow says why, when it is needed
             return None
         if id(schema) not in self._plans:
             self._plans[id(schema)] = self._find_open(schema) or self._compile(schema)
@@ -180,7 +180,7 @@ def _where(field: Any) -> str:
 
 
 def _signature(schema: Schema) -> Any:
-    """Return what two objects of a class have in common when they load and dump alike."""
+    """Return a key that two objects of a class share when they load and dump alike."""
     declared = type(schema)._declared_fields
     members = []
     for name, field in schema.fields.items():

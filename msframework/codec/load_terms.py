@@ -1,6 +1,6 @@
 """The usual case of each kind of field, in line in the load of its schema.
 
-`read_load` runs at start-up; what it makes runs per request.
+`read_load` runs at start-up, its parts run per request.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _exact_step(
 
 
 def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
-    """Return what is wrong with each value of *kind* that the emitted test refuses, if known."""
+    """Return the one message for all values of *kind* that the emitted test refuses, if known."""
     if len(rules) != 1 or not rules[0].inline or kind not in rules[0].types:
         return None
     return rules[0].message
@@ -144,7 +144,7 @@ def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LoadTerm:
-    """The usual case of one field: `test` over `v`, and what is then taken, `v` itself or `w`."""
+    """The usual case of one field: a test over `v`, and the value then taken, `v` or `w`."""
 
     test: str
     taken: str = "v"

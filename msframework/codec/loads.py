@@ -1,6 +1,6 @@
 """The loading of each kind of field: one function a field, put together at start-up.
 
-Such a unit takes a value, the data around it and what is partial; it returns the loaded value,
+Such a unit takes a value, the data around it and options; it returns the loaded value,
 `missing`, or a `Rejected` with marshmallow's own messages. Only odd values reach marshmallow's
 code.
 """
@@ -35,7 +35,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
     """Return the function that loads a value as `field.deserialize` would.
 
     Args:
-        compiler: compiles what is nested, and is told what marshmallow must do.
+        compiler: compiles nested schemas, and is told of fields that marshmallow must load.
     """
     reason = facts.reason
     if reason is None and facts.has_hooks:
@@ -70,7 +70,7 @@ def _refusal(field: AnyField, name: str) -> Callable[[], Rejected]:
 
 
 def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUnit:
-    """Return *core* with what comes before it (absent, null) and after it (validators)."""
+    """Return *core* with the steps before it (absent, null) and after it (validators)."""
     field = facts.field
     required = field.required and not issubclass(base, fields.Constant)
     allow_none = field.allow_none

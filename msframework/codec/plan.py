@@ -89,7 +89,7 @@ class SchemaPlan:
         self._refuses_unknown = schema.unknown == RAISE
 
     def dump(self, obj: Any, many: bool) -> Any:
-        """Return what `schema.dump(obj, many=many)` returns."""
+        """Return the data of `schema.dump(obj, many=many)`."""
         if self.dump_hooks:
             return self._dump_with_hooks(obj, many, self.dump_one)
         if many and obj is not None:
@@ -101,7 +101,7 @@ class SchemaPlan:
         """Return the data of `dump` for orjson, which writes dates and UUIDs itself.
 
         Raises:
-            WrongKind: kinds are checked, and what should be an object or a list is none.
+            WrongKind: kinds are checked, and the data is no object or no list.
         """
         if self.dump_hooks:
             dump = self._dump_object if self._checks_kinds else self.dump_one
@@ -119,7 +119,7 @@ class SchemaPlan:
         return self.dump_one(obj)
 
     def check_object(self, obj: Any) -> None:
-        """Refuse what is no object, unless the schema's own code may read it.
+        """Refuse an *obj* that is none, unless the schema's own code may read it.
 
         Raises:
             WrongKind: it is refused.
@@ -143,7 +143,7 @@ class SchemaPlan:
         return found
 
     def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
-        """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
+        """Return the data of `schema.load` for one object in *body*, for schemas without hooks.
 
         A refusal is returned as a `Rejected`, unless the schema's own `handle_error` is to see it.
 
@@ -182,7 +182,7 @@ class SchemaPlan:
             return Rejected.of(exc)
 
     def load(self, data: Any, many: bool, partial: Any, unknown: Any) -> Any:
-        """Return what `schema.load` returns, or a `Rejected` where it raises.
+        """Return the data of `schema.load`, or a `Rejected` where that raises.
 
         Raises:
             Exception: the schema's own `handle_error` raises it.

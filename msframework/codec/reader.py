@@ -103,8 +103,8 @@ class JSONReader:
     def read(self, body: bytes, partial: Any = None) -> Any:
         """Return the data that the schema loads from *body*, or a `Rejected` with bounded errors.
 
-        PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
-        errors).
+        PERF: nothing is raised for the mistakes that many requests make (benchmarks/schemas.py, row
+        load errors).
 
         Raises:
             MalformedJSON: *body* is no strict JSON, or nested too deep.
@@ -146,7 +146,7 @@ class JSONReader:
 
 
 class TextReader:
-    """Loads what arrives as text: the values of a query, a form, headers or cookies."""
+    """Loads texts: the values of a query, a form, headers or cookies."""
 
     __slots__ = ("_loader",)
 

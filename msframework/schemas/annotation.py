@@ -40,7 +40,7 @@ def read_annotation(value: Any, read: ReadField, options: dict[str, Any]) -> Fie
     """Return the field of *value*, for which `is_annotation` is true.
 
     Args:
-        read: returns the field of what stands in it.
+        read: returns the field of a part of it.
         options: of the field.
 
     Raises:

@@ -35,7 +35,7 @@ class Note:
     """One attribute of an API class.
 
     Args:
-        description: what the value is.
+        description: the meaning of the value.
         required: whether it must be sent; `None` leaves that to the place where the class is used
             (consumed: it must).
         name: its key in JSON, when that is not the attribute's name.
@@ -136,7 +136,7 @@ class Object(Note):
 
 
 class List(Note):
-    """A list of what another note, API class, Schema, model or type describes."""
+    """A list; its items are described by another note, API class, Schema, model or type."""
 
     def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
