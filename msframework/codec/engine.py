@@ -31,15 +31,15 @@ class Engine(Enum):
 
 
 class RowWriter(Protocol):
-    """Writes the rows of one schema as JSON; `None` where something in them is odd.
+    """Writes the rows of one schema as JSON; `None` where something in them is odd."""
 
-    Attributes:
-        write_one: writes one dict or Record.
-        sources: the generated functions that it runs.
-    """
+    @property
+    def sources(self) -> Sequence[FunctionSource]:
+        """The generated functions that it runs."""
 
-    write_one: Callable[[Any], bytes | None]
-    sources: Sequence[FunctionSource]
+    @property
+    def write_one(self) -> Callable[[Any], bytes | None]:
+        """The function that writes one dict or Record."""
 
     def write_many(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
