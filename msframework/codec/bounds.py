@@ -1,4 +1,4 @@
-"""How much of what is wrong with an input is told. Runs per request, where something is wrong.
+"""Bounds on the messages about one input. Runs per request, where something is wrong.
 
 A body may be wrong in a million places; loading it must not cost, and answering it not send, a
 message for each of them.

@@ -15,8 +15,8 @@ from msframework.codec.compiler import Compiler
 from msframework.codec.engine import Engine
 from msframework.codec.errors import Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
-from msframework.codec.plan import Plan
-from msframework.codec.reader import Calls, JSONReader, TextReader
+from msframework.codec.plan import SchemaPlan
+from msframework.codec.reader import CallCounts, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 from msframework.table import Table
 
@@ -25,12 +25,12 @@ class CompiledSchema:
     """A Schema made ready for requests.
 
     The answers of `dump` and `load`, errors included, are marshmallow's own; `read_json` and
-    `read_text` read what a request brings, within its bounds. The schema must not be changed
+    `read_text` read the inputs of a request, within its bounds. The schema must not be changed
     afterwards.
 
     Attributes:
         schema: the schema itself.
-        fallbacks: what marshmallow still does, each with the reason.
+        fallbacks: the parts that marshmallow still does, each with the reason.
         calls: how many calls ran compiled, and how many needed a fallback.
         engine: the fastest engine of its dumps.
     """
@@ -60,9 +60,9 @@ class CompiledSchema:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
         self._read_json: Callable[..., Any] | None = None
         self._read_text: Callable[..., Any] | None = None
-        self.calls = Calls()
+        self.calls = CallCounts()
         compiler = Compiler(checks_kinds, engine=engine)
-        self._plan: Plan | None = compiler.plan_of(lambda: schema)
+        self._plan: SchemaPlan | None = compiler.plan_of(lambda: schema)
         self.dump_fallbacks = tuple(dict.fromkeys(compiler.dump_fallbacks))
         self.load_fallbacks = tuple(dict.fromkeys(compiler.load_fallbacks))
         self._dumps_all = (
@@ -86,7 +86,7 @@ class CompiledSchema:
             self.load_fallbacks = (f"{owner}: it overrides marshmallow's load",)
 
     def _read_single(self) -> Callable[[bytes, Any, int], Any] | None:
-        """Return what loads one object of a schema that needs nothing further."""
+        """Return the function that loads one object, for a schema that needs nothing further."""
         plan, schema = self._plan, self.schema
         plain = plan is not None and self._loads_all and not plan.load_hooks
         if plan is None or not plain or schema.many or schema.partial is not None:
@@ -95,7 +95,7 @@ class CompiledSchema:
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
-        """What marshmallow still does in a dump or a load, each with the reason."""
+        """The parts of a dump or a load that marshmallow still does, each with the reason."""
         return tuple(dict.fromkeys((*self.dump_fallbacks, *self.load_fallbacks)))
 
     @property
@@ -105,7 +105,7 @@ class CompiledSchema:
         return {source.name: source.text for source in found}
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        """Return what `schema.dump` returns."""
+        """Return the data of `schema.dump`."""
         self._count(self.dump_fallbacks)
         if self._plan is None or not self._dumps_all:
             return self.schema.dump(obj, many=many)
@@ -114,7 +114,7 @@ class CompiledSchema:
     def load(
         self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None
     ) -> Any:
-        """Return what `schema.load` returns.
+        """Return the data of `schema.load`.
 
         Raises:
             ValidationError: marshmallow's, with the same messages.
@@ -160,7 +160,7 @@ class CompiledSchema:
     def load_json(
         self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None
     ) -> Any:
-        """Return `schema.load` of what the strict JSON text *body* says.
+        """Return the data of `schema.load` for the strict JSON text *body*.
 
         Raises:
             MalformedJSON: *body* is no strict JSON, or nested too deep.
@@ -194,8 +194,8 @@ class CompiledSchema:
     def read_text(self) -> Callable[..., Any]:
         """The function `(data, partial=None, unknown=None)` that loads texts of a request.
 
-        They are what stands in a query, a form, headers or cookies, so a number is read from its
-        text. It returns a `Rejected` as `read_json` does.
+        They stand in a query, a form, headers or cookies, so a number is read from its text. It
+        returns a `Rejected` as `read_json` does.
         """
         if self._read_text is None:
             self._read_text = TextReader(self.schema, self._max_errors).read
@@ -206,7 +206,7 @@ class CompiledSchema:
 
 
 def _error_of(rejected: Rejected) -> ValidationError:
-    """Return marshmallow's error for what was rejected.
+    """Return marshmallow's error for a rejected value.
 
     NOTE: whoever raises it gives it no name: its traceback would hold it in a circle.
     """
@@ -226,7 +226,7 @@ def compile_schema(
     Args:
         max_depth: how deep JSON bodies may be nested.
         max_errors: how many errors are told of one input.
-        checks_kinds: whether `dump_json` refuses what is no object or no list where one should be;
+        checks_kinds: whether `dump_json` refuses data of another kind than an object or a list;
             marshmallow finds members of anything.
         engine: the fastest engine that dumps may use; each writes the same bytes.
     """

@@ -1,4 +1,4 @@
-"""Compiles a schema, with all that it nests, into a `Plan`. Runs at start-up."""
+"""Compiles a schema, with all that it nests, into a `SchemaPlan`. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from msframework.codec.kinds import WrongKind, name_kind
 from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides
 from msframework.codec.load_terms import read_load
 from msframework.codec.loads import compile_unit
-from msframework.codec.plan import Plan
+from msframework.codec.plan import SchemaPlan
 from msframework.codec.rows import read_row_writer
 
 _RECORDS: Final = frozenset((dict, Record))
@@ -30,7 +30,7 @@ _DEEPEST: Final = 12
 class Compiler:
     """Compiles one schema with all that it nests.
 
-    `dump_fallbacks` and `load_fallbacks` say what marshmallow must do, and why; `is_open` whether a
+    `dump_fallbacks` and `load_fallbacks` list marshmallow's part, and why; `is_open` says whether a
     dump may hold values of any type.
 
     Args:
@@ -50,8 +50,8 @@ class Compiler:
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
         self.is_open = False
-        self._stack: list[tuple[Any, Plan]] = []
-        self._plans: dict[int, Plan | None] = {}
+        self._stack: list[tuple[Any, SchemaPlan]] = []
+        self._plans: dict[int, SchemaPlan | None] = {}
 
     def note_dump(self, field: Any, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""
@@ -65,33 +65,33 @@ class Compiler:
         """Remember that a dump may hold values of any type."""
         self.is_open = True
 
-    def nested(self, field: Any, *, load: bool) -> Plan | None:
+    def nested(self, field: Any, *, load: bool) -> SchemaPlan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
         plan = self.plan_of(lambda: field.schema)
         names = LOADS if load else DUMPS
         return None if plan is None or overrides(plan.schema, *names) else plan
 
-    def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
+    def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:
         """Return the plan of the schema that *get* gives."""
         try:
             schema = get()
-        except Exception:  # what is wrong with it, marshmallow says when it is needed
+        except Exception:  # marshmallow says why, when it is needed
             return None
         if id(schema) not in self._plans:
             self._plans[id(schema)] = self._find_open(schema) or self._compile(schema)
         return self._plans[id(schema)]
 
-    def _find_open(self, schema: Schema) -> Plan | None:
+    def _find_open(self, schema: Schema) -> SchemaPlan | None:
         """Return the plan of an equal schema around this one: that is how recursion ends."""
         if is_rebound(schema):
             return None
         key = _signature(schema)
         return next((plan for known, plan in self._stack if known == key), None)
 
-    def _compile(self, schema: Schema) -> Plan | None:
+    def _compile(self, schema: Schema) -> SchemaPlan | None:
         if sum(type(plan.schema) is type(schema) for _, plan in self._stack) > _DEEPEST:
             return None
-        plan = Plan(schema, self._checks_kinds, self.most)
+        plan = SchemaPlan(schema, self._checks_kinds, self.most)
         self._stack.append((_signature(schema), plan))
         try:
             self._fill(plan)
@@ -99,7 +99,7 @@ class Compiler:
             self._stack.pop()
         return plan
 
-    def _fill(self, plan: Plan) -> None:
+    def _fill(self, plan: SchemaPlan) -> None:
         schema, owner = plan.schema, type(plan.schema).__name__
         for name in sorted(name for name, hooks in schema._hooks.items() if hooks):
             found = self.dump_fallbacks if name in (PRE_DUMP, POST_DUMP) else self.load_fallbacks
@@ -117,7 +117,7 @@ class Compiler:
             plan.engine = Engine.ROWS
             plan.sources.extend(plan.rows.sources)
 
-    def _compile_load(self, plan: Plan, owner: str) -> Callable[..., Any]:
+    def _compile_load(self, plan: SchemaPlan, owner: str) -> Callable[..., Any]:
         schema = plan.schema
         listed = [read_facts(field, name) for name, field in schema.load_fields.items()]
         keys = Counter(facts.key for facts in listed)
@@ -131,7 +131,7 @@ class Compiler:
         return source.build()
 
     def _compile_dump(
-        self, plan: Plan, owner: str, dumped: Sequence[FieldFacts], *, json: bool
+        self, plan: SchemaPlan, owner: str, dumped: Sequence[FieldFacts], *, json: bool
     ) -> Callable[..., Any]:
         schema = plan.schema
         get = schema.get_attribute if overrides(schema, "get_attribute") else get_value
@@ -156,7 +156,7 @@ class Compiler:
         return source.build()
 
 
-def _for_objects(dump_any: Callable[[Any], Any], plan: Plan) -> Callable[[Any], Any]:
+def _for_objects(dump_any: Callable[[Any], Any], plan: SchemaPlan) -> Callable[[Any], Any]:
     """Return *dump_any* for objects alone; one that has no member of the schema is none.
 
     marshmallow finds members of anything: those of a text, and none of a coroutine.
@@ -180,7 +180,7 @@ def _where(field: Any) -> str:
 
 
 def _signature(schema: Schema) -> Any:
-    """Return what two objects of a class have in common when they load and dump alike."""
+    """Return a key that two objects of a class share when they load and dump alike."""
     declared = type(schema)._declared_fields
     members = []
     for name, field in schema.fields.items():

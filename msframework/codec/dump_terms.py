@@ -1,6 +1,6 @@
 """The usual case of each kind of field, in line in the dump of its schema.
 
-`read_dump` runs at start-up; what it makes runs per request.
+`read_dump` runs at start-up, its parts run per request.
 """
 
 from __future__ import annotations

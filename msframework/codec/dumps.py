@@ -1,6 +1,6 @@
 """The dumping of each kind of field: one function a field, put together at start-up.
 
-Such a unit takes what `field._serialize` takes, and returns the same; for JSON, a value that orjson
+Such a unit has the arguments and the result of `field._serialize`; for JSON, a value that orjson
 writes as that.
 """
 

@@ -88,7 +88,7 @@ def emit_dump(owner: str, parts: Sequence[FieldDump], names: dict[str, Any]) -> 
 
 
 def emit_dump_any(owner: str, parts: Sequence[FieldDump], names: dict[str, Any]) -> FunctionSource:
-    """Write the function that dumps any object, as far as it has what the schema wants."""
+    """Write the function that dumps any object, as far as it has the members of the schema."""
     writer = SourceWriter()
     writer.line(f"def {HOLE}(obj):")
     with writer.indented():

@@ -1,4 +1,4 @@
-"""The four engines of a dump, and what the fastest of them has to do. Runs at start-up."""
+"""The four engines of a dump, and the protocol of the fastest. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Engine(Enum):
     Attributes:
         ROWS: msgspec writes rows whose columns are plain, without a dict for each (`rows`).
         MEMBERS: one expression makes the dict of a row that has all members (`emit_dump`).
-        ANY_OBJECT: one line for each field dumps what an object has of it (`emit_dump_any`).
+        ANY_OBJECT: one line for each field dumps any object that may have it (`emit_dump_any`).
         MARSHMALLOW: the schema's own `dump`.
     """
 
@@ -31,15 +31,15 @@ class Engine(Enum):
 
 
 class RowWriter(Protocol):
-    """Writes the rows of one schema as JSON; `None` where something in them is odd.
+    """Writes the rows of one schema as JSON; `None` where something in them is odd."""
 
-    Attributes:
-        write_one: writes one dict or Record.
-        sources: the generated functions that it runs.
-    """
+    @property
+    def sources(self) -> Sequence[FunctionSource]:
+        """The generated functions that it runs."""
 
-    write_one: Callable[[Any], bytes | None]
-    sources: Sequence[FunctionSource]
+    @property
+    def write_one(self) -> Callable[[Any], bytes | None]:
+        """The function that writes one dict or Record."""
 
     def write_many(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""

@@ -19,7 +19,7 @@ copy_containers: Final[Callable[[Any], Any]] = error_store.copy_containers
 merge_errors: Final[Callable[[Any, Any], Any]] = error_store.merge_errors
 ErrorStore: Final[Callable[[], Any]] = error_store.ErrorStore
 messages_of: Final[Callable[[ValidationError], Any]] = ValidationError.normalized_messages
-Errors = dict[Any, Any]
+LoadErrors = dict[Any, Any]
 
 
 class _Suspicion:
@@ -69,7 +69,7 @@ def give_up() -> NoReturn:
     raise UnusualValue
 
 
-def note(errors: Errors, key: Any, messages: Any) -> None:
+def note(errors: LoadErrors, key: Any, messages: Any) -> None:
     """Store *messages*, which are nobody else's, for *key*, as `ErrorStore.store_error` does."""
     if key not in errors and key != SCHEMA:
         errors[key] = messages
@@ -77,7 +77,7 @@ def note(errors: Errors, key: Any, messages: Any) -> None:
     merge(errors, messages if key == SCHEMA and isinstance(messages, dict) else {key: messages})
 
 
-def merge(errors: Errors, more: Errors) -> None:
+def merge(errors: LoadErrors, more: LoadErrors) -> None:
     """Merge *more* into *errors*, in place."""
     if errors:
         merge_errors(errors, more)

@@ -1,7 +1,7 @@
 """Numbers of JSON where every digit counts: decimals, and integers that came as `5.0`.
 
 orjson makes a double of each number with a point or an exponent, and of integers beyond 64 bits.
-Where a schema wants more, the text is read again, and what stands there is put in its place.
+Where a schema wants more, the text is read again, and its numbers take the place of the doubles.
 `read_places` runs at start-up, `NumberMender.mend` per request, where such a number arrived.
 """
 
@@ -125,7 +125,7 @@ def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:
 
 
 def _integer(value: Any, exact: Any, large: list[Decimal]) -> Any:
-    """Return what stands where an integer is wanted.
+    """Return the number for a place where an integer is wanted.
 
     PERF: `1.0` becomes 1 here; of decimals, the field would look at each digit.
     """
@@ -158,7 +158,7 @@ def _of_field(field: Any, open_schemas: dict[int, Mend]) -> Mend | None:
 def _of_nested(field: Any, open_schemas: dict[int, Mend]) -> Mend | None:
     try:
         schema = field.schema
-    except Exception:  # what is wrong with it, marshmallow says when it is needed
+    except Exception:  # marshmallow says why, when it is needed
         return None
     if isinstance(field, fields.Pluck):
         inner = schema.load_fields.get(field.field_name)

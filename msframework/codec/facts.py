@@ -36,7 +36,7 @@ class FieldFacts:
 
     @property
     def target(self) -> str:
-        """The name of its value in what is loaded."""
+        """The name of its value in the loaded data."""
         # NOTE: marshmallow dumps an attribute "", and loads it under the field's name.
         return self.field.attribute or self.name
 

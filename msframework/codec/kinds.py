@@ -28,7 +28,7 @@ from asyncpg import Record
 from peewee import Model, Node
 
 _LATER: Final = (Awaitable, AsyncIterator)
-# What nobody means to send, although some of it can be iterated, and all of it has attributes.
+# Values that nobody means to send, although some can be iterated, and all have attributes.
 _NO_DATA: Final = (
     *_LATER,
     BaseException,
@@ -86,7 +86,7 @@ def is_list(kind: type) -> bool:
 
 
 def name_kind(value: Any) -> str:
-    """Say in words what *value* is, and nothing of what it holds; a coroutine is closed.
+    """Name the kind of *value* in words, without its content; a coroutine is closed.
 
     NOTE: Python would warn of a coroutine that nobody awaited, after it was said here.
     """

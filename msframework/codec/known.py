@@ -1,4 +1,4 @@
-"""What the compiler knows: fields, validators and schemas that behave as marshmallow's own.
+"""The fields, validators and schemas that the compiler knows: they behave as marshmallow's own.
 
 A subclass counts as its built-in base as long as it overrides nothing that runs. Runs at start-up.
 """
@@ -137,9 +137,9 @@ LOADS: Final = (
 
 
 def reads_anything(schema: Schema) -> bool:
-    """Tell whether only the user's own code reads what *schema* dumps, so that it may be anything.
+    """Tell whether only the user's own code reads the data of a dump, so that it may be anything.
 
-    A hook before the dump is no such code: what it returns is read as an object.
+    A hook before the dump is no such code: its result is read as an object.
     """
     if overrides(schema, "get_attribute", *DUMPS):
         return True

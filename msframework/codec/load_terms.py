@@ -1,6 +1,6 @@
 """The usual case of each kind of field, in line in the load of its schema.
 
-`read_load` runs at start-up; what it makes runs per request.
+`read_load` runs at start-up, its parts run per request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from marshmallow import fields, missing
 from marshmallow.utils import is_aware, is_collection, set_value
 
 from msframework.codec.emit import FieldLoad
-from msframework.codec.errors import SUSPICION, Errors, Rejected, note
+from msframework.codec.errors import SUSPICION, LoadErrors, Rejected, note
 from msframework.codec.facts import FieldFacts
 from msframework.codec.known import AnyField, is_usual, validator_base
 from msframework.codec.loads import TAKEN_AS_IS, LoadUnit
@@ -68,14 +68,14 @@ def _kind_as_is(facts: FieldFacts) -> type | None:
     return next((kind for known, kind in TAKEN_AS_IS.items() if issubclass(base, known)), None)
 
 
-LoadStep = Callable[[Any, Any, Any, Errors, Any], None]
+LoadStep = Callable[[Any, Any, Any, LoadErrors, Any], None]
 
 
 def _step(name: str, key: str, target: str, unit: LoadUnit) -> LoadStep:
     """Return the function for the values of one field that are not taken as they are."""
     dotted, prefix = "." in target, f"{name}."
 
-    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+    def load(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
         if value.__class__ in SUSPECT:
             errors[SUSPICION] = True
         options = _NOTHING
@@ -114,7 +114,7 @@ def _exact_step(
     checks = tuple(rule.check for rule in rules)
     message = _only_message(rules, kind) if alone else None
 
-    def load(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+    def load(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
         if value.__class__ is not kind:
             otherwise(value, data, out, errors, partial)
             return
@@ -126,7 +126,7 @@ def _exact_step(
         else:
             note(errors, key, messages)
 
-    def refuse(value: Any, data: Any, out: Any, errors: Errors, partial: Any) -> None:
+    def refuse(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
         if value.__class__ is kind:
             errors[key] = [message]
         else:
@@ -136,7 +136,7 @@ def _exact_step(
 
 
 def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
-    """Return what is wrong with each value of *kind* that the emitted test refuses, if known."""
+    """Return the one message for all values of *kind* that the emitted test refuses, if known."""
     if len(rules) != 1 or not rules[0].inline or kind not in rules[0].types:
         return None
     return rules[0].message
@@ -144,7 +144,7 @@ def _only_message(rules: tuple[Rule, ...], kind: type) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class LoadTerm:
-    """The usual case of one field: `test` over `v`, and what is then taken, `v` itself or `w`."""
+    """The usual case of one field: a test over `v`, and the value then taken, `v` or `w`."""
 
     test: str
     taken: str = "v"

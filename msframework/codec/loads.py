@@ -1,6 +1,6 @@
 """The loading of each kind of field: one function a field, put together at start-up.
 
-Such a unit takes a value, the data around it and what is partial; it returns the loaded value,
+Such a unit takes a value, the data around it and options; it returns the loaded value,
 `missing`, or a `Rejected` with marshmallow's own messages. Only odd values reach marshmallow's
 code.
 """
@@ -20,13 +20,13 @@ from msframework.codec.errors import InexactNumber, Rejected, copy_containers
 from msframework.codec.exact import EXACT
 from msframework.codec.facts import FieldFacts, read_inner
 from msframework.codec.known import AnyField
-from msframework.codec.plan import Nesting, Plan
+from msframework.codec.plan import Nesting, SchemaPlan
 from msframework.codec.validators import run_checks
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import StrictDecimal, StrictInteger, has_small_exponent
 
-Options = Mapping[str, Any]
-LoadUnit = Callable[[Any, Any, Options], Any]
+LoadOptions = Mapping[str, Any]
+LoadUnit = Callable[[Any, Any, LoadOptions], Any]
 # The class of the values that a field takes as they are.
 TAKEN_AS_IS: Final[dict[type[AnyField], type]] = {fields.Integer: int, fields.String: str}
 
@@ -35,7 +35,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
     """Return the function that loads a value as `field.deserialize` would.
 
     Args:
-        compiler: compiles what is nested, and is told what marshmallow must do.
+        compiler: compiles nested schemas, and is told of fields that marshmallow must load.
     """
     reason = facts.reason
     if reason is None and facts.has_hooks:
@@ -50,7 +50,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
 
 
 def _by_marshmallow(field: AnyField, key: str | None) -> LoadUnit:
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         try:
             if key is None:
                 return field.deserialize(value, **options)
@@ -70,7 +70,7 @@ def _refusal(field: AnyField, name: str) -> Callable[[], Rejected]:
 
 
 def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUnit:
-    """Return *core* with what comes before it (absent, null) and after it (validators)."""
+    """Return *core* with the steps before it (absent, null) and after it (validators)."""
     field = facts.field
     required = field.required and not issubclass(base, fields.Constant)
     allow_none = field.allow_none
@@ -79,7 +79,7 @@ def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUni
     make = default if callable(default) else None
     checks = tuple(rule.check for rule in facts.rules)
 
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if value is missing:
             if required:
                 return is_absent()
@@ -121,7 +121,7 @@ def _core(facts: FieldFacts, base: type[AnyField], compiler: Nesting) -> LoadUni
 def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> LoadUnit:
     convert = field._deserialize
 
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         try:
             return convert(value, key, data, **options)
         except ValidationError as exc:
@@ -131,7 +131,7 @@ def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> LoadUnit:
     if exact is None:
         return load
 
-    def load_exact(value: Any, data: Any, options: Options) -> Any:
+    def load_exact(value: Any, data: Any, options: LoadOptions) -> Any:
         return value if value.__class__ is exact else load(value, data, options)
 
     return load_exact
@@ -141,7 +141,7 @@ def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
     """Return *load* for the bodies of requests, whose numbers can be read again with all digits."""
     if issubclass(base, StrictInteger):
 
-        def load_integer(value: Any, data: Any, options: Options) -> Any:
+        def load_integer(value: Any, data: Any, options: LoadOptions) -> Any:
             if value.__class__ is float and value.is_integer():
                 raise InexactNumber
             return load(value, data, options)
@@ -149,7 +149,7 @@ def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
         return load_integer
     as_it_is = issubclass(base, StrictDecimal) and field.places is None
 
-    def load_decimal(value: Any, data: Any, options: Options) -> Any:
+    def load_decimal(value: Any, data: Any, options: LoadOptions) -> Any:
         if value.__class__ is float:
             raise InexactNumber
         if as_it_is and value.__class__ is decimal.Decimal and has_small_exponent(value):
@@ -168,7 +168,7 @@ def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> LoadUni
     many = bool(plan.schema.many or field.many)
     unknown = field.unknown
 
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if many and not is_collection(value):
             kind = value.__class__.__name__
             error = field.make_error("type", input=value, type=kind)
@@ -178,12 +178,12 @@ def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> LoadUni
     return _load_pluck(field, plan, load) if issubclass(base, fields.Pluck) else load
 
 
-def _load_pluck(field: Any, plan: Plan, nested: LoadUnit) -> LoadUnit:
+def _load_pluck(field: Any, plan: SchemaPlan, nested: LoadUnit) -> LoadUnit:
     key, many, load_plan = field._field_data_key, field.many, plan.load_nested
     is_list = bool(plan.schema.many or many)
     unknown = field.unknown
 
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if is_list and not is_collection(value):
             return nested(value, data, options)
         whole = [{key: item} for item in value] if many else {key: value}
@@ -193,7 +193,7 @@ def _load_pluck(field: Any, plan: Plan, nested: LoadUnit) -> LoadUnit:
 
 
 def _load_list(field: Any, inner: LoadUnit, most: int | None) -> LoadUnit:
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if value.__class__ is not list and not is_collection(value):
             return Rejected(copy_containers(field.make_error("invalid").messages))
         result, errors, left = [], {}, most
@@ -213,7 +213,7 @@ def _load_list(field: Any, inner: LoadUnit, most: int | None) -> LoadUnit:
 
 
 def _load_tuple(field: Any, parts: tuple[LoadUnit, ...]) -> LoadUnit:
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if not is_sequence_but_not_string(value):
             return Rejected(copy_containers(field.make_error("invalid").messages))
         try:
@@ -237,7 +237,7 @@ def _load_tuple(field: Any, parts: tuple[LoadUnit, ...]) -> LoadUnit:
 def _load_mapping(
     field: Any, load_key: LoadUnit | None, load_value: LoadUnit | None, most: int | None
 ) -> LoadUnit:
-    def load(value: Any, data: Any, options: Options) -> Any:
+    def load(value: Any, data: Any, options: LoadOptions) -> Any:
         if not isinstance(value, Mapping):
             return Rejected(copy_containers(field.make_error("invalid").messages))
         errors: dict[Any, dict[str, Any]] = defaultdict(dict)

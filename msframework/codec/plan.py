@@ -23,8 +23,8 @@ from msframework.codec.emit import FunctionSource
 from msframework.codec.engine import Engine, RowWriter
 from msframework.codec.errors import (
     SUSPICION,
-    Errors,
     ErrorStore,
+    LoadErrors,
     Rejected,
     merge,
     messages_of,
@@ -37,7 +37,7 @@ from msframework.strict_json import check, check_keys, read
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
 
 
-class Plan:
+class SchemaPlan:
     """One schema, ready to run.
 
     Args:
@@ -75,7 +75,7 @@ class Plan:
         self.engine = Engine.ANY_OBJECT
         self.dump_one: Callable[[Any], Any]
         self.dump_json: Callable[[Any], Any]
-        self.load_fields: Callable[[Any, Errors, Any], Any]
+        self.load_fields: Callable[[Any, LoadErrors, Any], Any]
         self._all_keys = frozenset(
             field.data_key if field.data_key is not None else name
             for name, field in schema.load_fields.items()
@@ -89,7 +89,7 @@ class Plan:
         self._refuses_unknown = schema.unknown == RAISE
 
     def dump(self, obj: Any, many: bool) -> Any:
-        """Return what `schema.dump(obj, many=many)` returns."""
+        """Return the data of `schema.dump(obj, many=many)`."""
         if self.dump_hooks:
             return self._dump_with_hooks(obj, many, self.dump_one)
         if many and obj is not None:
@@ -101,7 +101,7 @@ class Plan:
         """Return the data of `dump` for orjson, which writes dates and UUIDs itself.
 
         Raises:
-            WrongKind: kinds are checked, and what should be an object or a list is none.
+            WrongKind: kinds are checked, and the data is no object or no list.
         """
         if self.dump_hooks:
             dump = self._dump_object if self._checks_kinds else self.dump_one
@@ -119,7 +119,7 @@ class Plan:
         return self.dump_one(obj)
 
     def check_object(self, obj: Any) -> None:
-        """Refuse what is no object, unless the schema's own code may read it.
+        """Refuse an *obj* that is none, unless the schema's own code may read it.
 
         Raises:
             WrongKind: it is refused.
@@ -143,7 +143,7 @@ class Plan:
         return found
 
     def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
-        """Return what `schema.load` makes of one object in *body*, for schemas without hooks.
+        """Return the data of `schema.load` for one object in *body*, for schemas without hooks.
 
         A refusal is returned as a `Rejected`, unless the schema's own `handle_error` is to see it.
 
@@ -154,7 +154,7 @@ class Plan:
             data = loads(body)
         except JSONDecodeError:
             data = read(body, max_depth)
-        errors: Errors = {}
+        errors: LoadErrors = {}
         if data.__class__ is not dict or len(data) != body.count(b":"):
             check_keys(body, data)
         if data.__class__ is dict and self._refuses_unknown:
@@ -182,7 +182,7 @@ class Plan:
             return Rejected.of(exc)
 
     def load(self, data: Any, many: bool, partial: Any, unknown: Any) -> Any:
-        """Return what `schema.load` returns, or a `Rejected` where it raises.
+        """Return the data of `schema.load`, or a `Rejected` where that raises.
 
         Raises:
             Exception: the schema's own `handle_error` raises it.
@@ -192,7 +192,7 @@ class Plan:
             unknown = schema.unknown
         if partial is None:
             partial = schema.partial
-        errors: Errors = {}
+        errors: LoadErrors = {}
         if self.load_hooks:
             found = self._load_with_hooks(data, errors, many, partial, unknown)
         elif many:
@@ -205,13 +205,15 @@ class Plan:
             self._refuse(errors, data, found, many, partial)
         return Rejected(errors, found, data)
 
-    def _refuse(self, errors: Errors, data: Any, found: Any, many: bool, partial: Any) -> NoReturn:
+    def _refuse(
+        self, errors: LoadErrors, data: Any, found: Any, many: bool, partial: Any
+    ) -> NoReturn:
         """Raise the errors, unless the schema's own `handle_error` raises something else."""
         exc = ValidationError(errors, data=data, valid_data=found)
         self.schema.handle_error(exc, data, many=many, partial=partial)
         raise exc
 
-    def _load_one(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> Any:
+    def _load_one(self, data: Any, errors: LoadErrors, partial: Any, unknown: Any) -> Any:
         if data.__class__ is not dict and not isinstance(data, Mapping):
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return self.schema.dict_class()
@@ -221,7 +223,7 @@ class Plan:
             self._read_unknown(data, errors, found, unknown)
         return found
 
-    def _read_unknown(self, data: Any, errors: Errors, found: Any, unknown: Any) -> None:
+    def _read_unknown(self, data: Any, errors: LoadErrors, found: Any, unknown: Any) -> None:
         left = self._most
         for key in set(data) - self._all_keys:
             if unknown == INCLUDE:
@@ -231,13 +233,13 @@ class Plan:
                 if left is not None and (left := left - 1) < 0:
                     break
 
-    def _load_many(self, data: Any, errors: Errors, partial: Any, unknown: Any) -> list[Any]:
+    def _load_many(self, data: Any, errors: LoadErrors, partial: Any, unknown: Any) -> list[Any]:
         if data.__class__ is not list and not is_sequence_but_not_string(data):
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return []
         result, left = [], self._most
         for index, item in enumerate(data):
-            wrong: Errors = {}
+            wrong: LoadErrors = {}
             result.append(self._load_one(item, wrong, partial, unknown))
             if wrong:
                 merge(errors, {index: wrong} if self._index else wrong)
@@ -246,7 +248,7 @@ class Plan:
         return result
 
     def _load_with_hooks(
-        self, data: Any, errors: Errors, many: bool, partial: Any, unknown: Any
+        self, data: Any, errors: LoadErrors, many: bool, partial: Any, unknown: Any
     ) -> Any:
         """Load with the schema's hooks, in the order of marshmallow's `_do_load`."""
         schema, found = self.schema, data
@@ -300,8 +302,8 @@ class Nesting(Protocol):
     def note_open(self) -> None:
         """Remember that a dump may hold values of any type."""
 
-    def nested(self, field: Any, *, load: bool) -> Plan | None:
+    def nested(self, field: Any, *, load: bool) -> SchemaPlan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
 
-    def plan_of(self, get: Callable[[], Schema]) -> Plan | None:
+    def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:
         """Return the plan of the schema that *get* gives."""

@@ -15,12 +15,12 @@ from msframework.codec.compiler import Compiler
 from msframework.codec.errors import InexactNumber, Rejected
 from msframework.codec.exact import holds_float, read_places
 from msframework.codec.known import LOADS, overrides
-from msframework.codec.plan import Plan
+from msframework.codec.plan import SchemaPlan
 from msframework.schemas.strict import read_text_schema
 from msframework.strict_json import check, check_keys, parse, read
 
 
-class Calls:
+class CallCounts:
     """How often a schema was used: by compiled code alone, or with marshmallow's help."""
 
     __slots__ = ("compiled", "fallback")
@@ -36,7 +36,7 @@ class Calls:
             self.fallback += 1
 
     def __repr__(self) -> str:
-        return f"Calls(compiled={self.compiled}, fallback={self.fallback})"
+        return f"CallCounts(compiled={self.compiled}, fallback={self.fallback})"
 
 
 class Loader:
@@ -46,7 +46,7 @@ class Loader:
         self.schema, self.most = schema, most
         compiler = Compiler(most=most)
         plan = compiler.plan_of(lambda: schema)
-        self.plan: Plan | None = None if overrides(schema, *LOADS) else plan
+        self.plan: SchemaPlan | None = None if overrides(schema, *LOADS) else plan
         self.is_compiled = self.plan is not None and not compiler.load_fallbacks
 
     def load(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
@@ -88,7 +88,7 @@ class JSONReader:
         max_depth: int,
         most: int,
         fallback: Callable[..., Any],
-        calls: Calls,
+        calls: CallCounts,
     ) -> None:
         self._loader = loader = Loader(schema, most)
         self._max_depth, self._most = max_depth, most
@@ -103,8 +103,8 @@ class JSONReader:
     def read(self, body: bytes, partial: Any = None) -> Any:
         """Return the data that the schema loads from *body*, or a `Rejected` with bounded errors.
 
-        PERF: nothing is raised for what many requests get wrong (benchmarks/schemas.py, row load
-        errors).
+        PERF: nothing is raised for the mistakes that many requests make (benchmarks/schemas.py, row
+        load errors).
 
         Raises:
             MalformedJSON: *body* is no strict JSON, or nested too deep.
@@ -146,7 +146,7 @@ class JSONReader:
 
 
 class TextReader:
-    """Loads what arrives as text: the values of a query, a form, headers or cookies."""
+    """Loads texts: the values of a query, a form, headers or cookies."""
 
     __slots__ = ("_loader",)
 

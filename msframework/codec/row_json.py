@@ -59,7 +59,7 @@ _NAMES: Final[dict[str, Any]] = {
 
 
 class RowJSON:
-    """Writes one row, or the structs of many, and mends in their bytes what marshmallow writes.
+    """Writes one row, or the structs of many, and mends their bytes where marshmallow's differ.
 
     PERF: nothing is done for each value that can be done for all (benchmarks/schemas.py, rows dump
     100). msgspec ends moments in UTC with Z, isoformat with +00:00; as many Z in the bytes as there

@@ -1,6 +1,6 @@
 """The source of the functions that write rows through structs. Runs at start-up.
 
-Like `emit`; only `row_json` runs what is written here.
+Like `emit`, for the functions of `row_json` alone.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rows to JSON without Python in the way: msgspec checks their types and writes them.
 
-A schema whose fields are all plain columns gets a Struct class. Rows that hold what such columns
-hold become structs and then bytes, and `RowJSON` mends what msgspec writes otherwise; anything odd
-sends the whole call to the schema's usual dump, which writes the same bytes. `read_row_writer` runs
-at start-up, `StructWriter` per request.
+A schema whose fields are all plain columns gets a Struct class. Rows with the values of such
+columns become structs and then bytes, and `RowJSON` mends the forms in which msgspec differs;
+anything odd sends the whole call to the schema's usual dump, which writes the same bytes.
+`read_row_writer` runs at start-up, `StructWriter` per request.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class StructWriter:
     def _fits(self, texts: Texts) -> bool:
         """Tell whether *texts* are those of decimals and UUIDs, and whether they are all of these.
 
-        The text of a numeric is what marshmallow makes of its Decimal, `format(…, "f")`, and that
+        The text of a numeric is marshmallow's form of its Decimal, `format(…, "f")`, and that
         of a uuid is its `str`; fields of other kinds make something else of the values.
         """
         fits = self._fitting.get(texts)
@@ -152,9 +152,10 @@ class StructWriter:
         return fits
 
     def _read_columns(self, keys: tuple[str, ...]) -> Callable[[Any], Any] | None:
-        """Return what puts columns under *keys* in the schema's order; `None` if one is not there.
+        """Return the function that puts columns under *keys* in the schema's order.
 
-        Of columns with the same name, the last counts, as in a dict of the row.
+        `None` when a column of the schema is not there. Of columns with the same name, the last
+        counts, as in a dict of the row.
         """
         places = {key: place for place, key in enumerate(keys)}
         if not places.keys() >= set(self._names):
@@ -174,7 +175,7 @@ class StructWriter:
 
 
 def _check(columns: Columns, exact: Any, nullable: Any) -> Any:
-    """Return *columns* if they hold what they should.
+    """Return *columns* if they hold values of their types.
 
     Raises:
         msgspec.ValidationError: they don't.

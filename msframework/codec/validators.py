@@ -1,6 +1,6 @@
 """marshmallow's validators as plain functions that return messages instead of raising.
 
-`read_rules` runs at start-up; what it returns runs per request.
+`read_rules` runs at start-up, its rules run per request.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Rule:
         inline: the same as an expression over `{v}` that is true for a good value of `types`, or
             "" when there is none; names in it stand in `names`.
         types: the exact types of values that `inline` is meant for.
-        message: what every value of `types` that fails is told; `None` when that depends on it.
+        message: the message of every value of `types` that fails; `None` when that depends on it.
     """
 
     check: Check

@@ -28,14 +28,14 @@ from msframework.schemas.strict import (
     StrictInteger,
 )
 
-Read = Callable[[Any], fields.Field[Any]]
+ReadField = Callable[[Any], fields.Field[Any]]
 
 
 class Note:
     """One attribute of an API class.
 
     Args:
-        description: what the value is.
+        description: the meaning of the value.
         required: whether it must be sent; `None` leaves that to the place where the class is used
             (consumed: it must).
         name: its key in JSON, when that is not the attribute's name.
@@ -73,7 +73,7 @@ class Note:
             options["validate"] = validate.OneOf(self.choices)
         return options
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         """Return the field; *read* turns whatever an attribute may hold into one."""
         return self.field_class(**self.field_options(required))
 
@@ -128,7 +128,7 @@ class Object(Note):
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         inner = read(self.of)
         if not isinstance(inner, fields.Nested):
             raise TypeError(f"doc.Object got {self.of!r}, which describes no object")
@@ -136,13 +136,13 @@ class Object(Note):
 
 
 class List(Note):
-    """A list of what another note, API class, Schema, model or type describes."""
+    """A list; its items are described by another note, API class, Schema, model or type."""
 
     def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
         return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
 
@@ -154,6 +154,6 @@ class Dictionary(Note):
         super().__init__(*args, **kwargs)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         values = None if self.of is None else read(self.of)
         return fields.Dict(fields.String(), values, **self.field_options(required))

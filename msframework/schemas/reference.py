@@ -20,7 +20,7 @@ class Reference(fields.Field[Any]):
     """Loads an id; dumps an id, or the object that the handler put in its place.
 
     Args:
-        target: what describes the object: an API class, a Schema class or instance, or a dict
+        target: the description of the object: an API class, a Schema class or instance, or a dict
             such as `{"id": int}`.
         id_field: the field that reads and writes the id; an integer when left out.
         kwargs: as for every field of marshmallow; validators see the loaded id.

@@ -208,7 +208,7 @@ def test_calls_are_counted_by_what_ran_them():
     hooked.dump({"name": "x"})
 
     assert (compiled.calls.compiled, compiled.calls.fallback) == (4, 0)
-    assert repr(hooked.calls) == "Calls(compiled=0, fallback=1)"
+    assert repr(hooked.calls) == "CallCounts(compiled=0, fallback=1)"
 
 
 def test_a_schema_with_its_own_dump_and_load_keeps_them():
