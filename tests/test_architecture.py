@@ -20,7 +20,7 @@ LONGEST = 400
 
 # A module imports from its own floor and from those below. Every module and package has a place.
 FLOORS = (
-    "aio clock exceptions headers pace types _codegen _imports _place _tested",
+    "aio clock exceptions headers pace problem types _codegen _imports _place _tested",
     "envelope response request inputs json_text pg_values strict_json conf tracing log",
     "db models migrations client",
     "schemas operation doc resource pagination",
