@@ -41,24 +41,13 @@ from collections.abc import Iterable, Mapping
 
 from msframework.types import JSONValue
 
+from msframework.problem import Problem
+
 Code = int | str
 
 
 class MsframeworkError(Exception):
     """The root of all exceptions that msframework raises of its own accord."""
-
-
-class Caused(str):
-    """A problem that an exception brought up; `ImproperlyConfigured.of` chains it."""
-
-    cause: BaseException
-
-    @classmethod
-    def by(cls, cause: BaseException, text: str) -> Caused:
-        """Return *text* with its *cause*."""
-        problem = cls(text)
-        problem.cause = cause
-        return problem
 
 
 class ImproperlyConfigured(MsframeworkError):
@@ -78,7 +67,8 @@ class ImproperlyConfigured(MsframeworkError):
     def of(cls, problems: Iterable[str]) -> ImproperlyConfigured:
         """Return one exception of *problems*, each once, in the order in which they were found."""
         found = cls(*dict.fromkeys(problems))
-        causes = [problem.cause for problem in found.problems if isinstance(problem, Caused)]
+        problems = [each for each in found.problems if isinstance(each, Problem)]
+        causes = [problem.cause for problem in problems if problem.cause is not None]
         if causes:
             several = all(isinstance(cause, Exception) for cause in causes) and len(causes) > 1
             found.__cause__ = ExceptionGroup("several causes", causes) if several else causes[0]  # type: ignore[type-var]

@@ -14,10 +14,11 @@ from msframework.compile.handler import CompileContext, Compiled, compile_operat
 from msframework.compile.operation_id import name_operations
 from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.schema import KnownSchemas
-from msframework.compile.signature import Undeclared, check_providers, request_missing
+from msframework.compile.signature import check_providers, request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_template
+from msframework.problem import Problem
 from msframework.routing import (
     Mounted,
     answer_head_as_get,
@@ -95,7 +96,7 @@ class Endpoints:
         find_clashes([*self.operations, *new], service.router.regex_types, problems)
         self._find_same_names(problems)
         if problems:
-            if not strict and all(isinstance(problem, Undeclared) for problem in problems):
+            if not strict and all(isinstance(each, Problem) and each.mendable for each in problems):
                 return
             raise ImproperlyConfigured.of(problems)
         context = self._context()
@@ -141,10 +142,9 @@ class Endpoints:
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             hosts = any(hosts_of(each) for each in (route, *alike))
             why = "; a path cannot be both for some hosts and for all" if hosts else ""
-            problems.append(
-                f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
-                f"or change its path{why}."
-            )
+            found = f"{endpoint.method} {path} is taken by {by}"
+            advice = f"Drop one of them, or change its path{why}."
+            problems.append(Problem(endpoint.where, found, advice=advice))
 
     def _find_same_names(self, problems: list[str]) -> None:
         """Refuse two routes of one name, for which Sanic would not start."""
@@ -154,10 +154,13 @@ class Endpoints:
             other = named.setdefault(name, route)
             if other is not route:
                 problems.append(
-                    f"{self._place_of(route)}: its route is called {name!r}, as is that of "
-                    f"{self._place_of(other)}. Rename one of the functions, or give one of the "
-                    "routes another name with name=…; a blueprint that is registered twice needs "
-                    "a name_prefix=…."
+                    Problem(
+                        self._place_of(route),
+                        f"its route is called {name!r}, as is that of {self._place_of(other)}",
+                        advice="Rename one of the functions, or give one of the routes another "
+                        "name with name=…; a blueprint that is registered twice needs a "
+                        "name_prefix=….",
+                    )
                 )
 
     def _place_of(self, route: Any) -> str:

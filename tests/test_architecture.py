@@ -21,7 +21,7 @@ LONGEST = 400
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock exceptions headers pace table types _codegen _imports _place _tested",
+    "aio clock exceptions headers pace problem table types _codegen _imports _place _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response",
     "serving.answer",
     "db models migrations client",

@@ -24,6 +24,7 @@ from msframework.exceptions import (
 )
 from msframework.headers import OwnHeaders
 from msframework.operation import Failure, Input, PathParam, Source, text_params
+from msframework.problem import Problem
 
 _BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
 _REQUIRED: Final = ["Missing data for required field."]
@@ -49,10 +50,9 @@ def read_failures(
             except ValueError as exc:
                 problems.append(f"{where}: @doc.raises: {exc}")
         else:
-            problems.append(
-                f"{where}: @doc.raises got {exception!r}, which is no exception of a service. "
-                "Derive it from msframework.ServiceException."
-            )
+            found = f"@doc.raises got {exception!r}, which is no exception of a service"
+            advice = "Derive it from msframework.ServiceException."
+            problems.append(Problem(where, found, advice=advice))
     return tuple(good)
 
 

@@ -15,6 +15,7 @@ from msframework.compile.request import wire_keys
 from msframework.compile.schema import KnownSchemas
 from msframework.doc import InputNote, Notes
 from msframework.operation import Input, PathParam, Source
+from msframework.problem import Problem
 
 BODY_SOURCES: Final = (Source.BODY, Source.FORM, Source.FILES)
 # Fields that load no file.
@@ -62,15 +63,11 @@ def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) ->
     noted = {note.source for note in notes.inputs}
     given = [source for source in BODY_SOURCES if source in noted]
     if Source.BODY in given and len(given) > 1:
-        problems.append(
-            f"{where}: it declares both a JSON body and a form. A request has one body: "
-            "keep @doc.consumes, or @doc.form and @doc.files."
-        )
+        advice = "A request has one body: keep @doc.consumes, or @doc.form and @doc.files."
+        problems.append(Problem(where, "it declares both a JSON body and a form", advice=advice))
     if given and method == "GET":
-        problems.append(
-            f"{where}: a GET request has no body (RFC 9110, 9.3.1), but @doc declares "
-            f"{given[0].value}. Use @doc.query, or another method."
-        )
+        found = f"a GET request has no body (RFC 9110, 9.3.1), but @doc declares {given[0].value}"
+        problems.append(Problem(where, found, advice="Use @doc.query, or another method."))
 
 
 def _check_names(
@@ -84,28 +81,23 @@ def _check_names(
     for note in notes.inputs:
         name, decorator = note.name, decorator_of(note.source)
         if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
-            problems.append(
-                f"{where}: {decorator} got the name {name!r}; expected a Python name, which the "
-                "method has a parameter of. Correct the name."
-            )
+            expected = "a Python name, as that of a parameter of the method"
+            found = f"{decorator} got the name {name!r}"
+            problems.append(Problem(where, found, expected, "Correct the name."))
         elif name not in givers:
             givers[name] = decorator
             good.append(note)
         elif givers[name] != decorator:
-            problems.append(
-                f"{where}: {decorator} gives the argument {name!r}, as does {givers[name]}; "
-                "expected a name for each. Rename one of them."
-            )
+            found = f"{decorator} gives the argument {name!r}, as does {givers[name]}"
+            problems.append(Problem(where, found, "a name for each", "Rename one of them."))
         elif note.source is Source.BODY:
-            problems.append(
-                f"{where}: its body is declared twice, but a request has one JSON body. Keep one "
-                "of the decorators, with one schema for the whole body."
-            )
+            found = "its body is declared twice, but a request has one JSON body"
+            advice = "Keep one of the decorators, with one schema for the whole body."
+            problems.append(Problem(where, found, advice=advice))
         else:
-            problems.append(
-                f"{where}: its {name} is declared twice. Keep one of the decorators, or give one "
-                "of them another argument: name=…."
-            )
+            found = f"its {name} is declared twice"
+            advice = "Keep one of the decorators, or give one of them another argument: name=…."
+            problems.append(Problem(where, found, advice=advice))
     return good
 
 
@@ -124,12 +116,14 @@ def _read_schema(
     if schema is None:
         return None
     if schema.many and source is not Source.BODY:
-        problems.append(
-            f"{where}: {source.value} cannot be read through a list ({thing!r}). Pass one Schema."
-        )
+        found = f"{source.value} cannot be read through a list ({thing!r})"
+        problems.append(Problem(where, found, advice="Pass one Schema."))
     problems.extend(
-        f"{where}: {source.value} cannot be read through {thing!r}: {why}. "
-        "Take a text or a list of texts (a file or a list of files), or @doc.consumes."
+        Problem(
+            where,
+            f"{source.value} cannot be read through {thing!r}: {why}",
+            advice="Take a text or a list of texts (a file or a list of files), or @doc.consumes.",
+        )
         for why in _find_unreadable(source, schema)
     )
     return schema
@@ -145,16 +139,16 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
             if other is item:
                 continue
             if item.paging is not None:
-                problems.append(
-                    f"{where}: @doc.paginate reads {key!r} of the query, as does @doc.query. "
-                    "Drop one of them, or rename the field."
-                )
+                found = f"@doc.paginate reads {key!r} of the query, as does @doc.query"
+                advice = "Drop one of them, or rename the field."
+                problems.append(Problem(where, found, advice=advice))
             else:
-                problems.append(
-                    f"{where}: {decorator_of(item.source)} reads {key!r} for its argument "
-                    f"{other.name!r} and for {item.name!r}; expected each key in one of them. "
-                    "Drop it from one, or rename the field."
+                found = (
+                    f"{decorator_of(item.source)} reads {key!r} for its argument {other.name!r} "
+                    f"and for {item.name!r}"
                 )
+                advice = "Drop it from one, or rename the field."
+                problems.append(Problem(where, found, "each key in one of them", advice))
 
 
 def _keys_of(item: Input) -> Iterable[str]:

@@ -22,6 +22,7 @@ from msframework.doc import Notes, notes_of
 from msframework.envelope import Envelope, read_envelope
 from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Answer, Operation, OperationText, path_params
+from msframework.problem import Problem
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.types import UNSET, Handler, Provider
@@ -135,8 +136,11 @@ def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
     given += ["@doc.paginate"] if notes.page is not None else []
     given += ["@doc.operation_id"] if notes.operation_id else []
     problems.extend(
-        f"{owner}: {decorator} stands on it, where it says nothing of its methods. Put it on each "
-        "method."
+        Problem(
+            owner,
+            f"{decorator} stands on it, where it says nothing of its methods",
+            advice="Put it on each method.",
+        )
         for decorator in given
     )
 
@@ -147,25 +151,24 @@ def _read_answers(
     answers: dict[int, Answer] = {}
     for status, thing, text in notes.produces:
         if status not in range(200, 400):
-            problems.append(
-                f"{where}: @doc.produces got the status {status!r}; a success is 200 to 399. "
-                "Failures are declared with @doc.raises."
-            )
+            found = f"@doc.produces got the status {status!r}; a success is 200 to 399"
+            advice = "Failures are declared with @doc.raises."
+            problems.append(Problem(where, found, advice=advice))
             continue
         if status in answers:
-            problems.append(f"{where}: @doc.produces names the status {status} twice.")
+            problems.append(Problem(where, f"@doc.produces names the status {status} twice"))
         schema = None
         if thing is not None:
             schema = schemas.read(
                 thing, f"produces (status {status})", where, problems, for_load=False
             )
         if schema is not None and status in BODYLESS:
-            problems.append(f"{where}: an answer with status {status} has no body, so no schema.")
+            found = f"an answer with status {status} has no body, so no schema"
+            problems.append(Problem(where, found))
         if notes.page is not None and schema is not None and not schema.many:
-            problems.append(
-                f"{where}: a page is a list, but @doc.produces got {thing!r}. "
-                "Pass a schema with many=True, or drop @doc.paginate."
-            )
+            found = f"a page is a list, but @doc.produces got {thing!r}"
+            advice = "Pass a schema with many=True, or drop @doc.paginate."
+            problems.append(Problem(where, found, advice=advice))
         answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
     return tuple(answers.values()) or (Answer(200),)
 

@@ -10,6 +10,7 @@ from msframework._place import short_path
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import EXTENSION, Argument, PathParam, Source
+from msframework.problem import Problem
 from msframework.types import Handler, Provider
 
 INPUTS = {
@@ -26,12 +27,6 @@ INPUTS = {
 _DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate"} | {
     name: f"@doc.{name}" for name in INPUTS if name != "body"
 }
-
-
-class Undeclared(str):
-    """A problem that a later `service.provide` can still mend."""
-
-    __slots__ = ()
 
 
 def read_arguments(
@@ -114,7 +109,7 @@ def _undeclared(
     in_path: Iterable[str],
     notes: Notes,
     providers: Mapping[str, Provider],
-) -> str:
+) -> Problem:
     declared = [*in_path, *(note.name for note in notes.inputs)]
     if notes.page is not None:
         declared.append("page")
@@ -126,9 +121,8 @@ def _undeclared(
         else f"Put <{name}> into the path, declare it with service.provide({name!r}, …), "
         "or drop the parameter."
     )
-    return Undeclared(
-        f"{where}: nothing declares its parameter {name!r} (declared: {known}). {hint}"
-    )
+    found = f"nothing declares its parameter {name!r} (declared: {known})"
+    return Problem(where, found, advice=hint, mendable=True)
 
 
 def check_providers(providers: Mapping[str, Any], owner: str, problems: list[str]) -> None:

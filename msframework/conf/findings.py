@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from msframework.problem import Problem
+
 HIDDEN: Final = "a value that is not shown"
 _LONGEST = 80
 _PLAIN: Final = (str, int, float, bool, type(None), type, Path)
@@ -27,7 +29,7 @@ class Findings:
     def add(self, where: str, name: str, found: str, expected: str, advice: str) -> None:
         """Note that *name* is wrong in *where*; *name* may go on into the value: `A['b']`."""
         self.names.add(name.partition("[")[0])
-        self.problems.append(f"{where}: {name} is {found}; expected {expected}. {advice}")
+        self.problems.append(Problem(where, f"{name} is {found}", expected, advice))
 
 
 def shown(value: object, *, secret: bool = False) -> str:
