@@ -6,7 +6,7 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
@@ -24,7 +24,8 @@ class CheckedRegistration(CheckedDecorators):
         refused: routes whose path another one has, with their blueprints.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # Sanic's app has the dict
+        __slots__ = ()
     settings: Settings
     problems: list[str]
     refused: list[tuple[Any, Mounted]]
