@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
@@ -27,7 +27,8 @@ class CheckedRegistration(CheckedDecorators):
         refused: routes whose path another one has, with their blueprints.
     """
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # Sanic's app has the dict
+        __slots__ = ()
     settings: Settings
     problems: list[str]
     refused: list[tuple[Any, Mounted]]
