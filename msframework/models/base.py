@@ -18,8 +18,8 @@ class Model(peewee.Model):
     Queries run on the cursors of `db.acquire()` and `db.transaction()`, never by themselves.
     """
 
-    class Meta:
-        legacy_table_names = False
+    # NOTE: as a class statement, pyright would ask each model's own Meta to derive from it.
+    Meta: Any = type("Meta", (), {"legacy_table_names": False})
 
 
 def utcnow() -> datetime:

@@ -11,19 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from msframework.db.embedded import EmbeddedServer
 from tests.console import ROOT
 
 SERVICE = Path(__file__).with_name("service")
 
 
-def run(*command: str) -> tuple[str, int]:
+def run(*command: str, **variables: str) -> tuple[str, int]:
     """Run *command* in the service's project; return its output and exit code."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     paths = {"MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=SERVICE,
-        env=environment | paths,
+        env=environment | paths | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -45,7 +46,7 @@ def test_mypy_finds_no_mistake_in_a_service():
 
 @pytest.mark.timeout(300)
 def test_pyright_finds_no_mistake_in_a_service():
-    output, code = run("basedpyright", "--pythonpath", sys.executable)
+    output, code = run("pyright", "--pythonpath", sys.executable)
 
     assert code == 0, output
     assert "0 errors, 0 warnings" in output
@@ -53,6 +54,8 @@ def test_pyright_finds_no_mistake_in_a_service():
 
 @pytest.mark.timeout(300)
 def test_the_service_passes_its_own_tests():
-    output, code = run("pytest", "-q", "-p", "no:cacheprovider")
+    options = ("-p", "msframework.testing.plugin", "-p", "no:cacheprovider")
+
+    output, code = run("pytest", "-q", *options, DATABASE_URL=EmbeddedServer(ROOT).start())
 
     assert code == 0, output

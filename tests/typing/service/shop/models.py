@@ -1,6 +1,7 @@
 """The tables of the shop."""
 
 from msframework.models import (
+    AutoField,
     CharField,
     DateTimeTZField,
     DecimalField,
@@ -8,16 +9,16 @@ from msframework.models import (
     Model,
     utcnow,
 )
-from shop.api import SupplierApi
 
 
 class Product(Model):
     """A product."""
 
+    id = AutoField()
     name = CharField(max_length=64, unique=True)
     price = DecimalField(max_digits=10, decimal_places=2)
     stock = IntegerField(default=0)
-    supplier_id = IntegerField(help_text=SupplierApi)
+    supplier_id = IntegerField()
     create_time = DateTimeTZField(default=utcnow)
 
     class Meta:

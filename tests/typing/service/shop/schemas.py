@@ -2,13 +2,16 @@
 
 from marshmallow import validate
 
-from msframework import ModelSchema, Schema
+from msframework import ModelSchema, Reference, Schema
 from msframework.schemas import fields
+from shop.api import SupplierApi
 from shop.models import Product
 
 
 class ProductSchema(ModelSchema):
     """A product."""
+
+    supplier_id = Reference(SupplierApi, required=True)
 
     class Meta:
         model = Product
