@@ -89,10 +89,11 @@ class CheckedDecorators:
     options: RouteDecorator
     websocket: RouteDecorator
 
-    def route(self, uri: str, *args: object, **options: Any) -> Callable[[T], T]:
+    def route(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
         """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
-        methods = [method.lower() for method in options.get("methods") or ()]
-        name = "websocket" if options.get("websocket") else "route"
+        given: Any = options
+        methods = [method.lower() for method in given.get("methods") or ()]
+        name = "websocket" if given.get("websocket") else "route"
         _check_call(self, methods[0] if len(methods) == 1 else name, uri)
         return super().route(uri, *args, **options)  # type: ignore[misc,no-any-return]
 
@@ -167,9 +168,10 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return refuse
 
-    def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
+    def resource(self, uri: str, **options: object) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
         _check_call(self, "resource", uri)
+        given: Any = options
 
         def mount(cls: Any) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
@@ -193,7 +195,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
                     uri,
                     methods=[method.upper()],
                     name=f"{cls.__name__}_{method}",
-                    **options,
+                    **given,
                 )
             return cls
 

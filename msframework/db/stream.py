@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
+from asyncpg import Attribute, Type
+from asyncpg.prepared_stmt import PreparedStatement
+
 from msframework.db.rows import to_dict, to_dicts
 from msframework.exceptions import DatabaseUnavailable
 from msframework.types import Row
@@ -41,7 +44,7 @@ class RowStream:
     __slots__ = ("_args", "_buffer", "_cur", "_done", "_portal", "_prefetch", "_query", "_timeout")
 
     def __init__(
-        self, cur: Owner, query: str, args: Sequence[Any], prefetch: int, timeout: float | None
+        self, cur: Owner, query: str, args: Sequence[object], prefetch: int, timeout: float | None
     ) -> None:
         if prefetch < 1:
             raise ValueError(f"prefetch is {prefetch}: at least one row must be fetched at once")
@@ -144,7 +147,7 @@ class Prepared:
 
     __slots__ = ("_cur", "_query", "_statement")
 
-    def __init__(self, cur: Owner, statement: Any, query: str) -> None:
+    def __init__(self, cur: Owner, statement: PreparedStatement, query: str) -> None:
         self._cur, self._statement, self._query = cur, statement, query
 
     async def fetch(self, *args: object, timeout: float | None = None) -> list[Row]:
@@ -183,12 +186,12 @@ class Prepared:
         status: str = self._statement.get_statusmsg()
         return status
 
-    def get_parameters(self) -> tuple[Any, ...]:
+    def get_parameters(self) -> tuple[Type, ...]:
         """Return the types of the parameters."""
-        types: tuple[Any, ...] = self._statement.get_parameters()
+        types: tuple[Type, ...] = self._statement.get_parameters()
         return types
 
-    def get_attributes(self) -> tuple[Any, ...]:
+    def get_attributes(self) -> tuple[Attribute, ...]:
         """Return names and types of the columns."""
-        attributes: tuple[Any, ...] = self._statement.get_attributes()
+        attributes: tuple[Attribute, ...] = self._statement.get_attributes()
         return attributes

@@ -51,7 +51,7 @@ class Note:
         description: str = "",
         required: bool | None = None,
         name: str | None = None,
-        choices: Iterable[Any] | None = None,
+        choices: Iterable[object] | None = None,
         null: bool = False,
     ) -> None:
         self.description = description
@@ -124,8 +124,16 @@ class DateTime(Note):
 class Object(Note):
     """An object that another API class (or Schema, model, dict) describes."""
 
-    def __init__(self, of: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        of: object,
+        description: str = "",
+        required: bool | None = None,
+        name: str | None = None,
+        choices: Iterable[object] | None = None,
+        null: bool = False,
+    ) -> None:
+        super().__init__(description, required, name, choices, null)
         self.of = of
 
     def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
@@ -135,24 +143,32 @@ class Object(Note):
         return fields.Nested(inner.nested, **self.field_options(required))
 
 
-class List(Note):
-    """A list; its items are described by another note, API class, Schema, model or type."""
+class Container(Note):
+    """A value with values of one kind inside, which *of* describes."""
 
-    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        of: object = None,
+        description: str = "",
+        required: bool | None = None,
+        name: str | None = None,
+        choices: Iterable[object] | None = None,
+        null: bool = False,
+    ) -> None:
+        super().__init__(description, required, name, choices, null)
         self.of = of
+
+
+class List(Container):
+    """A list; its items are described by another note, API class, Schema, model or type."""
 
     def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
         return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
 
 
-class Dictionary(Note):
+class Dictionary(Container):
     """An object with any keys; *of* describes its values."""
-
-    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.of = of
 
     def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         values = None if self.of is None else read(self.of)

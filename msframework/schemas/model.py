@@ -97,7 +97,7 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         model: type[peewee.Model],
         *,
         sensitive: Collection[str] = SENSITIVE_FIELDS,
-        **options: Any,
+        **options: object,
     ) -> type[ModelSchema]:
         """Return a schema class of all columns of *model*.
 
@@ -107,7 +107,8 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         """
         names = {field.name for field in model._meta.sorted_fields}
         hidden = [name for name in sensitive if name in names]
-        hidden += options.pop("load_only", ())
+        load_only: Any = options.pop("load_only", ())
+        hidden += load_only
         if "fields" not in options and "exclude" not in options:
             options["fields"] = ALL
         meta = type(

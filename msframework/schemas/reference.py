@@ -12,6 +12,7 @@ from marshmallow import Schema, fields
 
 from msframework.schemas.description import Describer
 from msframework.schemas.strict import StrictInteger
+from msframework.types import SchemaSource
 
 IDS: Final = (str, int, float, bytes, uuid.UUID, decimal.Decimal, dt.date, dt.time)
 
@@ -27,7 +28,7 @@ class Reference(fields.Field[Any]):
     """
 
     def __init__(
-        self, target: Any, id_field: fields.Field[Any] | None = None, **kwargs: Any
+        self, target: SchemaSource, id_field: fields.Field[Any] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.target = target

@@ -1,7 +1,7 @@
 # Generated from a schema diff on 2026-11-29 22:56.
 from peewee import CharField, DecimalField, IntegerField, Model
-from msframework.models.base import utcnow
-from msframework.models.base import DateTimeTZField
+
+from msframework.models.base import DateTimeTZField, utcnow
 
 
 def up(migrator, db):
