@@ -42,7 +42,6 @@ class AsyncpgPool:
     ) -> None:
         self._url = url
         self.server = server
-        self.timing = Untimed()
         self._settings = settings
         self._read_only = read_only
         self._pool: Any = None
@@ -115,7 +114,7 @@ class AsyncpgPool:
         return lease
 
     def _make_lease(self, conn: Any) -> Lease:
-        return Lease(conn, self, StatementCache(conn))
+        return Lease(conn, self, StatementCache(conn), Untimed())
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; a task of the pool resets and releases it."""

@@ -11,7 +11,6 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from msframework.db.deadline import finish
 from msframework.db.lease import Lease
 from msframework.db.statement import Kind, Statement
 from msframework.db.statement_cache import FETCHROW, TABLE, Method
@@ -47,14 +46,14 @@ async def read_beyond(
     """Run *query* with texts for the times that Python does not hold."""
     statements = lease.statements
     if timeout is None:
-        lease.timing.begin(lease)
+        lease.deadline.begin()
     as_texts = method is TABLE and statements.texts.get(query)
     try:
         with statements.lent_codecs({**_CODECS, **TEXT_CODECS} if as_texts else _CODECS):
             statement = await lease.conn.prepare(query, timeout=timeout)
             run = statement.fetchrow if method is FETCHROW else statement.fetch
             found = await run(*args, timeout=timeout)
-            finish(lease)
+            lease.deadline.finish()
             return found
     finally:
         statements.forget()  # what was prepared before refers to types that asyncpg forgot

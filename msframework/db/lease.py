@@ -5,17 +5,16 @@ Runs per request.
 
 from __future__ import annotations
 
-import asyncio
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import asyncpg
 
+from msframework.db.connection import limit_time
+from msframework.db.deadline import NEVER, Deadline
 from msframework.db.statement import ServerTags
 from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import PoolExhausted
-
-NEVER: Final = float("inf")
 
 
 class Lease:
@@ -32,37 +31,35 @@ class Lease:
         unused: maintenance rounds since it was lent last.
         expires: when its lifetime ends, on the monotonic clock.
         statements: those that stay prepared on it.
-        timing: ends statements that take too long.
-        due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
-        late: the statement was late, so its task was cancelled.
-        task: which task runs the statement.
-        cancels: how many cancellations of the task were pending when the statement began.
+        deadline: when the statement that runs on it must have ended.
     """
 
     __slots__ = (
         "began",
-        "cancels",
         "conn",
-        "due",
+        "deadline",
         "expires",
         "holder",
-        "late",
         "pool",
         "retired",
         "since",
         "spoiled",
         "statements",
-        "task",
-        "timing",
         "unused",
     )
 
     def __init__(
-        self, conn: Any, pool: Pool, statements: StatementCache, expires: float = NEVER
+        self,
+        conn: Any,
+        pool: Pool,
+        statements: StatementCache,
+        deadline: Deadline,
+        expires: float = NEVER,
     ) -> None:
         self.conn = conn
         self.pool = pool
         self.statements = statements
+        self.deadline = deadline
         self.holder: object = None
         self.since = 0.0
         self.began = False
@@ -70,11 +67,6 @@ class Lease:
         self.retired = False
         self.unused = 0
         self.expires = expires
-        self.timing = pool.timing
-        self.due = NEVER
-        self.late = False
-        self.task: asyncio.Task[Any] | None = None
-        self.cancels = 0
 
     def retire(self) -> None:
         """Have the connection closed when it comes back."""
@@ -84,17 +76,8 @@ class Lease:
         """Let the borrower have the connection itself, which is closed when it comes back."""
         self.retire()
         self.statements.exposed = True
-        self.timing.hand_out(self)
-
-
-class Timing(Protocol):
-    """Ends statements that take longer than `DB_COMMAND_TIMEOUT`."""
-
-    def begin(self, lease: Lease) -> None:
-        """Note that the current task begins a statement on *lease*."""
-
-    def hand_out(self, lease: Lease) -> None:
-        """Have the connection of *lease* keep to the time by itself."""
+        if self.deadline.seconds < NEVER:
+            limit_time(self.conn, self.deadline.seconds)
 
 
 class Pool(Protocol):
@@ -105,10 +88,6 @@ class Pool(Protocol):
     """
 
     server: ServerTags
-
-    @property
-    def timing(self) -> Timing:
-        """What ends statements that take too long."""
 
     async def start(self) -> None:
         """Open the first connections."""

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import asyncpg
 
 from msframework.db.beyond import is_beyond, read_beyond
-from msframework.db.deadline import finish, settle
+from msframework.db.deadline import NEVER
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import (
     HARMLESS,
@@ -23,7 +23,7 @@ from msframework.db.failure import (
     is_unsent,
     too_many,
 )
-from msframework.db.lease import NEVER, Lease
+from msframework.db.lease import Lease
 from msframework.db.listening import Listening
 from msframework.db.shared import Shared, Source
 from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
@@ -114,8 +114,9 @@ class Session:
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
                 if self._begin is not None and not self._start_with(lease, method, query):
                     lease = await self._start(lease)
+            deadline = lease.deadline
             if timeout is None:
-                lease.timing.begin(lease)
+                deadline.begin()
             # PERF: `StatementCache.run`, with a coroutine less (benchmarks/lending.py).
             cache, limit = lease.statements, method.limit
             kept = (cache.tables if method is TABLE else cache.prepared).get(query)
@@ -125,9 +126,10 @@ class Session:
                 result = await cache.bind_execute(kept.state, args, "", limit, False, timeout)
                 if limit:
                     result = result[0] if result else None
-            lease.due = NEVER
-            if lease.late:
-                finish(lease)
+            # PERF: `Deadline.finish`, without the call.
+            deadline.due = NEVER
+            if deadline.late:
+                deadline.finish()
         except BaseException as exc:
             try:
                 result = await self._failed(self._settled(exc), method, statement, args, timeout)
@@ -150,7 +152,8 @@ class Session:
         """
         if self._state:
             raise self._refusal()
-        statement = self._shared.statements.find(query)
+        statements = self._shared.statements
+        statement = statements.known.get(query) or statements.learn(query)
         if not statement.stateless:
             self._clean = False
         return statement
@@ -201,9 +204,9 @@ class Session:
         try:
             lease = await self._connect()
             if timeout is None:
-                lease.timing.begin(lease)
+                lease.deadline.begin()
             result = await call(lease.conn)
-            finish(lease)
+            lease.deadline.finish()
         except BaseException as exc:
             exc = self._settled(exc)
             self._note_failure(exc)
@@ -277,7 +280,7 @@ class Session:
     def _settled(self, exc: BaseException) -> BaseException:
         """Return what *exc* means: a statement that was late ends by a cancellation."""
         lease = self._lease
-        return exc if lease is None else settle(lease, exc)
+        return exc if lease is None else lease.deadline.settle(exc)
 
     async def _failed(
         self,
@@ -312,9 +315,9 @@ class Session:
     ) -> Any:
         """Run a statement that failed once more, and give it as much time as before."""
         if timeout is None:
-            lease.timing.begin(lease)
+            lease.deadline.begin()
         result = await lease.statements.run(method, query, args, timeout)
-        finish(lease)
+        lease.deadline.finish()
         return result
 
     def _note_failure(self, exc: BaseException) -> None:

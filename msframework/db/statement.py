@@ -1,6 +1,6 @@
 """The facts of an SQL text: found once, and kept for whoever runs it.
 
-`Statements.find` and `Statement.template` run per request, all else once for each text.
+`Statement.template` runs per request whose trace is kept, all else once for each text.
 """
 
 from __future__ import annotations
@@ -100,12 +100,8 @@ class Statements:
         self.known: dict[str, Statement] = {}
         self.stateless: dict[str, Statement] = {}
 
-    def find(self, sql: str) -> Statement:
-        """Return the statement of *sql*."""
-        return self.known.get(sql) or self.learn(sql)
-
     def learn(self, sql: str) -> Statement:
-        """Return the statement of *sql*, made anew and remembered."""
+        """Return the statement of *sql*, which is not known yet, and remember it."""
         statement = Statement(sql, stateless=not self._always_reset and is_stateless(sql))
         if len(self.known) >= self._limit:
             oldest = next(iter(self.known))

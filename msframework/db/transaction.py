@@ -13,7 +13,6 @@ import asyncpg
 
 from msframework.db.beyond import is_beyond, read_beyond
 from msframework.db.cursor import Cursor
-from msframework.db.deadline import finish
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import explain
 from msframework.db.lease import Lease, is_lost
@@ -161,10 +160,10 @@ class Transaction(Cursor):
         """Send COMMIT or its like; no span is made, and a failure leaves the connection unclean."""
         lease = self._lease
         assert lease is not None
-        lease.timing.begin(lease)
+        lease.deadline.begin()
         try:
             status: str = await lease.conn.execute(sql)
-            finish(lease)
+            lease.deadline.finish()
         except BaseException as exc:
             exc = self._settled(exc)
             self._note_failure(exc)
@@ -189,7 +188,7 @@ class Transaction(Cursor):
         assert begin is not None
         for _ in range(self._shared.max_size):
             lease.began = True
-            lease.timing.begin(lease)
+            lease.deadline.begin()
             try:
                 await lease.conn.execute(begin)
                 if lease.statements.size and begin not in lease.statements.openings:
@@ -198,7 +197,7 @@ class Transaction(Cursor):
                 self._not_begun(self._settled(exc), lease, begin)
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
                 continue
-            finish(lease)
+            lease.deadline.finish()
             self._note_write()
             return lease
         raise DatabaseUnavailable()
@@ -279,11 +278,11 @@ class Transaction(Cursor):
             return False
         self._note_failure(exc)
         self._state = BUSY
-        lease.timing.begin(lease)
+        lease.deadline.begin()
         await lease.conn.execute("ROLLBACK")
         await lease.conn.reload_schema_state()
         await lease.conn.execute(self._begin)
-        finish(lease)
+        lease.deadline.finish()
         return True
 
     async def _need_transaction(self, conn: Any) -> None:

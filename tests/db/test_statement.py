@@ -43,12 +43,6 @@ def test_the_first_word_tells_the_kind(sql, kind):
     assert Statement(sql, stateless=False).kind is kind
 
 
-def test_a_text_is_one_statement():
-    statements = Statements(always_reset=False)
-
-    assert statements.find("SELECT 1") is statements.find("SELECT 1")
-
-
 def test_a_statement_is_decided_once_and_the_oldest_is_forgotten():
     statements = Statements(always_reset=False, limit=2)
 
@@ -58,6 +52,7 @@ def test_a_statement_is_decided_once_and_the_oldest_is_forgotten():
         True,
     ]
     assert list(statements.known) == ["SET x = 1", "SELECT 2"]
+    assert statements.known["SELECT 2"] is statements.stateless["SELECT 2"]
     assert list(statements.stateless) == ["SELECT 2"]
 
 
