@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
@@ -26,7 +26,6 @@ from msframework.db.failure import (
 from msframework.db.lease import Lease
 from msframework.db.listening import Listening
 from msframework.db.shared import Shared, Source
-from msframework.db.state import BUSY, CLOSED, READY, REFUSALS
 from msframework.db.statement import Statement
 from msframework.db.statement_cache import TABLE, Method
 from msframework.db.stream import IdleLimit
@@ -35,6 +34,15 @@ from msframework.models.sql import render
 
 Options = dict[str, Any]
 T = TypeVar("T")
+# The states of a cursor; all but the first refuse a statement.
+READY: Final = 0
+BUSY: Final = 1
+CLOSED: Final = 2
+_REFUSALS: Final = {
+    BUSY: "another statement is still running on this cursor: await one after the other, or "
+    "open a cursor for each task",
+    CLOSED: "the cursor is closed: use it inside of its `async with` block",
+}
 
 
 class Session:
@@ -42,7 +50,6 @@ class Session:
 
     __slots__ = (
         "_clean",
-        "_conn",
         "_idle",
         "_lease",
         "_listening",
@@ -63,7 +70,6 @@ class Session:
         self._request, self._span = request, span
         self._stateless = shared.statements.stateless
         self._lease: Lease | None = None
-        self._conn: Any = None
         self._idle: IdleLimit | None = None
         self._listening: Listening | None = None
         self._clean = True
@@ -81,13 +87,19 @@ class Session:
         finally:
             self._release()
 
+    @property
+    def _conn(self) -> Any:
+        """The connection; `None` where none is held."""
+        lease = self._lease
+        return None if lease is None else lease.conn
+
     def _release(self) -> None:
         """Give the connection back; what still runs on it makes it unfit to be lent at once."""
         if self._idle is not None:
             self._idle.pause()
         lease = self._lease
         if lease is not None:
-            self._lease = self._conn = None
+            self._lease = None
             clean = self._clean and self._state == READY and not lease.began
             lease.pool.give(lease, clean=clean)
         self._state = CLOSED
@@ -243,7 +255,7 @@ class Session:
     def _refusal(self) -> Exception:
         if self._idle is not None and self._idle.expired:
             return self._idle.failure()
-        refusal: Exception = asyncpg.InterfaceError(REFUSALS[self._state])
+        refusal: Exception = asyncpg.InterfaceError(_REFUSALS[self._state])
         return refusal
 
     async def _connect(self) -> Lease:
@@ -266,7 +278,6 @@ class Session:
         lease.holder = request
         lease.since = perf_counter()
         self._lease = lease
-        self._conn = lease.conn
         return lease
 
     def _start_with(self, lease: Lease, method: Method, query: str) -> bool:

@@ -16,8 +16,8 @@ from msframework.db.cursor import Cursor
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import explain
 from msframework.db.lease import Lease, is_lost
+from msframework.db.session import BUSY, CLOSED, READY
 from msframework.db.shared import Shared, Source
-from msframework.db.state import BUSY, CLOSED, READY
 from msframework.db.statement import Statement
 from msframework.db.statement_cache import EXECUTE, Method
 from msframework.exceptions import DatabaseUnavailable, TransactionAborted
@@ -217,7 +217,7 @@ class Transaction(Cursor):
         if not replaced:
             self._note_failure(exc)
             exc = explain(exc, lease.conn, sql)
-        self._lease = self._conn = None
+        self._lease = None
         lease.pool.give(lease, clean=False)
         if not replaced:
             raise exc
