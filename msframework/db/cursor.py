@@ -1,12 +1,12 @@
-"""What `acquire()` gives: asyncpg's methods on a connection that is taken when it is needed.
+"""asyncpg's methods, on a connection that is taken when it is needed.
 
 Runs per request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg
 
@@ -19,7 +19,7 @@ from msframework.db.statement_cache import (
     FETCH,
     FETCHMANY,
     FETCHROW,
-    TABLE,
+    Method,
 )
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
@@ -30,7 +30,16 @@ T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
 
 
-class Cursor(Session):
+class Run(Protocol):
+    """Runs a statement by one method, and returns the result that *give* makes of its own."""
+
+    def __call__(
+        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+    ) -> Result[T]:
+        """Return the coroutine that does it."""
+
+
+class Cursor:
     """Runs statements on one connection, which is taken at the first of them.
 
     Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
@@ -39,6 +48,25 @@ class Cursor(Session):
     """
 
     __slots__ = ()
+
+    @property
+    def _session(self) -> Session:
+        """The session that runs the statements."""
+        raise NotImplementedError
+
+    # PERF: `Session.run` itself, as each statement comes through it (benchmarks/lending.py).
+    @property
+    def _run(self) -> Run:
+        """The session's `run`."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Begin the block."""
+        raise NotImplementedError
+
+    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        """End the block."""
+        raise NotImplementedError
 
     # Queries.
 
@@ -68,13 +96,9 @@ class Cursor(Session):
         """Return the first row as asyncpg's record, or `None` when there is none."""
         return self._run(FETCHROW, as_it_is, query, args, timeout)
 
-    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+    def table(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Table]:
         """Return all rows in the form that listings are written from: see `Table`."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        records = await self._run(TABLE, as_it_is, query, args, timeout)
-        lease = self._lease
-        return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
+        return self._session.table(query, *args, timeout=timeout)
 
     def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
@@ -96,10 +120,11 @@ class Cursor(Session):
         """Return a prepared statement, which ends with the block."""
         if query.__class__ is not str:
             query, _ = render(query, ())
-        statement = await self.guard(
+        session = self._session
+        statement = await session.guard(
             lambda conn: conn.prepare(query, timeout=timeout), query, timeout=timeout
         )
-        return Prepared(self, statement, query)
+        return Prepared(session, statement, query)
 
     def cursor(
         self, query: Any, *args: Any, prefetch: int = 50, timeout: float | None = None
@@ -112,31 +137,31 @@ class Cursor(Session):
         """
         if query.__class__ is not str:
             query, args = render(query, args)
-        return RowStream(self, query, args, prefetch, timeout)
+        return RowStream(self._session, query, args, prefetch, timeout)
 
     # COPY and LISTEN, as asyncpg has them.
 
     async def copy_from_table(self, table_name: str, **options: Any) -> Any:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
-        return await self._pass("copy_from_table", label, (table_name,), options)
+        return await self._session.call("copy_from_table", label, (table_name,), options)
 
     async def copy_from_query(self, query: Any, *args: Any, **options: Any) -> Any:
         """Copy the rows of a query to a file, a path or a coroutine function."""
         if query.__class__ is not str:
             query, args = render(query, args)
         label = f"COPY ({query}) TO STDOUT"
-        return await self._pass("copy_from_query", label, (query, *args), options)
+        return await self._session.call("copy_from_query", label, (query, *args), options)
 
     async def copy_to_table(self, table_name: str, **options: Any) -> Any:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_to_table", label, (table_name,), options)
+        return await self._session.call("copy_to_table", label, (table_name,), options)
 
     async def copy_records_to_table(self, table_name: str, **options: Any) -> Any:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_records_to_table", label, (table_name,), options)
+        return await self._session.call("copy_records_to_table", label, (table_name,), options)
 
     async def add_listener(self, channel: str, callback: Any) -> None:
         """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
@@ -144,24 +169,37 @@ class Cursor(Session):
         When the connection ends, so does the block, whatever it waits for: with
         `DatabaseUnavailable`. A transaction hears nothing before its end, and is not watched.
         """
-        await self._pass("add_listener", f"LISTEN {channel}", (channel, callback), {})
-        if self._begin is None and self._listening is None:
-            self._listening = Listening(self._conn)
+        session = self._session
+        await session.call("add_listener", f"LISTEN {channel}", (channel, callback), {})
+        if session.scope is None and session.listening is None:
+            session.listening = Listening(session.conn)
 
     async def remove_listener(self, channel: str, callback: Any) -> None:
         """Take a listener away again."""
-        await self._pass("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+        await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
     async def connection(self) -> Any:
         """Return asyncpg's connection itself, for what this class lacks.
 
         It is closed after the block, as nobody knows what was done to it.
         """
+        session = self._session
 
         async def retire(conn: Any) -> Any:
-            lease = self._lease
-            assert lease is not None
-            lease.hand_out()
+            assert session.lease is not None
+            session.lease.hand_out()
             return conn
 
-        return await self.guard(retire, "CONNECTION")
+        return await session.guard(retire, "CONNECTION")
+
+
+class ReadCursor(Session, Cursor):
+    """The cursor of `acquire()`: its own session, so that a read makes one object alone."""
+
+    __slots__ = ()
+
+    _run = Session.run
+
+    @property
+    def _session(self) -> Session:
+        return self
