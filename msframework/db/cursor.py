@@ -1,4 +1,4 @@
-"""What `acquire()` gives: asyncpg's methods on a connection that is taken when it is needed.
+"""asyncpg's methods, on a connection that is taken when it is needed.
 
 Runs per request.
 """
@@ -6,7 +6,8 @@ Runs per request.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg
 
@@ -19,7 +20,7 @@ from msframework.db.statement_cache import (
     FETCH,
     FETCHMANY,
     FETCHROW,
-    TABLE,
+    Method,
 )
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
@@ -32,7 +33,16 @@ Result = Coroutine[Any, Any, T]
 Listener = Callable[[asyncpg.Connection, int, str, str], object]
 
 
-class Cursor(Session):
+class Run(Protocol):
+    """Runs a statement by one method, and returns the result that *give* makes of its own."""
+
+    def __call__(
+        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+    ) -> Result[T]:
+        """Return the coroutine that does it."""
+
+
+class Cursor:
     """Runs statements on one connection, which is taken at the first of them.
 
     Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
@@ -41,6 +51,30 @@ class Cursor(Session):
     """
 
     __slots__ = ()
+
+    @property
+    def _session(self) -> Session:
+        """The session that runs the statements."""
+        raise NotImplementedError
+
+    # PERF: `Session.run` itself, as each statement comes through it (benchmarks/lending.py).
+    @property
+    def _run(self) -> Run:
+        """The session's `run`."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Begin the block."""
+        raise NotImplementedError
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the block."""
+        raise NotImplementedError
 
     # Queries.
 
@@ -74,14 +108,11 @@ class Cursor(Session):
         """Return the first row as asyncpg's record, or `None` when there is none."""
         return self._run(FETCHROW, as_it_is, query, args, timeout)
 
-    async def table(self, query: str | Query, *args: object, timeout: float | None = None) -> Table:
+    def table(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Table]:
         """Return all rows in the form that listings are written from: see `Table`."""
-        text: Any = query
-        if text.__class__ is not str:
-            text, args = render(text, args)
-        records = await self._run(TABLE, as_it_is, text, args, timeout)
-        lease = self._lease
-        return Table(records, () if lease is None else lease.statements.texts.get(text, ()))
+        return self._session.table(query, *args, timeout=timeout)
 
     def execute(
         self, query: str | Query, *args: object, timeout: float | None = None
@@ -106,10 +137,11 @@ class Cursor(Session):
         text: Any = query
         if text.__class__ is not str:
             text, _ = render(text, ())
-        statement = await self.guard(
+        session = self._session
+        statement = await session.guard(
             lambda conn: conn.prepare(text, timeout=timeout), text, timeout=timeout
         )
-        return Prepared(self, statement, text)
+        return Prepared(session, statement, text)
 
     def cursor(
         self, query: str | Query, *args: object, prefetch: int = 50, timeout: float | None = None
@@ -123,14 +155,14 @@ class Cursor(Session):
         text: Any = query
         if text.__class__ is not str:
             text, args = render(text, args)
-        return RowStream(self, text, args, prefetch, timeout)
+        return RowStream(self._session, text, args, prefetch, timeout)
 
     # COPY and LISTEN, as asyncpg has them.
 
     async def copy_from_table(self, table_name: str, **options: object) -> str:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
-        status: str = await self._pass("copy_from_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_from_table", label, (table_name,), options)
         return status
 
     async def copy_from_query(self, query: str | Query, *args: object, **options: object) -> str:
@@ -139,19 +171,21 @@ class Cursor(Session):
         if text.__class__ is not str:
             text, args = render(text, args)
         label = f"COPY ({text}) TO STDOUT"
-        status: str = await self._pass("copy_from_query", label, (text, *args), options)
+        status: str = await self._session.call("copy_from_query", label, (text, *args), options)
         return status
 
     async def copy_to_table(self, table_name: str, **options: object) -> str:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
-        status: str = await self._pass("copy_to_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_to_table", label, (table_name,), options)
         return status
 
     async def copy_records_to_table(self, table_name: str, **options: object) -> str:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
-        status: str = await self._pass("copy_records_to_table", label, (table_name,), options)
+        status: str = await self._session.call(
+            "copy_records_to_table", label, (table_name,), options
+        )
         return status
 
     async def add_listener(self, channel: str, callback: Listener) -> None:
@@ -160,25 +194,38 @@ class Cursor(Session):
         When the connection ends, so does the block, whatever it waits for: with
         `DatabaseUnavailable`. A transaction hears nothing before its end, and is not watched.
         """
-        await self._pass("add_listener", f"LISTEN {channel}", (channel, callback), {})
-        if self._begin is None and self._listening is None:
-            self._listening = Listening(self._conn)
+        session = self._session
+        await session.call("add_listener", f"LISTEN {channel}", (channel, callback), {})
+        if session.scope is None and session.listening is None:
+            session.listening = Listening(session.conn)
 
     async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
-        await self._pass("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+        await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
     async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
 
         It is closed after the block, as nobody knows what was done to it.
         """
+        session = self._session
 
         async def retire(conn: Any) -> Any:
-            lease = self._lease
-            assert lease is not None
-            lease.hand_out()
+            assert session.lease is not None
+            session.lease.hand_out()
             return conn
 
-        conn: asyncpg.Connection = await self.guard(retire, "CONNECTION")
+        conn: asyncpg.Connection = await session.guard(retire, "CONNECTION")
         return conn
+
+
+class ReadCursor(Session, Cursor):
+    """The cursor of `acquire()`: its own session, so that a read makes one object alone."""
+
+    __slots__ = ()
+
+    _run = Session.run
+
+    @property
+    def _session(self) -> Session:
+        return self

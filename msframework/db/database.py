@@ -20,7 +20,7 @@ from msframework.context import RequestContext
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.connection import build_opener
-from msframework.db.cursor import Cursor
+from msframework.db.cursor import Cursor, ReadCursor
 from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
 from msframework.db.replicas import Replica, Replicas
@@ -173,7 +173,7 @@ class Database:
         affinity = self._shared.affinity
         if affinity is not None and affinity.wrote(request):
             source = self._primary
-        return Cursor(self._shared, source, request, self._find_span(request))
+        return ReadCursor(self._shared, source, request, self._find_span(request))
 
     def transaction(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import current_task
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 E = TypeVar("E", bound="BaseException | None")
 NEVER: Final = float("inf")
@@ -30,6 +30,9 @@ class Deadline:
     """
 
     __slots__ = ("_cancels", "_loop", "_timer", "due", "late", "seconds", "task")
+    due: float
+    late: bool
+    task: asyncio.Task[Any] | None
 
     def __init__(self, timer: Deadlines, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._timer, self._loop, self.seconds = timer, loop, seconds
@@ -75,8 +78,7 @@ class Deadline:
 
     def clear(self) -> None:
         """Forget the statement."""
-        self.due, self.late = NEVER, False
-        self.task: asyncio.Task[object] | None = None
+        self.due, self.late, self.task = NEVER, False, None
 
 
 class Untimed(Deadline):

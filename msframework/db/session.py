@@ -1,4 +1,4 @@
-"""How a cursor runs a statement: on one connection, which is taken when it is needed.
+"""The run of a statement: on one connection, which is taken when it is needed.
 
 Runs per request.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import asyncpg
 
@@ -25,12 +25,14 @@ from msframework.db.failure import (
 )
 from msframework.db.lease import Lease
 from msframework.db.listening import Listening
+from msframework.db.rows import as_it_is
 from msframework.db.shared import Shared, Source
 from msframework.db.statement import Statement
 from msframework.db.statement_cache import TABLE, Method
 from msframework.db.stream import IdleLimit
 from msframework.db.traced import note_statement
 from msframework.models.sql import render
+from msframework.table import Table
 
 Options = dict[str, Any]
 T = TypeVar("T")
@@ -46,86 +48,105 @@ _REFUSALS: Final = {
 
 
 class Session:
-    """One connection for the statements of a block, taken at the first of them."""
+    """One connection for the statements of a block, taken at the first of them.
+
+    Attributes:
+        shared: what all cursors of a database have in common.
+        request: the one that the block is for; `None` without one.
+        lease: the connection's; `None` before the first statement.
+        scope: the transaction that all statements belong to; `None` without one.
+        state: whether a statement may be run.
+        clean: no statement left anything behind in the connection's session.
+        used: a statement came to its end.
+        idle: cuts off a stream that nobody reads.
+        listening: ends the block when a connection that listens ends.
+    """
 
     __slots__ = (
-        "_clean",
-        "_idle",
-        "_lease",
-        "_listening",
-        "_request",
-        "_shared",
         "_source",
         "_span",
-        "_state",
         "_stateless",
-        "_used",
+        "clean",
+        "idle",
+        "lease",
+        "listening",
+        "request",
+        "scope",
+        "shared",
+        "state",
+        "used",
     )
 
-    # What is sent before the first statement.
-    _begin: str | None = None
-
-    def __init__(self, shared: Shared, source: Source, request: Any, span: Any) -> None:
-        self._shared, self._source = shared, source
-        self._request, self._span = request, span
+    def __init__(
+        self,
+        shared: Shared,
+        source: Source,
+        request: Any,
+        span: Any,
+        scope: Scope | None = None,
+    ) -> None:
+        self.shared, self._source = shared, source
+        self.request, self._span = request, span
         self._stateless = shared.statements.stateless
-        self._lease: Lease | None = None
-        self._idle: IdleLimit | None = None
-        self._listening: Listening | None = None
-        self._clean = True
-        self._used = False
-        self._state = CLOSED
+        self.lease: Lease | None = None
+        self.idle: IdleLimit | None = None
+        self.listening: Listening | None = None
+        self.scope = scope
+        self.clean = True
+        self.used = False
+        self.state = CLOSED
 
     async def __aenter__(self) -> Self:
-        self._state = READY
+        self.state = READY
         return self
 
     async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
         try:
-            if self._listening is not None:
-                self._listening.close(exc)
+            if self.listening is not None:
+                self.listening.close(exc)
         finally:
-            self._release()
+            self.release()
 
     @property
-    def _conn(self) -> Any:
+    def conn(self) -> Any:
         """The connection; `None` where none is held."""
-        lease = self._lease
+        lease = self.lease
         return None if lease is None else lease.conn
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Give the connection back; what still runs on it makes it unfit to be lent at once."""
-        if self._idle is not None:
-            self._idle.pause()
-        lease = self._lease
+        if self.idle is not None:
+            self.idle.pause()
+        lease = self.lease
         if lease is not None:
-            self._lease = None
-            clean = self._clean and self._state == READY and not lease.began
+            self.lease = None
+            clean = self.clean and self.state == READY and not lease.began
             lease.pool.give(lease, clean=clean)
-        self._state = CLOSED
+        self.state = CLOSED
 
     # How a statement is run.
 
-    async def _run(
+    async def run(
         self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
     ) -> T:
         """Run a statement by *method* of the connection, and return what *give* makes of it."""
         if query.__class__ is not str:
             query, args = render(query, args)
         statement = self._stateless.get(query)
-        if statement is None or self._state:
+        if statement is None or self.state:
             statement = self._admit(query)
         # PERF: a span is made when its statement is over, so that one that is kept takes the same
         # way as all others, and no coroutine more (benchmarks/README.md, row read_one).
         began = None if self._span is None else perf_counter()
-        self._state = BUSY
-        held = lease = self._lease
+        self.state = BUSY
+        held = lease = self.lease
         try:
             if lease is None:
                 # PERF: as in `_connect`, with a coroutine less (benchmarks/lending.py).
                 lease = self._hold(self._source.take_nowait() or await self._source.take())
-                if self._begin is not None and not self._start_with(lease, method, query):
-                    lease = await self._start(lease)
+                scope = self.scope
+                if scope is not None and not scope.begin_with(self, lease, method, query):
+                    lease = await scope.begin(self, lease)
             deadline = lease.deadline
             if timeout is None:
                 deadline.begin()
@@ -144,14 +165,14 @@ class Session:
                 deadline.finish()
         except BaseException as exc:
             try:
-                result = await self._failed(self._settled(exc), method, statement, args, timeout)
+                result = await self._mend(self.settled(exc), method, statement, args, timeout)
             except BaseException as failure:
                 if began is not None:
                     self._note(began, held, statement, args, failure)
                 raise
-        self._used = True
-        if self._state == BUSY:
-            self._state = READY
+        self.used = True
+        if self.state == BUSY:
+            self.state = READY
         if began is not None:
             self._note(began, held, statement, args, result)
         return give(result)
@@ -162,25 +183,33 @@ class Session:
         Raises:
             asyncpg.InterfaceError: it cannot be run now.
         """
-        if self._state:
-            raise self._refusal()
-        statements = self._shared.statements
+        if self.state:
+            raise self.refusal()
+        statements = self.shared.statements
         statement = statements.known.get(query) or statements.learn(query)
         if not statement.stateless:
-            self._clean = False
+            self.clean = False
         return statement
 
     def _note(
         self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: Any
     ) -> None:
         """Leave the span of a statement that is over; see `note_statement`."""
-        note_statement(self._shared, self._span, began, statement, args, self._lease, held, outcome)
+        note_statement(self.shared, self._span, began, statement, args, self.lease, held, outcome)
 
-    async def _pass(self, method: str, label: str, args: Any, options: Options) -> Any:
+    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+        """Return all rows in the form that listings are written from: see `Table`."""
+        if query.__class__ is not str:
+            query, args = render(query, args)
+        records = await self.run(TABLE, as_it_is, query, args, timeout)
+        lease = self.lease
+        return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
+
+    async def call(self, method: str, label: str, args: Any, options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
 
         async def call(conn: Any) -> Any:
-            self._clean = False
+            self.clean = False
             return await getattr(conn, method)(*args, **options)
 
         return await self.guard(call, label, timeout=options.get("timeout"))
@@ -198,7 +227,7 @@ class Session:
             timeout: what *call* keeps to by itself; `DB_COMMAND_TIMEOUT` holds when `None`.
         """
         statement = self._admit(label)
-        began, held = perf_counter(), self._lease
+        began, held = perf_counter(), self.lease
         try:
             result = await self._guarded(call, label, timeout)
         except BaseException as exc:
@@ -212,7 +241,7 @@ class Session:
     async def _guarded(
         self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
     ) -> Any:
-        self._state = BUSY
+        self.state = BUSY
         try:
             lease = await self._connect()
             if timeout is None:
@@ -220,21 +249,21 @@ class Session:
             result = await call(lease.conn)
             lease.deadline.finish()
         except BaseException as exc:
-            exc = self._settled(exc)
-            self._note_failure(exc)
-            raise explain(exc, self._conn, label)  # noqa: B904 - it carries its cause
-        self._used = True
-        if self._state == BUSY:
-            self._state = READY
+            exc = self.settled(exc)
+            self.note_failure(exc)
+            raise explain(exc, self.conn, label)  # noqa: B904 - it carries its cause
+        self.used = True
+        if self.state == BUSY:
+            self.state = READY
         return result
 
     async def stream(
         self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
     ) -> Any:
         """Await *call* inside of a transaction, and watch the time until the next one."""
-        idle = self._idle
+        idle = self.idle
         if idle is None:
-            idle = self._idle = IdleLimit(self._shared.cursor_idle_timeout, self._release)
+            idle = self.idle = IdleLimit(self.shared.cursor_idle_timeout, self.release)
         idle.pause()
 
         async def call_in_transaction(conn: Any) -> Any:
@@ -246,54 +275,51 @@ class Session:
         return result
 
     async def _need_transaction(self, conn: Any) -> None:
-        if not conn.is_in_transaction():
-            assert self._lease is not None
-            self._clean = False
-            self._lease.began = True
+        if self.scope is None and not conn.is_in_transaction():
+            assert self.lease is not None
+            self.clean = False
+            self.lease.began = True
             await conn.execute("BEGIN READ ONLY")
 
-    def _refusal(self) -> Exception:
-        if self._idle is not None and self._idle.expired:
-            return self._idle.failure()
-        refusal: Exception = asyncpg.InterfaceError(_REFUSALS[self._state])
+    def refusal(self) -> Exception:
+        """Return the failure of a statement that cannot be run now."""
+        if self.idle is not None and self.idle.expired:
+            return self.idle.failure()
+        refusal: Exception = asyncpg.InterfaceError(_REFUSALS[self.state])
         return refusal
 
     async def _connect(self) -> Lease:
         """Return the connection's lease; the first statement takes one, and may begin a block."""
-        lease = self._lease
+        lease = self.lease
         if lease is None:
-            lease = self._hold(self._source.take_nowait() or await self._source.take())
-            if self._begin is not None:
-                lease = await self._start(lease)
+            lease = await self.take()
+            if self.scope is not None:
+                lease = await self.scope.begin(self, lease)
         return lease
+
+    async def take(self) -> Lease:
+        """Take a connection."""
+        return self._hold(self._source.take_nowait() or await self._source.take())
 
     def _hold(self, lease: Lease) -> Lease:
         """Make *lease* this cursor's."""
-        if self._state == CLOSED:
+        if self.state == CLOSED:
             lease.pool.give(lease, clean=True)
-            raise self._refusal()
-        request = self._request
+            raise self.refusal()
+        request = self.request
         if request is None:
-            request = asyncio.current_task(self._shared.loop)
+            request = asyncio.current_task(self.shared.loop)
         lease.holder = request
         lease.since = perf_counter()
-        self._lease = lease
+        self.lease = lease
         return lease
 
-    def _start_with(self, lease: Lease, method: Method, query: str) -> bool:
-        """Send `_begin` ahead of *query*, or return `False` if it must be awaited."""
-        raise NotImplementedError
-
-    async def _start(self, lease: Lease) -> Lease:
-        """Send `_begin` on a connection that was just taken, or on another one."""
-        raise NotImplementedError
-
-    def _settled(self, exc: BaseException) -> BaseException:
-        """Return what *exc* means: a statement that was late ends by a cancellation."""
-        lease = self._lease
+    def settled(self, exc: BaseException) -> BaseException:
+        """Return the meaning of *exc*: a statement that was late ends by a cancellation."""
+        lease = self.lease
         return exc if lease is None else lease.deadline.settle(exc)
 
-    async def _failed(
+    async def _mend(
         self,
         exc: BaseException,
         method: Method,
@@ -301,27 +327,29 @@ class Session:
         args: Any,
         timeout: float | None,
     ) -> Any:
-        """Raise what happened, or run a statement again that was prepared for an older table."""
-        lease, query = self._lease, statement.sql
+        """Raise *exc*, or run a statement again that was prepared for an older table."""
+        if self.scope is not None:
+            return await self.scope.mend(self, exc, method, statement, args, timeout)
+        lease, query = self.lease, statement.sql
         if isinstance(exc, asyncpg.OutdatedSchemaCacheError):
-            await self._conn.reload_schema_state()
+            await self.conn.reload_schema_state()
         elif lease is not None and lease.statements.was_outdated(exc, method, query):
             try:
                 lease.statements.forget()
-                return await self._run_again(lease, method, query, args, timeout)
+                return await self.run_again(lease, method, query, args, timeout)
             except BaseException as again:
-                exc = self._settled(again)
+                exc = self.settled(again)
         elif lease is not None and is_beyond(exc, method, statement):
             try:
                 return await read_beyond(lease, method, query, args, timeout)
             except BaseException as again:
-                exc = self._settled(again)
-        self._note_failure(exc)
+                exc = self.settled(again)
+        self.note_failure(exc)
         if len(args) > MOST_ARGUMENTS and isinstance(exc, Exception):
             raise too_many(len(args)) from exc
-        raise explain(exc, self._conn, query)
+        raise explain(exc, self.conn, query)
 
-    async def _run_again(
+    async def run_again(
         self, lease: Lease, method: Method, query: str, args: Any, timeout: float | None
     ) -> Any:
         """Run a statement that failed once more, and give it as much time as before."""
@@ -331,13 +359,13 @@ class Session:
         lease.deadline.finish()
         return result
 
-    def _note_failure(self, exc: BaseException) -> None:
+    def note_failure(self, exc: BaseException) -> None:
         """Decide what a failure means for the connection."""
-        if self._state == BUSY:
-            self._state = READY
+        if self.state == BUSY:
+            self.state = READY
         if not isinstance(exc, HARMLESS) or is_unsent(exc):
-            self._clean = False
-        lease = self._lease
+            self.clean = False
+        lease = self.lease
         if lease is not None:
             if is_away(exc):
                 lease.retire()
@@ -345,3 +373,24 @@ class Session:
                 lease.pool.refresh()
             elif isinstance(exc, asyncpg.InvalidSQLStatementNameError):
                 lease.statements.forget()  # somebody took them away: DEALLOCATE ALL
+
+
+class Scope(Protocol):
+    """The part of a transaction that its session needs."""
+
+    def begin_with(self, session: Session, lease: Lease, method: Method, query: str) -> bool:
+        """Send BEGIN ahead of *query*, or return `False` if it must be awaited."""
+
+    async def begin(self, session: Session, lease: Lease) -> Lease:
+        """Begin on *lease*, which was just taken, or on another one; returns that."""
+
+    async def mend(
+        self,
+        session: Session,
+        exc: BaseException,
+        method: Method,
+        statement: Statement,
+        args: Any,
+        timeout: float | None,
+    ) -> Any:
+        """Return the result of a statement that failed with *exc* and was run again, or raise."""

@@ -55,7 +55,7 @@ async def test_statements_run_as_the_cache_of_their_connection_runs_them(
     async with open_database(max_size=2, statement_cache_size=4) as db, db.acquire() as cur:
         await cur.fetchval("SELECT 1")
         twin = await db._pool.take()
-        kept, plain = cur._lease.statements, twin.statements
+        kept, plain = cur.lease.statements, twin.statements
         plain.forget()
         kept.forget()
         for _ in range(120):
