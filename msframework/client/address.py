@@ -72,7 +72,7 @@ class Address:
                 f"{path!r} is no path of {self.base}: begin it with one slash. Absolute URLs are "
                 "refused; pass allow_absolute=True to call another address than the service's."
             )
-        if not is_clean(path):
+        if _CLEAN(path) is None:
             path = quote(path.partition("#")[0], safe=_KEPT)
         if "." in path or "%2" in path:
             _refuse_dots(path)

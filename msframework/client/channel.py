@@ -8,29 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator
 from contextlib import suppress
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import aiohttp
 import opentracing
-from aiohttp.client_middlewares import ClientMiddlewareType
 
 from msframework._tested import is_untouched
 from msframework.client.address import Address, is_clean
-from msframework.client.connector import Connector, KeepSecrets, Request
+from msframework.client.connector import Connector
 from msframework.client.head import are_plain
-from msframework.client.lean import Lean, is_known, supports_lean
+from msframework.client.lean import LeanTransport, is_known, supports_lean
 from msframework.client.line import use_lines
 from msframework.client.plan import Plan
-from msframework.client.replay import send_replayable
 from msframework.client.response import Response
+from msframework.client.session import SessionTransport, open_session, timeout_of
+from msframework.client.transport import Transport
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.tracing import Tracer
 
 # Templates stand in code, so there are few; somebody may format paths by hand all the same.
 _MOST_PLANS: Final = 1024
-# NOTE: a session makes requests of `request_class`, which is more than aiohttp's type says.
-_REPLAY: Final = cast(ClientMiddlewareType, send_replayable)
 
 
 class Channel:
@@ -45,23 +43,21 @@ class Channel:
         total_timeout: the seconds that a call may take.
         tracer: makes the spans of the calls; known once the session is open.
         peer_tags: what every span says of the service.
-        middlewares: what a call that may leave the service's address goes through.
     """
 
     __slots__ = (
         "_closed",
         "_closing",
         "_entry",
-        "_lean",
         "_loop",
         "_plans",
         "_session",
         "_tracer",
+        "_transport",
         "address",
         "envelope",
         "fast",
         "max_size",
-        "middlewares",
         "name",
         "peer_tags",
         "total_timeout",
@@ -78,7 +74,7 @@ class Channel:
     ) -> None:
         self._entry = entry
         self._plans: dict[tuple[str, str], Plan] = {}
-        self._lean: Lean | None = None
+        self._transport: Transport | None = None
         self.fast = supports_lean(fast) and are_plain(entry.headers, fixed=True)
         self.total_timeout: float | None = entry.total_timeout
         self._session: aiohttp.ClientSession | None = None
@@ -102,8 +98,6 @@ class Channel:
         host, port = self.address.parsed.host or "", self.address.parsed.port
         self.name = self.name or host
         self.peer_tags = {"peer.service": self.name, "peer.hostname": host, "peer.port": port}
-        keep_secrets = KeepSecrets(self.address.origin, tuple(self._entry.headers))
-        self.middlewares = (_REPLAY, keep_secrets)
         self._plans.clear()
         self._let_go()
 
@@ -130,14 +124,16 @@ class Channel:
             self._session, self._loop = self._open(), loop
         return self._session
 
-    def lean(self) -> Lean | None:
-        """Return the lean path of the running loop; `None` where only aiohttp's own is taken.
+    def transport(self) -> Transport:
+        """Return the way to the service of the running loop, opened when there is none.
 
         Raises:
             RuntimeError: the client is closed, or no loop is running.
         """
-        self.session()
-        return self._lean
+        if self._transport is None or self._loop is not asyncio.get_running_loop():
+            self.session()
+        assert self._transport is not None
+        return self._transport
 
     def _open(self) -> aiohttp.ClientSession:
         entry = self._entry
@@ -150,28 +146,17 @@ class Channel:
             use_lines(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
         headers = dict(entry.headers)
-        session = aiohttp.ClientSession(
-            connector=connector,
-            # Cookies of one caller must not go out with the call of another.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=headers,
-            middlewares=(_REPLAY,),
-            request_class=Request,
-            response_class=Response,
-            timeout=self.timeout_of(entry.total_timeout),
+        session = open_session(entry, connector, headers)
+        self._transport = whole = SessionTransport(
+            session, entry, self.address, self.name, self.max_size
         )
-        # NOTE: aiohttp would send again on fresh connections too; `send_replayable` does not.
-        session._retry_connection = False
         watched = session.trace_configs or not is_untouched(aiohttp.ClientSession)
         if self.fast and not watched and is_clean(self.address.prefix):
-            self._lean = Lean(
-                session, self.address.of("/"), headers, self.timeout_of(None), self.max_size
+            url, timeout = self.address.of("/"), timeout_of(entry, None)
+            self._transport = LeanTransport(
+                whole, session, url, headers, timeout, self.name, self.max_size
             )
         return session
-
-    def timeout_of(self, total: float | None) -> aiohttp.ClientTimeout:
-        """Return what aiohttp needs to end a call after *total* seconds; `None` for never."""
-        return aiohttp.ClientTimeout(total=total, connect=self._entry.connect_timeout)
 
     def reopen(self) -> None:
         """Let the channel be used again after `close`."""
@@ -185,7 +170,7 @@ class Channel:
 
     def _let_go(self) -> None:
         session, loop = self._session, self._loop
-        self._session = self._loop = self._lean = None
+        self._session = self._loop = self._transport = None
         if session is None or loop is None:
             return
         if loop.is_running():

@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 
 from msframework import exceptions
+from msframework.client.body import TooLarge
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
 logger = logging.getLogger("msframework.client")
@@ -74,6 +75,9 @@ def read_failure(
             return upstream_error(service, status, error="no answer in time", status_code=504)
         case aiohttp.InvalidURL():
             return None
+        case TooLarge():
+            error = f"its answer is larger than {exc.limit} bytes"
+            return upstream_error(service, status, error=error, status_code=502)
         case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
             return upstream_error(service, status, error="its answer is broken", status_code=502)
         case aiohttp.ClientConnectionError() | OSError():

@@ -70,6 +70,12 @@ def are_plain(headers: Any, *, fixed: bool = False) -> bool:
     return True
 
 
+def parse_lines(lines: str) -> list[tuple[str, str]]:
+    """Return the names and values of *lines* as they stand in a message."""
+    parts = (line.partition(": ") for line in lines.split("\r\n") if line)
+    return [(name, value) for name, _, value in parts]
+
+
 def write_lines(headers: Mapping[str, str]) -> str:
     """Return *headers* as they stand in a message."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
@@ -101,8 +107,6 @@ class Head:
         if given is None:
             return f"{plan.start}{path}{self._lines}{lines}\r\n".encode()
         headers = self._fixed.copy()
-        for line in lines.splitlines():
-            name, _, value = line.partition(": ")
-            headers[name] = value
+        headers.update(parse_lines(lines))
         headers.update(given)
         return f"{plan.start}{path} HTTP/1.1\r\n{write_lines(headers)}\r\n".encode()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -23,16 +24,20 @@ from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
 from msframework._tested import is_tested
+from msframework.client.body import TooLarge, read_bounded
 from msframework.client.connector import Connector, Request
 from msframework.client.deadlines import Deadlines
-from msframework.client.head import Head
-from msframework.client.line import Line, Turns
-from msframework.client.plan import Plan
+from msframework.client.head import Head, are_plain
+from msframework.client.line import Line
+from msframework.client.outgoing import OutgoingRequest
 from msframework.client.replay import send_replayable
 from msframework.client.response import Response
+from msframework.client.transport import BufferedResponse, Transport
 
 TESTED_AIOHTTP: Final = ("3.14.",)
 logger = logging.getLogger("msframework.client")
+# aiohttp writes a larger body in a task of its own, while the answer may be read already.
+_LARGEST: Final = 65_536
 
 
 def is_known() -> bool:
@@ -49,139 +54,123 @@ def supports_lean(wanted: bool) -> bool:
     )
 
 
-class Answer(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Any
-    body: bytes
-
-
 class Sent(NamedTuple):
     """What aiohttp's response asks of what wrote the request."""
 
     output_size: int
 
 
-class TooLarge(Exception):
-    """The answer is larger than allowed."""
-
-
-class BrokenOff(Exception):
-    """The head of an answer came, and its body did not.
-
-    Attributes:
-        status: what the head said; the cause is what happened then.
-    """
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
 class LeanRequest:
-    """One request as it goes out: its bytes, and how long it may take.
+    """The bytes of one request, and the time that it may take.
 
     Attributes:
         due: the time of the loop at which the whole answer must be there; `None` for any.
-        url: the whole address, where the answer shows it.
         reused: whether the connection that it got last had been used before.
     """
 
-    __slots__ = ("body", "due", "head", "plan", "reused", "url")
+    __slots__ = ("body", "due", "head", "outgoing", "reused")
 
     def __init__(
-        self, plan: Plan, head: bytes, body: bytes, due: float | None, url: URL | None
+        self, outgoing: OutgoingRequest, head: bytes, body: bytes, due: float | None
     ) -> None:
-        self.plan, self.head, self.body, self.due, self.url = plan, head, body, due, url
+        self.outgoing, self.head, self.body, self.due = outgoing, head, body, due
         self.reused = False
 
     @property
     def replayable(self) -> bool:
-        """Whether the request may go out twice."""
-        return self.plan.idempotent
+        """Whether the request is idempotent, and no answer to it has begun."""
+        return self.outgoing.plan.idempotent and self.outgoing.status is None
 
 
-class Lean:
-    """The way over one connector to one address.
-
-    Attributes:
-        head: writes the heads of the calls.
+class LeanTransport:
+    """The way over connections of aiohttp's without its session.
 
     Args:
+        other: the way of requests that are not plain.
         session: whose connector it is.
         url: an address of the service.
         headers: those that go out with every call.
         timeout: the time that a connection may take to open.
+        service: the name of the service in errors.
         max_size: the largest answer in bytes.
     """
 
     __slots__ = (
         "_connector",
         "_deadlines",
+        "_head",
         "_key",
         "_loop",
         "_max_size",
+        "_other",
         "_request",
+        "_service",
         "_session",
         "_timeout",
-        "head",
     )
 
     def __init__(
         self,
+        other: Transport,
         session: aiohttp.ClientSession,
         url: URL,
         headers: LooseHeaders,
         timeout: aiohttp.ClientTimeout,
+        service: str,
         max_size: int,
     ) -> None:
         assert isinstance(session.connector, Connector)
-        self._session = session
+        self._other, self._session = other, session
         self._connector = session.connector
         self._loop = loop = asyncio.get_running_loop()
         self._deadlines = Deadlines(loop)
-        # Nobody sends it: it tells the connector where to go, and us what aiohttp would say.
+        # Nobody sends it: it names the destination to the connector, and has aiohttp's own headers.
         self._request = Request("GET", url, headers=headers, loop=loop, session=session)
         self._key = self._request.connection_key
-        self._timeout, self._max_size = timeout, max_size
-        self.head = Head(self._request.headers)
+        self._timeout, self._service, self._max_size = timeout, service, max_size
+        self._head = Head(self._request.headers)
 
-    def send(
-        self, plan: Plan, head: bytes, body: bytes, timeout: float | None
-    ) -> Awaitable[Answer]:
-        """Send *head* and *body*, and return the whole answer.
-
-        Args:
-            timeout: seconds for all of it; `None` for any time.
-
-        Raises:
-            TimeoutError: no head of an answer came in time.
-            aiohttp.ClientError: no connection, or what came is no HTTP.
-            BrokenOff: the head of an answer came, and its body did not.
-        """
-        request = LeanRequest(plan, head, body, self._when(timeout), None)
+    def fetch(self, outgoing: OutgoingRequest) -> Awaitable[BufferedResponse]:
+        """Send *outgoing*, and return the answer with its whole body."""
+        request = self._prepare(outgoing)
+        if request is None:
+            return self._other.fetch(outgoing)
         return send_replayable(request, self._fetch)
 
-    def open(
-        self, plan: Plan, head: bytes, body: bytes, timeout: float | None, url: URL
-    ) -> Awaitable[Response]:
-        """Send *head* and *body*, and return the answer once its head has come.
+    def open(self, outgoing: OutgoingRequest) -> Awaitable[Response]:
+        """Send *outgoing*, and return the answer once its head has come.
 
-        As with aiohttp's own, its connection is given back with the last byte. The meaning of
-        *timeout* is as for `send`.
-
-        Raises:
-            TimeoutError: no head of an answer came in time.
-            aiohttp.ClientError: no connection, or what came is no HTTP.
+        As with aiohttp's own, its connection is given back with the last byte.
         """
-        request = LeanRequest(plan, head, body, self._when(timeout), url)
+        request = self._prepare(outgoing, _LARGEST)
+        if request is None:
+            return self._other.open(outgoing)
         return send_replayable(request, self._open)
 
-    def _when(self, timeout: float | None) -> float | None:
-        return self._loop.time() + timeout if timeout is not None and timeout > 0 else None
+    def _prepare(self, outgoing: OutgoingRequest, largest: int = sys.maxsize) -> LeanRequest | None:
+        """Return the bytes of *outgoing*; `None` when it is not plain.
 
-    async def _fetch(self, request: LeanRequest) -> Answer:
+        Args:
+            largest: the size of a body that is still plain.
+        """
+        plan, path, headers = outgoing.plan, outgoing.path, outgoing.headers
+        if plan.without_body is None or path is None or outgoing.redirects:
+            return None
+        if headers is not None and not are_plain(headers):
+            return None
+        lines, body = outgoing.lines, outgoing.data
+        if body is None:
+            lines, body = lines + plan.without_body, b""
+        elif type(body) is bytes and len(body) <= largest:
+            kind = "application/json" if outgoing.is_json else "application/octet-stream"
+            lines += f"Content-Length: {len(body)}\r\nContent-Type: {kind}\r\n"
+        else:
+            return None
+        timeout, outgoing.status = outgoing.timeout, None
+        due = self._loop.time() + timeout if timeout is not None and timeout > 0 else None
+        return LeanRequest(outgoing, self._head.write(plan, path, lines, headers), body, due)
+
+    async def _fetch(self, request: LeanRequest) -> BufferedResponse:
         """Send *request* over one connection, and return the whole answer."""
         connection, protocol = await self._take(request)
         try:
@@ -191,12 +180,11 @@ class Lean:
                 message, payload = await line.read()
                 while message.code < 200 and message.code != 101:
                     message, payload = await line.read()
-                try:
-                    read = payload.read_nowait() if payload.is_eof() else await self._rest(payload)
-                    if len(read) > self._max_size:
-                        raise TooLarge
-                except Exception as exc:
-                    raise BrokenOff(message.code) from exc
+                request.outgoing.status = message.code
+                if not payload.is_eof():
+                    body = await read_bounded(payload, self._max_size)
+                elif len(body := payload.read_nowait()) > self._max_size:
+                    raise TooLarge(self._max_size)
             finally:
                 self._deadlines.forget(line)
         except BaseException as exc:
@@ -210,7 +198,7 @@ class Lean:
             _drop(connection)
         else:
             connection.release()
-        return Answer(message.code, message.headers, read)
+        return BufferedResponse(message.code, message.headers, body)
 
     async def _open(self, request: LeanRequest) -> Response:
         """Send *request* over one connection, and return the answer once its head has come."""
@@ -221,6 +209,7 @@ class Lean:
             self._deadlines.watch(line, request.due)
             connection.add_callback(partial(self._deadlines.forget, line))
             await response.start(connection)
+            request.outgoing.status = response.status
         except BaseException:
             _drop(connection)
             response.close()
@@ -230,8 +219,8 @@ class Lean:
     def _response(self, request: LeanRequest) -> Response:
         made: Any = Response
         response: Response = made(
-            request.plan.method,
-            request.url,
+            request.outgoing.plan.method,
+            request.outgoing.url,
             writer=None,
             continue100=None,
             timer=None,
@@ -242,6 +231,7 @@ class Lean:
             stream_writer=Sent(len(request.head)),
         )
         response.sent = request.head
+        response.service, response.max_size = self._service, self._max_size
         return response
 
     async def _take(self, request: LeanRequest) -> tuple[Connection, ResponseHandler | None]:
@@ -260,22 +250,13 @@ class Lean:
         request.reused = self._request.reused
         return connection, connection.protocol
 
-    async def _rest(self, payload: aiohttp.StreamReader) -> bytes:
-        """Return a body that has not come whole yet, or more of it than is allowed."""
-        chunks: list[bytes] = []
-        left, turns = self._max_size, Turns()
-        while left >= 0 and (chunk := await payload.readany()):
-            chunks.append(chunk)
-            left -= len(chunk)
-            await turns.after(chunk)
-        return b"".join(chunks)
-
 
 def _write(protocol: ResponseHandler | None, request: LeanRequest) -> Line:
     """Send *request* over *protocol*, and return it, which the answer comes in by."""
     if not isinstance(protocol, Line) or (transport := protocol.transport) is None:
         raise aiohttp.ServerDisconnectedError
-    protocol.set_response_params(skip_payload=request.plan.method == "HEAD", read_until_eof=True)
+    method = request.outgoing.plan.method
+    protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
     if request.body:
         transport.writelines((request.head, request.body))
     else:

@@ -93,23 +93,3 @@ class Line(ResponseHandler):
 def use_lines(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
     """Have *connector* make its connections with `Line`."""
     connector._factory = cast("partial[ResponseHandler]", partial(Line, loop=loop))
-
-
-class Turns:
-    """Gives the loop a turn between pieces of a body.
-
-    aiohttp unpacks more of a body whenever some of it was taken, so one that is packed tightly
-    would otherwise be unpacked in a single turn.
-    """
-
-    __slots__ = ("_taken",)
-
-    def __init__(self) -> None:
-        self._taken = 0
-
-    async def after(self, chunk: bytes) -> None:
-        """Let others run, when enough was taken since they last could."""
-        self._taken += len(chunk)
-        if self._taken >= 4 * PIECE:
-            self._taken = 0
-            await asyncio.sleep(0)

@@ -9,8 +9,8 @@ import orjson
 from aiohttp import ClientResponse, ContentTypeError, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from msframework.client.body import read_bounded
 from msframework.client.failure import read_failure, tell, upstream_error
-from msframework.client.line import Turns
 
 
 class Response(ClientResponse):
@@ -47,7 +47,7 @@ class Response(ClientResponse):
         """
         if self._body is None:
             try:
-                self._body = await self._read_bounded()
+                self._body = await read_bounded(self.content, self.max_size)
             except BaseException as exc:
                 self.close()
                 failure = read_failure(self.service, exc, self.status)
@@ -56,21 +56,6 @@ class Response(ClientResponse):
                 tell(failure, exc)
                 raise failure from exc
         return await super().read()
-
-    async def _read_bounded(self) -> bytes:
-        chunks: list[bytes] = []
-        left, turns = self.max_size, Turns()
-        while chunk := await self.content.readany():
-            left -= len(chunk)
-            if left < 0:
-                raise upstream_error(
-                    self.service,
-                    self.status,
-                    error=f"its answer is larger than {self.max_size} bytes",
-                )
-            chunks.append(chunk)
-            await turns.after(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def json(
         self,
