@@ -1,4 +1,4 @@
-"""Paths and queries become addresses of one service, percent-encoded. Runs per request, cached."""
+"""The addresses of one service: paths and queries, percent-encoded. Runs per request, cached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from msframework.exceptions import ImproperlyConfigured
 
 Params: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
-# What RFC 3986 lets stand in a path and query as it is; `%` keeps what is encoded already.
+# The characters of a path and query in RFC 3986; `%` keeps text that is encoded already.
 _CLEAN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*").fullmatch
 _KEPT = "-._~!$&'()*+,;=:@/?%"
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?=/|\?|$)").search
@@ -23,7 +23,7 @@ _CACHED = 2048
 
 
 class Address:
-    """Where a service is, and the addresses of what it offers.
+    """The address of a service, and those of its resources.
 
     Attributes:
         base: the address without a slash at its end, as it goes into spans.
@@ -58,7 +58,7 @@ class Address:
         return self._literal(self.path_of(path, params))
 
     def at(self, path: str) -> URL:
-        """Return the address of what `path_of` returned."""
+        """Return the address of *path*, which `path_of` returned."""
         return self._literal(path)
 
     def path_of(self, path: str, params: Params | None = None) -> str:

@@ -7,12 +7,12 @@ from typing import Final
 
 import aiohttp
 
-from msframework.client.line import PIECE
+from msframework.client.protocol import PIECE
 
 _BETWEEN_TURNS: Final = 4 * PIECE  # bytes that are taken before others may run
 
 
-class TooLarge(Exception):
+class BodyTooLarge(Exception):
     """The answer is larger than allowed.
 
     Attributes:
@@ -31,14 +31,14 @@ async def read_bounded(content: aiohttp.StreamReader, limit: int) -> bytes:
     would otherwise be unpacked in a single turn.
 
     Raises:
-        TooLarge: there are more than *limit* bytes.
+        BodyTooLarge: there are more than *limit* bytes.
     """
     chunks: list[bytes] = []
     left, taken = limit, 0
     while chunk := await content.readany():
         left -= len(chunk)
         if left < 0:
-            raise TooLarge(limit)
+            raise BodyTooLarge(limit)
         chunks.append(chunk)
         taken += len(chunk)
         if taken >= _BETWEEN_TURNS:

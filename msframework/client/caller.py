@@ -1,4 +1,4 @@
-"""What can be asked of another service, for one request or for none. Runs per request."""
+"""`Caller`: the calls of another service, for one request or for none. Runs per request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Caller:
         self._channel, self._request = channel, request
 
     def request(self, method: str, path: str, **options: Unpack[Options]) -> Exchange:
-        """Call *path*; `async with` gives the answer, whatever its status is.
+        """Call *path*; `async with` gives the answer, of any status.
 
         Raises:
             UpstreamError: on entering the block, when no answer came.
@@ -98,7 +98,7 @@ class Caller:
             path_params: the values of the template, percent-encoded.
 
         Returns:
-            What the envelope held; `None` where nothing was sent.
+            The content of the envelope; `None` for an answer without a body.
 
         Raises:
             UpstreamError: no answer came, or none of a success (2xx).

@@ -18,8 +18,8 @@ from msframework.client.address import Address, is_clean
 from msframework.client.connector import Connector
 from msframework.client.head import are_plain
 from msframework.client.lean import LeanTransport, is_known, supports_lean
-from msframework.client.line import use_lines
-from msframework.client.plan import Plan
+from msframework.client.plan import CallPlan
+from msframework.client.protocol import use_bounded_protocol
 from msframework.client.response import Response
 from msframework.client.session import SessionTransport, open_session, timeout_of
 from msframework.client.transport import Transport
@@ -32,17 +32,17 @@ _MOST_PLANS: Final = 1024
 
 
 class Channel:
-    """Where a service is, what is known of it, and the connections to it.
+    """One service: its address, the facts known of it, and the connections to it.
 
     Attributes:
-        name: what the service is called in spans and errors.
-        address: where it is.
-        envelope: what it wraps its answers in.
+        name: the name of the service in spans and errors.
+        address: the address of the service.
+        envelope: the envelope around its answers.
         fast: whether plain calls may take the lean path.
         max_size: the largest answer in bytes.
         total_timeout: the seconds that a call may take.
         tracer: makes the spans of the calls; known once the session is open.
-        peer_tags: what every span says of the service.
+        peer_tags: the tags of the service in every span.
     """
 
     __slots__ = (
@@ -73,7 +73,7 @@ class Channel:
         fast: bool = True,
     ) -> None:
         self._entry = entry
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._plans: dict[tuple[str, str], CallPlan] = {}
         self._transport: Transport | None = None
         self.fast = supports_lean(fast) and are_plain(entry.headers, fixed=True)
         self.total_timeout: float | None = entry.total_timeout
@@ -101,13 +101,13 @@ class Channel:
         self._plans.clear()
         self._let_go()
 
-    def plan(self, method: str, template: str) -> Plan:
-        """Return what is known of calls of *method* to *template*."""
+    def plan(self, method: str, template: str) -> CallPlan:
+        """Return the plan of calls of *method* to *template*."""
         plan = self._plans.get((method, template))
         if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[method, template] = Plan(self.address, method, template)
+            plan = self._plans[method, template] = CallPlan(self.address, method, template)
         return plan
 
     def session(self) -> aiohttp.ClientSession:
@@ -125,7 +125,7 @@ class Channel:
         return self._session
 
     def transport(self) -> Transport:
-        """Return the way to the service of the running loop, opened when there is none.
+        """Return the transport of the running loop, opened when there is none.
 
         Raises:
             RuntimeError: the client is closed, or no loop is running.
@@ -143,7 +143,7 @@ class Channel:
             self.tracer = tracer if isinstance(tracer, Tracer) else None
         connector = Connector(limit=entry.limit)
         if is_known():
-            use_lines(connector, asyncio.get_running_loop())
+            use_bounded_protocol(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
         headers = dict(entry.headers)
         session = open_session(entry, connector, headers)
@@ -166,7 +166,7 @@ class Channel:
         """Close the session; the result may be awaited, and need not be."""
         self._closed = True
         self._let_go()
-        return Closing(self._closing)
+        return CloseWaiter(self._closing)
 
     def _let_go(self) -> None:
         session, loop = self._session, self._loop
@@ -196,8 +196,8 @@ def _close_on(
     return None
 
 
-class Closing:
-    """Awaits the end of a session, and says nothing when it is not awaited."""
+class CloseWaiter:
+    """An awaitable for the end of a session, silent when nobody awaits it."""
 
     __slots__ = ("_task",)
 

@@ -15,7 +15,7 @@ from yarl import URL
 from msframework.client.replay import IDEMPOTENT
 
 
-class Request(aiohttp.ClientRequest):
+class ReplayableRequest(aiohttp.ClientRequest):
     """aiohttp's request, which knows whether its connection had been used before."""
 
     reused = False
@@ -45,7 +45,7 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
 
-class KeepSecrets:
+class OriginFilter:
     """A middleware: a service's own headers don't follow a call to another origin."""
 
     __slots__ = ("_names", "_origin")

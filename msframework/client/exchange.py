@@ -81,9 +81,10 @@ class Exchange:
             if (failure := self._read_failure(exc)) is None:
                 raise
             raise failure from exc
-        if self._span is not None:
-            tag_answer(self._span, answer.status, self._passing)
-            self._end_span()
+        if (span := self._span) is not None:
+            self._span = None
+            tag_answer(span, answer.status, self._passing)
+            span.finish()
         return answer
 
     async def __aenter__(self) -> Response:

@@ -1,10 +1,10 @@
-"""One exchange over a connection of aiohttp's, with nothing of its session in between.
+"""`LeanTransport`: plain requests over connections of aiohttp's, without its session.
 
-The connector, its pool and its limits, the protocol and the parser stay aiohttp's; what is left
-out is all that `ClientSession` makes for each call and a plain one never needs. aiohttp does not
-document some names that are used here (`_factory` and `_get` of the connector, those that `Line`
-overrides): so this runs with versions that it was tested with, and aiohttp's own path with any
-other, or with `FAST_PATH = False`. Runs per request.
+The connector, its pool and its limits, the protocol and the parser stay aiohttp's; left out is
+everything that `ClientSession` makes for each call and a plain one never needs. aiohttp does not
+document some names that are used here (`_factory` and `_get` of the connector, those that
+`BoundedProtocol` overrides): so this runs with versions that it was tested with, and aiohttp's own
+path with any other, or with `FAST_PATH = False`. Runs per request.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
 from msframework._tested import is_tested
-from msframework.client.body import TooLarge, read_bounded
-from msframework.client.connector import Connector, Request
-from msframework.client.deadlines import Deadlines
-from msframework.client.head import Head, are_plain
-from msframework.client.line import Line
+from msframework.client.body import BodyTooLarge, read_bounded
+from msframework.client.connector import Connector, ReplayableRequest
+from msframework.client.deadlines import ResponseDeadlines
+from msframework.client.head import HeadWriter, are_plain
 from msframework.client.outgoing import OutgoingRequest
+from msframework.client.protocol import BoundedProtocol
 from msframework.client.replay import send_replayable
 from msframework.client.response import Response
 from msframework.client.transport import BufferedResponse, Transport
@@ -54,13 +54,13 @@ def supports_lean(wanted: bool) -> bool:
     )
 
 
-class Sent(NamedTuple):
-    """What aiohttp's response asks of what wrote the request."""
+class WrittenSize(NamedTuple):
+    """The size of a request, in the place of the writer that aiohttp's response asks for it."""
 
     output_size: int
 
 
-class LeanRequest:
+class WireRequest:
     """The bytes of one request, and the time that it may take.
 
     Attributes:
@@ -123,12 +123,12 @@ class LeanTransport:
         self._other, self._session = other, session
         self._connector = session.connector
         self._loop = loop = asyncio.get_running_loop()
-        self._deadlines = Deadlines(loop)
+        self._deadlines = ResponseDeadlines(loop)
         # Nobody sends it: it names the destination to the connector, and has aiohttp's own headers.
-        self._request = Request("GET", url, headers=headers, loop=loop, session=session)
+        self._request = ReplayableRequest("GET", url, headers=headers, loop=loop, session=session)
         self._key = self._request.connection_key
         self._timeout, self._service, self._max_size = timeout, service, max_size
-        self._head = Head(self._request.headers)
+        self._head = HeadWriter(self._request.headers)
 
     def fetch(self, outgoing: OutgoingRequest) -> Awaitable[BufferedResponse]:
         """Send *outgoing*, and return the answer with its whole body."""
@@ -147,7 +147,7 @@ class LeanTransport:
             return self._other.open(outgoing)
         return send_replayable(request, self._open)
 
-    def _prepare(self, outgoing: OutgoingRequest, largest: int = sys.maxsize) -> LeanRequest | None:
+    def _prepare(self, outgoing: OutgoingRequest, largest: int = sys.maxsize) -> WireRequest | None:
         """Return the bytes of *outgoing*; `None` when it is not plain.
 
         Args:
@@ -168,25 +168,25 @@ class LeanTransport:
             return None
         timeout, outgoing.status = outgoing.timeout, None
         due = self._loop.time() + timeout if timeout is not None and timeout > 0 else None
-        return LeanRequest(outgoing, self._head.write(plan, path, lines, headers), body, due)
+        return WireRequest(outgoing, self._head.write(plan, path, lines, headers), body, due)
 
-    async def _fetch(self, request: LeanRequest) -> BufferedResponse:
+    async def _fetch(self, request: WireRequest) -> BufferedResponse:
         """Send *request* over one connection, and return the whole answer."""
         connection, protocol = await self._take(request)
         try:
-            line = _write(protocol, request)
-            self._deadlines.watch(line, request.due)
+            protocol = _write(protocol, request)
+            self._deadlines.watch(protocol, request.due)
             try:
-                message, payload = await line.read()
+                message, payload = await protocol.read()
                 while message.code < 200 and message.code != 101:
-                    message, payload = await line.read()
+                    message, payload = await protocol.read()
                 request.outgoing.status = message.code
                 if not payload.is_eof():
                     body = await read_bounded(payload, self._max_size)
                 elif len(body := payload.read_nowait()) > self._max_size:
-                    raise TooLarge(self._max_size)
+                    raise BodyTooLarge(self._max_size)
             finally:
-                self._deadlines.forget(line)
+                self._deadlines.forget(protocol)
         except BaseException as exc:
             # A connection with an answer that nobody reads would give it to the next call.
             _drop(connection)
@@ -200,14 +200,14 @@ class LeanTransport:
             connection.release()
         return BufferedResponse(message.code, message.headers, body)
 
-    async def _open(self, request: LeanRequest) -> Response:
+    async def _open(self, request: WireRequest) -> Response:
         """Send *request* over one connection, and return the answer once its head has come."""
         connection, protocol = await self._take(request)
         response = self._response(request)
         try:
-            line = _write(protocol, request)
-            self._deadlines.watch(line, request.due)
-            connection.add_callback(partial(self._deadlines.forget, line))
+            protocol = _write(protocol, request)
+            self._deadlines.watch(protocol, request.due)
+            connection.add_callback(partial(self._deadlines.forget, protocol))
             await response.start(connection)
             request.outgoing.status = response.status
         except BaseException:
@@ -216,7 +216,7 @@ class LeanTransport:
             raise
         return response
 
-    def _response(self, request: LeanRequest) -> Response:
+    def _response(self, request: WireRequest) -> Response:
         made: Any = Response
         response: Response = made(
             request.outgoing.plan.method,
@@ -228,13 +228,13 @@ class LeanTransport:
             traces=[],
             loop=self._loop,
             session=self._session,
-            stream_writer=Sent(len(request.head)),
+            stream_writer=WrittenSize(len(request.head)),
         )
         response.sent = request.head
         response.service, response.max_size = self._service, self._max_size
         return response
 
-    async def _take(self, request: LeanRequest) -> tuple[Connection, ResponseHandler | None]:
+    async def _take(self, request: WireRequest) -> tuple[Connection, ResponseHandler | None]:
         """Return a connection and its protocol."""
         # NOTE: with no traces `_get` never waits, so no time can run out in it.
         while (connection := await self._connector._get(self._key, [])) is not None:
@@ -251,9 +251,9 @@ class LeanTransport:
         return connection, connection.protocol
 
 
-def _write(protocol: ResponseHandler | None, request: LeanRequest) -> Line:
-    """Send *request* over *protocol*, and return it, which the answer comes in by."""
-    if not isinstance(protocol, Line) or (transport := protocol.transport) is None:
+def _write(protocol: ResponseHandler | None, request: WireRequest) -> BoundedProtocol:
+    """Send *request* over *protocol*, and return the protocol, by which the answer comes in."""
+    if not isinstance(protocol, BoundedProtocol) or (transport := protocol.transport) is None:
         raise aiohttp.ServerDisconnectedError
     method = request.outgoing.plan.method
     protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
@@ -270,7 +270,7 @@ def _is_writing(connection: Connection) -> bool:
 
 
 def _drop(connection: Connection) -> None:
-    """Close *connection*, and send nothing more of what it still holds."""
+    """Close *connection*, and send nothing more of the bytes that it still holds."""
     if _is_writing(connection) and connection.transport is not None:
         connection.transport.abort()
     connection.close()

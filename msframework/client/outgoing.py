@@ -7,7 +7,7 @@ from typing import Any
 
 from yarl import URL
 
-from msframework.client.plan import Plan
+from msframework.client.plan import CallPlan
 from msframework.strict_json import dumps
 
 
@@ -45,7 +45,7 @@ class OutgoingRequest:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: CallPlan,
         path: str | None,
         url: URL | None,
         json: Any,

@@ -29,7 +29,7 @@ class Response(ClientResponse):
 
     @property
     def request_info(self) -> RequestInfo:
-        """What was asked, as aiohttp has it; made when somebody wants to know."""
+        """The request in aiohttp's form, made when it is first read."""
         known: RequestInfo | None = self._request_info
         if known is None:
             lines = self.sent.decode().split("\r\n")[1:-2]

@@ -10,7 +10,7 @@ from aiohttp.client_middlewares import ClientMiddlewareType
 from multidict import CIMultiDict
 
 from msframework.client.address import Address
-from msframework.client.connector import KeepSecrets, Request
+from msframework.client.connector import OriginFilter, ReplayableRequest
 from msframework.client.head import parse_lines
 from msframework.client.outgoing import OutgoingRequest
 from msframework.client.replay import send_replayable
@@ -32,7 +32,7 @@ def open_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=headers,
         middlewares=(_REPLAY,),
-        request_class=Request,
+        request_class=ReplayableRequest,
         response_class=Response,
         timeout=timeout_of(entry, entry.total_timeout),
     )
@@ -72,7 +72,7 @@ class SessionTransport:
         # The middlewares of a call that may leave the service's address.
         self._beyond: Sequence[ClientMiddlewareType] = (
             _REPLAY,
-            KeepSecrets(address.origin, tuple(entry.headers)),
+            OriginFilter(address.origin, tuple(entry.headers)),
         )
 
     async def fetch(self, outgoing: OutgoingRequest) -> BufferedResponse:
@@ -95,7 +95,7 @@ class SessionTransport:
         return response
 
     def _options(self, outgoing: OutgoingRequest) -> dict[str, Any]:
-        """Return the arguments of aiohttp for *outgoing*."""
+        """Return the arguments of aiohttp's `request` for *outgoing*."""
         # NOTE: a name in another case would go out twice, hence the case-insensitive dict; and
         # pairs in a list are headers, too, in which a name may stand twice.
         headers: CIMultiDict[str] = CIMultiDict(parse_lines(outgoing.lines))

@@ -23,9 +23,9 @@ class BufferedResponse(NamedTuple):
 class Transport(Protocol):
     """A way to one service.
 
-    Its methods set the `status` of the request once the head of an answer has come, send again
-    what a reused connection lost (`send_replayable`), and raise the errors of the way: a
-    `TimeoutError`, an `aiohttp.ClientError`, `TooLarge`, or an `UpstreamError` made of one.
+    Its methods set the `status` of the request once the head of an answer has come, replay a
+    request that a reused connection lost (`send_replayable`), and raise the errors of the way: a
+    `TimeoutError`, an `aiohttp.ClientError`, `BodyTooLarge`, or an `UpstreamError` made of one.
     """
 
     def fetch(self, outgoing: OutgoingRequest) -> Awaitable[BufferedResponse]:

@@ -1,9 +1,12 @@
 """The loop that sends a request again: how often, and what ends it."""
 
+import asyncio
+
 import aiohttp
 import pytest
+from yarl import URL
 
-from msframework.client.connector import Request
+from msframework.client.connector import ReplayableRequest
 from msframework.client.replay import IDEMPOTENT, send_replayable
 
 
@@ -51,6 +54,6 @@ async def test_another_failure_ends_it(failure):
 
 @pytest.mark.parametrize("method", [*sorted(IDEMPOTENT), "POST", "PATCH", "PURGE"])
 async def test_a_request_of_aiohttp_is_replayable_by_its_method(method):
-    request = Request(method, aiohttp.client.URL("http://h/"), loop=None)
+    request = ReplayableRequest(method, URL("http://h/"), loop=asyncio.get_running_loop())
 
     assert request.replayable is (method in IDEMPOTENT)

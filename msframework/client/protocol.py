@@ -1,7 +1,7 @@
-"""aiohttp's protocol of one connection, with bounds on what the other side may make it do.
+"""aiohttp's protocol of one connection, with bounds on the work that the other side may cause.
 
-Whatever a service sends, no turn of the loop takes long: bytes are read in pieces, and a service
-that sends heads of answers which nobody asked for is hung up on. Runs per piece of data received.
+No turn of the loop takes long, for any answer: bytes are read in pieces, and a service that sends
+heads of answers which nobody asked for is hung up on. Runs per piece of data received.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PIECE: Final = 32_768  # bytes that are read, or unpacked, in one turn of the lo
 MOST_WAITING: Final = 16
 
 
-class Line(ResponseHandler):
+class BoundedProtocol(ResponseHandler):
     """aiohttp's protocol, which reads in pieces and goes on reading only where it had stopped."""
 
     _rest: bytes = b""
@@ -83,13 +83,13 @@ class Line(ResponseHandler):
             super().resume_reading(resume_parser)
 
     def expire(self) -> None:
-        """Raise `TimeoutError` for whoever waits for the answer, and take the line out of use."""
+        """Raise `TimeoutError` in the task that waits, and take the connection out of use."""
         exc, payload = TimeoutError(), self._payload
         self.set_exception(exc)
         if payload is not None and not payload.is_eof():
             payload.set_exception(exc)
 
 
-def use_lines(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
-    """Have *connector* make its connections with `Line`."""
-    connector._factory = cast("partial[ResponseHandler]", partial(Line, loop=loop))
+def use_bounded_protocol(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
+    """Have *connector* make its connections with `BoundedProtocol`."""
+    connector._factory = cast("partial[ResponseHandler]", partial(BoundedProtocol, loop=loop))

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from msframework.client import Client
-from msframework.client.line import MOST_WAITING, PIECE
+from msframework.client.protocol import MOST_WAITING, PIECE
 from msframework.exceptions import UpstreamError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
