@@ -66,8 +66,8 @@ class ImproperlyConfigured(MsframeworkError):
     def of(cls, problems: Iterable[str]) -> ImproperlyConfigured:
         """Return one exception of *problems*, each once, in the order in which they were found."""
         found = cls(*dict.fromkeys(problems))
-        known = [each for each in found.problems if isinstance(each, Problem)]
-        causes = [problem.cause for problem in known if problem.cause is not None]
+        parts = [problem for problem in found.problems if isinstance(problem, Problem)]
+        causes = [problem.cause for problem in parts if problem.cause is not None]
         if causes:
             several = all(isinstance(cause, Exception) for cause in causes) and len(causes) > 1
             found.__cause__ = ExceptionGroup("several causes", causes) if several else causes[0]  # type: ignore[type-var]

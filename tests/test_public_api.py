@@ -118,9 +118,9 @@ def signatures(name: str, value: object) -> Iterator[tuple[str, str, str]]:
                 yield f"{base.__name__}.{attribute}", "", str(annotation)
         for attribute, member in vars(base).items():
             function = getattr(member, "__func__", getattr(member, "fget", member))
-            if attribute in ("__init__", "__getitem__") or not attribute.startswith("_"):
-                if inspect.isfunction(function):
-                    yield from signatures(f"{base.__name__}.{attribute}", function)
+            public = attribute in ("__init__", "__getitem__") or not attribute.startswith("_")
+            if public and inspect.isfunction(function):
+                yield from signatures(f"{base.__name__}.{attribute}", function)
 
 
 @pytest.mark.parametrize("name", public_things())

@@ -80,7 +80,7 @@ def _check_names(
     good = []
     for note in notes.inputs:
         name, decorator = note.name, decorator_of(note.source)
-        if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+        if not str(name).isidentifier() or iskeyword(str(name)):
             expected = "a Python name, as that of a parameter of the method"
             found = f"{decorator} got the name {name!r}"
             problems.append(Problem(where, found, expected, "Correct the name."))

@@ -79,13 +79,7 @@ def _read(
     shared = notes_of(resource) if resource is not None else Notes()
     params = path_params(endpoint.path)
     outer = endpoint.notes
-    for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
-        problems.append(f"{where}: {mistake}")
-    if notes.page is not None:
-        problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
-    if resource is not None:
-        _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
-    _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
+    _check_notes(notes, shared, endpoint, resource, problems)
     check_returns(handler, where, problems)
     arguments = read_arguments(handler, where, params, notes, endpoint.providers, problems)
     inputs = read_inputs(notes, where, endpoint.method, params, problems, schemas)
@@ -127,6 +121,23 @@ def _read_text(
         blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
     )
+
+
+def _check_notes(
+    notes: Notes,
+    shared: Notes,
+    endpoint: Endpoint,
+    resource: type[Resource] | None,
+    problems: list[str],
+) -> None:
+    where, outer = endpoint.where, endpoint.notes
+    for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
+        problems.append(f"{where}: {mistake}")
+    if notes.page is not None:
+        problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
+    if resource is not None:
+        _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
+    _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
 
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:

@@ -244,5 +244,5 @@ def test_the_page_about_endpoints_shows_what_compiles(make_service):
 
     found = {operation.name: operation for operation in service.operations}
 
-    assert [item.name for item in found["search"].inputs] == ["order", "query"]
+    assert [item.name for item in found["search"].inputs] == ["order", "query", "page"]
     assert found["Thing.get"].path == "/things/<id:int>"

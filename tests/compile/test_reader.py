@@ -81,7 +81,7 @@ def test_functions_on_a_plain_blueprint_and_on_the_app_are_read_too(make_service
 
     by_name = {operation.name: operation for operation in service.operations}
     assert by_name["read_plain"].path_params[0].kind == "str"
-    assert by_name["read_plain"].summary == "Plain"
+    assert by_name["read_plain"].text.summary == "Plain"
     assert by_name["create_on_app"].input(Source.BODY) is not None
     assert by_name["create_on_app"].blueprint == ""
 

@@ -44,7 +44,7 @@ def declare(service):
     @doc.query(Numbers, name="other")
     @doc.paginate(total=False)
     async def filter_things(request, other, query, page):
-        return {"query": query, "other": other, "page": page.page}
+        return page.result([{"query": query, "other": other, "page": page.page}], total=1)
 
     @service.get("/headers")
     @doc.headers({"x_token": str})
@@ -90,11 +90,9 @@ async def test_each_argument_gets_its_own_keys_of_the_query(wire):
     answer = await wire("GET", f"/filter?{ALL_OF_FILTER}")
 
     assert answer.status == 200
-    assert answer.json["data"] == {
-        "query": {"note": "a"},
-        "other": {"size": 3, "tags": ["x", "y"]},
-        "page": 2,
-    }
+    assert answer.json["data"] == [
+        {"query": {"note": "a"}, "other": {"size": 3, "tags": ["x", "y"]}, "page": 2}
+    ]
 
 
 async def test_what_is_wrong_with_any_of_them_comes_in_one_answer(wire):
