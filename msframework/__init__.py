@@ -6,6 +6,7 @@ from msframework import doc
 from msframework.aio import async_request
 from msframework.app import Service, create_app
 from msframework.client import Client
+from msframework.codec import compile_schema
 from msframework.conf.settings import Settings
 from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
 from msframework.exceptions import (
@@ -60,6 +61,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Bare",
     "Blueprint",
     "Client",
+    "compile_schema",
     "Conflict",
     "ConstraintConflict",
     "ConstraintViolation",

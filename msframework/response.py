@@ -6,7 +6,7 @@ A `Reply` is made per request.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from msframework.headers import Headers
 
@@ -23,6 +23,6 @@ class Reply:
     lists such as `Vary`, which are added to.
     """
 
-    data: Any = None
+    data: object = None
     status: int | None = None
     headers: Headers = field(default_factory=dict)

@@ -84,6 +84,7 @@ def open_service(database_url):
     """Return the service, and what tells the ways that its parts take."""
     from msframework import Blueprint, ModelSchema, doc
     from msframework.app import Service
+    from msframework.codec.engine import Engine
     from msframework.conf.settings import Settings
     from msframework.models import CharField, DecimalField, Model, sql
 
@@ -137,7 +138,7 @@ def open_service(database_url):
         return {
             "serving": service.lean,
             "schemas": not any(one.fallbacks for one in compiled),
-            "rows": any(one._records is not None for one in compiled),
+            "rows": any(one.engine is Engine.ROWS for one in compiled),
             "queries": sql._RENDERER.hits > 0 if database_url else None,
         }
 

@@ -21,13 +21,15 @@ LONGEST = 400
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock exceptions headers pace types _codegen _imports _place _tested",
-    "envelope inputs json_text pg_values strict_json conf tracing log response",
-    "serving.answer serving.request",
+    "aio clock exceptions headers pace problem table types _codegen _imports _place _tested",
+    "context envelope inputs json_text pg_values strict_json conf tracing log response",
+    "serving.answer",
     "db models migrations client",
+    "application serving.request",
     "schemas operation doc resource pagination",
+    "codec",
     "compile openapi misfit errors template",
-    "app lifecycle requirement routing mounting middleware observer serving",
+    "app lifecycle registration requirement routing mounting middleware observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
@@ -83,6 +85,11 @@ def test_imports_go_down_or_sideways(name):
     }
 
     assert upwards == set()
+
+
+@pytest.mark.parametrize("name", [name for name in INNER if place_of(name) == "openapi"])
+def test_the_document_is_made_of_operations_not_of_what_compiles_them(name):
+    assert {imported for imported in imports_of(name) if place_of(imported) == "compile"} == set()
 
 
 @pytest.mark.parametrize("name", INNER)

@@ -44,8 +44,8 @@ PRIVATES = {
             "_tested:demand",
             "tests/test_fences.py",
             {
-                "sanic:Sanic._apply_route": "app.py",
-                "sanic:Sanic._determine_error_format": "app.py routing.py",
+                "sanic:Sanic._apply_route": "registration.py",
+                "sanic:Sanic._determine_error_format": "registration.py routing.py",
                 "sanic:Sanic._get_file_path": "serving/files.py",
                 "sanic:Sanic._loop_add_task": "serving/handling.py",
                 "sanic:Sanic._prep_task": "serving/handling.py",
@@ -77,8 +77,8 @@ PRIVATES = {
     ],
     "asyncpg": [
         (
-            "db.direct:supports_direct",
-            "tests/db/test_direct.py",
+            "db.statement_cache:supports_direct",
+            "tests/db/test_openings.py",
             {
                 "asyncpg:Connection._protocol": "db/",
                 "asyncpg:Connection._transport": "db/",
@@ -113,35 +113,35 @@ PRIVATES = {
             "_tested:supports",
             "tests/test_fences.py",
             {
-                "marshmallow:Schema._invoke_dump_processors": "schemas/ codec/",
-                "marshmallow:Schema._invoke_field_validators": "schemas/ codec/",
-                "marshmallow:Schema._invoke_load_processors": "schemas/ codec/",
-                "marshmallow:Schema._invoke_schema_validators": "schemas/ codec/",
-                "marshmallow:Schema._call_and_store": "schemas/ codec/",
-                "marshmallow:Schema._declared_fields": "schemas/ codec/",
-                "marshmallow:Schema._do_load": "schemas/ codec/",
-                "marshmallow:Schema._invoke_processors": "schemas/ codec/",
-                "marshmallow:Schema._run_validator": "schemas/ codec/",
-                "marshmallow.fields:Pluck._field_data_key": "schemas/ codec/",
-                "marshmallow.fields:_TemporalField": "schemas/ codec/",
+                "marshmallow:Schema._invoke_dump_processors": "codec/",
+                "marshmallow:Schema._invoke_field_validators": "codec/",
+                "marshmallow:Schema._invoke_load_processors": "codec/",
+                "marshmallow:Schema._invoke_schema_validators": "codec/",
+                "marshmallow:Schema._call_and_store": "codec/",
+                "marshmallow:Schema._declared_fields": "codec/",
+                "marshmallow:Schema._do_load": "codec/",
+                "marshmallow:Schema._invoke_processors": "codec/",
+                "marshmallow:Schema._run_validator": "codec/",
+                "marshmallow.fields:Pluck._field_data_key": "codec/",
+                "marshmallow.fields:_TemporalField": "codec/",
             },
         ),
         (
             "_tested:demand",
             "tests/test_fences.py",
-            {"marshmallow:Schema._hooks": "compile/ openapi/ schemas/ codec/"},
+            {"marshmallow:Schema._hooks": "compile/ openapi/ codec/"},
         ),
         (
             DOCUMENTED,
             "",
             {
-                "marshmallow.fields:Field._bind_to_schema": "schemas/ codec/",
-                "marshmallow.fields:Field._deserialize": "compile/ schemas/ codec/",
-                "marshmallow.fields:Field._serialize": "openapi/ schemas/ codec/",
-                "marshmallow.fields:Number._format_num": "schemas/ codec/",
-                "marshmallow.fields:Number._validated": "schemas/ codec/",
-                "marshmallow.validate:Validator._repr_args": "schemas/ codec/",
-                "marshmallow.validate:Range._format_error": "schemas/ codec/",
+                "marshmallow.fields:Field._bind_to_schema": "codec/ schemas/",
+                "marshmallow.fields:Field._deserialize": "compile/ codec/ schemas/",
+                "marshmallow.fields:Field._serialize": "openapi/ codec/ schemas/",
+                "marshmallow.fields:Number._format_num": "schemas/",
+                "marshmallow.fields:Number._validated": "schemas/",
+                "marshmallow.validate:Validator._repr_args": "schemas/",
+                "marshmallow.validate:Range._format_error": "codec/",
             },
         ),
     ],
@@ -189,8 +189,8 @@ PRIVATES = {
             "",
             {
                 "sys:_getframe": "_place.py",
-                "collections:namedtuple._replace": "app.py testing/database.py",
-                "collections:namedtuple._fields": "schemas/ codec/",
+                "collections:namedtuple._replace": "registration.py testing/database.py",
+                "collections:namedtuple._fields": "codec/",
             },
         ),
     ],
@@ -225,7 +225,7 @@ def defined_in(tree):
             if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
                 found.add(node.attr)
         elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__slots__":
-            found |= set(ast.literal_eval(node.value))
+            found |= {each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)}
     return found
 
 

@@ -17,11 +17,11 @@ from msframework._tested import demand
 class Model(peewee.Model):
     """peewee's model without a database: it describes a table and builds queries.
 
-    Queries run on what `db.acquire()` and `db.transaction()` give, never by themselves.
+    Queries run on the cursors of `db.acquire()` and `db.transaction()`, never by themselves.
     """
 
-    class Meta:
-        legacy_table_names = False
+    # NOTE: as a class statement, pyright would ask each model's own Meta to derive from it.
+    Meta: Any = type("Meta", (), {"legacy_table_names": False})
 
 
 def utcnow() -> datetime:

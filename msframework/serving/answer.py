@@ -200,7 +200,7 @@ class Answer(HTTPResponse):
         ):
             await super().send(data, end_stream)
             return
-        if request.app.stopping:
+        if request.app._serving.stopping:
             stream.keep_alive = False
         stream.response_func = None
         stream.response_size = len(self.body or b"")

@@ -20,9 +20,9 @@ _is_plain = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*").fullmatch
 _is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 # What one path parameter is read by; `None` where Sanic may read more than this does.
-Read = Callable[[str], Any]
-Params = tuple[tuple[int, str, Read], ...]
-Parts = tuple[str, ...]
+PartReader = Callable[[str], Any]
+PathParams = tuple[tuple[int, str, PartReader], ...]
+Segments = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Match:
 
     route: Any
     handler: Handler
-    params: Params = ()
+    params: PathParams = ()
 
 
-Found = tuple[Match, dict[str, Any]]
-Matcher = Callable[[str, str], Found | None]
-Endpoints = dict[str, Match]
+MatchResult = tuple[Match, dict[str, Any]]
+Matcher = Callable[[str, str], MatchResult | None]
+EndpointsByMethod = dict[str, Match]
 # What picks the literal parts of a path, and the endpoints by those parts.
-Shape = tuple[Callable[[list[str]], Any], dict[Any, Endpoints]]
+PathShape = tuple[Callable[[list[str]], Any], dict[Any, EndpointsByMethod]]
 
 
 def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
@@ -55,7 +55,7 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
     static = _read_static([r for r in everything if not r.params and not r.regex], handlers)
     shapes, lasts = _read_shapes([r for r in everything if r.params or r.regex], handlers)
 
-    def match(method: str, path: str) -> Found | None:
+    def match(method: str, path: str) -> MatchResult | None:
         endpoints = static.get(path)
         if endpoints is not None:
             found = endpoints.get(method)
@@ -88,7 +88,7 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
     return match
 
 
-def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, Endpoints]:
+def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, EndpointsByMethod]:
     """Return the endpoints without parameters by their paths; a path of others has none.
 
     Sanic escapes literal parts (`a%3Ab`); those that need no escape are found without, too.
@@ -103,17 +103,17 @@ def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, Endp
     return found
 
 
-def _group(routes: Iterable[Any]) -> dict[Parts, list[Any]]:
+def _group(routes: Iterable[Any]) -> dict[Segments, list[Any]]:
     """Return *routes* by their paths."""
-    found: dict[Parts, list[Any]] = {}
+    found: dict[Segments, list[Any]] = {}
     for route in routes:
         found.setdefault(route.parts, []).append(route)
     return found
 
 
-def _endpoints(same: list[Any], handlers: Collection[Any], params: Params) -> Endpoints:
+def _endpoints(same: list[Any], handlers: Collection[Any], params: PathParams) -> EndpointsByMethod:
     """Return the endpoints by method of the routes *same*, which share one path."""
-    found: Endpoints = {}
+    found: EndpointsByMethod = {}
     for route in same:
         if route.requirements:
             return {}
@@ -128,14 +128,14 @@ def _endpoints(same: list[Any], handlers: Collection[Any], params: Params) -> En
 
 def _read_shapes(
     routes: list[Any], handlers: Collection[Any]
-) -> tuple[dict[int, list[Shape]], dict[str, Endpoints]]:
+) -> tuple[dict[int, list[PathShape]], dict[str, EndpointsByMethod]]:
     """Return the endpoints with parameters.
 
     They come by the number of parts of their paths; those whose last part is their only parameter
     by what comes before it.
     """
-    shapes: dict[tuple[int, ...], dict[Any, Endpoints]] = {}
-    lasts: dict[str, Endpoints] = {}
+    shapes: dict[tuple[int, ...], dict[Any, EndpointsByMethod]] = {}
+    lasts: dict[str, EndpointsByMethod] = {}
     grouped = _group(routes)
     neighbours = _read_neighbours(grouped)
     for path, same in grouped.items():
@@ -150,22 +150,22 @@ def _read_shapes(
         literals = [place for place in range(len(parts)) if place not in dynamic]
         by_literals = shapes.setdefault((len(parts), *literals), {})
         by_literals[itemgetter(*literals)(parts)] = _endpoints(same, handlers, params)
-    found: dict[int, list[Shape]] = {}
+    found: dict[int, list[PathShape]] = {}
     for (size, *literals), by_literals in shapes.items():
         found.setdefault(size, []).append((itemgetter(*literals), by_literals))
     return found, lasts
 
 
-def _read_neighbours(paths: Iterable[Parts]) -> Callable[[Parts], list[Parts]]:
+def _read_neighbours(paths: Iterable[Segments]) -> Callable[[Segments], list[Segments]]:
     """Return `neighbours(path)`: the other paths that begin as *path* does, or with a parameter.
 
     PERF: looking at all of them takes 0.1 s for 300 paths (benchmarks/startup.py).
     """
-    by_first: dict[str, list[Parts]] = {}
+    by_first: dict[str, list[Segments]] = {}
     for path in paths:
         by_first.setdefault("<" if _is_param(path[0]) else path[0], []).append(path)
 
-    def neighbours(path: Parts) -> list[Parts]:
+    def neighbours(path: Segments) -> list[Segments]:
         if _is_param(path[0]):
             found = [other for some in by_first.values() for other in some]
         else:
@@ -175,7 +175,7 @@ def _read_neighbours(paths: Iterable[Parts]) -> Callable[[Parts], list[Parts]]:
     return neighbours
 
 
-def _may_overlap(path: Parts, other: Parts) -> bool:
+def _may_overlap(path: Segments, other: Segments) -> bool:
     """Tell whether a request may match both; a part of unknown length may match anything."""
     for part, counterpart in zip(path, other, strict=False):
         if not _is_param(part) and not _is_param(counterpart):
@@ -186,7 +186,7 @@ def _may_overlap(path: Parts, other: Parts) -> bool:
     return len(path) == len(other)
 
 
-def _read_params(route: Any) -> Params | None:
+def _read_params(route: Any) -> PathParams | None:
     """Return the parameters of *route*; `None` when one is of a kind that only Sanic reads."""
     if route.regex:
         return None
@@ -222,4 +222,4 @@ def _read_uuid(text: str) -> UUID | None:
     return UUID(text) if _is_uuid(text) else None
 
 
-_READERS: dict[str, Read] = {"int": _read_int, "str": _read_str, "uuid": _read_uuid}
+_READERS: dict[str, PartReader] = {"int": _read_int, "str": _read_str, "uuid": _read_uuid}

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from random import getrandbits
+from types import SimpleNamespace
 from typing import Any
 
 from httptools import parse_url
@@ -17,7 +18,10 @@ from sanic.compat import Header
 from sanic.cookies.request import CookieRequestParameters
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
+from sanic.response import BaseHTTPResponse, HTTPResponse
 
+from msframework.application import Application
+from msframework.client import BoundClient
 from msframework.exceptions import BadRequest
 from msframework.inputs.cookies import parse_cookies
 from msframework.inputs.encoding import decode_body, read_coding
@@ -27,6 +31,7 @@ from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
 from msframework.serving.answer import StreamedResponse
 from msframework.strict_json import parse
 from msframework.tracing import Span
+from msframework.types import JSONValue
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
@@ -61,7 +66,7 @@ class Late:
         self._set(request, value)
 
 
-class Request(SanicRequest[Any, Any]):
+class Request(SanicRequest[Application, SimpleNamespace]):
     """Sanic's request, and what msframework knows of it.
 
     Attributes:
@@ -76,8 +81,8 @@ class Request(SanicRequest[Any, Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.span: Span | None = None
-        self.data: Any = None
-        self.db_state: Any = None
+        self.data: JSONValue = None
+        self.db_state: object = None
         self.recorded = False
         self._request_id: str | None = None
 
@@ -86,7 +91,7 @@ class Request(SanicRequest[Any, Any]):
         """The id of the request: the caller's `X-Request-ID` when it is sane, else a new one."""
         if self._request_id is None:
             given = self.headers.get("x-request-id")
-            self._request_id = choose_id(given, self.app.trusts_request_id)
+            self._request_id = choose_id(given, self.app._serving.trusts_request_id)
         return self._request_id
 
     @property
@@ -136,17 +141,24 @@ class Request(SanicRequest[Any, Any]):
             del self.headers["content-encoding"]
             self.headers["content-length"] = str(len(self.body))
 
-    async def respond(self, response: Any = None, **options: Any) -> Any:
+    async def respond(
+        self,
+        response: BaseHTTPResponse | None = None,
+        *,
+        status: int = 200,
+        headers: Header | dict[str, str] | None = None,
+        content_type: str | None = None,
+    ) -> HTTPResponse:
         """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
         if response is None:
-            response, options = StreamedResponse(**options), {}
-        response = await super().respond(response, **options)
-        self.app.sign(self, response)
-        return response
+            response = StreamedResponse(status=status, headers=headers, content_type=content_type)
+        started: HTTPResponse = await super().respond(response)
+        self.app._serving.sign(self, started)
+        return started
 
     # What handlers read for themselves goes through the same strict readers as what they declare.
 
-    def load_json(self, loads: Callable[[bytes], Any] | None = None) -> Any:
+    def load_json(self, loads: Callable[[bytes], JSONValue] | None = None) -> JSONValue:
         """Return what the body says; `None` for an empty one, as Sanic documents it.
 
         Raises:
@@ -216,8 +228,11 @@ class Request(SanicRequest[Any, Any]):
             self.parsed_not_grouped_args[key] = pairs
         return self.parsed_not_grouped_args[key]
 
-    args = property(get_args)
-    query_args = property(get_query_args)
+    # NOTE: a type checker learns nothing from Sanic's properties, which these names are.
+    args: RequestParameters = property(get_args)  # type: ignore[assignment]
+    query_args: Pairs = property(get_query_args)  # type: ignore[assignment]
+    form: RequestParameters
+    files: RequestParameters
 
     def get_cookies(self) -> RequestParameters:
         """Return the cookies of all `Cookie` lines (RFC 9113, 8.2.3).
@@ -232,7 +247,7 @@ class Request(SanicRequest[Any, Any]):
         self.parsed_cookies = CookieRequestParameters(parse_cookies(text))
         return self.parsed_cookies
 
-    def client(self, name: str) -> Any:
+    def client(self, name: str) -> BoundClient:
         """Return the client of the service *name*, bound to this request.
 
         Raises:
@@ -248,7 +263,7 @@ class Request(SanicRequest[Any, Any]):
         except AttributeError:
             raise KeyError(name) from None
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: object) -> None:
         if name in _ITEMS:
             setattr(self, name, value)
         else:
@@ -282,16 +297,17 @@ class LeanRequest(Request):
         pairs: Pairs,
         fields: dict[str, str],
         params: dict[str, Any],
+        request_id: str,
     ) -> None:
         # PERF: what Sanic's own does, with nothing parsed, copied or made for later
         # (benchmarks/README.md, row json).
         protocol = http.protocol
-        self.app = app = protocol.app
+        self.app = protocol.app
         self.body = body
         self.conn_info = protocol.conn_info
         self.fields = fields  # type: ignore[misc]
         self.head = head
-        self.id = choose_id(fields.get("x-request-id"), app.trusts_request_id)  # type: ignore[misc]
+        self.id = request_id  # type: ignore[misc]
         self.method = method
         self.pairs = pairs
         self.path = path  # type: ignore[misc]

@@ -76,7 +76,7 @@ def test_no_handler_contains_getattr_isinstance_or_a_loop(service):
 
 def test_without_tracing_and_access_log_nothing_of_them_is_in_the_handler(service):
     operation = service.operations[0]
-    context = CompileContext(heads=Heads(), failures=service.failures)
+    context = CompileContext(heads=Heads(), failures=service._serving.failures)
 
     source = compile_operation(operation, context).source
 
