@@ -136,7 +136,7 @@ def open_service(database_url):
     def ways():
         compiled = service.endpoints.schemas
         return {
-            "serving": service.lean,
+            "serving": service._serving.lean,
             "schemas": not any(one.fallbacks for one in compiled),
             "rows": any(one.engine is Engine.ROWS for one in compiled),
             "queries": sql._RENDERER.hits > 0 if database_url else None,
@@ -148,6 +148,7 @@ def open_service(database_url):
 async def main(database_url):
     """Serve, call, and print."""
     from msframework.client import Client
+    from msframework.client.lean import LeanTransport
     from msframework.testing.server import serving
 
     service, prepare, ways = open_service(database_url)
@@ -168,7 +169,7 @@ async def main(database_url):
             for least in (1, 5, 9):
                 async with client.get(f"/items/{least}") as answer:
                     found.append([answer.status, await answer.read()])
-            taken = ways() | {"client": client._channel.lean() is not None}
+            taken = ways() | {"client": isinstance(client._channel.transport(), LeanTransport)}
         finally:
             await client.close()
     answers = [[status, json.loads(body)] for status, body in found]

@@ -49,6 +49,18 @@ CASES = {
         "client",
         "the lean path of clients needs aiohttp.connector:BaseConnector._factory",
     ),
+    "aiohttp's protocol has no _reading_paused": (
+        renamed("aiohttp.base_protocol", "_reading_paused")
+        | renamed("aiohttp.client_proto", "_reading_paused"),
+        "client",
+        "the lean path of clients needs aiohttp.client_proto:ResponseHandler._reading_paused",
+    ),
+    "aiohttp has no ResponseHandler": (
+        renamed("aiohttp.client_proto", "ResponseHandler")
+        | renamed("aiohttp.connector", "ResponseHandler"),
+        "client",
+        "the lean path of clients needs aiohttp.client_proto:ResponseHandler._buffer",
+    ),
     "marshmallow's schemas have no _invoke_processors": (
         renamed("marshmallow.schema", "_invoke_processors"),
         "schemas",
@@ -128,6 +140,10 @@ def test_another_library_reads_rows_alike(usual, database_url, edits, way, warni
         (
             renamed("sanic.http.http1", "http1_request_header"),
             r"sanic 25\.\S+ lacks sanic\.http:Http\.http1_request_header: serving is not possible",
+        ),
+        (
+            renamed("sanic.request.types", "_current"),
+            r"sanic 25\.\S+ lacks sanic\.request:Request\._current: serving is not possible",
         ),
         (
             renamed("sanic.router", "_get"),

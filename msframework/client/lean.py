@@ -14,13 +14,10 @@ import logging
 import sys
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError
-from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
 from msframework._tested import TESTED, is_tested, missing_names
@@ -33,6 +30,11 @@ from msframework.client.protocol import BoundedProtocol
 from msframework.client.replay import send_replayable
 from msframework.client.response import Response
 from msframework.client.transport import BufferedResponse, Transport
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.typedefs import LooseHeaders
 
 TESTED_AIOHTTP: Final = TESTED["aiohttp"]
 logger = logging.getLogger("msframework.client")

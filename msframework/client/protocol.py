@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
+from aiohttp import client_proto
 
 PIECE: Final = 32_768  # bytes that are read, or unpacked, in one turn of the loop
 # Answers that may wait to be read: one, and those of the kind 1xx before it.
 MOST_WAITING: Final = 16
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+else:
+    # NOTE: where aiohttp has no such class, it is never made; see `lean.is_known`.
+    ResponseHandler = getattr(client_proto, "ResponseHandler", object)
 
 
 class BoundedProtocol(ResponseHandler):
