@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from msframework.codec.bounds import MAX_ERRORS
-from msframework.codec.compiler import Compiler
+from msframework.codec.compiler import Compiler, is_possible
 from msframework.codec.engine import Engine
 from msframework.codec.errors import Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
@@ -78,6 +78,9 @@ class CompiledSchema:
         self.engine = Engine.MARSHMALLOW if used is None else used.engine
         self._single = self._read_single()
         owner = type(schema).__name__
+        if not is_possible():
+            self.dump_fallbacks = self.load_fallbacks = ("this marshmallow was not tested",)
+            return
         if not self._dumps_all:
             asked = engine is Engine.MARSHMALLOW
             why = "marshmallow was asked for" if asked else "it overrides marshmallow's dump"
