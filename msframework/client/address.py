@@ -13,7 +13,7 @@ from yarl import URL
 from msframework.conf.url import http_fault
 from msframework.exceptions import ImproperlyConfigured
 
-Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
+Params: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
 # The characters of a path and query in RFC 3986; `%` keeps text that is encoded already.
 _CLEAN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*").fullmatch

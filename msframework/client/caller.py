@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
 from msframework.client.address import Params, absolute
 from msframework.client.channel import Channel
 from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
 from msframework.client.outgoing import OutgoingRequest
+from msframework.context import RequestContext
 from msframework.exceptions import MalformedJSON
-from msframework.request import Request
 from msframework.strict_json import parse
-from msframework.types import UNSET, Unset
+from msframework.types import UNSET, JSONValue, Unset
 
 
 class Caller:
@@ -21,7 +21,7 @@ class Caller:
 
     __slots__ = ("_channel", "_request")
 
-    def __init__(self, channel: Channel, request: Request | None) -> None:
+    def __init__(self, channel: Channel, request: RequestContext | None) -> None:
         self._channel, self._request = channel, request
 
     def request(self, method: str, path: str, **options: Unpack[Options]) -> Exchange:
@@ -85,12 +85,12 @@ class Caller:
         *,
         passing: Collection[int] = (),
         params: Params | None = None,
-        json: Any = None,
-        data: Any = None,
+        json: object = None,
+        data: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | Unset | None = UNSET,
-        **path_params: Any,
-    ) -> Any:
+        **path_params: object,
+    ) -> JSONValue:
         """Call *path*, a template such as `/cities/{id}`, and return the data of the answer.
 
         Args:

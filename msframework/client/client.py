@@ -17,8 +17,8 @@ from msframework.client.channel import Channel
 from msframework.client.lean import supports_lean
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
+from msframework.context import RequestContext
 from msframework.envelope import Envelope
-from msframework.request import Request
 from msframework.tracing import Tracer
 
 
@@ -74,7 +74,7 @@ class Client(Caller):
         """The address of the service."""
         return self._channel.address
 
-    def cli(self, request: Request | None = None) -> BoundClient:
+    def cli(self, request: RequestContext | None = None) -> BoundClient:
         """Return the same client, for calls on behalf of *request*."""
         return BoundClient(self._channel, request)
 

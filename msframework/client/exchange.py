@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TypedDict
 
 from msframework.client.address import Params
 from msframework.client.channel import Channel
@@ -13,11 +13,9 @@ from msframework.client.outgoing import OutgoingRequest
 from msframework.client.response import Response
 from msframework.client.span import begin_span, fail_span, tag_answer
 from msframework.client.transport import BufferedResponse
+from msframework.context import RequestContext
 from msframework.exceptions import UpstreamError
 from msframework.tracing import Span
-
-if TYPE_CHECKING:
-    from msframework.request import Request
 
 
 class Options(TypedDict, total=False):
@@ -34,8 +32,8 @@ class Options(TypedDict, total=False):
     """
 
     params: Params | None
-    json: Any
-    data: Any
+    json: object
+    data: object
     headers: Mapping[str, str] | None
     timeout: float | None
     allow_redirects: bool
@@ -59,7 +57,7 @@ class Exchange:
     def __init__(
         self,
         channel: Channel,
-        request: Request | None,
+        request: RequestContext | None,
         outgoing: OutgoingRequest,
         passing: tuple[int, ...] = (),
     ) -> None:

@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from msframework.client.body import read_bounded
 from msframework.client.failure import read_failure, tell, upstream_error
+from msframework.types import JSONValue
 
 
 class Response(ClientResponse):
@@ -63,7 +64,7 @@ class Response(ClientResponse):
         encoding: str | None = None,
         loads: Callable[[Any], Any] = orjson.loads,
         content_type: str | None = None,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the body parsed as JSON, and `None` when it is empty.
 
         Args:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msframework.client.channel import Channel
 from msframework.client.outgoing import OutgoingRequest
+from msframework.context import RequestContext
 from msframework.exceptions import UpstreamError
 from msframework.tracing import Span, current_span
 
-if TYPE_CHECKING:
-    from msframework.request import Request
 
-
-def begin_span(channel: Channel, request: Request | None, outgoing: OutgoingRequest) -> Span | None:
+def begin_span(
+    channel: Channel, request: RequestContext | None, outgoing: OutgoingRequest
+) -> Span | None:
     """Return the span of *outgoing*, whose header lines then name *request* and the trace.
 
     PERF: under a span that is not kept there is none; only its id goes out (benchmarks/client.py).

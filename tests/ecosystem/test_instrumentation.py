@@ -141,7 +141,7 @@ def test_wrapped_methods_are_called(looked_into, database, fast):
 
 UNTOUCHED = """
 from msframework.client.lean import LeanTransport
-from msframework.db.direct import is_watched
+from msframework.db.statement_cache import is_watched
 
 
 async def main():
