@@ -17,6 +17,7 @@ from msframework.db.deadline import finish
 from msframework.db.direct import LIMITS, is_under_way, prepare_opening, send_opening
 from msframework.db.errors import SCHEMA_CHANGED
 from msframework.db.failure import explain
+from msframework.db.hooks import Callback, CommitHooks
 from msframework.db.lease import Lease, is_lost
 from msframework.db.prepared import kept_by, run_statement
 from msframework.db.shared import Shared, Source
@@ -76,7 +77,16 @@ class Transaction(Cursor):
     fails raises.
     """
 
-    __slots__ = ("_begin", "_depth", "_doomed", "_previous", "_readonly", "_task", "_together")
+    __slots__ = (
+        "_begin",
+        "_depth",
+        "_doomed",
+        "_hooks",
+        "_previous",
+        "_readonly",
+        "_task",
+        "_together",
+    )
 
     def __init__(
         self,
@@ -93,6 +103,7 @@ class Transaction(Cursor):
         self._readonly = readonly
         self._depth = 0
         self._doomed = False
+        self._hooks: CommitHooks | None = None
         self._task: Any = None
         self._previous: Transaction | None = None
         self._together = False
@@ -113,6 +124,12 @@ class Transaction(Cursor):
         return self
 
     async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        hooks, failure = self._hooks, None
+        if hooks is not None and exc is None and not self._doomed:
+            try:
+                await hooks.run_before()
+            except BaseException as raised:
+                exc = failure = raised
         _current.set(self._previous)
         try:
             if self._lease is None:
@@ -129,6 +146,33 @@ class Transaction(Cursor):
                 self._clean = False
         finally:
             self._release()
+        if failure is not None:
+            raise failure
+        if hooks is not None and exc is None:
+            await hooks.run_after()
+
+    def before_commit(self, callback: Callback) -> None:
+        """Call `callback()` at the end of the block, inside of the transaction.
+
+        What it raises rolls back. A plain function, or a coroutine function; several run in the
+        order in which they were registered, those of a savepoint unless that is rolled back.
+        """
+        self._own_hooks().before.append(callback)
+
+    def after_commit(self, callback: Callback) -> None:
+        """Call `callback()` once the transaction is committed and its connection given back.
+
+        What it raises is logged: nothing is undone, and the other callbacks run. It does not run
+        where the COMMIT fails, or where nobody knows its outcome.
+        """
+        self._own_hooks().after.append(callback)
+
+    def _own_hooks(self) -> CommitHooks:
+        if self._state == CLOSED:
+            raise self._refusal()
+        if self._hooks is None:
+            self._hooks = CommitHooks()
+        return self._hooks
 
     def transaction(self) -> Savepoint:
         """Return a savepoint: `async with cur.transaction()` rolls back alone if it fails."""
@@ -293,16 +337,19 @@ class Transaction(Cursor):
 class Savepoint:
     """A transaction inside of a transaction, on the same connection and cursor."""
 
-    __slots__ = ("_name", "_outer")
+    __slots__ = ("_mark", "_name", "_outer")
 
     def __init__(self, outer: Transaction) -> None:
         self._outer = outer
         self._name = ""
+        self._mark = (0, 0)
 
     async def __aenter__(self) -> Transaction:
         outer = self._outer
         outer._depth += 1
         self._name = f"msframework_{outer._depth}"
+        if outer._hooks is not None:
+            self._mark = outer._hooks.mark()
         try:
             await self._send(f"SAVEPOINT {self._name}")
         except BaseException:
@@ -328,6 +375,8 @@ class Savepoint:
 
     async def _send_back(self, sql: str) -> None:
         """Roll back to the savepoint; if that fails the whole transaction must not be committed."""
+        if self._outer._hooks is not None:
+            self._outer._hooks.drop_from(self._mark)
         try:
             await self._send(sql)
         except BaseException as exc:
