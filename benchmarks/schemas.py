@@ -26,7 +26,7 @@ import orjson
 from asyncpg.pgproto.pgproto import UUID
 from marshmallow import Schema, ValidationError, fields, validate
 
-from msframework.schemas import compile_schema
+from msframework.codec import compile_schema
 from msframework.strict_json import parse
 from msframework.table import Table
 

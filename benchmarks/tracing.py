@@ -20,7 +20,7 @@ from msframework.conf.settings import Settings
 from msframework.db.statement import ServerTags, Statement
 from msframework.log import AccessLog, JsonFormatter
 from msframework.log.access import PIECE
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.tracing import Sampler, SpanQueue, Tracer
 from msframework.tracing.service import build_encoder
 from msframework.tracing.span import OWN, Span, new_span_id, new_trace_id
@@ -62,7 +62,8 @@ def make_tracer(rate):
 def make_request(*headers):
     """Return a request as Sanic makes it."""
     usual = [("host", "localhost:8000"), ("user-agent", "wrk"), ("accept", "*/*")]
-    head, app = Header([*usual, *headers]), SimpleNamespace(trusts_request_id=True)
+    app = SimpleNamespace(_serving=SimpleNamespace(trusts_request_id=True))
+    head = Header([*usual, *headers])
     request = Request(b"/users/7", head, "1.1", "GET", SimpleNamespace(), app)
     request.stream = SimpleNamespace(perft0=time.perf_counter(), request=request)
     request.conn_info = SimpleNamespace(client_ip="127.0.0.1")

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 from marshmallow import Schema
 
 from msframework._codegen import SourceWriter, compile_function
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.bounds import MAX_ERRORS
 from msframework.compile.reply import Replies
-from msframework.compile.request import check_text, compile_input, text_params
-from msframework.operation import Operation, Source
-from msframework.pagination import PageResult, compile_page
-from msframework.response import Answer, Heads
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.bounds import MAX_ERRORS
+from msframework.compile.request import check_text, compile_input
+from msframework.operation import Operation, Source, text_params
+from msframework.pagination import PageResult
+from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
 
@@ -128,16 +128,10 @@ def _namespace(operation: Operation, context: CompileContext, replies: Replies) 
         "settle": settle,
         "start_request": context.start_request,
     }
-    forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
     for item in operation.inputs:
-        namespace[f"load_{item.source.value}"] = compile_input(
-            item,
-            context.compile_schema,
-            is_whole_form=forms == [item],
-            max_errors=context.max_errors,
+        namespace[f"load_{item.name}"] = compile_input(
+            item, operation.inputs, context.compile_schema, max_errors=context.max_errors
         )
-    if operation.page is not None:
-        namespace["load_page"] = compile_page(operation.page)
     for argument in operation.arguments:
         if argument.source is Source.PROVIDED:
             namespace[f"provide_{argument.name}"] = argument.provider
@@ -169,9 +163,7 @@ def _emit_call(operation: Operation, writer: SourceWriter, namespace: dict[str, 
             if not _is_coroutine(argument.provider):
                 call = f"settle({call})"
             writer.line(f"provided_{argument.name} = await {call}")
-    loads = [f"load_{item.source.value}" for item in operation.inputs]
-    if operation.page is not None:
-        loads.append("load_page")
+    loads = [f"load_{item.name}" for item in operation.inputs]
     texts = text_params(operation.path_params)
     if loads or texts:
         writer.line("errors = {}")

@@ -19,7 +19,8 @@ from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
-from msframework.response import BODYLESS, Answer, Head, Heads, Reply
+from msframework.response import BODYLESS, Reply
+from msframework.serving.answer import Answer, Head, Heads
 from msframework.strict_json import dumps
 from msframework.table import Table
 

@@ -6,6 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg
@@ -24,10 +25,12 @@ from msframework.db.statement_cache import (
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
 from msframework.table import Table
-from msframework.types import Row
+from msframework.types import Query, Row
 
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
+# The arguments are asyncpg's connection, the server's process id, channel and payload.
+Listener = Callable[[asyncpg.Connection, int, str, str], object]
 
 
 class Run(Protocol):
@@ -64,70 +67,84 @@ class Cursor:
         """Begin the block."""
         raise NotImplementedError
 
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """End the block."""
         raise NotImplementedError
 
     # Queries.
 
-    def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> Result[list[Row]]:
+    def fetch(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[list[Row]]:
         """Return all rows."""
         return self._run(FETCH, to_dicts, query, args, timeout)
 
-    def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Row | None]:
+    def fetchrow(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
         return self._run(FETCHROW, to_dict, query, args, timeout)
 
     def fetchval(
-        self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
+        self, query: str | Query, *args: object, column: int = 0, timeout: float | None = None
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
         return self._run(FETCHROW, value_of(column), query, args, timeout)
 
     def records(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
         return self._run(FETCH, as_it_is, query, args, timeout)
 
     def record(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
         return self._run(FETCHROW, as_it_is, query, args, timeout)
 
-    def table(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Table]:
+    def table(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Table]:
         """Return all rows in the form that listings are written from: see `Table`."""
         return self._session.table(query, *args, timeout=timeout)
 
-    def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
+    def execute(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
         return self._run(EXECUTE, as_it_is, query, args, timeout)
 
     def executemany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
         return self._run(EXECUTEMANY, as_it_is, query, (args,), timeout)
 
     def fetchmany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
         return self._run(FETCHMANY, to_dicts, query, (args,), timeout)
 
-    async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
+    async def prepare(self, query: str | Query, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
-        if query.__class__ is not str:
-            query, _ = render(query, ())
+        text: Any = query
+        if text.__class__ is not str:
+            text, _ = render(text, ())
         session = self._session
         statement = await session.guard(
-            lambda conn: conn.prepare(query, timeout=timeout), query, timeout=timeout
+            lambda conn: conn.prepare(text, timeout=timeout), text, timeout=timeout
         )
-        return Prepared(session, statement, query)
+        return Prepared(session, statement, text)
 
     def cursor(
-        self, query: Any, *args: Any, prefetch: int = 50, timeout: float | None = None
+        self, query: str | Query, *args: object, prefetch: int = 50, timeout: float | None = None
     ) -> RowStream:
         """Return the rows of *query* one by one: `async for row in cur.cursor(…)`.
 
@@ -135,35 +152,43 @@ class Cursor:
         instead. Under `acquire()` it opens a read-only transaction that lasts until the end of the
         block. A stream that nobody reads for `DB_CURSOR_IDLE_TIMEOUT` is cut off.
         """
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        return RowStream(self._session, query, args, prefetch, timeout)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        return RowStream(self._session, text, args, prefetch, timeout)
 
     # COPY and LISTEN, as asyncpg has them.
 
-    async def copy_from_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_from_table(self, table_name: str, **options: object) -> str:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
-        return await self._session.call("copy_from_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_from_table", label, (table_name,), options)
+        return status
 
-    async def copy_from_query(self, query: Any, *args: Any, **options: Any) -> Any:
+    async def copy_from_query(self, query: str | Query, *args: object, **options: object) -> str:
         """Copy the rows of a query to a file, a path or a coroutine function."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        label = f"COPY ({query}) TO STDOUT"
-        return await self._session.call("copy_from_query", label, (query, *args), options)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        label = f"COPY ({text}) TO STDOUT"
+        status: str = await self._session.call("copy_from_query", label, (text, *args), options)
+        return status
 
-    async def copy_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_to_table(self, table_name: str, **options: object) -> str:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._session.call("copy_to_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_to_table", label, (table_name,), options)
+        return status
 
-    async def copy_records_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_records_to_table(self, table_name: str, **options: object) -> str:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._session.call("copy_records_to_table", label, (table_name,), options)
+        status: str = await self._session.call(
+            "copy_records_to_table", label, (table_name,), options
+        )
+        return status
 
-    async def add_listener(self, channel: str, callback: Any) -> None:
+    async def add_listener(self, channel: str, callback: Listener) -> None:
         """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
 
         When the connection ends, so does the block, whatever it waits for: with
@@ -174,11 +199,11 @@ class Cursor:
         if session.scope is None and session.listening is None:
             session.listening = Listening(session.conn)
 
-    async def remove_listener(self, channel: str, callback: Any) -> None:
+    async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
         await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
-    async def connection(self) -> Any:
+    async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
 
         It is closed after the block, as nobody knows what was done to it.
@@ -190,7 +215,8 @@ class Cursor:
             session.lease.hand_out()
             return conn
 
-        return await session.guard(retire, "CONNECTION")
+        conn: asyncpg.Connection = await session.guard(retire, "CONNECTION")
+        return conn
 
 
 class ReadCursor(Session, Cursor):

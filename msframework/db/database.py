@@ -16,6 +16,7 @@ import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.conf.url import place_of
+from msframework.context import RequestContext
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.connection import build_opener
@@ -33,6 +34,7 @@ from msframework.db.transaction import (
     find_outer,
 )
 from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
+from msframework.tracing import Tracer
 from msframework.tracing.context import current_span
 
 T = TypeVar("T")
@@ -84,7 +86,7 @@ class Database:
         self,
         settings: DatabaseSettings,
         *,
-        tracer: Any = None,
+        tracer: Tracer | None = None,
         debug: bool = False,
         trace_arguments: bool = False,
     ) -> None:
@@ -160,7 +162,7 @@ class Database:
             if self._pool is not None:
                 await self._pool.stop()
 
-    def acquire(self, request: Any = None, *, primary: bool = False) -> Cursor:
+    def acquire(self, request: RequestContext | None = None, *, primary: bool = False) -> Cursor:
         """Return a cursor for reading: `async with db.acquire(request) as cur`.
 
         Args:
@@ -175,7 +177,7 @@ class Database:
 
     def transaction(
         self,
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         isolation: Isolation | None = None,
         readonly: bool = False,
@@ -205,7 +207,7 @@ class Database:
     async def retry(
         self,
         function: Callable[[Transaction], Awaitable[T]],
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         attempts: int = 3,
         isolation: Isolation | None = None,
@@ -236,7 +238,7 @@ class Database:
             await asyncio.sleep(random.random() * _FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
         raise ValueError(f"attempts is {attempts}: at least one is needed")
 
-    def _find_span(self, request: Any) -> Any:
+    def _find_span(self, request: RequestContext | None) -> Any:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None
