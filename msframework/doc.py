@@ -27,6 +27,7 @@ from msframework.schemas.api import (
     Object,
     String,
 )
+from msframework.types import SchemaSource
 
 __all__ = [
     "Boolean",
@@ -89,7 +90,7 @@ class Notes:
     mistakes: list[str] = field(default_factory=list)
 
 
-def notes_of(handler: Any) -> Notes:
+def notes_of(handler: object) -> Notes:
     """Return the notes of *handler*, a new empty one when there are none yet.
 
     Raises:
@@ -108,10 +109,10 @@ def notes_of(handler: Any) -> Notes:
     if notes is None:
         notes = Notes()
         setattr(target, _ATTRIBUTE, notes)
-    return notes  # type: ignore[no-any-return]
+    return notes
 
 
-def _check_call(decorator: str, *given: Any) -> None:
+def _check_call(decorator: str, *given: object) -> None:
     """Refuse a decorator that was written without its parentheses, and so given a handler.
 
     Raises:
@@ -122,7 +123,7 @@ def _check_call(decorator: str, *given: Any) -> None:
             raise written_without_call(decorator, value)
 
 
-def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
+def written_without_call(decorator: str, given: object) -> ImproperlyConfigured:
     """Return the error for a *decorator* that is written without its call."""
     code = getattr(given, "__code__", None)
     place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
@@ -133,7 +134,7 @@ def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
     )
 
 
-def _is_resource(value: Any) -> bool:
+def _is_resource(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Resource)
 
 
@@ -197,7 +198,7 @@ def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
     return _note("security", [{name: tuple(scopes)} for name in schemes])
 
 
-def consumes(schema: Any) -> Callable[[T], T]:
+def consumes(schema: SchemaSource) -> Callable[[T], T]:
     """Read the JSON body through *schema*: a Schema, a model, a dict, a list of one, an API class.
 
     The method receives the result as `body`, and as `request.data`.
@@ -206,7 +207,7 @@ def consumes(schema: Any) -> Callable[[T], T]:
     return _input(Source.BODY, schema, Source.BODY.value)
 
 
-def query(schema: Any, *, name: str = "query") -> Callable[[T], T]:
+def query(schema: SchemaSource, *, name: str = "query") -> Callable[[T], T]:
     """Read the query string through *schema*; the method receives it as `query`.
 
     The query string may be read through several schemas, each given by a *name* of its own. So may
@@ -216,32 +217,32 @@ def query(schema: Any, *, name: str = "query") -> Callable[[T], T]:
     return _input(Source.QUERY, schema, name)
 
 
-def headers(schema: Any, *, name: str = "headers") -> Callable[[T], T]:
+def headers(schema: SchemaSource, *, name: str = "headers") -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
     _check_call("@doc.headers", schema)
     return _input(Source.HEADERS, schema, name)
 
 
-def cookies(schema: Any, *, name: str = "cookies") -> Callable[[T], T]:
+def cookies(schema: SchemaSource, *, name: str = "cookies") -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
     _check_call("@doc.cookies", schema)
     return _input(Source.COOKIES, schema, name)
 
 
-def form(schema: Any, *, name: str = "form") -> Callable[[T], T]:
+def form(schema: SchemaSource, *, name: str = "form") -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
     _check_call("@doc.form", schema)
     return _input(Source.FORM, schema, name)
 
 
-def files(schema: Any, *, name: str = "files") -> Callable[[T], T]:
+def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
     _check_call("@doc.files", schema)
     return _input(Source.FILES, schema, name)
 
 
 def produces(
-    schema: Any = None,
+    schema: SchemaSource | None = None,
     *,
     status: int = 200,
     description: str = "",
@@ -266,7 +267,7 @@ def produces(
 
 
 def paginate(
-    *given: Any,
+    *given: object,
     per_page: int = 20,
     max_per_page: int = 100,
     total: bool = True,

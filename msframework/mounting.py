@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.handler import CompileContext, Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
@@ -31,7 +32,6 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
-from msframework.schemas import CompiledSchema
 
 
 class Endpoints:
@@ -127,7 +127,7 @@ class Endpoints:
         return read_endpoints(route, path, mounted, service.providers)
 
     def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
-        envelope = self._service.failures.envelope
+        envelope = self._service._serving.failures.envelope
         return read_operations(endpoints, envelope, problems, self._schemas)
 
     def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
@@ -137,7 +137,7 @@ class Endpoints:
         takers = [other for other in service.router.routes if shape_of(other.path) == shape]
         for endpoint in read_endpoints(route, path, mounted, service.providers):
             if not (route.websocket or route.static or route.stream):
-                read_operations([endpoint], service.failures.envelope, problems)
+                read_operations([endpoint], service._serving.failures.envelope, problems)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             hosts = any(hosts_of(each) for each in (route, *alike))
@@ -183,13 +183,13 @@ class Endpoints:
                 route.handler = handler
 
     def _context(self) -> CompileContext:
-        service = self._service
+        service, serving = self._service, self._service._serving
         tracer = service.tracer if service.settings.tracing.enabled else None
         return CompileContext(
-            heads=service.heads,
-            failures=service.failures,
+            heads=serving.heads,
+            failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish=service.observer.build_finish(),
+            finish=serving.observer.build_finish(),
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             max_errors=service.settings.server.max_errors,
@@ -212,7 +212,7 @@ class Endpoints:
             The methods that some path of the service has.
         """
         has = {"OPTIONS"}
-        settings, heads = self._service.settings.server, self._service.heads
+        settings, heads = self._service.settings.server, self._service._serving.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method for route in routes for method in route.methods}
             for route in routes if "HEAD" not in known else ():
@@ -228,7 +228,7 @@ class Endpoints:
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
-        traced = self._service.observer.traced
+        trace = self._service._serving.observer.trace
         for route in self._service.router.routes:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
@@ -236,7 +236,7 @@ class Endpoints:
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
             if not is_compiled_kind(route) and not plain and not websocket:
-                route.handler = traced(handler, path_template(f"/{route.path}"))
+                route.handler = trace(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True

@@ -6,16 +6,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from peewee import SQL, Select, fn
 
-from msframework.db.tables import Table
-from msframework.types import JSONObject
+from msframework.table import Table
+from msframework.types import JSONObject, Query
 
 Errors = dict[str, Any]
+
+
+class RowSource(Protocol):
+    """The methods of a cursor that a page is fetched by."""
+
+    def fetchval(self, query: str | Query, *args: object) -> Awaitable[Any]:
+        """Return one value of the first row."""
+
+    def table(self, query: str | Query, *args: object) -> Awaitable[Table]:
+        """Return all rows in the form that listings are written from."""
 
 
 class PageResult:
@@ -27,13 +37,13 @@ class PageResult:
 
     __slots__ = ("_rows", "_table", "pagination")
 
-    def __init__(self, rows: Sequence[Any], pagination: Mapping[str, Any]) -> None:
+    def __init__(self, rows: Sequence[object], pagination: Mapping[str, object]) -> None:
         self._rows: Sequence[Any] | None = rows
         self._table: Table | None = None
         self.pagination = pagination
 
     @classmethod
-    def of_table(cls, table: Table, pagination: Mapping[str, Any]) -> Self:
+    def of_table(cls, table: Table, pagination: Mapping[str, object]) -> Self:
         """Return the page of the rows that one statement gave."""
         result = cls((), pagination)
         result._rows, result._table = None, table
@@ -86,22 +96,20 @@ class Page:
         return self.per_page
 
     async def fetch(
-        self, cur: Any, query: Any, *args: Any, total: str | int | None = None
+        self, cur: RowSource, query: str | Query, *args: object, total: str | int | None = None
     ) -> PageResult:
         """Fetch this page of *query*, and count all of its rows unless the rule says not to.
 
         Args:
-            cur: what `acquire()` or `transaction()` gave.
+            cur: the cursor of `acquire()` or `transaction()`.
             query: a peewee select, or SQL text without LIMIT and OFFSET.
             args: the arguments of the SQL text.
             total: a cheaper count: a number, or SQL text (which receives *args*, too).
         """
         numbers = {"page": self.page, "per_page": self.per_page}
         if self.counts:
-            if total is None:
-                total = _count_of(query)
             if not isinstance(total, int):
-                total = await cur.fetchval(total, *args)
+                total = await cur.fetchval(_count_of(query) if total is None else total, *args)
             numbers = self._numbers(int(total or 0))
         # PERF: the rows come last, as they are written next: another statement in between lets
         # other requests drive them out of the processor's caches (benchmarks/README.md, row list).
@@ -110,10 +118,11 @@ class Page:
             sql = f"{query} LIMIT ${count + 1} OFFSET ${count + 2}"
             table = await cur.table(sql, *args, self.per_page, self.offset)
         else:
-            table = await cur.table(query.limit(self.per_page).offset(self.offset))
+            select: Any = query
+            table = await cur.table(select.limit(self.per_page).offset(self.offset))
         return PageResult.of_table(table, numbers)
 
-    def result(self, rows: Sequence[Any], total: int) -> PageResult:
+    def result(self, rows: Sequence[object], total: int) -> PageResult:
         """Return *rows* as this page of *total* rows, for listings that fetch for themselves."""
         return PageResult(rows, self._numbers(total))
 

@@ -13,13 +13,13 @@ from typing import Any, Protocol
 from marshmallow import Schema
 
 from msframework._codegen import SourceWriter, compile_function
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.bounds import MAX_ERRORS
 from msframework.compile.reply import Replies
 from msframework.compile.request import check_text, compile_input
 from msframework.operation import Operation, Source, text_params
 from msframework.pagination import PageResult
-from msframework.response import Answer, Heads
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.bounds import MAX_ERRORS
+from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
 from sanic.request import File
 
+from msframework.codec import CompiledSchema
+from msframework.codec.bounds import MAX_ERRORS, bound_messages
+from msframework.codec.errors import Rejected
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import Input, Source
-from msframework.schemas import CompiledSchema
-from msframework.schemas.bounds import MAX_ERRORS, bound_messages
-from msframework.schemas.errors import Bad
 from msframework.schemas.storable import why_not_storable
 
 Errors = dict[str, Any]
@@ -96,7 +96,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
         if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
             _check_json(request)
         data = read_json(request.body, partial)
-        if data.__class__ is Bad:
+        if data.__class__ is Rejected:
             errors["body"] = data.messages
             return None
         request.data = data
@@ -144,7 +144,7 @@ def _compile_fields(
         if strict:
             values |= _read_unknown(given, declared)
         data = read_text(values, **options)
-        if data.__class__ is Bad:
+        if data.__class__ is Rejected:
             wrong = data.messages | wrong
         if wrong:
             _add_errors(errors, location, wrong, max_errors)

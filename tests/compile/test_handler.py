@@ -9,7 +9,7 @@ import pytest
 from msframework import Blueprint, Resource, doc
 from msframework._codegen import _compile
 from msframework.compile.handler import CompileContext, compile_operation
-from msframework.response import Heads
+from msframework.serving.answer import Heads
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -76,7 +76,7 @@ def test_no_handler_contains_getattr_isinstance_or_a_loop(service):
 
 def test_without_tracing_and_access_log_nothing_of_them_is_in_the_handler(service):
     operation = service.operations[0]
-    context = CompileContext(heads=Heads(), failures=service.failures)
+    context = CompileContext(heads=Heads(), failures=service._serving.failures)
 
     source = compile_operation(operation, context).source
 
