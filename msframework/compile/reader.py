@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from msframework._place import place_of
-from msframework.compile.declaration import decorator_of, read_inputs
 from msframework.compile.failures import complete_failures, read_failures
+from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas

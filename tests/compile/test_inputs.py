@@ -67,7 +67,7 @@ def test_what_no_request_can_say_is_refused_at_start_up(make_service, source, ca
     told = f"the field 'part' takes {what}"
     (problem,) = (one for one in caught.value.problems if told in one)
     assert f"{source} cannot be read through" in problem
-    assert "test_declaration.py" in problem
+    assert "test_inputs.py" in problem
 
 
 @pytest.mark.parametrize("source", ["query", "form", "headers", "cookies"])
@@ -208,7 +208,7 @@ def test_inputs_that_collide_are_refused(make_service, notes, told):
 
     (problem,) = caught.value.problems
     assert told in problem
-    assert "test_declaration.py" in problem
+    assert "test_inputs.py" in problem
 
 
 def test_what_is_provided_under_the_name_of_an_input_is_refused(make_service):
