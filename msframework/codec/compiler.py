@@ -74,7 +74,7 @@ class Compiler:
         return None if plan is None or overrides(plan.schema, *names) else plan
 
     def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:
-        """Return the plan of the schema that *get* gives; `None` for what marshmallow must do."""
+        """Return the plan of the schema that *get* gives; `None` where marshmallow does it all."""
         if not supports("marshmallow", "compiling schemas"):
             return None
         try:

@@ -16,7 +16,7 @@ from marshmallow.exceptions import SCHEMA
 
 
 def _find(name: str) -> Any:
-    """Return a name that marshmallow promises to nobody; without it nothing is compiled."""
+    """Return one of marshmallow's undocumented names; without it, nothing is compiled."""
     return getattr(error_store, name, None)
 
 

@@ -132,7 +132,7 @@ def _constraints_of(model: Any) -> Iterator[str]:
     yield from (f"{table}_pkey", f"{table}_check")
     for index in meta.fields_to_index():
         yield from (
-            _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (index._name,)
+            _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (_sql_of(index),)
         )
     for thing in (*meta.indexes, *(meta.constraints or ())):
         yield from _WORD.findall(_sql_of(thing))

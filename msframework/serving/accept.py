@@ -12,7 +12,7 @@ from typing import Any
 
 import sanic
 
-from msframework._tested import is_tested
+from msframework._tested import TESTED, demand, is_tested
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, FieldPairs, HeadLimits, read_field
 from msframework.serving.hosts import Hosts
@@ -21,7 +21,6 @@ from msframework.serving.request import LeanRequest, choose_id
 from msframework.serving.router import Lookup, Router
 from msframework.types import Handler
 
-TESTED_SANIC = ("25.12.",)
 logger = logging.getLogger("msframework.server")
 
 # A request that was taken, its handler, its path parameters, and how many bytes it took.
@@ -52,10 +51,15 @@ _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
 
 
 def supports_fast_path(wanted: bool) -> bool:
-    """Whether the fast path may be used; warns once where only the Sanic version forbids it."""
+    """Whether the fast path may be used; warns once where only Sanic's version forbids it.
+
+    Raises:
+        ImproperlyConfigured: Sanic lacks names for which there is no other way.
+    """
+    demand("sanic", "serving")
     if not wanted:
         return False
-    return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
+    return is_tested(logger, "Sanic", sanic.__version__, TESTED["sanic"], "the fast path")
 
 
 def build_accept(
