@@ -29,7 +29,7 @@ class AsyncpgPool:
         url: where the server is.
         settings: sizes and times.
         read_only: transactions are read-only unless they say READ WRITE.
-        server: what spans tell of the server.
+        server: the tags by which spans tell of the server.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ class Pool(Protocol):
     """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
 
     Attributes:
-        server: what spans tell of the server.
+        server: the tags by which spans tell of the server.
     """
 
     server: ServerTags

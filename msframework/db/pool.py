@@ -44,7 +44,7 @@ class LightPool:
         opener: opens one connection.
         settings: sizes and times.
         name: what log lines call the server.
-        server: what spans tell of the server.
+        server: the tags by which spans tell of the server.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Session:
     """One connection for the statements of a block, taken at the first of them.
 
     Attributes:
-        shared: what all cursors of a database have in common.
+        shared: all that the cursors of a database have in common.
         request: the one that the block is for; `None` without one.
         lease: the connection's; `None` before the first statement.
         scope: the transaction that all statements belong to; `None` without one.

@@ -26,7 +26,7 @@ class Shared:
     """What the cursors of one `Database` share.
 
     Args:
-        statements: what is known of the SQL texts that were run.
+        statements: the facts of the SQL texts that were run.
         tracer: makes the spans of statements; `None` for none.
         trace_arguments: spans show the arguments, too.
         cursor_idle_timeout: seconds after which a stream that nobody reads is cut off; 0 for never.

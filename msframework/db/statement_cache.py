@@ -57,7 +57,7 @@ class Opening(NamedTuple):
     """A BEGIN that is prepared on a connection.
 
     Attributes:
-        message: what runs it: Bind and Execute, without a Sync.
+        message: the bytes that run it: Bind and Execute, without a Sync.
         statement: asyncpg's; the server keeps it as long as this refers to it.
     """
 
@@ -233,12 +233,12 @@ class StatementCache:
         self.openings.clear()
 
     def expire(self) -> None:
-        """Prepare all statements anew, and read the schema again before the next borrower."""
+        """Have `renew` called before the next borrower: the schema changed."""
         self.stale = True
         self.forget()
 
     async def renew(self) -> None:
-        """Do what `expire` promised."""
+        """Read the schema again, and prepare all statements anew."""
         self.forget()
         self.texts.clear()
         await self._conn.reload_schema_state()
@@ -271,6 +271,6 @@ class StatementCache:
         return True
 
     def is_cancelling(self) -> bool:
-        """Whether asyncpg still waits for what a statement that was late came to on the server."""
+        """Whether asyncpg waits for the server to end a statement that was late."""
         cancelling: bool = self._conn._protocol._is_cancelling()
         return cancelling

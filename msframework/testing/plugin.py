@@ -62,6 +62,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         mock.verify()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down the coverage of a process of `--parallel`, which may be killed when it is done."""
+    coverage = sys.modules.get("coverage")
+    if coverage is not None and hasattr(session.config, "workerinput"):
+        current = coverage.Coverage.current()
+        if current is not None:
+            current.save()
+
+
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The settings of the run: those of `SANIC_CONFIG_MODULE`, else the first of the defaults."""
