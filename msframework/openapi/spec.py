@@ -84,7 +84,7 @@ class _Kept(dict[str, Any]):
 
 
 def _sorted(operations: Iterable[Operation]) -> list[Operation]:
-    """Return what is documented: paths as they come, the methods of each in one order.
+    """Return the documented operations: paths as they come, the methods of each in one order.
 
     A route of Sanic's keeps its methods as a set, so they come in any order.
     """
