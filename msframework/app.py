@@ -31,6 +31,7 @@ from msframework.mounting import Endpoints
 from msframework.observer import Observer
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.request import Request
 from msframework.requirement import check_database
 from msframework.response import Heads
@@ -135,7 +136,7 @@ class Service(CheckedDecorators, StaticFiles, ObservedSanic):
             debug=settings.debug,
             max_errors=settings.server.max_errors,
         )
-        self.providers: dict[str, Provider] = {}
+        self.providers: dict[str, ProvidedValue] = {}
         self._signals: frozenset[str] = frozenset()
         self._client: Client | None = None
         self._documented = False
@@ -179,10 +180,19 @@ class Service(CheckedDecorators, StaticFiles, ObservedSanic):
 
     # What a service's own code calls before it starts.
 
-    def provide(self, name: str, provider: Provider) -> None:
-        """Make `await provider(request)` available to every method that takes *name*."""
+    def provide(
+        self, name: str, provider: Provider, *, security: str | None = None, raises: Raised = ()
+    ) -> None:
+        """Make what *provider* gives available to every method that takes *name*.
+
+        Args:
+            provider: a function, coroutine function or async generator that yields once; it takes
+                the request, path parameters and other provided values by name.
+            security: the security scheme that it enforces.
+            raises: the failures of the operations that take it.
+        """
         self._check_open("provide")
-        self.providers[name] = provider
+        self.providers[name] = build_value(name, provider, "service", security, raises)
 
     def add_part(self, part: Part) -> None:
         """Start *part* with the service, after its own parts, and stop it before them."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final, runtime_checkable
 
 Handler: TypeAlias = Callable[..., Any]
 Row: TypeAlias = dict[str, Any]
 Headers: TypeAlias = Mapping[str, str]
 JSONObject: TypeAlias = dict[str, Any]
-Provider: TypeAlias = Callable[..., Awaitable[Any]]
+Provider: TypeAlias = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 

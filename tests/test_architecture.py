@@ -23,7 +23,7 @@ FLOORS = (
     "aio clock exceptions headers pace types _codegen _imports _place _tested",
     "envelope response request inputs json_text pg_values strict_json conf tracing log",
     "db models migrations client",
-    "schemas operation doc resource pagination",
+    "schemas operation provider doc resource pagination",
     "compile openapi misfit errors template",
     "app lifecycle matcher requirement routing mounting middleware observer serving",
     "management testing __main__",

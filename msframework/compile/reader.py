@@ -16,19 +16,21 @@ from marshmallow import Schema
 from msframework._imports import import_object
 from msframework._place import place_of
 from msframework.compile.operation_id import operation_id
+from msframework.compile.provider import add_security, is_failure, read_provisions
 from msframework.compile.request import find_unreadable
 from msframework.compile.returns import check_returns
-from msframework.compile.signature import read_arguments
+from msframework.compile.signature import check_path_taken, read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Bare, Envelope
 from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.headers import OwnHeaders
 from msframework.operation import Answer, Failure, Input, Operation, Source, path_params
+from msframework.provider import ProvidedValue
 from msframework.resource import Resource
 from msframework.response import BODYLESS
 from msframework.schemas import as_schema
 from msframework.schemas.model import SENSITIVE_FIELDS
-from msframework.types import UNSET, Handler, Provider
+from msframework.types import UNSET, Handler
 
 BODY_SOURCES = (Source.BODY, Source.FORM, Source.FILES)
 _DECORATORS = {Source.BODY: "consumes"}
@@ -55,7 +57,7 @@ class Endpoint:
     handler: Handler
     blueprint: str
     name: str
-    providers: Mapping[str, Provider] = field(default_factory=dict)
+    providers: Mapping[str, ProvidedValue] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
     id: str = ""
@@ -124,6 +126,11 @@ def _read(
         _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
     _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
     check_returns(handler, where, problems)
+    arguments = read_arguments(handler, where, params, notes, endpoint.providers, problems)
+    provisions = read_provisions(arguments, endpoint.providers, params, where, problems)
+    check_path_taken(arguments, provisions, params, where, problems)
+    values = [provision.value for provision in provisions]
+    raised = [Failure(each) for value in values for each in value.raises if is_failure(each)]
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
@@ -132,12 +139,12 @@ def _read(
         method=endpoint.method,
         path=endpoint.path,
         handler=handler,
-        arguments=read_arguments(handler, where, params, notes, endpoint.providers, problems),
+        arguments=arguments,
         path_params=params,
         inputs=_read_inputs(notes, endpoint, problems, schemas),
         answers=_read_answers(notes, where, problems, schemas),
         failures=_read_failures(
-            (*notes.failures, *shared.failures, *outer.failures), where, problems
+            (*notes.failures, *shared.failures, *outer.failures, *raised), where, problems
         ),
         page=notes.page,
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
@@ -149,7 +156,8 @@ def _read(
         blueprint_description=outer.description,
         deprecated=notes.deprecated or shared.deprecated or outer.deprecated,
         hosts=endpoint.hosts,
-        security=_nearest(notes.security, shared.security, outer.security),
+        security=add_security(_nearest(notes.security, shared.security, outer.security), values),
+        provisions=provisions,
     )
 
 

@@ -258,12 +258,8 @@ def _app_of(out):
 
 MISTAKES = {
     "a provider with further parameters": (
-        {"resources": resources(GOOD + "    things.provide('user', lambda request, db: 1)\n")},
-        ("blueprint 'things'.provide('user', …)", "cannot be called as provider(request)", "'db'"),
-    ),
-    "a provider without a parameter": (
-        {"resources": resources(GOOD + "    things.provide('user', lambda: 1)\n")},
-        ("cannot be called as provider(request)",),
+        {"resources": resources(GOOD + "    things.provide('user', lambda request, bd: 1)\n")},
+        ("blueprint 'things'.provide('user', …)", "takes 'bd'", "Was 'db' meant?"),
     ),
     "a provider that is a value": (
         {"resources": resources(GOOD + "    things.provide('user', 5)\n")},
@@ -276,7 +272,7 @@ MISTAKES = {
     class Things(Resource):
         async def get(self, request, user): ...
 
-    async def user(request):
+    def user(request):
         yield 1
 
     things.provide("user", user)
