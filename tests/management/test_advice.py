@@ -259,7 +259,7 @@ def _app_of(out):
 MISTAKES = {
     "a provider with further parameters": (
         {"resources": resources(GOOD + "    things.provide('user', lambda request, bd: 1)\n")},
-        ("blueprint 'things'.provide('user', …)", "takes 'bd'", "Was 'db' meant?"),
+        ("blueprint 'things'.provide('user', …)", "takes 'bd'", "request, cur, db, tx, user"),
     ),
     "a provider that is a value": (
         {"resources": resources(GOOD + "    things.provide('user', 5)\n")},
