@@ -38,8 +38,13 @@ class Emitter(SourceWriter):
         return self._depth
 
     def bind(self, name: str, value: Any) -> None:
-        """Put *value* within the handler's reach as *name*."""
-        self.namespace[name] = value
+        """Put *value* within the handler's reach as *name*.
+
+        Raises:
+            ValueError: another step has bound something else to it.
+        """
+        if self.namespace.setdefault(name, value) is not value:
+            raise ValueError(f"two steps of a handler bind the name {name!r} to different values")
 
     def open(self, header: str) -> None:
         """Write the *header* of a block that is left open."""

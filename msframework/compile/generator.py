@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from types import AsyncGeneratorType
 from typing import Any
 
 from msframework._place import short_path
@@ -21,7 +21,7 @@ class YieldedValue:
 
     __slots__ = ("_generator",)
 
-    def __init__(self, generator: AsyncGenerator[Any, None]) -> None:
+    def __init__(self, generator: AsyncGeneratorType[Any, None]) -> None:
         self._generator = generator
 
     async def __aenter__(self) -> Any:
@@ -68,6 +68,5 @@ class YieldedValue:
         raise RuntimeError(f"{self._place()}: it yielded twice; expected one yield")
 
     def _place(self) -> str:
-        code = getattr(self._generator, "ag_code", None)
-        name = getattr(self._generator, "__qualname__", repr(self._generator))
-        return f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}" if code else name
+        code = self._generator.ag_code
+        return f"{short_path(code.co_filename)}:{code.co_firstlineno} {code.co_qualname}"

@@ -113,10 +113,16 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
             )
         for name in dict.fromkeys(name for need in operation.security for name in need):
             if name not in openapi.security_schemes:
-                problems.append(
-                    f"{operation.where}: @doc.security names the scheme {name!r}, which is not in "
-                    f"SECURITY_SCHEMES (there: {known}). Add it there, or correct the name."
+                values = [
+                    each.value.where for each in operation.provisions if each.value.security == name
+                ]
+                says = values[0] if values else f"{operation.where}: @doc.security"
+                problem = (
+                    f"{says} names the scheme {name!r}, which is not in SECURITY_SCHEMES (there: "
+                    f"{known}). Add it there, or correct the name."
                 )
+                if problem not in problems:
+                    problems.append(problem)
     if problems:
         raise ImproperlyConfigured.of(problems)
 

@@ -12,6 +12,7 @@ from sanic import HTTPResponse
 from msframework import Blueprint, Resource, doc
 from msframework._codegen import _compile
 from msframework.compile.context import CompileContext
+from msframework.compile.emitter import Emitter
 from msframework.compile.handler import STEPS, begin, compile_operation, end
 from msframework.response import Heads
 
@@ -127,6 +128,15 @@ async def test_a_step_may_leave_early_and_another_one_may_follow_every_exit(serv
 
     assert answer == "barred" if barred else answer.body == b"read"
     assert seen == [answer]
+
+
+def test_two_steps_cannot_bind_one_name():
+    emitter = Emitter()
+    emitter.bind("name", 1)
+    emitter.bind("name", 1)
+
+    with pytest.raises(ValueError, match="'name'"):
+        emitter.bind("name", 2)
 
 
 def test_a_traceback_shows_the_line_of_the_generated_source(make_service):

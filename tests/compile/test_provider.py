@@ -115,10 +115,11 @@ async def test_classes_instances_partials_and_wrappers_provide(service, call):
     service.provide("part", functools.partial(named, optional="set"))
     service.provide("wrapped", decorated(named))
     service.provide("anything", lambda *args: len(args))
+    service.provide("kind", type)  # a built-in, which does not say what it takes
 
     @service.get("/<name>")
-    async def read(request, name, repository, instance, part, wrapped, anything):
-        return [repository.session, instance, part, wrapped, anything]
+    async def read(request, name, repository, instance, part, wrapped, anything, kind):
+        return [repository.session, instance, part, wrapped, anything, kind.__name__[-7:]]
 
     assert (await call(service, "/x"))[1]["data"] == [
         "session",
@@ -126,6 +127,7 @@ async def test_classes_instances_partials_and_wrappers_provide(service, call):
         "session x set",
         "session x kept",
         1,
+        "Request",
     ]
 
 
@@ -536,6 +538,22 @@ def test_operations_say_what_their_providers_enforce_and_raise(make_service):
     assert "said by the method" in paths["/other"]["get"]["responses"]["409"]["description"]
     assert paths["/open"]["get"]["security"] == []
     assert "409" not in paths["/open"]["get"]["responses"]
+
+
+def test_a_scheme_that_the_settings_lack_is_refused_once(make_service):
+    service = make_service()
+    service.provide("user", anybody, security="bearer")
+
+    @service.get("/one")
+    async def one(request, user): ...
+
+    @service.get("/other")
+    async def other(request, user): ...
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        document_of(service)
+    (problem,) = caught.value.problems
+    assert problem.startswith("service.provide('user', …) names the scheme 'bearer', which is not")
 
 
 @pytest.mark.parametrize(

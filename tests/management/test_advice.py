@@ -88,6 +88,16 @@ def test_a_sound_app_has_no_warnings(check):
     assert "no mistakes found" in out
 
 
+def test_a_scheme_that_a_provided_value_enforces_has_no_warning(check):
+    settings = 'SECURITY_SCHEMES = {"bearer": {"type": "http", "scheme": "bearer"}}'
+    text = GOOD.replace("self, request", "self, request, user")
+    text += "    things.provide('user', lambda request: 1, security='bearer')\n"
+
+    code, _, err = check("--strict", resources=resources(text), settings=settings)
+
+    assert (code, err) == (0, "")
+
+
 def test_an_envelope_that_documents_what_it_writes_has_no_warnings(check):
     settings = 'ENVELOPE = "ANAPP.own.Own"'
 
