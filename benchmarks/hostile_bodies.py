@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 
+from msframework.codec import compile_schema
+from msframework.codec.errors import Rejected
 from msframework.exceptions import ServiceException
-from msframework.schemas import Schema, as_schema, compile_schema, fields
-from msframework.schemas.errors import Bad
+from msframework.schemas import Schema, as_schema, fields
 from msframework.strict_json import dumps
 
 UNIT = 100_000
@@ -84,10 +85,10 @@ def measure(schema: type[Schema] | None, body: bytes, rounds: int) -> tuple[floa
             found = read(body)
         except ServiceException as exc:
             found, said = exc, f"400 {exc.error}"
-        written = dumps(found.messages) if isinstance(found, Bad) else b""
+        written = dumps(found.messages) if isinstance(found, Rejected) else b""
         best = min(best, time.process_time() - begun)
         if not isinstance(found, ServiceException):
-            said, size = ("422" if isinstance(found, Bad) else "taken"), len(written)
+            said, size = ("422" if isinstance(found, Rejected) else "taken"), len(written)
     return best, size, said[:50]
 
 

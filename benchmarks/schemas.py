@@ -26,9 +26,9 @@ import orjson
 from asyncpg.pgproto.pgproto import UUID
 from marshmallow import Schema, ValidationError, fields, validate
 
-from msframework.db.tables import Table
-from msframework.schemas import compile_schema
+from msframework.codec import compile_schema
 from msframework.strict_json import parse
+from msframework.table import Table
 
 
 class UserOut(Schema):

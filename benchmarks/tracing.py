@@ -17,10 +17,10 @@ from types import SimpleNamespace
 from sanic.compat import Header
 
 from msframework.conf.settings import Settings
-from msframework.db.templates import StatementSpans
+from msframework.db.statement import ServerTags, Statement
 from msframework.log import AccessLog, JsonFormatter
 from msframework.log.access import PIECE
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.tracing import Sampler, SpanQueue, Tracer
 from msframework.tracing.service import build_encoder
 from msframework.tracing.span import OWN, Span, new_span_id, new_trace_id
@@ -62,7 +62,8 @@ def make_tracer(rate):
 def make_request(*headers):
     """Return a request as Sanic makes it."""
     usual = [("host", "localhost:8000"), ("user-agent", "wrk"), ("accept", "*/*")]
-    head, app = Header([*usual, *headers]), SimpleNamespace(trusts_request_id=True)
+    app = SimpleNamespace(_serving=SimpleNamespace(trusts_request_id=True))
+    head = Header([*usual, *headers])
     request = Request(b"/users/7", head, "1.1", "GET", SimpleNamespace(), app)
     request.stream = SimpleNamespace(perft0=time.perf_counter(), request=request)
     request.conn_info = SimpleNamespace(client_ip="127.0.0.1")
@@ -162,8 +163,9 @@ def export_rows():
     tracer, _ = make_tracer(1.0)
     encoder, request = build_encoder(Settings()), make_request()
     served = tracer.start_request(request, "get /users/{id}")
-    spans = StatementSpans({"peer.service": "postgresql", "db.instance": "bench"})
-    template = spans.template("SELECT * FROM users WHERE id = $1")
+    server = ServerTags({"peer.service": "postgresql", "db.instance": "bench"})
+    statement = Statement("SELECT * FROM users WHERE id = $1", stateless=True)
+    template = statement.template(server)
     own = {"db.rows": 1, "db.pool_wait_us": 10}
     ids = served.trace_id, served.span_id
     now = time.perf_counter()

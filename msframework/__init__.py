@@ -6,6 +6,7 @@ from msframework import doc
 from msframework.aio import async_request
 from msframework.app import Service, create_app
 from msframework.client import Client
+from msframework.codec import compile_schema
 from msframework.conf.settings import Settings
 from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
 from msframework.exceptions import (
@@ -43,11 +44,11 @@ from msframework.exceptions import (
 from msframework.log import logger
 from msframework.operation import Operation
 from msframework.pagination import Page, PageResult
-from msframework.request import Request
 from msframework.resource import Resource
 from msframework.response import Reply
 from msframework.routing import Blueprint
 from msframework.schemas import ALL, ModelSchema, Reference, Schema
+from msframework.serving.request import Request
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Bare",
     "Blueprint",
     "Client",
+    "compile_schema",
     "Conflict",
     "ConstraintConflict",
     "ConstraintViolation",

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from msframework._place import describe
-from msframework.exceptions import Caused, ImproperlyConfigured
+from msframework.exceptions import ImproperlyConfigured
+from msframework.problem import Problem
 
 
 def exists(module: str) -> bool:
@@ -33,13 +34,13 @@ def import_module(name: str, problems: list[str]) -> ModuleType | None:
         return None
 
 
-def explain(exc: BaseException, what: str) -> Caused:
+def explain(exc: BaseException, what: str) -> Problem:
     """Return the problem that *what* failed: the project's own last line, the exceptions behind."""
     chain = [exc]
     while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
         chain.append(earlier)
     earlier_ones = (f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain[1:])
-    return Caused.by(exc, ", from ".join((f"{what}: {describe(exc)}", *earlier_ones)))
+    return Problem.caused(exc, ", from ".join((f"{what}: {describe(exc)}", *earlier_ones)))
 
 
 def _cause_of(exc: BaseException) -> BaseException | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, MutableMapping
+from collections.abc import Iterable, Sequence
 from types import CoroutineType
 from typing import Any
 
 
 async def async_request(
-    datas: Iterable[tuple[MutableMapping[Any, Any], Any, Awaitable[Any]] | list[Any]],
+    datas: Iterable[Sequence[object]],
 ) -> None:
     """Await every `[record, key, awaitable]` at once, and set `record[key]` to its result.
 
     Raises:
         Exception: the first failure; the others are cancelled, awaited, and no record is changed.
     """
-    entries = [tuple(data) for data in datas]
+    entries: list[tuple[Any, ...]] = [tuple(data) for data in datas]
     loop = asyncio.get_running_loop()
     tasks: list[asyncio.Future[Any]] = [
         loop.create_task(awaitable)

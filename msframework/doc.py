@@ -12,7 +12,8 @@ from typing import Any, TypeVar, overload
 
 from msframework._place import caller_place, short_path
 from msframework.exceptions import ImproperlyConfigured, ServiceException
-from msframework.operation import Failure, PageRule, Source
+from msframework.operation import Failure, Paging, Source
+from msframework.pagination import Pages
 from msframework.resource import Resource
 from msframework.schemas.api import (
     Boolean,
@@ -26,6 +27,7 @@ from msframework.schemas.api import (
     Object,
     String,
 )
+from msframework.types import SchemaSource
 
 __all__ = [
     "Boolean",
@@ -61,6 +63,15 @@ T = TypeVar("T")
 _ATTRIBUTE = "__msframework_notes__"
 
 
+@dataclass(frozen=True, slots=True)
+class InputNote:
+    """One input as it was noted: its source, its schema, and the name of its argument."""
+
+    source: Source
+    schema: Any
+    name: str
+
+
 @dataclass(slots=True)
 class Notes:
     """Everything that was noted on one handler, Resource class or Blueprint."""
@@ -68,19 +79,18 @@ class Notes:
     summary: str = ""
     description: str = ""
     tags: list[str] = field(default_factory=list)
-    inputs: dict[Source, Any] = field(default_factory=dict)
+    inputs: list[InputNote] = field(default_factory=list)
     produces: list[tuple[int, Any, str]] = field(default_factory=list)
     answer_headers: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
-    page: PageRule | None = None
+    page: Paging | None = None
     deprecated: bool = False
     operation_id: str = ""
     security: list[dict[str, tuple[str, ...]]] | None = None
-    repeated: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
 
 
-def notes_of(handler: Any) -> Notes:
+def notes_of(handler: object) -> Notes:
     """Return the notes of *handler*, a new empty one when there are none yet.
 
     Raises:
@@ -99,10 +109,10 @@ def notes_of(handler: Any) -> Notes:
     if notes is None:
         notes = Notes()
         setattr(target, _ATTRIBUTE, notes)
-    return notes  # type: ignore[no-any-return]
+    return notes
 
 
-def _check_call(decorator: str, *given: Any) -> None:
+def _check_call(decorator: str, *given: object) -> None:
     """Refuse a decorator that was written without its parentheses, and so given a handler.
 
     Raises:
@@ -113,7 +123,7 @@ def _check_call(decorator: str, *given: Any) -> None:
             raise written_without_call(decorator, value)
 
 
-def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
+def written_without_call(decorator: str, given: object) -> ImproperlyConfigured:
     """Return the error for a *decorator* that is written without its call."""
     code = getattr(given, "__code__", None)
     place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
@@ -124,7 +134,7 @@ def written_without_call(decorator: str, given: Any) -> ImproperlyConfigured:
     )
 
 
-def _is_resource(value: Any) -> bool:
+def _is_resource(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Resource)
 
 
@@ -136,12 +146,9 @@ def _note(name: str, value: Any) -> Callable[[T], T]:
     return take_note
 
 
-def _input(source: Source, schema: Any) -> Callable[[T], T]:
+def _input(source: Source, schema: Any, name: str) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
-        notes = notes_of(handler)
-        if source in notes.inputs:
-            notes.repeated.append(source.value)
-        notes.inputs[source] = schema
+        notes_of(handler).inputs.append(InputNote(source, schema, name))
         return handler
 
     return take_note
@@ -191,47 +198,51 @@ def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
     return _note("security", [{name: tuple(scopes)} for name in schemes])
 
 
-def consumes(schema: Any) -> Callable[[T], T]:
+def consumes(schema: SchemaSource) -> Callable[[T], T]:
     """Read the JSON body through *schema*: a Schema, a model, a dict, a list of one, an API class.
 
     The method receives the result as `body`, and as `request.data`.
     """
     _check_call("@doc.consumes", schema)
-    return _input(Source.BODY, schema)
+    return _input(Source.BODY, schema, Source.BODY.value)
 
 
-def query(schema: Any) -> Callable[[T], T]:
-    """Read the query string through *schema*; the method receives it as `query`."""
+def query(schema: SchemaSource, *, name: str = "query") -> Callable[[T], T]:
+    """Read the query string through *schema*; the method receives it as `query`.
+
+    The query string may be read through several schemas, each given by a *name* of its own. So may
+    headers, cookies, forms and files.
+    """
     _check_call("@doc.query", schema)
-    return _input(Source.QUERY, schema)
+    return _input(Source.QUERY, schema, name)
 
 
-def headers(schema: Any) -> Callable[[T], T]:
+def headers(schema: SchemaSource, *, name: str = "headers") -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
     _check_call("@doc.headers", schema)
-    return _input(Source.HEADERS, schema)
+    return _input(Source.HEADERS, schema, name)
 
 
-def cookies(schema: Any) -> Callable[[T], T]:
+def cookies(schema: SchemaSource, *, name: str = "cookies") -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
     _check_call("@doc.cookies", schema)
-    return _input(Source.COOKIES, schema)
+    return _input(Source.COOKIES, schema, name)
 
 
-def form(schema: Any) -> Callable[[T], T]:
+def form(schema: SchemaSource, *, name: str = "form") -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
     _check_call("@doc.form", schema)
-    return _input(Source.FORM, schema)
+    return _input(Source.FORM, schema, name)
 
 
-def files(schema: Any) -> Callable[[T], T]:
+def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
     _check_call("@doc.files", schema)
-    return _input(Source.FILES, schema)
+    return _input(Source.FILES, schema, name)
 
 
 def produces(
-    schema: Any = None,
+    schema: SchemaSource | None = None,
     *,
     status: int = 200,
     description: str = "",
@@ -256,7 +267,7 @@ def produces(
 
 
 def paginate(
-    *given: Any,
+    *given: object,
     per_page: int = 20,
     max_per_page: int = 100,
     total: bool = True,
@@ -273,7 +284,7 @@ def paginate(
     _check_call("@doc.paginate", *given)
     if given:
         raise TypeError("paginate takes per_page, max_per_page and total by name only")
-    return _note("page", PageRule(min(per_page, max_per_page), max_per_page, total, max_page))
+    return _note("page", Pages(min(per_page, max_per_page), max_per_page, total, max_page))
 
 
 def raises(

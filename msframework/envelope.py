@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from msframework.exceptions import Code
-from msframework.types import JSONObject
+from msframework._imports import import_object
+from msframework.exceptions import Code, ImproperlyConfigured
+from msframework.types import JSONObject, JSONValue
 
 # The JSON Schema of a code. The document says `integer` where a service declares no other codes.
 CODE: Final[JSONObject] = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
@@ -24,7 +25,7 @@ class ErrorFacts:
     status: int
     code: Code
     message: str
-    error: Any = None
+    error: JSONValue = None
     path: str = ""
     traceback: str | None = None
 
@@ -52,7 +53,7 @@ class Envelope(Protocol):
     def document_error(self, error: JSONObject | None) -> JSONObject:
         """Return the JSON Schema of a failure whose `error` has the schema *error*."""
 
-    def unwrap(self, body: Any) -> Any:
+    def unwrap(self, body: JSONValue) -> JSONValue:
         """Return the data of a success that was sent in this envelope."""
 
 
@@ -99,7 +100,7 @@ class DefaultEnvelope:
             "required": ["code", "message"],
         }
 
-    def unwrap(self, body: Any) -> Any:
+    def unwrap(self, body: JSONValue) -> JSONValue:
         return body["data"] if isinstance(body, dict) and "data" in body else body
 
 
@@ -122,7 +123,7 @@ class Bare(DefaultEnvelope):
             "required": ["data", "pagination"],
         }
 
-    def unwrap(self, body: Any) -> Any:
+    def unwrap(self, body: JSONValue) -> JSONValue:
         return body
 
 
@@ -160,6 +161,25 @@ class ProblemDetails(Bare):
             },
             "required": ["type", "title", "status"],
         }
+
+
+def read_envelope(value: object, where: str) -> Envelope:
+    """Return the envelope that a setting or a Resource names; `None` means bare bodies."""
+    if isinstance(value, str):
+        value = import_object(value, where=where)
+    if value is None:
+        return Bare()
+    envelope: Any = value() if isinstance(value, type) else value
+    missing = [
+        name for name in ("around_data", "around_page", "error") if not hasattr(envelope, name)
+    ]
+    if missing:
+        raise ImproperlyConfigured(
+            f"{where}: {value!r} is no envelope: it has no {', '.join(missing)}. "
+            "Derive it from msframework.envelope.DefaultEnvelope."
+        )
+    named: Envelope = envelope
+    return named
 
 
 def _phrase(status: int) -> str:

@@ -10,7 +10,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncpg import DataError
 from marshmallow import ValidationError
@@ -20,21 +20,25 @@ from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
 from sanic.response import HTTPResponse
 
+from msframework.codec.bounds import MAX_ERRORS, bound_messages
+from msframework.codec.kinds import WrongKind
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
 from msframework.headers import FRAMING, OwnHeaders, check_response, take_framing
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
-from msframework.response import BODYLESS, Answer, Heads
-from msframework.schemas.bounds import MAX_ERRORS, bound_messages
-from msframework.schemas.kinds import WrongKind
+from msframework.response import BODYLESS
+from msframework.serving.answer import Answer, Heads
+from msframework.serving.request import Request
 from msframework.strict_json import dumps
 from msframework.template import Templates
 from msframework.tracing.context import current_span
+from msframework.types import Handler, JSONObject
 
 Constraints = Mapping[str, type[ServiceException]]
-Hook = Callable[..., Any]
+Hook = Callable[..., object]
+T = TypeVar("T")
 _MESSAGES = {499: "Client Closed Request"}
 
 logger = logging.getLogger("msframework.errors")
@@ -64,9 +68,11 @@ class ErrorAnswers:
         envelope = operation.envelope or self.envelope
         location = _body_location(operation)
 
-        async def fail(request: Any, exc: Exception) -> Any:
-            if request.stream is not None and request.stream.stage is not Stage.HANDLER:
-                return await self.break_off(request, exc)
+        async def fail(request: Request, exc: Exception) -> object:
+            stream: Any = request.stream
+            if stream is not None and stream.stage is not Stage.HANDLER:
+                await self.break_off(request, exc)
+                return None
             if isinstance(exc, WrongKind):
                 exc.place(operation.where)
             request.reset_response()
@@ -76,13 +82,13 @@ class ErrorAnswers:
 
         return fail
 
-    def refuse(self, operation: Operation) -> Callable[..., Any]:
+    def refuse(self, operation: Operation) -> Callable[[Request, JSONObject], Answer]:
         """Return `refuse(request, errors)`, the 422 of one operation; nothing is raised for it."""
         envelope = operation.envelope or self.envelope
         head, heads = self.heads.head(422, envelope.error_content_type), self.heads
         code, message = InvalidInput().answer_code, InvalidInput.message
 
-        def refuse(request: Any, errors: dict[str, Any]) -> Answer:
+        def refuse(request: Request, errors: JSONObject) -> Answer:
             body = dumps(envelope.error(ErrorFacts(422, code, message, errors, request.path)))
             return Answer(heads, head, body, request)
 
@@ -91,16 +97,16 @@ class ErrorAnswers:
             return refuse
         before, after = around
 
-        def refuse_in_place(request: Any, errors: dict[str, Any]) -> Answer:
+        def refuse_in_place(request: Request, errors: JSONObject) -> Answer:
             return Answer(heads, head, before + dumps(errors) + after, request)
 
         return refuse_in_place
 
     async def answer(
-        self, request: Any, exc: Exception, constraints: Constraints, envelope: Envelope
-    ) -> Any:
+        self, request: Request, exc: Exception, constraints: Constraints, envelope: Envelope
+    ) -> object:
         """Return the answer for *exc*: a registered Sanic handler's, or ours."""
-        app = request.app
+        app: Any = request.app
         known = self.expected(exc, constraints)
         if known is None or _is_users(app.error_handler):
             try:
@@ -114,7 +120,7 @@ class ErrorAnswers:
 
     async def explain(
         self,
-        request: Any,
+        request: Request,
         exc: BaseException,
         known: ServiceException | None,
         envelope: Envelope | None = None,
@@ -135,15 +141,15 @@ class ErrorAnswers:
             await self.report(request, exc)
         try:
             answer = self._render(request, exc, known, envelope or self.envelope, own)
-        except Exception as failure:  # what it says is no JSON, or its envelope fails
+        except Exception as failure:  # its error is no JSON, or its envelope fails
             await self.report(request, failure)
             answer = self._render(request, failure, None, DefaultEnvelope(), None)
         if closes:
-            answer.headers["connection"] = "close"  # for what sends it: it is plain no longer
+            answer.headers["connection"] = "close"  # for its sender: it is plain no longer
         return answer
 
-    async def break_off(self, request: Any, exc: BaseException) -> None:
-        """Report what failed after the answer had begun; one that is not whole is cut off.
+    async def break_off(self, request: Request, exc: BaseException) -> None:
+        """Report a failure after the answer had begun; an answer that is not whole is cut off.
 
         The end of the connection is the only way to say that there should have been more.
         """
@@ -153,19 +159,21 @@ class ErrorAnswers:
             await self.report(request, exc)
         else:  # the rest of the request cannot be read
             logger.info("%s %s was broken off: %s", request.method, request.path, exc)
-        stream = request.stream
+        stream: Any = request.stream
         if stream.stage is not Stage.IDLE:
             stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
-            if request.transport is not None:
-                request.transport.abort()
-            request.app.observer.end(request, status)
+            transport: Any = request.transport
+            if transport is not None:
+                transport.abort()
+            app: Any = request.app
+            app._serving.observer.end(request, status)
 
-    async def _users_answer(self, app: Any, request: Any, exc: Exception) -> Any:
+    async def _users_answer(self, app: Any, request: Request, exc: Exception) -> object:
         for event, context in (
             ("server.exception.report", {"exception": exc}),
             ("http.lifecycle.exception", {"request": request, "exception": exc}),
         ):
-            if app.has_signal(event):
+            if app._serving.has_signal(event):
                 await app.dispatch(event, inline=True, context=context)
         error_handler = app.error_handler
         if error_handler.__class__ is not ErrorHandler:
@@ -189,7 +197,7 @@ class ErrorAnswers:
             return _from_sanic(exc)
         return translate(exc, constraints)
 
-    async def report(self, request: Any, exc: BaseException) -> None:
+    async def report(self, request: Request | None, exc: BaseException) -> None:
         """Log an unexpected exception and show it to every hook; a hook's own failure is logged.
 
         Args:
@@ -198,10 +206,10 @@ class ErrorAnswers:
         span = current_span() if request is None else request.span
         if span is not None:
             span.set_error(exc)
-        what = "a task" if request is None else f"{request.method} {request.path}"
+        subject = "a task" if request is None else f"{request.method} {request.path}"
         logger.error(
             "%s failed: %s",
-            what,
+            subject,
             type(exc).__name__,
             exc_info=exc,
             extra={
@@ -220,7 +228,7 @@ class ErrorAnswers:
 
     def _render(
         self,
-        request: Any,
+        request: Request,
         exc: BaseException,
         known: ServiceException | None,
         envelope: Envelope,
@@ -260,7 +268,7 @@ def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes,
     return before, after
 
 
-def _checked(response: Any) -> Any:
+def _checked(response: T) -> T:
     """Return a user's answer to an exception, with its headers checked."""
     if isinstance(response, HTTPResponse):
         check_response(response, "a handler of exceptions")
@@ -309,16 +317,19 @@ class ErrorHandler(SanicErrorHandler):
         self.answers = ErrorAnswers(Heads(), DefaultEnvelope(), debug=False)
         self.has_user_handlers = False
 
-    def add(self, exception: Any, handler: Any, route_names: list[str] | None = None) -> None:
+    def add(
+        self, exception: type[BaseException], handler: Handler, route_names: list[str] | None = None
+    ) -> None:
         """Register a user's handler, as `app.exception` does."""
         self.has_user_handlers = True
         super().add(exception, handler, route_names)
 
-    def user_handler(self, exc: Exception, request: Any) -> Any:
+    def user_handler(self, exc: Exception, request: Request) -> Handler | None:
         """Return the handler that was registered with Sanic for *exc*, if any."""
-        return self._lookup(exc, request.route.name if request.route else None)
+        found: Handler | None = self._lookup(exc, request.route.name if request.route else None)
+        return found
 
-    async def response(self, request: Any, exception: Exception) -> Any:
+    async def response(self, request: Request, exception: Exception) -> Any:
         """Answer for whatever no compiled handler saw: unknown URLs, timeouts, broken requests."""
         handler = self._lookup(exception, request.name if request else None)
         if handler is not None:
@@ -335,10 +346,11 @@ class ErrorHandler(SanicErrorHandler):
         return await self.default(request, exception)
 
     async def default(  # type: ignore[override]  # Sanic awaits what is awaitable
-        self, request: Any, exception: Exception
-    ) -> Any:
+        self, request: Request, exception: Exception
+    ) -> Answer:
         """Answer in the envelope of the operation that the request is shaped for."""
-        request.app.observer.unrouted(request)
+        app: Any = request.app
+        app._serving.observer.ensure_span(request)
         answers = self.answers
         known = answers.expected(exception, {})
         envelope = answers.templates.envelope_of(request.method, request.path)

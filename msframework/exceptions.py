@@ -38,26 +38,15 @@ Raised at start-up and per request.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from msframework.problem import Problem
+from msframework.types import JSONValue
 
 Code = int | str
 
 
 class MsframeworkError(Exception):
     """The root of all exceptions that msframework raises of its own accord."""
-
-
-class Caused(str):
-    """A problem that an exception brought up; `ImproperlyConfigured.of` chains it."""
-
-    cause: BaseException
-
-    @classmethod
-    def by(cls, cause: BaseException, text: str) -> Caused:
-        """Return *text* with its *cause*."""
-        problem = cls(text)
-        problem.cause = cause
-        return problem
 
 
 class ImproperlyConfigured(MsframeworkError):
@@ -75,9 +64,10 @@ class ImproperlyConfigured(MsframeworkError):
 
     @classmethod
     def of(cls, problems: Iterable[str]) -> ImproperlyConfigured:
-        """Gather *problems*, each once, in the order in which they were found."""
+        """Return one exception of *problems*, each once, in the order in which they were found."""
         found = cls(*dict.fromkeys(problems))
-        causes = [problem.cause for problem in found.problems if isinstance(problem, Caused)]
+        parts = [problem for problem in found.problems if isinstance(problem, Problem)]
+        causes = [problem.cause for problem in parts if problem.cause is not None]
         if causes:
             several = all(isinstance(cause, Exception) for cause in causes) and len(causes) > 1
             found.__cause__ = ExceptionGroup("several causes", causes) if several else causes[0]  # type: ignore[type-var]
@@ -92,7 +82,7 @@ class ServiceException(MsframeworkError):
     """An exception that becomes an answer of the service.
 
     Args:
-        error: what went wrong with this request: a text, or any JSON value; left out when `None`.
+        error: the detail for this request: a text, or any JSON value; left out when `None`.
         code: the application's own code; the class's, or `100000 + status_code`, when `None`.
         message: one sentence for the status; the class's own when `None`.
         status_code: the HTTP status; the class's own when `None`.
@@ -106,14 +96,14 @@ class ServiceException(MsframeworkError):
 
     def __init__(
         self,
-        error: Any = None,
+        error: object = None,
         code: Code | None = None,
         message: str | None = None,
         *,
         status_code: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.error = error
+        self.error: JSONValue = error
         if status_code is not None:
             self.status_code = status_code
         if message is not None:
@@ -181,7 +171,7 @@ class MethodNotAllowed(ServiceException):
 
 
 class NotAcceptable(ServiceException):
-    """Nothing that could be sent is what the caller accepts (RFC 9110, 15.5.7)."""
+    """The caller accepts no media type of the answer (RFC 9110, 15.5.7)."""
 
     status_code = 406
     message = "Not Acceptable"
@@ -195,7 +185,7 @@ class RequestTimeout(ServiceException):
 
 
 class Conflict(ServiceException):
-    """The request conflicts with what is stored (RFC 9110, 15.5.10)."""
+    """The request conflicts with the stored state (RFC 9110, 15.5.10)."""
 
     status_code = 409
     message = "Conflict"
@@ -204,9 +194,18 @@ class Conflict(ServiceException):
 class ConstraintConflict(Conflict):
     """A unique, exclusion or foreign-key constraint of PostgreSQL said no."""
 
-    def __init__(self, error: Any = None, *, constraint: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        error: object = None,
+        code: Code | None = None,
+        message: str | None = None,
+        *,
+        constraint: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.constraint = constraint
-        super().__init__(error, **kwargs)
+        super().__init__(error, code, message, status_code=status_code, headers=headers)
 
 
 class Gone(ServiceException):
@@ -238,7 +237,7 @@ class UnsupportedMediaType(ServiceException):
 
 
 class UnprocessableEntity(ServiceException):
-    """The request is well formed, but says what cannot be done (RFC 9110, 15.5.21)."""
+    """The request is well formed, but cannot be carried out (RFC 9110, 15.5.21)."""
 
     status_code = 422
     message = "Unprocessable Entity"
@@ -253,13 +252,22 @@ class InvalidInput(UnprocessableEntity):
 class ConstraintViolation(UnprocessableEntity):
     """A not-null or check constraint of PostgreSQL, or a value that its column cannot hold."""
 
-    def __init__(self, error: Any = None, *, constraint: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        error: object = None,
+        code: Code | None = None,
+        message: str | None = None,
+        *,
+        constraint: str | None = None,
+        status_code: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.constraint = constraint
-        super().__init__(error, **kwargs)
+        super().__init__(error, code, message, status_code=status_code, headers=headers)
 
 
 class PreconditionRequired(ServiceException):
-    """The request must be conditional (RFC 6585, 3)."""
+    """The request has to be conditional (RFC 6585, 3)."""
 
     status_code = 428
     message = "Precondition Required"
@@ -284,7 +292,7 @@ class TransactionAborted(ServerError):
 
 
 class BadGateway(ServiceException):
-    """Another service answered what this one cannot use (RFC 9110, 15.6.3)."""
+    """Another service gave an answer that this one cannot use (RFC 9110, 15.6.3)."""
 
     status_code = 502
     message = "Bad Gateway"
@@ -297,7 +305,7 @@ class UpstreamError(BadGateway):
         service: the name of the other service, as in `SERVICES`.
         status: the status that it answered, or `None` when no answer came.
         code: the code in its envelope, if it sent one.
-        error: what it said, or what went wrong on the way.
+        error: the detail of its answer, or of the failure on the way.
     """
 
     def __init__(
@@ -305,13 +313,13 @@ class UpstreamError(BadGateway):
         service: str,
         status: int | None = None,
         code: Code | None = None,
-        error: Any = None,
+        error: object = None,
         *,
         status_code: int = 502,
         message: str | None = None,
     ) -> None:
         self.service, self.status, self.upstream_code = service, status, code
-        self.upstream_error = error
+        self.upstream_error: JSONValue = error
         said = f"{service} answered {status}" if status is not None else f"{service} gave no answer"
         super().__init__(said, message=message, status_code=status_code)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Pairs = tuple[tuple[str, str], ...]
-# What methods and exceptions give.
+# The headers that methods and exceptions give.
 Headers = Mapping[str, str | int | Sequence[str | int]]
 
 # The name of a header, a method, one half of a media type (RFC 9110, 5.6.2).
@@ -92,7 +92,7 @@ class OwnHeaders:
     __slots__ = ("lines", "names", "pairs")
 
     def __init__(self, given: Headers, where: str) -> None:
-        """Check what *where* gave.
+        """Check the headers that *where* gave.
 
         Raises:
             ValueError: a header cannot be sent; the text names it, and never its value.
@@ -139,7 +139,7 @@ def check_name(name: Any, where: str) -> None:
 
 
 def check_value(name: str, value: str, where: str) -> None:
-    """Refuse control characters, and what UTF-8 cannot say.
+    """Refuse control characters, and characters that UTF-8 cannot hold.
 
     NOTE: a lone surrogate that stands for a byte of a request's header goes out as that byte.
     """

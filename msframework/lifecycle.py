@@ -10,6 +10,7 @@ import inspect
 import logging
 import os
 import signal
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,32 +19,59 @@ from msframework.types import Part
 logger = logging.getLogger("msframework.lifecycle")
 
 
+@dataclass(slots=True)
+class Place:
+    """The place of one part among the others; `part` is `None` where there is none to start."""
+
+    name: str
+    part: Part | None
+
+
 class Parts:
     """The parts of one service, in the order in which they start."""
 
     def __init__(self, stop_timeout: float) -> None:
         self._stop_timeout = stop_timeout
-        self._parts: list[Part] = []
+        self._places: list[Place] = []
         self._started: list[Part] = []
 
-    def add(self, part: Part) -> None:
+    def add(self, part: Part, name: str | None = None) -> None:
         """Take *part*, to be started after all that were added before.
+
+        Args:
+            name: what `replace` calls it; the name of its class when `None`.
 
         Raises:
             TypeError: it is a class, or has no coroutine methods `start` and `stop`.
+            ValueError: there is a part of that name.
         """
-        if isinstance(part, type):
-            raise TypeError(
-                f"add_part got the class {part.__qualname__}; expected a part. "
-                f"Make one: {part.__qualname__}(…)."
+        _check(part, "add_part")
+        if name is not None and any(name == place.name for place in self._places):
+            raise ValueError(
+                f"add_part got the name {name!r}, which another part has. Choose another name."
             )
-        for name in ("start", "stop"):
-            if not _is_coroutine(getattr(part, name, None)):
-                raise TypeError(
-                    f"add_part got {part!r}, which has no coroutine method {name!r}. "
-                    f"Write `async def {name}(self)`."
-                )
-        self._parts.append(part)
+        self._places.append(Place(type(part).__name__ if name is None else name, part))
+
+    def reserve(self, name: str) -> None:
+        """Keep a place for a part *name*, which only `replace` may bring."""
+        self._places.append(Place(name, None))
+
+    def replace(self, name: str, part: Part) -> None:
+        """Put *part* in the place of the part *name*.
+
+        Raises:
+            TypeError: it is a class, or has no coroutine methods `start` and `stop`.
+            ValueError: no part has that name, or several have.
+        """
+        _check(part, "replace_part")
+        found = [place for place in self._places if place.name == name]
+        if len(found) != 1:
+            known = ", ".join(repr(place.name) for place in self._places)
+            raise ValueError(
+                f"replace_part got the name {name!r}, which {len(found) or 'no'} parts have; "
+                f"there are {known}. A part gets a name of its own by add_part(part, name=…)."
+            )
+        found[0].part = part
 
     @property
     def running(self) -> bool:
@@ -53,9 +81,10 @@ class Parts:
     async def start(self) -> None:
         """Start every part; when one fails, those before it are stopped and the error surfaces."""
         try:
-            for part in self._parts:
-                await part.start()
-                self._started.append(part)
+            for place in self._places:
+                if place.part is not None:
+                    await place.part.start()
+                    self._started.append(place.part)
         except BaseException:
             await self.stop()
             raise
@@ -71,6 +100,21 @@ class Parts:
                 logger.error("%s did not stop within %s s", _name(part), self._stop_timeout)
             except Exception:
                 logger.exception("%s failed to stop", _name(part))
+
+
+def _check(part: Any, method: str) -> None:
+    """Refuse what cannot be started and stopped; *method* names who got it."""
+    if isinstance(part, type):
+        raise TypeError(
+            f"{method} got the class {part.__qualname__}; expected a part. "
+            f"Make one: {part.__qualname__}(…)."
+        )
+    for name in ("start", "stop"):
+        if not _is_coroutine(getattr(part, name, None)):
+            raise TypeError(
+                f"{method} got {part!r}, which has no coroutine method {name!r}. "
+                f"Write `async def {name}(self)`."
+            )
 
 
 def _is_coroutine(method: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msframework.conf.settings import ServerSettings
 from msframework.headers import OwnHeaders, Pairs
-from msframework.response import Answer, Heads
+from msframework.serving.answer import Answer, Heads
 
 
 def cors_headers(settings: ServerSettings) -> Pairs:

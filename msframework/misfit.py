@@ -1,22 +1,26 @@
 """Which input of a request held the value that PostgreSQL could not take.
 
 asyncpg refuses an argument before anything is sent, and names it by its number in the statement,
-which says nothing to a client. Runs per request, when that happened.
+which says nothing to a client. A text with NUL is sent; the server refuses it, and names nothing.
+Runs per request, when either happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from msframework.db.errors import caused, shown_argument, shows
 from msframework.exceptions import InvalidInput, NotFound, ServiceException
-from msframework.schemas.storable import NUL, SURROGATE
+from msframework.schemas.storable import why_not_storable
 
 _MOST_VALUES: Final = 1000
 _RANGE: Final = "Value out of range."
 _ZONE: Final = "Must be a moment as its column has it, with a zone or without."
 _OTHER: Final = "Not a valid value."
+# A character that no text of the database can hold; an escape that no text of its JSON can.
+_NO_TEXT: Final = ("22021", "22P02", "22P05")
 
 
 def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceException | None:
@@ -29,32 +33,42 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
         location: what the body is called in errors: `body` or `form`.
     """
     shown = shown_argument(exc)
-    if shown is None:
+    if shown is not None:
+        refused: Callable[[Any], bool] = partial(shows, shown)
+    elif getattr(exc, "sqlstate", None) in _NO_TEXT:
+        refused = _is_no_text
+    else:
         return None
-    if any(shows(shown, value) for value in (request.match_info or {}).values()):
+    if any(map(refused, (request.match_info or {}).values())):
         return caused(NotFound(), exc)
-    messages = [_message(exc.__cause__)]
-    for place in _places(request.data, shown):
-        found: Any = messages
+    for place, value in _places(request.data, refused):
+        found: Any = [why_not_storable(value) or _message(exc.__cause__)]
         for key in reversed(place):
             found = {key: found}
         return caused(InvalidInput({location: found}), exc)
     if request.query_string:
         for name, texts in request.get_args(keep_blank_values=True).items():
-            if any(text == shown or shows(shown, text) for text in texts):
-                return caused(InvalidInput({"query": {name: messages}}), exc)
+            if any(text == shown or refused(text) for text in texts):
+                return caused(InvalidInput({"query": {name: [_message(exc.__cause__)]}}), exc)
     return None
 
 
-def _places(data: Any, shown: str) -> Iterator[tuple[Any, ...]]:
-    """Yield where in *data* the value stands, outermost first, as far as one may look."""
+def _is_no_text(value: Any) -> bool:
+    return isinstance(value, str) and why_not_storable(value) is not None
+
+
+def _places(data: Any, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield each refused value in *data*, and where it stands, outermost first.
+
+    NOTE: as far as one may look.
+    """
     waiting: list[tuple[tuple[Any, ...], Any]] = [((), data)]
     for _ in range(_MOST_VALUES):
         if not waiting:
             return
         place, value = waiting.pop(0)
-        if place and shows(shown, value):
-            yield place
+        if place and refused(value):
+            yield place, value
         waiting.extend(((*place, key), item) for key, item in _items(value))
 
 
@@ -69,11 +83,7 @@ def _items(value: Any) -> Iterable[tuple[Any, Any]]:
 def _message(cause: BaseException | None) -> str:
     if isinstance(cause, OverflowError):
         return _RANGE
-    if isinstance(cause, UnicodeEncodeError):
-        return SURROGATE
     text = str(cause)
     if "out of" in text and "range" in text:
         return _RANGE
-    if "offset-naive" in text:
-        return _ZONE
-    return NUL if "null" in text.lower() and "character" in text else _OTHER
+    return _ZONE if "offset-naive" in text else _OTHER

@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
 from msframework.compile.provider import check_providers
-from msframework.compile.reader import Endpoint, KnownSchemas, read_operations
-from msframework.compile.signature import Undeclared, request_missing
+from msframework.compile.reader import Endpoint, read_operations
+from msframework.compile.schema import KnownSchemas
+from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
 from msframework.operation import Operation, path_params, path_template
+from msframework.problem import Problem
 from msframework.provider import BUILT_IN
 from msframework.routing import (
     Mounted,
@@ -32,7 +35,6 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
-from msframework.schemas import CompiledSchema
 
 
 class Endpoints:
@@ -90,7 +92,7 @@ class Endpoints:
         find_clashes([*self.operations, *new], service.router.regex_types, problems)
         self._find_same_names(problems)
         if problems:
-            if not strict and all(isinstance(problem, Undeclared) for problem in problems):
+            if not strict and all(isinstance(each, Problem) and each.mendable for each in problems):
                 return
             raise ImproperlyConfigured.of(problems)
         context = self._context()
@@ -106,19 +108,21 @@ class Endpoints:
         for route in service.router.routes:
             known.update(param.name for param in path_params(f"/{route.path}"))
         check_providers(values, known, problems)
-        problems += [
-            request_missing(operation.where, operation.arguments[0].name)
-            for operation in self.operations
-            if operation.arguments[0].name in service.providers
-        ]
-        problems += [
-            f"{operation.where}: provide({provision.value.name!r}, …) came after it was compiled "
-            "with the value of this name that comes with the framework. Call it earlier: "
-            "create_app(providers=…), or in the function that CONFIGURE names."
-            for operation in self.operations
-            for provision in operation.provisions
-            if provision.value.function is None and provision.value.name in service.providers
-        ]
+        for operation in self.operations:
+            first = operation.arguments[0].name
+            if first in service.providers:
+                problems.append(request_missing(operation.where, first))
+            for value in (provision.value for provision in operation.provisions):
+                if value.function is None and value.name in service.providers:
+                    found = (
+                        f"provide({value.name!r}, …) came after it was compiled with the value of "
+                        "this name that comes with the framework"
+                    )
+                    advice = (
+                        "Call it earlier: create_app(providers=…), or in the function that "
+                        "CONFIGURE names."
+                    )
+                    problems.append(Problem(operation.where, found, advice=advice))
 
     def _uncompiled(self) -> list[list[Any]]:
         """Return the routes that are left, those together that one registration made for hosts."""
@@ -144,7 +148,7 @@ class Endpoints:
         return read_endpoints(route, path, mounted, service.providers)
 
     def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
-        envelope = self._service.failures.envelope
+        envelope = self._service._serving.failures.envelope
         return read_operations(endpoints, envelope, problems, self._schemas)
 
     def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
@@ -154,15 +158,14 @@ class Endpoints:
         takers = [other for other in service.router.routes if shape_of(other.path) == shape]
         for endpoint in read_endpoints(route, path, mounted, service.providers):
             if not (route.websocket or route.static or route.stream):
-                read_operations([endpoint], service.failures.envelope, problems)
+                read_operations([endpoint], service._serving.failures.envelope, problems)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             hosts = any(hosts_of(each) for each in (route, *alike))
             why = "; a path cannot be both for some hosts and for all" if hosts else ""
-            problems.append(
-                f"{endpoint.where}: {endpoint.method} {path} is taken by {by}. Drop one of them, "
-                f"or change its path{why}."
-            )
+            found = f"{endpoint.method} {path} is taken by {by}"
+            advice = f"Drop one of them, or change its path{why}."
+            problems.append(Problem(endpoint.where, found, advice=advice))
 
     def _find_same_names(self, problems: list[str]) -> None:
         """Refuse two routes of one name, for which Sanic would not start."""
@@ -172,10 +175,13 @@ class Endpoints:
             other = named.setdefault(name, route)
             if other is not route:
                 problems.append(
-                    f"{self._place_of(route)}: its route is called {name!r}, as is that of "
-                    f"{self._place_of(other)}. Rename one of the functions, or give one of the "
-                    "routes another name with name=…; a blueprint that is registered twice needs "
-                    "a name_prefix=…."
+                    Problem(
+                        self._place_of(route),
+                        f"its route is called {name!r}, as is that of {self._place_of(other)}",
+                        advice="Rename one of the functions, or give one of the routes another "
+                        "name with name=…; a blueprint that is registered twice needs a "
+                        "name_prefix=….",
+                    )
                 )
 
     def _place_of(self, route: Any) -> str:
@@ -198,13 +204,13 @@ class Endpoints:
                 route.handler = handler
 
     def _context(self) -> CompileContext:
-        service = self._service
+        service, serving = self._service, self._service._serving
         tracer = service.tracer if service.settings.tracing.enabled else None
         return CompileContext(
-            heads=service.heads,
-            failures=service.failures,
+            heads=serving.heads,
+            failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish=service.observer.build_finish(),
+            finish=serving.observer.build_finish(),
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             max_errors=service.settings.server.max_errors,
@@ -227,7 +233,7 @@ class Endpoints:
             The methods that some path of the service has.
         """
         has = {"OPTIONS"}
-        settings, heads = self._service.settings.server, self._service.heads
+        settings, heads = self._service.settings.server, self._service._serving.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method for route in routes for method in route.methods}
             for route in routes if "HEAD" not in known else ():
@@ -243,7 +249,7 @@ class Endpoints:
 
     def trace_others(self) -> None:
         """Put a span around streams and static files, which are not compiled."""
-        traced = self._service.observer.traced
+        trace = self._service._serving.observer.trace
         for route in self._service.router.routes:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
@@ -251,7 +257,7 @@ class Endpoints:
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
             if not is_compiled_kind(route) and not plain and not websocket:
-                route.handler = traced(handler, path_template(f"/{route.path}"))
+                route.handler = trace(handler, path_template(f"/{route.path}"))
 
     def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True

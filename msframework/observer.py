@@ -1,6 +1,6 @@
 """What every request leaves behind: its span, its access line, and the headers of its answer.
 
-`build_finish` and `traced` run at start-up; all else per request.
+`build_finish` and `trace` run at start-up; all else per request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
-from msframework.response import Answer, Heads
+from msframework.serving.answer import Answer, Heads
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
 from msframework.types import Handler
@@ -66,7 +66,7 @@ class Observer:
             name = f"{request.method.lower()} {template}"
             request.span = self._tracer.start_request(request, name)
 
-    def traced(self, handler: Handler, template: str) -> Handler:
+    def trace(self, handler: Handler, template: str) -> Handler:
         """Return *handler*, one that is not compiled, with a span begun before it."""
         if self._tracer is None:
             return handler
@@ -79,8 +79,8 @@ class Observer:
 
         return handle_traced
 
-    def unrouted(self, request: Any) -> None:
-        """Give a request that reached no endpoint the span that an endpoint would have made."""
+    def ensure_span(self, request: Any) -> None:
+        """Begin the span of a request that reached no endpoint, unless it has one."""
         if self._tracer is not None and request.span is None:
             request.span = self._tracer.start_request(request, request.method.lower())
 
@@ -108,17 +108,17 @@ class Observer:
         elif status == CLIENT_LEFT:
             logger.info("%s %s: the client left before the answer", request.method, request.path)
 
-    def cancelled(self, request: Any, exc: CancelledError) -> None:
+    def end_cancelled(self, request: Any, exc: CancelledError) -> None:
         """End a request that was cancelled after its answer had begun, or when the server stops.
 
-        NOTE: else Sanic answers for it, or has `left` called.
+        NOTE: else Sanic answers for it, or has `end_abandoned` called.
         """
         stream = request.stream
         if stream is None or (stream.stage is Stage.HANDLER and stream.protocol.transport):
             return
         stopped = stream.protocol.transport is None  # by the server, whose patience is over
         if not stopped and (request.conn_info.lost or isinstance(exc, RequestCancelled)):
-            self.left(request)
+            self.end_abandoned(request)
         elif stream.stage is Stage.IDLE:
             self.end(request)
         else:
@@ -130,9 +130,9 @@ class Observer:
             )
             self.end(request, 503)
 
-    def left(self, request: Any) -> None:
+    def end_abandoned(self, request: Any) -> None:
         """End a request whose client hung up: no error, and one line at INFO."""
-        self.unrouted(request)
+        self.ensure_span(request)
         self.end(request, CLIENT_LEFT)
 
     def headers_of(self, request: Any) -> Pairs:

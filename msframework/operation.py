@@ -7,20 +7,22 @@ Made at start-up by `compile.reader`; the compiler, the OpenAPI document, the te
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, Final, Protocol
 
 from marshmallow import Schema
 
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
 from msframework.provider import ProvidedValue
-from msframework.types import Handler, Provider
+from msframework.types import Handler, JSONObject, Provider
 
 _PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
 # What Sanic hands over beside a parameter of the kind `ext`: the extension of the file's name.
-EXTENSION = "extension"
+EXTENSION: Final = "extension"
+_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
 
 
 class Source(Enum):
@@ -63,13 +65,54 @@ class PathParam:
     kind: str = "str"
 
 
+class Paging(Protocol):
+    """How a listing is cut into pages: what it reads of the query, and says of itself."""
+
+    def find_mistakes(self) -> Iterator[str]:
+        """Yield what is wrong with the declaration."""
+
+    def compile(self) -> Callable[[Any, dict[str, Any]], Any]:
+        """Return the function that reads the page from a request, or notes errors by location."""
+
+    def document_parameters(self) -> Mapping[str, JSONObject]:
+        """Return the parameters of the query by name, without what is the same for all."""
+
+    def document_pagination(self) -> JSONObject:
+        """Return the JSON Schema of what an answer says beside the rows."""
+
+    def example_error(self) -> JSONObject:
+        """Return errors by location, such as a request for a page may get."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What one location of the request is read through; `partial` for PATCH bodies."""
+    """One argument that is read from a source of the request; a source may have several.
+
+    Attributes:
+        kind: a schema that it is read through, or a way of paging.
+        partial: whether keys may be left out, as in PATCH bodies.
+        name: the argument's name; the source's where nothing is said.
+    """
 
     source: Source
-    schema: Schema
+    kind: Schema | Paging
     partial: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.source.value)
+
+    @property
+    def paging(self) -> Paging | None:
+        """The way of paging, where the argument is a page."""
+        return None if isinstance(self.kind, Schema) else self.kind
+
+    @property
+    def schema(self) -> Schema:
+        """The schema that anything but a page is read through."""
+        assert isinstance(self.kind, Schema)
+        return self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +130,33 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An exception that the operation may raise; `constraint` maps a violation to it."""
+    """An exception that the operation may raise; `constraint` maps a violation to it.
+
+    Attributes:
+        example: the `error` of such an answer, as the document shows it.
+        is_general: whether all operations of its kind have it, and nobody declares it.
+    """
 
     exception: type[ServiceException]
     constraint: str | None = None
     description: str = ""
+    example: Any = None
+    is_general: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class PageRule:
-    """How a listing is cut: numbered pages, `total` from a `COUNT(*)` unless switched off.
+class OperationText:
+    """What is said of an operation: nothing of it changes what runs.
 
-    PostgreSQL reads all rows before a page and throws them away, hence `max_page`.
+    Attributes:
+        blueprint_description: the description of the blueprint, for its tag.
     """
 
-    per_page: int = 20
-    max_per_page: int = 100
-    total: bool = True
-    max_page: int = 10_000
+    summary: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    blueprint_description: str = ""
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +175,8 @@ class Operation:
     inputs: tuple[Input, ...] = ()
     answers: tuple[Answer, ...] = (Answer(200),)
     failures: tuple[Failure, ...] = ()
-    page: PageRule | None = None
     envelope: Envelope | None = None
-    summary: str = ""
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    blueprint_description: str = ""
-    deprecated: bool = False
+    text: OperationText = OperationText()
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     hosts: tuple[str, ...] = ()
     provisions: tuple[Provision, ...] = ()
@@ -139,9 +186,18 @@ class Operation:
         """The path as OpenAPI and span names write it: `/users/{id}`."""
         return path_template(self.path)
 
+    @property
+    def page(self) -> Paging | None:
+        """How the listing is cut into pages, if it is."""
+        return next((item.paging for item in self.inputs if item.paging is not None), None)
+
     def input(self, source: Source) -> Input | None:
-        """Return what *source* is read through, if anything is declared for it."""
-        return next((item for item in self.inputs if item.source is source), None)
+        """Return the first input of *source*, if anything is declared for it."""
+        return next(iter(self.inputs_of(source)), None)
+
+    def inputs_of(self, source: Source) -> tuple[Input, ...]:
+        """Return the inputs that are read from *source*."""
+        return tuple(item for item in self.inputs if item.source is source)
 
 
 def path_params(path: str) -> tuple[PathParam, ...]:
@@ -155,3 +211,10 @@ def path_params(path: str) -> tuple[PathParam, ...]:
 def path_template(path: str) -> str:
     """Return Sanic's `/users/<id:int>` in OpenAPI's form, `/users/{id}`."""
     return _PATH_PARAM.sub(r"{\1}", path)
+
+
+def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
+    """Return the names of the path parameters that are text, and so may hold anything."""
+    return tuple(
+        param.name for param in params if param.kind in _TEXT_KINDS or not param.kind.isalpha()
+    )

@@ -1,21 +1,31 @@
 """Numbered pages: what a listing method receives as `page`, and what it answers.
 
-`compile_page` runs at start-up; `Page` is made per request.
+`Pages` is read at start-up; `Page` is made per request.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from peewee import SQL, Select, fn
 
-from msframework.db.tables import Table
-from msframework.operation import PageRule
+from msframework.table import Table
+from msframework.types import JSONObject, Query
 
 Errors = dict[str, Any]
+
+
+class RowSource(Protocol):
+    """The methods of a cursor that a page is fetched by."""
+
+    def fetchval(self, query: str | Query, *args: object) -> Awaitable[Any]:
+        """Return one value of the first row."""
+
+    def table(self, query: str | Query, *args: object) -> Awaitable[Table]:
+        """Return all rows in the form that listings are written from."""
 
 
 class PageResult:
@@ -27,13 +37,13 @@ class PageResult:
 
     __slots__ = ("_rows", "_table", "pagination")
 
-    def __init__(self, rows: Sequence[Any], pagination: Mapping[str, Any]) -> None:
+    def __init__(self, rows: Sequence[object], pagination: Mapping[str, object]) -> None:
         self._rows: Sequence[Any] | None = rows
         self._table: Table | None = None
         self.pagination = pagination
 
     @classmethod
-    def of_table(cls, table: Table, pagination: Mapping[str, Any]) -> Self:
+    def of_table(cls, table: Table, pagination: Mapping[str, object]) -> Self:
         """Return the page of the rows that one statement gave."""
         result = cls((), pagination)
         result._rows, result._table = None, table
@@ -86,22 +96,20 @@ class Page:
         return self.per_page
 
     async def fetch(
-        self, cur: Any, query: Any, *args: Any, total: str | int | None = None
+        self, cur: RowSource, query: str | Query, *args: object, total: str | int | None = None
     ) -> PageResult:
         """Fetch this page of *query*, and count all of its rows unless the rule says not to.
 
         Args:
-            cur: what `acquire()` or `transaction()` gave.
+            cur: the cursor of `acquire()` or `transaction()`.
             query: a peewee select, or SQL text without LIMIT and OFFSET.
             args: the arguments of the SQL text.
             total: a cheaper count: a number, or SQL text (which receives *args*, too).
         """
         numbers = {"page": self.page, "per_page": self.per_page}
         if self.counts:
-            if total is None:
-                total = _count_of(query)
             if not isinstance(total, int):
-                total = await cur.fetchval(total, *args)
+                total = await cur.fetchval(_count_of(query) if total is None else total, *args)
             numbers = self._numbers(int(total or 0))
         # PERF: the rows come last, as they are written next: another statement in between lets
         # other requests drive them out of the processor's caches (benchmarks/README.md, row list).
@@ -110,10 +118,11 @@ class Page:
             sql = f"{query} LIMIT ${count + 1} OFFSET ${count + 2}"
             table = await cur.table(sql, *args, self.per_page, self.offset)
         else:
-            table = await cur.table(query.limit(self.per_page).offset(self.offset))
+            select: Any = query
+            table = await cur.table(select.limit(self.per_page).offset(self.offset))
         return PageResult.of_table(table, numbers)
 
-    def result(self, rows: Sequence[Any], total: int) -> PageResult:
+    def result(self, rows: Sequence[object], total: int) -> PageResult:
         """Return *rows* as this page of *total* rows, for listings that fetch for themselves."""
         return PageResult(rows, self._numbers(total))
 
@@ -134,34 +143,70 @@ def _count_of(query: Any) -> Any:
     return Select([inner], [fn.COUNT(SQL("*"))])
 
 
-def compile_page(rule: PageRule) -> Callable[[Any, Errors], Page | None]:
-    """Return the function that reads `page` and `per_page` from a request's query string."""
-    default = Page(1, rule.per_page, rule.total)
-    largest, last = rule.max_per_page, rule.max_page
-    bound, last_bound = (
-        f"Must be greater than or equal to 1 and less than or equal to {most}."
-        for most in (largest, last)
-    )
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Numbered pages; their `total` is a `COUNT(*)` unless switched off.
 
-    def load_page(request: Any, errors: Errors) -> Page | None:
-        query = request.query_string
-        if not query:
-            return default
-        usual = _match_usual(query)
-        if usual is None:
-            args = request.get_args(keep_blank_values=True)
-            texts: tuple[Any, ...] = (args.getlist("page"), args.getlist("per_page"))
-        else:
-            texts = tuple([text] if text else [] for text in usual.groups())
-        wrong: dict[str, list[str]] = {}
-        page = _number(texts[0], 1, last, wrong, "page", last_bound)
-        per_page = _number(texts[1], rule.per_page, largest, wrong, "per_page", bound)
-        if wrong:
-            errors.setdefault("query", {}).update(wrong)
-            return None
-        return Page(page, per_page, rule.total)
+    PostgreSQL reads all rows before a page and throws them away, hence `max_page`.
+    """
 
-    return load_page
+    per_page: int = 20
+    max_per_page: int = 100
+    total: bool = True
+    max_page: int = 10_000
+
+    def find_mistakes(self) -> Iterator[str]:
+        """Yield what is wrong with the declaration."""
+        if self.per_page < 1 or self.max_per_page < 1:
+            yield "@doc.paginate needs per_page and max_per_page of 1 or more."
+
+    def compile(self) -> Callable[[Any, Errors], Page | None]:
+        """Return the function that reads `page` and `per_page` from a request's query string."""
+        default = Page(1, self.per_page, self.total)
+        usual, largest, last = self.per_page, self.max_per_page, self.max_page
+        bound, last_bound = (
+            f"Must be greater than or equal to 1 and less than or equal to {most}."
+            for most in (largest, last)
+        )
+
+        def load_page(request: Any, errors: Errors) -> Page | None:
+            query = request.query_string
+            if not query:
+                return default
+            matched = _match_usual(query)
+            if matched is None:
+                args = request.get_args(keep_blank_values=True)
+                texts: tuple[Any, ...] = (args.getlist("page"), args.getlist("per_page"))
+            else:
+                texts = tuple([text] if text else [] for text in matched.groups())
+            wrong: dict[str, list[str]] = {}
+            page = _number(texts[0], 1, last, wrong, "page", last_bound)
+            per_page = _number(texts[1], usual, largest, wrong, "per_page", bound)
+            if wrong:
+                errors.setdefault("query", {}).update(wrong)
+                return None
+            return Page(page, per_page, default.counts)
+
+        return load_page
+
+    def document_parameters(self) -> dict[str, JSONObject]:
+        """Return `page` and `per_page` with their bounds."""
+        page = {"type": "integer", "minimum": 1, "maximum": self.max_page, "default": 1}
+        per_page = {**page, "maximum": self.max_per_page, "default": self.per_page}
+        return {
+            "page": {"description": "Which page, from 1.", "schema": page},
+            "per_page": {"description": "Rows on a page.", "schema": per_page},
+        }
+
+    def document_pagination(self) -> JSONObject:
+        """Return the JSON Schema of the numbers that come with a page."""
+        least = {"page": 1, "per_page": 1} | ({"total": 0, "pages": 0} if self.total else {})
+        properties = {name: {"type": "integer", "minimum": most} for name, most in least.items()}
+        return {"type": "object", "properties": properties, "required": list(least)}
+
+    def example_error(self) -> JSONObject:
+        """Return the errors of a page that is no number."""
+        return {"query": {"page": ["Not a valid integer."]}}
 
 
 # PERF: what most listings are asked for, read without a mapping of all parameters

@@ -1,6 +1,6 @@
 """`Blueprint`, the blueprints of the installed apps, and the methods that answer by themselves.
 
-Runs at start-up; `find_allowed` per request whose method is refused.
+Runs at start-up.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
-from sanic.exceptions import SanicException
 from sanic.models.futures import FutureRoute
 from sanic_routing.route import Route
 
@@ -31,7 +30,7 @@ from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
-R = TypeVar("R", bound=type)
+R = TypeVar("R", bound=type[Resource])
 T = TypeVar("T")
 ALL_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 MODULES = ("resources", "views")
@@ -71,29 +70,47 @@ def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
     return noted
 
 
+class RouteDecorator(Protocol):
+    """`get`, `post` and their like: Sanic's, which leave the type of a handler as it is."""
+
+    def __call__(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
+        """Register a route, as Sanic documents it."""
+
+
 class CheckedDecorators:
     """Refuses Sanic's decorators without their parentheses: what they decorate would be lost."""
 
     __slots__ = ()
+    get: RouteDecorator
+    post: RouteDecorator
+    put: RouteDecorator
+    patch: RouteDecorator
+    delete: RouteDecorator
+    head: RouteDecorator
+    options: RouteDecorator
+    websocket: RouteDecorator
 
-    def route(self, uri: str, *args: Any, **options: Any) -> Any:
+    def route(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
         """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
-        methods = [method.lower() for method in options.get("methods") or ()]
-        name = "websocket" if options.get("websocket") else "route"
+        given: Any = options
+        methods = [method.lower() for method in given.get("methods") or ()]
+        name = "websocket" if given.get("websocket") else "route"
         _check_call(self, methods[0] if len(methods) == 1 else name, uri)
-        return super().route(uri, *args, **options)  # type: ignore[misc]
+        return super().route(uri, *args, **options)  # type: ignore[misc,no-any-return]
 
-    def exception(self, *exceptions: Any, **options: Any) -> Any:
+    def exception(
+        self, *exceptions: type[Exception] | list[type[Exception]], apply: bool = True
+    ) -> Callable[[T], T]:
         """Register a handler of exceptions, as Sanic documents it."""
         for given in exceptions:
             if not isinstance(given, type):
                 _check_call(self, "exception", given)
-        return super().exception(*exceptions, **options)  # type: ignore[misc]
+        return super().exception(*exceptions, apply=apply)  # type: ignore[misc,no-any-return]
 
-    def signal(self, event: Any, *args: Any, **options: Any) -> Any:
+    def signal(self, event: str | Enum, *args: object, **options: object) -> Callable[[T], T]:
         """Register a handler of a signal, as Sanic documents it."""
         _check_call(self, "signal", event)
-        return super().signal(event, *args, **options)  # type: ignore[misc]
+        return super().signal(event, *args, **options)  # type: ignore[misc,no-any-return]
 
 
 def _check_call(owner: Any, decorator: str, given: Any) -> None:
@@ -106,15 +123,23 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
-        description: what its tag says in the document.
-        args: those of Sanic's, `name` and `url_prefix` among them.
-        kwargs: those of Sanic's.
+        description: the text of its tag in the document; the others are Sanic's.
     """
 
     __slots__ = ("notes", "problems", "providers")
 
-    def __init__(self, *args: Any, description: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        name: str,
+        url_prefix: str | None = None,
+        host: list[str] | str | None = None,
+        version: int | str | float | None = None,
+        strict_slashes: bool | None = None,
+        version_prefix: str = "/v",
+        *,
+        description: str = "",
+    ) -> None:
+        super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
@@ -144,9 +169,10 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return refuse
 
-    def resource(self, uri: str, **options: Any) -> Callable[[R], R]:
+    def resource(self, uri: str, **options: object) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
         _check_call(self, "resource", uri)
+        given: Any = options
 
         def mount(cls: Any) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
@@ -170,7 +196,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
                     uri,
                     methods=[method.upper()],
                     name=f"{cls.__name__}_{method}",
-                    **options,
+                    **given,
                 )
             return cls
 
@@ -344,13 +370,3 @@ def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
     for route in routes:
         paths[route.segments, str(route.requirements)].append(route)
     return list(paths.values())
-
-
-def find_allowed(router: Any, path: str, host: str | None) -> list[str]:
-    """Return the methods that *router* serves at *path*, in their order in `Allow`."""
-    found = []
-    for method in sorted(ALL_METHODS):
-        with suppress(SanicException):
-            router.get(path, method, host)
-            found.append(method)
-    return found

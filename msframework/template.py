@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msframework.envelope import Envelope
 from msframework.operation import Operation
 
-# What stands for one part of a path that a parameter takes, and for any number of them.
+# The patterns of one part of a path that a parameter takes, and of any number of them.
 _PART, _REST = "", "/"
 
 

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final, runtime_checkable
 
+from marshmallow import Schema
+
 Handler: TypeAlias = Callable[..., Any]
 Row: TypeAlias = dict[str, Any]
-Headers: TypeAlias = Mapping[str, str]
+# A decoded JSON document: a dict, a list, a text, a number, a boolean or None.
+JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
+# A description of data: a Schema class or instance, a model, an API class, a dict such as
+# `{"id": int}`, or a list of one of these.
+SchemaSource: TypeAlias = type[Any] | Schema | Mapping[str, Any] | list[Any] | tuple[Any, ...]
 Provider: TypeAlias = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Query(Protocol):
+    """A query of peewee: `User.select()` and its like."""
+
+    def sql(self) -> object:
+        """Return the SQL text and its arguments."""
+
+
 @final
 class Unset:
-    """The type of `UNSET`: says that nothing was given where `None` has a meaning of its own."""
+    """The type of `UNSET`, the mark of an argument that was left out where `None` has a meaning."""
 
     __slots__ = ()
 
@@ -31,10 +44,10 @@ UNSET: Final = Unset()
 
 @runtime_checkable
 class Part(Protocol):
-    """What a service starts before it serves, and stops in reverse order afterwards."""
+    """A part of a service: started before it serves, stopped in reverse order afterwards."""
 
     async def start(self) -> None:
-        """Open what the part needs; an exception keeps the service from starting."""
+        """Open the part; an exception keeps the service from starting."""
 
     async def stop(self) -> None:
-        """Close it again; called once for each `start` that succeeded."""
+        """Close the part; called once for each `start` that succeeded."""

@@ -159,6 +159,31 @@ async def test_running_starts_the_parts_without_a_server(make_service):
     assert order == ["start", "stop"]
 
 
+class Recorder:
+    """A part that knows whether it was started."""
+
+    started = False
+
+    async def start(self):
+        self.started = True
+
+    async def stop(self): ...
+
+
+@pytest.mark.parametrize("name", ["db", "clients", "own", "Recorder"])
+async def test_a_part_is_replaced_by_its_name(make_service, name):
+    service, other = make_service(), Recorder()
+    service.add_part(Recorder(), name=None if name == "Recorder" else "own")
+
+    service.replace_part(name, other)
+
+    async with service.running():
+        assert other.started
+        with pytest.raises(SetupClosed, match="replace_part"):
+            service.replace_part(name, other)
+    assert getattr(service, name, other) is other
+
+
 def test_app_client_says_what_to_assign(make_service):
     service = make_service()
 

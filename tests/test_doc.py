@@ -27,7 +27,11 @@ class TakenElsewhere(Conflict):
 
 def failures_of(service):
     return {
-        operation.name: [(failure.exception, failure.constraint) for failure in operation.failures]
+        operation.name: [
+            (failure.exception, failure.constraint)
+            for failure in operation.failures
+            if not failure.is_general
+        ]
         for operation in service.operations
     }
 
@@ -91,7 +95,7 @@ def test_other_notes_on_a_blueprint_are_those_of_its_operations(make_service):
     service.blueprint(things.copy("copies", url_prefix="/copies", with_registration=False))
 
     found = {
-        operation.path: (operation.tags, operation.deprecated, operation.security)
+        operation.path: (operation.text.tags, operation.text.deprecated, operation.security)
         for operation in service.operations
     }
     outer = (("of the blueprint",), True, ({"outer": ()},))
@@ -110,7 +114,7 @@ def test_deprecated_may_have_parentheses(make_service):
     @doc.deprecated
     async def b(request): ...
 
-    assert [operation.deprecated for operation in service.operations] == [True, True]
+    assert [operation.text.deprecated for operation in service.operations] == [True, True]
 
 
 def test_nothing_can_be_noted_on_a_plain_blueprint():

@@ -8,7 +8,7 @@ import pytest
 from msframework import Blueprint, doc
 from msframework.envelope import Bare, DefaultEnvelope, ErrorFacts, ProblemDetails
 from msframework.errors import ErrorAnswers
-from msframework.response import Heads
+from msframework.serving.answer import Heads
 from msframework.strict_json import dumps
 
 REFUSED = {"body": {"name": ["Missing data for required field."], "é": ["No."]}, "query": {"a": []}}

@@ -105,3 +105,65 @@ def test_a_mock_and_a_partial_may_be_parts():
 
     Parts(1).add(Composed())
     Parts(1).add(AsyncMock())
+
+
+async def test_a_part_starts_in_the_place_of_the_one_it_replaces():
+    order = []
+    parts = Parts(1)
+    for name in "abc":
+        parts.add(Recorder(name, order), name)
+    parts.replace("b", Recorder("other", order))
+
+    await parts.start()
+    await parts.stop()
+
+    assert order == ["start a", "start other", "start c", "stop c", "stop other", "stop a"]
+
+
+async def test_a_reserved_place_starts_nothing_until_a_part_takes_it():
+    order = []
+    parts = Parts(1)
+    parts.reserve("a")
+    parts.add(Recorder("b", order))
+
+    await parts.start()
+    await parts.stop()
+    parts.replace("a", Recorder("a", order))
+    await parts.start()
+
+    assert order == ["start b", "stop b", "start a", "start b"]
+
+
+def test_a_part_without_a_name_has_that_of_its_class():
+    parts = Parts(1)
+    parts.add(Recorder("a", []))
+
+    parts.replace("Recorder", Recorder("b", []))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nobody", "'nobody', which no parts"), ("Recorder", "which 2 parts have")]
+)
+def test_a_name_that_is_not_that_of_one_part_is_refused(name, said):
+    parts = Parts(1)
+    parts.add(Recorder("a", []))
+    parts.add(Recorder("b", []))
+
+    with pytest.raises(ValueError, match=said):
+        parts.replace(name, Recorder("c", []))
+
+
+def test_a_name_is_given_once():
+    parts = Parts(1)
+    parts.add(Recorder("a", []), "one")
+
+    with pytest.raises(ValueError, match="'one', which another part has"):
+        parts.add(Recorder("b", []), "one")
+
+
+def test_what_replaces_a_part_is_one():
+    parts = Parts(1)
+    parts.add(Recorder("a", []), "one")
+
+    with pytest.raises(TypeError, match="replace_part got the class Recorder"):
+        parts.replace("one", Recorder)

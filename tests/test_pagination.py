@@ -5,8 +5,7 @@ import pytest
 from sanic.request import Request
 
 from msframework import Blueprint, PageResult, doc
-from msframework.operation import PageRule
-from msframework.pagination import Page, compile_page
+from msframework.pagination import Page, Pages
 from msframework.schemas import Schema, fields
 from tests.processes import fresh_database
 
@@ -177,7 +176,7 @@ PARAMETERS = [
 
 @pytest.mark.parametrize(("query", "expected"), PARAMETERS)
 def test_a_page_is_read_from_the_query_string(make_service, query, expected):
-    load = compile_page(PageRule(per_page=20, max_per_page=100))
+    load = Pages(per_page=20, max_per_page=100).compile()
     request = Request(f"/?{query}".encode(), {}, "1.1", "GET", None, make_service())
     errors = {}
 

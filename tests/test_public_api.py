@@ -1,6 +1,10 @@
 """`msframework` gives the names that it lists, and lists all that it gives."""
 
 import ast
+import inspect
+import re
+import typing
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +12,12 @@ from types import ModuleType
 import pytest
 
 import msframework
-from msframework import exceptions
+import msframework.client
+import msframework.db
+import msframework.testing
+from msframework import doc, exceptions
+from msframework.db.stream import Prepared, RowStream
+from msframework.db.transaction import Transaction
 
 SOURCE = Path(msframework.__file__)
 PYPROJECT = SOURCE.parents[1] / "pyproject.toml"
@@ -58,3 +67,75 @@ def test_an_installed_package_has_the_same_version():
 
 def test_types_are_shipped():
     assert SOURCE.with_name("py.typed").exists()
+
+
+# Values that are anything, and arguments that a library takes; each with its reason.
+ANYTHING = {
+    "CheckedRegistration.blueprint": "options of Sanic's method",
+    "CheckedRegistration.refused": "Sanic's routes",
+    "Cursor.fetchval": "a value of a row",
+    "ModelSchema.on_bind_field": "marshmallow's own method",
+    "ObservedSanic.create_server": "Sanic's own method",
+    "ObservedSanic.handle_exception": "Sanic's own method",
+    "ObservedSanic.handle_request": "Sanic's own method",
+    "ObservedSanic.prepare": "Sanic's own method",
+    "ObservedSanic.run_delayed_task": "Sanic's own method",
+    "PageResult.rows": "rows, or other things that a schema writes",
+    "Prepared.fetchval": "a value of a row",
+    "Reference.__init__": "options of marshmallow's field",
+    "Request.__getitem__": "a value that a service put there",
+    "Request.__init__": "arguments of Sanic's request",
+    "Response.json": "aiohttp's own method",
+    "Session.guard": "for the other modules of the data layer",
+    "Session.stream": "for the other modules of the data layer",
+}
+# The values of a row or a JSON object, and the two of a coroutine or a field that nobody reads.
+_INSIDE = re.compile(r"(dict|Mapping)\[str, Any\]|(Coroutine|Generator)\[Any, Any, |Field\[Any\]")
+
+
+def public_things() -> dict[str, object]:
+    """Return the public classes and functions of the framework's own, by name."""
+    modules = (msframework, msframework.client, msframework.db, msframework.testing, doc)
+    found = {name: getattr(module, name) for module in modules for name in module.__all__}
+    found |= {each.__name__: each for each in (Prepared, RowStream, Transaction)}
+    return {
+        name: value
+        for name, value in found.items()
+        if getattr(value, "__module__", "").startswith("msframework.") and name != "Notes"
+    }
+
+
+def signatures(name: str, value: object) -> Iterator[tuple[str, str, str]]:
+    """Yield name, parameter and annotation of all that is public in *value*."""
+    if inspect.isfunction(value) and not typing.get_overloads(value):
+        for parameter, annotation in value.__annotations__.items():
+            yield name, parameter, str(annotation)
+    for base in value.__mro__ if isinstance(value, type) else ():
+        if not base.__module__.startswith("msframework."):
+            continue
+        for attribute, annotation in vars(base).get("__annotations__", {}).items():
+            if not attribute.startswith("_"):
+                yield f"{base.__name__}.{attribute}", "", str(annotation)
+        for attribute, member in vars(base).items():
+            function = getattr(member, "__func__", getattr(member, "fget", member))
+            public = attribute in ("__init__", "__getitem__") or not attribute.startswith("_")
+            if public and inspect.isfunction(function):
+                yield from signatures(f"{base.__name__}.{attribute}", function)
+
+
+@pytest.mark.parametrize("name", public_things())
+def test_public_signatures_say_more_than_any(name):
+    vague = {
+        f"{where}({parameter}: {annotation})"
+        for where, parameter, annotation in signatures(name, public_things()[name])
+        if re.search(r"\bAny\b", _INSIDE.sub("", annotation)) and where not in ANYTHING
+    }
+
+    assert vague == set()
+
+
+def test_the_list_of_anything_is_of_today():
+    things = public_things().items()
+    every = {where for name, value in things for where, _, _ in signatures(name, value)}
+
+    assert ANYTHING.keys() - every == set()

@@ -103,7 +103,7 @@ def facts(service):
             operation.name,
             operation.method,
             operation.path,
-            operation.tags,
+            operation.text.tags,
             [(argument.name, argument.source) for argument in operation.arguments],
         )
         for operation in service.operations

@@ -1,4 +1,4 @@
-"""Paths and queries become addresses of one service, percent-encoded. Runs per request, cached."""
+"""The addresses of one service: paths and queries, percent-encoded. Runs per request, cached."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from yarl import URL
 from msframework.conf.url import http_fault
 from msframework.exceptions import ImproperlyConfigured
 
-Params: TypeAlias = Mapping[str, Any] | Iterable[tuple[str, Any]]
+Params: TypeAlias = Mapping[str, object] | Iterable[tuple[str, object]]
 
-# What RFC 3986 lets stand in a path and query as it is; `%` keeps what is encoded already.
+# The characters of a path and query in RFC 3986; `%` keeps text that is encoded already.
 _CLEAN = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*").fullmatch
 _KEPT = "-._~!$&'()*+,;=:@/?%"
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?=/|\?|$)").search
@@ -23,7 +23,7 @@ _CACHED = 2048
 
 
 class Address:
-    """Where a service is, and the addresses of what it offers.
+    """The address of a service, and those of its resources.
 
     Attributes:
         base: the address without a slash at its end, as it goes into spans.
@@ -58,7 +58,7 @@ class Address:
         return self._literal(self.path_of(path, params))
 
     def at(self, path: str) -> URL:
-        """Return the address of what `path_of` returned."""
+        """Return the address of *path*, which `path_of` returned."""
         return self._literal(path)
 
     def path_of(self, path: str, params: Params | None = None) -> str:
@@ -72,7 +72,7 @@ class Address:
                 f"{path!r} is no path of {self.base}: begin it with one slash. Absolute URLs are "
                 "refused; pass allow_absolute=True to call another address than the service's."
             )
-        if not is_clean(path):
+        if _CLEAN(path) is None:
             path = quote(path.partition("#")[0], safe=_KEPT)
         if "." in path or "%2" in path:
             _refuse_dots(path)

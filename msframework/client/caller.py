@@ -1,19 +1,19 @@
-"""What can be asked of another service, for one request or for none. Runs per request."""
+"""`Caller`: the calls of another service, for one request or for none. Runs per request."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Unpack
+from typing import Unpack
 
 from msframework.client.address import Params, absolute
 from msframework.client.channel import Channel
 from msframework.client.exchange import Exchange, Options
 from msframework.client.failure import refuse_answer, upstream_error
-from msframework.client.plain import ask, read_body
+from msframework.client.outgoing import OutgoingRequest
+from msframework.context import RequestContext
 from msframework.exceptions import MalformedJSON
-from msframework.request import Request
 from msframework.strict_json import parse
-from msframework.types import UNSET, Unset
+from msframework.types import UNSET, JSONValue, Unset
 
 
 class Caller:
@@ -21,26 +21,33 @@ class Caller:
 
     __slots__ = ("_channel", "_request")
 
-    def __init__(self, channel: Channel, request: Request | None) -> None:
+    def __init__(self, channel: Channel, request: RequestContext | None) -> None:
         self._channel, self._request = channel, request
 
     def request(self, method: str, path: str, **options: Unpack[Options]) -> Exchange:
-        """Call *path*; `async with` gives the answer, whatever its status is.
+        """Call *path*; `async with` gives the answer, of any status.
 
         Raises:
             UpstreamError: on entering the block, when no answer came.
             ValueError: *path* is no path of this service.
         """
-        if options.get("json") is not None and options.get("data") is not None:
-            raise ValueError("give the body as json or as data, not as both")
-        params = options.pop("params", None)
-        address, channel = self._channel.address, self._channel
+        channel, params = self._channel, options.get("params")
         if options.get("allow_absolute", False):
             url, target = absolute(path, params), None
         else:
-            target = address.path_of(path, params)
-            url = address.at(target)
-        return Exchange(channel, self._request, method.upper(), url, None, options, path=target)
+            target = channel.address.path_of(path, params)
+            url = channel.address.at(target)
+        outgoing = OutgoingRequest(
+            channel.plan(method, ""),
+            target,
+            url,
+            options.get("json"),
+            options.get("data"),
+            options.get("headers"),
+            options.get("timeout", channel.total_timeout),
+            options.get("allow_redirects", False),
+        )
+        return Exchange(channel, self._request, outgoing)
 
     def get(self, path: str, **options: Unpack[Options]) -> Exchange:
         """GET *path*."""
@@ -78,12 +85,12 @@ class Caller:
         *,
         passing: Collection[int] = (),
         params: Params | None = None,
-        json: Any = None,
-        data: Any = None,
+        json: object = None,
+        data: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | Unset | None = UNSET,
-        **path_params: Any,
-    ) -> Any:
+        **path_params: object,
+    ) -> JSONValue:
         """Call *path*, a template such as `/cities/{id}`, and return the data of the answer.
 
         Args:
@@ -91,7 +98,7 @@ class Caller:
             path_params: the values of the template, percent-encoded.
 
         Returns:
-            What the envelope held; `None` where nothing was sent.
+            The content of the envelope; `None` for an answer without a body.
 
         Raises:
             UpstreamError: no answer came, or none of a success (2xx).
@@ -102,27 +109,15 @@ class Caller:
         channel = self._channel
         plan = channel.plan(method, path)
         filled = plan.fill(path_params)
+        if params is not None or not plan.plain:
+            filled = channel.address.path_of(filled, params)
+        total = channel.total_timeout if isinstance(timeout, Unset) else timeout
+        outgoing = OutgoingRequest(plan, filled, None, json, data, headers, total)
         expected = tuple(passing)
-        lean = channel.lean()
-        plain = None if lean is None else read_body(plan, headers, json, data)
-        if lean is not None and plain is not None:
-            if params is not None or not plan.plain:
-                filled = channel.address.path_of(filled, params)
-            total = channel.total_timeout if isinstance(timeout, Unset) else timeout
-            status, answered, body = await ask(
-                channel, lean, plan, self._request, filled, plain, headers, total, expected
-            )
-        else:
-            url = channel.address.of(filled, params)
-            options: Options = {"json": json, "data": data, "headers": headers}
-            if not isinstance(timeout, Unset):
-                options["timeout"] = timeout
-            exchange = Exchange(channel, self._request, plan.method, url, path, options, expected)
-            async with exchange as response:
-                body = await response.read()
-            status, answered = response.status, response.headers
+        answer = await Exchange(channel, self._request, outgoing, expected).fetch()
+        status, body = answer.status, answer.body
         if not 200 <= status < 300:
-            raise refuse_answer(channel.name, status, answered, body, expected)
+            raise refuse_answer(channel.name, status, answer.headers, body, expected)
         if not body:
             return None
         try:

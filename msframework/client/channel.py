@@ -15,12 +15,14 @@ import opentracing
 
 from msframework._tested import is_untouched
 from msframework.client.address import Address, is_clean
-from msframework.client.connector import Connector, KeepSecrets, Request, send_again
+from msframework.client.connector import Connector
 from msframework.client.head import are_plain
-from msframework.client.lean import Lean, is_known, supports_lean
-from msframework.client.line import use_lines
-from msframework.client.plan import Plan
+from msframework.client.lean import LeanTransport, is_known, supports_lean
+from msframework.client.plan import CallPlan
+from msframework.client.protocol import use_bounded_protocol
 from msframework.client.response import Response
+from msframework.client.session import SessionTransport, open_session, timeout_of
+from msframework.client.transport import Transport
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.tracing import Tracer
@@ -30,34 +32,32 @@ _MOST_PLANS: Final = 1024
 
 
 class Channel:
-    """Where a service is, what is known of it, and the connections to it.
+    """One service: its address, the facts known of it, and the connections to it.
 
     Attributes:
-        name: what the service is called in spans and errors.
-        address: where it is.
-        envelope: what it wraps its answers in.
+        name: the name of the service in spans and errors.
+        address: the address of the service.
+        envelope: the envelope around its answers.
         fast: whether plain calls may take the lean path.
         max_size: the largest answer in bytes.
         total_timeout: the seconds that a call may take.
         tracer: makes the spans of the calls; known once the session is open.
-        peer_tags: what every span says of the service.
-        middlewares: what a call that may leave the service's address goes through.
+        peer_tags: the tags of the service in every span.
     """
 
     __slots__ = (
         "_closed",
         "_closing",
         "_entry",
-        "_lean",
         "_loop",
         "_plans",
         "_session",
         "_tracer",
+        "_transport",
         "address",
         "envelope",
         "fast",
         "max_size",
-        "middlewares",
         "name",
         "peer_tags",
         "total_timeout",
@@ -73,8 +73,8 @@ class Channel:
         fast: bool = True,
     ) -> None:
         self._entry = entry
-        self._plans: dict[tuple[str, str], Plan] = {}
-        self._lean: Lean | None = None
+        self._plans: dict[tuple[str, str], CallPlan] = {}
+        self._transport: Transport | None = None
         self.fast = supports_lean(fast) and are_plain(entry.headers, fixed=True)
         self.total_timeout: float | None = entry.total_timeout
         self._session: aiohttp.ClientSession | None = None
@@ -98,18 +98,16 @@ class Channel:
         host, port = self.address.parsed.host or "", self.address.parsed.port
         self.name = self.name or host
         self.peer_tags = {"peer.service": self.name, "peer.hostname": host, "peer.port": port}
-        keep_secrets = KeepSecrets(self.address.origin, tuple(self._entry.headers))
-        self.middlewares = (send_again, keep_secrets)
         self._plans.clear()
         self._let_go()
 
-    def plan(self, method: str, template: str) -> Plan:
-        """Return what is known of calls of *method* to *template*."""
+    def plan(self, method: str, template: str) -> CallPlan:
+        """Return the plan of calls of *method* to *template*."""
         plan = self._plans.get((method, template))
         if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[method, template] = Plan(self.address, method, template)
+            plan = self._plans[method, template] = CallPlan(self.address, method, template)
         return plan
 
     def session(self) -> aiohttp.ClientSession:
@@ -126,14 +124,16 @@ class Channel:
             self._session, self._loop = self._open(), loop
         return self._session
 
-    def lean(self) -> Lean | None:
-        """Return the lean path of the running loop; `None` where only aiohttp's own is taken.
+    def transport(self) -> Transport:
+        """Return the transport of the running loop, opened when there is none.
 
         Raises:
             RuntimeError: the client is closed, or no loop is running.
         """
-        self.session()
-        return self._lean
+        if self._transport is None or self._loop is not asyncio.get_running_loop():
+            self.session()
+        assert self._transport is not None
+        return self._transport
 
     def _open(self) -> aiohttp.ClientSession:
         entry = self._entry
@@ -143,31 +143,20 @@ class Channel:
             self.tracer = tracer if isinstance(tracer, Tracer) else None
         connector = Connector(limit=entry.limit)
         if is_known():
-            use_lines(connector, asyncio.get_running_loop())
+            use_bounded_protocol(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
         headers = dict(entry.headers)
-        session = aiohttp.ClientSession(
-            connector=connector,
-            # Cookies of one caller must not go out with the call of another.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=headers,
-            middlewares=(send_again,),
-            request_class=Request,
-            response_class=Response,
-            timeout=self.timeout_of(entry.total_timeout),
+        session = open_session(entry, connector, headers)
+        self._transport = whole = SessionTransport(
+            session, entry, self.address, self.name, self.max_size
         )
-        # NOTE: aiohttp would send again on fresh connections too; `send_again` does not.
-        session._retry_connection = False
         watched = session.trace_configs or not is_untouched(aiohttp.ClientSession)
         if self.fast and not watched and is_clean(self.address.prefix):
-            self._lean = Lean(
-                session, self.address.of("/"), headers, self.timeout_of(None), self.max_size
+            url, timeout = self.address.of("/"), timeout_of(entry, None)
+            self._transport = LeanTransport(
+                whole, session, url, headers, timeout, self.name, self.max_size
             )
         return session
-
-    def timeout_of(self, total: float | None) -> aiohttp.ClientTimeout:
-        """Return what aiohttp needs to end a call after *total* seconds; `None` for never."""
-        return aiohttp.ClientTimeout(total=total, connect=self._entry.connect_timeout)
 
     def reopen(self) -> None:
         """Let the channel be used again after `close`."""
@@ -177,11 +166,11 @@ class Channel:
         """Close the session; the result may be awaited, and need not be."""
         self._closed = True
         self._let_go()
-        return Closing(self._closing)
+        return CloseWaiter(self._closing)
 
     def _let_go(self) -> None:
         session, loop = self._session, self._loop
-        self._session = self._loop = self._lean = None
+        self._session = self._loop = self._transport = None
         if session is None or loop is None:
             return
         if loop.is_running():
@@ -207,8 +196,8 @@ def _close_on(
     return None
 
 
-class Closing:
-    """Awaits the end of a session, and says nothing when it is not awaited."""
+class CloseWaiter:
+    """An awaitable for the end of a session, silent when nobody awaits it."""
 
     __slots__ = ("_task",)
 

@@ -17,8 +17,8 @@ from msframework.client.channel import Channel
 from msframework.client.lean import supports_lean
 from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
+from msframework.context import RequestContext
 from msframework.envelope import Envelope
-from msframework.request import Request
 from msframework.tracing import Tracer
 
 
@@ -30,11 +30,11 @@ class Client(Caller):
 
     Args:
         loop: taken for the origin's sake; sessions belong to the loop that runs them.
-        url: where the service is; *entry* says it otherwise.
-        name: what the service is called in spans and errors; its host by default.
+        url: the address of the service; that of *entry* by default.
+        name: the name of the service in spans and errors; its host by default.
         tracer: makes the spans of the calls; `opentracing.tracer` when it is one of ours.
         entry: the service's entry in `SERVICES`, with its time-outs and headers.
-        envelope: what the service wraps its answers in.
+        envelope: the envelope around the answers of the service.
         max_size: the largest answer in bytes.
         fast: whether plain calls may take the lean path; aiohttp's session is used otherwise.
 
@@ -66,15 +66,15 @@ class Client(Caller):
 
     @property
     def name(self) -> str:
-        """What the service is called in spans and errors."""
+        """The name of the service in spans and errors."""
         return self._channel.name
 
     @property
     def address(self) -> Address:
-        """Where the service is."""
+        """The address of the service."""
         return self._channel.address
 
-    def cli(self, request: Request | None = None) -> BoundClient:
+    def cli(self, request: RequestContext | None = None) -> BoundClient:
         """Return the same client, for calls on behalf of *request*."""
         return BoundClient(self._channel, request)
 

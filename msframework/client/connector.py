@@ -1,35 +1,41 @@
-"""Connections of one service: which were used before, and what that means when one breaks.
+"""aiohttp's connections and requests, which know whether a connection was used before.
 
-Runs per request. A connection that lay idle may be closed by the other side in the very moment in
-which a call is written to it. An idempotent call is then sent again on another connection, as RFC
-9112 (9.3.1) allows; that is no retry of an answer that failed, and a fresh connection gets none.
+Runs per request.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 from aiohttp.client_middlewares import ClientHandlerType
 from aiohttp.connector import Connection
 from yarl import URL
 
-# RFC 9110, 9.2.2.
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+from msframework.client.replay import IDEMPOTENT
 
 
-class Request(aiohttp.ClientRequest):
+class ReplayableRequest(aiohttp.ClientRequest):
     """aiohttp's request, which knows whether its connection had been used before."""
 
     reused = False
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the request is idempotent, with a body that can be read once more."""
+        body = self.body
+        consumed = bool(body) and getattr(body, "consumed", True)
+        return self.method in IDEMPOTENT and not consumed
 
 
 class Connector(aiohttp.TCPConnector):
     """aiohttp's connector, which tells a request whether its connection had been used before."""
 
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
+        # NOTE: a failure to connect is none of the connection that the request had before.
+        req.reused = False
         connection = await super().connect(req, traces, timeout)
-        # NOTE: what came while a connection lay idle is no answer to what goes out next.
+        # NOTE: bytes that came while a connection lay idle are no answer to the next request.
         while connection.protocol is None or connection.protocol.should_close:
             connection.close()
             connection = await super().connect(req, traces, timeout)
@@ -39,24 +45,7 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
 
-async def send_again(
-    request: aiohttp.ClientRequest, handler: ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Send *request*, again while the connection it got was closed under it (a middleware)."""
-    assert isinstance(request, Request)
-    while True:
-        try:
-            return await handler(request)
-        except aiohttp.ClientConnectorError:
-            raise
-        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-            body = request.body
-            used_up = bool(body) and getattr(body, "consumed", True)
-            if not request.reused or used_up or request.method not in _IDEMPOTENT:
-                raise
-
-
-class KeepSecrets:
+class OriginFilter:
     """A middleware: a service's own headers don't follow a call to another origin."""
 
     __slots__ = ("_names", "_origin")

@@ -1,4 +1,4 @@
-"""When the calls of one channel have waited long enough: one timer for all of them.
+"""The deadlines of the calls of one channel, with one timer for all of them.
 
 Runs per request. PERF: a timer of its own for each call costs ten times as much as an entry in a
 dict (benchmarks/client.py).
@@ -11,14 +11,14 @@ from typing import Protocol
 
 
 class Waiting(Protocol):
-    """What waits for an answer."""
+    """A party that waits for an answer."""
 
     def expire(self) -> None:
-        """Let whoever waits for it have a `TimeoutError`."""
+        """Raise a `TimeoutError` in the task that waits."""
 
 
-class Deadlines:
-    """Ends what waits for longer than it may."""
+class ResponseDeadlines:
+    """The deadlines of all that wait for an answer; ends those that are late."""
 
     __slots__ = ("_due", "_loop", "_next", "_timer")
 

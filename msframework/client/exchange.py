@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypedDict
-
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+from typing import TypedDict
 
 from msframework.client.address import Params
 from msframework.client.channel import Channel
 from msframework.client.failure import read_failure, tell
-from msframework.client.lean import Lean
-from msframework.client.plain import begin_plain, read_body
-from msframework.client.plan import Plan
+from msframework.client.outgoing import OutgoingRequest
 from msframework.client.response import Response
-from msframework.client.span import begin_span, fail_span, tag_answer, tag_call
-from msframework.strict_json import dumps
+from msframework.client.span import begin_span, fail_span, tag_answer
+from msframework.client.transport import BufferedResponse
+from msframework.context import RequestContext
+from msframework.exceptions import UpstreamError
 from msframework.tracing import Span
-
-if TYPE_CHECKING:
-    from msframework.request import Request
-
-# aiohttp writes a larger body in a task of its own, while the answer may be read already.
-_LARGEST: Final = 65_536
 
 
 class Options(TypedDict, total=False):
-    """What a call may say beside its method and path.
+    """The options of a call beside its method and path.
 
     Attributes:
         params: the query; `None` values are left out, lists give one pair for each item.
         json: the body, sent as JSON; `None` sends no body.
-        data: the body as bytes, a form, or whatever aiohttp takes; not together with *json*.
+        data: the body as bytes, a form, or any other that aiohttp takes; not together with *json*.
         headers: further headers, instead of the framework's own of the same name.
         timeout: seconds for the whole call, instead of the service's own.
         allow_redirects: follow redirects; they are handed back otherwise.
@@ -42,8 +32,8 @@ class Options(TypedDict, total=False):
     """
 
     params: Params | None
-    json: Any
-    data: Any
+    json: object
+    data: object
     headers: Mapping[str, str] | None
     timeout: float | None
     allow_redirects: bool
@@ -51,60 +41,62 @@ class Options(TypedDict, total=False):
 
 
 class Exchange:
-    """One attempt: `async with` sends it and gives the answer, leaving the block lets go of it.
+    """One request and its answer, with a span around both and one form of failure.
 
-    The span ends when the last byte of the answer has come, at the latest with the block.
+    `fetch` gives the answer with its whole body. `async with` gives the answer once its head has
+    come, and lets go of it at the end of the block. The span ends when the last byte of the answer
+    has come, at the latest with the block.
 
     Args:
-        url: the whole address.
-        template: what the span shows as path; that of *url* when there is none.
-        path: what follows the prefix of the service, when the call may take the lean path.
+        request: the request that the call belongs to, if any.
+        passing: statuses that are no error.
     """
 
-    __slots__ = (
-        "_channel",
-        "_method",
-        "_options",
-        "_passing",
-        "_path",
-        "_request",
-        "_response",
-        "_span",
-        "_template",
-        "_url",
-    )
+    __slots__ = ("_channel", "_outgoing", "_passing", "_request", "_response", "_span")
 
     def __init__(
         self,
         channel: Channel,
-        request: Request | None,
-        method: str,
-        url: URL,
-        template: str | None,
-        options: Options,
+        request: RequestContext | None,
+        outgoing: OutgoingRequest,
         passing: tuple[int, ...] = (),
-        path: str | None = None,
     ) -> None:
         self._channel, self._request = channel, request
-        self._method, self._url, self._template, self._path = method, url, template, path
-        self._options, self._passing = options, passing
+        self._outgoing, self._passing = outgoing, passing
         self._span: Span | None = None
         self._response: Response | None = None
 
-    async def __aenter__(self) -> Response:
+    async def fetch(self) -> BufferedResponse:
+        """Send the request, and return the whole answer, of any status.
+
+        Raises:
+            UpstreamError: none came.
+        """
+        outgoing = self._outgoing
         try:
-            response = await self._send()
+            transport = self._channel.transport()
+            self._span = begin_span(self._channel, self._request, outgoing)
+            answer = await transport.fetch(outgoing)
         except BaseException as exc:
-            failure = read_failure(self._channel.name, exc)
-            self._fail_span(failure or exc)
-            if failure is None:
+            if (failure := self._read_failure(exc)) is None:
                 raise
-            tell(failure, exc)
             raise failure from exc
-        assert isinstance(response, Response)
-        self._response = response
-        response.service = self._channel.name
-        response.max_size = self._channel.max_size
+        if (span := self._span) is not None:
+            self._span = None
+            tag_answer(span, answer.status, self._passing)
+            span.finish()
+        return answer
+
+    async def __aenter__(self) -> Response:
+        outgoing = self._outgoing
+        try:
+            transport = self._channel.transport()
+            self._span = begin_span(self._channel, self._request, outgoing)
+            response = self._response = await transport.open(outgoing)
+        except BaseException as exc:
+            if (failure := self._read_failure(exc)) is None:
+                raise
+            raise failure from exc
         if self._span is not None:
             tag_answer(self._span, response.status, self._passing)
             response.content.on_eof(self._end_span)
@@ -124,72 +116,19 @@ class Exchange:
                 self._fail_span(exc)
             self._end_span()
 
-    def _send(self) -> Awaitable[aiohttp.ClientResponse]:
-        channel, options = self._channel, self._options
-        session, lean = channel.session(), channel.lean()
-        if self._path is not None and lean is not None and not options.get("allow_redirects"):
-            plan = channel.plan(self._method, "")
-            body = read_body(plan, options.get("headers"), options.get("json"), options.get("data"))
-            if body is not None and len(body[1]) <= _LARGEST:
-                return self._open(lean, plan, self._path, body)
-        sent = self._sendable()
-        sent["headers"] = self._start_span(sent["headers"])
-        return session.request(self._method, self._url, **sent)
+    def _read_failure(self, exc: BaseException) -> UpstreamError | None:
+        """Return the meaning of *exc* to the caller, and end the span with it.
 
-    def _open(
-        self, lean: Lean, plan: Plan, path: str, body: tuple[str, bytes]
-    ) -> Awaitable[aiohttp.ClientResponse]:
-        channel, options = self._channel, self._options
-        span, lines = begin_plain(channel, self._request, plan)
-        self._span = span
-        if span is not None and span.sampled:
-            tag_call(span, channel, self._method, self._documented_url())
-        head = lean.head.write(plan, path, lines + body[0], options.get("headers"))
-        total = options.get("timeout", channel.total_timeout)
-        return lean.open(plan, head, body[1], total, self._url)
-
-    def _sendable(self) -> dict[str, Any]:
-        """Return aiohttp's arguments for what the call was given."""
-        options, channel = self._options, self._channel
-        redirects = options.get("allow_redirects", False)
-        data, json, headers = options.get("data"), options.get("json"), options.get("headers")
-        if json is not None:
-            if data is not None:
-                raise ValueError("give the body as json or as data, not as both")
-            data = dumps(json)
-            # NOTE: pairs in a list are headers, too, and a name may stand twice.
-            headers, given = CIMultiDict({"Content-Type": "application/json"}), headers
-            headers.update(given or ())
-        sent: dict[str, Any] = {"allow_redirects": redirects, "data": data, "headers": headers}
-        if "timeout" in options:
-            sent["timeout"] = channel.timeout_of(options["timeout"])
-        if redirects or options.get("allow_absolute"):
-            sent["middlewares"] = channel.middlewares
-        return sent
-
-    def _start_span(self, given: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Begin the span, and return the headers of the call: ours, and those that were *given*."""
-        channel, request = self._channel, self._request
-        headers = {} if request is None else {"X-Request-ID": request.id}
-        method = self._method.lower()
-        name = method if self._template is None else f"{method} {self._template}"
-        span = self._span = begin_span(channel, request, name)
-        if span is not None and channel.tracer is not None:
-            channel.tracer.propagator.inject(span, headers)
-            if span.sampled:
-                tag_call(span, channel, self._method, self._documented_url())
-        if given is None:
-            return headers
-        # NOTE: a name in another case would go out twice, hence the case-insensitive dict.
-        merged = CIMultiDict(headers)
-        merged.update(given)
-        return merged
-
-    def _documented_url(self) -> str:
-        """Return the address without query, and without values where a template is known."""
-        if self._template is not None:
-            return f"{self._channel.address.base}{self._template}"
-        return str(self._url.with_query(None).with_fragment(None))
+        It is `None` for an exception that is not of the way, which is then raised as it is.
+        """
+        status = self._outgoing.status
+        failure = read_failure(self._channel.name, exc, status)
+        if self._span is not None and status is not None:
+            tag_answer(self._span, status, self._passing)
+        self._fail_span(failure or exc)
+        if failure is not None:
+            tell(failure, exc)
+        return failure
 
     def _fail_span(self, exc: BaseException) -> None:
         if (span := self._span) is not None:

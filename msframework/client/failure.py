@@ -1,4 +1,4 @@
-"""What went wrong between two services becomes an exception of ours.
+"""The failures between two services, as exceptions of ours.
 
 The table is built at start-up; the functions run for each call that fails.
 """
@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 
 from msframework import exceptions
+from msframework.client.body import BodyTooLarge
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
 logger = logging.getLogger("msframework.client")
@@ -53,7 +54,7 @@ def upstream_error(
     *,
     status_code: int = 502,
 ) -> UpstreamError:
-    """Return an `UpstreamError` whose message is that of the status which it becomes."""
+    """Return an `UpstreamError` with the message of *status_code*."""
     message = HTTPStatus(status_code).phrase
     return UpstreamError(service, status, code, error, status_code=status_code, message=message)
 
@@ -61,7 +62,7 @@ def upstream_error(
 def read_failure(
     service: str, exc: BaseException, status: int | None = None
 ) -> UpstreamError | None:
-    """Return what *exc*, raised on the way to *service*, means; `None` when it is not of the way.
+    """Return the failure of *service* that *exc* means; `None` when it is not one of the way.
 
     A time-out is a 504, a service that cannot be reached or hangs up a 503, and an answer that
     is no HTTP a 502 (RFC 9110, 15.6.3 to 15.6.5).
@@ -74,6 +75,9 @@ def read_failure(
             return upstream_error(service, status, error="no answer in time", status_code=504)
         case aiohttp.InvalidURL():
             return None
+        case BodyTooLarge():
+            error = f"its answer is larger than {exc.limit} bytes"
+            return upstream_error(service, status, error=error, status_code=502)
         case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
             return upstream_error(service, status, error="its answer is broken", status_code=502)
         case aiohttp.ClientConnectionError() | OSError():
@@ -96,8 +100,8 @@ def refuse_answer(
 ) -> ServiceException:
     """Return the exception that an answer other than a success becomes.
 
-    A status in *passing* becomes our own exception of that status, with what the other side said
-    of it. Any other is an `UpstreamError`: 503 and 504 stay what they are, the rest is a 502.
+    A status in *passing* becomes our own exception of that status, with the code and error of the
+    other side. Any other is an `UpstreamError`: 503 and 504 stay the same, the rest is a 502.
     """
     code, error = _read_error(body)
     kept = {name: headers[name] for name in _PASSED_ON if name in headers}

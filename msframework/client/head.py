@@ -1,6 +1,6 @@
-"""The bytes that a lean call begins with. Runs per request; what is the same in all of them is not.
+"""The heads of lean requests. Runs per request; the lines that all of them share are made once.
 
-What may not be said by hand, or is no header at all, is left to aiohttp: `None` says so.
+Headers that we may not write, or that are none at all, are left to aiohttp: `are_plain` says so.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from multidict import CIMultiDict
 
-from msframework.client.plan import Plan
+from msframework.client.plan import CallPlan
 from msframework.headers import TOKEN
 
-# What aiohttp derives something from, or what says how the message is framed.
+# Headers that aiohttp derives something from, and those that say how the message is framed.
 _RESERVED: Final = frozenset(
     {
         "connection",
@@ -31,7 +31,7 @@ _RESERVED: Final = frozenset(
         "upgrade",
     }
 )
-# What goes out anew with each call; an entry that fixes one of them is left to aiohttp.
+# Headers that differ from call to call; an entry that fixes one of them is left to aiohttp.
 _OWN: Final = frozenset(
     {
         "b3",
@@ -52,7 +52,7 @@ _VALUE: Final = re.compile(r"[^\x00\r\n]*").fullmatch
 
 
 def are_plain(headers: Any, *, fixed: bool = False) -> bool:
-    """Tell whether *headers* can be written as they are: a mapping of texts that say what they may.
+    """Tell whether *headers* can be written as they are: a mapping of legal names and values.
 
     Args:
         fixed: they go out with every call, so they may not be one of those that change.
@@ -70,13 +70,19 @@ def are_plain(headers: Any, *, fixed: bool = False) -> bool:
     return True
 
 
+def parse_lines(lines: str) -> list[tuple[str, str]]:
+    """Return the names and values of *lines* as they stand in a message."""
+    parts = (line.partition(": ") for line in lines.split("\r\n") if line)
+    return [(name, value) for name, _, value in parts]
+
+
 def write_lines(headers: Mapping[str, str]) -> str:
     """Return *headers* as they stand in a message."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
 
 
-class Head:
-    """Writes the heads of the calls to one service.
+class HeadWriter:
+    """The writer of the heads of all requests to one service.
 
     Args:
         fixed: the headers that go out with every call.
@@ -89,20 +95,18 @@ class Head:
         self._lines = f" HTTP/1.1\r\n{write_lines(fixed)}"
 
     def write(
-        self, plan: Plan, path: str, lines: str, given: Mapping[str, str] | None = None
+        self, plan: CallPlan, path: str, lines: str, given: Mapping[str, str] | None = None
     ) -> bytes:
         """Return the head of a call.
 
         Args:
-            path: what follows the prefix of the service, percent-encoded.
+            path: path and query behind the prefix of the service, percent-encoded.
             lines: the headers of this call.
-            given: what the caller wants, which replaces all others.
+            given: the headers of the caller, which replace all others.
         """
         if given is None:
             return f"{plan.start}{path}{self._lines}{lines}\r\n".encode()
         headers = self._fixed.copy()
-        for line in lines.splitlines():
-            name, _, value = line.partition(": ")
-            headers[name] = value
+        headers.update(parse_lines(lines))
         headers.update(given)
         return f"{plan.start}{path} HTTP/1.1\r\n{write_lines(headers)}\r\n".encode()

@@ -1,6 +1,6 @@
-"""What is known of a call before its values are: made once for each method and template.
+"""`CallPlan`: a method and path template, with all that follows from them; made once for each.
 
-`Plan.fill` runs per request.
+`CallPlan.fill` runs per request.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from msframework.client.address import Address, is_clean
+from msframework.client.replay import IDEMPOTENT
 from msframework.exceptions import BadRequest
 
 _SPLIT = re.compile(r"\{([^{}]*)\}").split
-# RFC 9110, 9.2.2: what may be sent again when a connection was closed under it.
-IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _WITHOUT_BODY: Final = {
     "GET": "",
     "HEAD": "",
@@ -27,14 +26,14 @@ _WITHOUT_BODY: Final = {
 }
 
 
-class Plan:
+class CallPlan:
     """One method and path of a service, a template such as `/cities/{id}`; empty for any path.
 
     Attributes:
         method: in capitals.
         template: the path as it was given.
-        name: what the span of a call is called.
-        url: what the span shows as the address.
+        name: the name of the span of a call.
+        url: the address that the span shows.
         idempotent: whether the call may be sent twice.
         without_body: the header lines that say that no body follows; `None` where aiohttp says it.
         start: the request line up to the path, with the prefix of the service.

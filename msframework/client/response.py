@@ -9,8 +9,9 @@ import orjson
 from aiohttp import ClientResponse, ContentTypeError, RequestInfo
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from msframework.client.body import read_bounded
 from msframework.client.failure import read_failure, tell, upstream_error
-from msframework.client.line import Turns
+from msframework.types import JSONValue
 
 
 class Response(ClientResponse):
@@ -28,7 +29,7 @@ class Response(ClientResponse):
 
     @property
     def request_info(self) -> RequestInfo:
-        """What was asked, as aiohttp has it; made when somebody wants to know."""
+        """The request in aiohttp's form, made when it is first read."""
         known: RequestInfo | None = self._request_info
         if known is None:
             lines = self.sent.decode().split("\r\n")[1:-2]
@@ -47,7 +48,7 @@ class Response(ClientResponse):
         """
         if self._body is None:
             try:
-                self._body = await self._read_bounded()
+                self._body = await read_bounded(self.content, self.max_size)
             except BaseException as exc:
                 self.close()
                 failure = read_failure(self.service, exc, self.status)
@@ -57,28 +58,13 @@ class Response(ClientResponse):
                 raise failure from exc
         return await super().read()
 
-    async def _read_bounded(self) -> bytes:
-        chunks: list[bytes] = []
-        left, turns = self.max_size, Turns()
-        while chunk := await self.content.readany():
-            left -= len(chunk)
-            if left < 0:
-                raise upstream_error(
-                    self.service,
-                    self.status,
-                    error=f"its answer is larger than {self.max_size} bytes",
-                )
-            chunks.append(chunk)
-            await turns.after(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
     async def json(
         self,
         *,
         encoding: str | None = None,
         loads: Callable[[Any], Any] = orjson.loads,
         content_type: str | None = None,
-    ) -> Any:
+    ) -> JSONValue:
         """Return the body parsed as JSON, and `None` when it is empty.
 
         Args:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from msframework.problem import Problem
+
 # What each kind of path parameter gives; regular expressions give texts.
 _GIVEN: Final[dict[str, type]] = {"int": int, "float": float, "uuid": UUID, "ymd": date}
 _KIND_OF: Final = {given: kind for kind, given in _GIVEN.items()} | {str: "str"}
@@ -35,10 +37,12 @@ def check_annotation(
     wanted = next(each for each in said if each is not None)
     name = parameter.name
     other = f"write <{name}:{_KIND_OF[wanted]}>" if wanted in _KIND_OF else "convert it"
-    problems.append(
-        f"{where}: its parameter {name!r} is annotated {wanted.__name__}, but <{name}:{kind}> of "
-        f"the path gives {given.__name__}. Correct the annotation, or {other}."
+    found = (
+        f"its parameter {name!r} is annotated {wanted.__name__}, but <{name}:{kind}> of the path "
+        f"gives {given.__name__}"
     )
+    advice = f"Correct the annotation, or {other}."
+    problems.append(Problem(where, found, advice=advice))
 
 
 def _types_in(annotation: Any) -> list[type | None]:

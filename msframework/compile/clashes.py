@@ -14,6 +14,7 @@ from typing import Any, Final
 from sanic_routing.utils import path_to_parts
 
 from msframework.operation import Operation
+from msframework.problem import Problem
 
 # What tells whether the texts of one kind of path parameter may be of another kind, too.
 _SAMPLES: Final = (
@@ -45,15 +46,13 @@ def find_clashes(operations: Iterable[Operation], kinds: Kinds, problems: list[s
         alike = next((other for other in taken if other is not operation), operation)
         same_id = ids.setdefault(operation.id, operation)
         if alike is not operation and shape_of(alike.path) == shape_of(operation.path):
-            problems.append(
-                f"{operation.where}: {operation.method} {operation.template} is taken by "
-                f"{alike.where}. Drop one of them, or change its path."
-            )
+            found = f"{operation.method} {operation.template} is taken by {alike.where}"
+            advice = "Drop one of them, or change its path."
+            problems.append(Problem(operation.where, found, advice=advice))
         elif same_id is not operation:
-            problems.append(
-                f"{operation.where}: the operation id {operation.id!r} is taken by "
-                f"{same_id.where}. Give one of them another with @doc.operation_id."
-            )
+            found = f"the operation id {operation.id!r} is taken by {same_id.where}"
+            advice = "Give one of them another with @doc.operation_id."
+            problems.append(Problem(operation.where, found, advice=advice))
         else:
             good.append(operation)
     _find_hidden(good, kinds, problems)
@@ -111,14 +110,16 @@ def _check_pair(
         lost += [narrow[method] for method in narrow if method not in wide]
     if lost:
         hiding = narrow if lost[0] in wide.values() else wide
-        problems.append(_hidden_text(lost[0], next(iter(hiding.values()))))
+        problems.append(_hidden(lost[0], next(iter(hiding.values()))))
 
 
-def _hidden_text(hidden: Operation, hiding: Operation) -> str:
-    return (
-        f"{hidden.where}: {hidden.method} {hidden.path} is hidden where {hiding.path} matches, too "
-        f"({hiding.where}): there it would be a 405, or a 404 for another host. Give both the same "
-        "methods and hosts, or make the paths differ in more than the kind of a parameter."
+def _hidden(hidden: Operation, hiding: Operation) -> Problem:
+    return Problem(
+        hidden.where,
+        f"{hidden.method} {hidden.path} is hidden where {hiding.path} matches, too "
+        f"({hiding.where}): there it would be a 405, or a 404 for another host",
+        advice="Give both the same methods and hosts, or make the paths differ in more than the "
+        "kind of a parameter.",
     )
 
 
@@ -133,9 +134,12 @@ def _find_other_names(
         return
     first, *others = same.values()
     problems.extend(
-        f"{other.where}: {other.method} {other.path} names its parameters in another way than "
-        f"{first.method} {first.path} ({first.where}). With a regular expression they must have "
-        "one name."
+        Problem(
+            other.where,
+            f"{other.method} {other.path} names its parameters in another way than "
+            f"{first.method} {first.path} ({first.where})",
+            advice="With a regular expression they must have one name.",
+        )
         for other in others
         if other.path != first.path
     )
@@ -193,21 +197,20 @@ def check_path(path: str, kinds: Kinds, where: str, problems: list[str]) -> bool
     names = [name for name, _ in parts if name]
     before = len(problems)
     problems.extend(
-        f"{where}: the path {path} has <{name}> twice. Give one of them another name."
+        Problem(
+            where, f"the path {path} has <{name}> twice", advice="Give one of them another name."
+        )
         for name in dict.fromkeys(name for name in names if names.count(name) > 1)
     )
     for name, kind in parts:
         if not name:
             continue
         if not name.isidentifier() or name.startswith("__"):
-            problems.append(
-                f"{where}: the path {path} has the parameter {name!r}; expected a Python name that "
-                "does not begin with two underscores. Rename it."
-            )
+            found = f"the path {path} has the parameter {name!r}"
+            expected = "a Python name that does not begin with two underscores"
+            problems.append(Problem(where, found, expected, "Rename it."))
         elif kind.isalpha() and kind not in kinds:
-            known = ", ".join(sorted(kinds))
-            problems.append(
-                f"{where}: <{name}:{kind}> names no kind of parameter; expected one of {known}, "
-                "or a regular expression. Correct the kind."
-            )
+            found = f"<{name}:{kind}> names no kind of parameter"
+            expected = f"one of {', '.join(sorted(kinds))}, or a regular expression"
+            problems.append(Problem(where, found, expected, "Correct the kind."))
     return len(problems) == before

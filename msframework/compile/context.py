@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from marshmallow import Schema
 
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.bounds import MAX_ERRORS
 from msframework.operation import Operation
-from msframework.response import Heads
-from msframework.schemas import CompiledSchema, compile_schema
-from msframework.schemas.bounds import MAX_ERRORS
+from msframework.serving.answer import Heads
 
 
 class Failures(Protocol):

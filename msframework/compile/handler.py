@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from msframework._codegen import compile_function
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
-from msframework.compile.inputs import read_inputs
+from msframework.compile.loading import load_inputs
 from msframework.compile.provision import make_late_values, make_values
 from msframework.compile.reply import write_answer
 from msframework.operation import Operation
@@ -93,7 +93,7 @@ STEPS: Final[tuple[Step, ...]] = (
     start_span,
     begin,
     make_values,
-    read_inputs,
+    load_inputs,
     call_method,
     write_answer,
     end,

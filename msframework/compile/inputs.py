@@ -1,47 +1,193 @@
-"""The step that reads the inputs of a request, all of them before any is refused.
+"""The inputs of an operation: what is read from where, and the declarations that cannot be read.
 
 Runs at start-up.
 """
 
 from __future__ import annotations
 
-from msframework.compile.context import CompileContext
-from msframework.compile.emitter import Emitter
-from msframework.compile.request import check_text, compile_input, text_params
-from msframework.operation import Operation, Source
-from msframework.pagination import compile_page
+from collections.abc import Iterable, Iterator, Sequence
+from keyword import iskeyword
+from typing import Any, Final
+
+from marshmallow import Schema, fields
+
+from msframework.compile.request import wire_keys
+from msframework.compile.schema import KnownSchemas
+from msframework.doc import InputNote, Notes
+from msframework.operation import Input, PathParam, Source
+from msframework.problem import Problem
+
+BODY_SOURCES: Final = (Source.BODY, Source.FORM, Source.FILES)
+# Fields that load no file.
+_TEXTUAL: Final = (
+    fields.Boolean,
+    fields.DateTime,
+    fields.Enum,
+    fields.IP,
+    fields.IPInterface,
+    fields.Number,
+    fields.String,
+    fields.TimeDelta,
+    fields.UUID,
+)
 
 
-def read_inputs(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Write the lines that read path, body, query and so on, and the 422 for what is refused."""
-    loads = _bind_loads(operation, context, emitter)
-    texts = text_params(operation.path_params)
-    if not loads and not texts:
-        return
-    emitter.line("errors = {}")
-    emitter.bind("check_text", check_text)
-    for name in texts:
-        emitter.line(f"check_text({name!r}, {emitter.path_value(name)}, errors)")
-    for load in loads:
-        emitter.line(f"given_{load} = load_{load}(request, errors)")
-    emitter.bind("refuse", context.failures.refuse(operation))
-    emitter.leave_if("errors", "refuse(request, errors)")
+def decorator_of(source: Source) -> str:
+    """Return the name of the decorator that notes an input of *source*."""
+    return "@doc.consumes" if source is Source.BODY else f"@doc.{source.value}"
 
 
-def _bind_loads(operation: Operation, context: CompileContext, emitter: Emitter) -> list[str]:
-    """Bind the function that reads each input; return their names."""
-    forms = [item for item in operation.inputs if item.source in (Source.FORM, Source.FILES)]
-    loads = []
-    for item in operation.inputs:
-        load = compile_input(
-            item,
-            context.compile_schema,
-            is_whole_form=forms == [item],
-            max_errors=context.max_errors,
+def read_inputs(
+    notes: Notes,
+    where: str,
+    method: str,
+    params: Sequence[PathParam],
+    problems: list[str],
+    schemas: KnownSchemas,
+) -> tuple[Input, ...]:
+    """Return the inputs that *notes* declare; append what is wrong to *problems*."""
+    _check_bodies(notes, where, method, problems)
+    inputs = []
+    for note in _check_names(notes, where, params, problems):
+        schema = _read_schema(note, where, problems, schemas)
+        if schema is not None:
+            partial = method == "PATCH" and note.source in BODY_SOURCES
+            inputs.append(Input(note.source, schema, partial, note.name))
+    if notes.page is not None:
+        inputs.append(Input(Source.QUERY, notes.page, name="page"))
+    _check_keys(inputs, where, problems)
+    return tuple(inputs)
+
+
+def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) -> None:
+    noted = {note.source for note in notes.inputs}
+    given = [source for source in BODY_SOURCES if source in noted]
+    if Source.BODY in given and len(given) > 1:
+        advice = "A request has one body: keep @doc.consumes, or @doc.form and @doc.files."
+        problems.append(Problem(where, "it declares both a JSON body and a form", advice=advice))
+    if given and method == "GET":
+        found = f"a GET request has no body (RFC 9110, 9.3.1), but @doc declares {given[0].value}"
+        problems.append(Problem(where, found, advice="Use @doc.query, or another method."))
+
+
+def _check_names(
+    notes: Notes, where: str, params: Iterable[PathParam], problems: list[str]
+) -> list[InputNote]:
+    """Refuse what no argument can be called, and what two are called; return the other notes."""
+    givers = {param.name: f"<{param.name}> of the path" for param in params}
+    if notes.page is not None:
+        givers["page"] = "@doc.paginate"
+    good = []
+    for note in notes.inputs:
+        name, decorator = note.name, decorator_of(note.source)
+        if not str(name).isidentifier() or iskeyword(str(name)):
+            expected = "a Python name, as that of a parameter of the method"
+            found = f"{decorator} got the name {name!r}"
+            problems.append(Problem(where, found, expected, "Correct the name."))
+        elif name not in givers:
+            givers[name] = decorator
+            good.append(note)
+        elif givers[name] != decorator:
+            found = f"{decorator} gives the argument {name!r}, as does {givers[name]}"
+            problems.append(Problem(where, found, "a name for each", "Rename one of them."))
+        elif note.source is Source.BODY:
+            found = "its body is declared twice, but a request has one JSON body"
+            advice = "Keep one of the decorators, with one schema for the whole body."
+            problems.append(Problem(where, found, advice=advice))
+        else:
+            found = f"its {name} is declared twice"
+            advice = "Keep one of the decorators, or give one of them another argument: name=…."
+            problems.append(Problem(where, found, advice=advice))
+    return good
+
+
+def _read_schema(
+    note: InputNote, where: str, problems: list[str], schemas: KnownSchemas
+) -> Schema | None:
+    source, thing = note.source, note.schema
+    schema = schemas.read(
+        thing,
+        source.value,
+        where,
+        problems,
+        for_load=True,
+        for_texts=source is not Source.BODY,
+    )
+    if schema is None:
+        return None
+    if schema.many and source is not Source.BODY:
+        found = f"{source.value} cannot be read through a list ({thing!r})"
+        problems.append(Problem(where, found, advice="Pass one Schema."))
+    problems.extend(
+        Problem(
+            where,
+            f"{source.value} cannot be read through {thing!r}: {why}",
+            advice="Take a text or a list of texts (a file or a list of files), or @doc.consumes.",
         )
-        emitter.bind(f"load_{item.source.value}", load)
-        loads.append(item.source.value)
-    if operation.page is not None:
-        emitter.bind("load_page", compile_page(operation.page))
-        loads.append("page")
-    return loads
+        for why in _find_unreadable(source, schema)
+    )
+    return schema
+
+
+def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> None:
+    """Refuse a key that two inputs of one source read, as it could be meant for either."""
+    readers: dict[tuple[Source, str], Input] = {}
+    for item in inputs:
+        for key in _keys_of(item):
+            spelled = key.lower() if item.source is Source.HEADERS else key
+            other = readers.setdefault((item.source, spelled), item)
+            if other is item:
+                continue
+            if item.paging is not None:
+                found = f"@doc.paginate reads {key!r} of the query, as does @doc.query"
+                advice = "Drop one of them, or rename the field."
+                problems.append(Problem(where, found, advice=advice))
+            else:
+                found = (
+                    f"{decorator_of(item.source)} reads {key!r} for its argument {other.name!r} "
+                    f"and for {item.name!r}"
+                )
+                advice = "Drop it from one, or rename the field."
+                problems.append(Problem(where, found, "each key in one of them", advice))
+
+
+def _keys_of(item: Input) -> Iterable[str]:
+    """Return the names of what an input reads; a JSON body is read whole."""
+    if item.paging is not None:
+        return item.paging.document_parameters()
+    return () if item.source is Source.BODY else wire_keys(item.source, item.schema)
+
+
+def _find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
+    """Yield a text for each field of *schema* that can never be read from *source*.
+
+    Everything but a JSON body has texts, or files, and lists of these, by name.
+    """
+    if source is Source.BODY:
+        return
+    for name, field in schema.load_fields.items():
+        inner = [field]
+        if isinstance(field, fields.List):
+            inner = [field.inner]
+        elif isinstance(field, fields.Tuple):
+            inner = list(field.tuple_fields)
+        for part in inner:
+            kind = _structure(part, source)
+            if kind is not None:
+                yield f"the field {name!r} takes {kind}"
+        if getattr(field, "delimiter", None) is not None:
+            yield f"the field {name!r} takes several values in one text"
+
+
+def _structure(field: fields.Field[Any], source: Source) -> str | None:
+    """Name the kind of value that *field* takes; `None` for a text, or a file."""
+    if isinstance(field, fields.Pluck) and not field.many:
+        return None
+    if isinstance(field, fields.Nested | fields.Mapping):
+        return "an object"
+    if isinstance(field, fields.List | fields.Tuple):
+        return "a list within a list"
+    if source is Source.FILES and isinstance(field, _TEXTUAL):
+        own = type(field)._deserialize.__module__
+        return "a text, not a file" if own == fields.__name__ else None
+    return None

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 
 from marshmallow import Schema, fields
 
+from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
+from msframework.codec.known import overrides, reads_anything
 from msframework.compile.returns import is_status
 from msframework.operation import Answer, Operation
-from msframework.schemas.kinds import WrongKind, is_data, is_list, is_object, name_kind
-from msframework.schemas.known import overrides, reads_anything
 from msframework.schemas.presence import is_always_answered
 
 

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from msframework._place import short_path
-from msframework.compile.signature import Undeclared
 from msframework.exceptions import ServiceException
 from msframework.operation import Argument, PathParam, Provision, Source
+from msframework.problem import Problem
 from msframework.provider import BUILT_IN, ProvidedValue
 
 Values = Mapping[str, ProvidedValue]
@@ -132,15 +132,16 @@ def _read_given(
     return tuple(given), unknown
 
 
-def _unknown(value: ProvidedValue, name: str, known: Collection[str]) -> str:
+def _unknown(value: ProvidedValue, name: str, known: Collection[str]) -> Problem:
     close = get_close_matches(name, sorted(known), 1)
     hint = f"Was {close[0]!r} meant? " if close else ""
     declared = ", ".join(["request", *sorted(known)])
-    return Undeclared(
-        f"{_takes(value, name)}, and nothing declares that (declared: {declared}). {hint}"
-        "A provider takes the request, parameters of the path and other provided values by name; "
-        "give any other a default."
+    found = f"{_takes(value, name)}, and nothing declares that (declared: {declared})."
+    advice = (
+        f"{hint}A provider takes the request, parameters of the path and other provided values by "
+        "name; give any other a default."
     )
+    return Problem("", found, advice=advice, mendable=True)
 
 
 def _takes(value: ProvidedValue, name: str) -> str:
@@ -204,11 +205,13 @@ class _Order:
         close = get_close_matches(name, known, 1)
         hint = f"Was {close[0]!r} meant? " if close else ""
         self._problems.append(
-            Undeclared(
-                f"{self._where}: it needs the provided value {value.name!r}, whose provider "
-                f"{_name(value.function)} takes {name!r}; expected a parameter of this path or "
-                f"another provided value (declared: {declared}). {hint}Put <{name}> into the "
-                f"path, or let the method do without {value.name!r}."
+            Problem(
+                self._where,
+                f"it needs the provided value {value.name!r}, whose provider "
+                f"{_name(value.function)} takes {name!r}",
+                f"a parameter of this path or another provided value (declared: {declared})",
+                f"{hint}Put <{name}> into the path, or let the method do without {value.name!r}.",
+                mendable=True,
             )
         )
 

@@ -17,14 +17,15 @@ from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
 from msframework.compile.promise import Promise, read_promise
 from msframework.compile.request import CompileSchema
-from msframework.db.tables import Table
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
-from msframework.response import BODYLESS, Answer, Head, Heads, Reply
+from msframework.response import BODYLESS, Reply
+from msframework.serving.answer import Answer, Head, Heads
 from msframework.strict_json import dumps
+from msframework.table import Table
 
 Dump = Callable[[Any], bytes]
 _UNDECLARED_PLAIN = frozenset((dict, list, str, int, float, bool))

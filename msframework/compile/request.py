@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, INCLUDE, Schema, fields
+from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
 from sanic.request import File
 
+from msframework.codec import CompiledSchema
+from msframework.codec.bounds import MAX_ERRORS, bound_messages
+from msframework.codec.errors import Rejected
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
-from msframework.operation import EXTENSION, Input, PathParam, Source
-from msframework.schemas import CompiledSchema
-from msframework.schemas.bounds import MAX_ERRORS, bound_messages
-from msframework.schemas.errors import Bad
+from msframework.operation import Input, Source
 from msframework.schemas.storable import why_not_storable
 
 Errors = dict[str, Any]
@@ -33,19 +33,7 @@ _JSON: Final = "application/json"
 _PLAIN_JSON: Final = frozenset(
     (_JSON, "application/json; charset=utf-8", "application/json;charset=utf-8")
 )
-_TEXT_KINDS: Final = frozenset(("str", "strorempty", "path", "ext", EXTENSION))
-# Fields that load no file.
-_TEXTUAL: Final = (
-    fields.Boolean,
-    fields.DateTime,
-    fields.Enum,
-    fields.IP,
-    fields.IPInterface,
-    fields.Number,
-    fields.String,
-    fields.TimeDelta,
-    fields.UUID,
-)
+_FORM_SOURCES: Final = frozenset((Source.FORM, Source.FILES))
 # Fields whose lines are one list, and may be joined with commas (RFC 9110, 5.3).
 _LISTED: Final = frozenset(
     (
@@ -72,23 +60,32 @@ _LISTED: Final = frozenset(
 
 def compile_input(
     item: Input,
+    inputs: Sequence[Input],
     compile_schema: CompileSchema,
     *,
-    is_whole_form: bool = False,
     max_errors: int = MAX_ERRORS,
 ) -> Load:
-    """Return the function that loads one location of a request.
+    """Return the function that loads one input of a request.
 
     It puts marshmallow's messages into its second argument, under the name of the location.
 
     Args:
-        is_whole_form: whether the fields, or the files, of a form are all that is declared of it.
+        inputs: all inputs of the operation, *item* among them.
         max_errors: how many messages a location gets.
     """
+    if item.paging is not None:
+        return item.paging.compile()
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
-    read = _read_whole_form if is_whole_form else _READERS[item.source]
-    return _compile_fields(item, read, compile_schema, max_errors)
+    read = _READERS[item.source]
+    beside: list[Input] = []
+    if item.source in _FORM_SOURCES:
+        if {other.source for other in inputs}.isdisjoint(_FORM_SOURCES - {item.source}):
+            read = _read_whole_form  # its fields, or its files, are all that is declared of it
+        beside = [o for o in inputs if o.source is item.source and o is not item]
+        if beside:
+            read = _leave_others(item, beside, read)
+    return _compile_fields(item, read, compile_schema, max_errors, joins=bool(beside))
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -99,7 +96,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
         if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
             _check_json(request)
         data = read_json(request.body, partial)
-        if data.__class__ is Bad:
+        if data.__class__ is Rejected:
             errors["body"] = data.messages
             return None
         request.data = data
@@ -117,14 +114,14 @@ def _check_json(request: Any) -> None:
 
 
 def _compile_fields(
-    item: Input, read: Read, compile_schema: CompileSchema, max_errors: int
+    item: Input, read: Read, compile_schema: CompileSchema, max_errors: int, *, joins: bool
 ) -> Load:
     location = item.source.value
-    keys = _keys(item.schema, dashes=item.source is Source.HEADERS)
+    keys = wire_keys(item.source, item.schema)
     declared = {given: many for given, (_, many) in keys.items()}
     read_text = compile_schema(item.schema).read_text
     options: dict[str, Any] = {"partial": True} if item.partial else {}
-    strict = item.source in (Source.FORM, Source.FILES)
+    strict = item.source in _FORM_SOURCES
     keeps = strict and item.schema.unknown == INCLUDE
     if not strict:
         options["unknown"] = EXCLUDE
@@ -147,20 +144,59 @@ def _compile_fields(
         if strict:
             values |= _read_unknown(given, declared)
         data = read_text(values, **options)
-        if data.__class__ is Bad:
+        if data.__class__ is Rejected:
             wrong = data.messages | wrong
         if wrong:
-            errors.setdefault(location, {}).update(bound_messages(wrong, max_errors))
+            _add_errors(errors, location, wrong, max_errors)
             return None
         if strict and request.data is None:
             request.data = data
+        elif joins:
+            _join_data(request, data)
         return data
 
     return load_fields
 
 
-def _keys(schema: Schema, *, dashes: bool) -> Keys:
+def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
+    """Add the messages of one input to those of the others of its location."""
+    known = errors.get(location)
+    if known:
+        for key in known.keys() & wrong.keys():
+            messages, more = known[key], wrong[key]
+            if isinstance(messages, list) and isinstance(more, list):
+                wrong[key] = [*messages, *(each for each in more if each not in messages)]
+        wrong = known | wrong
+    errors[location] = bound_messages(wrong, most)
+
+
+def _join_data(request: Any, data: Any) -> None:
+    """Add one input of a form to what others of it were read into."""
+    if isinstance(request.data, dict) and isinstance(data, dict):
+        request.data = request.data | data
+
+
+def _leave_others(item: Input, beside: Sequence[Input], read: Read) -> Read:
+    """Return *read* without the keys that inputs beside *item* declare.
+
+    Keys that none of them declares are for *item* to judge, unless others take or ignore them.
+    """
+    others = {key for other in beside for key in wire_keys(other.source, other.schema)}
+    judges = item.schema.unknown != RAISE or all(o.schema.unknown == RAISE for o in beside)
+
+    def read_own(request: Any, declared: Declared) -> Given:
+        return {
+            name: values
+            for name, values in read(request, declared).items()
+            if name in declared or (judges and name not in others)
+        }
+
+    return read_own
+
+
+def wire_keys(source: Source, schema: Schema) -> Keys:
     """Map each name on the wire to its key for the schema, and whether it is a list."""
+    dashes = source is Source.HEADERS
     keys = {}
     for name, field in schema.load_fields.items():
         key = field.data_key if field.data_key is not None else name
@@ -253,50 +289,8 @@ _READERS: dict[Source, Read] = {
 }
 
 
-def text_params(params: tuple[PathParam, ...]) -> tuple[str, ...]:
-    """Return the names of the path parameters that are text, and so may hold anything."""
-    return tuple(
-        param.name for param in params if param.kind in _TEXT_KINDS or not param.kind.isalpha()
-    )
-
-
 def check_text(name: str, value: str, errors: Errors) -> None:
     """Refuse a path parameter that PostgreSQL could not take as text."""
     message = why_not_storable(value)
     if message is not None:
         errors.setdefault("path", {})[name] = [message]
-
-
-def find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
-    """Yield a text for each field of *schema* that can never be read from *source*.
-
-    Everything but a JSON body has texts, or files, and lists of these, by name.
-    """
-    if source is Source.BODY:
-        return
-    for name, field in schema.load_fields.items():
-        inner = [field]
-        if isinstance(field, fields.List):
-            inner = [field.inner]
-        elif isinstance(field, fields.Tuple):
-            inner = list(field.tuple_fields)
-        for part in inner:
-            kind = _structure(part, source)
-            if kind is not None:
-                yield f"the field {name!r} takes {kind}"
-        if getattr(field, "delimiter", None) is not None:
-            yield f"the field {name!r} takes several values in one text"
-
-
-def _structure(field: fields.Field[Any], source: Source) -> str | None:
-    """Name the kind of value that *field* takes; `None` for a text, or a file."""
-    if isinstance(field, fields.Pluck) and not field.many:
-        return None
-    if isinstance(field, fields.Nested | fields.Mapping):
-        return "an object"
-    if isinstance(field, fields.List | fields.Tuple):
-        return "a list within a list"
-    if source is Source.FILES and isinstance(field, _TEXTUAL):
-        own = type(field)._deserialize.__module__
-        return "a text, not a file" if own == fields.__name__ else None
-    return None

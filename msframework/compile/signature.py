@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import EXTENSION, Argument, PathParam, Provision, Source
+from msframework.problem import Problem
 from msframework.provider import BUILT_IN, ProvidedValue
 from msframework.types import Handler
 
@@ -27,12 +28,6 @@ _DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate"} | {
 }
 
 
-class Undeclared(str):
-    """A problem that a later `service.provide` can still mend."""
-
-    __slots__ = ()
-
-
 def read_arguments(
     handler: Handler,
     where: str,
@@ -50,8 +45,9 @@ def read_arguments(
         problems.append(f"{where}: its first parameter must be the request; it has none.")
         return ()
     in_path = {param.name: param.kind for param in params}
+    inputs = {note.name: note.source for note in notes.inputs}
     first = parameters[0].name
-    if {first} & {*in_path, *INPUTS, "page", *providers, *BUILT_IN}:
+    if first in {*in_path, *INPUTS, *inputs, "page", *providers, *BUILT_IN}:
         problems.append(request_missing(where, first))
     arguments = [Argument(first, Source.REQUEST)]
     takes_all = False
@@ -69,8 +65,8 @@ def read_arguments(
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
             check_annotation(parameter, in_path[name], where, problems)
-        elif name in INPUTS and INPUTS[name] in notes.inputs:
-            arguments.append(Argument(name, INPUTS[name]))
+        elif name in inputs:
+            arguments.append(Argument(name, inputs[name]))
         elif name == "page" and notes.page is not None:
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
@@ -130,18 +126,17 @@ def _undeclared(
     in_path: Iterable[str],
     notes: Notes,
     providers: Mapping[str, ProvidedValue],
-) -> str:
-    declared = [*in_path, *(source.value for source in notes.inputs)]
+) -> Problem:
+    declared = [*in_path, *(note.name for note in notes.inputs)]
     if notes.page is not None:
         declared.append("page")
     declared += providers
-    known = ", ".join(sorted(declared)) or "nothing"
+    known = ", ".join(sorted(set(declared))) or "nothing"
     hint = (
         f"Add {_DECORATOR[name]} to the method."
         if name in _DECORATOR
         else f"Put <{name}> into the path, declare it with service.provide({name!r}, …), "
         "or drop the parameter."
     )
-    return Undeclared(
-        f"{where}: nothing declares its parameter {name!r} (declared: {known}). {hint}"
-    )
+    found = f"nothing declares its parameter {name!r} (declared: {known})"
+    return Problem(where, found, advice=hint, mendable=True)

@@ -13,7 +13,7 @@ from msframework.conf.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One setting: its name in capitals, where it is kept, and what it may be.
+    """One setting: its name in capitals, its place among the values, and its type.
 
     `section` is the field of `Settings` that holds it (empty for `Settings` itself) and
     `attribute` the field in there. `kind` is the type without the `None` that `optional` tells.

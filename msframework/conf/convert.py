@@ -27,11 +27,11 @@ _EXPECTED: Final = {
 }
 
 
-class Refused(Exception):
-    """The value cannot be what its setting asks for."""
+class ConversionError(Exception):
+    """The value cannot be turned into the type of its setting."""
 
 
-def from_python(declared: Declaration, value: Any, where: str, findings: Findings) -> Any:
+def from_python(declared: Declaration, value: object, where: str, findings: Findings) -> Any:
     """Return *value* of a settings module as the setting's own type, `UNSET` when refused."""
     if value is None and declared.optional:
         return None
@@ -75,7 +75,7 @@ def _parse(family: Any, text: str) -> Any:
 
 def _finish(
     declared: Declaration,
-    value: Any,
+    value: object,
     where: str,
     findings: Findings,
     found: str,
@@ -86,7 +86,7 @@ def _finish(
         return read_services(value, where, findings)
     try:
         typed = _check_type(declared.kind, value)
-    except Refused:
+    except ConversionError:
         return _refuse(declared, where, findings, found, as_text=as_text)
     members = typed if isinstance(typed, tuple) else (typed,)
     if declared.choices and not set(members) <= set(declared.choices):
@@ -96,7 +96,7 @@ def _finish(
     return typed
 
 
-def _check_type(kind: Any, value: Any) -> Any:
+def _check_type(kind: Any, value: object) -> Any:
     family = _family(kind)
     if family is Any:
         return value
@@ -114,7 +114,7 @@ def _check_type(kind: Any, value: Any) -> Any:
         return MappingProxyType(pairs)
     if family in (bool, int, str) and type(value) is family:
         return value
-    raise Refused
+    raise ConversionError
 
 
 def _in_range(declared: Declaration, number: float) -> bool:
@@ -124,7 +124,7 @@ def _in_range(declared: Declaration, number: float) -> bool:
 
 
 def expected(declared: Declaration, *, as_text: bool = False) -> str:
-    """Say what the setting may be, in a settings module or as a variable of the environment."""
+    """Describe the values of a setting, in a settings module or in the environment."""
     text = _EXPECTED[_family(declared.kind)][as_text]
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))

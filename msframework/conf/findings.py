@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from msframework.problem import Problem
 
 HIDDEN: Final = "a value that is not shown"
 _LONGEST = 80
@@ -13,7 +15,7 @@ _PLAIN: Final = (str, int, float, bool, type(None), type, Path)
 
 
 class Findings:
-    """Collects what is wrong: where, what was found, what was expected, what to do.
+    """Collects mistakes: where, the value found, the value expected, the remedy.
 
     `names` holds the settings that were refused, so that no further rule judges them.
     """
@@ -27,12 +29,12 @@ class Findings:
     def add(self, where: str, name: str, found: str, expected: str, advice: str) -> None:
         """Note that *name* is wrong in *where*; *name* may go on into the value: `A['b']`."""
         self.names.add(name.partition("[")[0])
-        self.problems.append(f"{where}: {name} is {found}; expected {expected}. {advice}")
+        self.problems.append(Problem(where, f"{name} is {found}", expected, advice))
 
 
-def shown(value: Any, *, secret: bool = False) -> str:
+def shown(value: object, *, secret: bool = False) -> str:
     """Return *value* as a message may show it: shortened, and never a secret."""
-    # NOTE: what a dict or a list holds is nobody's to show, and an address may hold a password.
+    # NOTE: the members of a dict or a list may be secrets, and an address may hold a password.
     if secret or not isinstance(value, _PLAIN) or "@" in str(value).partition(":")[2]:
         return f"{HIDDEN} (type {type(value).__name__})"
     text = repr(value)

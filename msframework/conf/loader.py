@@ -33,7 +33,7 @@ _SAFE_ERRORS: Final = (ImportError, LookupError, NameError, AttributeError, Synt
 
 
 def load_settings(module: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings *module*, and what the environment overrides, into frozen values.
+    """Read the settings *module* and the overrides of the environment into frozen values.
 
     Args:
         module: its dotted name; the one in `SANIC_CONFIG_MODULE` when `None`.
@@ -136,7 +136,7 @@ def _read_variable(name: str, environ: Mapping[str, str], findings: Findings) ->
 
 
 def _build(name: str, values: Mapping[str, Any]) -> Settings:
-    """Put *values* where they belong; what is missing, or was refused, keeps its default."""
+    """Put *values* where they belong; one that is missing or was refused keeps its default."""
     sections: dict[str, dict[str, Any]] = {"": {"module": name}}
     for setting, value in values.items():
         declared = declarations()[setting]

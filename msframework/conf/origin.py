@@ -1,6 +1,6 @@
 """The names that the origin's settings modules use become ours. Runs at start-up.
 
-`DB_CONFIG` holds what the origin hands to `asyncpg.create_pool`; `APP_ID` is the service's name.
+`DB_CONFIG` holds the options of the origin's `asyncpg.create_pool`; `APP_ID` is the service's name.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from msframework.conf.catalogue import declarations
 from msframework.conf.findings import HIDDEN, Findings, did_you_mean
+from msframework.types import JSONValue
 
 _ADDRESS: Final = ("host", "port", "user", "password", "database", "ssl")
 _LIMITS: Final = {
@@ -51,8 +52,8 @@ def replace_origin_names(values: dict[str, Any], where: str, findings: Findings)
         _put(values, key, value, "from DB_CONFIG", where, findings)
 
 
-def _parse(text: str) -> Any:
-    """Return what the variable `DB_CONFIG` holds, the text itself when it is no JSON."""
+def _parse(text: str) -> JSONValue:
+    """Return the value of the variable `DB_CONFIG`; the text itself when it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -60,7 +61,7 @@ def _parse(text: str) -> Any:
 
 
 def _put(
-    values: dict[str, Any], name: str, value: Any, source: str, where: str, findings: Findings
+    values: dict[str, Any], name: str, value: object, source: str, where: str, findings: Findings
 ) -> None:
     if name in values:
         findings.add(where, name, f"set and {source} too", "one of the two", "Remove one.")

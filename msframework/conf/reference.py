@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
 
 from msframework.conf.catalogue import Declaration, declarations
 from msframework.conf.convert import expected
@@ -59,7 +58,7 @@ def _row(declared: Declaration) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _code(value: Any) -> str:
+def _code(value: object) -> str:
     return f"`{value!r}`"
 
 

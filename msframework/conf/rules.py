@@ -1,4 +1,4 @@
-"""What settings must be together, once each of them has the right type. Runs at start-up."""
+"""The rules that settings keep together, once each has the right type. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """One broken rule: the settings that it is about, and what to say."""
+class BrokenRule:
+    """One broken rule: the settings that it is about, and its message."""
 
     names: tuple[str, ...]
     text: str
 
 
-def broken_rules(settings: Settings) -> list[Broken]:
+def broken_rules(settings: Settings) -> list[BrokenRule]:
     """Return every rule that *settings* break."""
     return [broken for rule in _RULES for broken in rule(settings)]
 
@@ -41,22 +41,22 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _database(settings: Settings) -> Iterator[Broken]:
+def _database(settings: Settings) -> Iterator[BrokenRule]:
     database = settings.database
     # NOTE: whether a database is needed turns out when the apps are read; see `app.create_app`.
     if database.url is not None and (fault := database_fault(database.url)):
-        yield Broken(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
+        yield BrokenRule(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
     for number, url in enumerate(database.replicas):
         if fault := database_fault(url):
-            yield Broken(("DB_REPLICAS",), _address_text(f"DB_REPLICAS[{number}]", fault))
+            yield BrokenRule(("DB_REPLICAS",), _address_text(f"DB_REPLICAS[{number}]", fault))
     if database.replicas and database.url is None:
-        yield Broken(
+        yield BrokenRule(
             ("DB_REPLICAS", "DATABASE_URL"),
             "DB_REPLICAS is set and DATABASE_URL is not; expected the primary that they follow. "
             "Set DATABASE_URL, or remove DB_REPLICAS.",
         )
     if database.min_size > database.max_size:
-        yield Broken(
+        yield BrokenRule(
             ("DB_MIN_SIZE", "DB_MAX_SIZE"),
             f"DB_MIN_SIZE is {database.min_size} and DB_MAX_SIZE {database.max_size}; expected "
             "the first to be no larger. Change one of them.",
@@ -70,38 +70,38 @@ def _address_text(name: str, fault: str) -> str:
     )
 
 
-def _exposure(settings: Settings) -> Iterator[Broken]:
+def _exposure(settings: Settings) -> Iterator[BrokenRule]:
     host = settings.server.host
     if is_loopback(host):
         return
     if settings.debug:
-        yield Broken(
+        yield BrokenRule(
             ("DEBUG", "HOST"),
             f"DEBUG is on and HOST is {host!r}; expected a loopback address such as 127.0.0.1, as "
             "tracebacks would be shown to strangers. Turn DEBUG off, or listen on 127.0.0.1.",
         )
     if settings.database.auto_migrate:
-        yield Broken(
+        yield BrokenRule(
             ("AUTO_MIGRATE", "HOST"),
             f"AUTO_MIGRATE is on and HOST is {host!r}; expected a loopback address, as only a desk "
             "migrates when it serves. Turn it off and run `manage.py migrate` when you deploy.",
         )
 
 
-def _sizes(settings: Settings) -> Iterator[Broken]:
+def _sizes(settings: Settings) -> Iterator[BrokenRule]:
     server = settings.server
     if server.request_max_size > server.bodies_max_size:
-        yield Broken(
+        yield BrokenRule(
             ("REQUEST_MAX_SIZE", "BODIES_MAX_SIZE"),
             f"REQUEST_MAX_SIZE is {server.request_max_size} and BODIES_MAX_SIZE "
             f"{server.bodies_max_size}; expected the first to be no larger. Change one of them.",
         )
 
 
-def _hosts(settings: Settings) -> Iterator[Broken]:
+def _hosts(settings: Settings) -> Iterator[BrokenRule]:
     for name in settings.server.allowed_hosts:
         if name != "*" and _HOST_NAME.fullmatch(name) is None:
-            yield Broken(
+            yield BrokenRule(
                 ("ALLOWED_HOSTS",),
                 f"ALLOWED_HOSTS holds {name!r}; expected the name of a host, without scheme and "
                 "port. Write 'api.example.com', '.example.com' for all below too, '[::1]' for an "
@@ -109,7 +109,7 @@ def _hosts(settings: Settings) -> Iterator[Broken]:
             )
 
 
-def _headers(settings: Settings) -> Iterator[Broken]:
+def _headers(settings: Settings) -> Iterator[BrokenRule]:
     server = settings.server
     for name, value in (
         ("ACCESS_CONTROL_ALLOW_ORIGIN", server.cors_origin),
@@ -119,92 +119,92 @@ def _headers(settings: Settings) -> Iterator[Broken]:
         try:
             check_value(name, value or "", "the settings")
         except ValueError:
-            yield Broken(
+            yield BrokenRule(
                 (name,),
                 f"{name} holds a control character or a lone surrogate; expected the value of a "
                 "header, on one line.",
             )
 
 
-def _paths(settings: Settings) -> Iterator[Broken]:
+def _paths(settings: Settings) -> Iterator[BrokenRule]:
     api = settings.openapi
     prefix = settings.server.url_prefix
     if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
-        yield Broken(
+        yield BrokenRule(
             ("URL_PREFIX",),
             f"URL_PREFIX is {prefix!r}; expected to begin with a slash and end without one. "
             f"Write {'/' + prefix.strip('/')!r}.",
         )
     for name, path in (("OPENAPI_URL", api.url), ("DOCS_URL", api.docs_url)):
         if path is not None and not path.startswith("/"):
-            yield Broken(
+            yield BrokenRule(
                 (name,),
                 f"{name} is {path!r}; expected to begin with a slash. Write {'/' + path!r}.",
             )
     if api.url == api.docs_url:
-        yield Broken(
+        yield BrokenRule(
             ("OPENAPI_URL", "DOCS_URL"),
             f"OPENAPI_URL and DOCS_URL are both {api.url!r}; expected two paths. Change one.",
         )
 
 
-def _dotted_paths(settings: Settings) -> Iterator[Broken]:
+def _dotted_paths(settings: Settings) -> Iterator[BrokenRule]:
     for name, path in (("ENVELOPE", settings.envelope), ("CONFIGURE", settings.configure)):
         if path is not None and not _DOTTED.fullmatch(path.replace(":", ".")):
-            yield Broken(
+            yield BrokenRule(
                 (name,),
                 f"{name} is {path!r}; expected a dotted path. Write 'package.module.name', "
                 "or None for nothing.",
             )
     for app in settings.installed_apps:
         if not _DOTTED.fullmatch(app):
-            yield Broken(
+            yield BrokenRule(
                 ("INSTALLED_APPS",),
                 f"INSTALLED_APPS holds {app!r}; expected the dotted path of a package. "
                 "Write 'apps.users'.",
             )
         elif settings.installed_apps.count(app) > 1:
-            yield Broken(
+            yield BrokenRule(
                 ("INSTALLED_APPS",),
                 f"INSTALLED_APPS holds {app!r} more than once; expected each app once. "
                 "Remove the others.",
             )
 
 
-def _tracing(settings: Settings) -> Iterator[Broken]:
+def _tracing(settings: Settings) -> Iterator[BrokenRule]:
     tracing = settings.tracing
     for route, rate in tracing.sample_routes.items():
         if not _ROUTE.fullmatch(route) or not 0 <= rate <= 1:
-            yield Broken(
+            yield BrokenRule(
                 ("TRACE_SAMPLE_ROUTES",),
                 f"TRACE_SAMPLE_ROUTES has {route!r}: {rate!r}; expected a method and path with "
                 "a share from 0 to 1. Write {'GET /users/{id}': 0.1}.",
             )
     if tracing.batch_size > tracing.queue_size:
-        yield Broken(
+        yield BrokenRule(
             ("TRACE_BATCH_SIZE", "TRACE_QUEUE_SIZE"),
             f"TRACE_BATCH_SIZE is {tracing.batch_size} and TRACE_QUEUE_SIZE {tracing.queue_size}; "
             "expected the first to be no larger. Change one of them.",
         )
     if tracing.zipkin_server is not None and (fault := http_fault(tracing.zipkin_server)):
-        yield Broken(
+        yield BrokenRule(
             ("ZIPKIN_SERVER",),
             f"ZIPKIN_SERVER is {fault}; expected an http:// or https:// address. "
             "Write 'http://zipkin:9411/api/v2/spans'.",
         )
 
 
-def _files(settings: Settings) -> Iterator[Broken]:
+def _files(settings: Settings) -> Iterator[BrokenRule]:
     path = settings.log.config
     if path is not None and not os.path.isfile(path):
-        yield Broken(
+        yield BrokenRule(
             ("LOGGING_CONFIG",),
             f"LOGGING_CONFIG is {path!r}, which is no file; expected the path of a logging.yml. "
             "Mend the path, or leave it out for the configuration that comes with msframework.",
         )
 
 
-_RULES: Final[tuple[Callable[[Settings], Iterator[Broken]], ...]] = (
+_RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _database,
     _exposure,
     _sizes,

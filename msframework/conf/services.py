@@ -11,13 +11,15 @@ from typing import Any, Final
 from msframework.conf.findings import HIDDEN, Findings, did_you_mean, shown
 from msframework.conf.settings import ServiceEntry
 from msframework.conf.url import http_fault
-from msframework.types import UNSET
+from msframework.types import UNSET, Unset
 
 _EXAMPLE: Final = "{'regions': {'url': 'http://regions:8000'}}"
 _KEYS: Final = tuple(item.name for item in fields(ServiceEntry) if item.name != "name")
 
 
-def read_services(value: Any, where: str, findings: Findings) -> Any:
+def read_services(
+    value: object, where: str, findings: Findings
+) -> Mapping[str, ServiceEntry | None] | Unset:
     """Return the entries of *value* by name, or `UNSET` when there is a mistake in one."""
     if not isinstance(value, Mapping):
         advice = f"Write {_EXAMPLE}."
@@ -31,7 +33,7 @@ def read_services(value: Any, where: str, findings: Findings) -> Any:
     return UNSET if len(findings.problems) > before else MappingProxyType(entries)
 
 
-def _read_entry(name: Any, item: Any, where: str, findings: Findings) -> ServiceEntry | None:
+def _read_entry(name: object, item: object, where: str, findings: Findings) -> ServiceEntry | None:
     path = f"SERVICES[{name!r}]"
     if not isinstance(name, str) or not name:
         findings.add(where, path, "named so", "a text as name", f"Write {_EXAMPLE}.")
@@ -52,13 +54,13 @@ def _read_entry(name: Any, item: Any, where: str, findings: Findings) -> Service
     return ServiceEntry(**{**known, "name": name, "headers": headers})
 
 
-def _check_url(path: str, url: Any, where: str, findings: Findings) -> None:
+def _check_url(path: str, url: object, where: str, findings: Findings) -> None:
     if (fault := http_fault(url)) is not None:
         advice = "Give the scheme and host: 'http://regions:8000'."
         findings.add(where, f"{path}['url']", fault, "an http:// or https:// address", advice)
 
 
-def _check_limits(path: str, item: Mapping[Any, Any], where: str, findings: Findings) -> None:
+def _check_limits(path: str, item: Mapping[str, Any], where: str, findings: Findings) -> None:
     for key in ("total_timeout", "connect_timeout"):
         value = item.get(key, 1.0)
         if type(value) not in (int, float) or not math.isfinite(value) or value <= 0:
@@ -71,7 +73,7 @@ def _check_limits(path: str, item: Mapping[Any, Any], where: str, findings: Find
         findings.add(where, f"{path}['limit']", shown(limit), expected, advice)
 
 
-def _read_headers(path: str, value: Any, where: str, findings: Findings) -> Mapping[str, str]:
+def _read_headers(path: str, value: object, where: str, findings: Findings) -> Mapping[str, str]:
     if isinstance(value, Mapping) and all(
         isinstance(part, str) for pair in value.items() for part in pair
     ):

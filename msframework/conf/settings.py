@@ -24,7 +24,7 @@ def setting(
     least: float | None = None,
     most: float | None = None,
 ) -> Any:
-    """Declare one setting: its name in capitals, its default, and what it is for.
+    """Declare one setting: its name in capitals, its default, and its purpose.
 
     Args:
         secret: its value appears in no message and no `repr`.
@@ -175,7 +175,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class TracingSettings:
-    """What is traced, what strangers may force, and where finished spans go."""
+    """Sampling, the trust in callers, and the exporters of finished spans."""
 
     enabled: bool = setting("TRACING", True, "make spans")
     sample_rate: float = setting(
@@ -223,7 +223,7 @@ class TracingSettings:
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """Where log lines go and what is kept out of them."""
+    """The format and the streams of log lines, and the values that are kept out of them."""
 
     config: str | None = setting("LOGGING_CONFIG", None, "path of logging.yml")
     format: str = setting(

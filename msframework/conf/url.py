@@ -1,4 +1,4 @@
-"""What is wrong with an address in the settings; never shows its password. Runs at start-up."""
+"""Checks of the addresses in the settings; they never show a password. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def place_of(url: str) -> str:
     return f"{where}, database {name!r}"
 
 
-def _split(url: Any) -> SplitResult | str:
+def _split(url: object) -> SplitResult | str:
     if url is None or url == "":
         return "missing"
     if not isinstance(url, str):

@@ -17,7 +17,8 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, exhausted, is_lost
-from msframework.db.templates import NO_SERVER, StatementSpans
+from msframework.db.statement import NO_SERVER, ServerTags
+from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import DatabaseUnavailable
 
 
@@ -28,7 +29,7 @@ class AsyncpgPool:
         url: where the server is.
         settings: sizes and times.
         read_only: transactions are read-only unless they say READ WRITE.
-        spans: what the spans of its statements have in common.
+        server: the tags by which spans tell of the server.
     """
 
     def __init__(
@@ -37,11 +38,10 @@ class AsyncpgPool:
         settings: DatabaseSettings,
         *,
         read_only: bool = False,
-        spans: StatementSpans = NO_SERVER,
+        server: ServerTags = NO_SERVER,
     ) -> None:
         self._url = url
-        self.spans = spans
-        self.timing = Untimed()
+        self.server = server
         self._settings = settings
         self._read_only = read_only
         self._pool: Any = None
@@ -97,7 +97,7 @@ class AsyncpgPool:
         except asyncio.CancelledError:
             if getting.done() and not getting.cancelled() and getting.exception() is None:
                 # It was lent to the borrower just as it was cancelled.
-                self.give(Lease(getting.result(), self), clean=True)
+                self.give(self._make_lease(getting.result()), clean=True)
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]
                 raise
             raise DatabaseUnavailable() from None
@@ -109,9 +109,12 @@ class AsyncpgPool:
             raise DatabaseUnavailable() from exc
         finally:
             self._waiting.discard(getting)
-        lease = Lease(conn, self)
+        lease = self._make_lease(conn)
         self._lent.add(lease)
         return lease
+
+    def _make_lease(self, conn: Any) -> Lease:
+        return Lease(conn, self, StatementCache(conn), Untimed())
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; a task of the pool resets and releases it."""

@@ -11,10 +11,10 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from msframework.db.deadline import finish
 from msframework.db.lease import Lease
-from msframework.db.prepared import TABLE
-from msframework.db.tables import TEXT_CODECS, Codecs, lent_codecs
+from msframework.db.statement import Kind, Statement
+from msframework.db.statement_cache import FETCHROW, TABLE, Method
+from msframework.db.tables import TEXT_CODECS, Codecs
 
 _DAY: Final = 86_400_000_000
 _EPOCH: Final = dt.datetime(2000, 1, 1)
@@ -24,42 +24,39 @@ _FIRST: Final = dt.datetime.min
 _ENDLESS: Final = 2**63 - 1
 _ENDLESS_DAYS: Final = 2**31 - 1
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-_METHODS: Final = ("fetch", "fetchrow", TABLE)
-_READS: Final = ("select", "values")
 Ticks = tuple[int, ...]
 
 
-def is_beyond(exc: BaseException, method: str, query: str, stateless: bool | None) -> bool:
-    """Tell whether a row of *query* held a time beyond Python's, and *query* may run again.
+def is_beyond(exc: BaseException, method: Method, statement: Statement) -> bool:
+    """Tell whether a row of *statement* held a time beyond Python's, and it may run again.
 
-    Args:
-        stateless: whether *query* is known to call no function that might do more than read.
+    NOTE: one that is stateless calls no function that might do more than read.
     """
     return (
         type(exc) in (OverflowError, ValueError)
-        and method in _METHODS
-        and bool(stateless)
-        and query.lstrip()[:6].lower() in _READS
+        and method.limit is not None
+        and statement.stateless
+        and statement.kind is Kind.READ
     )
 
 
 async def read_beyond(
-    lease: Lease, method: str, query: str, args: Sequence[Any], timeout: float | None
+    lease: Lease, method: Method, query: str, args: Sequence[Any], timeout: float | None
 ) -> Any:
     """Run *query* with texts for the times that Python does not hold."""
-    conn = lease.conn
+    statements = lease.statements
     if timeout is None:
-        lease.timing.begin(lease)
-    as_texts = method == TABLE and lease.texts.get(query)
+        lease.deadline.begin()
+    as_texts = method is TABLE and statements.texts.get(query)
     try:
-        with lent_codecs(conn, {**_CODECS, **TEXT_CODECS} if as_texts else _CODECS):
-            statement = await conn.prepare(query, timeout=timeout)
-            run = statement.fetchrow if method == "fetchrow" else statement.fetch
+        with statements.lent_codecs({**_CODECS, **TEXT_CODECS} if as_texts else _CODECS):
+            statement = await lease.conn.prepare(query, timeout=timeout)
+            run = statement.fetchrow if method is FETCHROW else statement.fetch
             found = await run(*args, timeout=timeout)
-            finish(lease)
+            lease.deadline.finish()
             return found
     finally:
-        lease.forget()  # what was prepared before refers to types that asyncpg forgot
+        statements.forget()  # what was prepared before refers to types that asyncpg forgot
 
 
 def _date_of(day: int) -> str:

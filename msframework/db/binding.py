@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from msframework.context import RequestContext
 from msframework.db.cursor import Cursor
 from msframework.db.database import Block, Database
 from msframework.db.transaction import Isolation, Transaction
@@ -17,7 +18,7 @@ class RequestDatabase:
 
     __slots__ = ("_database", "_request")
 
-    def __init__(self, database: Database, request: Any) -> None:
+    def __init__(self, database: Database, request: RequestContext) -> None:
         self._database, self._request = database, request
 
     def acquire(self, *, primary: bool = False) -> Cursor:

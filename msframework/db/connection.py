@@ -89,6 +89,13 @@ class TimedConnection(Connection):
     copy_records_to_table = _timed("copy_records_to_table")
 
 
+def limit_time(conn: Any, seconds: float) -> None:
+    """Have the methods of *conn*, which is not lent again, take no longer than *seconds*."""
+    # NOTE: both classes have the same fields.
+    conn.limit = seconds
+    conn.__class__ = TimedConnection
+
+
 def connect_options(settings: DatabaseSettings, *, read_only: bool) -> dict[str, Any]:
     """Return the options of `asyncpg.connect` and `asyncpg.create_pool` alike.
 

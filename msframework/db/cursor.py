@@ -1,29 +1,48 @@
-"""What `acquire()` gives: asyncpg's methods on a connection that is taken when it is needed.
+"""asyncpg's methods, on a connection that is taken when it is needed.
 
 Runs per request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
 
 import asyncpg
 
 from msframework.db.listening import Listening
-from msframework.db.prepared import TABLE
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
+from msframework.db.statement_cache import (
+    EXECUTE,
+    EXECUTEMANY,
+    FETCH,
+    FETCHMANY,
+    FETCHROW,
+    Method,
+)
 from msframework.db.stream import Prepared, RowStream
-from msframework.db.tables import Table
 from msframework.models.sql import render
-from msframework.types import Row
+from msframework.table import Table
+from msframework.types import Query, Row
 
 T = TypeVar("T")
 Result = Coroutine[Any, Any, T]
+# The arguments are asyncpg's connection, the server's process id, channel and payload.
+Listener = Callable[[asyncpg.Connection, int, str, str], object]
 
 
-class Cursor(Session):
+class Run(Protocol):
+    """Runs a statement by one method, and returns the result that *give* makes of its own."""
+
+    def __call__(
+        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+    ) -> Result[T]:
+        """Return the coroutine that does it."""
+
+
+class Cursor:
     """Runs statements on one connection, which is taken at the first of them.
 
     Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
@@ -33,69 +52,99 @@ class Cursor(Session):
 
     __slots__ = ()
 
+    @property
+    def _session(self) -> Session:
+        """The session that runs the statements."""
+        raise NotImplementedError
+
+    # PERF: `Session.run` itself, as each statement comes through it (benchmarks/lending.py).
+    @property
+    def _run(self) -> Run:
+        """The session's `run`."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Begin the block."""
+        raise NotImplementedError
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the block."""
+        raise NotImplementedError
+
     # Queries.
 
-    def fetch(self, query: Any, *args: Any, timeout: float | None = None) -> Result[list[Row]]:
+    def fetch(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[list[Row]]:
         """Return all rows."""
-        return self._run("fetch", to_dicts, query, args, timeout)
+        return self._run(FETCH, to_dicts, query, args, timeout)
 
-    def fetchrow(self, query: Any, *args: Any, timeout: float | None = None) -> Result[Row | None]:
+    def fetchrow(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Row | None]:
         """Return the first row, or `None` when there is none."""
-        return self._run("fetchrow", to_dict, query, args, timeout)
+        return self._run(FETCHROW, to_dict, query, args, timeout)
 
     def fetchval(
-        self, query: Any, *args: Any, column: int = 0, timeout: float | None = None
+        self, query: str | Query, *args: object, column: int = 0, timeout: float | None = None
     ) -> Result[Any]:
         """Return one value of the first row, or `None` when there is no row."""
-        return self._run("fetchrow", value_of(column), query, args, timeout)
+        return self._run(FETCHROW, value_of(column), query, args, timeout)
 
     def records(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[list[asyncpg.Record]]:
         """Return all rows as asyncpg's records: immutable, and cheaper than dicts."""
-        return self._run("fetch", as_it_is, query, args, timeout)
+        return self._run(FETCH, as_it_is, query, args, timeout)
 
     def record(
-        self, query: Any, *args: Any, timeout: float | None = None
+        self, query: str | Query, *args: object, timeout: float | None = None
     ) -> Result[asyncpg.Record | None]:
         """Return the first row as asyncpg's record, or `None` when there is none."""
-        return self._run("fetchrow", as_it_is, query, args, timeout)
+        return self._run(FETCHROW, as_it_is, query, args, timeout)
 
-    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+    def table(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[Table]:
         """Return all rows in the form that listings are written from: see `Table`."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        records = await self._run(TABLE, as_it_is, query, args, timeout)
-        lease = self._lease
-        return Table(records, () if lease is None else lease.texts.get(query, ()))
+        return self._session.table(query, *args, timeout=timeout)
 
-    def execute(self, query: Any, *args: Any, timeout: float | None = None) -> Result[str]:
+    def execute(
+        self, query: str | Query, *args: object, timeout: float | None = None
+    ) -> Result[str]:
         """Run a statement, or several without arguments, and return the last one's status."""
-        return self._run("execute", as_it_is, query, args, timeout)
+        return self._run(EXECUTE, as_it_is, query, args, timeout)
 
     def executemany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[None]:
         """Run a statement once for each of *args*: all of them take effect, or none."""
-        return self._run("executemany", as_it_is, query, (args,), timeout)
+        return self._run(EXECUTEMANY, as_it_is, query, (args,), timeout)
 
     def fetchmany(
-        self, query: str, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, query: str, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> Result[list[Row]]:
         """Run a statement once for each of *args*, and return the rows of all of them."""
-        return self._run("fetchmany", to_dicts, query, (args,), timeout)
+        return self._run(FETCHMANY, to_dicts, query, (args,), timeout)
 
-    async def prepare(self, query: Any, *, timeout: float | None = None) -> Prepared:
+    async def prepare(self, query: str | Query, *, timeout: float | None = None) -> Prepared:
         """Return a prepared statement, which ends with the block."""
-        if query.__class__ is not str:
-            query, _ = render(query, ())
-        statement = await self.guard(
-            lambda conn: conn.prepare(query, timeout=timeout), query, timeout=timeout
+        text: Any = query
+        if text.__class__ is not str:
+            text, _ = render(text, ())
+        session = self._session
+        statement = await session.guard(
+            lambda conn: conn.prepare(text, timeout=timeout), text, timeout=timeout
         )
-        return Prepared(self, statement, query)
+        return Prepared(session, statement, text)
 
     def cursor(
-        self, query: Any, *args: Any, prefetch: int = 50, timeout: float | None = None
+        self, query: str | Query, *args: object, prefetch: int = 50, timeout: float | None = None
     ) -> RowStream:
         """Return the rows of *query* one by one: `async for row in cur.cursor(…)`.
 
@@ -103,59 +152,80 @@ class Cursor(Session):
         instead. Under `acquire()` it opens a read-only transaction that lasts until the end of the
         block. A stream that nobody reads for `DB_CURSOR_IDLE_TIMEOUT` is cut off.
         """
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        return RowStream(self, query, args, prefetch, timeout)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        return RowStream(self._session, text, args, prefetch, timeout)
 
     # COPY and LISTEN, as asyncpg has them.
 
-    async def copy_from_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_from_table(self, table_name: str, **options: object) -> str:
         """Copy a table to a file, a path or a coroutine function."""
         label = f"COPY {table_name} TO STDOUT"
-        return await self._pass("copy_from_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_from_table", label, (table_name,), options)
+        return status
 
-    async def copy_from_query(self, query: Any, *args: Any, **options: Any) -> Any:
+    async def copy_from_query(self, query: str | Query, *args: object, **options: object) -> str:
         """Copy the rows of a query to a file, a path or a coroutine function."""
-        if query.__class__ is not str:
-            query, args = render(query, args)
-        label = f"COPY ({query}) TO STDOUT"
-        return await self._pass("copy_from_query", label, (query, *args), options)
+        text: Any = query
+        if text.__class__ is not str:
+            text, args = render(text, args)
+        label = f"COPY ({text}) TO STDOUT"
+        status: str = await self._session.call("copy_from_query", label, (text, *args), options)
+        return status
 
-    async def copy_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_to_table(self, table_name: str, **options: object) -> str:
         """Copy a file, a path or an asynchronous iterable to a table."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_to_table", label, (table_name,), options)
+        status: str = await self._session.call("copy_to_table", label, (table_name,), options)
+        return status
 
-    async def copy_records_to_table(self, table_name: str, **options: Any) -> Any:
+    async def copy_records_to_table(self, table_name: str, **options: object) -> str:
         """Copy records to a table, in PostgreSQL's binary format."""
         label = f"COPY {table_name} FROM STDIN"
-        return await self._pass("copy_records_to_table", label, (table_name,), options)
+        status: str = await self._session.call(
+            "copy_records_to_table", label, (table_name,), options
+        )
+        return status
 
-    async def add_listener(self, channel: str, callback: Any) -> None:
+    async def add_listener(self, channel: str, callback: Listener) -> None:
         """Call `callback(connection, pid, channel, payload)` for each NOTIFY during the block.
 
         When the connection ends, so does the block, whatever it waits for: with
         `DatabaseUnavailable`. A transaction hears nothing before its end, and is not watched.
         """
-        await self._pass("add_listener", f"LISTEN {channel}", (channel, callback), {})
-        if self._begin is None and self._listening is None:
-            self._listening = Listening(self._conn)
+        session = self._session
+        await session.call("add_listener", f"LISTEN {channel}", (channel, callback), {})
+        if session.scope is None and session.listening is None:
+            session.listening = Listening(session.conn)
 
-    async def remove_listener(self, channel: str, callback: Any) -> None:
+    async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
-        await self._pass("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+        await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
-    async def connection(self) -> Any:
+    async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
 
         It is closed after the block, as nobody knows what was done to it.
         """
+        session = self._session
 
         async def retire(conn: Any) -> Any:
-            lease = self._lease
-            assert lease is not None
-            lease.retire()
-            lease.timing.hand_out(lease)
+            assert session.lease is not None
+            session.lease.hand_out()
             return conn
 
-        return await self.guard(retire, "CONNECTION")
+        conn: asyncpg.Connection = await session.guard(retire, "CONNECTION")
+        return conn
+
+
+class ReadCursor(Session, Cursor):
+    """The cursor of `acquire()`: its own session, so that a read makes one object alone."""
+
+    __slots__ = ()
+
+    _run = Session.run
+
+    @property
+    def _session(self) -> Session:
+        return self

@@ -16,16 +16,16 @@ import asyncpg
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.conf.url import place_of
+from msframework.context import RequestContext
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.connection import build_opener
-from msframework.db.cursor import Cursor
+from msframework.db.cursor import Cursor, ReadCursor
 from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
 from msframework.db.replicas import Replica, Replicas
 from msframework.db.shared import Shared, Source
-from msframework.db.stateless import Statements
-from msframework.db.templates import StatementSpans
+from msframework.db.statement import ServerTags, Statements
 from msframework.db.transaction import (
     Isolation,
     Savepoint,
@@ -34,6 +34,7 @@ from msframework.db.transaction import (
     find_outer,
 )
 from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
+from msframework.tracing import Tracer
 from msframework.tracing.context import current_span
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Database:
         self,
         settings: DatabaseSettings,
         *,
-        tracer: Any = None,
+        tracer: Tracer | None = None,
         debug: bool = False,
         trace_arguments: bool = False,
     ) -> None:
@@ -112,11 +113,11 @@ class Database:
 
     def _build_pool(self, url: str, name: str) -> Pool:
         role = "primary" if name == "primary" else "replica"
-        spans = StatementSpans({**peer_tags(url), "db.role": role})
+        server = ServerTags({**peer_tags(url), "db.role": role})
         if self._settings.pool == "asyncpg":
-            return AsyncpgPool(url, self._settings, read_only=self._debug, spans=spans)
+            return AsyncpgPool(url, self._settings, read_only=self._debug, server=server)
         opener = build_opener(url, self._settings, read_only=self._debug)
-        return LightPool(opener, self._settings, name=name, spans=spans)
+        return LightPool(opener, self._settings, name=name, server=server)
 
     def _build_replicas(self, primary: str) -> Replicas:
         settings = self._settings
@@ -161,7 +162,7 @@ class Database:
             if self._pool is not None:
                 await self._pool.stop()
 
-    def acquire(self, request: Any = None, *, primary: bool = False) -> Cursor:
+    def acquire(self, request: RequestContext | None = None, *, primary: bool = False) -> Cursor:
         """Return a cursor for reading: `async with db.acquire(request) as cur`.
 
         Args:
@@ -172,11 +173,11 @@ class Database:
         affinity = self._shared.affinity
         if affinity is not None and affinity.wrote(request):
             source = self._primary
-        return Cursor(self._shared, source, request, self._find_span(request))
+        return ReadCursor(self._shared, source, request, self._find_span(request))
 
     def transaction(
         self,
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         isolation: Isolation | None = None,
         readonly: bool = False,
@@ -206,7 +207,7 @@ class Database:
     async def retry(
         self,
         function: Callable[[Transaction], Awaitable[T]],
-        request: Any = None,
+        request: RequestContext | None = None,
         *,
         attempts: int = 3,
         isolation: Isolation | None = None,
@@ -237,7 +238,7 @@ class Database:
             await asyncio.sleep(random.random() * _FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
         raise ValueError(f"attempts is {attempts}: at least one is needed")
 
-    def _find_span(self, request: Any) -> Any:
+    def _find_span(self, request: RequestContext | None) -> Any:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None

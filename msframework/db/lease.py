@@ -5,16 +5,16 @@ Runs per request.
 
 from __future__ import annotations
 
-import asyncio
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import asyncpg
 
-from msframework.db.templates import StatementSpans
+from msframework.db.connection import limit_time
+from msframework.db.deadline import NEVER, Deadline
+from msframework.db.statement import ServerTags
+from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import PoolExhausted
-
-NEVER: Final = float("inf")
 
 
 class Lease:
@@ -28,105 +28,66 @@ class Lease:
         began: a transaction may be open on it, so ROLLBACK comes before anything else.
         spoiled: it takes the long way back whatever its borrower says.
         retired: it is closed instead of being lent again.
-        stale: the schema changed under its cached statements.
         unused: maintenance rounds since it was lent last.
         expires: when its lifetime ends, on the monotonic clock.
-        keeps: how many prepared statements are kept with it at most.
-        prepared: those, by their text.
-        tables: those whose rows go to JSON, by their text.
-        texts: which columns of those hold texts.
-        openings: the prepared statements that begin transactions, by their text.
-        run: asyncpg's `bind_execute`, for `prepared` and `tables`.
-        timing: ends statements that take too long.
-        due: when the statement that runs on it is late, on the monotonic clock; NEVER for none.
-        late: the statement was late, so its task was cancelled.
-        task: which task runs the statement.
-        cancels: how many cancellations of the task were pending when the statement began.
+        statements: those that stay prepared on it.
+        deadline: when the statement that runs on it must have ended.
     """
 
     __slots__ = (
         "began",
-        "cancels",
         "conn",
-        "due",
+        "deadline",
         "expires",
         "holder",
-        "keeps",
-        "late",
-        "openings",
         "pool",
-        "prepared",
         "retired",
-        "run",
         "since",
         "spoiled",
-        "stale",
-        "tables",
-        "task",
-        "texts",
-        "timing",
+        "statements",
         "unused",
     )
 
-    def __init__(self, conn: Any, pool: Pool, expires: float = NEVER, keeps: int = 0) -> None:
+    def __init__(
+        self,
+        conn: Any,
+        pool: Pool,
+        statements: StatementCache,
+        deadline: Deadline,
+        expires: float = NEVER,
+    ) -> None:
         self.conn = conn
         self.pool = pool
+        self.statements = statements
+        self.deadline = deadline
         self.holder: object = None
         self.since = 0.0
         self.began = False
         self.spoiled = False
         self.retired = False
-        self.stale = False
         self.unused = 0
         self.expires = expires
-        self.keeps = keeps
-        self.prepared: dict[str, Any] = {}
-        self.tables: dict[str, Any] = {}
-        self.texts: dict[str, Any] = {}
-        self.openings: dict[str, Any] = {}
-        self.run: Any = None
-        self.timing = pool.timing
-        self.due = NEVER
-        self.late = False
-        self.task: asyncio.Task[Any] | None = None
-        self.cancels = 0
-
-    def forget(self) -> None:
-        """Prepare all statements anew: the schema changed.
-
-        NOTE: `texts` stay, as they tell of rows that may just be on their way.
-        """
-        self.prepared.clear()
-        self.tables.clear()
-        self.openings.clear()
 
     def retire(self) -> None:
         """Have the connection closed when it comes back."""
         self.retired = self.spoiled = True
 
-
-class Timing(Protocol):
-    """Ends statements that take longer than `DB_COMMAND_TIMEOUT`."""
-
-    def begin(self, lease: Lease) -> None:
-        """Note that the current task begins a statement on *lease*."""
-
-    def hand_out(self, lease: Lease) -> None:
-        """Have the connection of *lease* keep to the time by itself."""
+    def hand_out(self) -> None:
+        """Let the borrower have the connection itself, which is closed when it comes back."""
+        self.retire()
+        self.statements.exposed = True
+        if self.deadline.seconds < NEVER:
+            limit_time(self.conn, self.deadline.seconds)
 
 
 class Pool(Protocol):
     """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
 
     Attributes:
-        spans: what the spans of its statements have in common.
+        server: the tags by which spans tell of the server.
     """
 
-    spans: StatementSpans
-
-    @property
-    def timing(self) -> Timing:
-        """What ends statements that take too long."""
+    server: ServerTags
 
     async def start(self) -> None:
         """Open the first connections."""

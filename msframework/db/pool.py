@@ -20,9 +20,9 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
-from msframework.db.direct import is_watched, supports_direct
-from msframework.db.lease import NEVER, Lease, exhausted
-from msframework.db.templates import NO_SERVER, StatementSpans
+from msframework.db.lease import Lease, exhausted
+from msframework.db.statement import NO_SERVER, ServerTags
+from msframework.db.statement_cache import StatementCache, is_watched, supports_direct
 from msframework.exceptions import DatabaseUnavailable
 
 logger = logging.getLogger("msframework.db")
@@ -44,7 +44,7 @@ class LightPool:
         opener: opens one connection.
         settings: sizes and times.
         name: what log lines call the server.
-        spans: what the spans of its statements have in common.
+        server: the tags by which spans tell of the server.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class LightPool:
         settings: DatabaseSettings,
         *,
         name: str = "primary",
-        spans: StatementSpans = NO_SERVER,
+        server: ServerTags = NO_SERVER,
     ) -> None:
         self.name = name
-        self.spans = spans
+        self.server = server
         self._opener = opener
         self._max = settings.max_size
         self._min = min(settings.min_size, settings.max_size)
@@ -66,7 +66,7 @@ class LightPool:
         self._idle = settings.idle_timeout
         self._lifetime = settings.max_lifetime
         self._leases: set[Lease] = set()
-        self.timing = Deadlines(settings.command_timeout, self._leases)
+        self._deadlines = Deadlines(settings.command_timeout)
         self._free: list[Lease] = []
         self._waiters: deque[Waiter] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -124,12 +124,12 @@ class LightPool:
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; it is lent on at once if *clean*, else after a reset."""
-        lease.holder = lease.task = None
+        lease.holder = lease.deadline.task = None
         if clean and not lease.spoiled:
             lease.unused = 0
             self._lend_on(lease)
             return
-        lease.due, lease.late = NEVER, False
+        lease.deadline.clear()
         if lease.retired or lease.conn.is_closed():
             self._drop(lease)
         else:
@@ -138,8 +138,8 @@ class LightPool:
     def refresh(self) -> None:
         """Have every connection forget its cached statements before it is lent again."""
         for lease in self._leases:
-            lease.stale = lease.spoiled = True
-            lease.forget()
+            lease.statements.expire()
+            lease.spoiled = True
         free, self._free = self._free, []
         for lease in free:
             self.give(lease, clean=False)
@@ -209,7 +209,7 @@ class LightPool:
         self._closed = False
         self._loop = asyncio.get_running_loop()
         self._empty = asyncio.Event()
-        self.timing.start()
+        self._deadlines.start()
         try:
             if self._min:
                 self.give(await self.take(), clean=True)
@@ -281,8 +281,8 @@ class LightPool:
         self._opened += 1
         share = 0.9 + 0.1 * (self._opened * 0.618 % 1)
         lifetime = self._lifetime * share if self._lifetime else float("inf")
-        lease = Lease(conn, self, monotonic() + lifetime, 0 if is_watched() else self._keeps)
-        lease.run = conn._protocol.bind_execute if lease.keeps else None
+        statements = StatementCache(conn, 0 if is_watched() else self._keeps)
+        lease = Lease(conn, self, statements, self._deadlines.add(), monotonic() + lifetime)
         self._leases.add(lease)
         conn.add_termination_listener(partial(self._lost, lease))
         self._lend_on(lease)
@@ -314,6 +314,7 @@ class LightPool:
     def _drop(self, lease: Lease) -> None:
         """Forget *lease* and close its connection."""
         self._leases.discard(lease)
+        self._deadlines.remove(lease.deadline)
         if not lease.conn.is_closed():
             self._spawn(self._close(lease.conn))
         if self._waiters and not self._closed:
@@ -375,7 +376,7 @@ class LightPool:
             self._cut_off()
             raise
         finally:
-            self.timing.stop()
+            self._deadlines.stop()
 
     def _cut_off(self) -> None:
         self.expel()
@@ -383,6 +384,7 @@ class LightPool:
             task.cancel()
         for lease in self._leases:
             lease.conn.terminate()
+            self._deadlines.remove(lease.deadline)
         self._leases.clear()
 
 
@@ -391,10 +393,8 @@ async def reset(lease: Lease) -> None:
     conn = lease.conn
     if lease.began or conn.is_in_transaction():
         await conn.execute("ROLLBACK")
-    if lease.stale:
-        lease.forget()
-        lease.texts.clear()
-        await conn.reload_schema_state()
+    if lease.statements.stale:
+        await lease.statements.renew()
     await conn.reset()
-    lease.began = lease.stale = False
+    lease.began = False
     lease.spoiled = lease.retired

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from msframework.db.affinity import Affinity
 from msframework.db.lease import Lease
-from msframework.db.stateless import Statements
+from msframework.db.statement import Statements
 
 
 class Source(Protocol):
@@ -26,7 +26,7 @@ class Shared:
     """What the cursors of one `Database` share.
 
     Args:
-        statements: which SQL texts are stateless.
+        statements: the facts of the SQL texts that were run.
         tracer: makes the spans of statements; `None` for none.
         trace_arguments: spans show the arguments, too.
         cursor_idle_timeout: seconds after which a stream that nobody reads is cut off; 0 for never.

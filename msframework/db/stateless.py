@@ -1,6 +1,6 @@
 """Which statements leave nothing behind in the session that ran them.
 
-Runs once for each SQL text (`Statements` keeps the answer). The answer is conservative: a statement
+Runs once for each SQL text (`Statement` keeps the answer). The answer is conservative: a statement
 is stateless when it is one plain SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES and every function
 that its text calls is on `STATELESS_FUNCTIONS`. Whatever is not understood is not stateless.
 
@@ -151,22 +151,3 @@ def _is_operand(token: Token) -> bool:
     if kind == "word":
         return text not in _NEVER_FUNCTIONS or text in {"end", "not"}
     return kind in _OPERAND_KINDS or text in {")", "]"}
-
-
-class Statements:
-    """What is known of the SQL texts that were run, the oldest forgotten first."""
-
-    __slots__ = ("_always_reset", "_limit", "known")
-
-    def __init__(self, *, always_reset: bool, limit: int = 4096) -> None:
-        self._always_reset = always_reset
-        self._limit = limit
-        self.known: dict[str, bool] = {}
-
-    def learn(self, sql: str) -> bool:
-        """Decide whether *sql* is stateless, and remember it."""
-        stateless = not self._always_reset and is_stateless(sql)
-        if len(self.known) >= self._limit:
-            del self.known[next(iter(self.known))]
-        self.known[sql] = stateless
-        return stateless

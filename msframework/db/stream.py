@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
+from asyncpg import Attribute, Type
+from asyncpg.prepared_stmt import PreparedStatement
+
 from msframework.db.rows import to_dict, to_dicts
 from msframework.exceptions import DatabaseUnavailable
 from msframework.types import Row
@@ -41,7 +44,7 @@ class RowStream:
     __slots__ = ("_args", "_buffer", "_cur", "_done", "_portal", "_prefetch", "_query", "_timeout")
 
     def __init__(
-        self, cur: Owner, query: str, args: Sequence[Any], prefetch: int, timeout: float | None
+        self, cur: Owner, query: str, args: Sequence[object], prefetch: int, timeout: float | None
     ) -> None:
         if prefetch < 1:
             raise ValueError(f"prefetch is {prefetch}: at least one row must be fetched at once")
@@ -144,29 +147,29 @@ class Prepared:
 
     __slots__ = ("_cur", "_query", "_statement")
 
-    def __init__(self, cur: Owner, statement: Any, query: str) -> None:
+    def __init__(self, cur: Owner, statement: PreparedStatement, query: str) -> None:
         self._cur, self._statement, self._query = cur, statement, query
 
-    async def fetch(self, *args: Any, timeout: float | None = None) -> list[Row]:
+    async def fetch(self, *args: object, timeout: float | None = None) -> list[Row]:
         """Return all rows."""
         return to_dicts(await self._call("fetch", args, timeout))
 
-    async def fetchrow(self, *args: Any, timeout: float | None = None) -> Row | None:
+    async def fetchrow(self, *args: object, timeout: float | None = None) -> Row | None:
         """Return the first row, or `None` when there is none."""
         return to_dict(await self._call("fetchrow", args, timeout))
 
-    async def fetchval(self, *args: Any, column: int = 0, timeout: float | None = None) -> Any:
+    async def fetchval(self, *args: object, column: int = 0, timeout: float | None = None) -> Any:
         """Return one value of the first row, or `None` when there is no row."""
         row = await self._call("fetchrow", args, timeout)
         return None if row is None else row[column]
 
     async def executemany(
-        self, args: Iterable[Sequence[Any]], *, timeout: float | None = None
+        self, args: Iterable[Sequence[object]], *, timeout: float | None = None
     ) -> None:
         """Run it once for each of *args*: all of them take effect, or none."""
         await self._call("executemany", (args,), timeout)
 
-    async def _call(self, method: str, args: Sequence[Any], timeout: float | None) -> Any:
+    async def _call(self, method: str, args: Sequence[object], timeout: float | None) -> Any:
         work = getattr(self._statement, method)
 
         async def call(conn: Any) -> Any:
@@ -183,12 +186,12 @@ class Prepared:
         status: str = self._statement.get_statusmsg()
         return status
 
-    def get_parameters(self) -> tuple[Any, ...]:
+    def get_parameters(self) -> tuple[Type, ...]:
         """Return the types of the parameters."""
-        types: tuple[Any, ...] = self._statement.get_parameters()
+        types: tuple[Type, ...] = self._statement.get_parameters()
         return types
 
-    def get_attributes(self) -> tuple[Any, ...]:
+    def get_attributes(self) -> tuple[Attribute, ...]:
         """Return names and types of the columns."""
-        attributes: tuple[Any, ...] = self._statement.get_attributes()
+        attributes: tuple[Attribute, ...] = self._statement.get_attributes()
         return attributes

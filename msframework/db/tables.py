@@ -1,26 +1,21 @@
 """Rows that are on their way to JSON: numeric and uuid stay the texts that PostgreSQL sends.
 
 A Decimal made of a text, and a text made of that, cost more than all else of a listing's row.
-Runs when such a statement is prepared on a connection; `Table` is made per request.
+Runs when such a statement is prepared on a connection.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from asyncpg import Record
 from asyncpg.pgproto.pgproto import UUID
 
-from msframework.db.lease import Lease
 from msframework.db.rows import ColumnsAlike
-from msframework.types import Row
+from msframework.table import Texts
 
-# Which columns hold texts, and the class that their values have elsewhere.
-Texts = tuple[tuple[str, type], ...]
 # By the number of their type in PostgreSQL's catalogue, its name, and the class of its values.
 KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
@@ -36,71 +31,13 @@ _PLAIN_ARRAYS: Final = frozenset(
 _RECORDS: Final = frozenset((2249, 2287))  # record, record[]
 
 
-class Table(NamedTuple):
-    """The rows of one statement.
-
-    Attributes:
-        records: asyncpg's Records.
-        texts: the columns in which these hold a text, instead of what the type has elsewhere.
-    """
-
-    records: list[Record]
-    texts: Texts = ()
-
-    def rows(self) -> list[Row]:
-        """Return the rows as dicts, with the values that `fetch` gives."""
-        rows = [dict(record.items()) for record in self.records]
-        for name, made in self.texts:
-            make = _read_numeric if made is Decimal else made
-            for row in rows:
-                if row[name] is not None:
-                    row[name] = make(row[name])
-        return rows
-
-
-def _read_numeric(text: str) -> Decimal:
-    """Return the Decimal that asyncpg makes of a numeric, to its exponent.
-
-    Of a number without a scale PostgreSQL sends no groups of four zeros at its end.
-    """
-    zeros = 0 if "." in text else (len(text) - len(text.rstrip("0"))) // 4 * 4
-    return Decimal(f"{text[:-zeros]}E{zeros}" if zeros else text)
-
-
-async def prepare_table(lease: Lease, query: str, timeout: float | None) -> tuple[Any, Texts]:
-    """Return *query* prepared on *lease*, and which of its columns come as texts."""
-    conn = lease.conn
-    statement = await conn.prepare(query, timeout=timeout)
-    check_names([column.name for column in statement.get_attributes()])
-    texts = _find_texts(statement)
-    if not texts or lease.retired or _has_records(lease):
-        return statement, ()
-    # NOTE: a statement keeps the codecs that there are while it is prepared, and nothing else is
-    # prepared on the connection meanwhile.
-    with lent_codecs(conn, TEXT_CODECS):
-        return await conn.prepare(query, timeout=timeout), texts
-
-
-@contextmanager
-def lent_codecs(conn: Any, codecs: Codecs) -> Iterator[None]:
-    """Have *conn* prepare statements with *codecs* for a while."""
-    settings = conn._protocol.get_settings()
-    try:
-        for oid, (name, encode, decode, form) in codecs.items():
-            settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", encode, decode, form)
-        yield
-    finally:
-        for oid, (name, *_) in codecs.items():
-            settings.remove_python_codec(oid, name, "pg_catalog")
-
-
 def check_names(names: Sequence[str]) -> None:
     """Raise `ValueError` where two columns are named alike."""
     if len(set(names)) < len(names):
         raise ColumnsAlike(names)
 
 
-def _find_texts(statement: Any) -> Texts:
+def find_texts(statement: Any) -> Texts:
     """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
     if any(column.type.kind != "scalar" for column in columns) or not all(
@@ -121,14 +58,6 @@ def _is_apart(argument: Any) -> bool:
     return argument.kind == "scalar" and argument.oid not in KEPT_AS_TEXT
 
 
-def _has_records(lease: Lease) -> bool:
-    """Tell whether statements are kept that look for codecs while they run: anonymous records do.
-
-    NOTE: a change of codecs makes asyncpg forget all types that are made of others, and it finds
-    them again only when a statement is prepared.
-    """
-    return any(
-        column.type.oid in _RECORDS
-        for statement in (*lease.prepared.values(), *lease.tables.values())
-        for column in statement.get_attributes()
-    )
+def is_record(column: Any) -> bool:
+    """Tell whether *column* holds anonymous records."""
+    return column.type.oid in _RECORDS

@@ -8,7 +8,7 @@ from typing import Any
 
 from msframework.db.lease import Lease
 from msframework.db.shared import Shared
-from msframework.db.templates import NO_SERVER
+from msframework.db.statement import NO_SERVER, Statement
 from msframework.tracing.span import Span, Tags
 
 _MOST_ARGUMENT = 200
@@ -18,13 +18,13 @@ def note_statement(
     shared: Shared,
     parent: Span,
     began: float,
-    sql: str,
+    statement: Statement,
     args: Sequence[Any],
     lease: Lease | None,
     held: Lease | None,
     outcome: Any,
 ) -> None:
-    """Leave the span of the statement *sql*, which is over, under *parent*.
+    """Leave the span of *statement*, which is over, under *parent*.
 
     Args:
         began: when the statement was asked for, in `perf_counter` seconds.
@@ -33,8 +33,7 @@ def note_statement(
         held: the same, before the statement.
         outcome: what the statement gave, or the exception that it ended with.
     """
-    spans = NO_SERVER if lease is None else lease.pool.spans
-    template = spans.template(sql)
+    template = statement.template(NO_SERVER if lease is None else lease.pool.server)
     own: Tags = {}
     if args and shared.trace_arguments:
         own["db.arguments"] = ", ".join(map(_show, args))

@@ -1,1 +1,1 @@
-"""What arrives with a request, read strictly: escapes, forms, cookies, and encoded bodies."""
+"""Strict readers of a request: escapes, forms, cookies, and encoded bodies."""

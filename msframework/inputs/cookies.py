@@ -15,7 +15,7 @@ _ESCAPE: Final = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 
 
 def parse_cookies(text: str) -> dict[str, list[str]]:
-    """Return the values of each cookie in *text*, in their order; what is no cookie is left out."""
+    """Return the values of each cookie in *text*, in their order, without pairs that are none."""
     found: dict[str, list[str]] = {}
     for item in text.split(";"):
         name, equals, value = item.partition("=")

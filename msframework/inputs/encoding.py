@@ -8,14 +8,16 @@ from __future__ import annotations
 import zlib
 from asyncio import sleep
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
+
+from multidict import CIMultiDict
 
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
 
 # The window of each coding, as zlib wants it: gzip (RFC 1952), and zlib's own format (RFC 1950).
 _WINDOWS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 ACCEPTED: Final = "gzip, deflate"
-# How much larger than what was sent a body may become, and what any body may become.
+# How much larger than it was sent a body may become, and the most that any body may become.
 MAX_RATIO: Final = 100
 ALWAYS: Final = 65_536
 MAX_MEMBERS: Final = 100
@@ -23,7 +25,7 @@ _STEP: Final = 65_536
 _PAUSE: Final = 16
 
 
-def read_coding(headers: Any) -> str | None:
+def read_coding(headers: CIMultiDict[str]) -> str | None:
     """Return the coding that the body has to be decoded by; `None` where it is as it is.
 
     Raises:
@@ -48,7 +50,7 @@ async def decode_body(
 
     Args:
         largest: the most bytes that it may become.
-        hold: is told of the bytes as they come; what it raises ends the work.
+        hold: is told of the bytes as they come; its exceptions end the work.
 
     Raises:
         BadRequest: it is broken, cut off, or something follows it.

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from multidict import CIMultiDict
+from sanic.request import Request as SanicRequest
+
 from msframework.exceptions import BadRequest, UnsupportedMediaType
 from msframework.headers import TOKEN
 
@@ -39,7 +42,7 @@ def parse_media_type(text: str) -> MediaType | None:
     return MediaType(found[1].lower(), params)
 
 
-def read_content_type(headers: Any) -> MediaType | None:
+def read_content_type(headers: CIMultiDict[str]) -> MediaType | None:
     """Return the media type that *headers* declare, `None` where they declare none.
 
     Raises:
@@ -59,11 +62,11 @@ def read_content_type(headers: Any) -> MediaType | None:
     return found
 
 
-def require_media_type(request: Any, wanted: str, accept: str) -> MediaType:
+def require_media_type(request: SanicRequest[Any, Any], wanted: str, accept: str) -> MediaType:
     """Return the media type of a request's body.
 
     Args:
-        wanted: what the endpoint reads, for the messages.
+        wanted: the media types that the endpoint reads, for the messages.
         accept: the media types that it reads, for the answer's `Accept`.
 
     Raises:
@@ -91,5 +94,5 @@ def require_utf8(media_type: MediaType, accept: str) -> None:
 
 
 def unsupported(error: str, accept: str) -> UnsupportedMediaType:
-    """Return the 415 that names what the endpoint reads."""
+    """Return the 415 that names the media types of the endpoint."""
     return UnsupportedMediaType(error, headers={"Accept": accept})

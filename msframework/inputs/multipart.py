@@ -1,6 +1,6 @@
 """`multipart/form-data` bodies (RFC 7578), read by the library `multipart`. Runs per request.
 
-The library finds the parts; what it is lenient about is refused here, so that no part, and nothing
+The library finds the parts; its leniencies are refused here, so that no part, and nothing
 of a part, is lost without a word.
 """
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from sanic.request.form import File
 
+from msframework.conf.settings import ServerSettings
 from msframework.exceptions import BadRequest, PayloadTooLarge, UnsupportedMediaType
 from msframework.headers import TOKEN
 from msframework.inputs.media import UTF8, parse_media_type
@@ -34,14 +35,16 @@ _CONTROL: Final = re.compile(r"[\0-\x08\x0a-\x1f\x7f]").search
 _HEADER: Final = re.compile(TOKEN.encode() + rb":").match
 _LONGEST_FILENAME: Final = 1024
 _TRANSPARENT: Final = frozenset(("7bit", "8bit", "binary"))
-# The charsets of text parts that are decoded; UTF-8 is what RFC 7578 wants.
+# The charsets of text parts that are decoded; RFC 7578 wants UTF-8.
 _CHARSETS: Final = dict.fromkeys(UTF8, "utf-8") | {
     "iso-8859-1": "iso-8859-1",
     "windows-1252": "cp1252",
 }
 
 
-def parse_multipart(body: bytes, boundary: str | None, limits: Any) -> tuple[Values, Values]:
+def parse_multipart(
+    body: bytes, boundary: str | None, limits: ServerSettings
+) -> tuple[Values, Values]:
     """Return the fields and the files of *body*, by their names.
 
     Args:
@@ -101,7 +104,7 @@ def _check_names(body: bytes, delimiter: bytes) -> None:
 
 
 def _check_head(segment: MultipartSegment) -> None:
-    """Refuse what the library reads leniently in the head of a part.
+    """Refuse a head of a part that the library reads leniently.
 
     Raises:
         BadRequest: a header is malformed, or stands twice.
@@ -126,7 +129,7 @@ def _check_head(segment: MultipartSegment) -> None:
 
 
 def _store(
-    segment: MultipartSegment, content: bytes, limits: Any, fields: Values, files: Values
+    segment: MultipartSegment, content: bytes, limits: ServerSettings, fields: Values, files: Values
 ) -> None:
     """Put one part where it belongs; a file that nobody chose is none."""
     name = str(segment.name)
@@ -164,7 +167,7 @@ def _read_text(segment: MultipartSegment, content: bytes) -> str:
     """Return the value of a field.
 
     Raises:
-        BadRequest: it is not what its charset says.
+        BadRequest: it is not in its charset.
         UnsupportedMediaType: that charset is not read.
     """
     given = segment.header("Content-Type")

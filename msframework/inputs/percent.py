@@ -1,6 +1,6 @@
 """Percent-encoding (RFC 3986, 2.1), read and written strictly. Runs per request.
 
-What the lenient readers of the standard library turn into U+FFFD, or leave as it is, is a 400 here.
+An escape that the lenient readers of the standard library turn into U+FFFD, or leave, is a 400.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _BROKEN: Final = re.compile("%(?![0-9A-Fa-f]{2})").search
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~/-]*").fullmatch
 
 
-def decode(text: str, what: str) -> str:
+def decode(text: str, label: str) -> str:
     """Return *text* with its escapes decoded, once.
 
     Args:
-        what: what it is part of, for the message: "the path".
+        label: the place of the text, for the message: "the path".
 
     Raises:
         BadRequest: an escape is incomplete, or the bytes are no UTF-8.
@@ -29,13 +29,13 @@ def decode(text: str, what: str) -> str:
     broken = _BROKEN(text)
     if broken is not None:
         raise BadRequest(
-            f"{what} has a % without two hexadecimal digits after it (at character "
+            f"{label} has a % without two hexadecimal digits after it (at character "
             f"{broken.start()}); a percent sign itself is written %25"
         )
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeError as exc:
-        raise BadRequest(f"{what} is no UTF-8 once its escapes are decoded") from exc
+        raise BadRequest(f"{label} is no UTF-8 once its escapes are decoded") from exc
 
 
 def normalize_path(path: str) -> str:

@@ -5,8 +5,9 @@ An empty value is a value, and a name without `=` has the empty one; empty pairs
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from msframework.conf.settings import ServerSettings
 from msframework.exceptions import BadRequest, PayloadTooLarge
 from msframework.inputs.percent import decode
 
@@ -14,11 +15,11 @@ Pairs = list[tuple[str, str]]
 LONGEST_NAME: Final = 4096
 
 
-def parse_pairs(text: str, what: str) -> Pairs:
+def parse_pairs(text: str, label: str) -> Pairs:
     """Return the names and values of *text*, in their order.
 
     Args:
-        what: what it is, for the messages: "the query string".
+        label: the name of the text in messages: "the query string".
 
     Raises:
         BadRequest: an escape is incomplete, or the bytes are no UTF-8.
@@ -27,7 +28,7 @@ def parse_pairs(text: str, what: str) -> Pairs:
     for piece in text.replace("+", " ").split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            pairs.append((decode(name, what), decode(value, what)))
+            pairs.append((decode(name, label), decode(value, label)))
     return pairs
 
 
@@ -39,7 +40,7 @@ def group_pairs(pairs: Pairs) -> dict[str, list[str]]:
     return found
 
 
-def parse_query(query: str, limits: Any) -> Pairs:
+def parse_query(query: str, limits: ServerSettings) -> Pairs:
     """Return the parameters of the query string *query*.
 
     Args:
@@ -53,7 +54,7 @@ def parse_query(query: str, limits: Any) -> Pairs:
     return parse_pairs(query, "the query string")
 
 
-def parse_form(body: bytes, limits: Any) -> dict[str, list[str]]:
+def parse_form(body: bytes, limits: ServerSettings) -> dict[str, list[str]]:
     """Return the fields of an urlencoded *body*.
 
     Args:

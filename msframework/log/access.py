@@ -1,6 +1,6 @@
 """The access log: one JSON line for each request, written after the request is over.
 
-`record` runs per request and only appends; a task turns what it finds into lines every quarter of
+`record` runs per request and only appends; a task turns the entries into lines every quarter of
 a second, or as soon as there is a block of them.
 """
 
@@ -80,12 +80,12 @@ class AccessLog:
         )
 
     async def stop(self) -> None:
-        """End the task, and write what is left."""
+        """End the task, and write the lines that are left."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        self._write()  # what was ready when the task ended
+        self._write()  # the lines that were ready when the task ended
         while self._entries:
             self._format_some()
             self._write()

@@ -14,8 +14,8 @@ from msframework.tracing.span import Span, error_message
 from msframework.tracing.tracer import Tracer
 
 
-class Calls:
-    """What all calls of one function share."""
+class LoggedFunction:
+    """The facts that all calls of one function share."""
 
     __slots__ = ("_fields", "_level", "_log", "_span_name", "_tags", "_tracing", "name")
 
@@ -30,20 +30,20 @@ class Calls:
         self._tracing, self._level = tracing, level
         self._log = logging.getLogger(function.__module__)
 
-    def begin(self, args: tuple[Any, ...]) -> Call:
+    def begin(self, args: tuple[Any, ...]) -> LoggedCall:
         """Begin a call; its span is under the current one, or that of a request in *args*."""
         span = None
         parent = current_span() or _request_span(args)
         tracer = opentracing.global_tracer() if parent is None else parent.tracer
         if self._tracing and isinstance(tracer, Tracer):
             span = tracer.start_child(self._span_name, parent, kind=None, tags=self._tags.copy())
-        call = Call(self, span, getattr(tracer, "service_name", None))
+        call = LoggedCall(self, span, getattr(tracer, "service_name", None))
         if self._log.isEnabledFor(logging.DEBUG):
             with call.active():
                 self._write(logging.DEBUG, "%s began", call, {})
         return call
 
-    def tell(self, call: Call, exc: BaseException | None) -> None:
+    def tell(self, call: LoggedCall, exc: BaseException | None) -> None:
         """Write the line of a call that is over."""
         more: dict[str, Any] = {"duration_ms": round((perf_counter() - call.began) * 1000, 3)}
         if exc is None:
@@ -63,7 +63,7 @@ class Calls:
         self,
         level: int,
         message: str,
-        call: Call,
+        call: LoggedCall,
         more: dict[str, Any],
         exc: BaseException | None = None,
     ) -> None:
@@ -75,17 +75,17 @@ class Calls:
             self._log.log(level, message, self.name, exc_info=exc, extra=extra)
 
 
-class Call:
+class LoggedCall:
     """One call; `with call.active():` makes its span current."""
 
     __slots__ = ("_calls", "_previous", "began", "service", "span")
 
-    def __init__(self, calls: Calls, span: Span | None, service: str | None) -> None:
+    def __init__(self, calls: LoggedFunction, span: Span | None, service: str | None) -> None:
         self._calls, self.span, self.service = calls, span, service
         self._previous: Any = None
         self.began = perf_counter()
 
-    def active(self) -> Call:
+    def active(self) -> LoggedCall:
         """Return the context manager in which the span is current."""
         return self
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, cast, overload
 
-from msframework.log.call import Calls
+from msframework.log.call import LoggedFunction
 from msframework.types import F
 
 
@@ -62,7 +62,7 @@ def logger(
             "detail": detail,
             "description": _first_line(function) if description is None else description,
         }
-        return _wrap(function, Calls(function, fields, tracing, level))
+        return _wrap(function, LoggedFunction(function, fields, tracing, level))
 
     return decorate
 
@@ -72,8 +72,8 @@ def _first_line(function: Any) -> str | None:
     return text.partition("\n")[0] if text else None
 
 
-def _wrap(function: Any, calls: Calls) -> Any:
-    """Return what replaces *function*: of the same kind, with the same signature."""
+def _wrap(function: Any, calls: LoggedFunction) -> Any:
+    """Return the wrapper of *function*: of the same kind, with the same signature."""
     if inspect.isasyncgenfunction(function):
         wrapper = _wrap_async_generator(function, calls)
     elif inspect.isgeneratorfunction(function):
@@ -85,7 +85,7 @@ def _wrap(function: Any, calls: Calls) -> Any:
     return functools.wraps(function)(wrapper)
 
 
-def _wrap_function(function: Any, calls: Calls) -> Any:
+def _wrap_function(function: Any, calls: LoggedFunction) -> Any:
     def run(*args: Any, **kwargs: Any) -> Any:
         call = calls.begin(args)
         try:
@@ -100,7 +100,7 @@ def _wrap_function(function: Any, calls: Calls) -> Any:
     return run
 
 
-def _wrap_coroutine(function: Any, calls: Calls) -> Any:
+def _wrap_coroutine(function: Any, calls: LoggedFunction) -> Any:
     async def run(*args: Any, **kwargs: Any) -> Any:
         call = calls.begin(args)
         try:
@@ -115,7 +115,7 @@ def _wrap_coroutine(function: Any, calls: Calls) -> Any:
     return run
 
 
-def _wrap_generator(function: Any, calls: Calls) -> Any:
+def _wrap_generator(function: Any, calls: LoggedFunction) -> Any:
     def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call, source = calls.begin(args), function(*args, **kwargs)
         step, given = source.send, None
@@ -142,7 +142,7 @@ def _wrap_generator(function: Any, calls: Calls) -> Any:
     return run
 
 
-def _wrap_async_generator(function: Any, calls: Calls) -> Any:
+def _wrap_async_generator(function: Any, calls: LoggedFunction) -> Any:
     async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         call, source = calls.begin(args), function(*args, **kwargs)
         step, given = source.asend, None

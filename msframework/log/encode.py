@@ -21,7 +21,7 @@ def encode_json(value: Any) -> str:
     try:
         return orjson.dumps(value, default=safe_text, option=_OPTIONS).decode()
     except Exception:
-        # Lone surrogates, integers beyond 64 bits, circles, and what is nested too deep.
+        # Lone surrogates, integers beyond 64 bits, circles, and nesting that is too deep.
         plain = _plain(value, 0)
         return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -35,7 +35,7 @@ def safe_text(value: Any) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Return *text* with what UTF-8 cannot hold escaped, and bounded."""
+    """Return *text*, bounded, with the characters escaped that UTF-8 cannot hold."""
     if len(text) > _MAX_TEXT:
         text = f"{text[: _MAX_TEXT - 1]}…"
     return escape_surrogates(text)
@@ -54,7 +54,7 @@ def cut_text(text: str, most: int) -> str:
 
 
 def escape_surrogates(text: object) -> str:
-    """Return *text*, of any length, with what UTF-8 cannot hold escaped."""
+    """Return *text*, of any length, with the characters escaped that UTF-8 cannot hold."""
     text = str(text)
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 

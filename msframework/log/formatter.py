@@ -29,7 +29,7 @@ _STANDARD: Final = frozenset(
 _MOST_TEXT: Final = 4 * MAX_LINE  # characters of a text that are looked at
 _MOST_FIELDS: Final = 64  # of a line that is too long
 _LEAST: Final = 64
-_ROOMS: Final = (8192, 1024, _LEAST)  # what each field may take; the first that is small enough
+_ROOMS: Final = (8192, 1024, _LEAST)  # bytes of each field; the first that is small enough
 _IDS: Final = ("trace_id", "span_id", "request_id")
 
 
@@ -61,11 +61,11 @@ class JsonFormatter(logging.Formatter):
         self.service, self._named = service, bool(service)
         self.redactor = Redactor(redact)
 
-    # What `tracing.lines` asks for: this formatter leaves ready lines as they are.
+    # Read by `tracing.lines`: this formatter leaves ready lines as they are.
     json_lines = True
 
     def adopt(self, service: str, redactor: Redactor) -> None:
-        """Take what the settings say: the name, unless one was given, and what to hide."""
+        """Take over the settings: the name, unless one was given, and the keys to hide."""
         if not self._named:
             self.service = service
         self.redactor = redactor
@@ -102,7 +102,7 @@ class JsonFormatter(logging.Formatter):
         return line
 
     def _clean(self, text: str) -> str:
-        """Return *text* without secrets; of what is far too long the beginning and the end."""
+        """Return *text* without secrets; only beginning and end of one that is far too long."""
         return self.redactor.scrub(cut_text(text, _MOST_TEXT))
 
     def _fields(self, record: logging.LogRecord) -> dict[str, Any]:

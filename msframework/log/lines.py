@@ -24,7 +24,7 @@ _THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _encode_lines: Final = Encoder().encode_lines
 
 
-class _Line(Struct, rename={"timestamp": "@timestamp"}, gc=False):
+class _AccessRecord(Struct, rename={"timestamp": "@timestamp"}, gc=False):
     """The members of a line, in their order."""
 
     timestamp: str
@@ -61,7 +61,7 @@ class AccessLines:
                 second = when // 1000
                 stamp = to_the_second(second)
             lines.append(
-                _Line(
+                _AccessRecord(
                     f"{stamp}.{three[when % 1000]}Z",
                     "INFO",
                     "msframework.access",
@@ -87,7 +87,7 @@ class AccessLines:
         return block[:-1].decode()
 
 
-def _bounded(line: _Line) -> bytes:
+def _bounded(line: _AccessRecord) -> bytes:
     """Return *line* as JSON, with a path that is far too long cut."""
     if len(line.path) > _MAX_PATH:
         line = _clean(line)
@@ -100,8 +100,8 @@ def _bounded(line: _Line) -> bytes:
         return _encode_lines([_clean(line)])
 
 
-def _clean(line: _Line) -> _Line:
-    """Return *line* with what msgspec refuses as plain text and numbers."""
+def _clean(line: _AccessRecord) -> _AccessRecord:
+    """Return *line* with the values that msgspec refuses as plain text and numbers."""
     for name in line.__struct_fields__:
         value = getattr(line, name)
         if isinstance(value, str):

@@ -20,7 +20,7 @@ from msframework.log.text import TextFormatter, is_terminal, wants_color
 from msframework.log.writer import Writer, may_block
 from msframework.tracing.lines import ATTRIBUTE
 
-# What `settings/logging.yml` says, too.
+# As in `settings/logging.yml`.
 DEFAULT: Final[Mapping[str, Any]] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -48,7 +48,7 @@ class LineFormatter(JsonFormatter):
 class ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes to whatever `sys.stderr` is at the moment, as tests and daemons replace it.
 
-    Where somebody must read for writing to go on, a thread writes, and what finds no room is left
+    Where somebody must read for writing to go on, a thread writes; a line without room is left
     out; `dropped` counts its lines.
     """
 
@@ -83,14 +83,14 @@ class ConsoleHandler(logging.StreamHandler[TextIO]):
         return text
 
     def flush(self) -> None:
-        """Wait a moment for what the thread has still to write."""
+        """Wait a moment for the lines that the thread has still to write."""
         if self._writer is None:
             super().flush()
         else:
             self._writer.flush()
 
     def close(self) -> None:
-        """Write what waits, and end the thread."""
+        """Write the lines that wait, and end the thread."""
         if self._writer is not None:
             self._writer.close()
         super().close()
@@ -120,7 +120,7 @@ def setup_logging(settings: Settings) -> None:
     it open become JSON or text, as `LOG_FORMAT` says.
 
     Raises:
-        ImproperlyConfigured: the file is not there, no YAML, or logging refuses what it says.
+        ImproperlyConfigured: the file is not there, is no YAML, or logging refuses it.
     """
     path = settings.log.config
     if path is not None:

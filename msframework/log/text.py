@@ -26,7 +26,7 @@ _LEVELS: Final = {
 _STATUSES: Final = {"4": _LEVELS["WARNING"], "5": _LEVELS["ERROR"]}
 _SHORT: Final = 8  # characters of a trace id
 _LONGEST: Final = 200  # characters of one extra
-# What the line says in another place, or what only a machine asks for.
+# The fields that the line shows in another place, or that only a machine asks for.
 _ELSEWHERE: Final = frozenset(
     (
         *("@timestamp", "level", "logger", "message", "service"),
@@ -39,7 +39,7 @@ _ELSEWHERE: Final = frozenset(
 class TextFormatter(JsonFormatter):
     """Writes each record as one line: time, level, logger, message, extras, trace id.
 
-    A traceback follows in lines of its own. What a terminal would act on is written as an escape.
+    A traceback follows in lines of its own. Control characters are written as escapes.
 
     Args:
         color: whether levels are coloured; `setup_logging` decides it for the console.
@@ -59,7 +59,7 @@ class TextFormatter(JsonFormatter):
             return printable(super().format(record))
 
     def _ready(self, line: str) -> str:
-        """Return a line of JSON that was ready as text: an access line, or what it is."""
+        """Return a ready line of JSON as text: an access line as such, any other as it is."""
         fields = json.loads(line)
         if "status" not in fields or "@timestamp" not in fields:
             return printable(line)

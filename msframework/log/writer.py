@@ -55,7 +55,7 @@ class Writer:
         self._writing = self._closed = False
 
     def _forget(self) -> None:
-        """Begin anew in a child process: what waits is the parent's, and so is the thread."""
+        """Begin anew in a child process: the waiting lines and the thread are the parent's."""
         self._texts.clear()
         self._begin()
 
@@ -89,7 +89,7 @@ class Writer:
         return bool(self._texts) or self._left_out > 0
 
     def close(self) -> None:
-        """Write what waits, within the time of `flush`, and end the thread."""
+        """Write the lines that wait, within the time of `flush`, and end the thread."""
         self.flush()
         with self._changed:
             self._closed = True
@@ -98,7 +98,7 @@ class Writer:
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._thread.start()
-        # NOTE: what multiprocessing starts ends without `atexit`.
+        # NOTE: a process of multiprocessing ends without `atexit`.
         flush = weakref.WeakMethod(self.flush)
         util.Finalize(None, _call, args=(flush,), exitpriority=1)
 
@@ -126,7 +126,7 @@ class Writer:
                 self._rounds += 1
                 self._writing = False
                 changed.notify_all()
-            # PERF: what comes meanwhile is written at once (benchmarks/tracing.py).
+            # PERF: lines that come meanwhile are written at once (benchmarks/tracing.py).
             time.sleep(_REST)
 
     def _write_all(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The warnings of `check`: declarations that work, and probably do not do what was meant.
+"""The warnings of `check`: declarations that work, but probably not as they were meant.
 
 Runs on the command line.
 """
@@ -32,7 +32,7 @@ _DOCUMENTED_BY: Final = {
 }
 _WORD: Final = re.compile(r"\w+")
 _ASIDE: Final = frozenset(("tests", "migrations", "management", "__pycache__"))
-# What PostgreSQL calls the constraints that nobody named.
+# The names that PostgreSQL gives to constraints without one.
 _ENDINGS: Final = ("fkey", "key", "check", "not_null", "excl", "idx")
 
 
@@ -48,7 +48,7 @@ def find_advice(service: Any) -> list[str]:
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_unenforced_security(operations),
-        *_undocumented_envelopes(service.failures.envelope, operations),
+        *_undocumented_envelopes(service._serving.failures.envelope, operations),
     ]
 
 
@@ -148,7 +148,7 @@ def _constraints_of(model: Any) -> Iterator[str]:
 
 
 def _sql_of(thing: Any) -> str:
-    """Return the text of what is written in SQL, or the name of an index."""
+    """Return the text of a constraint in SQL, or the name of an index."""
     if isinstance(thing, peewee.Index):
         return str(getattr(thing, "_name", ""))
     if isinstance(thing, peewee.Node):
@@ -211,7 +211,7 @@ def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> It
     for cls in dict.fromkeys(type(envelope) for envelope in envelopes):
         lines = [vars(base) for base in cls.__mro__]
         for writes, documents in _DOCUMENTED_BY.items():
-            # What is nearest to the class and has either of them must have the other one, too.
+            # The class nearest to it that has either of them must have the other one, too.
             nearest: Any = next((own for own in lines if writes in own or documents in own), {})
             if writes in nearest and documents not in nearest:
                 yield (

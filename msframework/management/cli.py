@@ -14,7 +14,7 @@ from difflib import get_close_matches
 import click
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.discovery import Found, app_commands, built_in_commands
+from msframework.management.discovery import CommandEntry, app_commands, built_in_commands
 from msframework.management.project import Project
 
 
@@ -43,7 +43,7 @@ class ManagementGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands; what each does is read from its file."""
+        """Write the list of commands; the help of each is read from its file."""
         rows = [(name, found.summary) for name, found in sorted(self._commands(ctx).items())]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
@@ -51,7 +51,7 @@ class ManagementGroup(click.Group):
             formatter.write_paragraph()
             formatter.write_text(note)
 
-    def _commands(self, ctx: click.Context) -> dict[str, Found]:
+    def _commands(self, ctx: click.Context) -> dict[str, CommandEntry]:
         project = _project(ctx)
         try:
             apps = app_commands(project.settings.installed_apps)
@@ -153,7 +153,7 @@ def execute(argv: Sequence[str] | None = None, *, default_settings: str | None =
 
 
 def _color() -> bool | None:
-    """Return what https://no-color.org asks for; click looks at the terminal when `None`."""
+    """Return whether https://no-color.org asks for colours; click decides when `None`."""
     return False if os.environ.get("NO_COLOR") else None
 
 

@@ -1,4 +1,4 @@
-"""Finds commands by their files, and what each does without importing it.
+"""Finds commands by their files, and the help of each without importing it.
 
 Ours are the modules in `msframework/management/commands`; an app brings its own in
 `<app>/management/commands` (one file each, an object named `command`) or in `<app>/commands.py`
@@ -26,8 +26,8 @@ BUILT_IN: Final = "msframework.management.commands"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One command: the module to import, what in there, and its first line of help."""
+class CommandEntry:
+    """One command: the module to import, the name in there, and its first line of help."""
 
     name: str
     module: str
@@ -49,14 +49,14 @@ class Found:
         return command
 
 
-def built_in_commands() -> dict[str, Found]:
+def built_in_commands() -> dict[str, CommandEntry]:
     """Return the commands that come with msframework, by name."""
     return {found.name: found for found in _read_package(BUILT_IN)}
 
 
-def app_commands(apps: Iterable[str]) -> dict[str, Found]:
+def app_commands(apps: Iterable[str]) -> dict[str, CommandEntry]:
     """Return the commands of *apps*, by name; a later app's replaces an earlier one's."""
-    found: dict[str, Found] = {}
+    found: dict[str, CommandEntry] = {}
     for app in apps:
         for command in (*_read_module(f"{app}.commands"), *_read_package(f"{app}.{_FOLDER}")):
             found[command.name] = command
@@ -66,7 +66,7 @@ def app_commands(apps: Iterable[str]) -> dict[str, Found]:
 _FOLDER: Final = "management.commands"
 
 
-def _read_package(package: str) -> Iterator[Found]:
+def _read_package(package: str) -> Iterator[CommandEntry]:
     spec = _spec(package)
     if spec is None or spec.submodule_search_locations is None:
         return
@@ -74,10 +74,10 @@ def _read_package(package: str) -> Iterator[Found]:
         if not module.name.startswith("_"):
             path = f"{package}.{module.name}"
             name = module.name.replace("_", "-")
-            yield Found(name, path, "command", _read_summary(path))
+            yield CommandEntry(name, path, "command", _read_summary(path))
 
 
-def _read_module(path: str) -> Iterator[Found]:
+def _read_module(path: str) -> Iterator[CommandEntry]:
     spec = _spec(path)
     if spec is None or spec.submodule_search_locations is not None:
         return
@@ -85,7 +85,9 @@ def _read_module(path: str) -> Iterator[Found]:
     for attribute, value in vars(module).items():
         if isinstance(value, click.Command):
             name = value.name or attribute
-            yield Found(name, path, attribute, value.get_short_help_str(limit=_SUMMARY_WIDTH))
+            yield CommandEntry(
+                name, path, attribute, value.get_short_help_str(limit=_SUMMARY_WIDTH)
+            )
 
 
 _SUMMARY_WIDTH: Final = 70

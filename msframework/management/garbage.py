@@ -1,4 +1,4 @@
-"""The garbage collector while a server starts, and what it looks at afterwards.
+"""The garbage collector while a server starts, and its view of objects afterwards.
 
 Runs in the processes of `runserver`.
 """
@@ -16,7 +16,7 @@ _DEFAULT: Final = gc.get_threshold()
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Leave the collector out: what is made at start-up stays, so it would look in vain.
+    """Leave the collector out: objects of start-up stay, so it would look in vain.
 
     PERF: it takes a fifth of the time that 300 routes need (benchmarks/startup.py).
     """
@@ -29,8 +29,8 @@ def without_collection() -> Iterator[None]:
             gc.enable()
 
 
-class Settled:
-    """Takes all that a service holds once it has started out of what the collector looks at.
+class SettledObjects:
+    """Takes all that a service holds once it has started out of the collector's sight.
 
     A full collection would else stop the requests for 50 ms and more, with 300 routes. From then on
     it looks when `YOUNG` objects are new, unless somebody chose another number.

@@ -1,4 +1,4 @@
-"""What every command is handed: the settings, read when first asked for, and the output.
+"""The project of a command: its settings, read when first asked for, and the output.
 
 Runs on the command line.
 """

@@ -28,8 +28,8 @@ FILE: Final = "<shell>"
 _PATIENCE: Final = 0.2  # seconds until Control-C is heard that came at the wrong moment
 
 
-class Session:
-    """The running *service*; `with Session(service) as session:` starts and stops its parts."""
+class ShellSession:
+    """The running *service*: `with ShellSession(service) as session:` starts and stops it."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -38,7 +38,7 @@ class Session:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run_loop, name="service")
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> ShellSession:
         self._thread.start()
         try:
             self._loop = self._started.result()
@@ -74,7 +74,7 @@ class Session:
             await self._leave.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return what *coroutine* gives on the service's loop; Control-C cancels it."""
+        """Return the result of *coroutine* on the service's loop; Control-C cancels it."""
         # NOTE: not `run_coroutine_threadsafe`: Control-C may come while it runs, when the coroutine
         # is on its way to the loop and there is no future yet to cancel.
         found: Future[T] = Future()
@@ -132,8 +132,8 @@ async def _evaluate(compiled: CodeType, scope: dict[str, Any]) -> SystemExit | N
     return None
 
 
-def run_source(session: Session, source: str, scope: dict[str, Any]) -> None:
-    """Run *source*, which may use `await` outside functions; raises what it raises."""
+def run_source(session: ShellSession, source: str, scope: dict[str, Any]) -> None:
+    """Run *source*, which may use `await` outside functions; its exceptions come out."""
     linecache.cache[FILE] = (len(source), None, source.splitlines(keepends=True), FILE)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     session.execute(compile(source, FILE, "exec", flags=flags), scope)
@@ -142,7 +142,7 @@ def run_source(session: Session, source: str, scope: dict[str, Any]) -> None:
 class Prompt(code.InteractiveConsole):
     """The interactive prompt of the shell."""
 
-    def __init__(self, session: Session, scope: dict[str, Any]) -> None:
+    def __init__(self, session: ShellSession, scope: dict[str, Any]) -> None:
         super().__init__(scope, filename=FILE)
         self._session = session
         self._scope = scope

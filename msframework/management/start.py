@@ -20,7 +20,7 @@ from msframework.app import Service, create_app
 from msframework.conf.loader import load_settings
 from msframework.conf.settings import LogSettings, OpenAPISettings, Settings, TracingSettings
 from msframework.exceptions import ImproperlyConfigured, ServiceUnavailable
-from msframework.management.garbage import Settled, without_collection
+from msframework.management.garbage import SettledObjects, without_collection
 from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE, SignalStop
 
 
@@ -29,7 +29,7 @@ def build(settings: Settings) -> Service:
     with without_collection():
         service = create_app(settings)
     SignalStop(service)
-    Settled(service)
+    SettledObjects(service)
     return service
 
 
@@ -39,7 +39,7 @@ class Start:
 
     Args:
         module: the settings module.
-        name: what Sanic knows the app as.
+        name: the name of the app in Sanic.
         reload: whether a mistake may be mended while the server runs.
         migrate: whether pending migrations are applied, when it starts again.
         shown: whether the answers of a stand-in show the mistake, too.
@@ -80,7 +80,7 @@ class Start:
 
 
 def prepare_database(settings: Settings, *, migrate: bool, tell: bool = True) -> None:
-    """Apply what is pending where that is wanted, and say what the tables still lack."""
+    """Apply pending migrations where that is wanted, and report the tables that lack any."""
     if settings.database.url is None:
         return
     from msframework.management.commands.migrate import apply_pending, tell_missing
@@ -107,7 +107,7 @@ def stand_in(name: str, why: str | None) -> Service:
     failure = ServiceUnavailable(error=why)
 
     async def refuse(request: Any, *_: Any) -> Any:
-        return await service.failures.explain(request, failure, failure)
+        return await service._serving.failures.explain(request, failure, failure)
 
     service.add_route(refuse, "/", name="stand_in")  # the router wants one at least
     service.exception(Exception)(refuse)

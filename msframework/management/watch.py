@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sanic.worker.reloader import Reloader
 
-# NOTE: what a service writes itself must not be among them, or it starts again and again.
+# NOTE: files that a service writes itself must not be among them, or it starts again and again.
 SUFFIXES: Final = frozenset((".py", ".yml", ".yaml", ".toml", ".ini", ".cfg", ".sql", ".html"))
 
 
@@ -36,7 +36,7 @@ class Watch(Reloader):
             pass
 
     def changed(self) -> Iterator[str]:
-        """Yield the files that are not what they were when they were last looked at."""
+        """Yield the files that changed since they were last looked at."""
         for name in self.files():
             if self.check_file(name, self.seen):
                 yield name
@@ -53,7 +53,7 @@ class Watch(Reloader):
         yield from [name for name, when in self.seen.items() if when and name not in names]
 
     def check_file(self, filename: Any, mtimes: dict[str, Any]) -> bool:  # type: ignore[override]
-        """Say whether *filename* is not what it was when it was last looked at."""
+        """Return whether *filename* changed since it was last looked at."""
         name = str(filename)
         when = _changed(name)
         before = self.seen.get(name)
@@ -62,7 +62,7 @@ class Watch(Reloader):
 
 
 def _changed(name: str) -> int | None:
-    """Return when *name* was changed, in nanoseconds; `None` for what is not there."""
+    """Return when *name* was changed, in nanoseconds; `None` for a file that is not there."""
     try:
         return os.stat(name).st_mtime_ns
     except OSError:

@@ -20,11 +20,11 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
-# What the manager says to the processes that it starts after a change, or after a failure.
+# The environment of processes that the manager starts after a change, or after a failure.
 START_VARIABLE: Final = "MSFRAMEWORK_START"
 AGAIN: Final = "again"
 STAND_IN: Final = "stand-in"
-# What nobody may keep from a server, whatever it was started with.
+# The signals that nobody may keep from a server, whatever it was started with.
 _STOPS: Final = {signal.SIGINT, signal.SIGTERM}
 _SIGNALS: Final = (*_STOPS, signal.SIGHUP)
 _FIRST: Final = 1000  # priority among listeners; at the stop its negative is first
@@ -32,7 +32,7 @@ _PAUSE: Final = 0.1  # seconds between looks whether the start is over
 
 
 def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Let *handler* hear what tells a server to stop; `nohup` keeps a hang-up from it."""
+    """Let *handler* hear the signals to stop a server; `nohup` keeps a hang-up from it."""
     for number in _SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
@@ -41,7 +41,7 @@ def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
 
 @contextmanager
 def shielded() -> Iterator[Callable[[], None]]:
-    """Hold signals back; what is called meanwhile starts without them, until it calls the result.
+    """Hold signals back; a process that starts meanwhile is without them until it calls the result.
 
     NOTE: the process in which Sanic's manager keeps the state of its workers must outlive them. A
     terminal that hangs up, and systemd, tell every process of a service to stop, and that one has
@@ -86,7 +86,7 @@ class SignalStop:
         self._noted = True
 
     def _take_over(self, *args: Any) -> None:
-        """Stand in for what Sanic does before it serves; it would ignore signals for a moment."""
+        """Do nothing in the place of Sanic, which would ignore signals for a moment."""
         os.environ["SANIC_WORKER_PROCESS"] = "true"
         self._loop = args[-1]
         self._watch(args[-1])

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import peewee
+from peewee import PostgresqlDatabase
 from playhouse.postgres_ext import Psycopg3Database
 
 from msframework.conf.loader import load_settings
@@ -23,7 +24,7 @@ Echo = Callable[[str], None]
 _LOCK = 0x6D73_6672_616D_6577  # "msframew"; an advisory lock belongs to one database
 
 
-def connect(url: str) -> Any:
+def connect(url: str) -> PostgresqlDatabase:
     """Return a peewee database for *url* that uses psycopg 3; it connects when first used.
 
     Raises:
@@ -38,16 +39,17 @@ def connect(url: str) -> Any:
     if url.startswith("postgres://"):  # peewee knows the other spelling only
         url = url.replace("postgres://", "postgresql://", 1)
     # NOTE: parameters are put in by the client, as PostgreSQL takes none in DDL (SET DEFAULT %s).
-    return Psycopg3Database(
+    database: PostgresqlDatabase = Psycopg3Database(
         url,
         cursor_factory=ClientCursor,
         application_name="msframework migrations",
         connect_timeout=10,
     )
+    return database
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Any]:
+def opened(url: str) -> Iterator[PostgresqlDatabase]:
     """Connect to *url* and close the connection at the end; `db` is this database meanwhile.
 
     Raises:
@@ -88,10 +90,12 @@ class LazyDatabase:
     """
 
     def __init__(self) -> None:
-        self._default: Any = None
-        self._current: ContextVar[Any] = ContextVar("msframework_migrations_db", default=None)
+        self._default: PostgresqlDatabase | None = None
+        self._current: ContextVar[PostgresqlDatabase | None] = ContextVar(
+            "msframework_migrations_db", default=None
+        )
 
-    def resolve(self) -> Any:
+    def resolve(self) -> PostgresqlDatabase:
         """Return the peewee database behind this name.
 
         Raises:
@@ -107,7 +111,7 @@ class LazyDatabase:
         return self._default
 
     @contextmanager
-    def using(self, database: Any) -> Iterator[None]:
+    def using(self, database: PostgresqlDatabase) -> Iterator[None]:
         """Let the name stand for *database* inside the `with`."""
         token = self._current.set(database)
         try:
@@ -124,18 +128,20 @@ class LazyDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.resolve(), name)
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> PostgresqlDatabase:
         return self.resolve().__enter__()
 
-    def __exit__(self, *exc_info: object) -> Any:
-        return self.resolve().__exit__(*exc_info)
+    def __exit__(self, *exc_info: Any) -> None:
+        self.resolve().__exit__(*exc_info)
 
 
 db = LazyDatabase()
 
 
 @contextmanager
-def migration_lock(database: Any, echo: Echo, timeout: float = 600.0) -> Iterator[None]:
+def migration_lock(
+    database: PostgresqlDatabase, echo: Echo, timeout: float = 600.0
+) -> Iterator[None]:
     """Keep other runs on the same database out; inside a transaction, until its end.
 
     Args:
@@ -150,7 +156,8 @@ def migration_lock(database: Any, echo: Echo, timeout: float = 600.0) -> Iterato
     waiting = False
     # NOTE: tried again and again, as a statement that waits holds a snapshot, and the other run's
     # CREATE INDEX CONCURRENTLY waits for everybody's snapshot: each would wait for the other.
-    while not database.execute_sql(f"SELECT {function}(%s)", (_LOCK,)).fetchone()[0]:
+    run: Any = database.execute_sql
+    while not run(f"SELECT {function}(%s)", (_LOCK,)).fetchone()[0]:
         if time.monotonic() > deadline:
             raise ImproperlyConfigured(
                 f"Another run of migrations has held this database for {timeout:.0f} s. Wait for "
@@ -165,11 +172,11 @@ def migration_lock(database: Any, echo: Echo, timeout: float = 600.0) -> Iterato
     finally:
         if not inside:
             with suppress(peewee.PeeweeException):  # a lost connection has lost the lock
-                database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+                run("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
 def first_line(exc: BaseException) -> str:
-    """Return what *exc* says, without PostgreSQL's DETAIL, which carries values."""
+    """Return the message of *exc*, without PostgreSQL's DETAIL, which carries values."""
     return str(exc).strip().partition("\n")[0] or type(exc).__name__
 
 

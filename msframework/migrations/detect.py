@@ -18,7 +18,7 @@ from typing import Any
 import peewee
 from playhouse.migrations import template
 from playhouse.postgres_ext import ArrayField, IndexedFieldMixin
-from playhouse.schema_diff import diff_models
+from playhouse.schema_diff import SchemaDiff, diff_models
 
 from msframework.exceptions import ImproperlyConfigured
 
@@ -26,7 +26,7 @@ _LONGEST_NAME = 40
 _PEEWEE = frozenset(peewee.__all__)
 
 
-class _Source(str):
+class _SourceText(str):
     """A default that the template, which writes the `repr` of texts, writes as this source."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class _Source(str):
         return str(self)
 
 
-def read_models(app: str) -> list[Any]:
+def read_models(app: str) -> list[type[peewee.Model]]:
     """Return the models that *app* declares in its module or package `models`.
 
     A class without a field of its own is taken for the base of others.
@@ -58,8 +58,10 @@ def read_models(app: str) -> list[Any]:
     return list(dict.fromkeys(found))  # NOTE: a module may give a model a second name
 
 
-def find_changes(database: Any, app: str, models: Sequence[Any]) -> Any:
-    """Return what *models* have that *database* lacks, and the other way round.
+def find_changes(
+    database: peewee.PostgresqlDatabase, app: str, models: Sequence[type[peewee.Model]]
+) -> SchemaDiff:
+    """Return the difference of *models* and *database*, in both directions.
 
     Raises:
         ImproperlyConfigured: peewee cannot compare them.
@@ -70,15 +72,15 @@ def find_changes(database: Any, app: str, models: Sequence[Any]) -> Any:
         raise ImproperlyConfigured(f"{app}: the models cannot be compared: {exc}") from exc
 
 
-def targets(diff: Any) -> list[Any]:
+def targets(diff: SchemaDiff) -> list[type[peewee.Model]]:
     """Return the models that new foreign keys of *diff* point to."""
     fields = [each for model in diff.create_tables for each in model._meta.sorted_fields]
     fields += diff.add_columns
     return [each.rel_model for each in fields if isinstance(each, peewee.ForeignKeyField)]
 
 
-def name_of(diff: Any) -> str:
-    """Return a name that says what *diff* does: `add_sex`, or `changes` where that is too much."""
+def name_of(diff: SchemaDiff) -> str:
+    """Return a name for the changes of *diff*: `add_sex`, or `changes` where that is too much."""
     parts = [f"create_{model._meta.table_name}" for model in diff.create_tables]
     parts += [f"add_{field.column_name}" for field in diff.add_columns]
     parts += [f"drop_{column}" for _, column in diff.drop_columns]
@@ -94,10 +96,10 @@ def slug(text: str) -> str:
     return re.sub(r"\W+", "_", text).strip("_").lower() or "changes"
 
 
-def render(database: Any, diff: Any, depends: Sequence[str]) -> str:
-    """Return the text of a migration that does what *diff* says.
+def render(database: peewee.PostgresqlDatabase, diff: SchemaDiff, depends: Sequence[str]) -> str:
+    """Return the text of a migration that makes the changes of *diff*.
 
-    What cannot be written is left as `# TODO:` lines at the top.
+    Changes that cannot be written are left as `# TODO:` lines at the top.
 
     Args:
         depends: the migrations of other apps that must be applied before, as `app.name`.
@@ -130,18 +132,21 @@ def render_empty(name: str, depends: Sequence[str] = ()) -> str:
 
 
 def read_todos(text: str) -> list[str]:
-    """Return what a written migration leaves to its author."""
+    """Return the parts that a written migration leaves to its author."""
     return re.findall(r"^# TODO: (.*)$", text, re.MULTILINE)
 
 
-def _is_base(model: Any) -> bool:
+def _is_base(model: type[peewee.Model]) -> bool:
     meta = model._meta
     return [field.name for field in meta.sorted_fields] == ["id"] and not meta.indexes
 
 
 @contextmanager
 def _written_out(
-    database: Any, created: Sequence[Any], added: Sequence[Any], imports: set[str]
+    database: peewee.PostgresqlDatabase,
+    created: Sequence[peewee.Field],
+    added: Sequence[peewee.Field],
+    imports: set[str],
 ) -> Iterator[None]:
     """Let the fields' defaults be the source text of all that the template would leave out."""
     kept = [(field, field.default) for field in (*created, *added)]
@@ -154,18 +159,18 @@ def _written_out(
             if source is None and extras:
                 source = _literal_source(field.default)
             if source is not None:
-                field.default = _Source(", ".join([source, *extras]))
+                field.default = _SourceText(", ".join([source, *extras]))
         yield
     finally:
         for field, default in kept:
             field.default = default
 
 
-def _in(field: Any, fields: Sequence[Any]) -> bool:
+def _in(field: peewee.Field, fields: Sequence[peewee.Field]) -> bool:
     return any(field is each for each in fields)  # NOTE: == between fields makes an expression
 
 
-def _function_source(default: Any, imports: set[str]) -> str | None:
+def _function_source(default: object, imports: set[str]) -> str | None:
     """Return the name of a function of a module, and note its import; `None` for all else."""
     if not isinstance(default, FunctionType) or not default.__qualname__.isidentifier():
         return None
@@ -173,14 +178,16 @@ def _function_source(default: Any, imports: set[str]) -> str | None:
     return default.__name__
 
 
-def _literal_source(default: Any) -> str:
+def _literal_source(default: object) -> str:
     """Return *default* as source; one that is computed is of no use to a new column's DDL."""
     if default in (dict, list):
         return str(default.__name__)
     return repr(default) if isinstance(default, (str, int, float, bool)) else "None"
 
 
-def _extras(database: Any, field: Any, imports: set[str]) -> list[str]:
+def _extras(
+    database: peewee.PostgresqlDatabase, field: peewee.Field, imports: set[str]
+) -> list[str]:
     """Return the arguments of *field* that the template leaves out, as source."""
     extras = []
     constraints = [text for each in field.constraints or () if (text := _sql(database, each))]
@@ -208,8 +215,8 @@ def _extras(database: Any, field: Any, imports: set[str]) -> list[str]:
     return extras
 
 
-def _with_options(database: Any, text: str, model: Any) -> str:
-    """Put into the model's Meta in *text* what the template leaves out of it."""
+def _with_options(database: peewee.PostgresqlDatabase, text: str, model: type[peewee.Model]) -> str:
+    """Put the options into the model's Meta in *text* that the template leaves out."""
     options = []
     if not model._meta.legacy_table_names:  # the names of indexes depend on it
         options.append("legacy_table_names = False")
@@ -221,8 +228,9 @@ def _with_options(database: Any, text: str, model: Any) -> str:
     return text.replace(line, line + "".join(f"            {each}\n" for each in options), 1)
 
 
-def _sql(database: Any, node: Any) -> str:
-    sql, parameters = database.get_sql_context().sql(node).query()
+def _sql(database: peewee.PostgresqlDatabase, node: peewee.Node) -> str:
+    context: Any = database.get_sql_context()
+    sql, parameters = context.sql(node).query()
     if parameters:
         raise ImproperlyConfigured(
             f"The constraint {sql!r} has parameters, which a migration cannot hold: write its "
@@ -232,7 +240,7 @@ def _sql(database: Any, node: Any) -> str:
 
 
 def _finish(text: str, imports: set[str], todos: Sequence[str], depends: Sequence[str]) -> str:
-    """Put in what the template doesn't know, and import by name what it takes from peewee."""
+    """Put in the fields that the template doesn't know, and import peewee's by name."""
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     used |= {name for line in imports if (name := _from_peewee(line))}
     names = ", ".join(sorted(used & _PEEWEE))

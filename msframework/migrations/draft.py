@@ -1,4 +1,4 @@
-"""Migrations that `makemigrations` writes: for which app, called what, with which text.
+"""Migrations that `makemigrations` writes: their app, name and text.
 
 Runs on the command line.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from playhouse.schema_diff import SchemaDiff
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import detect
@@ -27,7 +28,7 @@ class Draft:
 
     @property
     def todos(self) -> list[str]:
-        """What it leaves to its author."""
+        """The parts that it leaves to its author."""
         return detect.read_todos(self.text)
 
     def write(self) -> None:
@@ -61,7 +62,7 @@ def draft_changes(runner: Runner, app: str | None, name: str | None) -> list[Dra
     The database is looked at as if everything pending were applied.
 
     Raises:
-        ImproperlyConfigured: no such app; what is pending fails; PostgreSQL cannot be reached.
+        ImproperlyConfigured: no such app; a pending migration fails; PostgreSQL cannot be reached.
     """
     with runner.rehearsed() as database:
         diffs = {}
@@ -99,7 +100,7 @@ def _choose(apps: Sequence[str], app: str | None) -> list[str]:
     return chosen
 
 
-def _title(app: str, diff: Any) -> str:
+def _title(app: str, diff: SchemaDiff) -> str:
     return detect.name_of(diff) if read_files(app) else "initial"
 
 
@@ -111,7 +112,7 @@ def _path(app: str, title: str) -> Path:
 
 
 def _dependencies(
-    apps: Sequence[str], app: str, diff: Any, paths: dict[str, Path]
+    apps: Sequence[str], app: str, diff: SchemaDiff, paths: dict[str, Path]
 ) -> tuple[str, ...]:
     """Return the last migration of every other app that a new foreign key points into."""
     found = []

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from playhouse.migrate import SchemaMigrator, make_index_name
+from peewee import Field, PostgresqlDatabase
+from playhouse.migrate import Operation, SchemaMigrator, make_index_name
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.connection import db
@@ -19,7 +20,7 @@ from msframework.types import F
 def info(
     version: str | None = None,
     author: str | None = None,
-    datetime: Any = None,
+    datetime: object = None,
     *,
     atomic: bool = True,
 ) -> Callable[[F], F]:
@@ -41,7 +42,7 @@ def info(
 
 
 def migrate(*operations: Any) -> None:
-    """Run what `add_column` and its sisters returned, in this order."""
+    """Run the operations that `add_column` and its sisters returned, in this order."""
     for operation in operations:
         if isinstance(operation, (list, tuple)):
             migrate(*operation)
@@ -65,26 +66,26 @@ class MigrationModel:
 
     _model: ClassVar[Any] = None
     _app: ClassVar[str] = ""  # where it is recorded; without it, the name of the app's directory
-    _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of what must be applied before
+    _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of the migrations before it
 
-    def __init__(self, database: Any = None) -> None:
+    def __init__(self, database: PostgresqlDatabase | None = None) -> None:
         self._given = database
 
     @property
-    def database(self) -> Any:
+    def database(self) -> PostgresqlDatabase:
         """The database given, or the one that `msframework.migrations.db` stands for."""
         return db.resolve() if self._given is None else self._given
 
     @property
-    def migrator(self) -> Any:
-        """playhouse's migrator, for what has no method here."""
+    def migrator(self) -> SchemaMigrator:
+        """The migrator of playhouse, for operations that have no method here."""
         return SchemaMigrator.from_database(self.database, schema=self._model._meta.schema)
 
     @property
     def _table(self) -> str:
         return str(self._model._meta.table_name)
 
-    def add_column(self, name: str, field: Any = None) -> Any:
+    def add_column(self, name: str, field: Field | None = None) -> Operation:
         """Add the column of the model's field *name*, or of *field*.
 
         A column that may not be null needs a default in the model when the table has rows.
@@ -103,25 +104,25 @@ class MigrationModel:
         bare = not field.null and field.default is None
         return self.migrator.add_column(self._table, name, field, allow_not_null=bare)
 
-    def rename_column(self, old_name: str, new_name: str) -> Any:
+    def rename_column(self, old_name: str, new_name: str) -> Operation:
         """Rename a column; names are the columns', or those of today's fields."""
         return self.migrator.rename_column(
             self._table, self._column(old_name), self._column(new_name)
         )
 
-    def drop_column(self, name: str, cascade: bool = True) -> Any:
-        """Drop a column and, with *cascade*, what depends on it."""
+    def drop_column(self, name: str, cascade: bool = True) -> Operation:
+        """Drop a column and, with *cascade*, all that depends on it."""
         return self.migrator.drop_column(self._table, self._column(name), cascade=cascade)
 
-    def add_not_null(self, name: str) -> Any:
+    def add_not_null(self, name: str) -> Operation:
         """Forbid null in a column."""
         return self.migrator.add_not_null(self._table, self._column(name))
 
-    def drop_not_null(self, name: str) -> Any:
+    def drop_not_null(self, name: str) -> Operation:
         """Allow null in a column."""
         return self.migrator.drop_not_null(self._table, self._column(name))
 
-    def rename_table(self, old_name: str, new_name: str | None = None) -> Any:
+    def rename_table(self, old_name: str, new_name: str | None = None) -> Operation:
         """Rename a table: `rename_table("users", "members")`.
 
         With one name, it is the other name than the model's: the old one where the model says the
@@ -135,11 +136,11 @@ class MigrationModel:
 
     def add_index(
         self, columns: str | Sequence[str], unique: bool = False, name: str | None = None
-    ) -> Any:
+    ) -> Operation:
         """Add an index on one or more columns."""
         return self.migrator.add_index(self._table, self._columns(columns), unique, name=name)
 
-    def drop_index(self, columns: str | Sequence[str]) -> Any:
+    def drop_index(self, columns: str | Sequence[str]) -> Operation:
         """Drop an index, given by its name or by its columns.
 
         Raises:
@@ -162,16 +163,17 @@ class MigrationModel:
         )
 
     def auto_migrate(self) -> None:
-        """Bring the model's table up to date: make it if it is missing, else run what is pending.
+        """Bring the model's table up to date: make a missing one, else run the pending versions.
 
         Raises:
             ImproperlyConfigured: a version is used twice.
         """
         auto_migrate(self)
 
-    def _field(self, name: str) -> Any:
+    def _field(self, name: str) -> Field | None:
         meta = self._model._meta
-        return meta.fields.get(name) or meta.columns.get(name)
+        field: Field | None = meta.fields.get(name) or meta.columns.get(name)
+        return field
 
     def _column(self, name: str) -> str:
         field = self._field(name)

@@ -35,7 +35,7 @@ class Goal:
 def target_of(
     steps: Sequence[Step], apps: Sequence[str], app: str | None, target: str | None
 ) -> Goal:
-    """Return what the command line's *app* and *target* mean.
+    """Return the goal that *app* and *target* of the command line mean.
 
     Raises:
         ImproperlyConfigured: there is no such app, or no such migration in it.
@@ -63,7 +63,7 @@ def target_of(
 
 
 def plan_forward(steps: Sequence[Step], goal: Goal, applied: Applied) -> list[Step]:
-    """Return the steps to apply, in order: those of the goal and what they depend on."""
+    """Return the steps to apply, in order: those of the goal and their dependencies."""
     if goal.app is None:
         wanted = {label(step) for step in steps}
     else:
@@ -82,7 +82,7 @@ def plan_forward(steps: Sequence[Step], goal: Goal, applied: Applied) -> list[St
 
 
 def plan_back(steps: Sequence[Step], goal: Goal, applied: Applied, fake: bool) -> list[Step]:
-    """Return the steps to take back, last first: those after the goal and what depends on them.
+    """Return the steps to take back, last first: those after the goal, and their dependents.
 
     Raises:
         ImproperlyConfigured: one of them cannot be taken back.
@@ -91,7 +91,7 @@ def plan_back(steps: Sequence[Step], goal: Goal, applied: Applied, fake: bool) -
     later = own if goal.step is None else own[own.index(goal.step) + 1 :]
     known = {label(step): step for step in steps}
     undone = {label(step) for step in later}
-    for step in steps:  # sorted, so what depends on a step comes after it
+    for step in steps:  # sorted, so the steps that depend on one come after it
         if any(find_step(known, name) is each for name in step.depends for each in later):
             undone.add(label(step))
             later = [*later, step]

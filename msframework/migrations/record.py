@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+
+from peewee import PostgresqlDatabase
 
 TABLE = "migrate_record"
 
@@ -36,20 +37,20 @@ class Entry:
 
 
 class Record:
-    """What `migrate_record` of one database says."""
+    """The table `migrate_record` of one database."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: PostgresqlDatabase) -> None:
         self._database = database
 
     def create(self) -> None:
         """Make the table where it is missing; called with the migration lock held."""
-        self._database.execute_sql(_CREATE)
+        self._database.execute_sql(_CREATE)  # type: ignore[no-untyped-call]
 
     def read(self) -> dict[tuple[str, str], Entry]:
-        """Return what is applied, by app and name, in the order in which it was applied."""
+        """Return the applied migrations, by app and name, in the order of their application."""
         if not self._database.table_exists(TABLE):
             return {}
-        rows = self._database.execute_sql(
+        rows = self._database.execute_sql(  # type: ignore[no-untyped-call]
             "SELECT app, name, author, datetime, time FROM migrate_record ORDER BY time, app, name"
         )
         return {(row[0], row[1]): Entry(*row) for row in rows.fetchall()}
@@ -58,7 +59,7 @@ class Record:
         self, app: str, name: str, author: str | None = None, datetime: str | None = None
     ) -> None:
         """Note that *name* of *app* is applied."""
-        self._database.execute_sql(
+        self._database.execute_sql(  # type: ignore[no-untyped-call]
             "INSERT INTO migrate_record (app, name, author, datetime, time) "
             "VALUES (%s, %s, %s, %s, clock_timestamp())",
             (app, name, author, datetime),
@@ -66,6 +67,6 @@ class Record:
 
     def remove(self, app: str, name: str) -> None:
         """Note that *name* of *app* is no longer applied."""
-        self._database.execute_sql(
+        self._database.execute_sql(  # type: ignore[no-untyped-call]
             "DELETE FROM migrate_record WHERE app = %s AND name = %s", (app, name)
         )

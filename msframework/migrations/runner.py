@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+
+from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.connection import Echo, first_line, migration_lock, opened
@@ -20,7 +21,7 @@ _SLOW = 1.0  # seconds; a step that took longer says how long
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MigrationStatus:
     """One migration as `showmigrations` lists it; `entry` is `None` while it is pending."""
 
     app: str
@@ -53,7 +54,7 @@ class Runner:
         return read_steps(self.apps)
 
     def pending(self) -> tuple[str, ...]:
-        """Return what is not applied, as `app.name`, in the order in which it would be.
+        """Return the pending migrations, as `app.name`, in the order of their application.
 
         Raises:
             ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
@@ -63,14 +64,18 @@ class Runner:
             applied = Record(database).read()
         return tuple(label(step) for step in steps if (step.app, step.name) not in applied)
 
-    def status(self) -> list[Line]:
+    def status(self) -> list[MigrationStatus]:
         """Return every migration, applied, pending, or recorded while its file is gone."""
         steps = self.steps
         with opened(self._url) as database:
             applied = Record(database).read()
-        lines = [Line(s.app, s.name, applied.pop((s.app, s.name), None), True) for s in steps]
+        lines = [
+            MigrationStatus(s.app, s.name, applied.pop((s.app, s.name), None), True) for s in steps
+        ]
         labels = {app_label(app) for app in self.apps}
-        lines += [Line(e.app, e.name, e, False) for e in applied.values() if e.app in labels]
+        lines += [
+            MigrationStatus(e.app, e.name, e, False) for e in applied.values() if e.app in labels
+        ]
         return lines
 
     def migrate(
@@ -80,12 +85,12 @@ class Runner:
         plan: bool = False,
         fake: bool = False,
     ) -> tuple[str, ...]:
-        """Apply what is pending; return what was applied or taken back, as `app.name`.
+        """Apply the pending migrations; return those applied or taken back, as `app.name`.
 
         Args:
-            app: this app only, and what it depends on; by its dotted name or the last part.
+            app: this app only, and its dependencies; by its dotted name or the last part.
             target: up to this migration, or back to it when it is applied; `zero` takes all back.
-            plan: only say what would be done.
+            plan: only return the migrations that would run.
             fake: change the record only.
 
         Raises:
@@ -116,7 +121,7 @@ class Runner:
                 return self._run(database, record, todo, backwards, fake)
 
     @contextmanager
-    def rehearsed(self) -> Iterator[Any]:
+    def rehearsed(self) -> Iterator[PostgresqlDatabase]:
         """Give the database as it will be once everything pending is applied; nothing of it stays.
 
         Raises:
@@ -143,7 +148,12 @@ class Runner:
             transaction.rollback()
 
     def _run(
-        self, database: Any, record: Record, todo: list[Step], backwards: bool, fake: bool
+        self,
+        database: PostgresqlDatabase,
+        record: Record,
+        todo: list[Step],
+        backwards: bool,
+        fake: bool,
     ) -> tuple[str, ...]:
         done: list[str] = []
         for number, step in enumerate(todo, 1):
@@ -162,7 +172,9 @@ class Runner:
         return tuple(done)
 
     @staticmethod
-    def _do(database: Any, record: Record, step: Step, backwards: bool, fake: bool) -> None:
+    def _do(
+        database: PostgresqlDatabase, record: Record, step: Step, backwards: bool, fake: bool
+    ) -> None:
         if fake and backwards:
             record.remove(step.app, step.name)
         elif fake:

@@ -1,4 +1,4 @@
-"""Steps: what a run applies, whichever way it is written, and their order. Runs at start-up."""
+"""Steps: the migrations of a run, however they are written, in order. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from peewee import PostgresqlDatabase
 from playhouse.migrate import SchemaMigrator
 
 from msframework.exceptions import ImproperlyConfigured
@@ -21,7 +22,7 @@ class Step(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is recorded as, together with the app."""
+        """The name that it is recorded under, together with the app."""
 
     @property
     def depends(self) -> tuple[str, ...]:
@@ -35,10 +36,10 @@ class Step(Protocol):
     def reversible(self) -> bool:
         """Whether it can be taken back."""
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Apply it and record it."""
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Take it back and remove its record."""
 
     def note(self, record: Record) -> None:
@@ -69,12 +70,12 @@ class FileStep:
         """Whether the file has a `down`."""
         return callable(getattr(self.module, "down", None))
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the file's `up`, then record it."""
         self.module.up(SchemaMigrator.from_database(database), database)
         self.note(record)
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the file's `down`, then remove the record."""
         self.module.down(SchemaMigrator.from_database(database), database)
         record.remove(self.app, self.name)
@@ -87,7 +88,7 @@ class FileStep:
 
 
 def sort_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return *steps* in an order in which each comes after what it depends on, else as given.
+    """Return *steps* in an order in which each comes after its dependencies, else as given.
 
     Raises:
         ImproperlyConfigured: a dependency is unknown, or goes round in a circle.
@@ -132,7 +133,7 @@ def find_step(steps: Mapping[str, Step], wanted: str) -> Step | None:
     return found[0] if len(found) == 1 and "." in wanted else None
 
 
-def apply_step(step: Step, database: Any, record: Record) -> None:
+def apply_step(step: Step, database: PostgresqlDatabase, record: Record) -> None:
     """Apply *step* and record it, both or neither unless it opted out of the transaction."""
     if not step.atomic:
         step.up(database, record)
@@ -141,7 +142,7 @@ def apply_step(step: Step, database: Any, record: Record) -> None:
         step.up(database, record)
 
 
-def revert_step(step: Step, database: Any, record: Record) -> None:
+def revert_step(step: Step, database: PostgresqlDatabase, record: Record) -> None:
     """Take *step* back and remove its record, both or neither unless it opted out."""
     if not step.atomic:
         step.down(database, record)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peewee import Model, PostgresqlDatabase
 from playhouse.schema_diff import diff_models
 
 from msframework.exceptions import ImproperlyConfigured
@@ -19,7 +20,7 @@ INITIAL = "initial"
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What `@info` notes of one version."""
+    """The note of `@info` on one version."""
 
     version: str | None = None
     author: str | None = None
@@ -45,10 +46,10 @@ class TableStep:
 
     @property
     def depends(self) -> tuple[str, ...]:
-        """What the class says in `_depends`."""
+        """The dependencies that the class names in `_depends`."""
         return tuple(self.owner._depends)
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Make the table if it is missing; where it is as today's model, its versions are noted."""
         model = self.owner._model
         applied = record.read()
@@ -63,7 +64,7 @@ class TableStep:
         for step in self.versions:
             step.note(record)
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
 
@@ -99,12 +100,12 @@ class VersionStep:
         """`@info(atomic=False)` turns the transaction off."""
         return self.info.atomic
 
-    def up(self, database: Any, record: Record) -> None:
+    def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the method, then record it."""
         getattr(self.owner(database), self.method)()
         self.note(record)
 
-    def down(self, database: Any, record: Record) -> None:
+    def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
 
@@ -117,7 +118,7 @@ def read_class(owner: Any, app: str | None = None) -> list[Step]:
     """Return the steps of the `MigrationModel` *owner*: its table, then its versions as defined.
 
     Args:
-        app: what they are recorded under; else the class's `_app`, or its directory's name.
+        app: the app that they are recorded under; else the class's `_app`, or its directory's name.
 
     Raises:
         ImproperlyConfigured: the class has no `_model`, or its versions are not unique.
@@ -167,7 +168,7 @@ def auto_migrate(migration: Any) -> None:
                 apply_step(step, database, record)
 
 
-def create_table(database: Any, model: Any) -> None:
+def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
     """Make the table and indexes of *model*."""
     with database.bind_ctx([model], bind_refs=False, bind_backrefs=False):
         database.create_tables([model])

@@ -1,4 +1,4 @@
-"""Models are peewee's; what is ours is `Model`, `DateTimeTZField`, `JSONField` and `utcnow`."""
+"""Models: peewee's, and our own `Model`, `DateTimeTZField`, `JSONField` and `utcnow`."""
 
 from peewee import (
     EXCLUDED,

@@ -11,15 +11,17 @@ from typing import Any
 import peewee
 from peewee import SQL, Cast, Value
 
+from msframework._tested import demand
+
 
 class Model(peewee.Model):
     """peewee's model without a database: it describes a table and builds queries.
 
-    Queries run on what `db.acquire()` and `db.transaction()` give, never by themselves.
+    Queries run on the cursors of `db.acquire()` and `db.transaction()`, never by themselves.
     """
 
-    class Meta:
-        legacy_table_names = False
+    # NOTE: as a class statement, pyright would ask each model's own Meta to derive from it.
+    Meta: Any = type("Meta", (), {"legacy_table_names": False})
 
 
 def utcnow() -> datetime:
@@ -48,7 +50,10 @@ class DateTimeTZField(peewee.DateTimeField):
         return value
 
 
-class _JSONMethods(peewee.PostgresqlJSONMethods):  # type: ignore[name-defined,misc]
+_METHODS: Any = getattr(peewee, "PostgresqlJSONMethods", object)
+
+
+class _JSONMethods(_METHODS):  # type: ignore[misc]
     """PostgreSQL's JSON expressions, with values as Python objects for asyncpg's codecs."""
 
     def _jsonb_wrap(self, field: Any, value: Any) -> Any:
@@ -65,7 +70,15 @@ def _json_value(value: Any) -> Any:
 
 
 class JSONField(peewee.JSONField):
-    """A `jsonb` column whose values are Python objects."""
+    """A `jsonb` column whose values are Python objects.
+
+    Raises:
+        ImproperlyConfigured: peewee lacks the names by which its JSON expressions are ours.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        demand("peewee", "a JSON column")
+        super().__init__(*args, **kwargs)
 
     def _db_hook(self, database: Any) -> None:
         super()._db_hook(database)  # type: ignore[misc]

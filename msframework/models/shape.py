@@ -1,56 +1,47 @@
 """The shape of a peewee query: all of it but its values.
 
 Two queries of one shape have one SQL text, so that is rendered once. A shape is read in a fraction
-of the time that peewee takes to render. What isn't on the list here has no shape, and is rendered
-every time. Runs per query.
+of the time that peewee takes to render. What isn't on the list here, a class of nodes or the name
+of one of their attributes, has no shape, and is rendered every time. Runs per query.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import peewee
-from peewee import Field, FieldAlias, ModelAlias, Value
-from playhouse.postgres_ext import Json
+from peewee import Field, Model
+from playhouse import postgres_ext
 
-_MOST_ROWS = 50  # an INSERT of more is rendered every time: its shape would hardly come again
+from msframework.models.layout import NoShape, Reader, Shape, build_reader, find_class, unknown
 
+_MOST_ROWS: Final = (
+    50  # an INSERT of more is rendered every time: its shape would hardly come again
+)
+_ASSIGNED: Final = (list, dict, tuple)
+_FIELD_ALIAS: Final = find_class(peewee, "FieldAlias") or ()
+_FIELD_ALIAS_NAMES: Final = frozenset(("source", "model", "field"))
+_JSON_NAMES: Final = ("value", "dumps")
+_VALUE_NAMES: Final = ("value", "converter", "multi", "values")
+_TABLE_NAMES: Final = (
+    "__name__",
+    "_alias",
+    "_columns",
+    "_model",
+    "_path",
+    "_primary_key",
+    "_schema",
+)
+# What a table's other attributes say already, or what has no part in a text.
+_TABLE_DERIVED: Final = frozenset(("_database", "_hash", "c", "primary_key"))
 
-class NoShape(Exception):
-    """The query has a part that isn't known here."""
-
-
-class Shape:
-    """What was read of one query.
-
-    Attributes:
-        key: equal for queries whose text is the same.
-        leaves: the values, which become arguments.
-        pins: what the key knows by its id, and what must therefore live as long as the key.
-    """
-
-    __slots__ = ("key", "leaves", "pins", "seen")
-
-    def __init__(self) -> None:
-        self.key: list[Any] = []
-        self.leaves: list[Any] = []
-        self.pins: list[Any] = []
-        self.seen: dict[int, int] = {}
-
-    def pin(self, thing: Any) -> None:
-        """Put *thing* into the key by its identity."""
-        self.key.append(id(thing))
-        self.pins.append(thing)
-
-
-Reader = Callable[[Shape, Any], None]
 # PERF: dispatch on the exact class; a ladder of isinstance costs more than what it saves
-# (benchmarks/render.py).
+# (benchmarks/shapes.py).
 _READERS: dict[type, Reader] = {}
 
 
@@ -70,11 +61,9 @@ def _read(shape: Shape, thing: Any) -> None:
     reader = _READERS.get(thing.__class__)
     if reader is not None:
         reader(shape, thing)
-    elif isinstance(thing, FieldAlias):
-        shape.key.append(FieldAlias)
-        shape.pin(thing.field)
-        _read(shape, thing.source)
-    elif isinstance(thing, Field) or (isinstance(thing, type) and issubclass(thing, peewee.Model)):
+    elif isinstance(thing, _FIELD_ALIAS):
+        _read_field_alias(shape, thing)
+    elif isinstance(thing, Field) or (isinstance(thing, type) and issubclass(thing, Model)):
         shape.pin(thing)
     else:
         raise NoShape(type(thing).__name__)
@@ -98,9 +87,6 @@ def _read_many(shape: Shape, things: Iterable[Any]) -> None:
 
 def _read_names(shape: Shape, things: Any) -> None:
     """Read columns, some of which may be given as texts, and which are no arguments then."""
-    if things is None:
-        shape.key.append(None)
-        return
     things = list(things)
     shape.key.append(len(things))
     for thing in things:
@@ -112,9 +98,6 @@ def _read_names(shape: Shape, things: Any) -> None:
 
 def _read_assignments(shape: Shape, assigned: Any) -> None:
     """Read a dict of columns and values."""
-    if assigned is None:
-        shape.key.append(None)
-        return
     if assigned.__class__ is not dict:
         raise NoShape(type(assigned).__name__)
     _read_names(shape, assigned)
@@ -141,25 +124,31 @@ def _read_inserted(shape: Shape, rows: Any) -> None:
         _read_assignments(shape, row)
 
 
-def _read_value(shape: Shape, value: Value) -> None:
-    shape.key.append(Value)
-    _read_converter(shape, value.converter)
-    if value.multi:
-        _read_many(shape, value.values or ())
-    elif value.value is None:
+def _read_value(shape: Shape, node: Any) -> None:
+    held = node.__dict__
+    if tuple(held) != _VALUE_NAMES:
+        raise unknown(node.__class__, held)
+    shape.key.append(node.__class__)
+    _read_converter(shape, held["converter"])
+    if held["multi"]:
+        _read_many(shape, held["values"] or ())
+    elif held["value"] is None:
         shape.key.append(None)
     else:
-        _read_leaf(shape, value.value)
+        _read_leaf(shape, held["value"])
 
 
-def _read_json(shape: Shape, node: Json) -> None:
-    if node.dumps is not json.dumps:
+def _read_json(shape: Shape, node: Any) -> None:
+    held = node.__dict__
+    if tuple(held) != _JSON_NAMES:
+        raise unknown(node.__class__, held)
+    if held["dumps"] is not json.dumps:
         raise NoShape("a dumps of one's own")
-    shape.key.append(Json)
-    if node.value is None:
+    shape.key.append(node.__class__)
+    if held["value"] is None:
         shape.key.append(None)
     else:
-        _read_leaf(shape, node.value)
+        _read_leaf(shape, held["value"])
 
 
 def _read_converter(shape: Shape, converter: Any) -> None:
@@ -169,6 +158,50 @@ def _read_converter(shape: Shape, converter: Any) -> None:
     owner = getattr(converter, "__self__", None)
     shape.pin(converter if owner is None else owner)
     shape.key.append(getattr(converter, "__name__", ""))
+
+
+def _read_field_alias(shape: Shape, alias: Any) -> None:
+    held = alias.__dict__
+    if held.keys() != _FIELD_ALIAS_NAMES:
+        raise unknown(alias.__class__, held)
+    shape.key.append(_FIELD_ALIAS)
+    shape.pin(held["field"])
+    _read(shape, held["source"])
+
+
+def _read_model_alias(shape: Shape, alias: Any) -> None:
+    """Read the alias of a model, which remembers those of its fields under their names."""
+    shape.key.append(alias.__class__)
+    number = shape.seen.get(id(alias))
+    if number is not None:
+        shape.key.append(number)
+        return
+    shape.seen[id(alias)] = len(shape.seen)
+    held = dict(alias.__dict__)
+    _read(shape, held.pop("model", None))
+    _read_fact(shape, held.pop("alias", None))
+    if not all(isinstance(each, _FIELD_ALIAS) for each in held.values()):
+        raise unknown(alias.__class__, held)
+
+
+def _read_namespace(shape: Shape, namespace: Any) -> None:
+    name = getattr(namespace, "_name", None)
+    if name.__class__ is not str or namespace.__dict__:
+        raise unknown(namespace.__class__, ("_name",))
+    shape.key.append(name)
+
+
+def _read_table(shape: Shape, table: Any) -> None:
+    """Read a table, which has its columns under their names."""
+    held = dict(table.__dict__)
+    for name in (*(held.get("_columns") or ()), *_TABLE_DERIVED):
+        held.pop(name, None)
+    if sorted(held) != list(_TABLE_NAMES):
+        raise unknown(table.__class__, held)
+    shape.key.append(table.__class__)
+    _read(shape, held.pop("_model"))
+    for name in _TABLE_NAMES:
+        _read_fact(shape, held.get(name))
 
 
 def _read_fact(shape: Shape, thing: Any) -> None:
@@ -185,8 +218,19 @@ def _read_fact(shape: Shape, thing: Any) -> None:
         raise NoShape(type(thing).__name__)
 
 
-def _build_reader(
-    nodes: str, facts: str = "", *, names: str = "", assigned: str = "", numbered: bool = False
+def _read_flag(shape: Shape, thing: Any) -> None:
+    shape.key.append(bool(thing))
+
+
+def _reader(
+    nodes: str,
+    facts: str = "",
+    *,
+    names: str = "",
+    assigned: str = "",
+    unsaid: str = "",
+    numbered: bool = False,
+    **others: Reader,
 ) -> Reader:
     """Return the reader of a class of nodes, by the names of its attributes.
 
@@ -195,101 +239,88 @@ def _build_reader(
         facts: what the text says as it is.
         names: columns, some of them as texts.
         assigned: dicts of columns and values.
+        unsaid: what the text doesn't depend on.
         numbered: it may stand in several places of a query, where its alias tells it apart.
+        others: attributes with a reader of their own.
     """
-    node_names, fact_names = tuple(nodes.split()), tuple(facts.split())
-    column_names, assigned_names = tuple(names.split()), tuple(assigned.split())
-
-    def read(shape: Shape, node: Any) -> None:
-        key = shape.key
-        key.append(node.__class__)
-        held = node.__dict__
-        if numbered:
-            known = shape.seen.get(id(node))
-            if known is not None:
-                key.append(known)
-                return
-            shape.seen[id(node)] = len(shape.seen)
-        if "_coerce" in held:
-            key.append(held["_coerce"])
-        for name in fact_names:
-            _read_fact(shape, held.get(name))
-        for name in node_names:
-            _read(shape, held.get(name))
-        for name in column_names:
-            _read_names(shape, held.get(name))
-        for name in assigned_names:
-            _read_assignments(shape, held.get(name))
-
-    return read
-
-
-def _read_insert(shape: Shape, query: Any) -> None:
-    _HEAD_OF_INSERT(shape, query)
-    _read_inserted(shape, query._insert)
-
-
-def _read_namespace(shape: Shape, node: Any) -> None:
-    shape.key.append(node._namespace._name)
-    _read_fact(shape, node._attribute)
+    readers: dict[str, Reader | None] = {"_coerce": _read_flag, "_converter": None, **others}
+    readers |= dict.fromkeys(nodes.split(), _read)
+    readers |= dict.fromkeys(facts.split(), _read_fact)
+    readers |= dict.fromkeys(names.split(), _read_names)
+    readers |= dict.fromkeys(assigned.split(), _read_assignments)
+    readers |= dict.fromkeys(unsaid.split())
+    return build_reader(readers, numbered=numbered)
 
 
 _QUERY = "_cte_list _where _order_by _limit _offset "
-_SELECT = _QUERY + "_returning _from_list _group_by _having _windows _distinct _for_update"
-_HEAD_OF_INSERT = _build_reader("table _returning _on_conflict _cte_list", names="_columns")
-_ASSIGNED = (list, dict, tuple)
+_SELECT = _QUERY + "_returning _from_list _group_by _having _windows _distinct _for_update "
+# What runs a query, and what its rows become.
+_ROWS = "_cursor_wrapper _row_type _constructor "
+_READING = _ROWS + "_database _hash _load_tree _join_ctx _joins "
+_WRITING = _ROWS + "_return_cursor model "
 
-_READERS.update(
-    {
-        type(None): _read_none,
-        list: _read_many,
-        tuple: _read_many,
-        Value: _read_value,
-        Json: _read_json,
-        peewee.ModelInsert: _read_insert,
-        peewee.NamespaceAttribute: _read_namespace,
-        ModelAlias: _build_reader("model", "alias", numbered=True),
-        peewee.ModelSelect: _build_reader(
-            _SELECT, "_simple_distinct _lateral _alias _is_default", numbered=True
-        ),
-        peewee.Select: _build_reader(_SELECT, "_simple_distinct _lateral _alias", numbered=True),
-        peewee.ModelCompoundSelectQuery: _build_reader(
-            _QUERY + "lhs rhs", "op _alias", numbered=True
-        ),
-        peewee.CTE: _build_reader(
-            "_query _columns", "_alias _recursive _materialized", numbered=True
-        ),
-        peewee.ModelUpdate: _build_reader(_QUERY + "table _returning _from", assigned="_update"),
-        peewee.ModelDelete: _build_reader(_QUERY + "table _returning"),
-        peewee.OnConflict: _build_reader(
-            "_where _conflict_where",
-            "_action _conflict_constraint",
-            names="_preserve _conflict_target",
-            assigned="_update",
-        ),
-        peewee.Table: _build_reader("_model", "_path _alias"),
-        peewee.Join: _build_reader("lhs rhs _on", "join_type _alias"),
-        peewee.Column: _build_reader("source", "name"),
-        peewee.Entity: _build_reader("", "_path"),
-        peewee.Star: _build_reader("source"),
-        peewee.Expression: _build_reader("lhs rhs", "op flat"),
-        peewee.StringExpression: _build_reader("lhs rhs", "op flat"),
-        peewee.Ordering: _build_reader("node", "direction collation nulls"),
-        peewee.Alias: _build_reader("node", "_alias"),
-        peewee.Cast: _build_reader("node", "_cast"),
-        peewee.Negated: _build_reader("node"),
-        peewee.QualifiedNames: _build_reader("node", "_scope"),
-        peewee.Function: _build_reader("arguments _filter _order_by", "name"),
-        peewee.NodeList: _build_reader("nodes", "glue parens"),
-        peewee.SQL: _build_reader("params", "sql"),
-        peewee.Case: _build_reader("predicate expression_tuples default"),
-        peewee.Window: _build_reader(
-            "partition_by order_by start end _exclude", "frame_type _alias _inline _extends"
-        ),
-        peewee.WindowAlias: _build_reader("window"),
-        peewee.ForUpdate: _build_reader("_of", "_expr _nowait _skip_locked"),
-        peewee.JSONPath: _build_reader("_field", "_keys _as_text"),
-    }
-)
-for _kind in (str, int, float, bool, bytes, Decimal, datetime, date, time, timedelta, UUID):
-    _READERS[_kind] = _read_leaf
+_NODES: Final[dict[str, Reader]] = {
+    "Value": _read_value,
+    "ModelAlias": _read_model_alias,
+    "Table": _read_table,
+    "ModelInsert": _reader(
+        "table _returning _on_conflict _cte_list",
+        names="_columns",
+        unsaid=_WRITING + "_as_rowcount _where _order_by _limit _offset",
+        _insert=_read_inserted,
+        _database=Shape.pin,  # it writes an INSERT of defaults alone
+    ),
+    "NamespaceAttribute": _reader("", "_attribute", _namespace=_read_namespace),
+    "ModelSelect": _reader(
+        _SELECT + "model",
+        "_simple_distinct _lateral _alias _is_default",
+        unsaid=_READING,
+        numbered=True,
+    ),
+    "Select": _reader(_SELECT, "_simple_distinct _lateral _alias", unsaid=_READING, numbered=True),
+    "ModelCompoundSelectQuery": _reader(
+        _QUERY + "lhs rhs", "op _alias", unsaid=_READING + "model", numbered=True
+    ),
+    "CTE": _reader(
+        "_query _columns", "_alias _recursive _materialized", unsaid="_hash", numbered=True
+    ),
+    "ModelUpdate": _reader(
+        _QUERY + "table _returning _from", assigned="_update", unsaid=_WRITING + "_database"
+    ),
+    "ModelDelete": _reader(_QUERY + "table _returning", unsaid=_WRITING + "_database"),
+    "OnConflict": _reader(
+        "_where _conflict_where",
+        "_action _conflict_constraint",
+        names="_preserve _conflict_target",
+        assigned="_update",
+    ),
+    "Join": _reader("lhs rhs _on", "join_type _alias"),
+    "Column": _reader("source", "name"),
+    "Entity": _reader("", "_path"),
+    "Star": _reader("source"),
+    "Expression": _reader("lhs rhs", "op flat"),
+    "StringExpression": _reader("lhs rhs", "op flat"),
+    "Ordering": _reader("node", "direction collation nulls"),
+    "Alias": _reader("node", "_alias"),
+    "Cast": _reader("node", "_cast"),
+    "Negated": _reader("node"),
+    "QualifiedNames": _reader("node", "_scope"),
+    "Function": _reader("arguments _filter _order_by", "name", unsaid="_python_value"),
+    "NodeList": _reader("nodes", "glue parens"),
+    "SQL": _reader("params", "sql"),
+    "Case": _reader("predicate expression_tuples default"),
+    "Window": _reader(
+        "partition_by order_by start end _exclude", "frame_type _alias _inline _extends"
+    ),
+    "WindowAlias": _reader("window"),
+    "ForUpdate": _reader("_of", "_expr _nowait _skip_locked"),
+    "JSONPath": _reader("_field", "_keys _as_text"),
+}
+_LEAVES: Final = (str, int, float, bool, bytes, Decimal, datetime, date, time, timedelta, UUID)
+
+_READERS.update({type(None): _read_none, list: _read_many, tuple: _read_many})
+_READERS.update(dict.fromkeys(_LEAVES, _read_leaf))
+_READERS.update({find_class(peewee, name): reader for name, reader in _NODES.items()})
+_READERS.update({find_class(postgres_ext, "Json"): _read_json})
+# PERF: the class of models, which would come last on the ladder (benchmarks/shapes.py).
+_READERS[type(Model)] = Shape.pin

@@ -8,21 +8,27 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import peewee
-from peewee import Context, Node, PostgresqlDatabase
-from playhouse.postgres_ext import Json
+from peewee import Node, PostgresqlDatabase
+from playhouse import postgres_ext
 
-from msframework.models.shape import NoShape, Shape, read_shape
+from msframework._tested import demand, supports
+from msframework.models.layout import NoShape, Shape
+from msframework.models.shape import read_shape
 
 _MARK = "\0parameter\0"
 _MOST_SHAPES = 2048
 Converter = Callable[[Any], Any] | None
 Recorded = tuple[Any, Converter]
+# NOTE: importing this must not fail where peewee lacks a name; rendering does, and says why.
+_CONTEXT: Any = getattr(peewee, "Context", object)
+_JSON: Any = getattr(postgres_ext, "Json", ())
 
 
-class SQLContext(Context):
+class SQLContext(_CONTEXT):  # type: ignore[misc]
     """peewee's writer, which numbers parameters as PostgreSQL does, and notes where they come from.
 
     Attributes:
@@ -39,8 +45,8 @@ class SQLContext(Context):
 
     def sql(self, obj: Any) -> Any:
         """Write *obj*; what playhouse would write as JSON stays an object for asyncpg's codecs."""
-        if not isinstance(obj, Json):
-            return super().sql(obj)  # type: ignore[no-untyped-call]
+        if not isinstance(obj, _JSON):
+            return super().sql(obj)
         if obj.value is None:
             return self.literal("'null'::jsonb")
         return self.value(obj.value, _as_written_by(obj.dumps))
@@ -82,7 +88,26 @@ class _Dialect(PostgresqlDatabase):
     param = _MARK
 
 
-_OPTIONS = _Dialect(None).get_context_options()
+@cache
+def _context_options() -> dict[str, Any]:
+    """Return the options of every context.
+
+    Raises:
+        ImproperlyConfigured: peewee lacks what `SQLContext` needs of it.
+    """
+    demand("peewee", "rendering a query")
+    options: dict[str, Any] = _Dialect(None).get_context_options()
+    return options
+
+
+def _choose_reader() -> Callable[[Any], Shape]:
+    """Return what reads shapes; with a peewee that was not tested, no query has one."""
+    known = supports("peewee", "rendering each shape of query once")
+    return read_shape if known else _refuse_shape
+
+
+def _refuse_shape(query: Any) -> Shape:
+    raise NoShape(type(query).__name__)
 
 
 class Text(NamedTuple):
@@ -100,9 +125,10 @@ class Text(NamedTuple):
 class Renderer:
     """Renders queries, the text of each shape once; the oldest shapes are forgotten first."""
 
-    __slots__ = ("hits", "misses", "texts")
+    __slots__ = ("_read", "hits", "misses", "texts")
 
     def __init__(self) -> None:
+        self._read: Callable[[Any], Shape] = self._read_first
         self.texts: dict[tuple[Any, ...], Text | None] = {}
         self.hits = self.misses = 0
 
@@ -111,7 +137,7 @@ class Renderer:
         if isinstance(query, peewee.ModelInsert):
             query = complete(query)
         try:
-            shape = read_shape(query)
+            shape = self._read(query)
         except NoShape:
             self.misses += 1
             return _write(query)[:2]
@@ -127,6 +153,10 @@ class Renderer:
         if text is not None or key not in self.texts:
             self._remember(key, shape, sql, recorded)
         return sql, values
+
+    def _read_first(self, query: Any) -> Shape:
+        self._read = _choose_reader()
+        return self._read(query)
 
     def _remember(
         self, key: tuple[Any, ...], shape: Shape, sql: str, recorded: list[Recorded]
@@ -185,7 +215,7 @@ def _fill(text: Text, leaves: list[Any]) -> tuple[Any, ...] | None:
 def _write(query: Any) -> tuple[str, tuple[Any, ...], list[Recorded]]:
     """Have peewee render *query*."""
     _refuse_empty(query)
-    context: Any = SQLContext(**_OPTIONS)
+    context: Any = SQLContext(**_context_options())
     sql, values = context.sql(query).query()
     return sql, tuple(values), context.recorded
 

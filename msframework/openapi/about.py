@@ -100,11 +100,11 @@ def read_tags(settings: Settings, operations: Iterable[Operation]) -> list[JSONO
     """Return the tags of *operations*, each described by `SWAGGER`, or by its blueprint."""
     found: dict[str, JSONObject] = {}
     for operation in operations:
-        for name in operation.tags or (operation.blueprint,):
+        for name in operation.text.tags or (operation.blueprint,):
             if name:
                 tag = found.setdefault(name, {"name": name})
-                if name == operation.blueprint and operation.blueprint_description:
-                    tag["description"] = operation.blueprint_description
+                if name == operation.blueprint and operation.text.blueprint_description:
+                    tag["description"] = operation.text.blueprint_description
     for name, given in settings.openapi.info.get("tags", {}).items():
         if name in found:
             found[name] |= {"description": given} if isinstance(given, str) else given

@@ -5,43 +5,24 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from marshmallow import Schema
 
-from msframework.compile.request import text_params
 from msframework.envelope import CODE, DefaultEnvelope, Envelope, ErrorFacts
-from msframework.exceptions import (
-    BadRequest,
-    Code,
-    Forbidden,
-    InvalidInput,
-    MalformedJSON,
-    NotFound,
-    PayloadTooLarge,
-    RequestTimeout,
-    ServerError,
-    ServiceException,
-    ServiceUnavailable,
-    Unauthorized,
-    UnsupportedMediaType,
-    default_code,
-)
+from msframework.exceptions import Code, InvalidInput, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import describe_headers, failure_headers
-from msframework.operation import Answer, Operation, Source
+from msframework.operation import Answer, Failure, Operation, Paging
 from msframework.response import BODYLESS
 from msframework.types import JSONObject
 
 _INTEGER: JSONObject = {"type": "integer"}
-_BODIES = (Source.BODY, Source.FORM, Source.FILES)
 _LOCATIONS = ("path", "query", "headers", "cookies", "body", "form", "files")
-_AT_LEAST_ONE: JSONObject = {"type": "integer", "minimum": 1}
-_AT_LEAST_NONE: JSONObject = {"type": "integer", "minimum": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +49,10 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
     envelope = operation.envelope or DefaultEnvelope()
     found: JSONObject = {}
     for number, answer in enumerate(operation.answers):
-        paged = operation.page is not None and number == 0
-        found[str(answer.status)] = _success(answer, operation, envelope, registry, paged=paged)
+        paging = operation.page if number == 0 else None
+        found[str(answer.status)] = _success(answer, paging, envelope, registry)
     cases: dict[int, list[Case]] = {}
-    for case in _cases(operation):
+    for case in map(_case, operation.failures):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
         found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
@@ -79,7 +60,7 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
 
 
 def _success(
-    answer: Answer, operation: Operation, envelope: Envelope, registry: Registry, *, paged: bool
+    answer: Answer, paging: Paging | None, envelope: Envelope, registry: Registry
 ) -> JSONObject:
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
     if answer.headers:
@@ -87,9 +68,10 @@ def _success(
     if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
-    if paged:
+    if paging is not None:
         rows = data if _is_many(answer.schema) else {"type": "array", "items": data or {}}
-        schema = envelope.document_page(rows or {}, _pagination(operation, registry))
+        pagination = registry.refer_own("Pagination", paging.document_pagination())
+        schema = envelope.document_page(rows or {}, pagination)
     else:
         schema = envelope.document_data(data)
     return {**found, "content": {"application/json": {"schema": schema}}}
@@ -99,74 +81,13 @@ def _is_many(schema: Schema | None) -> bool:
     return schema is not None and bool(schema.many)
 
 
-def _pagination(operation: Operation, registry: Registry) -> JSONObject:
-    names = {"page": _AT_LEAST_ONE, "per_page": _AT_LEAST_ONE}
-    if operation.page is not None and operation.page.total:
-        names |= {"total": _AT_LEAST_NONE, "pages": _AT_LEAST_NONE}
-    properties = {name: dict(schema) for name, schema in names.items()}
-    body = {"type": "object", "properties": properties, "required": list(names)}
-    return registry.refer_own("Pagination", body)
-
-
-def _cases(operation: Operation) -> Iterator[Case]:
-    """Yield the failures of *operation*: the declared ones, then those of all of its kind."""
-    declared = {failure.exception for failure in operation.failures}
-    for failure in operation.failures:
-        yield _case(failure.exception, failure.description)
-    for exception, description, error in _general_cases(operation):
-        if exception not in declared:
-            yield _case(exception, description, error)
-
-
-def _general_cases(
-    operation: Operation,
-) -> Iterator[tuple[type[ServiceException], str, Any]]:
-    """Yield class, description and error of the failures that any operation of its kind has."""
-    sources = [item.source for item in operation.inputs]
-    yield BadRequest, "The request is malformed.", None
-    if Source.BODY in sources:
-        yield MalformedJSON, "The body is no JSON.", None
-    if operation.security:
-        yield Unauthorized, "Credentials are missing or wrong.", None
-        yield Forbidden, "The caller may not do this.", None
-    if operation.path_params:
-        yield NotFound, "There is no such resource.", None
-    if any(source in _BODIES for source in sources):
-        yield RequestTimeout, "The body did not arrive in time.", None
-        yield PayloadTooLarge, "The body is larger than the service takes.", None
-        yield UnsupportedMediaType, "The body is of another media type.", None
-    error = _example_error(operation)
-    if error is not None:
-        yield InvalidInput, "The input is refused; `error` says where and why.", error
-    yield ServerError, "The service failed.", None
-    yield ServiceUnavailable, "The service, or what it needs, cannot answer now.", None
-
-
-def _case(exception: type[ServiceException], description: str, error: Any = None) -> Case:
-    status = exception.status_code
+def _case(failure: Failure) -> Case:
+    exception = failure.exception
+    status, message = exception.status_code, exception.message
     code = default_code(status) if exception.code is None else exception.code
-    message = exception.message
+    description = failure.description or message
     headers = tuple(exception.headers)
-    return Case(exception.__name__, status, code, message, description or message, error, headers)
-
-
-def _example_error(operation: Operation) -> Any:
-    """Return errors such as this operation's inputs could give, `None` where none can be wrong."""
-    for item in operation.inputs:
-        needed = [field for field in item.schema.load_fields.values() if field.required]
-        if needed and not item.partial:
-            key = needed[0].data_key or needed[0].name
-            return {item.source.value: {key: ["Missing data for required field."]}}
-    for item in operation.inputs:
-        for field in item.schema.load_fields.values():
-            key = field.data_key or field.name
-            return {item.source.value: {key: ["Field may not be null."]}}
-    if operation.page is not None:
-        return {"query": {"page": ["Not a valid integer."]}}
-    if operation.inputs:
-        return {operation.inputs[0].source.value: {"name": ["Unknown field."]}}
-    names = text_params(operation.path_params)
-    return {"path": {names[0]: ["Null characters are not allowed."]}} if names else None
+    return Case(exception.__name__, status, code, message, description, failure.example, headers)
 
 
 def _shared_failure(

@@ -19,9 +19,9 @@ from apispec.ext.marshmallow.common import make_schema_key
 from marshmallow import Schema
 from marshmallow.utils import is_collection
 
+from msframework.codec.known import DUMPS, LOADS, overrides
 from msframework.openapi.converter import Converter, Partial, View
 from msframework.schemas.description import DescribedSchema
-from msframework.schemas.known import DUMPS, LOADS, overrides
 from msframework.types import JSONObject
 
 _NODE = "#/node/"

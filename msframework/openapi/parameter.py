@@ -12,7 +12,7 @@ from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
-from msframework.operation import EXTENSION, Input, Operation, PageRule, PathParam, Source
+from msframework.operation import EXTENSION, Input, Operation, Paging, PathParam, Source
 from msframework.types import JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -58,15 +58,12 @@ def build_parameters(
         if param.kind != EXTENSION
     ]
     for item in operation.inputs:
-        if item.source in _LOCATIONS:
+        if item.paging is not None:
+            declared = {(param["in"], param["name"]) for param in found}
+            shown = _page_parameters(item.paging, _LOCATIONS[item.source])
+            found += [param for param in shown if (param["in"], param["name"]) not in declared]
+        elif item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
-    if operation.page is not None:
-        declared = {(param["in"], param["name"]) for param in found}
-        found += [
-            param
-            for param in _page_parameters(operation.page)
-            if (param["in"], param["name"]) not in declared
-        ]
     return found
 
 
@@ -76,13 +73,13 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     if body is not None:
         schema = registry.refer(body.schema, View(load=True, partial=body.partial))
         return {"required": True, "content": {"application/json": {"schema": schema}}}
-    form, files = operation.input(Source.FORM), operation.input(Source.FILES)
-    if form is None and files is None:
+    forms, files = operation.inputs_of(Source.FORM), operation.inputs_of(Source.FILES)
+    if not forms and not files:
         return None
-    schema = _form_schema(form, files, registry)
+    schema = _form_schema((*forms, *files), registry)
     media = {"schema": schema}
     content = {"multipart/form-data": media}
-    if files is None:
+    if not files:
         content = {"application/x-www-form-urlencoded": media, **content}
     return {"required": True, "content": content}
 
@@ -147,38 +144,24 @@ def _style(field: fields.Field[Any], source: Source) -> JSONObject:
     return {"style": "form", "explode": True}
 
 
-def _page_parameters(rule: PageRule) -> list[JSONObject]:
-    page: JSONObject = {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": rule.max_page,
-        "default": 1,
-    }
-    per_page: JSONObject = {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": rule.max_per_page,
-        "default": rule.per_page,
-    }
-    described = (("page", page, "Which page, from 1."), ("per_page", per_page, "Rows on a page."))
+def _page_parameters(paging: Paging, location: str) -> list[JSONObject]:
     return [
-        {"in": "query", "name": name, "description": text, "schema": schema, "required": False}
-        for name, schema, text in described
+        {"in": location, "name": name, **described, "required": False}
+        for name, described in paging.document_parameters().items()
     ]
 
 
-def _form_schema(form: Input | None, files: Input | None, registry: Registry) -> JSONObject:
+def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
     schema: JSONObject = {"type": "object", "properties": {}}
     closed = True
-    for item in (form, files):
-        if item is None:
-            continue
+    for item in inputs:
         part = registry.inline(item.schema, View(load=True, partial=item.partial))
         schema["required"] = [*schema.get("required", ()), *part.get("required", ())]
         for name, field in item.schema.load_fields.items():
             key = field.data_key if field.data_key is not None else name
             shown = without_nul(part["properties"][key])
-            schema["properties"][key] = _as_file(field, shown) if item is files else shown
+            is_file = item.source is Source.FILES
+            schema["properties"][key] = _as_file(field, shown) if is_file else shown
         closed = closed and part.get("additionalProperties") is False
     if closed:
         schema["additionalProperties"] = False

@@ -25,7 +25,8 @@ from msframework.openapi.headers import add_common, used_headers
 from msframework.openapi.literal import read_literal
 from msframework.openapi.parameter import build_body, build_parameters, read_columns
 from msframework.openapi.swagger import read_as_20
-from msframework.operation import Operation
+from msframework.operation import Operation, OperationText
+from msframework.problem import Problem
 from msframework.types import UNSET, JSONObject
 
 VERSIONS = ("3.1", "3.0", "2.0")
@@ -96,7 +97,7 @@ def _sorted(operations: Iterable[Operation]) -> list[Operation]:
 
 def _check(operations: Iterable[Operation], settings: Settings) -> None:
     openapi = settings.openapi
-    problems = []
+    problems: list[str] = []
     if openapi.version not in VERSIONS:
         problems.append(
             f"OPENAPI_VERSION is {openapi.version!r}. Set it to one of {', '.join(VERSIONS)}."
@@ -107,20 +108,23 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
     for operation in operations:
         missing = [word for word in words if not hasattr(operation.envelope or Bare, word)]
         if missing:
-            problems.append(
-                f"{operation.where}: its envelope {operation.envelope!r} cannot be documented: it "
-                f"has no {', '.join(missing)}. Derive it from msframework.envelope.DefaultEnvelope."
+            found = (
+                f"its envelope {operation.envelope!r} cannot be documented: it has no "
+                f"{', '.join(missing)}"
             )
+            advice = "Derive it from msframework.envelope.DefaultEnvelope."
+            problems.append(Problem(operation.where, found, advice=advice))
         for name in dict.fromkeys(name for need in operation.security for name in need):
             if name not in openapi.security_schemes:
-                values = [
-                    each.value.where for each in operation.provisions if each.value.security == name
-                ]
-                says = values[0] if values else f"{operation.where}: @doc.security"
-                problem = (
+                values = (provision.value for provision in operation.provisions)
+                where = next((value.where for value in values if value.security == name), "")
+                says = "it" if where else "@doc.security"
+                found = (
                     f"{says} names the scheme {name!r}, which is not in SECURITY_SCHEMES (there: "
-                    f"{known}). Add it there, or correct the name."
+                    f"{known})"
                 )
+                advice = "Add it there, or correct the name."
+                problem = Problem(where or operation.where, found, advice=advice)
                 if problem not in problems:
                     problems.append(problem)
     if problems:
@@ -171,15 +175,16 @@ def _describe(
     operation: Operation, registry: Registry, columns: Mapping[str, JSONObject], code: JSONObject
 ) -> JSONObject:
     found: JSONObject = {"operationId": operation.id}
-    tags = operation.tags or ((operation.blueprint,) if operation.blueprint else ())
+    text = operation.text
+    tags = text.tags or ((operation.blueprint,) if operation.blueprint else ())
     if tags:
         found["tags"] = list(tags)
-    if operation.summary:
-        found["summary"] = operation.summary
-    description = _without_summary(operation)
+    if text.summary:
+        found["summary"] = text.summary
+    description = _without_summary(text)
     if description:
         found["description"] = description
-    if operation.deprecated:
+    if text.deprecated:
         found["deprecated"] = True
     parameters = build_parameters(operation, registry, columns)
     if parameters:
@@ -195,12 +200,12 @@ def _requirement(need: Mapping[str, tuple[str, ...]]) -> JSONObject:
     return {name: list(scopes) for name, scopes in need.items()}
 
 
-def _without_summary(operation: Operation) -> str:
+def _without_summary(text: OperationText) -> str:
     """Return the description without a first line that only repeats the summary."""
-    first, _, rest = operation.description.partition("\n")
-    if operation.summary and first.strip().rstrip(".") == operation.summary.rstrip("."):
+    first, _, rest = text.description.partition("\n")
+    if text.summary and first.strip().rstrip(".") == text.summary.rstrip("."):
         return rest.strip()
-    return operation.description.strip()
+    return text.description.strip()
 
 
 def _ordered(spec: APISpec) -> JSONObject:

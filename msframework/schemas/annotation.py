@@ -8,14 +8,14 @@ from __future__ import annotations
 import collections.abc
 import types
 import typing
-from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
 from marshmallow import fields, validate
 
+from msframework.schemas.api import ReadField
+
 Field = fields.Field[Any]
-Read = Callable[[Any], Field]
 
 _LISTS: Final = (list, collections.abc.Sequence, collections.abc.MutableSequence)
 _MAPPINGS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -36,11 +36,11 @@ def is_annotation(value: Any) -> bool:
     )
 
 
-def read_annotation(value: Any, read: Read, options: dict[str, Any]) -> Field:
+def read_annotation(value: Any, read: ReadField, options: dict[str, Any]) -> Field:
     """Return the field of *value*, for which `is_annotation` is true.
 
     Args:
-        read: returns the field of what stands in it.
+        read: returns the field of a part of it.
         options: of the field.
 
     Raises:
@@ -72,7 +72,7 @@ def read_annotation(value: Any, read: Read, options: dict[str, Any]) -> Field:
     raise TypeError(f"{value} is no type of a field. {TAKEN}")
 
 
-def _optional(value: Any, args: tuple[Any, ...], read: Read) -> Field:
+def _optional(value: Any, args: tuple[Any, ...], read: ReadField) -> Field:
     kinds = [kind for kind in args if kind is not type(None)]
     if len(kinds) != 1:
         raise TypeError(f"{value} is no type of a field: it may be several. Write X or X | None.")
@@ -81,7 +81,7 @@ def _optional(value: Any, args: tuple[Any, ...], read: Read) -> Field:
     return found
 
 
-def _literal(values: tuple[Any, ...], read: Read) -> Field:
+def _literal(values: tuple[Any, ...], read: ReadField) -> Field:
     stated = [value for value in values if value is not None]
     kinds = {type(value) for value in stated}
     if any(isinstance(value, Enum) for value in stated):
@@ -107,6 +107,6 @@ def _annotated(found: Field, notes: tuple[Any, ...]) -> Field:
         else:
             raise TypeError(
                 f"Annotated[…, {note!r}]: nothing would check this. Write a validator of "
-                "msframework.schemas.validate or a text that describes the value."
+                "marshmallow.validate or a text that describes the value."
             )
     return found

@@ -28,14 +28,14 @@ from msframework.schemas.strict import (
     StrictInteger,
 )
 
-Read = Callable[[Any], fields.Field[Any]]
+ReadField = Callable[[Any], fields.Field[Any]]
 
 
 class Note:
     """One attribute of an API class.
 
     Args:
-        description: what the value is.
+        description: the meaning of the value.
         required: whether it must be sent; `None` leaves that to the place where the class is used
             (consumed: it must).
         name: its key in JSON, when that is not the attribute's name.
@@ -51,7 +51,7 @@ class Note:
         description: str = "",
         required: bool | None = None,
         name: str | None = None,
-        choices: Iterable[Any] | None = None,
+        choices: Iterable[object] | None = None,
         null: bool = False,
     ) -> None:
         self.description = description
@@ -73,7 +73,7 @@ class Note:
             options["validate"] = validate.OneOf(self.choices)
         return options
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         """Return the field; *read* turns whatever an attribute may hold into one."""
         return self.field_class(**self.field_options(required))
 
@@ -124,36 +124,52 @@ class DateTime(Note):
 class Object(Note):
     """An object that another API class (or Schema, model, dict) describes."""
 
-    def __init__(self, of: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        of: object,
+        description: str = "",
+        required: bool | None = None,
+        name: str | None = None,
+        choices: Iterable[object] | None = None,
+        null: bool = False,
+    ) -> None:
+        super().__init__(description, required, name, choices, null)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         inner = read(self.of)
         if not isinstance(inner, fields.Nested):
             raise TypeError(f"doc.Object got {self.of!r}, which describes no object")
         return fields.Nested(inner.nested, **self.field_options(required))
 
 
-class List(Note):
-    """A list of what another note, API class, Schema, model or type describes."""
+class Container(Note):
+    """A value with values of one kind inside, which *of* describes."""
 
-    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        of: object = None,
+        description: str = "",
+        required: bool | None = None,
+        name: str | None = None,
+        choices: Iterable[object] | None = None,
+        null: bool = False,
+    ) -> None:
+        super().__init__(description, required, name, choices, null)
         self.of = of
 
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+
+class List(Container):
+    """A list; its items are described by another note, API class, Schema, model or type."""
+
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
         return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
 
 
-class Dictionary(Note):
+class Dictionary(Container):
     """An object with any keys; *of* describes its values."""
 
-    def __init__(self, of: Any = None, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.of = of
-
-    def build(self, read: Read, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
         values = None if self.of is None else read(self.of)
         return fields.Dict(fields.String(), values, **self.field_options(required))

@@ -1,8 +1,8 @@
 """marshmallow fields for columns whose rows hold something else than their Python type.
 
-asyncpg's rows hold what PostgreSQL stores: an enum's value, ticks for a timestamp column, a number
-for an address. These fields dump that as well as peewee's own form, and load what peewee's
-`db_value` takes. Runs per request.
+asyncpg's rows hold the values that PostgreSQL stores: an enum's value, ticks for a timestamp
+column, a number for an address. These fields dump that as well as peewee's own form, and load the
+forms that peewee's `db_value` takes. Runs per request.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class BinaryUUID(StrictUUID):
 class Ticks(UTCDateTime):
     """A moment that its column holds as a whole number: seconds since 1970, or parts of them.
 
-    What the column would not give back is refused. A number beyond the years of Python is dumped as
-    its digits.
+    A moment that the column would not give back is refused. A number beyond the years of Python is
+    dumped as its digits.
 
     Args:
         column: peewee's `TimestampField`; its resolution and zone say what the number means.

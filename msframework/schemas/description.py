@@ -55,7 +55,7 @@ class DescribedSchema(Schema):
         register = False
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Keep text that PostgreSQL cannot hold out of what is loaded."""
+        """Keep text that PostgreSQL cannot hold out of loaded data."""
         guard(field_obj)
 
 
@@ -67,7 +67,7 @@ class Describer:
 
     Args:
         where: that place, for error messages.
-        for_load: whether it reads input: what a dict or API class names is required then.
+        for_load: whether it reads input: the members of a dict or API class are required then.
         models: makes the schema class of a peewee model; models are no description without it.
         for_texts: whether it reads a location that has no null, so that `X | None` may be absent.
     """

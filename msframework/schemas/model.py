@@ -88,7 +88,7 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         pass
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Keep text that PostgreSQL cannot hold out of what is loaded."""
+        """Keep text that PostgreSQL cannot hold out of loaded data."""
         guard(field_obj)
 
     @classmethod
@@ -97,7 +97,7 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         model: type[peewee.Model],
         *,
         sensitive: Collection[str] = SENSITIVE_FIELDS,
-        **options: Any,
+        **options: object,
     ) -> type[ModelSchema]:
         """Return a schema class of all columns of *model*.
 
@@ -107,7 +107,8 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         """
         names = {field.name for field in model._meta.sorted_fields}
         hidden = [name for name in sensitive if name in names]
-        hidden += options.pop("load_only", ())
+        load_only: Any = options.pop("load_only", ())
+        hidden += load_only
         if "fields" not in options and "exclude" not in options:
             options["fields"] = ALL
         meta = type(
@@ -165,7 +166,7 @@ Derive = Callable[[Any, str, str], fields.Field[Any]]
 
 
 def _names(column: Any) -> Iterator[tuple[str, Derive]]:
-    """Yield what a column may be derived under: a foreign key also as its object."""
+    """Yield the names of a column in a schema: a foreign key is also there as its object."""
     if not isinstance(column, peewee.ForeignKeyField):
         yield column.name, derive_field
         return
@@ -214,7 +215,7 @@ def derive_field(column: Any, name: str, where: str) -> fields.Field[Any]:
 
 
 def _target(thing: Any) -> Any:
-    """Return what a Reference is to describe; a model through its schema."""
+    """Return the target of a Reference; a model through its schema."""
     if isinstance(thing, type) and issubclass(thing, peewee.Model):
         return ModelSchema.of(thing)
     return thing

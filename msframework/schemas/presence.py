@@ -13,7 +13,7 @@ _MADE = (fields.Nested, fields.Method, fields.Function)
 def is_always_answered(schema: Schema, name: str, field: fields.Field[Any]) -> bool:
     """Whether every right answer of *schema* has its *field*.
 
-    It has what is required, what has a default or is constant, and every column of the model: rows
+    It has all required fields, those with a default, constants, and every column of the model: rows
     are answered whole, and a schema for a part of them says so with `only` or `fields`. Objects
     that a handler puts in the place of keys may be left out, and so may what is `partial`.
     """

@@ -12,6 +12,7 @@ from marshmallow import Schema, fields
 
 from msframework.schemas.description import Describer
 from msframework.schemas.strict import StrictInteger
+from msframework.types import SchemaSource
 
 IDS: Final = (str, int, float, bytes, uuid.UUID, decimal.Decimal, dt.date, dt.time)
 
@@ -20,14 +21,14 @@ class Reference(fields.Field[Any]):
     """Loads an id; dumps an id, or the object that the handler put in its place.
 
     Args:
-        target: what describes the object: an API class, a Schema class or instance, or a dict
+        target: the description of the object: an API class, a Schema class or instance, or a dict
             such as `{"id": int}`.
         id_field: the field that reads and writes the id; an integer when left out.
         kwargs: as for every field of marshmallow; validators see the loaded id.
     """
 
     def __init__(
-        self, target: Any, id_field: fields.Field[Any] | None = None, **kwargs: Any
+        self, target: SchemaSource, id_field: fields.Field[Any] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.target = target

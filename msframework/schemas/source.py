@@ -25,8 +25,8 @@ def as_schema(
     Args:
         thing: a Schema class or instance, a peewee model, a dict such as `{"id": int}`, an API
             class, or a list with one of these (which gives `many=True`).
-        where: what asked for it, for the error message.
-        for_load: whether it reads input: what a dict or API class names is required then.
+        where: the place that asks for it, for the error message.
+        for_load: whether it reads input: the members of a dict or API class are required then.
         sensitive: columns that a model's schema loads, but must not dump.
         for_texts: whether it reads a location that has no null, so that `X | None` may be absent.
 

@@ -53,7 +53,7 @@ _TEXTUAL: Final = (fields.String, fields.Raw, fields.Mapping)
 
 
 def guard(field: fields.Field[Any]) -> None:
-    """Add `STORABLE` to *field*, and to what it is made of, where text comes in."""
+    """Add `STORABLE` to *field*, and to the fields within it, where text comes in."""
     if isinstance(field, fields.List):
         guard(field.inner)
     elif isinstance(field, fields.Tuple):

@@ -1,6 +1,6 @@
 """Fields that take only what the document of a service says.
 
-What the framework derives (from models, dicts, API classes) uses them in the place of
+Schemas derived from models, dicts and API classes use them in the place of
 marshmallow's, which also take `"5"` and `1.9` for an integer and `"yes"` for a boolean. Runs per
 request.
 """
@@ -113,7 +113,7 @@ def read_decimal(text: str) -> Decimal:
     Raises:
         ValueError: it is none.
 
-    PERF: what is written as Python would write it needs no expression (benchmarks/schemas.py, row
+    PERF: a number written as Python would write it needs no expression (benchmarks/schemas.py, row
     load derived).
     """
     number = Decimal(text)
@@ -133,7 +133,7 @@ def has_small_exponent(number: Decimal) -> bool:
 
 
 class StrictBoolean(Textual, fields.Boolean):
-    """True or false; as text also what marshmallow takes (`true`, `1`, `on`, `no`, …)."""
+    """True or false; as text also marshmallow's words for them (`true`, `1`, `on`, `no`, …)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if value is True or value is False:
@@ -166,7 +166,7 @@ def read_uuid(text: str) -> uuid.UUID:
 class OrText:
     """A field of times; a text is dumped as it is.
 
-    What PostgreSQL holds and Python does not (the year 10000, infinite intervals) is read as text.
+    Times beyond those of Python (the year 10000, infinite intervals) are read as texts.
     """
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:

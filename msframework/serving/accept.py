@@ -13,10 +13,12 @@ from typing import Any
 import sanic
 
 from msframework._tested import is_tested
-from msframework.matcher import Match, build_matcher
-from msframework.request import LeanRequest
 from msframework.serving.bodies import MOST_UNCOUNTED
-from msframework.serving.head import HEAD_END, Pairs, read_field
+from msframework.serving.head import HEAD_END, FieldPairs, HeadLimits, read_field
+from msframework.serving.hosts import Hosts
+from msframework.serving.matcher import Match, build_matcher
+from msframework.serving.request import LeanRequest, choose_id
+from msframework.serving.router import Router
 from msframework.types import Handler
 
 TESTED_SANIC = ("25.12.",)
@@ -55,18 +57,28 @@ def supports_fast_path(wanted: bool) -> bool:
     return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
 
 
-def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
+def build_accept(
+    router: Router,
+    handlers: frozenset[Any],
+    *,
+    largest: int,
+    limits: HeadLimits,
+    hosts: Hosts | None,
+    trusts_request_id: bool,
+) -> Accept:
     """Return `accept(http, data)`, which takes a request out of *data* if it can be served leanly.
 
     Args:
-        service: the service, finalized.
+        router: the router of the service, finalized.
         handlers: the compiled handlers.
+        largest: bytes of a body that is taken.
+        limits: those of a head.
+        hosts: the names that the service answers to; `None` for any.
+        trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
     """
-    match = build_matcher(service.router.routes, handlers)
-    get_route = service.router.get
-    largest, limits = min(service.config.REQUEST_MAX_SIZE, MOST_UNCOUNTED), service.head_limits
+    match, look_up = build_matcher(router.routes, handlers), router.look_up
+    largest = min(largest, MOST_UNCOUNTED)
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
-    hosts = service.hosts
     # PERF: a head that is shorter is within both (a header line has four characters at least).
     harmless = min(longest_target, 4 * most_lines)
     known: dict[str, tuple[str, str]] = {}
@@ -77,7 +89,7 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
         if method == "HEAD" or _PLAIN_TARGET(target) is None:
             return None
         try:
-            route, handler, params = get_route(path, method, host)
+            route, handler, params = look_up(path, method, host)
         except Exception:  # Sanic's own path answers for it
             return None
         extra = route.extra
@@ -142,12 +154,24 @@ def build_accept(service: Any, handlers: frozenset[Any]) -> Accept:
             if sum(name == "host" for name, _ in pairs) > 1:
                 return None
             fields = dict(reversed(pairs))
+        request_id = choose_id(fields.get("x-request-id"), trusts_request_id)
         request = LeanRequest(
-            http, endpoint.route, method, target, path, query, head, body, pairs, fields, params
+            http,
+            endpoint.route,
+            method,
+            target,
+            path,
+            query,
+            head,
+            body,
+            pairs,
+            fields,
+            params,
+            request_id,
         )
         return request, endpoint.handler, params, taken
 
-    def read_length(pairs: Pairs) -> int | None:
+    def read_length(pairs: FieldPairs) -> int | None:
         """Return the one length that is said; `None` for what Sanic has to judge."""
         said = [value for name, value in pairs if name == "content-length"]
         text = said[0]

@@ -1,4 +1,4 @@
-"""`ObservedSanic`: Sanic, with one end for each request and one report for each failure.
+"""`ObservedSanic`: Sanic, with our protocol, one end for each request, one report for each failure.
 
 Runs per request, on Sanic's path; on the fast path for what fails, and for websockets and tasks.
 """
@@ -10,57 +10,49 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sanic import Sanic
-from sanic.exceptions import MethodNotAllowed, NotFound, RequestCancelled
+from sanic.exceptions import RequestCancelled
 from sanic.http import Stage
 
+from msframework.application import Application
 from msframework.operation import path_template
-from msframework.routing import find_allowed
-from msframework.serving.head import shorten
-from msframework.serving.hosts import Hosts, Misdirected, check_host
+from msframework.serving.hosts import Misdirected, check_host
+from msframework.serving.protocol import choose_protocol
 from msframework.serving.websocket import watch_websocket
 
 if TYPE_CHECKING:
-    from msframework.errors import ErrorAnswers
-    from msframework.observer import Observer
+    from msframework.serving.state import ServerState
 
 
-class ObservedSanic(Sanic):  # type: ignore[type-arg]
-    """Sanic's app, whose own ways of handling a request are seen to their end.
-
-    Attributes:
-        failures: what turns exceptions into answers, and reports them.
-        observer: what ends spans and writes access lines.
-        hosts: the names that it answers to; `None` for any.
-        unrouted: what the router raises for a method that a path does not have.
-    """
+class ObservedSanic(Application):
+    """Sanic's app, whose own ways of handling a request are seen to their end."""
 
     # NOTE: Sanic's metaclass gives every subclass empty slots, unless it names its own.
     __slots__ = ("__dict__",)
-    failures: ErrorAnswers
-    observer: Observer
-    hosts: Hosts | None
-    unrouted: tuple[type[Exception], ...] = (MethodNotAllowed,)
+    _serving: ServerState
 
-    def finalize(self) -> None:
-        """Close the routes."""
-        super().finalize()
-        if any(route.requirements for route in self.router.routes):
-            # NOTE: where a path is one host's own, the router knows of no other methods.
-            self.unrouted = (MethodNotAllowed, NotFound)
+    def prepare(self, *args: Any, **options: Any) -> None:
+        """Prepare to serve, as Sanic documents it."""
+        options["protocol"] = options.get("protocol") or choose_protocol(self)
+        super().prepare(*args, **options)
+
+    async def create_server(self, *args: Any, **options: Any) -> Any:
+        """Make a server in the running loop, as Sanic documents it."""
+        options["protocol"] = options.get("protocol") or choose_protocol(self)
+        return await super().create_server(*args, **options)
 
     async def handle_request(self, request: Any) -> None:
         """Serve a request, as Sanic does, and note its end."""
         try:
-            check_host(self.hosts, request)
+            check_host(self._serving.hosts, request)
         except Misdirected as exc:
             await self.handle_exception(request, exc)
             return
         try:
             await super().handle_request(request)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self._serving.observer.end_cancelled(request, exc)
             raise
-        self.observer.end(request)
+        self._serving.observer.end(request)
 
     async def handle_exception(
         self, request: Any, exception: BaseException, run_middleware: bool = True
@@ -68,54 +60,36 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         """Answer for *exception*, where there is somebody to answer and no answer has begun."""
         stream = request.stream
         if isinstance(exception, RequestCancelled):
-            self.observer.left(request)
+            self._serving.observer.end_abandoned(request)
             return
-        asks_path = request.path != "*"  # the others are refused without a look at the routes
-        if asks_path and request.route is None and isinstance(exception, self.unrouted):
-            exception = self._refuse_method(request, exception)
         # No middleware sees a request for another host.
         run_middleware = run_middleware and not isinstance(exception, Misdirected)
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:
-                await self.failures.break_off(request, exception)
+                await self._serving.failures.break_off(request, exception)
             else:
                 await super().handle_exception(request, exception, run_middleware)
         except CancelledError as exc:
-            self.observer.cancelled(request, exc)
+            self._serving.observer.end_cancelled(request, exc)
             raise
-        self.observer.end(request)
-
-    def _refuse_method(self, request: Any, exception: BaseException) -> BaseException:
-        """Return the exception for a method that a path does not have, with those it has."""
-        host = request.headers.getone("host", None)
-        allow = ", ".join(find_allowed(self.router, request.path, host))
-        if not allow:
-            # NOTE: Sanic looks for the method before it looks at a strict slash.
-            wrong = isinstance(exception, MethodNotAllowed)
-            return (
-                NotFound(f"Requested URL {shorten(request.path)} not found") if wrong else exception
-            )
-        return MethodNotAllowed(
-            f"{shorten(request.method)} is not allowed here; allowed are {allow}",
-            headers={"Allow": allow},
-        )
+        self._serving.observer.end(request)
 
     async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
         try:
             run: Any = super()._run_response_middleware
             return await run(request, response, middleware)
         except Exception as exc:
-            await self.failures.report(request, exc)
+            await self._serving.failures.report(request, exc)
             return response
 
     async def _websocket_handler(
         self, handler: Any, request: Any, *args: Any, **options: Any
     ) -> None:
-        self.observer.begin(request, path_template(f"/{request.route.path}"))
+        self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler
         await serve(handler, request, *args, **options)
-        self.observer.end(request, 101)
+        self._serving.observer.end(request, 101)
 
     # Tasks that are given to `add_task`.
 
@@ -129,7 +103,7 @@ class ObservedSanic(Sanic):  # type: ignore[type-arg]
         try:
             return await work
         except Exception as exc:
-            await self.failures.report(None, exc)
+            await self._serving.failures.report(None, exc)
             raise
 
     @classmethod

@@ -15,7 +15,7 @@ from sanic.exceptions import BadRequest
 from msframework.headers import TOKEN
 
 # Name and value of each header, in their order.
-Pairs = list[tuple[str, str]]
+FieldPairs = list[tuple[str, str]]
 CHUNKED: Final = -1  # stands where a length would
 HEAD_END: Final = b"\r\n\r\n"
 
@@ -69,7 +69,7 @@ class RequestHead:
     method: str
     target: str
     version: str
-    pairs: Pairs
+    pairs: FieldPairs
     length: int | None
     keep_alive: bool
     expects: bool
@@ -134,7 +134,7 @@ def read_head(head: bytes, limits: HeadLimits) -> RequestHead:
     method, target, version = _read_first(first, limits)
     if len(lines) > limits.lines:
         raise HeadRefused(f"The head has more than {limits.lines} headers.", 431)
-    pairs: Pairs = []
+    pairs: FieldPairs = []
     for number, line in enumerate(lines, 1):
         try:
             pairs.append(read_field(line))
@@ -175,7 +175,9 @@ def _too_long(limits: HeadLimits) -> HeadRefused:
     return HeadRefused(f"The target is longer than {limits.target} characters.", 414)
 
 
-def _read_target(method: str, target: str, version: str, pairs: Pairs) -> tuple[str, Pairs]:
+def _read_target(
+    method: str, target: str, version: str, pairs: FieldPairs
+) -> tuple[str, FieldPairs]:
     """Check *target* and `Host`; return the target without its origin, and the headers with it."""
     hosts = sum(name == "host" for name, _ in pairs)
     if hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -192,7 +194,7 @@ def _read_target(method: str, target: str, version: str, pairs: Pairs) -> tuple[
     return target, pairs
 
 
-def _read_absolute(method: str, target: str, pairs: Pairs) -> tuple[str, Pairs]:
+def _read_absolute(method: str, target: str, pairs: FieldPairs) -> tuple[str, FieldPairs]:
     """Return the path of an absolute target, and the headers with its host (RFC 9112, 3.2.2)."""
     found = _absolute(target)
     if found is None or _is_host(found[1]) is None or found[1].startswith(":"):
@@ -204,7 +206,7 @@ def _read_absolute(method: str, target: str, pairs: Pairs) -> tuple[str, Pairs]:
     return path if path.startswith("/") else f"/{path}", pairs
 
 
-def _read_length(version: str, pairs: Pairs) -> int | None:
+def _read_length(version: str, pairs: FieldPairs) -> int | None:
     """Return how long the body is (RFC 9112, 6.1 to 6.3)."""
     lengths = [value for name, value in pairs if name == "content-length"]
     codings = _read_list("transfer-encoding", pairs)
@@ -227,12 +229,12 @@ def _read_long(digits: str) -> int:
     return int(digits) if len(digits) <= _LONGEST_NUMBER else 10**_LONGEST_NUMBER
 
 
-def _read_keep_alive(version: str, pairs: Pairs) -> bool:
+def _read_keep_alive(version: str, pairs: FieldPairs) -> bool:
     options = _read_list("connection", pairs) or []
     return "close" not in options and (version == "1.1" or "keep-alive" in options)
 
 
-def _read_expects(version: str, pairs: Pairs, length: int | None) -> bool:
+def _read_expects(version: str, pairs: FieldPairs, length: int | None) -> bool:
     expected = _read_list("expect", pairs)
     if expected is None or version == "1.0":
         return False
@@ -241,7 +243,7 @@ def _read_expects(version: str, pairs: Pairs, length: int | None) -> bool:
     return bool(length)
 
 
-def _read_list(header: str, pairs: Pairs) -> list[str] | None:
+def _read_list(header: str, pairs: FieldPairs) -> list[str] | None:
     """Return the members of a list, in small letters; `None` where no line has the *header*."""
     values = [value for name, value in pairs if name == header]
     if not values:

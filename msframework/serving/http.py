@@ -13,8 +13,8 @@ from typing import Any
 
 from sanic.http import Stage
 
-from msframework.request import Request
-from msframework.response import Answer
+from msframework.serving.answer import Answer
+from msframework.serving.request import Request
 from msframework.serving.strict import StrictHttp
 
 # PERF: to look up an attribute of a class takes longer than most steps of a request.
@@ -39,7 +39,7 @@ class LeanHttp(StrictHttp):
             return
         # PERF: a task of its own, so that nothing of Sanic's stands between the loop and the
         # handler whenever a request waits (benchmarks/README.md, row read_one).
-        outbox = protocol.app.outbox
+        outbox = protocol.serving.outbox
         outbox.busy += 1
         try:
             await protocol.loop.create_task(self._serve())
@@ -57,8 +57,8 @@ class LeanHttp(StrictHttp):
         protocol, buffer = self.protocol, self.recv_buffer
         protocol.transport.resume_reading()
         self.response_func = self.http1_response_header
-        service, create_future = protocol.app, protocol.loop.create_future
-        outbox, task = service.outbox, current_task()
+        serving, create_future = protocol.serving, protocol.loop.create_future
+        outbox, task = serving.outbox, current_task()
         while True:
             if buffer:
                 data = bytes(buffer)
@@ -68,7 +68,7 @@ class LeanHttp(StrictHttp):
                 protocol.waiter = waiter = create_future()
                 outbox.busy -= 1
                 data = await waiter
-            accepted = service.accept(self, data)
+            accepted = serving.accept(self, data)
             if accepted is None:
                 buffer[:0] = data
                 self.init_for_request()  # type: ignore[no-untyped-call]
@@ -84,7 +84,7 @@ class LeanHttp(StrictHttp):
             try:
                 answer = await handler(request, **params)
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
-                    self.keep_alive = keep_alive = not service.stopping
+                    self.keep_alive = keep_alive = not serving.stopping
                     data = answer.to_bytes(keep_alive)
                     ready = protocol._can_write.is_set() and not protocol.conn_info.lost
                     if keep_alive and ready and not buffer:
@@ -95,12 +95,12 @@ class LeanHttp(StrictHttp):
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
-                service.observer.cancelled(request, exc)
+                serving.observer.end_cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise
             except Exception as exc:
-                await service.handle_exception(request, exc, False)
+                await protocol.app.handle_exception(request, exc, False)
                 self._release_response()
             except BaseException as exc:
                 # NOTE: a `GeneratorExit` that leaves a task closes the coroutines that await it.
@@ -128,7 +128,7 @@ class LeanHttp(StrictHttp):
             await answer.eof()
         else:
             await answer.send(end_stream=True)
-        request.app.observer.end(request)
+        self.protocol.serving.observer.end(request)
         self._release_response()
 
     def _release_response(self) -> None:

@@ -17,18 +17,22 @@ from websockets import http11
 from websockets.datastructures import Headers
 
 from msframework.serving.http import LeanHttp
+from msframework.serving.state import ServerState
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import ConnectionClock
 from msframework.serving.websocket import SignedHandshake, silence_hang_ups
 
 _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
+# NOTE: they stand in each protocol, as a class has one base at most that has slots.
+_SLOTS = ("_handle", "clock", "held", "serving", "waiter")
 
 
-class _Lean(_Base):  # type: ignore[misc]
-    """The common part of our protocols; it stands before Sanic's among their bases.
+class _SharedProtocol(_Base):  # type: ignore[misc]
+    """What our protocols share; it stands before Sanic's among their bases.
 
     Attributes:
+        serving: what the service keeps to be served.
         waiter: where `LeanHttp` waits for a request.
         clock: the time-outs of this connection.
         held: bytes of a body that are counted in `Bodies`.
@@ -38,6 +42,7 @@ class _Lean(_Base):  # type: ignore[misc]
         __slots__ = ()
     app: Any
     loop: Any
+    serving: ServerState
     waiter: Future[bytes] | None
     clock: ConnectionClock
     held: int
@@ -48,6 +53,7 @@ class _Lean(_Base):  # type: ignore[misc]
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.serving = self.app._serving
         self.waiter = None
         self.held = 0
         self.clock = ConnectionClock(self, self.app.settings.server)
@@ -56,7 +62,7 @@ class _Lean(_Base):  # type: ignore[misc]
     @property
     def HTTP_CLASS(self) -> type[Http]:
         """The class that reads and answers requests."""
-        return LeanHttp if self.app.lean else StrictHttp
+        return LeanHttp if self.serving.lean else StrictHttp
 
     # A request of Sanic's own path.
 
@@ -81,7 +87,7 @@ class _Lean(_Base):  # type: ignore[misc]
         finally:
             held, self.held = self.held, 0
             if held:
-                self.app.bodies.give_back(held)
+                self.serving.bodies.give_back(held)
 
     def hold(self, size: int) -> None:
         """Count *size* bytes of a body until the request is over.
@@ -89,7 +95,7 @@ class _Lean(_Base):  # type: ignore[misc]
         Raises:
             ServiceUnavailable: the worker holds as much as it may.
         """
-        self.app.bodies.hold(size)
+        self.serving.bodies.hold(size)
         self.held += size
 
     # What the transport and Sanic call.
@@ -97,11 +103,11 @@ class _Lean(_Base):  # type: ignore[misc]
     def connection_made(self, transport: Any) -> None:
         """Begin a connection, and look after its time-outs."""
         super().connection_made(transport)
-        self.app.watch.add(self.clock, self.loop)
+        self.serving.watch.add(self.clock, self.loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
-        self.app.watch.discard(self.clock)
+        self.serving.watch.discard(self.clock)
         super().connection_lost(exc)
 
     def check_timeouts(self) -> None:
@@ -122,32 +128,45 @@ class _Lean(_Base):  # type: ignore[misc]
         self._time = monotonic()
         # NOTE: a server that stops closes what is idle, so this one is not idle from now on.
         self._http.stage = _REQUEST
-        self.app.outbox.busy += 1
+        self.serving.outbox.busy += 1
         waiter.set_result(data)
 
     def eof_received(self) -> bool | None:
         """Write the answers that wait: the transport is closed after this."""
-        self.app.outbox.flush()
+        self.serving.outbox.flush()
         half_open: bool | None = super().eof_received()
         return half_open
 
 
-class LeanProtocol(_Lean, HttpProtocol):  # type: ignore[override]
-    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
+class PatientClose(HttpProtocol):
+    """A base of our protocols, behind Sanic's: it closes a connection when its answer was read."""
 
-    __slots__ = ("_handle", "clock", "held", "waiter")
+    __slots__ = ()
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connection when what is left to write was read; see `_close`."""
-        _close(self, timeout)
+        """Close the connection when what is left to write was read.
+
+        Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that
+        is being read; its clock knows better.
+        """
+        transport = self.transport
+        if timeout is None and transport is not None and transport.get_write_buffer_size():
+            timeout = inf
+        super().close(timeout)
+
+
+class LeanProtocol(_SharedProtocol, PatientClose):  # type: ignore[override]
+    """Sanic's protocol with `LeanHttp`, or `StrictHttp` where a service stands back from that."""
+
+    __slots__ = _SLOTS
 
 
 class LeanWebSocketProtocol(  # type: ignore[override]
-    _Lean, WebSocketProtocol, SignedHandshake
+    _SharedProtocol, WebSocketProtocol, SignedHandshake, PatientClose
 ):
     """The same for services with websockets."""
 
-    __slots__ = ("_handle", "clock", "held", "waiter")
+    __slots__ = _SLOTS
 
     @staticmethod
     def sanic_request_to_ws_request(request: Any) -> http11.Request:
@@ -171,25 +190,6 @@ class LeanWebSocketProtocol(  # type: ignore[override]
             self.recv_buffer.clear()
             websocket.data_received(early)
         return websocket
-
-    def close(self, timeout: float | None = None) -> None:
-        """Close the connection when what is left to write was read; see `_close`."""
-        if self.websocket is not None:
-            super().close(timeout)
-        else:
-            _close(self, timeout)
-
-
-def _close(protocol: Any, timeout: float | None) -> None:
-    """Close *protocol*'s connection.
-
-    Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that is
-    being read; its clock knows better.
-    """
-    transport = protocol.transport
-    if timeout is None and transport is not None and transport.get_write_buffer_size():
-        timeout = inf
-    HttpProtocol.close(protocol, timeout)
 
 
 def choose_protocol(service: Any) -> type[HttpProtocol]:

@@ -2,25 +2,32 @@
 
 Slashes at the end of a path cost no more than other characters.
 
-`finalize` runs when a worker starts, `_get` per request that the fast path does not find by itself.
+`finalize` runs when a worker starts, `get` per request that the fast path does not find by itself.
 """
 
 from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from sanic.exceptions import NotFound
+from sanic.exceptions import MethodNotAllowed, NotFound, SanicException
 from sanic.router import Router as SanicRouter
 from sanic_routing.exceptions import NoMethod
 from sanic_routing.exceptions import NotFound as NoRoute
 
 from msframework.inputs.percent import normalize_path
+from msframework.routing import ALL_METHODS
 from msframework.serving.head import shorten
+
+# A route, its handler, and the parameters of a path.
+_Resolved = tuple[Any, Any, dict[str, Any]]
+_Lookup = Callable[[str, str, str | None], _Resolved]
 
 # Stands for a slash that is part of a value; no decoded text can hold it.
 _SLASH: Final = "\udc2f"
@@ -109,10 +116,17 @@ class _DecodedPattern:
 
 
 class Router(SanicRouter):
-    """Sanic's router, which finds a path in all of its spellings (RFC 3986, 6.2.2)."""
+    """Sanic's router, which finds a path in all of its spellings (RFC 3986, 6.2.2).
+
+    Attributes:
+        look_up: Sanic's `get`, which remembers the last paths that were found, for callers that
+            do not need to know why one was not.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.look_up: _Lookup = super().get
+        self._has_hosts = False
         for label, (cast, pattern) in _KINDS.items():
             self.register_pattern(label, cast, pattern)
 
@@ -122,23 +136,48 @@ class Router(SanicRouter):
         groups = sorted(self.regex_routes.values(), key=lambda group: group.pattern_idx)
         patterns: Any = [_DecodedPattern(group.routes[0]) for group in groups]
         self._matchers = patterns
+        self._has_hosts = any(route.requirements for route in self.routes)
 
-    def _get(self, path: str, method: str, host: str | None) -> tuple[Any, Any, dict[str, Any]]:
+    def get(  # type: ignore[override]  # Sanic's is in a cache
+        self, path: str, method: str, host: str | None
+    ) -> _Resolved:
         """Return the route of *path*, its handler, and the parameters, decoded.
-
-        `get` is Sanic's: it remembers what this returns for the last paths.
 
         Raises:
             BadRequest: *path* is malformed.
             NotFound: there is no such path.
-            MethodNotAllowed: it has no such method.
+            MethodNotAllowed: it has no such method; `Allow` names those it has.
         """
+        try:
+            return self.look_up(path, method, host)
+        except (MethodNotAllowed, NotFound) as exc:
+            raise self._explain(exc, path, method, host) from None
+
+    def _explain(
+        self, exc: SanicException, path: str, method: str, host: str | None
+    ) -> SanicException:
+        """Return the failure of a request for *path*, which has no such method or is nowhere."""
+        is_refused = isinstance(exc, MethodNotAllowed)
+        # NOTE: where a path is one host's own, Sanic's router knows of no other methods.
+        if not is_refused and not self._has_hosts:
+            return exc
+        allow = ", ".join(find_allowed(self.look_up, path, host))
+        if allow:
+            return MethodNotAllowed(
+                f"{shorten(method)} is not allowed here; allowed are {allow}",
+                headers={"Allow": allow},
+            )
+        # NOTE: Sanic looks for the method before it looks at a strict slash.
+        return NotFound(f"Requested URL {shorten(path)} not found") if is_refused else exc
+
+    def _get(self, path: str, method: str, host: str | None) -> _Resolved:
+        """Return what `look_up` remembers: route, handler, and the parameters, decoded."""
         try:
             return self._find(path, method, host)
         except NotFound as exc:
             raise NotFound(shorten(str(exc))) from None
 
-    def _find(self, path: str, method: str, host: str | None) -> tuple[Any, Any, dict[str, Any]]:
+    def _find(self, path: str, method: str, host: str | None) -> _Resolved:
         """Do what `_get` does, with messages of any length."""
         route, handler, found = super()._get(normalize_path(path), method, host)
         if not found or route.extra.static:  # Sanic decodes the path of a file by itself
@@ -170,6 +209,16 @@ class Router(SanicRouter):
         except (NoRoute, NoMethod):
             return False
         return True
+
+
+def find_allowed(look_up: _Lookup, path: str, host: str | None) -> list[str]:
+    """Return the methods that *look_up* finds at *path*, in their order in `Allow`."""
+    found = []
+    for method in sorted(ALL_METHODS):
+        with suppress(SanicException):
+            look_up(path, method, host)
+            found.append(method)
+    return found
 
 
 def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:

@@ -24,7 +24,7 @@ from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 
 from msframework.headers import OwnHeaders
-from msframework.response import Answer
+from msframework.serving.answer import Answer
 from msframework.serving.body import (
     LONGEST_LINE,
     LONGEST_TRAILERS,
@@ -81,7 +81,7 @@ class StrictHttp(Http):
         """
         if isinstance(exc, KeyboardInterrupt | SystemExit) or not _runs(task):
             raise exc
-        failures, request = self.protocol.app.failures, self.request
+        failures, request = self.protocol.serving.failures, self.request
         self.keep_alive = False
         if request is None:
             await failures.report(None, exc)
@@ -125,14 +125,14 @@ class StrictHttp(Http):
 
     async def _answer_for_all(self) -> None:
         """Answer `OPTIONS *`, which asks the server and none of its paths."""
-        app, request = self.protocol.app, self.request
-        check_host(app.hosts, request)
-        head = app.heads.head(204)
-        own = OwnHeaders({"allow": ", ".join(app.methods)}, "OPTIONS *")
-        answer = Answer(app.heads, head, b"", request, own)
+        serving, request = self.protocol.serving, self.request
+        check_host(serving.hosts, request)
+        head = serving.heads.head(204)
+        own = OwnHeaders({"allow": ", ".join(serving.methods)}, "OPTIONS *")
+        answer = Answer(serving.heads, head, b"", request, own)
         response = await request.respond(answer)
         await response.send(end_stream=True)
-        app.observer.end(request)
+        serving.observer.end(request)
 
     async def _answer_cancelled(self, exc: CancelledError) -> None:
         """Answer as Sanic does for a request that its time-outs ended."""
@@ -192,13 +192,13 @@ class StrictHttp(Http):
             SanicException: it is refused.
         """
         protocol = self.protocol
-        app = protocol.app
+        app, serving = protocol.app, protocol.serving
         self._unread = True
         raw = await self._receive_head()
         self.head_only = raw.startswith(b"HEAD ")
-        if app.has_signal("http.lifecycle.read_head"):
+        if serving.has_signal("http.lifecycle.read_head"):
             await self.dispatch("http.lifecycle.read_head", inline=True, context={"head": raw})
-        head = read_head(raw, app.head_limits)
+        head = read_head(raw, serving.head_limits)
         self.keep_alive = head.keep_alive and app.config.KEEP_ALIVE
         connects = head.method == "CONNECT"
         self.url = "*" if connects else head.target
@@ -216,16 +216,16 @@ class StrictHttp(Http):
         request.conn_info = protocol.conn_info
         protocol.state["requests_count"] += 1
         self._expect_body(head)
-        if app.has_signal("http.lifecycle.request"):
+        if serving.has_signal("http.lifecycle.request"):
             await self.dispatch("http.lifecycle.request", inline=True, context={"request": request})
         if connects:
-            check_host(app.hosts, request)
-            raise MethodNotAllowed("There is no tunnel here.", "CONNECT", app.methods)
+            check_host(serving.hosts, request)
+            raise MethodNotAllowed("There is no tunnel here.", "CONNECT", serving.methods)
         self._unread = False
 
     async def _receive_head(self) -> bytes:
         """Return the bytes of the next head, and take them out of the buffer."""
-        buffer, limits = self.recv_buffer, self.protocol.app.head_limits
+        buffer, limits = self.recv_buffer, self.protocol.serving.head_limits
         seen = 0
         while True:
             # NOTE: an empty line before a request is passed over (RFC 9112, 2.2).
@@ -339,8 +339,7 @@ class StrictHttp(Http):
                 more = take_chunks(buffer, self.request_max_size - self.request_bytes)
                 self.request_bytes += len(more)
                 data += more
-        app = self.protocol.app
-        if app.has_signal("http.lifecycle.read_body"):
+        if self.protocol.serving.has_signal("http.lifecycle.read_body"):
             await self.dispatch("http.lifecycle.read_body", inline=True, context={"body": data})
         return data
 

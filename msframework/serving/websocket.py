@@ -37,7 +37,7 @@ class SignedHandshake(HttpProtocol):
         if data.__class__ is bytearray and data.startswith(_SWITCHING):
             http: Any = self._http
             app: Any = self.app
-            data[-2:] = encode_lines(app.observer.headers_of(http.request)) + b"\r\n"
+            data[-2:] = encode_lines(app._serving.observer.headers_of(http.request)) + b"\r\n"
         return super().send(data)  # type: ignore[no-untyped-call]
 
 
@@ -74,9 +74,9 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
         except (ConnectionClosed, WebsocketClosed):
             return None
         except Exception as exc:
-            known = service.failures.expected(exc, {})
+            known = service._serving.failures.expected(exc, {})
             if known is None or known.status_code >= 500:
-                await service.failures.report(request, exc)
+                await service._serving.failures.report(request, exc)
                 await websocket.close(INTERNAL_ERROR)
             else:
                 await websocket.close(POLICY_VIOLATION, _as_reason(str(known.message)))

@@ -1,4 +1,4 @@
-"""What tests of a service need: a server of it, clients, a database, other services mocked."""
+"""The tools of a service's tests: server, clients, database, mocks of other services."""
 
 from __future__ import annotations
 

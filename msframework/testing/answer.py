@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 from multidict import CIMultiDictProxy
+
+from msframework.types import JSONValue
 
 
 class Answer:
@@ -20,7 +20,7 @@ class Answer:
         _, _, charset = self.headers.get("Content-Type", "").lower().partition("charset=")
         return self.body.decode(charset.split(";")[0].strip(' "') or "utf-8")
 
-    def json(self) -> Any:
+    def json(self) -> JSONValue:
         """Return the body parsed as JSON."""
         return _parse(self)
 
@@ -43,7 +43,7 @@ class TestResponse:
         return self.answer.text
 
     @property
-    def json(self) -> Any:
+    def json(self) -> JSONValue:
         """The body parsed as JSON."""
         return self.answer.json()
 
@@ -51,7 +51,7 @@ class TestResponse:
         return f"<TestResponse {self.status} {self.body[:200]!r}>"
 
 
-def _parse(answer: Answer) -> Any:
+def _parse(answer: Answer) -> JSONValue:
     try:
         return orjson.loads(answer.body)
     except ValueError as exc:

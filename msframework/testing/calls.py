@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
+from msframework.client.address import Params
 from msframework.operation import EXTENSION, Operation, Source
 
+T = TypeVar("T")
 _OPTIONS: Final = ("params", "json", "data", "headers", "cookies", "allow_redirects")
+
+
+class CallOptions(TypedDict, total=False):
+    """The options of a call beside its method and path.
+
+    Attributes:
+        params: the query.
+        json: the body, sent as JSON.
+        data: the body as bytes or text, a dict or `aiohttp.FormData` for a form.
+        headers: further headers.
+        cookies: the cookies.
+        allow_redirects: follow redirects; they are handed back otherwise.
+    """
+
+    params: Params | None
+    json: object
+    data: object
+    headers: Mapping[str, str] | None
+    cookies: Mapping[str, str] | None
+    allow_redirects: bool
 
 
 class Operations:
@@ -40,7 +62,9 @@ class Operations:
         """Tell whether *name* is a Resource class with operations."""
         return any(o.name.startswith(f"{name}.") for o in self._all)
 
-    def resolve(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, str, dict[str, Any]]:
+    def resolve(
+        self, name: str, arguments: Mapping[str, object]
+    ) -> tuple[str, str, dict[str, Any]]:
         """Return method, path and options of a call of *name*; a dict or list as data is JSON.
 
         Raises:
@@ -71,21 +95,21 @@ def _takes_form(operation: Operation) -> bool:
     return any(item.source in (Source.FORM, Source.FILES) for item in operation.inputs)
 
 
-class OperationName:
+class OperationName(Generic[T]):
     """`client.create_user`, or `client.UserDetail`, whose methods are operations."""
 
     __slots__ = ("_call", "_name", "_operations")
 
-    def __init__(self, name: str, call: Any, operations: Operations) -> None:
+    def __init__(self, name: str, call: Callable[..., T], operations: Operations) -> None:
         self._name, self._call, self._operations = name, call, operations
         if not operations.has_class(name):
             operations.find(name)
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, **arguments: object) -> T:
         """Call the operation with its path parameters, `params`, `data`, `json` and `headers`."""
         return self._call(self._name, **arguments)
 
-    def __getattr__(self, method: str) -> Any:
+    def __getattr__(self, method: str) -> OperationName[T]:
         if method.startswith("_"):
             raise AttributeError(method)
         return OperationName(f"{self._name}.{method}", self._call, self._operations)

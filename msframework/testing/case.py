@@ -6,15 +6,15 @@ Runs in tests.
 from __future__ import annotations
 
 import unittest
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from sanic import Sanic
 
 from msframework.testing.answer import Answer
-from msframework.testing.calls import OperationName, Operations
+from msframework.testing.calls import CallOptions, OperationName, Operations
 from msframework.testing.client import HTTPClient
 from msframework.testing.database import TestDatabase
-from msframework.testing.server import BackgroundServer, LoopThread
+from msframework.testing.server import App, BackgroundServer, LoopThread
 from msframework.testing.service import clients_of, settings_of, use_database
 from msframework.testing.services import MockService
 
@@ -32,46 +32,46 @@ class CaseClient:
     def __init__(self, http: HTTPClient, thread: LoopThread, operations: Operations) -> None:
         self._http, self._thread, self._operations = http, thread, operations
 
-    def request(self, method: str, path: str, **options: Any) -> Answer:
+    def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> Answer:
         """Send one request; *options* are those of `HTTPClient.send`."""
         if isinstance(options.get("data"), dict | list):
             options["json"] = options.pop("data")
         return self._thread.run(self._http.send(method, path, **options), _LIMIT)
 
-    def get(self, path: str, **options: Any) -> Answer:
+    def get(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """GET *path*."""
         return self.request("GET", path, **options)
 
-    def post(self, path: str, **options: Any) -> Answer:
+    def post(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """POST to *path*."""
         return self.request("POST", path, **options)
 
-    def put(self, path: str, **options: Any) -> Answer:
+    def put(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """PUT *path*."""
         return self.request("PUT", path, **options)
 
-    def patch(self, path: str, **options: Any) -> Answer:
+    def patch(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """PATCH *path*."""
         return self.request("PATCH", path, **options)
 
-    def delete(self, path: str, **options: Any) -> Answer:
+    def delete(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """DELETE *path*."""
         return self.request("DELETE", path, **options)
 
-    def head(self, path: str, **options: Any) -> Answer:
+    def head(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """HEAD *path*."""
         return self.request("HEAD", path, **options)
 
-    def options(self, path: str, **options: Any) -> Answer:
+    def options(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """Ask for the OPTIONS of *path*."""
         return self.request("OPTIONS", path, **options)
 
-    def call(self, operation: str, /, **arguments: Any) -> Answer:
+    def call(self, operation: str, /, **arguments: object) -> Answer:
         """Call *operation*, named as in `manage.py routes`."""
         method, path, options = self._operations.resolve(operation, arguments)
         return self._thread.run(self._http.send(method, path, **options), _LIMIT)
 
-    def __getattr__(self, name: str) -> OperationName:
+    def __getattr__(self, name: str) -> OperationName[Answer]:
         if name.startswith("_"):
             raise AttributeError(name)
         return OperationName(name, self.call, self._operations)
@@ -88,7 +88,7 @@ class APITestCase(unittest.TestCase):
         client: calls the app.
     """
 
-    _app: ClassVar[Any] = None
+    _app: ClassVar[App | None] = None
     _blueprint: ClassVar[str | None] = None
     _mock: MockService
     client: CaseClient
@@ -129,7 +129,7 @@ class APITestCase(unittest.TestCase):
         cls.__server.thread.run(cls.__http.close())
 
     def setUp(self) -> None:
-        """Forget what the last test declared."""
+        """Forget the replies that the last test declared."""
         super().setUp()
         self._mock = self.__services
         self._mock.reset()

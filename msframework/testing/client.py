@@ -5,10 +5,10 @@ Runs in tests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import aiohttp
 from yarl import URL
@@ -17,7 +17,7 @@ from msframework.client.address import Params, is_clean, with_query
 from msframework.operation import Operation
 from msframework.strict_json import dumps
 from msframework.testing.answer import Answer, TestResponse
-from msframework.testing.calls import OperationName, Operations
+from msframework.testing.calls import CallOptions, OperationName, Operations
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 
@@ -42,7 +42,7 @@ class HTTPClient:
         path: str,
         *,
         params: Params | None = None,
-        json: Any = None,
+        json: object = None,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
@@ -89,7 +89,7 @@ class TestClient:
 
     Args:
         url: where the service listens.
-        operations: what it offers, for calls by name.
+        operations: its operations, for calls by name.
         unix: the unix socket at which it listens.
     """
 
@@ -101,44 +101,44 @@ class TestClient:
         self._http = HTTPClient(url, unix)
         self._operations = Operations(operations)
 
-    async def request(self, method: str, path: str, **options: Any) -> TestResponse:
+    async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """Send one request; *options* are those of `HTTPClient.send`."""
         return TestResponse(await self._http.send(method, path, **options))
 
-    async def get(self, path: str, **options: Any) -> TestResponse:
+    async def get(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """GET *path*."""
         return await self.request("GET", path, **options)
 
-    async def post(self, path: str, **options: Any) -> TestResponse:
+    async def post(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """POST to *path*."""
         return await self.request("POST", path, **options)
 
-    async def put(self, path: str, **options: Any) -> TestResponse:
+    async def put(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """PUT *path*."""
         return await self.request("PUT", path, **options)
 
-    async def patch(self, path: str, **options: Any) -> TestResponse:
+    async def patch(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """PATCH *path*."""
         return await self.request("PATCH", path, **options)
 
-    async def delete(self, path: str, **options: Any) -> TestResponse:
+    async def delete(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """DELETE *path*."""
         return await self.request("DELETE", path, **options)
 
-    async def head(self, path: str, **options: Any) -> TestResponse:
+    async def head(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """HEAD *path*."""
         return await self.request("HEAD", path, **options)
 
-    async def options(self, path: str, **options: Any) -> TestResponse:
+    async def options(self, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """Ask for the OPTIONS of *path*."""
         return await self.request("OPTIONS", path, **options)
 
-    async def call(self, operation: str, /, **arguments: Any) -> TestResponse:
+    async def call(self, operation: str, /, **arguments: object) -> TestResponse:
         """Call *operation*, named as in `manage.py routes`: `create_user`, `UserDetail.get`."""
         method, path, options = self._operations.resolve(operation, arguments)
         return await self.request(method, path, **options)
 
-    def __getattr__(self, name: str) -> OperationName:
+    def __getattr__(self, name: str) -> OperationName[Awaitable[TestResponse]]:
         if name.startswith("_"):
             raise AttributeError(name)
         return OperationName(name, self.call, self._operations)

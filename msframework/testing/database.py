@@ -1,7 +1,7 @@
 """A database of the tests' own: created, migrated, emptied after each test, dropped at the end.
 
-Runs in tests. Services commit what they write, so nothing can be rolled back for them; a test
-leaves the tables as the migrations left them because what it changed is truncated.
+Runs in tests. Services commit their writes, so nothing can be rolled back for them; a test
+leaves the tables as the migrations left them because those it changed are truncated.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class TestDatabase:
         return replace(settings, database=database)
 
     def reset(self) -> None:
-        """Put every table back to what the migrations left in it, and every sequence."""
+        """Put every table back to the rows of the migrations, and every sequence to its value."""
         if self._thread is not None:
             self._thread.run(self._restore())
 
@@ -120,7 +120,7 @@ class TestDatabase:
             await conn.close()
 
     async def _remember(self) -> None:
-        """Note what the migrations left: rows, and where sequences stand."""
+        """Note the state after the migrations: rows, and values of sequences."""
         settings = {"lock_timeout": "10s", "application_name": "msframework tests"}
         self._conn = await asyncpg.connect(self.url, timeout=10, server_settings=settings)
         names = [row[0] for row in await self._conn.fetch(_TABLES)]
@@ -151,7 +151,7 @@ class TestDatabase:
                 await self._set_sequence(name, self._sequences[name])
 
     async def _changed(self) -> list[str]:
-        """Return the tables that no longer hold what they did."""
+        """Return the tables that have changed."""
         plain = [table for table in self._tables if table not in self._seeds]
         query = " UNION ALL ".join(
             f"SELECT {number} WHERE EXISTS (SELECT FROM {table})"  # noqa: S608
@@ -164,7 +164,7 @@ class TestDatabase:
         return changed
 
     async def _seed(self, table: str) -> None:
-        """Insert what the migrations had put into *table*, if TRUNCATE took it."""
+        """Insert the rows of the migrations into *table*, if TRUNCATE took them."""
         if table not in self._seeds or (await self._print_of(table))[1]:
             return
         rows = self._seeds[table][1]

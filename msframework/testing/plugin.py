@@ -1,20 +1,22 @@
 """The pytest plugin: `settings`, `app`, `client`, `db` and `services`. Runs in tests.
 
-NOTE: pytest loads this before coverage starts, so what it needs is imported where it is used.
+NOTE: pytest loads this before coverage starts, so its imports stand where they are used.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
+    import asyncio
+
     from msframework.app import Service
-    from msframework.conf.settings import Settings
+    from msframework.conf.settings import DatabaseSettings, Settings
     from msframework.db import Database
     from msframework.testing.client import TestClient
     from msframework.testing.database import TestDatabase
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SETTINGS = ("settings.test", "settings.development")
 TIME_LIMIT = 60.0  # seconds for one test, where the project sets none
+T = TypeVar("T")
 _SERVICES = pytest.StashKey["MockService"]()
 
 try:
@@ -57,6 +60,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     mock = item.stash.get(_SERVICES, None)
     if mock is not None:
         mock.verify()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down the coverage of a process of `--parallel`, which may be killed when it is done."""
+    coverage = sys.modules.get("coverage")
+    if coverage is not None and hasattr(session.config, "workerinput"):
+        current = coverage.Coverage.current()
+        if current is not None:
+            current.save()
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +148,7 @@ def msframework_server(
 def services(
     request: pytest.FixtureRequest, msframework_services: MockService
 ) -> Iterator[MockService]:
-    """Declare what other services reply; a call that none is declared for fails the test."""
+    """Declare the replies of other services; a call without one fails the test."""
     msframework_services.reset()
     request.node.stash[_SERVICES] = msframework_services
     yield msframework_services
@@ -144,7 +157,7 @@ def services(
 
 @pytest.fixture
 def clean_database(msframework_database: TestDatabase | None) -> Iterator[TestDatabase | None]:
-    """The database of the run; afterwards it is put back to what the migrations left."""
+    """The database of the run; afterwards it holds again the rows of the migrations."""
     yield msframework_database
     if msframework_database is not None:
         msframework_database.reset()
@@ -157,16 +170,18 @@ def app(
     clean_database: TestDatabase | None,
     services: MockService,
 ) -> Service:
-    """The service, which is being served; what it writes is gone after the test."""
+    """The service, which is being served; the rows that it writes are gone after the test."""
     return msframework_app
 
 
 @pytest.fixture
-def in_server(app: Service, msframework_server: BackgroundServer) -> Callable[[Any], Any]:
+def in_server(
+    app: Service, msframework_server: BackgroundServer
+) -> Callable[[Coroutine[Any, Any, T]], asyncio.Future[T]]:
     """Await something in the server's own loop: `await in_server(app.ctx.part.ran.wait())`."""
     import asyncio
 
-    def in_server(coroutine: Any) -> Any:
+    def in_server(coroutine: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         loop = msframework_server.thread.loop
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
@@ -197,7 +212,7 @@ async def db(settings: Settings, clean_database: TestDatabase | None) -> AsyncIt
         await database.stop()
 
 
-def _small(settings: Settings) -> Any:
+def _small(settings: Settings) -> DatabaseSettings:
     """Return the database settings of *settings*, for no more connections than one test needs."""
     from dataclasses import replace
 

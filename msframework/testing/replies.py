@@ -1,14 +1,16 @@
-"""What a test declares for another service, and what that service was asked. Runs in tests."""
+"""The calls to other services, and the replies that tests declare. Runs in tests."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
+
+from msframework.types import JSONValue
 
 _PARAMETER = re.compile(r"\{[^{}/]*\}")
 
@@ -25,7 +27,7 @@ class Call:
     body: bytes = field(repr=False)
 
     @property
-    def json(self) -> Any:
+    def json(self) -> JSONValue:
         """The body parsed as JSON."""
         return orjson.loads(self.body)
 
@@ -34,8 +36,18 @@ class Call:
         return f"{self.method} {self.path}{'?' if query else ''}{query} of {self.service}"
 
 
+class ReplyOptions(TypedDict, total=False):
+    """The options of a declared reply beside method, path and payload; see `MockService.reply`."""
+
+    status: int
+    body: str | bytes
+    headers: Mapping[str, str] | None
+    exception: BaseException | type[BaseException] | None
+    service: str | None
+
+
 @dataclass(slots=True)
-class Reply:
+class MockReply:
     """One declared reply, and how often it was given."""
 
     method: str
@@ -70,12 +82,12 @@ def build_reply(
     body: bytes,
     headers: Mapping[str, str],
     exception: BaseException | None,
-) -> Reply:
+) -> MockReply:
     """Build the reply to *method* on *path*, whose `{name}` stand for any one segment."""
     parts = urlsplit(path)
     literal = map(re.escape, map(unquote, _PARAMETER.split(parts.path)))
     params = dict(parse_qsl(parts.query, keep_blank_values=True)) if "?" in path else None
-    return Reply(
+    return MockReply(
         method,
         path,
         service,

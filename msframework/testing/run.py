@@ -1,4 +1,4 @@
-"""What `manage.py test` runs: pytest under coverage, and the reports of both. Runs in tests."""
+"""The run of `manage.py test`: pytest under coverage, and the reports of both. Runs in tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(
     """Run the tests of the project in the current directory; return the exit code.
 
     The folder *reports* then holds `junit.xml`, `coverage.xml`, `clover.xml`, and the coverage as
-    HTML in `html/`. What the project's own configuration says of pytest and coverage counts. The
+    HTML in `html/`. The project's own configuration of pytest and coverage counts. The
     least coverage that it asks for (`fail_under`) counts only when *arguments* choose no tests.
 
     Args:
@@ -58,7 +58,7 @@ def run(
 
 
 def _options(reports: Path, *, parallel: bool) -> Sequence[str]:
-    """Return what tells coverage to watch the project, where its configuration names nothing."""
+    """Return the options by which coverage watches the project, where it configures none."""
     from coverage import Coverage
 
     config = Coverage()

@@ -12,15 +12,18 @@ from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import uvloop
+from sanic import Sanic
 from sanic.application.constants import ServerStage
 from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 from sanic.server.async_server import AsyncioServer
+from sanic.server.protocols.http_protocol import HttpProtocol
 
 T = TypeVar("T")
+App: TypeAlias = Sanic[Any, Any]
 
 
 class Server:
@@ -29,22 +32,22 @@ class Server:
     The life cycle is Sanic's: its listeners run as under `app.run`.
     """
 
-    def __init__(self, app: Any, unix: Path | None = None) -> None:
+    def __init__(self, app: App, unix: Path | None = None) -> None:
         self._app, self._unix = app, unix
         self._server: AsyncioServer | None = None
         self.url = ""
 
     async def start(self) -> None:
-        """Start the app, and listen; when that fails, what was started is stopped."""
+        """Start the app, and listen; when that fails, all that was started is stopped."""
         app = self._app
-        # NOTE: Sanic would cut out of its own classes what this app does not use, and other apps of
-        # the process could use.
+        # NOTE: Sanic would cut code out of its classes that this app does not use, though other
+        # apps of the process may.
         app.config.TOUCHUP = False
         _check_answers(app)
         sock = _listen(self._unix)
         self.url = "http://localhost" if self._unix else f"http://127.0.0.1:{sock.getsockname()[1]}"
         # NOTE: it listens before the listeners have run, and accepts when they have.
-        server = await app.create_server(
+        server: Any = await app.create_server(
             sock=sock,
             return_asyncio_server=True,
             access_log=False,
@@ -86,7 +89,7 @@ class Server:
             await _cancel(self._app)
             _set_stage(self._app, ServerStage.STOPPED)
 
-    async def _drain(self, connections: set[Any]) -> None:
+    async def _drain(self, connections: set[HttpProtocol]) -> None:
         deadline = asyncio.get_running_loop().time() + self._app.config.GRACEFUL_SHUTDOWN_TIMEOUT
         for connection in tuple(connections):
             connection.close_if_idle()
@@ -96,11 +99,11 @@ class Server:
             for connection in tuple(connections):
                 connection.close_if_idle()
         for connection in tuple(connections):
-            connection.abort()
+            connection.abort()  # type: ignore[no-untyped-call]
 
 
-def _check_answers(app: Any) -> None:
-    """Let a service of ours refuse answers of its own that lack what their schemas require."""
+def _check_answers(app: App) -> None:
+    """Let a service of ours refuse answers of its own that lack required members."""
     endpoints = getattr(app, "endpoints", None)
     if endpoints is not None:
         endpoints.check_members()
@@ -113,7 +116,7 @@ def _listen(unix: Path | None) -> socket.socket:
     return sock
 
 
-def _set_stage(app: Any, stage: ServerStage, **address: Any) -> None:
+def _set_stage(app: App, stage: ServerStage, **address: object) -> None:
     # NOTE: create_server tells the app of no server, and then app.loop and named tasks are refused.
     app.state.server_info[:] = (
         [ApplicationServerInfo(settings={"version": HTTP.VERSION_1, **address}, stage=stage)]
@@ -122,7 +125,7 @@ def _set_stage(app: Any, stage: ServerStage, **address: Any) -> None:
     )
 
 
-async def _cancel(app: Any) -> None:
+async def _cancel(app: App) -> None:
     """Cancel the tasks that were given to `app.add_task`, and await their end."""
     tasks = [task for task in app.tasks if not task.done()]
     for task in tasks:
@@ -132,7 +135,7 @@ async def _cancel(app: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(app: Any, unix: Path | None = None) -> AsyncIterator[Server]:
+async def serving(app: App, unix: Path | None = None) -> AsyncIterator[Server]:
     """Serve *app* in the running loop for the time of the block."""
     server = Server(app, unix)
     await server.start()
@@ -185,7 +188,7 @@ class LoopThread:
 class BackgroundServer:
     """A server of *app* in a thread, for tests without a loop, and for many tests on one server."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: App) -> None:
         self._server = Server(app)
         self._thread: LoopThread | None = None
 

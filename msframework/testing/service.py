@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from msframework.client import Client
+from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.testing.database import TestDatabase
+from msframework.testing.server import App
 
 
-def settings_of(app: Any) -> Any:
+def settings_of(app: App) -> Settings | None:
     """Return the settings of *app*; `None` for a plain Sanic app."""
     return getattr(app, "settings", None)
 
@@ -18,17 +20,11 @@ def settings_of(app: Any) -> Any:
 def use_database(app: Any, database: TestDatabase) -> None:
     """Let *app*, which is not started, use *database* from now on."""
     app.settings = database.point(app.settings)
-    old = app.db
-    app.db = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
-    parts: list[Any] = app.parts._parts
-    # NOTE: without an address in its settings the service has not made a part of its database.
-    at = next((n for n, part in enumerate(parts) if part in (old, app.clients)), len(parts))
-    if at < len(parts) and parts[at] is old:
-        del parts[at]
-    parts.insert(at, app.db)
+    own = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
+    app.replace_part("db", own)
 
 
-def clients_of(app: Any) -> Iterator[Client]:
+def clients_of(app: App) -> Iterator[Client]:
     """Yield every client of *app*: those of `SERVICES`, and those that listeners made."""
     seen: set[int] = set()
     own = list(getattr(app, "clients", {}).values())

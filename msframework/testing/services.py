@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Unpack
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
@@ -17,13 +17,13 @@ from msframework.client import Client
 from msframework.conf.settings import ServiceEntry, Settings
 from msframework.exceptions import ServiceException
 from msframework.strict_json import dumps
-from msframework.testing.replies import Call, Reply, build_reply
+from msframework.testing.replies import Call, MockReply, ReplyOptions, build_reply
 from msframework.testing.server import LoopThread
 from msframework.types import UNSET
 
 
 class MockService:
-    """Answers for other services what a test declared, and notes what was asked.
+    """Answers for other services with the replies of a test, and notes the calls.
 
     A declared path answers for every service, unless it begins with the address of one
     (`http://regions:8000/cities/1`) or *service* names one. `{name}` in a path stands for any
@@ -38,7 +38,7 @@ class MockService:
         self._names: dict[int, str] = {}
         self._originals: dict[str, str] = {}
         self._moved: list[tuple[Client, str]] = []
-        self._replies: list[Reply] = []
+        self._replies: list[MockReply] = []
         self._thread: LoopThread | None = None
         self._runner: web.ServerRunner | None = None
         self.urls: dict[str, str] = {}
@@ -111,33 +111,33 @@ class MockService:
             self._moved.append((client, client.address.base))
             client.relocate(self.urls[client.name])
 
-    # What a test declares.
+    # The replies that a test declares.
 
-    def get(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def get(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a GET; *reply* is as for `reply`."""
         self.reply("GET", path, payload, **reply)
 
-    def post(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def post(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a POST."""
         self.reply("POST", path, payload, **reply)
 
-    def put(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def put(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a PUT."""
         self.reply("PUT", path, payload, **reply)
 
-    def patch(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def patch(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a PATCH."""
         self.reply("PATCH", path, payload, **reply)
 
-    def delete(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def delete(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a DELETE."""
         self.reply("DELETE", path, payload, **reply)
 
-    def head(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def head(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to a HEAD."""
         self.reply("HEAD", path, payload, **reply)
 
-    def options(self, path: str, payload: Any = UNSET, **reply: Any) -> None:
+    def options(self, path: str, payload: object = UNSET, **reply: Unpack[ReplyOptions]) -> None:
         """Declare the reply to an OPTIONS."""
         self.reply("OPTIONS", path, payload, **reply)
 
@@ -145,7 +145,7 @@ class MockService:
         self,
         method: str,
         path: str,
-        payload: Any = UNSET,
+        payload: object = UNSET,
         *,
         status: int = 200,
         body: str | bytes = b"",
@@ -158,7 +158,7 @@ class MockService:
         Args:
             payload: the body, sent as JSON.
             body: the body as it is, where there is no *payload*.
-            exception: what happens instead of a reply: a `ServiceException` is answered as a
+            exception: the failure in the place of a reply: a `ServiceException` is answered as a
                 service of ours would, a `TimeoutError` gives no answer until the caller gives up,
                 and any other hangs up.
             service: the one service that it is for.
@@ -191,7 +191,7 @@ class MockService:
             f"{path!r} is no path, and not of one of the services ({urls}). Begin it with a slash."
         )
 
-    # What was asked.
+    # The calls that came.
 
     def reset(self) -> None:
         """Forget declared replies and calls."""
@@ -203,7 +203,7 @@ class MockService:
         """Fail when a call came that no reply was declared for.
 
         Raises:
-            AssertionError: names those calls, and what was declared.
+            AssertionError: names those calls, and the declared replies.
         """
         if not self.unexpected:
             return
@@ -234,7 +234,7 @@ class MockService:
         return await _give(chosen, request)
 
 
-async def _give(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
+async def _give(reply: MockReply, request: web.BaseRequest) -> web.StreamResponse:
     exc = reply.exception
     if exc is None:
         return _response(reply.status, reply.body, reply.headers)

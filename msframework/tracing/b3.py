@@ -15,7 +15,7 @@ _SINGLE = re.compile(
     rf"(?P<trace>{_HEX}{{32}}|{_HEX}{{16}})-(?P<span>{_HEX}{{16}})"
     rf"(?:-(?P<state>[01d])(?:-(?P<parent>{_HEX}{{16}}))?)?"
 ).fullmatch
-# What services of ours send: 128 bits, a decision, no debug.
+# As our own services send it: 128 bits, a decision, no debug.
 OWN_FORM = re.compile(
     r"(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([01])(?:-(?!0{16})([0-9a-f]{16}))?"
 ).fullmatch
@@ -26,7 +26,7 @@ ZEROS: Final = "0" * 16
 
 
 class B3(NamedTuple):
-    """What B3 headers say; empty ids where they hold only a decision."""
+    """The values of B3 headers; empty ids where they hold only a decision."""
 
     trace_id: str = ""
     span_id: str = ""

@@ -1,7 +1,7 @@
 """The current span: one context variable, with or without opentracing's `Scope` around it.
 
 Runs per request. The hot path stores the bare span; `Scope` objects exist only for those who ask
-opentracing for them. What a scope found when it began is put back by value, not by token, so that
+opentracing for them. A scope puts the span that it replaced back by value, not by token, so that
 a scope may end in another context than it began in (asynchronous generators do that).
 """
 

@@ -1,4 +1,4 @@
-"""What takes finished spans out of the process: an interface, and the two simplest of its kind.
+"""Exporters take finished spans out of the process: the protocol, and the two simplest ones.
 
 Exporters run in the queue's task, one batch at a time. To add one, write a class with these four
 names and list a callable that makes it of the settings in `TRACE_EXPORTERS`.
@@ -36,7 +36,7 @@ class Exporter(Protocol):
     name: str
 
     async def start(self) -> None:
-        """Open what is needed; runs in the worker process that will export."""
+        """Open connections and files; runs in the worker process that will export."""
 
     async def export(self, spans: Sequence[Span]) -> None:
         """Send *spans*; called for one batch at a time.

@@ -1,6 +1,6 @@
 """Trace context out of headers, and into them; for servers, clients, and by hand.
 
-Runs per request. The order of preference is `b3`, `X-B3-*`, `traceparent`; what is malformed
+Runs per request. The order of preference is `b3`, `X-B3-*`, `traceparent`; a malformed header
 counts as absent. Where B3 and `traceparent` name the same trace, `tracestate` goes along.
 """
 
@@ -22,7 +22,7 @@ from msframework.tracing.b3 import (
     parse_multi,
     parse_single,
 )
-from msframework.tracing.span import EMPTY, OWN, Carried, Span, SpanContext, new_span_id
+from msframework.tracing.span import EMPTY, OWN, PropagatedFields, Span, SpanContext, new_span_id
 from msframework.tracing.w3c import (
     OWN_PARENT,
     RANDOM,
@@ -49,10 +49,10 @@ _FLAGS = istr("x-b3-flags")
 _TRACEPARENT = istr("traceparent")
 _TRACESTATE = istr("tracestate")
 _BAGGAGE = istr("baggage")
-_REMOTE: Final = Carried(random=False)
-_REMOTE_RANDOM: Final = Carried()
+_REMOTE: Final = PropagatedFields(random=False)
+_REMOTE_RANDOM: Final = PropagatedFields()
 # The fields of a SpanContext, in its order.
-Found = tuple[str, str, str | None, bool | None, Carried]
+ContextFields = tuple[str, str, str | None, bool | None, PropagatedFields]
 
 
 class Carrier(Protocol):
@@ -69,7 +69,7 @@ class Carrier(Protocol):
     headers: Any
 
 
-class _Folded:
+class _FoldedHeaders:
     """Any headers as a `Carrier`."""
 
     __slots__ = ("fields", "headers", "repeats")
@@ -82,10 +82,10 @@ class _Folded:
         self.repeats = len(self.fields) != len(headers)
 
 
-class LateCarried(Carried):
+class LazyPropagatedFields(PropagatedFields):
     """Reads `tracestate` when somebody asks for it: only calls of other services do.
 
-    PERF: reading costs several times what all other headers do (benchmarks/tracing.py).
+    PERF: reading costs several times as much as all other headers (benchmarks/tracing.py).
     """
 
     __slots__ = ("_text", "_values")
@@ -107,8 +107,8 @@ class Propagator:
     """Reads and writes the headers that carry a trace from process to process.
 
     Args:
-        formats: what is written: `b3`, `b3multi`, `traceparent`. All are read.
-        trust: what callers may force: `sampled`, `debug`, `baggage`.
+        formats: the headers that are written: `b3`, `b3multi`, `traceparent`. All are read.
+        trust: the properties that callers may force: `sampled`, `debug`, `baggage`.
         baggage: the keys that are passed on; a key that is no HTTP token is never written.
     """
 
@@ -144,13 +144,13 @@ class Propagator:
         folded: Any = headers
         if not isinstance(headers, (CIMultiDict, CIMultiDictProxy)):
             folded = fold(headers)
-        found = self.read(_Folded(folded))
+        found = self.read(_FoldedHeaders(folded))
         return None if found is None else SpanContext(*found)
 
-    def read(self, carrier: Carrier) -> Found | None:
-        """Return what `extract` does, as the fields of a context: requests need no more.
+    def read(self, carrier: Carrier) -> ContextFields | None:
+        """Return the fields of the context that `extract` returns: requests need no more.
 
-        PERF: what services of ours send, and a `traceparent` alone, take a short way; a test
+        PERF: the headers of our own services, and a `traceparent` alone, take a short way; a test
         compares it with the long one (benchmarks/tracing.py, rows "extract of …").
         """
         fields, found = carrier.fields, None
@@ -165,8 +165,8 @@ class Propagator:
                 found = self._read_parent(parent, fields)
         return self.read_all(carrier.headers) if found is None else found
 
-    def _read_own(self, fields: Mapping[str, str]) -> Found | None:
-        """Read what a service of ours sends; `None` leaves all else to the long way."""
+    def _read_own(self, fields: Mapping[str, str]) -> ContextFields | None:
+        """Read the headers of a service of ours; `None` leaves all others to the long way."""
         match = OWN_FORM(fields["b3"])
         if match is None:
             return None
@@ -177,23 +177,23 @@ class Propagator:
                 return None
             carried = _REMOTE_RANDOM
             if "tracestate" in fields:
-                carried = LateCarried(True, (fields["tracestate"],))
+                carried = LazyPropagatedFields(True, (fields["tracestate"],))
         return trace_id, span_id, parent_id, state == "1" if self._sampled else None, carried
 
-    def _read_parent(self, parent: str, fields: Mapping[str, str]) -> Found | None:
+    def _read_parent(self, parent: str, fields: Mapping[str, str]) -> ContextFields | None:
         """Read a `traceparent` of version 00 with known flags, where there are no B3 headers."""
         match = OWN_PARENT(parent)
         if match is None:
             return None
         trace_id, span_id, flags = match.groups()
         if "tracestate" in fields:
-            carried: Carried = LateCarried(flags in "23", (fields["tracestate"],))
+            carried: PropagatedFields = LazyPropagatedFields(flags in "23", (fields["tracestate"],))
         else:
             carried = _REMOTE_RANDOM if flags in "23" else _REMOTE
         return trace_id, span_id, None, flags in "13" if self._sampled else None, carried
 
-    def read_all(self, headers: CIMultiDict[str]) -> Found | None:
-        """Return what `read` does, whatever the headers look like."""
+    def read_all(self, headers: CIMultiDict[str]) -> ContextFields | None:
+        """Return the same as `read`, for headers of any form."""
         b3, parent = _read_b3(headers), None
         value = _single(headers, _TRACEPARENT)
         if value is not None:
@@ -211,13 +211,17 @@ class Propagator:
         sampled = self._decision(decision, carried)
         return parent.trace_id, parent.span_id, None, sampled, carried
 
-    def _decision(self, asked: bool | None, carried: Carried) -> bool | None:
+    def _decision(self, asked: bool | None, carried: PropagatedFields) -> bool | None:
         if carried.debug:
             return True
         return asked if self._sampled else None
 
-    def _carry(self, headers: CIMultiDict[str], debug: bool, parent: TraceParent | None) -> Carried:
-        carried = Carried(debug and self._debug, parent is not None and bool(parent.flags & RANDOM))
+    def _carry(
+        self, headers: CIMultiDict[str], debug: bool, parent: TraceParent | None
+    ) -> PropagatedFields:
+        carried = PropagatedFields(
+            debug and self._debug, parent is not None and bool(parent.flags & RANDOM)
+        )
         if parent is not None and _TRACESTATE in headers:
             carried.tracestate = parse_tracestate(headers.getall(_TRACESTATE))
         if self._read_baggage and _BAGGAGE in headers:
@@ -246,7 +250,7 @@ class Propagator:
                 headers["baggage"] = baggage
 
     def lines(self, span: Span) -> str:
-        """Return what `inject` writes, as the lines of a head; each ends with its line break.
+        """Return the headers of `inject` as lines of a head; each ends with its line break.
 
         Raises:
             ValueError: a value has a line break in it.
@@ -263,7 +267,12 @@ class Propagator:
         return self._write(trace_id, new_span_id(), parent.span_id, False, parent.carried)
 
     def _write(
-        self, trace_id: str, span_id: str, parent_id: str | None, sampled: bool, carried: Carried
+        self,
+        trace_id: str,
+        span_id: str,
+        parent_id: str | None,
+        sampled: bool,
+        carried: PropagatedFields,
     ) -> str:
         """Return the lines of one context.
 
@@ -318,7 +327,7 @@ def _single(headers: CIMultiDict[str], name: istr) -> str | None:
 
 
 def fold(headers: Mapping[Any, Any]) -> CIMultiDict[str]:
-    """Return any mapping as one that ignores case; what is no text is left out."""
+    """Return any mapping as one that ignores case, without values that are no text."""
     folded: CIMultiDict[str] = CIMultiDict()
     for name, value in headers.items():
         key = name.decode("latin-1") if isinstance(name, bytes) else name

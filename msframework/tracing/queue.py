@@ -1,4 +1,4 @@
-"""Between spans that end and the exporters: bounded, and counting what it must drop.
+"""The queue between finished spans and the exporters: bounded, it counts the spans it drops.
 
 `record` runs per span and does nothing but append; everything else runs in one task for each
 exporter, so that one that is slow neither holds up another nor makes it lose spans.
@@ -63,7 +63,7 @@ class Lane:
         )
 
     async def stop(self, deadline: float) -> None:
-        """Send what is left until *deadline* (`monotonic` seconds), drop the rest, and close."""
+        """Send spans until *deadline* (`monotonic` seconds), drop the rest, and close."""
         self._loop, self._stopping = None, True
         self._wake.set()
         try:
@@ -145,7 +145,7 @@ class SpanQueue:
         exporters: where spans go; with none, spans end here.
         size: spans held at most for each exporter; further ones are dropped.
         batch_size: spans that an exporter is given at once.
-        interval: seconds after which an exporter gets what there is.
+        interval: seconds after which an exporter gets a batch that is not full.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class SpanQueue:
             raise
 
     async def stop(self) -> None:
-        """Send what is left within 2 s, and stop all exporters."""
+        """Send the spans that are left within 2 s, and stop all exporters."""
         await self._stop(self.lanes)
 
     async def _stop(self, lanes: Sequence[Lane]) -> None:

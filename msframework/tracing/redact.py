@@ -1,4 +1,4 @@
-"""What is never written: the values of configured keys, in logs, spans and errors alike.
+"""Redaction: the values of configured keys are never written to logs, spans or errors.
 
 Runs per log line and per exported span. A key counts when one of the configured words is part of
 it, whatever its case: `token` covers `access_token`, `X-Auth-Token` and `csrfToken`.
@@ -66,7 +66,7 @@ class Redactor:
         return value
 
     def scrub(self, text: str) -> str:
-        """Return *text* without what follows a hidden key (`token=…`), or passwords in URLs."""
+        """Return *text* without the values of hidden keys (`token=…`) and the passwords of URLs."""
         # PERF: without one of these three there is neither a key's value nor user information.
         if "=" not in text and ":" not in text:
             return text

@@ -45,7 +45,7 @@ class Sampler:
         """Return whether the trace that begins with *name* is kept.
 
         Args:
-            asked: what a trusted caller decided, or `None`.
+            asked: the decision of a trusted caller, or `None`.
         """
         rate = self.rates.get(name)
         if rate is None:

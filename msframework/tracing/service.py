@@ -21,7 +21,7 @@ from msframework.tracing.zipkin import Encoder
 
 
 class Tracing:
-    """What a service starts and stops.
+    """The tracing of one service, as a part.
 
     Attributes:
         tracer: the tracer of the service, set as `opentracing.tracer` at start.
@@ -54,7 +54,7 @@ class Tracing:
         opentracing.set_global_tracer(self.tracer)
 
     async def stop(self) -> None:
-        """Send what is left within 2 s; `opentracing.tracer` is what it was before."""
+        """Send the spans that are left within 2 s, and restore `opentracing.tracer`."""
         if opentracing.global_tracer() is self.tracer:
             opentracing.set_global_tracer(self._previous)
         self._previous = None
@@ -65,7 +65,7 @@ def build_tracer(settings: Settings) -> Tracing:
     """Build the tracing of the service that *settings* describe.
 
     Raises:
-        ImproperlyConfigured: `TRACE_EXPORTERS` names what is not there.
+        ImproperlyConfigured: `TRACE_EXPORTERS` names an exporter that is not there.
     """
     return Tracing(settings)
 
@@ -93,7 +93,7 @@ def build_exporters(settings: Settings) -> list[Exporter]:
 
 
 def build_encoder(settings: Settings) -> Encoder:
-    """Build what turns spans of this service into Zipkin's JSON."""
+    """Build the encoder of this service's spans as Zipkin's JSON."""
     return Encoder(
         settings.service_name,
         Redactor(settings.log.redact),
@@ -103,7 +103,7 @@ def build_encoder(settings: Settings) -> Encoder:
 
 
 def extract(headers: Any) -> SpanContext | None:
-    """Return the trace context in *headers*, or `None`; trusts what `opentracing.tracer` does."""
+    """Return the trace context in *headers*, or `None`, with the trust of `opentracing.tracer`."""
     tracer = opentracing.global_tracer()
     propagator = tracer.propagator if isinstance(tracer, Tracer) else Propagator()
     return propagator.extract(headers)

@@ -1,4 +1,4 @@
-"""Spans: what is kept of one piece of work, and what of it crosses to other processes.
+"""Spans: the record of one piece of work, and the part that crosses to other processes.
 
 Runs per request. Ids are made when somebody first reads them. Times are `perf_counter` seconds
 until a span is exported, so that no clock change makes a duration wrong.
@@ -33,7 +33,7 @@ PEER: Final = (
 
 def new_trace_id() -> str:
     """Return 128 random bits as 32 hex digits."""
-    # PERF: a quarter of what formatting takes (benchmarks/tracing.py, row "ids").
+    # PERF: a quarter of the time of formatting (benchmarks/tracing.py, row "ids").
     return (getrandbits(128) or 1).to_bytes(16, "big").hex()
 
 
@@ -43,14 +43,14 @@ def new_span_id() -> str:
 
 
 def new_ids() -> str:
-    """Return what `new_trace_id` and `new_span_id` do, in one text of 48 digits."""
+    """Return a new trace id and a new span id as one text of 48 digits."""
     # NOTE: neither may be zero. The first bit of each is set for that, as W3C Trace Context Level 2
     # wants the last 56 of a trace id to be random.
     return (getrandbits(192) | _FIRST_BITS).to_bytes(24, "big").hex()
 
 
-class Carried:
-    """What descends from span to span, and to other processes, beside ids and the decision.
+class PropagatedFields:
+    """The values that descend from span to span and to other processes, beside ids and decision.
 
     Attributes:
         debug: B3's debug flag: keep this trace whatever the sampler says.
@@ -72,11 +72,11 @@ class Carried:
         self.tracestate, self.baggage = tracestate, baggage
 
 
-OWN: Final = Carried()
+OWN: Final = PropagatedFields()
 
 
 class SpanContext(opentracing.SpanContext):  # type: ignore[misc]
-    """What identifies a span to its children, here or in another process.
+    """The identity of a span for its children, here or in another process.
 
     Attributes:
         trace_id: 32 hex digits; empty when the caller sent a decision and no ids.
@@ -94,7 +94,7 @@ class SpanContext(opentracing.SpanContext):  # type: ignore[misc]
         span_id: str,
         parent_id: str | None = None,
         sampled: bool | None = None,
-        carried: Carried = OWN,
+        carried: PropagatedFields = OWN,
     ) -> None:
         self.trace_id, self.span_id, self.parent_id = trace_id, span_id, parent_id
         self.sampled, self.carried = sampled, carried
@@ -119,7 +119,7 @@ class SpanContext(opentracing.SpanContext):  # type: ignore[misc]
 
 
 class Template:
-    """What many spans have in common: a name, a kind, and their first tags.
+    """The name, kind and first tags that many spans share.
 
     Exporters write it once (`Encoder`), and a span's own tags are all that is written for each.
     """
@@ -167,7 +167,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         kind: str | None,
         trace_id: str | None,
         parent_id: str | None,
-        carried: Carried,
+        carried: PropagatedFields,
         tags: Tags,
         start: float,
         template: Template | None = None,
@@ -205,7 +205,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
 
     @property
     def tags(self) -> Tags:
-        """What is known of it; values are turned into text when it is exported."""
+        """The tags; values are turned into text when the span is exported."""
         template, own = self._template, self._own
         if template is not None:
             # NOTE: it stays the same dict, as another thread may be writing to it.
@@ -217,12 +217,12 @@ class Span(opentracing.Span):  # type: ignore[misc]
 
     @property
     def logs(self) -> Sequence[tuple[float, Mapping[str, Any]]]:
-        """The annotations: when (`perf_counter` seconds), and what `log_kv` was given."""
+        """The annotations: the time (`perf_counter` seconds) and the values of each `log_kv`."""
         return () if self._logs is None else self._logs
 
     @property
     def context(self) -> SpanContext:
-        """What children and other processes need of it."""
+        """The identity of the span for its children and for other processes."""
         return SpanContext(self.trace_id, self.span_id, self.parent_id, self.sampled, self.carried)
 
     @property
@@ -269,7 +269,7 @@ class Span(opentracing.Span):  # type: ignore[misc]
         """Give *value* to all spans that begin under this one from now on."""
         old = self.carried
         baggage = {**old.baggage, key: str(value)}
-        self.carried = Carried(old.debug, old.random, old.tracestate, baggage)
+        self.carried = PropagatedFields(old.debug, old.random, old.tracestate, baggage)
         return self
 
     def get_baggage_item(self, key: str) -> str | None:

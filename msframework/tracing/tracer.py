@@ -26,7 +26,7 @@ from msframework.tracing.recorder import MemoryRecorder, Recorder
 from msframework.tracing.sampler import NEVER, Sampler
 from msframework.tracing.span import (
     OWN,
-    Carried,
+    PropagatedFields,
     Span,
     SpanContext,
     Tags,
@@ -49,7 +49,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         service_name: the name of this service in spans.
         sampler: which new traces are kept; all by default.
         recorder: where finished spans go; memory by default (`tracer.recorder.spans`).
-        propagator: which headers are written, and what callers are trusted with.
+        propagator: the headers that are written, and the trust in callers.
         enabled: a tracer that is switched off hands out one span that does nothing.
     """
 
@@ -76,7 +76,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         self._silent = SilentSpan(self)
         self._templates: dict[tuple[str, str, str], Template] = {}
 
-    # What compiled handlers, the data layer and the client call.
+    # Called by compiled handlers, the data layer and the client.
 
     def start_request(self, request: Any, name: str) -> Span:
         """Begin the span of *request* and make it current, whatever was current before.
@@ -106,14 +106,14 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         span: Span
         if asked:
             connection = request.conn_info
-            what = name, request.method, "" if connection is None else connection.client_ip
-            template = self._templates.get(what) or self._learn(*what)
+            key = name, request.method, "" if connection is None else connection.client_ip
+            template = self._templates.get(key) or self._learn(*key)
             own = {"http.url": request.path}
             span = Span(
                 self, name, "server", trace_id, parent_id, carried, own, perf_counter(), template
             )
         else:
-            # PERF: no call of `__init__` for what most requests get (benchmarks/tracing.py).
+            # PERF: no call of `__init__` for the span of most requests (benchmarks/tracing.py).
             made: Any = _make(UnsampledSpan)
             made._tracer = self
             made.operation_name, made.kind = name, "server"
@@ -141,7 +141,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
             span.finish()
 
     def _learn(self, name: str, method: str, address: str) -> Template:
-        """Return what the spans of requests for *name* from *address* have in common."""
+        """Return the template of the spans of requests for *name* from *address*."""
         tags = {"component": "sanic", "http.method": method}
         if address:
             tags["peer.address"] = address
@@ -163,7 +163,7 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         The span is not made current. Under a parent that is not sampled it records nothing.
 
         Args:
-            tags: what is known of it; they become the span's own.
+            tags: its first tags; they become the span's own.
         """
         if parent is None:
             parent = read_current()
@@ -304,13 +304,13 @@ class Tracer(opentracing.Tracer):  # type: ignore[misc]
         return self.propagator.extract(headers)
 
 
-def _restart(carried: Carried) -> Carried:
-    """Return what a new trace takes from a caller who sent a decision, and no ids."""
-    return Carried(carried.debug, True, "", carried.baggage)
+def _restart(carried: PropagatedFields) -> PropagatedFields:
+    """Return the carried values of a new trace whose caller sent a decision, and no ids."""
+    return PropagatedFields(carried.debug, True, "", carried.baggage)
 
 
 def _priority(tags: Tags) -> bool | None:
-    """Return what the tag `sampling.priority` asks for, if it is there."""
+    """Return the decision of the tag `sampling.priority`, if it is there."""
     priority = tags.get(_PRIORITY)
     return None if priority is None else bool(priority)
 
@@ -326,7 +326,7 @@ def _first_parent(references: Any) -> Any:
 
 
 def _inherit(parent: Any) -> tuple[str | None, str | None, bool | None, Any]:
-    """Return trace id, parent id, decision, and what else a span takes from *parent*."""
+    """Return the trace id, parent id, decision and carried values of a child of *parent*."""
     if not isinstance(parent, (Span, SpanContext)):
         return None, None, None, OWN
     if not parent.trace_id:

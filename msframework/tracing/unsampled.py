@@ -10,7 +10,7 @@ from typing import Any
 
 import opentracing
 
-from msframework.tracing.span import EMPTY, OWN, Carried, Span, new_trace_id
+from msframework.tracing.span import EMPTY, OWN, PropagatedFields, Span, new_trace_id
 
 
 class UnsampledSpan(Span):
@@ -25,7 +25,7 @@ class UnsampledSpan(Span):
     _logs = None
     _encoded = None
 
-    # NOTE: the parent's __init__ is left out on purpose; the class holds what it would have set.
+    # NOTE: the parent's __init__ is left out on purpose; the class has its attributes.
     def __init__(
         self,
         tracer: opentracing.Tracer,
@@ -33,7 +33,7 @@ class UnsampledSpan(Span):
         kind: str | None,
         trace_id: str | None,
         parent_id: str | None,
-        carried: Carried,
+        carried: PropagatedFields,
     ) -> None:
         self._tracer = tracer
         self.operation_name = name
@@ -60,7 +60,7 @@ class UnsampledSpan(Span):
 
 
 class SilentSpan(UnsampledSpan):
-    """What a tracer that is switched off hands out: without ids, and sent to nobody."""
+    """The span of a tracer that is switched off: without ids, and sent to nobody."""
 
     __slots__ = ()
 

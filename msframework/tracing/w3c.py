@@ -24,7 +24,7 @@ MAX_BAGGAGE: Final = 8192
 _PARENT = re.compile(
     r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL
 ).fullmatch
-# What is sent today: version 00, and no flags but these two.
+# Sent today: version 00, and no flags but these two.
 OWN_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-0([0-3])").fullmatch
 _MEMBER = re.compile(
     r"(?P<key>[a-z0-9][a-z0-9_\-*/@]{0,255})="
@@ -63,7 +63,7 @@ def parse_tracestate(values: Iterable[str]) -> str:
     """Combine the `tracestate` headers in their order; empty when any member is malformed.
 
     More than 32 members and keys given twice count as malformed. Empty members are left out, and
-    what is too long to pass on is cut as the recommendation says.
+    a list that is too long to pass on is cut as the recommendation says.
     """
     members: dict[str, str] = {}
     for part in ",".join(values).split(","):

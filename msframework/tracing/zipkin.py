@@ -21,9 +21,9 @@ from msframework.tracing.span import PEER, Span, Template
 
 MAX_VALUE: Final = 4096
 MAX_TAGS: Final = 128
-# What exceptions and users write freely, so that it may hold anything.
+# Written freely by exceptions and users, so that it may hold anything.
 _FREE_TEXT: Final = frozenset(("db.statement", "error", "error.message", "message", "http.url"))
-# What is done with a tag's value, by its name.
+# The treatment of a tag's value, by its name.
 _AS_IT_IS, _SCRUBBED, _HIDDEN, _PEER_TAG = range(4)
 _MAX_KNOWN: Final = 1024
 _LARGEST: Final = 10**18
@@ -33,7 +33,7 @@ Endpoint = dict[str, Any]
 Known = tuple[str, "str | UnsetType", dict[str, str], "Raw | UnsetType"]
 
 
-class _Line(Struct, rename="camel"):
+class _ZipkinSpan(Struct, rename="camel"):
     """The members of a span's JSON, in their order."""
 
     trace_id: str
@@ -91,10 +91,10 @@ class Encoder:
         described: dict[str, Any] = orjson.loads(self.encode(span))
         return described
 
-    def _describe(self, span: Span) -> _Line:
+    def _describe(self, span: Span) -> _ZipkinSpan:
         """Return the members of the JSON of *span*, each as text already.
 
-        PERF: what the spans of one template have in common is looked up (benchmarks/tracing.py,
+        PERF: the text that the spans of one template share is looked up (benchmarks/tracing.py,
         rows "span of … to JSON").
         """
         trace_id = span.trace_id
@@ -110,7 +110,7 @@ class Encoder:
             tags = tags.copy()
             self._add(span._own, tags)
         offset = time() - perf_counter()
-        line = _Line(
+        line = _ZipkinSpan(
             trace_id,
             span.span_id,
             span.parent_id or UNSET,
@@ -129,7 +129,7 @@ class Encoder:
         return line
 
     def _learn(self, template: Template) -> Known:
-        """Return what the spans of *template* have in common."""
+        """Return the text that the spans of *template* share."""
         tags: dict[str, str] = {}
         remote = self._add(template.tags, tags)
         known = _text(template.name).lower(), _kind(template.kind), tags, remote
@@ -139,7 +139,7 @@ class Encoder:
         return known
 
     def _add(self, tags: Mapping[str, Any], shown: dict[str, str]) -> Raw | UnsetType:
-        """Add *tags* to *shown*, as texts, and return what they say of the peer."""
+        """Add *tags* to *shown*, as texts, and return the tags of the peer."""
         ways = self._ways
         remote: Raw | UnsetType = UNSET
         # NOTE: another thread may still write to a span that it shares, hence the copy.
@@ -149,7 +149,7 @@ class Encoder:
             del items[room:]
         for key, value in items:
             name, way = ways.get(key) or self._learn_name(key)
-            # PERF: `_text`, without the call for what most values are.
+            # PERF: `_text`, without the call for values of the usual types.
             if value.__class__ is str and value.isascii() and len(value) <= MAX_VALUE:
                 text = value
             elif value.__class__ is int and -_LARGEST < value < _LARGEST:
@@ -170,7 +170,7 @@ class Encoder:
         return remote
 
     def _learn_name(self, key: Any) -> tuple[str, int]:
-        """Return the name of a tag, and what is done with its values."""
+        """Return the name of a tag, and the treatment of its values."""
         name = _text(key)
         if self._redactor.hides(name):
             way = _HIDDEN
@@ -226,7 +226,7 @@ def _remote(*values: Any) -> Raw | UnsetType:
     """Return the other side, as the `peer.*` tags describe it."""
     try:
         return _read_remote(*values)
-    except TypeError:  # what cannot be hashed
+    except TypeError:  # it cannot be hashed
         return _read_remote.__wrapped__(*values)
 
 

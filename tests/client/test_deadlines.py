@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from msframework.client.deadlines import Deadlines
+from msframework.client.deadlines import ResponseDeadlines
 
 
 class Waiting:
@@ -22,7 +22,7 @@ async def loop():
 
 
 async def test_each_ends_in_its_time_whatever_the_order(loop):
-    deadlines, began = Deadlines(loop), loop.time()
+    deadlines, began = ResponseDeadlines(loop), loop.time()
     due = {Waiting(): after for after in (0.06, 0.02, 0.1, 0.04)}
 
     for waiting, after in due.items():
@@ -34,7 +34,7 @@ async def test_each_ends_in_its_time_whatever_the_order(loop):
 
 
 async def test_what_is_forgotten_or_has_no_end_is_let_be(loop):
-    deadlines = Deadlines(loop)
+    deadlines = ResponseDeadlines(loop)
     answered, endless, late = Waiting(), Waiting(), Waiting()
 
     deadlines.watch(answered, loop.time() + 0.01)
@@ -49,7 +49,7 @@ async def test_what_is_forgotten_or_has_no_end_is_let_be(loop):
 
 
 async def test_one_timer_serves_many(loop, monkeypatch):
-    deadlines = Deadlines(loop)
+    deadlines = ResponseDeadlines(loop)
     timers = []
     set_timer = deadlines._loop.call_at
 

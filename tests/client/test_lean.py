@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 
 from msframework.client import Client, Clients
 from msframework.client.connector import Connector
-from msframework.client.lean import Lean
+from msframework.client.lean import LeanTransport
 from msframework.conf.settings import ServiceEntry
 from msframework.exceptions import UpstreamError
 from msframework.tracing import Sampler, Tracer
@@ -37,6 +37,11 @@ def saying(*parts):
             await asyncio.sleep(0.01)
 
     return say
+
+
+def is_lean(client):
+    """Return whether plain calls of *client* go the lean way."""
+    return isinstance(client._channel.transport(), LeanTransport)
 
 
 # What goes out.
@@ -76,18 +81,18 @@ async def test_the_same_goes_out_as_through_aiohttp(upstream, method, options):
 
 async def test_only_what_is_plain_goes_the_lean_way(upstream, way, monkeypatch):
     lean = []
-    send, open_ = Lean.send, Lean.open
+    fetch, open_ = LeanTransport._fetch, LeanTransport._open
 
-    async def noting(self, plan, *args):
-        lean.append(plan.template)
-        return await send(self, plan, *args)
+    async def fetching(self, request):
+        lean.append(request.outgoing.plan.template)
+        return await fetch(self, request)
 
-    async def opening(self, plan, head, body, timeout, url):
-        lean.append(url.path)
-        return await open_(self, plan, head, body, timeout, url)
+    async def opening(self, request):
+        lean.append(request.outgoing.url.path)
+        return await open_(self, request)
 
-    monkeypatch.setattr(Lean, "send", noting)
-    monkeypatch.setattr(Lean, "open", opening)
+    monkeypatch.setattr(LeanTransport, "_fetch", fetching)
+    monkeypatch.setattr(LeanTransport, "_open", opening)
     fixed = ServiceEntry("a", upstream.url, headers={"traceparent": "00-0-0-0"})
     async with opened(url=upstream.url) as client, opened(entry=fixed) as other:
         await client.call("GET", "/lean")
@@ -505,7 +510,7 @@ async def test_a_connection_that_never_comes_up_is_given_up(client, monkeypatch)
         return Gone
 
     monkeypatch.setattr(Connector, "connect", connect)
-    if client._channel.lean() is None:
+    if not is_lean(client):
         pytest.skip("aiohttp has its own tests for this")
 
     with pytest.raises(UpstreamError) as caught:
@@ -575,7 +580,7 @@ def test_an_untested_aiohttp_is_warned_of_once(monkeypatch, caplog):
 async def test_it_may_be_switched_off(upstream):
     async with opened(url=upstream.url, fast=False) as client:
         await client.call("GET", "/c")
-        assert client._channel.lean() is None
+        assert not is_lean(client)
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -584,14 +589,14 @@ async def test_the_setting_of_the_server_switches_it_off(make_service, way, fast
     service = make_service(server={"fast_path": fast}, services=services)
 
     async with service.running() as app:
-        lean = app.clients["a"]._channel.lean()
+        lean = is_lean(app.clients["a"])
 
-    assert (lean is not None) is (fast and way == "lean")
+    assert lean is (fast and way == "lean")
 
 
 async def test_a_prefix_that_needs_encoding_is_left_to_aiohttp(upstream):
     async with opened(url=f"{upstream.url}/a b") as client:
-        assert client._channel.lean() is None
+        assert not is_lean(client)
 
 
 def test_hand_made_paths_do_not_pile_up():

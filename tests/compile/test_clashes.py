@@ -11,7 +11,7 @@ from sanic.exceptions import SanicException
 from sanic_routing.exceptions import BaseException as RoutingError
 
 from msframework import Blueprint, ImproperlyConfigured, Resource, doc
-from msframework.routing import find_allowed
+from msframework.serving.router import find_allowed
 
 A, B, C = {"Host": "a.test"}, {"Host": "b.test"}, {"Host": "c.test"}
 
@@ -300,7 +300,7 @@ def resolve(router, method, path):
         route, _, values = router.get(path, method, None)
     except SanicException as exc:
         # NOTE: the service answers 404 where no method has anything, as after a strict slash.
-        return exc.status_code if find_allowed(router, path, None) else 404
+        return exc.status_code if find_allowed(router.get, path, None) else 404
     if "msframework" in route.name:
         return "ours"
     return route.name.rpartition(".")[2], values

@@ -14,7 +14,7 @@ from msframework._codegen import _compile
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
 from msframework.compile.handler import STEPS, begin, compile_operation, end
-from msframework.response import Heads
+from msframework.serving.answer import Heads
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -93,7 +93,7 @@ def test_no_handler_contains_getattr_isinstance_or_a_loop(service):
 
 def test_without_tracing_and_access_log_nothing_of_them_is_in_the_handler(service):
     operation = service.operations[0]
-    context = CompileContext(heads=Heads(), failures=service.failures)
+    context = CompileContext(heads=Heads(), failures=service._serving.failures)
 
     source = compile_operation(operation, context).source
 
@@ -121,7 +121,7 @@ async def test_a_step_may_leave_early_and_another_one_may_follow_every_exit(serv
     steps = list(STEPS)
     steps.insert(steps.index(begin) + 1, guard)
     steps.insert(steps.index(end) + 1, note)
-    context = CompileContext(heads=Heads(), failures=service.failures)
+    context = CompileContext(heads=Heads(), failures=service._serving.failures)
     compiled = compile_operation(replace(operation, handler=read), context, steps)
 
     answer = await compiled.handler(SimpleNamespace(barred=barred, responded=False))

@@ -553,7 +553,9 @@ def test_a_scheme_that_the_settings_lack_is_refused_once(make_service):
     with pytest.raises(ImproperlyConfigured) as caught:
         document_of(service)
     (problem,) = caught.value.problems
-    assert problem.startswith("service.provide('user', …) names the scheme 'bearer', which is not")
+    assert problem.startswith(
+        "service.provide('user', …): it names the scheme 'bearer', which is not"
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,12 @@ def test_resource_methods_become_operations(make_service):
 
     assert (get.method, get.path, get.template) == ("GET", "/things/<id:int>", "/things/{id}")
     assert (get.id, get.name, get.blueprint) == ("things_read", "Thing.get", "things")
-    assert get.summary == "Read a thing"
-    assert get.tags == ("things",)
+    assert get.text.summary == "Read a thing"
+    assert get.text.tags == ("things",)
     assert get.failures[0].exception is NotFound
     assert [argument.source for argument in get.arguments] == [Source.REQUEST, Source.PATH]
-    assert delete.tags == ("other",)
-    assert delete.summary == "One thing"
+    assert delete.text.tags == ("other",)
+    assert delete.text.summary == "One thing"
 
 
 def test_functions_on_a_plain_blueprint_and_on_the_app_are_read_too(make_service):
@@ -81,7 +81,7 @@ def test_functions_on_a_plain_blueprint_and_on_the_app_are_read_too(make_service
 
     by_name = {operation.name: operation for operation in service.operations}
     assert by_name["read_plain"].path_params[0].kind == "str"
-    assert by_name["read_plain"].summary == "Plain"
+    assert by_name["read_plain"].text.summary == "Plain"
     assert by_name["create_on_app"].input(Source.BODY) is not None
     assert by_name["create_on_app"].blueprint == ""
 
@@ -154,7 +154,7 @@ def test_notes_above_and_below_another_decorator_are_both_read(make_service):
 
     (operation,) = mount(make_service, declare).operations
 
-    assert (operation.summary, operation.tags) == ("Above", ("below",))
+    assert (operation.text.summary, operation.text.tags) == ("Above", ("below",))
 
 
 class Unfit:
@@ -548,6 +548,10 @@ def test_what_a_class_says_of_itself_serves_methods_that_say_nothing(make_servic
 
     get, post = mount(make_service, declare).operations
 
-    assert (get.summary, get.description) == ("Things", "All about things.")
-    assert (post.summary, post.description) == ("Write one", "Write it.")
-    assert (get.tags, get.deprecated, get.failures[0].exception) == (("shared",), True, NotFound)
+    assert (get.text.summary, get.text.description) == ("Things", "All about things.")
+    assert (post.text.summary, post.text.description) == ("Write one", "Write it.")
+    assert (get.text.tags, get.text.deprecated, get.failures[0].exception) == (
+        ("shared",),
+        True,
+        NotFound,
+    )

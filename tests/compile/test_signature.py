@@ -94,8 +94,8 @@ def test_only_a_docstring_of_its_own_is_published(make_service, resource, summar
 
     (operation,) = service.operations
 
-    assert operation.summary == summary
-    assert operation.description == (f"{summary}." if summary else "")
+    assert operation.text.summary == summary
+    assert operation.text.description == (f"{summary}." if summary else "")
 
 
 async def plain(request, extra=None): ...
@@ -119,7 +119,10 @@ def test_what_functools_says_of_itself_is_not_published(make_service, handler, s
 
     (operation,) = service.operations
 
-    assert (operation.summary, operation.description) == (summary, "Do it." if summary else "")
+    assert (operation.text.summary, operation.text.description) == (
+        summary,
+        "Do it." if summary else "",
+    )
 
 
 def of_the_path(service):

@@ -14,7 +14,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from msframework.schemas import CompiledSchema, compile_schema
+from msframework.codec import CompiledSchema, compile_schema
 
 counts: Counter[str] = Counter()
 reasons: Counter[str] = Counter()

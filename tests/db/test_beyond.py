@@ -50,6 +50,11 @@ async def test_a_time_that_python_does_not_hold_is_a_text(db, expression, text):
         assert (await cur.table(f"SELECT {expression} AS a, 1.5 AS n")).rows()[0]["a"] == text
 
 
+async def test_a_comment_before_the_statement_does_no_harm(db):
+    async with db.acquire() as cur:
+        assert await cur.fetchval("-- why\nSELECT '10000-01-01'::date") == "10000-01-01"
+
+
 @pytest.mark.parametrize(("expression", "value"), USUAL)
 async def test_what_stands_beside_it_is_what_it_always_is(db, expression, value):
     async with db.acquire() as cur:

@@ -37,7 +37,7 @@ async def test_a_method_reads_and_writes(service, admin):
     @things.resource("/")
     class Things(Resource):
         async def get(self, request, cur):
-            assert type(cur) is Cursor
+            assert isinstance(cur, Cursor)
             return await cur.fetchval("SELECT count(*) FROM items")
 
         async def post(self, request, tx):

@@ -140,12 +140,12 @@ def run_late(open_database):
             task = asyncio.create_task(work(db))
             await asyncio.sleep(0.1)
             [lease] = db._pool._leases
-            assert lease.task is task
+            assert lease.deadline.task is task
             # All of this happens before the task can run again.
             if before is not None:
                 before(task)
-            lease.due = 0.0
-            db._pool.timing._sweep()
+            lease.deadline.due = 0.0
+            db._pool._deadlines._sweep()
             if after is not None:
                 after(task)
             await asyncio.wait([task], timeout=3)
@@ -205,9 +205,9 @@ async def test_a_task_group_is_told_that_a_statement_was_late(run_late):
 async def test_one_timer_serves_all_statements(open_database):
     async with open_database(command_timeout=60, max_size=4) as db:
         await lend_all(db, 4)
-        timer = db._pool.timing._timer
+        timer = db._pool._deadlines._timer
         await lend_all(db, 4)
 
         assert timer is not None
-        assert db._pool.timing._timer is timer
-    assert db._pool.timing._timer is None
+        assert db._pool._deadlines._timer is timer
+    assert db._pool._deadlines._timer is None

@@ -1,6 +1,6 @@
 import pytest
 
-from msframework.db.stateless import Statements, is_stateless, verb_of
+from msframework.db.stateless import is_stateless, verb_of
 from msframework.models import CharField, IntegerField, Model, fn
 from msframework.models.sql import render
 
@@ -145,18 +145,3 @@ def test_what_peewee_renders_is_recognised(query):
 )
 def test_the_verb_names_the_statement(sql, verb):
     assert verb_of(sql) == verb
-
-
-def test_a_statement_is_decided_once_and_the_oldest_is_forgotten():
-    statements = Statements(always_reset=False, limit=2)
-
-    assert [statements.learn(sql) for sql in ("SELECT 1", "SET x = 1", "SELECT 2")] == [
-        True,
-        False,
-        True,
-    ]
-    assert list(statements.known) == ["SET x = 1", "SELECT 2"]
-
-
-def test_with_always_nothing_counts_as_stateless():
-    assert Statements(always_reset=True).learn("SELECT 1") is False

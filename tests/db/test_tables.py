@@ -7,10 +7,10 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from msframework.db.tables import Table
 from msframework.models import DecimalField, Model, UUIDField
+from msframework.table import Table
 from tests.db.conftest import cancel_everywhere, lend_all
-from tests.db.test_direct import warm_up
+from tests.db.test_openings import warm_up
 from tests.db.test_transaction import names
 
 PRICES = "SELECT n, n * 1.50 AS price, gen_random_uuid() AS uid FROM generate_series(1, 3) AS n"
@@ -166,7 +166,7 @@ async def test_rows_know_their_texts_when_the_schema_changes_meanwhile(open_data
         for _ in range(2):
             running = asyncio.create_task(cur.table(query))
             async with asyncio.timeout(5):
-                while not any(lease.texts for lease in db._pool._leases):
+                while not any(lease.statements.texts for lease in db._pool._leases):
                     await asyncio.sleep(0.01)
             db._pool.refresh()
             (row,) = (await running).rows()
@@ -188,8 +188,9 @@ async def test_no_more_are_kept_than_the_setting_says(open_database):
                 table = await cur.table(f"SELECT {number}.5 AS price")
                 assert table.records[0]["price"] == f"{number}.5"
         (lease,) = db._pool._leases
-        assert len(lease.tables) == 3
-        assert lease.tables.keys() == lease.texts.keys()
+        kept = lease.statements
+        assert len(kept.tables) == 3
+        assert kept.tables.keys() == kept.texts.keys()
 
 
 async def test_a_borrower_cancelled_anywhere_leaves_the_types_as_they_were(open_database):

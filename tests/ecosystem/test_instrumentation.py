@@ -140,8 +140,8 @@ def test_wrapped_methods_are_called(looked_into, database, fast):
 
 
 UNTOUCHED = """
-from msframework.client.channel import Channel
-from msframework.db.direct import is_watched
+from msframework.client.lean import LeanTransport
+from msframework.db.statement_cache import is_watched
 
 
 async def main():
@@ -149,7 +149,7 @@ async def main():
         url = server.url
         client = Client(url=url, fast=FAST)
         await client.call("GET", "/rows/7")
-        lean = client._channel.lean() is not None
+        lean = isinstance(client._channel.transport(), LeanTransport)
         await client.close()
     print(json.dumps([lean, is_watched()]))
 

@@ -151,7 +151,7 @@ def declare(service):
     params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
 )
 async def address(request):
-    """Yield host and port of the service; one serves all tests of a module."""
+    """Yield host and port of the service, of the module's own endpoints where it declares some."""
     server = {
         "fast_path": request.param,
         "max_fields": 50,
@@ -160,7 +160,7 @@ async def address(request):
     }
     service = Service(with_settings(server=server))
     service.config.TOUCHUP = False
-    declare(service)
+    getattr(request.module, "declare", declare)(service)
     async with serve_service(service) as address:
         yield address
 

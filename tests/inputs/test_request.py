@@ -15,7 +15,7 @@ from msframework.exceptions import (
     UnsupportedMediaType,
 )
 from msframework.inputs.encoding import decode_body
-from msframework.request import Request
+from msframework.serving.request import Request
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from msframework.management.garbage import YOUNG, Settled, without_collection
+from msframework.management.garbage import YOUNG, SettledObjects, without_collection
 
 
 class Service:
@@ -53,7 +53,7 @@ def test_the_collector_is_back_after_a_mistake():
 
 async def test_what_a_service_holds_is_out_of_the_collectors_sight():
     service = Service()
-    Settled(service)
+    SettledObjects(service)
     kept = gc.get_freeze_count()
     service.pages = [[] for _ in range(1000)]
 
@@ -67,7 +67,7 @@ async def test_what_a_service_holds_is_out_of_the_collectors_sight():
 @pytest.mark.parametrize("chosen", [None, (5, 5, 5)])
 async def test_it_looks_less_often_unless_somebody_chose_how_often(chosen):
     service, usual = Service(), gc.get_threshold()
-    Settled(service)
+    SettledObjects(service)
     if chosen is not None:
         gc.set_threshold(*chosen)
 
@@ -77,7 +77,7 @@ async def test_it_looks_less_often_unless_somebody_chose_how_often(chosen):
 
 
 def test_what_comes_later_is_collected():
-    Settled(Service())
+    SettledObjects(Service())
     circle = [[]]
     circle[0].append(circle)
     del circle

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from msframework.management.commands import shell
-from msframework.management.session import Prompt, Session, run_source
+from msframework.management.session import Prompt, ShellSession, run_source
 
 
 class Running:
@@ -34,7 +34,7 @@ def service():
 
 
 def test_parts_run_as_long_as_the_session(service):
-    with Session(service):
+    with ShellSession(service):
         assert service.events == ["start"]
 
     assert service.events == ["start", "stop"]
@@ -48,7 +48,7 @@ def test_a_part_that_cannot_start_is_the_error_of_the_session(service):
 
     service.running = running
 
-    with pytest.raises(OSError, match="no database"), Session(service):
+    with pytest.raises(OSError, match="no database"), ShellSession(service):
         pytest.fail("the session began")
 
 
@@ -60,14 +60,14 @@ def test_a_failure_at_the_end_is_not_lost(service):
 
     service.running = running
 
-    with pytest.raises(OSError, match="cannot stop"), Session(service):
+    with pytest.raises(OSError, match="cannot stop"), ShellSession(service):
         pass
 
 
 def test_await_works_and_names_stay(service):
     scope = {"sleep": asyncio.sleep}
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         run_source(session, "one = await sleep(0, 1)", scope)
         run_source(session, "two = one + 1", scope)
 
@@ -77,7 +77,7 @@ def test_await_works_and_names_stay(service):
 def test_code_finds_the_running_loop(service):
     scope = {"asyncio": asyncio}
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         run_source(session, "task = asyncio.create_task(asyncio.sleep(0, 5))", scope)
         run_source(session, "result = await task", scope)
 
@@ -85,7 +85,7 @@ def test_code_finds_the_running_loop(service):
 
 
 def test_an_exception_comes_out_with_its_line(service):
-    with Session(service) as session, pytest.raises(ZeroDivisionError) as caught:
+    with ShellSession(service) as session, pytest.raises(ZeroDivisionError) as caught:
         run_source(session, "a = 1\na / 0", {})
 
     assert caught.traceback[-1].lineno == 1
@@ -93,13 +93,13 @@ def test_an_exception_comes_out_with_its_line(service):
 
 
 def test_a_syntax_error_comes_out(service):
-    with Session(service) as session, pytest.raises(SyntaxError):
+    with ShellSession(service) as session, pytest.raises(SyntaxError):
         run_source(session, "a =", {})
 
 
 @pytest.mark.parametrize("source", ["exit(3)", "await sleep(0)\nexit(3)"])
 def test_exit_leaves_with_its_code_and_stops_the_parts(service, source):
-    with pytest.raises(SystemExit) as caught, Session(service) as session:
+    with pytest.raises(SystemExit) as caught, ShellSession(service) as session:
         run_source(session, source, {"sleep": asyncio.sleep, "exit": exit_with})
 
     assert caught.value.code == 3
@@ -130,7 +130,7 @@ def test_an_interrupt_cancels_what_is_awaited_and_not_the_session(service):
         scope["begun"].wait()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         thread = threading.Thread(target=interrupt)
         thread.start()
         with pytest.raises(KeyboardInterrupt):
@@ -160,7 +160,7 @@ def test_an_interrupt_on_the_way_to_the_loop_cancels_too(service):
     scope = {"asyncio": asyncio}
     source = "try:\n    await asyncio.Event().wait()\nfinally:\n    ended = True"
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         loop, session._loop = session._loop, Interrupting(session._loop)
         with pytest.raises(KeyboardInterrupt):
             run_source(session, source, scope)
@@ -182,7 +182,7 @@ def test_what_a_coroutine_raises_reaches_the_thread_that_waits(service, failure)
     async def fail():
         raise failure
 
-    with Session(service) as session, pytest.raises((ValueError, CancelledError)):
+    with ShellSession(service) as session, pytest.raises((ValueError, CancelledError)):
         session.run(fail())
 
 
@@ -198,7 +198,7 @@ def feed(prompt: Prompt, *lines: str) -> str:
 def test_the_prompt_awaits_and_shows_values(service, capsys):
     scope = {"sleep": asyncio.sleep}
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         feed(Prompt(session, scope), "await sleep(0, 41) + 1", "x = await sleep(0, 'kept')")
 
     assert capsys.readouterr().out == "42\n"
@@ -208,14 +208,14 @@ def test_the_prompt_awaits_and_shows_values(service, capsys):
 def test_the_prompt_takes_blocks(service):
     scope = {"sleep": asyncio.sleep}
 
-    with Session(service) as session:
+    with ShellSession(service) as session:
         feed(Prompt(session, scope), "for n in range(3):", "    last = await sleep(0, n)", "")
 
     assert scope["last"] == 2
 
 
 def test_the_prompt_goes_on_after_an_error(service):
-    with Session(service) as session:
+    with ShellSession(service) as session:
         prompt = Prompt(session, scope := {})
         written = feed(prompt, "1 / 0", "a = 1")
 
@@ -224,7 +224,7 @@ def test_the_prompt_goes_on_after_an_error(service):
 
 
 def test_the_prompt_goes_on_after_an_interrupt(service, monkeypatch):
-    with Session(service) as session:
+    with ShellSession(service) as session:
         prompt = Prompt(session, {})
         monkeypatch.setattr(session, "run", raise_interrupt)
         written = feed(prompt, "1")
@@ -239,7 +239,7 @@ def raise_interrupt(coroutine):
 
 
 def test_the_prompt_is_left_by_exit(service):
-    with Session(service) as session:
+    with ShellSession(service) as session:
         prompt = Prompt(session, {"exit": exit_with})
         with pytest.raises(SystemExit):
             prompt.push("exit(0)")
@@ -250,7 +250,7 @@ def test_the_prompt_hears_an_interrupt_that_was_ignored_at_the_start(service, mo
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     monkeypatch.setattr(Prompt, "interact", lambda *_, **__: signal.raise_signal(signal.SIGINT))
 
-    with Session(service) as session, pytest.raises(KeyboardInterrupt):
+    with ShellSession(service) as session, pytest.raises(KeyboardInterrupt):
         shell._prompt(session, {})
 
 

@@ -30,7 +30,8 @@ from msframework.models import (
     utcnow,
 )
 from msframework.models import sql as sql_module
-from msframework.models.shape import NoShape, read_shape
+from msframework.models.layout import NoShape
+from msframework.models.shape import read_shape
 from msframework.models.sql import Renderer, complete, render
 
 
@@ -51,6 +52,9 @@ class User(Model):
 
     class Meta:
         table_name = "users"
+
+
+TABLE = peewee.Table("users", ("id", "name"), primary_key="id")
 
 
 def text():
@@ -148,6 +152,8 @@ QUERIES = {
     "json contains": lambda: User.select().where(User.data.contains([number()])),
     "foreign key by object": lambda: User.select().where(User.city == City(id=number())),
     "aggregate filter": lambda: User.select(fn.COUNT(User.id).filter(User.age > number())),
+    "concatenation": lambda: User.select(User.name.concat(text()) + text()),
+    "table": lambda: TABLE.select(TABLE.name).where(TABLE.id == number()),
     "nulls last": lambda: User.select().order_by(User.age.desc(nulls="last")),
     "insert": lambda: User.insert(name=text(), age=number(), balance=Decimal(number())),
     "insert null": lambda: User.insert(name=text(), age=None),

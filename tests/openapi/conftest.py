@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import aiohttp
@@ -14,9 +14,12 @@ from openapi_spec_validator import validate
 from sanic import Sanic
 from yarl import URL
 
+from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
-from msframework.operation import Operation, path_params
+from msframework.operation import Input, Operation, OperationText, Source, path_params
+
+_TEXT = [field.name for field in fields(OperationText)]
 
 
 async def handler(request):
@@ -30,6 +33,17 @@ def operation() -> Callable[..., Operation]:
     def make(method: str = "GET", path: str = "/things", **facts: Any) -> Operation:
         name = facts.pop("id", f"{method.lower()}_{len(path)}")
         facts.setdefault("arguments", ())
+        params = path_params(path)
+        page = facts.pop("page", None)
+        paged = () if page is None else (Input(Source.QUERY, page, name="page"),)
+        facts["inputs"] = (*facts.get("inputs", ()), *paged)
+        facts["failures"] = complete_failures(
+            facts.get("failures", ()),
+            facts["inputs"],
+            params,
+            facts.get("security", ()),
+        )
+        said = {name: facts.pop(name) for name in _TEXT if name in facts}
         return Operation(
             id=name,
             where=f"apps/things.py:7 {name}",
@@ -38,7 +52,8 @@ def operation() -> Callable[..., Operation]:
             method=method,
             path=path,
             handler=handler,
-            path_params=path_params(path),
+            path_params=params,
+            text=OperationText(**said),
             **facts,
         )
 

@@ -19,7 +19,8 @@ from msframework.exceptions import (
     ServiceUnavailable,
     UnprocessableEntity,
 )
-from msframework.operation import Answer, Failure, Input, PageRule, Source
+from msframework.operation import Answer, Failure, Input, Source
+from msframework.pagination import Pages
 
 
 class ThingSchema(Schema):
@@ -91,7 +92,7 @@ def test_what_is_sent_is_what_is_described(operation, document, envelope, versio
 def test_a_page_is_described_with_its_numbers(operation, document, envelope, total):
     one = operation(
         answers=(Answer(200, ThingSchema(many=True)), Answer(202, ThingSchema())),
-        page=PageRule(total=total),
+        page=Pages(total=total),
         envelope=envelope,
     )
     found = document(one)
@@ -106,7 +107,7 @@ def test_a_page_is_described_with_its_numbers(operation, document, envelope, tot
 
 
 def test_a_page_of_whatever_is_a_list_all_the_same(operation, document):
-    schema = media_of(responses_of(document(operation(page=PageRule())))["200"])["schema"]
+    schema = media_of(responses_of(document(operation(page=Pages())))["200"])["schema"]
 
     assert schema["properties"]["data"] == {"type": "array", "items": {}}
 
@@ -142,7 +143,7 @@ def test_several_answers_stand_by_their_status(operation, document):
         ({}, set()),
         ({"path": "/things/<id:int>"}, {"404"}),
         ({"path": "/things/<name>"}, {"404", "422"}),
-        ({"page": PageRule()}, {"422"}),
+        ({"page": Pages()}, {"422"}),
         ({"inputs": (Input(Source.QUERY, ThingSchema()),)}, {"422"}),
         (
             {"method": "POST", "inputs": (Input(Source.BODY, ThingSchema()),)},
@@ -302,7 +303,7 @@ def test_a_declared_failure_takes_the_place_of_the_general_one(operation, docume
             {"inputs": (Input(Source.BODY, NoFields()),), "method": "POST"},
             {"body": {"name": ["Unknown field."]}},
         ),
-        ({"page": PageRule()}, {"query": {"page": ["Not a valid integer."]}}),
+        ({"page": Pages()}, {"query": {"page": ["Not a valid integer."]}}),
         ({"path": "/<name>"}, {"path": {"name": ["Null characters are not allowed."]}}),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 from marshmallow import Schema, fields
 
 from apps.roles.schemas import RoleSchema
-from msframework.operation import Answer, Input, PageRule, Source
+from msframework.operation import Answer, Input, Source
+from msframework.pagination import Pages
 from msframework.schemas import as_schema
 
 
@@ -174,7 +175,7 @@ def test_a_services_own_schema_keeps_its_name_before_the_frameworks(operation, d
         mine = fields.Boolean()
 
     listing = operation(
-        answers=(Answer(200, PaginationSchema(many=True)),), page=PageRule(total=False)
+        answers=(Answer(200, PaginationSchema(many=True)),), page=Pages(total=False)
     )
 
     found = document(listing)["components"]["schemas"]

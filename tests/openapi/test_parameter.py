@@ -10,7 +10,8 @@ from marshmallow import INCLUDE, Schema, fields
 from marshmallow.validate import OneOf, Range
 
 from msframework.openapi.pattern import NO_NUL
-from msframework.operation import Answer, Input, PageRule, Source
+from msframework.operation import Answer, Input, Source
+from msframework.pagination import Pages
 
 
 class RowSchema(Schema):
@@ -156,7 +157,7 @@ def test_headers_are_spelled_as_they_are_sent_and_cookies_as_they_are(operation,
 
 
 def test_a_page_is_bound_by_its_rule(operation, document):
-    rule = PageRule(per_page=10, max_per_page=50, max_page=7)
+    rule = Pages(per_page=10, max_per_page=50, max_page=7)
     found = parameters_of(document(operation(page=rule)))
 
     assert found["query", "page"]["schema"] == {
@@ -175,7 +176,7 @@ def test_a_page_is_bound_by_its_rule(operation, document):
 
 
 def test_a_query_that_declares_page_itself_is_not_given_it_twice(operation, document):
-    one = operation(inputs=(Input(Source.QUERY, SearchSchema()),), page=PageRule())
+    one = operation(inputs=(Input(Source.QUERY, SearchSchema()),), page=Pages())
 
     found = parameters_of(document(one))
 

@@ -13,7 +13,8 @@ from openapi_spec_validator import validate
 from msframework.conf.settings import OpenAPISettings, Settings
 from msframework.exceptions import Conflict, ImproperlyConfigured
 from msframework.openapi.spec import build_document
-from msframework.operation import Answer, Failure, Input, PageRule, Source
+from msframework.operation import Answer, Failure, Input, Source
+from msframework.pagination import Pages
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "openapi.md"
 EXAMPLE_STATUSES = ("201", "400", "401", "403", "408", "409", "413", "415", "422", "500", "503")
@@ -37,7 +38,7 @@ def everything(operation):
     """The operations of a service that uses all there is."""
     body = Input(Source.BODY, UserSchema())
     return [
-        operation(answers=(Answer(200, UserSchema(many=True)),), page=PageRule(), id="list"),
+        operation(answers=(Answer(200, UserSchema(many=True)),), page=Pages(), id="list"),
         operation("POST", inputs=(body,), answers=(Answer(201, UserSchema()),), id="create"),
         operation(
             "PATCH",

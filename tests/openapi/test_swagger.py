@@ -9,7 +9,8 @@ from marshmallow.validate import NoneOf, OneOf, Range
 from msframework.envelope import ProblemDetails
 from msframework.exceptions import Conflict
 from msframework.openapi.pattern import NO_NUL
-from msframework.operation import Answer, Failure, Input, PageRule, Source
+from msframework.operation import Answer, Failure, Input, Source
+from msframework.pagination import Pages
 
 
 class CitySchema(Schema):
@@ -97,7 +98,7 @@ def test_a_json_body_is_a_parameter(operation, swagger):
 
 def test_parameters_are_plain(operation, swagger):
     inputs = (Input(Source.QUERY, QuerySchema()), Input(Source.COOKIES, CitySchema()))
-    one = operation(path="/things/<id:int>", inputs=inputs, page=PageRule(10, 20))
+    one = operation(path="/things/<id:int>", inputs=inputs, page=Pages(10, 20))
 
     found = swagger(one)["paths"]["/things/{id}"]["get"]
 

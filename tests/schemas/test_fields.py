@@ -10,7 +10,8 @@ import peewee
 import pytest
 from marshmallow import EXCLUDE, INCLUDE, ValidationError, missing, validate
 
-from msframework.schemas import Reference, Schema, compile_schema, fields
+from msframework.codec import compile_schema
+from msframework.schemas import Reference, Schema, fields
 from msframework.schemas.columns import (
     AddressNumber,
     Base64,
@@ -22,7 +23,7 @@ from msframework.schemas.columns import (
 from msframework.schemas.storable import Storable
 from msframework.schemas.strict import StrictTime, StrictUUID
 from msframework.strict_json import dumps
-from tests.schemas.strategies import Color, Mixed, Size, Text, shape
+from tests.codec.strategies import Color, Mixed, Size, Text, shape
 
 
 class Upper(fields.String):

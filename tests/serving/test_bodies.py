@@ -67,16 +67,16 @@ async def test_a_body_beyond_the_sum_is_503_with_retry_after(service, serve, kin
     async with serve(service) as (_, port):
         first, one = await post(port, "/held", kind)
         await service.began.wait()
-        assert service.bodies.held == len(BODY)
+        assert service._serving.bodies.held == len(BODY)
 
         second, two = await post(port, "/held", kind)
         status, head = await answer_of(second)
 
         assert (status, "retry-after: 1" in head) == (503, True)
-        assert service.bodies.held <= MOST
+        assert service._serving.bodies.held <= MOST
         service.goes_on.set()
         assert (await answer_of(first))[0] == 200
-        await until(lambda: service.bodies.held == 0)
+        await until(lambda: service._serving.bodies.held == 0)
         third, three = await post(port, "/held", kind)
         assert (await answer_of(third))[0] == 200
         for writer in (one, two, three):
@@ -90,7 +90,7 @@ async def test_it_is_given_back_when_a_request_fails(service, serve, kind, path)
         reader, writer = await post(port, path, kind)
 
         assert (await answer_of(reader))[0] >= 400
-        await until(lambda: service.bodies.held == 0)
+        await until(lambda: service._serving.bodies.held == 0)
         writer.close()
 
 
@@ -98,11 +98,11 @@ async def test_it_is_given_back_when_a_request_fails(service, serve, kind, path)
 async def test_it_is_given_back_when_the_client_hangs_up(service, serve, part):
     async with serve(service) as (_, port):
         _, writer = await post(port, "/held", part=part)
-        await until(lambda: service.bodies.held >= (part or len(BODY)))
+        await until(lambda: service._serving.bodies.held >= (part or len(BODY)))
 
         writer.transport.abort()
 
-        await until(lambda: service.bodies.held == 0)
+        await until(lambda: service._serving.bodies.held == 0)
 
 
 async def test_it_is_given_back_after_a_time_out(make_service, serve):
@@ -112,7 +112,7 @@ async def test_it_is_given_back_after_a_time_out(make_service, serve):
         reader, writer = await post(port, "/held", part=100_000)
 
         assert (await answer_of(reader))[0] == 408
-        await until(lambda: service.bodies.held == 0)
+        await until(lambda: service._serving.bodies.held == 0)
         writer.close()
 
 

@@ -25,14 +25,14 @@ async def compare(seed, count, make=make_shop):
             await stack.enter_async_context(street_of(make(lean, feed=feed)))
             for lean in (True, False)
         ]
-        accept = fast.service.accept
+        accept = fast.service._serving.accept
 
         def counted(http, data):
             accepted = accept(http, data)
             seen["lean"] += accepted is not None
             return accepted
 
-        fast.service.accept = counted
+        fast.service._serving.accept = counted
         for _ in range(count):
             stream = make_stream(chance, feed=feed)
             both = []
@@ -78,12 +78,12 @@ async def test_the_fast_path_takes_no_head_that_the_strict_reader_refuses(make):
         http = (await street.meet()).protocol._http
         for _ in range(20 * STREAMS):
             data = make_stream(chance)
-            accepted = service.accept(http, data)
+            accepted = service._serving.accept(http, data)
             if accepted is None:
                 continue
             taken += 1
             request = accepted[0]
-            head = read_head(data.partition(HEAD_END)[0], service.head_limits)
+            head = read_head(data.partition(HEAD_END)[0], service._serving.head_limits)
             ours = (request.method, request.target, request.version)
             assert ours == (head.method, head.target, head.version), data
             assert (len(request.body), head.keep_alive) == (head.length or 0, True), data

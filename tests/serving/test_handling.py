@@ -188,7 +188,7 @@ class Failing(DefaultEnvelope):
 @pytest.mark.parametrize("kind", ["no JSON", "envelope"])
 async def test_a_failure_that_cannot_be_told_is_a_plain_500(watch, serve, stream, kind):
     if kind == "envelope":
-        watch.service.failures.envelope = Failing()
+        watch.service._serving.failures.envelope = Failing()
 
     @watch.service.get("/odd", stream=stream)
     async def odd(request):

@@ -329,4 +329,4 @@ async def test_the_server_as_a_whole_tells_its_methods(street):
 
     assert outcome.statuses == [204, 200]
     assert street.service.done == [("one", {})]
-    assert street.service.methods == ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")
+    assert street.service._serving.methods == ("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT")

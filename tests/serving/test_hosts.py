@@ -7,8 +7,8 @@ import pytest
 from msframework.conf.rules import broken_rules
 from msframework.conf.settings import ServerSettings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.request import LeanRequest
 from msframework.serving.hosts import Hosts, build_hosts, misdirected
+from msframework.serving.request import LeanRequest
 from tests.conftest import with_settings
 
 LOOPBACK = ["localhost", "LOCALHOST:80", "localhost.", "127.0.0.1:8000", "127.9.9.9", "[::1]:1"]

@@ -3,8 +3,10 @@
 import json
 import sys
 
+import aiohttp
 import pytest
 from sanic import Sanic
+from sanic.exceptions import MethodNotAllowed, NotFound
 
 from msframework.serving.router import Router
 from tests.serving.test_head import get
@@ -123,3 +125,36 @@ async def test_a_path_that_is_nowhere_is_named_once(street):
     ((status, _, body),) = outcome.answers
     assert status == 404
     assert json.loads(body)["error"] == "Requested URL /none not found"
+
+
+async def test_a_method_that_a_path_lacks_is_refused_with_those_it_has():
+    _, ours = routers()
+
+    with pytest.raises(MethodNotAllowed, match="PUT is not allowed here") as caught:
+        ours.get("/one", "PUT", None)
+
+    assert caught.value.headers == {"Allow": "GET"}
+
+
+async def test_a_path_that_no_method_has_is_none():
+    _, ours = routers()
+
+    for path in ("/none", "/strict/"):
+        with pytest.raises(NotFound):
+            ours.get(path, "PUT", None)
+
+
+async def test_what_a_user_raises_before_the_routing_is_left_as_it_is(make_service, serve):
+    service = make_service()
+
+    @service.get("/one", host="own.example")
+    async def one(request): ...
+
+    @service.signal("http.routing.before")
+    async def refuse(request):
+        raise NotFound("nothing for you")
+
+    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+        url, headers = f"http://{host}:{port}/one", {"Host": "own.example"}
+        async with session.get(url, headers=headers) as response:
+            assert (response.status, (await response.json())["error"]) == (404, "nothing for you")

@@ -8,7 +8,7 @@ import pytest
 from sanic import response as sanic_response
 
 from msframework import Blueprint, doc
-from msframework.request import LeanRequest, Request
+from msframework.serving.request import LeanRequest, Request
 from msframework.testing.server import Server, serving
 
 BIG = "x" * 3_000_000
@@ -452,7 +452,7 @@ async def test_a_request_that_arrived_is_answered_although_the_service_stops(mak
         raw = Raw(reader, writer)
         raw.send(GET.format("/wait"))
         await entered.wait()
-        service.stopping = True
+        service._serving.stopping = True
         go_on.set()
         status, headers, body = await raw.answer()
         assert (status, headers["connection"], body) == (200, "close", ONE)
@@ -720,7 +720,7 @@ async def test_a_connection_that_was_lost_waits_for_nothing_more(make_crowd):
 )
 async def test_connections_that_serve_are_counted(make_crowd, last):
     crowd = await make_crowd(2)
-    outbox = crowd.service.outbox
+    outbox = crowd.service._serving.outbox
     assert outbox.busy == 0
     gone, stays = crowd.raws
 
@@ -840,7 +840,7 @@ async def test_once_stopping_answers_close_the_connection(service, serve):
         connection = Raw(reader, writer)
         connection.send(GET.format("/one"))
         assert (await connection.answer())[1]["connection"] == "keep-alive"
-        service.stopping = True
+        service._serving.stopping = True
         connection.send(GET.format("/one"))
         assert (await connection.answer())[1]["connection"] == "close"
         assert await reader.read() == b""

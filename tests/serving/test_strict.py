@@ -7,8 +7,8 @@ import pytest
 from sanic import response as sanic_response
 from sanic.response import text
 
-from msframework.request import LeanRequest, Request
 from msframework.serving import strict
+from msframework.serving.request import LeanRequest, Request
 from tests.serving.fuzz import HANDSHAKE
 from tests.serving.stranger import street_of
 from tests.serving.test_head import JSON, get, post

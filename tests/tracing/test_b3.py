@@ -8,7 +8,7 @@ from msframework.tracing.b3 import (
     parse_single,
     short_trace_id,
 )
-from msframework.tracing.span import Carried, SpanContext
+from msframework.tracing.span import PropagatedFields, SpanContext
 
 TRACE, SPAN, PARENT = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1", "05e3ac9a4f6e3b90"
 SHORT = "64fe8b2a57d3eff7"
@@ -83,7 +83,7 @@ def test_multi_headers_are_read(headers, found):
         (SpanContext(TRACE, SPAN, None, True), f"{TRACE}-{SPAN}-1"),
         (SpanContext(TRACE, SPAN, PARENT, False), f"{TRACE}-{SPAN}-0-{PARENT}"),
         (SpanContext(TRACE, SPAN, PARENT, None), f"{TRACE}-{SPAN}"),
-        (SpanContext(TRACE, SPAN, None, True, Carried(debug=True)), f"{TRACE}-{SPAN}-d"),
+        (SpanContext(TRACE, SPAN, None, True, PropagatedFields(debug=True)), f"{TRACE}-{SPAN}-d"),
         (SpanContext(SHORT.zfill(32), SPAN, None, True), f"{SHORT}-{SPAN}-1"),
     ],
 )
@@ -98,7 +98,7 @@ def test_multi_headers_are_written():
         "X-B3-ParentSpanId": PARENT,
         "X-B3-Sampled": "0",
     }
-    debug = format_multi(SpanContext(TRACE, SPAN, None, True, Carried(debug=True)))
+    debug = format_multi(SpanContext(TRACE, SPAN, None, True, PropagatedFields(debug=True)))
     assert debug == {"X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Flags": "1"}
     assert "X-B3-Sampled" not in format_multi(SpanContext(TRACE, SPAN))
 

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from sanic.compat import Header
 
 from msframework.tracing import Propagator, Sampler, SpanContext, Tracer, extract, inject
-from msframework.tracing.span import Carried, Span
+from msframework.tracing.span import PropagatedFields, Span
 from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
 from msframework.tracing.w3c import format_traceparent
 
@@ -31,7 +31,7 @@ contexts = st.builds(
     st.none() | hex_id,
     st.booleans(),
     st.builds(
-        Carried,
+        PropagatedFields,
         random=st.booleans(),
         tracestate=members.map(lambda found: ",".join(f"{k}={v}" for k, v in found.items())),
         baggage=st.dictionaries(st.sampled_from("ab"), st.text(max_size=20)),
@@ -86,7 +86,7 @@ def test_lines_under_a_span_say_what_a_child_of_it_would():
 
 
 def test_a_line_break_is_not_written_into_a_head():
-    carried = Carried(tracestate="a=1\r\nx: 2")
+    carried = PropagatedFields(tracestate="a=1\r\nx: 2")
     span = Span(Tracer(), "", None, None, None, carried, {}, 0.0)
 
     with pytest.raises(ValueError, match="line break"):

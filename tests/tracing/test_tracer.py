@@ -9,7 +9,7 @@ from sanic import Sanic
 from sanic.request import Request as SanicRequest
 from sanic.response import text
 
-from msframework.request import Request
+from msframework.serving.request import Request
 from msframework.tracing import MemoryRecorder, Propagator, Sampler, Tracer, current_span
 
 B3 = "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from msframework.tracing.span import Carried, SpanContext
+from msframework.tracing.span import PropagatedFields, SpanContext
 from msframework.tracing.w3c import (
     MAX_BAGGAGE,
     MAX_TRACESTATE,
@@ -70,7 +70,7 @@ def test_a_malformed_traceparent_is_none(value):
     [(True, True, "03"), (True, False, "01"), (False, True, "02"), (None, False, "00")],
 )
 def test_traceparent_is_version_00_with_known_flags_only(sampled, random, flags):
-    context = SpanContext(TRACE, SPAN, None, sampled, Carried(random=random))
+    context = SpanContext(TRACE, SPAN, None, sampled, PropagatedFields(random=random))
 
     assert format_traceparent(context) == f"00-{TRACE}-{SPAN}-{flags}"
 

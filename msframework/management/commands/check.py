@@ -58,7 +58,7 @@ def command(project: Project, verbose: bool, strict: bool) -> None:
 
 
 def _import_rest(apps: Sequence[str]) -> None:
-    """Import what a server that does not migrate leaves alone.
+    """Import the migrations, which a server that does not migrate leaves alone.
 
     Raises:
         ImproperlyConfigured: with every mistake in models and migrations.
@@ -94,7 +94,7 @@ def _echo_all(project: Project, service: Service) -> None:
 
 
 def _fallbacks(service: Service) -> list[str]:
-    """Say what of the service's schemas marshmallow still does itself, and why."""
+    """List the parts of the service's schemas that marshmallow still does itself, and why."""
     found = sorted({reason for schema in service.endpoints.schemas for reason in schema.fallbacks})
     if not found:
         return [f"{len(service.endpoints.schemas)} schemas, all of them compiled."]

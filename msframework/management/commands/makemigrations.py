@@ -1,4 +1,4 @@
-"""`makemigrations`: writes what models have and tables lack. Runs on the command line."""
+"""`makemigrations`: writes migrations to the tables of the models. Runs on the command line."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def command(project: Project, app: str | None, target: str | None, plan: bool, f
 
 
 def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
-    """Apply what is pending, and say so; says nothing when there is nothing.
+    """Apply pending migrations, and say so; says nothing when there are none.
 
     Raises:
         ImproperlyConfigured: see `Runner.migrate`.
@@ -50,9 +50,9 @@ def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
 
 
 def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
-    """Say in one line what is pending, and at a desk in another what no migration has yet.
+    """Say in one line which migrations are pending, and at a desk in another which are unwritten.
 
-    This never keeps a server from starting: the start itself shows what is wrong with a database.
+    This never keeps a server from starting: the start itself shows the faults of a database.
     """
     runner = Runner(database_url(settings), settings.installed_apps)
     try:

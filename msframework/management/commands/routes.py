@@ -1,4 +1,4 @@
-"""`routes`: what is served, and the handler that a request runs. Runs on the command line."""
+"""`routes`: the operations, and the handler that a request runs. Runs on the command line."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import click
 from msframework.app import Service, create_app
 from msframework.db.embedded import ensure_database
 from msframework.management.project import Project
-from msframework.management.session import Prompt, Session, run_source
+from msframework.management.session import Prompt, ShellSession, run_source
 from msframework.migrations.detect import read_models
 
 
@@ -26,7 +26,7 @@ def command(project: Project, source: str | None) -> None:
     settings = ensure_database(project.settings, lambda line: project.echo(line, err=quiet))
     service = create_app(settings)
     scope = read_scope(service)
-    with Session(service) as session:
+    with ShellSession(service) as session:
         if source is not None:
             run_source(session, source, scope)
         elif quiet:
@@ -43,7 +43,7 @@ def read_scope(service: Service) -> dict[str, Any]:
     return scope
 
 
-def _prompt(session: Session, scope: dict[str, Any]) -> None:
+def _prompt(session: ShellSession, scope: dict[str, Any]) -> None:
     # NOTE: whatever started this may ignore or block it; a person has no other way out of a wait.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

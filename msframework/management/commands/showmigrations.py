@@ -9,7 +9,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.migrations.connection import database_url
 from msframework.migrations.files import app_label
-from msframework.migrations.runner import Line, Runner
+from msframework.migrations.runner import MigrationStatus, Runner
 
 
 @click.command()
@@ -35,7 +35,7 @@ def command(project: Project, app: str | None) -> None:
             project.echo("  (no migrations)")
 
 
-def _describe(line: Line) -> str:
+def _describe(line: MigrationStatus) -> str:
     if line.entry is None:
         return f"[ ] {line.name}"
     by = f"  {line.entry.author}" if line.entry.author else ""

@@ -11,7 +11,7 @@ from sanic.response import ResponseStream
 
 from msframework import doc
 from msframework.management.commands.runserver import listen
-from msframework.request import LeanRequest
+from msframework.serving.request import LeanRequest
 from msframework.testing.server import serving
 from tests.processes import ServerProcess, free_port
 
@@ -145,7 +145,7 @@ async def test_bodies_max_size(serve):
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(POST + b"Content-Length: 900\r\n\r\n" + b" " * 800)
         async with asyncio.timeout(10):
-            while not running.service.bodies.held:
+            while not running.service._serving.bodies.held:
                 await asyncio.sleep(0.01)
         answer = await running.send(
             POST + b"Connection: close\r\nContent-Length: 500\r\n\r\n" + b" " * 400

@@ -1,0 +1,95 @@
+"""aiohttp's protocol of one connection, with bounds on the work that the other side may cause.
+
+No turn of the loop takes long, for any answer: bytes are read in pieces, and a service that sends
+heads of answers which nobody asked for is hung up on. Runs per piece of data received.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Final, cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+PIECE: Final = 32_768  # bytes that are read, or unpacked, in one turn of the loop
+# Answers that may wait to be read: one, and those of the kind 1xx before it.
+MOST_WAITING: Final = 16
+
+
+class BoundedProtocol(ResponseHandler):
+    """aiohttp's protocol, which reads in pieces and goes on reading only where it had stopped."""
+
+    _rest: bytes = b""
+    _next: asyncio.Handle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read *data*, or the first piece of it and the rest in later turns."""
+        if self._rest and data:
+            self._rest += data
+        elif len(data) > PIECE:
+            self._rest = data
+            self._read_piece()
+        else:
+            super().data_received(data)
+            if len(self._buffer) > MOST_WAITING:
+                self._refuse()
+
+    def _read_piece(self) -> None:
+        self._next = None
+        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
+        super().data_received(piece)
+        if len(self._buffer) > MOST_WAITING:
+            self._refuse()
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            self._rest = b""
+        elif self._rest:
+            self._pause_transport_reading()
+            self._next = self._loop.call_soon(self._read_piece)
+        elif not self._reading_paused:
+            self._resume_transport_reading()
+
+    def _refuse(self) -> None:
+        self._buffer.clear()
+        self._rest = b""
+        self.set_exception(aiohttp.ClientPayloadError("answers that nobody asked for"))
+        if self.transport is not None:
+            self.transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Read the answers that wait, and end."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        rest, self._rest = self._rest, b""
+        for start in range(0, len(rest), PIECE):
+            super().data_received(rest[start : start + PIECE])
+        super().connection_lost(exc)
+
+    @property
+    def should_close(self) -> bool:
+        """Whether the connection is of no further use."""
+        return bool(self._rest) or super().should_close
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on reading, when it was paused.
+
+        PERF: streams ask for it at their end and with each chunk that is taken, and each time the
+        parser is run for nothing (benchmarks/client.py).
+        """
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def expire(self) -> None:
+        """Raise `TimeoutError` in the task that waits, and take the connection out of use."""
+        exc, payload = TimeoutError(), self._payload
+        self.set_exception(exc)
+        if payload is not None and not payload.is_eof():
+            payload.set_exception(exc)
+
+
+def use_bounded_protocol(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:
+    """Have *connector* make its connections with `BoundedProtocol`."""
+    connector._factory = cast("partial[ResponseHandler]", partial(BoundedProtocol, loop=loop))

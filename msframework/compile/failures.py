@@ -1,0 +1,132 @@
+"""The failures of an operation: those that are declared, and those of all operations of its kind.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from msframework.exceptions import (
+    BadRequest,
+    Forbidden,
+    InvalidInput,
+    MalformedJSON,
+    NotFound,
+    PayloadTooLarge,
+    RequestTimeout,
+    ServerError,
+    ServiceException,
+    ServiceUnavailable,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from msframework.headers import OwnHeaders
+from msframework.operation import Failure, Input, PathParam, Source, text_params
+from msframework.problem import Problem
+
+_BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
+_REQUIRED: Final = ["Missing data for required field."]
+_NULL: Final = ["Field may not be null."]
+
+
+def read_failures(
+    failures: Iterable[Failure], where: str, problems: list[str]
+) -> tuple[Failure, ...]:
+    """Return the failures once each; those come first that stand nearest to the method."""
+    good: list[Failure] = []
+    constraints: set[str] = set()
+    for failure in failures:
+        exception: Any = failure.exception
+        if isinstance(exception, type) and issubclass(exception, ServiceException):
+            if failure.constraint in constraints or _is_told(failure, good):
+                continue
+            good.append(failure)
+            if failure.constraint is not None:
+                constraints.add(failure.constraint)
+            try:
+                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
+            except ValueError as exc:
+                problems.append(f"{where}: @doc.raises: {exc}")
+        else:
+            found = f"@doc.raises got {exception!r}, which is no exception of a service"
+            advice = "Derive it from msframework.ServiceException."
+            problems.append(Problem(where, found, advice=advice))
+    return tuple(good)
+
+
+def _is_told(failure: Failure, others: Iterable[Failure]) -> bool:
+    """Tell whether one of *others* says all that *failure* says."""
+    return any(
+        other.exception is failure.exception
+        and other.constraint == failure.constraint
+        and failure.description in ("", other.description)
+        for other in others
+    )
+
+
+def complete_failures(
+    declared: Sequence[Failure],
+    inputs: Sequence[Input],
+    params: tuple[PathParam, ...],
+    security: Sequence[Mapping[str, tuple[str, ...]]],
+) -> tuple[Failure, ...]:
+    """Return the *declared* failures, and those that any operation with these facts has."""
+    known = {failure.exception for failure in declared}
+    general = (
+        *_failures_of_inputs(inputs, params, is_secured=bool(security)),
+        _general(ServerError, "The service failed."),
+        _general(ServiceUnavailable, "The service, or what it needs, cannot answer now."),
+    )
+    return (*declared, *(failure for failure in general if failure.exception not in known))
+
+
+def _general(exception: type[ServiceException], description: str, example: Any = None) -> Failure:
+    return Failure(exception, None, description, example, is_general=True)
+
+
+def _failures_of_inputs(
+    inputs: Sequence[Input],
+    params: tuple[PathParam, ...],
+    *,
+    is_secured: bool,
+) -> Iterator[Failure]:
+    """Yield what is answered before the method runs."""
+    sources = {item.source for item in inputs}
+    yield _general(BadRequest, "The request is malformed.")
+    if Source.BODY in sources:
+        yield _general(MalformedJSON, "The body is no JSON.")
+    if is_secured:
+        yield _general(Unauthorized, "Credentials are missing or wrong.")
+        yield _general(Forbidden, "The caller may not do this.")
+    if params:
+        yield _general(NotFound, "There is no such resource.")
+    if sources & _BODIES:
+        yield _general(RequestTimeout, "The body did not arrive in time.")
+        yield _general(PayloadTooLarge, "The body is larger than the service takes.")
+        yield _general(UnsupportedMediaType, "The body is of another media type.")
+    example = _example_error(inputs, params)
+    if example is not None:
+        text = "The input is refused; `error` says where and why."
+        yield _general(InvalidInput, text, example)
+
+
+def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
+    """Return errors such as these inputs could give, `None` where none can be wrong."""
+    through = [(item, item.schema.load_fields.values()) for item in inputs if item.paging is None]
+    for item, fields in through:
+        needed = [field for field in fields if field.required]
+        if needed and not item.partial:
+            key = needed[0].data_key or needed[0].name
+            return {item.source.value: {key: _REQUIRED}}
+    for item, fields in through:
+        for field in fields:
+            return {item.source.value: {field.data_key or field.name: _NULL}}
+    for item in inputs:
+        if item.paging is not None:
+            return item.paging.example_error()
+    if inputs:
+        return {inputs[0].source.value: {"name": ["Unknown field."]}}
+    names = text_params(params)
+    return {"path": {names[0]: ["Null characters are not allowed."]}} if names else None

@@ -1,0 +1,73 @@
+"""The schemas that declarations mean, each made once for all that are alike. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from marshmallow import Schema
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.schemas import as_schema
+from msframework.schemas.model import SENSITIVE_FIELDS
+
+
+class KnownSchemas(dict[Any, Schema]):
+    """The schemas that were made already, by what declares them.
+
+    Args:
+        sensitive: columns that a model's schema never dumps.
+    """
+
+    def __init__(self, sensitive: Collection[str] = SENSITIVE_FIELDS) -> None:
+        super().__init__()
+        self.sensitive = sensitive
+
+    def read(
+        self,
+        thing: Any,
+        what: str,
+        where: str,
+        problems: list[str],
+        *,
+        for_load: bool,
+        for_texts: bool = False,
+    ) -> Schema | None:
+        """Return the schema that *thing* means, `None` where it means none, which is a problem.
+
+        Args:
+            what: what *thing* was given for, in the words of a problem.
+        """
+        key = _key_of(thing, for_load)
+        if for_texts and key is not None:
+            key = ("texts", key)
+        if key in self:
+            return self[key]
+        try:
+            schema = as_schema(
+                thing,
+                where=where,
+                for_load=for_load,
+                sensitive=self.sensitive,
+                for_texts=for_texts,
+            )
+        except (TypeError, ValueError, ImproperlyConfigured) as exc:
+            text = str(exc)
+            problems.append(text if text.startswith(where) else f"{where}: {what}: {text}")
+            return None
+        if key is not None:
+            self[key] = schema
+        return schema
+
+
+def _key_of(thing: Any, for_load: bool) -> Any:
+    """Return the key of all declarations that mean the same; `None` where that is not clear."""
+    if isinstance(thing, type):
+        return thing if issubclass(thing, Schema) else (thing, for_load)
+    if isinstance(thing, (list, tuple)) and len(thing) == 1:
+        inner = _key_of(thing[0], for_load)
+        return None if inner is None else ("list", inner)
+    if type(thing) is not dict:
+        return None
+    inner = tuple(_key_of(value, for_load) for value in thing.values())
+    return None if None in inner else ("dict", for_load, tuple(thing), inner)

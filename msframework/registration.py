@@ -1,0 +1,74 @@
+"""What a service does when a route or a blueprint is registered: mistakes wait for `compile`.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sanic import Blueprint as SanicBlueprint
+from sanic.blueprint_group import BlueprintGroup
+from sanic.exceptions import SanicException
+from sanic_routing.exceptions import BaseException as RoutingError
+from sanic_routing.exceptions import RouteExists
+
+from msframework.conf.settings import Settings
+from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route
+
+
+class CheckedRegistration(CheckedDecorators):
+    """A part of Sanic's app: collects mistakes in the place of raising the first one.
+
+    Attributes:
+        problems: the mistakes so far.
+        refused: routes whose path another one has, with their blueprints.
+    """
+
+    if not TYPE_CHECKING:  # Sanic's app has the dict
+        __slots__ = ()
+    settings: Settings
+    problems: list[str]
+    refused: list[tuple[Any, Mounted]]
+    _mounting: Mounted
+
+    def blueprint(
+        self,
+        blueprint: SanicBlueprint | BlueprintGroup | Iterable[SanicBlueprint | BlueprintGroup],
+        **options: Any,
+    ) -> None:
+        """Register a blueprint, or several; mistakes are collected for `compile` to raise."""
+        outer = self._mounting
+        self._mounting = Mounted.by(blueprint, options.get("name_prefix"))
+        try:
+            super().blueprint(blueprint, **options)  # type: ignore[misc]
+        except (RoutingError, SanicException, AssertionError) as exc:
+            self.problems.append(str(exc))
+        finally:
+            self._mounting = outer
+
+    def _apply_route(self, route: Any, overwrite: bool = False) -> Any:
+        # NOTE: `serving.router` decodes what a path holds, once, for every kind of parameter.
+        prefix = self.settings.server.url_prefix.rstrip("/")
+        # NOTE: a version comes before all that Sanic knows of the path.
+        where = {"uri": prefix + route.uri}
+        if prefix and route.version is not None:
+            where = {"version_prefix": f"{prefix}/{route.version_prefix.lstrip('/')}"}
+        route = route._replace(**where, unquote=False)
+        try:
+            added = super()._apply_route(route, overwrite)  # type: ignore[misc]
+        except RouteExists:
+            self.refused.append((route, self._mounting))  # compile() says which two are alike
+            return []
+        except (RoutingError, SanicException, ValueError, re.error) as exc:
+            place = name_route(route)
+            self.problems.append(f"{place}: the path {full_uri(route)} is refused: {exc}")
+            return []
+        for one in added:
+            one.extra.mounted = self._mounting
+        return added
+
+    def _determine_error_format(self, handler: Any) -> str:
+        return ""  # as in Blueprint: the envelope answers failures

@@ -1,0 +1,112 @@
+"""What a service keeps to be served: what requests and connections look at.
+
+Built at start-up; `open` runs when a worker starts, `sign` per answer of Sanic's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from msframework.conf.settings import Settings
+from msframework.envelope import read_envelope
+from msframework.errors import ErrorAnswers
+from msframework.log.access import AccessLog
+from msframework.middleware import cors_headers
+from msframework.observer import Observer
+from msframework.serving.accept import Accept, build_accept, supports_fast_path
+from msframework.serving.answer import Heads
+from msframework.serving.bodies import Bodies
+from msframework.serving.head import HeadLimits
+from msframework.serving.hosts import Hosts, build_hosts
+from msframework.serving.outbox import Outbox
+from msframework.serving.request import Request
+from msframework.serving.timeouts import ConnectionWatch
+from msframework.tracing import Tracer
+
+
+@dataclass(slots=True, eq=False)
+class ServerState:
+    """What the server of one service looks at.
+
+    Attributes:
+        heads: the heads of its answers.
+        failures: what turns exceptions into answers, and reports them.
+        observer: what ends spans and writes access lines.
+        hosts: the names that it answers to; `None` for any.
+        trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
+        accept: what takes a request for the fast path; set while `lean`.
+        lean: whether the fast path is open.
+        methods: those that some path has, once it serves.
+        signals: Sanic's signals that have a handler of the user's.
+        stopping: whether answers already say `Connection: close`.
+    """
+
+    heads: Heads
+    failures: ErrorAnswers
+    observer: Observer
+    hosts: Hosts | None
+    head_limits: HeadLimits
+    watch: ConnectionWatch
+    bodies: Bodies
+    trusts_request_id: bool
+    outbox: Outbox = field(default_factory=Outbox)
+    accept: Accept = field(init=False)
+    lean: bool = False
+    methods: tuple[str, ...] = ()
+    signals: frozenset[str] = frozenset()
+    stopping: bool = False
+
+    def open(self, service: Any, handlers: frozenset[Any]) -> None:
+        """Note what *service*, whose routes are closed, serves on the fast path, and whether.
+
+        Args:
+            service: the service.
+            handlers: the compiled handlers.
+        """
+        self.signals = frozenset(
+            signal.name for signal in service.signal_router.routes if signal.handler
+        )
+        heard = any(name.startswith("http.") for name in self.signals)
+        usual = service.request_class is Request and bool(service.config.KEEP_ALIVE)
+        self.lean = self.heads.fast and usual and not heard
+        if self.lean:
+            self.accept = build_accept(
+                service.router,
+                handlers,
+                largest=service.config.REQUEST_MAX_SIZE,
+                limits=self.head_limits,
+                hosts=self.hosts,
+                trusts_request_id=self.trusts_request_id,
+            )
+
+    def has_signal(self, event: str) -> bool:
+        """Whether the user registered a handler for one of Sanic's signals."""
+        return event in self.signals or f"{event.rpartition('.')[0]}.*" in self.signals
+
+    def sign(self, request: Any, response: Any) -> None:
+        """Give an answer the headers of all answers; while the service stops it says `close`."""
+        if self.stopping and request.stream is not None:
+            request.stream.keep_alive = False
+        self.observer.sign(request, response)
+
+
+def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
+    """Return the state of a service that is not served yet."""
+    server = settings.server
+    heads = Heads(cors_headers(server), fast=supports_fast_path(server.fast_path))
+    envelope = read_envelope(settings.envelope, "ENVELOPE")
+    return ServerState(
+        heads,
+        ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
+        Observer(settings, heads, tracer, access_log),
+        build_hosts(settings),
+        HeadLimits(
+            server.request_max_head_size,
+            server.request_max_target_size,
+            server.request_max_headers,
+        ),
+        ConnectionWatch(server),
+        Bodies(server.bodies_max_size),
+        "request_id" in settings.tracing.trust_peers,
+    )

@@ -1,0 +1,166 @@
+"""What a service may make a client do: answers without an end, and such that grow when unpacked."""
+
+import asyncio
+import zlib
+
+import pytest
+
+from msframework.client import Client
+from msframework.client.protocol import MOST_WAITING, PIECE
+from msframework.exceptions import UpstreamError
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+TINY, END = b"1\r\n \r\n", b"1\r\n1\r\n0\r\n\r\n"
+SHORT = 0.3
+
+
+@pytest.fixture(autouse=True)
+def way():
+    """Leave aiohttp's version what it is: of another one too little is known to bound it."""
+
+
+@pytest.fixture(params=[True, False], ids=["lean", "aiohttp"])
+async def answered(request):
+    """Return a function that calls a service which answers each request by *write(writer)*."""
+    servers = []
+
+    async def ask(write, *, method="call", timeout=5.0, max_size=10_000_000):
+        async def serve(reader, writer):
+            try:
+                while await reader.readuntil(b"\r\n\r\n"):
+                    await write(writer)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        client = Client(url=f"http://127.0.0.1:{port}", fast=request.param, max_size=max_size)
+        await client.start()
+        try:
+            if method == "call":
+                return await client.call("GET", "/x", timeout=timeout)
+            async with client.get("/x", timeout=timeout) as response:
+                return await response.json()
+        finally:
+            await client.stop()
+
+    yield ask
+    for server in servers:
+        server.close()
+
+
+def sent(*parts):
+    """Return what writes *parts*, each on its own."""
+
+    async def write(writer):
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    return write
+
+
+@pytest.fixture(params=["call", "get"])
+def method(request):
+    return request.param
+
+
+async def test_some_answers_before_the_answer_are_read_over(answered, method):
+    body = HEAD + b"Content-Length: 10\r\n\r\n" + b'{"data":1}'
+
+    assert await answered(sent(HINT * 3 + body), method=method) in (1, {"data": 1})
+    assert await answered(sent(HINT, HINT, body), method=method) in (1, {"data": 1})
+
+
+async def test_answers_that_nobody_asked_for_end_the_connection(answered, method):
+    async def write(writer):
+        while True:
+            writer.write(HINT * 1000)
+            await writer.drain()
+
+    with pytest.raises(UpstreamError) as caught:
+        await answered(write, method=method)
+
+    assert caught.value.status_code == 502
+
+
+async def test_they_postpone_no_deadline(answered, method):
+    async def write(writer):
+        while True:
+            writer.write(HINT)
+            await writer.drain()
+            await asyncio.sleep(SHORT / 10)
+
+    with pytest.raises(UpstreamError) as caught:
+        await answered(write, method=method, timeout=SHORT)
+
+    assert caught.value.status_code == 504
+
+
+async def test_more_whole_answers_than_may_wait_are_refused(answered):
+    one = HEAD + b"Content-Length: 2\r\n\r\n{}"
+
+    with pytest.raises(UpstreamError) as caught:
+        await answered(sent(one * (MOST_WAITING + 1)))
+
+    assert caught.value.status_code == 502
+
+
+def packed(size):
+    """Return the gzip form of *size* spaces and a number."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(b" " * size + b"1") + packer.flush()
+
+
+def with_gzip(body):
+    return HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+async def test_what_grows_too_large_when_it_is_unpacked_is_refused(answered, method):
+    with pytest.raises(UpstreamError, match="answered 200") as caught:
+        await answered(sent(with_gzip(packed(30_000_000))), method=method, max_size=5_000_000)
+
+    assert caught.value.upstream_error == "its answer is larger than 5000000 bytes"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(with_gzip(packed(4_000_000)), id="packed"),
+        pytest.param(
+            HEAD + b"Content-Length: 4000001\r\n\r\n" + b" " * 4_000_000 + b"1", id="plain"
+        ),
+        pytest.param(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + TINY * 200_000 + END, id="chunked"
+        ),
+    ],
+)
+async def test_others_run_while_a_large_answer_is_read(answered, method, body):
+    turns, ended = 0, asyncio.Event()
+
+    async def count():
+        nonlocal turns
+        while not ended.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(count())
+    try:
+        assert await answered(sent(body), method=method, timeout=30.0) == 1
+    finally:
+        ended.set()
+        await task
+    assert turns > min(len(body), 1_000_000) / PIECE / 4
+
+
+async def test_what_came_before_the_end_of_a_connection_is_read(answered, method):
+    async def write(writer):
+        writer.write(HEAD + b"Connection: close\r\n\r\n" + b" " * (PIECE * 20) + b"1")
+        writer.close()
+
+    assert await answered(write, method=method) == 1

@@ -1,0 +1,1 @@
+"""The shop: its products, each of which a supplier delivers."""
