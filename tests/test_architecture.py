@@ -62,7 +62,7 @@ FLOORS = (
     "serving.answer",
     "db models migrations client",
     "application serving.request",
-    "schemas operation doc resource pagination",
+    "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
     "app lifecycle registration requirement routing mounting middleware observer serving",
