@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any, Final, cast
 
 _NAME: Final = "_generated_"
-_KEPT: Final = 1024  # compiled sources; what is not kept is compiled again
+_KEPT: Final = 1024  # compiled sources; the others are compiled again
 
 
 class SourceWriter:
@@ -68,7 +68,7 @@ def compile_function(name: str, source: str, namespace: dict[str, Any]) -> Calla
 
 @lru_cache(maxsize=_KEPT)
 def _read(name: str, filename: str, source: str) -> tuple[CodeType, list[str]]:
-    """Return the code of *source*, and its lines; both share what they can with others."""
+    """Return the code of *source* and its lines; both share equal parts with others."""
     own, common = f"def {name}(", f"def {_NAME}("
     code, lines = _compile(source.replace(own, common, 1))
     return _rename(code, name, filename), [line.replace(common, own, 1) for line in lines]

@@ -1,4 +1,4 @@
-"""Dotted paths from settings become objects, and what fails then says where. Runs at start-up."""
+"""Dotted paths from settings become objects; failures say where. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def import_module(name: str, problems: list[str]) -> ModuleType | None:
         return None
 
 
-def explain(exc: BaseException, what: str) -> Problem:
-    """Return the problem that *what* failed: the project's own last line, the exceptions behind."""
+def explain(exc: BaseException, subject: str) -> Problem:
+    """Return the problem that *subject* failed: the project's last line, the exceptions behind."""
     chain = [exc]
     while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
         chain.append(earlier)
     earlier_ones = (f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain[1:])
-    return Problem.caused(exc, ", from ".join((f"{what}: {describe(exc)}", *earlier_ones)))
+    return Problem.caused(exc, ", from ".join((f"{subject}: {describe(exc)}", *earlier_ones)))
 
 
 def _cause_of(exc: BaseException) -> BaseException | None:
@@ -49,10 +49,10 @@ def _cause_of(exc: BaseException) -> BaseException | None:
 
 
 def import_object(path: str, *, where: str) -> Any:
-    """Return what `package.module.name` (or `package.module:name`) names.
+    """Return the object of `package.module.name` (or `package.module:name`).
 
     Args:
-        where: what asked for it, for the error message: a setting's name, for instance.
+        where: the place that asks for it, for the error message: a setting's name, for instance.
 
     Raises:
         ImproperlyConfigured: there is no such module, it cannot be imported, or it has no such

@@ -47,7 +47,7 @@ def short_path(filename: str) -> str:
 
 
 def caller_place() -> str:
-    """Return file and line of what called into the framework, for messages."""
+    """Return file and line of the call into the framework, for messages."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
         frame = frame.f_back

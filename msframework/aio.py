@@ -40,7 +40,7 @@ def _end_of(
 ) -> asyncio.Future[None]:
     """Return a future that ends with the last of *tasks*, or as the first that fails.
 
-    PERF: two thirds of what `asyncio.gather` takes, which is for more than this
+    PERF: two thirds of the time of `asyncio.gather`, which is for more than this
     (benchmarks/client.py).
     """
     end: asyncio.Future[None] = loop.create_future()

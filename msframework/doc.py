@@ -1,4 +1,4 @@
-"""Decorators that only take notes: what an endpoint reads, answers and says of itself.
+"""Decorators that only take notes: the inputs, answers and texts of an endpoint.
 
 Nothing here wraps a handler; `compile.reader` reads the notes at start-up and finds all mistakes.
 """
@@ -155,7 +155,7 @@ def _input(source: Source, schema: Any, name: str) -> Callable[[T], T]:
 
 
 def summary(text: str) -> Callable[[T], T]:
-    """Say in a few words what the operation does."""
+    """Give the operation a summary of a few words."""
     _check_call("@doc.summary", text)
     return _note("summary", text)
 
@@ -251,7 +251,7 @@ def produces(
     """Answer *status* with data of *schema*; repeat it for several statuses, the first is usual.
 
     Args:
-        headers: the headers that the method may send with it, each with what it is for; an empty
+        headers: the headers that the method may send with it, each with its purpose; an empty
             text is enough for those that the framework knows, such as `Location`.
     """
     _check_call("@doc.produces", schema)
@@ -293,7 +293,7 @@ def raises(
     """Document *exceptions*; with *constraint*, raise the one where PostgreSQL reports that.
 
     It stands on a method, on a Resource for all of its methods, or on a Blueprint
-    (`blueprint.raises(…)`) for all of its operations; what is nearer to the method wins.
+    (`blueprint.raises(…)`) for all of its operations; the nearer to the method wins.
     """
     _check_call("@doc.raises", *exceptions)
 

@@ -20,7 +20,7 @@ CODE: Final[JSONObject] = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
-    """What an envelope may say of a failure."""
+    """The facts of a failure that an envelope may show."""
 
     status: int
     code: Code
@@ -105,7 +105,7 @@ class DefaultEnvelope:
 
 
 class Bare(DefaultEnvelope):
-    """What `ENVELOPE = None` means: the data as it is; failures keep the default's body."""
+    """The envelope of `ENVELOPE = None`: the data as it is; failures keep the default's body."""
 
     def around_data(self) -> tuple[bytes, bytes]:
         return b"", b""

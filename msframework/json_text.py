@@ -1,4 +1,4 @@
-"""Finds what a parser of JSON does not tell: lost digits, repeated keys, and where they stand.
+"""Finds faults that a parser of JSON does not report: lost digits, repeated keys, their places.
 
 The text was read before, so it is well formed. Runs per request, where something is suspect.
 """

@@ -1,4 +1,4 @@
-"""Parts start in order and stop in reverse, each within its time; what fails is logged.
+"""Parts start in order and stop in reverse, each within its time; failures are logged.
 
 Runs when a worker starts and stops.
 """
@@ -39,7 +39,7 @@ class Parts:
         """Take *part*, to be started after all that were added before.
 
         Args:
-            name: what `replace` calls it; the name of its class when `None`.
+            name: the name for `replace`; the name of its class when `None`.
 
         Raises:
             TypeError: it is a class, or has no coroutine methods `start` and `stop`.
@@ -90,7 +90,7 @@ class Parts:
             raise
 
     async def stop(self) -> None:
-        """Stop what was started, in reverse; failures and time-outs are logged, none is raised."""
+        """Stop the started parts, in reverse; failures and time-outs are logged, none is raised."""
         while self._started:
             part = self._started.pop()
             try:
@@ -103,7 +103,7 @@ class Parts:
 
 
 def _check(part: Any, method: str) -> None:
-    """Refuse what cannot be started and stopped; *method* names who got it."""
+    """Refuse an object that cannot be started and stopped; *method* names who got it."""
     if isinstance(part, type):
         raise TypeError(
             f"{method} got the class {part.__qualname__}; expected a part. "
@@ -118,7 +118,7 @@ def _check(part: Any, method: str) -> None:
 
 
 def _is_coroutine(method: Any) -> bool:
-    """Tell whether *method* can be awaited; for what no function is behind, it is believed."""
+    """Tell whether *method* can be awaited; one without a function behind it is believed."""
     function = inspect.unwrap(method) if callable(method) else method
     while isinstance(function, partial):
         function = function.func

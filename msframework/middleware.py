@@ -1,4 +1,4 @@
-"""What settings switch on around handlers: CORS headers and the answer to OPTIONS.
+"""Headers and answers that settings switch on: CORS headers and the answer to OPTIONS.
 
 Built at start-up into headers that every answer carries; no Sanic middleware is used for it.
 """

@@ -30,7 +30,7 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
     One of the body or the query is refused by its name: 422.
 
     Args:
-        location: what the body is called in errors: `body` or `form`.
+        location: the name of the body in errors: `body` or `form`.
     """
     shown = shown_argument(exc)
     if shown is not None:

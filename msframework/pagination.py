@@ -1,4 +1,4 @@
-"""Numbered pages: what a listing method receives as `page`, and what it answers.
+"""Numbered pages: the argument `page` of a listing method, and its answer.
 
 `Pages` is read at start-up; `Page` is made per request.
 """
@@ -31,7 +31,7 @@ class RowSource(Protocol):
 class PageResult:
     """The rows of one page and the numbers that go with them.
 
-    What `Page.fetch` got from the database becomes dicts when `rows` is first read; an answer is
+    The records of `Page.fetch` become dicts when `rows` is first read; an answer is
     written without them.
     """
 
@@ -51,9 +51,9 @@ class PageResult:
 
     @property
     def rows(self) -> Sequence[Any]:
-        """The rows: plain dicts, where they come from the database, and what is done to them stays.
+        """The rows: plain dicts where they come from the database; changes to them stay.
 
-        From the first reading on they are what is sent.
+        From the first reading on these are sent.
         """
         rows = self._rows
         if rows is None:
@@ -156,7 +156,7 @@ class Pages:
     max_page: int = 10_000
 
     def find_mistakes(self) -> Iterator[str]:
-        """Yield what is wrong with the declaration."""
+        """Yield the mistakes of the declaration."""
         if self.per_page < 1 or self.max_per_page < 1:
             yield "@doc.paginate needs per_page and max_per_page of 1 or more."
 
@@ -209,7 +209,7 @@ class Pages:
         return {"query": {"page": ["Not a valid integer."]}}
 
 
-# PERF: what most listings are asked for, read without a mapping of all parameters
+# PERF: the usual parameters of listings, read without a mapping of all of them
 # (benchmarks/README.md, row list).
 _match_usual = re.compile(r"page=([0-9]{1,18})(?:&per_page=([0-9]{1,18}))?").fullmatch
 

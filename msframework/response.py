@@ -16,7 +16,7 @@ BODYLESS: Final = frozenset((204, 205, 304))
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a method returns to choose among its declared statuses, or to add headers.
+    """The result of a method that chooses among its declared statuses, or adds headers.
 
     A header's value is a text or a whole number, or a list of these for one that may stand on
     several lines, such as `Set-Cookie`. One of its own replaces that of every answer, but for

@@ -1,6 +1,6 @@
 """JSON as requests may send it, and as answers are written. Runs per request.
 
-orjson reads and writes; what it is lenient about (integers beyond 64 bits become floats, nesting
+orjson reads and writes; where it is lenient (integers beyond 64 bits become floats, nesting
 to 1,024, keys that stand twice) is refused here. Every refusal is a `MalformedJSON` with the
 position in bytes.
 """
@@ -52,7 +52,7 @@ _AS_TEXT: Final = (
 
 
 def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
-    """Return what the strict JSON text *body* says (RFC 8259, UTF-8).
+    """Return the value of the strict JSON text *body* (RFC 8259, UTF-8).
 
     Integers are exact; a lone surrogate escape gives the lone surrogate, for the schema to judge.
 
@@ -73,7 +73,7 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 
 
 def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
-    """Return what *body* says; whoever meets a value of a class in `SUSPECT` must `check` it.
+    """Return the value of *body*; whoever meets a value of a class in `SUSPECT` must `check` it.
 
     Raises:
         MalformedJSON: orjson refuses it, for another reason than a lone surrogate.
@@ -85,7 +85,7 @@ def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
 
 
 def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = None) -> None:
-    """Refuse what orjson was lenient about when it read *value* from *body*.
+    """Refuse a *body* that orjson was lenient about when it read *value* from it.
 
     Args:
         known: how often an integer beyond 64 bits was read exactly, in another way.
@@ -108,7 +108,7 @@ def check_depth(body: bytes, value: Any, max_depth: int) -> None:
 
 
 def check_keys(body: bytes, value: Any) -> None:
-    """Refuse *body* when a key stands twice in one of its objects; *value* is what orjson read.
+    """Refuse *body* when a key stands twice in one of its objects; orjson read *value*.
 
     NOTE: of two equal keys, every parser takes another; a check that runs before us may have seen
     the other one.
@@ -252,7 +252,7 @@ def dumps_closed(value: Any) -> bytes:
 
 
 def _dump_rest(value: Any) -> bytes:
-    """Write what orjson declines at first: keys that are no strings, big integers, surrogates."""
+    """Write values that orjson declines at first: keys of other types, big integers, surrogates."""
     try:
         options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
         return orjson.dumps(value, write_default, options)
@@ -266,7 +266,7 @@ def _dump_rest(value: Any) -> bytes:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return *value* made of what the json module writes as orjson does."""
+    """Return *value* made of types that the json module writes as orjson does."""
     if depth > 254:
         raise TypeError("nested deeper than 254")
     if value is None or value is True or value is False or isinstance(value, str):

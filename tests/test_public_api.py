@@ -86,8 +86,7 @@ ANYTHING = {
     "Request.__getitem__": "a value that a service put there",
     "Request.__init__": "arguments of Sanic's request",
     "Response.json": "aiohttp's own method",
-    "Session.guard": "for the other modules of the data layer",
-    "Session.stream": "for the other modules of the data layer",
+    "Transaction.__init__": "made by the data layer alone",
 }
 # The values of a row or a JSON object, and the two of a coroutine or a field that nobody reads.
 _INSIDE = re.compile(r"(dict|Mapping)\[str, Any\]|(Coroutine|Generator)\[Any, Any, |Field\[Any\]")

@@ -28,11 +28,6 @@ _RECORDS: Final = frozenset((dict, Record))
 _DEEPEST: Final = 12
 
 
-def is_possible() -> bool:
-    """Tell whether schemas are compiled, with this marshmallow; warns once where they are not."""
-    return supports("marshmallow", "compiling schemas")
-
-
 class Compiler:
     """Compiles one schema with all that it nests.
 
@@ -80,7 +75,7 @@ class Compiler:
 
     def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:
         """Return the plan of the schema that *get* gives; `None` where marshmallow does it all."""
-        if not is_possible():
+        if not supports("marshmallow", "compiling schemas"):
             return None
         try:
             schema = get()

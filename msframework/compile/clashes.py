@@ -16,7 +16,7 @@ from sanic_routing.utils import path_to_parts
 from msframework.operation import Operation
 from msframework.problem import Problem
 
-# What tells whether the texts of one kind of path parameter may be of another kind, too.
+# Tells whether the texts of one kind of path parameter may be of another kind, too.
 _SAMPLES: Final = (
     "1",
     "-1",
@@ -28,7 +28,7 @@ _SAMPLES: Final = (
     "2024-01-31",
     "ad8f1f9e-6c3b-4d8e-8a5e-2f1c3d4b5a69",
 )
-# The cast of each kind that Sanic's router knows; it raises ValueError for what is none.
+# The cast of each kind that Sanic's router knows; it raises ValueError for any other text.
 Kinds = Mapping[str, tuple[Callable[[str], Any], Any, Any]]
 Texts = frozenset[str]
 
@@ -73,14 +73,14 @@ def read_parts(path: str) -> list[tuple[str, str]]:
 
 
 Methods = dict[str, Operation]
-# The shape of a path, its hosts, and what it has.
+# The shape of a path, its hosts, and its methods.
 Path = tuple[tuple[str, ...], tuple[str, ...], Methods]
 
 
 def _find_hidden(operations: list[Operation], kinds: Kinds, problems: list[str]) -> None:
-    """Refuse paths with parameters of which one is matched first, and lacks what the other has.
+    """Refuse paths with parameters of which one is matched first, and lacks a method of the other.
 
-    A literal part is more than a kind: that `/users/me` is a resource of its own is what one means.
+    A literal part is more than a kind: that `/users/me` is a resource of its own is meant.
     """
     paths: dict[tuple[tuple[str, ...], tuple[str, ...]], Methods] = {}
     for operation in operations:
@@ -128,7 +128,7 @@ def _find_other_names(
 ) -> None:
     """Refuse regular expressions whose parameters have a name for each method.
 
-    NOTE: Sanic hands on what the expression of one of the routes calls them.
+    NOTE: Sanic hands on the names in the expression of one of the routes.
     """
     if all(not part.startswith("<") or part[1:-1] in kinds for part in shape):
         return

@@ -80,7 +80,7 @@ class Promise:
         """Refuse a tuple that means a status or headers; return whether *data* is a page.
 
         Raises:
-            WrongKind: it is what Flask reads as an answer.
+            WrongKind: it is an answer in Flask's form.
         """
         if len(data) not in (2, 3):
             return False
@@ -122,12 +122,12 @@ def read_promise(operation: Operation, answer: Answer, *, usual: bool) -> Promis
 
 def _promised(answer: Answer, paged: bool) -> str:
     schema = answer.schema
-    what = "data" if schema is None else f"an object ({type(schema).__name__})"
+    promised = "data" if schema is None else f"an object ({type(schema).__name__})"
     if schema is not None and schema.many:
-        what = f"a list of objects ({type(schema).__name__})"
+        promised = f"a list of objects ({type(schema).__name__})"
     if paged:
-        what = "a page (page.fetch(…), page.result(…), or rows and a dict)"
-    return f"{what} for status {answer.status}"
+        promised = "a page (page.fetch(…), page.result(…), or rows and a dict)"
+    return f"{promised} for status {answer.status}"
 
 
 def _missing(schema: Schema, data: Any, path: str, many: bool) -> Iterator[str]:

@@ -195,7 +195,8 @@ def _full_name(cls: type[Any]) -> str:
 def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
     schemes: dict[str, list[Operation]] = {}
     for operation in operations:
-        for name in {name for need in operation.security for name in need}:
+        enforced = {provision.value.security for provision in operation.provisions}
+        for name in {name for need in operation.security for name in need} - enforced:
             schemes.setdefault(name, []).append(operation)
     for name, some in schemes.items():
         others = f" and {len(some) - 1} more" if len(some) > 1 else ""

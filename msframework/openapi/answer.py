@@ -1,4 +1,4 @@
-"""What an operation answers: each success in its envelope, each failure by status.
+"""The answers of an operation: each success in its envelope, each failure by status.
 
 Runs at start-up.
 """

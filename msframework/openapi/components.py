@@ -1,9 +1,9 @@
-"""The named schemas of a document: which there are, and what each is called. Runs at start-up.
+"""The named schemas of a document, and their names. Runs at start-up.
 
 Every schema that an operation names becomes a node, once for each `View`. Nodes that come out alike
 share one component: `User` unless loading differs (`UserIn`) or a partial body does (`UserPatch`).
-What a name means does not depend on which operations use it: the other views are rendered as well,
-to compare with.
+The meaning of a name does not depend on the operations that use it: the other views are rendered as
+well, to compare with.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Registry:
         return {"$ref": f"{_NODE}{node.index}"}
 
     def share(self, key: Any, make: Callable[[], JSONObject]) -> JSONObject:
-        """Return what *make* returned for *key*; it stands in many places, and is resolved once."""
+        """Return the result of *make* for *key*; it stands in many places, resolved once."""
         found = self._shared.get(key)
         if found is None:
             found = self._shared[key] = make()
@@ -98,7 +98,7 @@ class Registry:
         return body
 
     def finish(self) -> dict[str, JSONObject]:
-        """Name what the operations use; return each component by name, leaves first."""
+        """Name the schemas of the operations; return each component by name, leaves first."""
         same = self._classify()
         emitted = self._name(same)
         self._resolved = {id(part): self.resolve(part) for part in self._shared.values()}
@@ -154,7 +154,7 @@ class Registry:
                 node.body = self._converter.render(schema, view)
 
     def _classify(self) -> list[int]:
-        """Return a class for each node; nodes of one class are alike, down to what they refer to.
+        """Return a class for each node; nodes of one class are alike, references included.
 
         Partition refinement: all of one name are alike until their bodies show a difference.
         """
@@ -221,7 +221,7 @@ def _base_name(schema: Schema) -> str:
 
 
 def _rank(schema: Schema) -> tuple[Any, ...]:
-    """Return what decides who keeps a name that several want: the unmodified first, then A to Z."""
+    """Return the rank among schemas that want one name: the unmodified first, then A to Z."""
     options = schema.opts
     only = "" if schema.only is None else ",".join(sorted(schema.only))
     changes = [

@@ -1,6 +1,6 @@
 """Validators of a field as JSON Schema keywords (2020-12). Runs at start-up.
 
-Where JSON Schema cannot say what a validator does, an `x-` keyword tells the reader instead.
+Where JSON Schema cannot express a validator, an `x-` keyword names it for the reader.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class View:
         return self.partial if isinstance(self.partial, bool) else name in self.partial
 
     def inner(self, name: str) -> Partial:
-        """Return what is partial below the field *name*, as marshmallow hands it on."""
+        """Return the partial fields below the field *name*, as marshmallow hands them on."""
         if isinstance(self.partial, bool):
             return self.partial
         prefix = f"{name}."
@@ -151,7 +151,7 @@ class Converter(OpenAPIConverter):
         ]
 
     def datetime2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
-        """Say what a date in another format than ISO 8601 looks like."""
+        """Describe a date in another format than ISO 8601."""
         written = getattr(field, "format", None)
         if not isinstance(field, (fields.DateTime, fields.Time)) or written is None:
             return {}
@@ -221,7 +221,7 @@ class Converter(OpenAPIConverter):
         return {**found, "enum": listed}
 
     def constant2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
-        """State the one value of a constant; what is sent for it is not looked at."""
+        """State the one value of a constant; the value that is sent for it is ignored."""
         literal = read_literal(getattr(field, "constant", UNSET))
         if not isinstance(field, fields.Constant) or literal is UNSET or self.view.load:
             return {}
@@ -247,13 +247,13 @@ class Converter(OpenAPIConverter):
         return {"anyOf": [shown, {"type": "array", "items": found} if schema.many else found]}
 
     def constraint2properties(self, field: fields.Field[Any], ret: JSONObject) -> JSONObject:
-        """Add what the field's validators ask for."""
+        """Add the constraints of the field's validators."""
         if isinstance(field, Reference):  # they see the id
             return {}
         return read_constraints(field, ret)
 
     def metadata2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
-        """Take over what the field's metadata says in JSON Schema's words, JSON values only."""
+        """Take over the keywords of JSON Schema in the field's metadata, JSON values only."""
         found: JSONObject = {}
         for key, value in field.metadata.items():
             name = key.replace("_", "-") if key.startswith("x_") else key
@@ -275,7 +275,8 @@ class Converter(OpenAPIConverter):
         """Give the value that stands in for an absent one, where it is fixed and plain.
 
         Nothing stands in where absent means unchanged, and nothing is absent from an answer: a
-        client that is generated from a default there sends it, or shows it for what was not said.
+        client that is generated from a default there sends it, or shows it for an absent
+        value.
         """
         if not self.view.load or self.view.covers(field.name or ""):
             return {}

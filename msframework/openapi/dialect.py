@@ -62,7 +62,7 @@ def schema_30(schema: Any) -> Any:
     _places(found)
     _types(found)
     _alternatives(found)
-    if "$ref" in found and len(found) > 1:  # what stands beside $ref is not read in 3.0
+    if "$ref" in found and len(found) > 1:  # the keys beside $ref are not read in 3.0
         found = {"allOf": [{"$ref": found.pop("$ref")}], **found}
     return found
 
@@ -106,7 +106,7 @@ def _places(found: JSONObject) -> None:
 
 
 def _types(found: JSONObject) -> None:
-    """Write a list of types as one type, or as alternatives; an array says what it holds."""
+    """Write a list of types as one type, or as alternatives; an array names its items."""
     kinds = found.get("type")
     if kinds == "null":
         kinds = ["null"]
@@ -129,7 +129,7 @@ def _types(found: JSONObject) -> None:
 
 
 def _alternatives(found: JSONObject) -> None:
-    """Write `X or null` as X that is nullable, which is what tools of 3.0 read."""
+    """Write `X or null` as X that is nullable, as tools of 3.0 read it."""
     for key in ("anyOf", "oneOf"):
         choices = found.get(key, ())
         real = [choice for choice in choices if choice != _NULL]

@@ -18,7 +18,7 @@ _KNOWN: Final[dict[str, tuple[str, JSONObject]]] = {
     "X-Request-ID": ("The id of the request, in logs and in calls of other services.", _TEXT),
     "X-Trace-ID": ("The id of the trace.", _TEXT),
 }
-# What a failure of a status comes with, whoever raises it (RFC 9110, RFC 6585).
+# The headers of a failure by its status, whoever raises it (RFC 9110, RFC 6585).
 _OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
     405: ("Allow",),

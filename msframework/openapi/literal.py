@@ -1,4 +1,4 @@
-"""Values of declarations as JSON: what a document may quote, and nothing else. Runs at start-up."""
+"""Values of declarations as JSON, where a document may quote them. Runs at start-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation reads: path, query, headers, cookies, pages and bodies. Runs at start-up."""
+"""The inputs of an operation: path, query, headers, cookies, pages, bodies. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FILE: JSONObject = {"type": "string", "format": "binary"}
 
 
 def read_columns(operations: Iterable[Operation]) -> dict[str, dict[str, JSONObject]]:
-    """Return the bounds of path parameters, by path and name, that are members of what it answers.
+    """Return the bounds of path parameters, by path and name, that are members of its answers.
 
     `GET /users/{id}` answers the `id` of the user, so a column's range is that of the parameter.
     """

@@ -1,6 +1,6 @@
-"""Patterns of what fields take and send as text, in the syntax that every tool reads.
+"""Patterns of the texts that fields take and send, in the syntax that every tool reads.
 
-ECMA-262, Python, Go's RE2, Java and Rust agree on what stands here: no look-around, no `\\d` (which
+ECMA-262, Python, Go's RE2, Java and Rust agree on this syntax: no look-around, no `\\d` (which
 is any script's digit in Python), no `\\u` (which Go does not know). Runs at start-up.
 """
 
@@ -37,7 +37,7 @@ _GROUP: Final = re.compile(r"\([^()]*\)")
 
 
 def kind_pattern(field: fields.Field[Any]) -> str | None:
-    """Return the pattern of what *field* is written as, `None` where its type says enough."""
+    """Return the pattern of the text of *field*; `None` where its type says enough."""
     if isinstance(field, fields.Decimal):
         return _decimal(field)
     if getattr(field, "format", None) not in (None, "iso", "iso8601"):

@@ -1,7 +1,7 @@
 """A document of OpenAPI 3.0 as Swagger 2.0. Runs at start-up.
 
-Source: the OpenAPI Specification 2.0. What it has no word for is kept under an `x-` keyword, so the
-document says less than 3.0 there, and never something else.
+Source: the OpenAPI Specification 2.0. A fact without a word in it is kept under an `x-` keyword, so
+the document says less than 3.0 there, and never something else.
 """
 
 from __future__ import annotations
