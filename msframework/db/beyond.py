@@ -11,6 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from msframework._tested import missing_names
 from msframework.db.lease import Lease
 from msframework.db.statement import Kind, Statement
 from msframework.db.statement_cache import FETCHROW, TABLE, Method
@@ -37,6 +38,7 @@ def is_beyond(exc: BaseException, method: Method, statement: Statement) -> bool:
         and method.limit is not None
         and statement.stateless
         and statement.kind is Kind.READ
+        and not missing_names("asyncpg")  # by which codecs are lent
     )
 
 

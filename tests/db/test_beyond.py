@@ -55,6 +55,13 @@ async def test_a_comment_before_the_statement_does_no_harm(db):
         assert await cur.fetchval("-- why\nSELECT '10000-01-01'::date") == "10000-01-01"
 
 
+async def test_it_stays_what_asyncpg_says_of_it_where_codecs_cannot_be_lent(db, monkeypatch):
+    monkeypatch.setattr("msframework.db.beyond.missing_names", lambda library: ("a name",))
+    async with db.acquire() as cur:
+        with pytest.raises((OverflowError, ValueError)):
+            await cur.fetchval("SELECT '10000-01-01'::date")
+
+
 @pytest.mark.parametrize(("expression", "value"), USUAL)
 async def test_what_stands_beside_it_is_what_it_always_is(db, expression, value):
     async with db.acquire() as cur:
