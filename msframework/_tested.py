@@ -115,7 +115,8 @@ REQUIRED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
             " request_body request_bytes request_bytes_left request_max_size response_func"
             " response_size upgrade_websocket",
         ),
-        *_members("sanic.request:Request", "_current"),
+        "sanic.request:Request._current",
+        "sanic.response:HTTPResponse._cookies",
         *_members(
             "sanic.server.protocols.http_protocol:HttpProtocol",
             "_http _task _time check_timeouts receive_more request_handler",

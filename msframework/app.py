@@ -26,6 +26,7 @@ from msframework.log.access import AccessLog
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
 from msframework.requirement import check_database
 from msframework.routing import Mounted, read_blueprints
@@ -104,7 +105,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.problems: list[str] = []
         self.refused: list[tuple[Any, Mounted]] = []
         self._mounting = Mounted()
-        self.providers: dict[str, Provider] = {}
+        self.providers: dict[str, ProvidedValue] = {}
         self._client: Client | None = None
         self._documented = False
         tracing = build_tracer(settings)
@@ -146,10 +147,19 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
 
     # What a service's own code calls before it starts.
 
-    def provide(self, name: str, provider: Provider) -> None:
-        """Make `await provider(request)` available to every method that takes *name*."""
+    def provide(
+        self, name: str, provider: Provider, *, security: str | None = None, raises: Raised = ()
+    ) -> None:
+        """Make what *provider* gives available to every method that takes *name*.
+
+        Args:
+            provider: a function, coroutine function or async generator that yields once; it takes
+                the request, path parameters and other provided values by name.
+            security: the security scheme that it enforces.
+            raises: the failures of the operations that take it.
+        """
         self._check_open("provide")
-        self.providers[name] = provider
+        self.providers[name] = build_value(name, provider, "service", security, raises)
 
     def add_part(self, part: Part, *, name: str | None = None) -> None:
         """Start *part* with the service, after its own parts, and stop it before them.

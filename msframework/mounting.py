@@ -10,15 +10,18 @@ from typing import Any
 
 from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
-from msframework.compile.handler import CompileContext, Compiled, compile_operation
+from msframework.compile.context import CompileContext
+from msframework.compile.handler import Compiled, compile_operation
 from msframework.compile.operation_id import name_operations
+from msframework.compile.provider import check_providers
 from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.schema import KnownSchemas
-from msframework.compile.signature import check_providers, request_missing
+from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.middleware import answer_options
-from msframework.operation import Operation, path_template
+from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
+from msframework.provider import BUILT_IN
 from msframework.routing import (
     Mounted,
     answer_head_as_get,
@@ -77,16 +80,9 @@ class Endpoints:
         """Read and compile every route that is not compiled yet; see `Service.compile`."""
         service = self._service
         problems = list(service.problems)
-        check_providers(service.providers, "service", problems)
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
-            owner = f"blueprint {blueprint.name!r}"
-            check_providers(getattr(blueprint, "providers", {}), owner, problems)
-        problems += [  # provided after they were compiled
-            request_missing(operation.where, operation.arguments[0].name)
-            for operation in self.operations
-            if operation.arguments[0].name in service.providers
-        ]
+        self._check_providers(problems)
         found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
         read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]
@@ -102,6 +98,31 @@ class Endpoints:
         context = self._context()
         for routes, operations in read:
             self._mount(routes, operations, context)
+
+    def _check_providers(self, problems: list[str]) -> None:
+        """Refuse provided values that nothing could make, and those that come too late."""
+        service = self._service
+        owners = (service, *service.blueprints.values())
+        values = [value for owner in owners for value in getattr(owner, "providers", {}).values()]
+        known = {*BUILT_IN, *(value.name for value in values)}
+        for route in service.router.routes:
+            known.update(param.name for param in path_params(f"/{route.path}"))
+        check_providers(values, known, problems)
+        for operation in self.operations:
+            first = operation.arguments[0].name
+            if first in service.providers:
+                problems.append(request_missing(operation.where, first))
+            for value in (provision.value for provision in operation.provisions):
+                if value.function is None and value.name in service.providers:
+                    found = (
+                        f"provide({value.name!r}, …) came after it was compiled with the value of "
+                        "this name that comes with the framework"
+                    )
+                    advice = (
+                        "Call it earlier: create_app(providers=…), or in the function that "
+                        "CONFIGURE names."
+                    )
+                    problems.append(Problem(operation.where, found, advice=advice))
 
     def _uncompiled(self) -> list[list[Any]]:
         """Return the routes that are left, those together that one registration made for hosts."""

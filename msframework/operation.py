@@ -16,6 +16,7 @@ from marshmallow import Schema
 
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
+from msframework.provider import ProvidedValue
 from msframework.types import Handler, JSONObject, Provider
 
 _PATH_PARAM = re.compile(r"<([^<>:=]+)(?:=[^<>:]*)?(?::((?:[^<>]|<[^<>]*>)*))?>")
@@ -46,6 +47,14 @@ class Argument:
     name: str
     source: Source
     provider: Provider | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """One provided value that an operation makes, and what its provider takes, in order."""
+
+    value: ProvidedValue
+    arguments: tuple[Argument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +161,7 @@ class OperationText:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path: facts only."""
+    """One method of one path: facts only; `provisions` stand in the order of their needs."""
 
     id: str
     where: str
@@ -170,6 +179,7 @@ class Operation:
     text: OperationText = OperationText()
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     hosts: tuple[str, ...] = ()
+    provisions: tuple[Provision, ...] = ()
 
     @property
     def template(self) -> str:

@@ -1,4 +1,4 @@
-"""What a service does when a route or a blueprint is registered: mistakes wait for `compile`.
+"""Registration of routes and blueprints, whose mistakes wait for `compile`.
 
 Runs at start-up.
 """

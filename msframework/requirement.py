@@ -40,7 +40,7 @@ def check_database(service: Any) -> None:
 def _find_users(
     apps: Sequence[str], operations: Iterable[Operation], problems: list[str]
 ) -> list[str]:
-    """Return the users of a database: apps with models, methods that ask for `app.db`."""
+    """Return the users of a database: apps with models, methods that ask for `app.db` or `cur`."""
     found = []
     for app in apps:
         name = f"{app}.models"
@@ -54,6 +54,11 @@ def _find_users(
         code = getattr(inspect.unwrap(operation.handler), "__code__", None)
         if code is not None and any({"app", "db"} <= set(each.co_names) for each in _codes(code)):
             found.append(f"{operation.where} asks for app.db")
+        found.extend(
+            f"{operation.where} takes {provision.value.name!r}"
+            for provision in operation.provisions
+            if provision.value.function is None
+        )
     return found
 
 

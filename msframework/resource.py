@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from msframework._place import place_of
 from msframework.envelope import Envelope
+from msframework.problem import Problem
 from msframework.types import UNSET, Unset
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -33,16 +34,18 @@ class Resource:
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
     """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
-    found = []
+    found: list[str] = []
     for name, method in _functions(cls):
         where = _where(cls, name, method)
         if name not in METHODS and name.lower() in METHODS:
-            found.append(f"{where}: nothing calls it, as {name!r} is in capitals. Rename it.")
+            why = f"nothing calls it, as {name!r} is in capitals"
+            found.append(Problem(where, why, advice="Rename it."))
         elif name.lower() in _BY_THEMSELVES:
-            found.append(
-                f"{where}: nothing calls it, as HEAD and OPTIONS answer by themselves and a "
-                f"Resource has no others than {', '.join(METHODS)}. Remove it, or write a function."
+            why = (
+                "nothing calls it, as HEAD and OPTIONS answer by themselves and a Resource has no "
+                f"others than {', '.join(METHODS)}"
             )
+            found.append(Problem(where, why, advice="Remove it, or write a function."))
     found.extend(
         f"{cls.__module__}.{cls.__qualname__}.{name} is {getattr(cls, name)!r}; expected a method. "
         "Rename it."

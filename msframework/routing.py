@@ -26,6 +26,7 @@ from msframework._place import caller_place, place_of
 from msframework.compile.reader import Endpoint
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
+from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
 
@@ -139,7 +140,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         description: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
-        self.providers: dict[str, Provider] = {}
+        self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
 
@@ -206,9 +207,15 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         # page is to look; failures are answered by the envelope.
         return ""
 
-    def provide(self, name: str, provider: Provider) -> None:
-        """Make `await provider(request)` available to the blueprint's methods that take *name*."""
-        self.providers[name] = provider
+    def provide(
+        self, name: str, provider: Provider, *, security: str | None = None, raises: Raised = ()
+    ) -> None:
+        """Make what *provider* gives available to the blueprint's methods that take *name*.
+
+        It comes before what the service provides under the name; see `Service.provide`.
+        """
+        owner = f"blueprint {self.name!r}"
+        self.providers[name] = build_value(name, provider, owner, security, raises)
 
 
 def read_blueprints(
@@ -251,7 +258,7 @@ def is_compiled_kind(route: Route) -> bool:
 
 
 def read_endpoints(
-    route: Any, path: str, mounted: Mounted, providers: dict[str, Provider]
+    route: Any, path: str, mounted: Mounted, providers: dict[str, ProvidedValue]
 ) -> list[Endpoint]:
     """Return the endpoints of one registered route: one for each of its methods.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final, runtime_checkable
 
 from marshmallow import Schema
@@ -15,7 +15,7 @@ JSONObject: TypeAlias = dict[str, Any]
 # A description of data: a Schema class or instance, a model, an API class, a dict such as
 # `{"id": int}`, or a list of one of these.
 SchemaSource: TypeAlias = type[Any] | Schema | Mapping[str, Any] | list[Any] | tuple[Any, ...]
-Provider: TypeAlias = Callable[..., Awaitable[Any]]
+Provider: TypeAlias = Callable[..., Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 

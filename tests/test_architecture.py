@@ -2,9 +2,13 @@
 
 import ast
 import graphlib
+import io
 import os
+import re
 import subprocess
 import sys
+import tokenize
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +21,39 @@ from msframework.conf.origin import aliases
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "msframework"
 LONGEST = 400
+LONGEST_FUNCTION = 40
+# Functions that are longer, and why.
+LONG_FUNCTIONS = {
+    "client.caller.Caller.call": "the docstring of a public method",
+    "compile.reader._read": "one fact of an operation after the other",
+    "compile.request._compile_fields": "a closure over what start-up knows of an input",
+    "compile.signature.read_arguments": "one case for each kind of argument",
+    "db.session.Session.run": "the straight line of every statement, nothing of it called",
+    "db.traced.note_statement": "the tags of a span, one after the other",
+    "inputs.encoding.decode_body": "bounds around each piece that is unpacked",
+    "migrations.runner.Runner.migrate": "the docstring of a public method",
+    "serving.accept.build_accept": "closures over what a worker knows",
+    "serving.accept.build_accept.accept": "the straight line of every request",
+    "serving.http.LeanHttp._serve": "the straight line of every request",
+    "serving.matcher.build_matcher": "closures over what a worker knows",
+    "testing.run.run": "the docstring, and one step of a run after the other",
+    "tracing.tracer.Tracer.start_request": "the straight line of every request",
+    "tracing.tracer.Tracer.start_span": "the straight line of every span that a user begins",
+}
+# Classes of one name, by the modules that have them; no others may share a name. Where all but one
+# are renamed, the entry is dropped.
+HOMONYMS = {
+    "Answer": "operation serving.answer testing.answer",
+    "Source": "db.shared operation",
+}
+# What comments cite and our code doesn't hold: names of others, and of examples.
+CITED_ELSEWHERE = {
+    *("query_to_xml", "set_config", "ts_rewrite", "ts_stat"),  # PostgreSQL's
+    *("GRACEFUL_TCP_CLOSE_TIMEOUT", "add_task", "fail_under"),  # Sanic's, coverage's
+    *("UserDetail", "UserIn", "UserPatch", "UserSchema", "access_token", "add_sex", "create_user"),
+    "x_token",
+}
+FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
@@ -26,7 +63,7 @@ FLOORS = (
     "serving.answer",
     "db models migrations client",
     "application serving.request",
-    "schemas operation doc resource pagination",
+    "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
     "app lifecycle registration requirement routing mounting middleware observer serving",
@@ -70,6 +107,12 @@ def place_of(name: str) -> str:
     """Return the part of *name* that has a floor: a module's own, or its package's."""
     own = ".".join(name.split(".")[1:])
     return own if own in FLOOR else own.split(".")[0]
+
+
+def test_every_place_has_one_floor():
+    places = [place for names in FLOORS for place in names.split()]
+
+    assert sorted(places) == sorted(set(places))
 
 
 def test_every_module_has_a_floor():
@@ -120,6 +163,55 @@ def test_a_module_is_not_too_long(name):
     assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 
+def functions_of(name):
+    """Yield the qualified name and the number of lines of each function of the module *name*."""
+
+    def walk(node, path):
+        for child in ast.iter_child_nodes(node):
+            inner = path
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                inner = f"{path}.{child.name}"
+                if not isinstance(child, ast.ClassDef):
+                    yield inner, child.end_lineno - child.lineno + 1
+            yield from walk(child, inner)
+
+    yield from walk(tree_of(name), name.removeprefix("msframework."))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_function_fits_a_screen(name):
+    long = {path for path, lines in functions_of(name) if lines > LONGEST_FUNCTION}
+
+    assert long <= LONG_FUNCTIONS.keys()
+
+
+def test_the_list_of_long_functions_is_short():
+    long = {
+        path for name in MODULES for path, lines in functions_of(name) if lines > LONGEST_FUNCTION
+    }
+
+    mended = LONG_FUNCTIONS.keys() - long
+    assert not mended, f"drop {sorted(mended)} from LONG_FUNCTIONS: they fit a screen, or are gone"
+
+
+def test_no_two_classes_have_one_name():
+    found = defaultdict(list)
+    for name in MODULES:
+        for node in tree_of(name).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(name.removeprefix("msframework."))
+    homonyms = {name: " ".join(sorted(places)) for name, places in found.items() if places[1:]}
+
+    new = {name: places for name, places in homonyms.items() if name not in HOMONYMS}
+    assert not new, f"rename all but one of each: {new}"
+    for name, places in HOMONYMS.items():
+        now = " ".join(sorted(found[name]))
+        assert now == places, (
+            f"HOMONYMS has {name} in {places}, and it is in {now or 'no module'}: say that, or "
+            "drop the entry where less than two are left"
+        )
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_says_what_it_is_for(name):
     docstring = ast.get_docstring(tree_of(name))
@@ -144,6 +236,77 @@ def test_only_codegen_runs_generated_source(name):
     ]
 
     assert lines == []
+
+
+# What comments and docstrings cite: files, and names in backticks. A word without an underscore or
+# a second capital may be anybody's.
+_FILE = re.compile(
+    r"(?<![\w/.<{-])((?:[\w-]+/)*[\w-]+\.(?:py|md|toml|txt|yml|html))\b(?!\()"
+).findall
+_QUOTED = re.compile(r"(?<!`)`([^`\n]+)`(?!`)").findall
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+").fullmatch
+_NAME = re.compile(
+    r"_?[a-z]+(?:_[a-z0-9]+)+|_[a-z]\w*|_?[A-Z]+(?:_[A-Z]+)+|_?[A-Z][a-z]+(?:[A-Z]\w*)+"
+).fullmatch
+
+
+def prose_of(name):
+    """Return the comments and docstrings of the module *name*, each with its line."""
+    source = MODULES[name].read_text(encoding="utf-8")
+    found = [
+        (token.start[0], token.string)
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring:
+                found.append((node.body[0].lineno, docstring))
+    return found
+
+
+@cache
+def words_of_code():
+    """Return all words of the package's code and of its texts, without comments and docstrings."""
+    found = set()
+    for name in MODULES:
+        source = MODULES[name].read_text(encoding="utf-8")
+        docstrings = {line for line, text in prose_of(name) if not text.startswith("#")}
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.NAME or (
+                token.type == tokenize.STRING and token.start[0] not in docstrings
+            ):
+                found |= set(re.findall(r"\w+", token.string))
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_file_that_is_cited_exists(name):
+    folders = (ROOT, PACKAGE, MODULES[name].parent)
+    missing = [
+        f"line {line}: {file}"
+        for line, text in prose_of(name)
+        for file in _FILE(text)
+        if file not in FILES_ELSEWHERE and not any((each / file).exists() for each in folders)
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_name_that_is_cited_exists(name):
+    ours = {part for each in MODULES for part in each.split(".")}
+    known = words_of_code() | ours | CITED_ELSEWHERE
+    missing = []
+    for line, text in prose_of(name):
+        for quoted in _QUOTED(text):
+            cited = quoted.removesuffix("()")
+            parts = cited.split(".") if _DOTTED(cited) and cited.split(".")[0] in ours else [cited]
+            if parts[1:] or _NAME(cited):
+                missing += [f"line {line}: {quoted}" for part in parts if part not in known]
+
+    assert missing == []
 
 
 # Imports every module in a running loop, and prints what any of them did besides.

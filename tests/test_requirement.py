@@ -36,6 +36,17 @@ ASKING = {
         "",
         "Hooks.get asks for app.db",
     ),
+    "a cursor": (
+        RESOURCES.replace("get(self, request)", "get(self, request, cur)"),
+        "",
+        "Hooks.get takes 'cur'",
+    ),
+    "a transaction of a provider": (
+        RESOURCES.replace("get(self, request)", "get(self, request, items)")
+        + "\n\nhooks.provide('items', lambda tx: tx)\n",
+        "",
+        "Hooks.get takes 'tx'",
+    ),
     "a model": (
         RESOURCES,
         "from msframework.models import Model\n\n\nclass Thing(Model): ...\n",

@@ -33,17 +33,15 @@ class ProvinceList(Resource):
     @doc.summary("List provinces")
     @doc.paginate(max_per_page=100)
     @doc.produces(ProvinceSchema(many=True))
-    async def get(self, request, page):
-        async with request.app.db.acquire(request) as cur:
-            return await page.fetch(cur, Province.select().order_by(Province.id))
+    async def get(self, request, page, cur):
+        return await page.fetch(cur, Province.select().order_by(Province.id))
 
     @doc.summary("Create a province")
     @doc.consumes(ProvinceSchema)
     @doc.produces({"id": int}, status=201)
     @doc.raises(ProvinceNameTaken, constraint="provinces_name")
-    async def post(self, request, body):
-        async with request.app.db.transaction(request) as cur:
-            return await cur.fetchrow(Province.insert(**body).returning(Province.id))
+    async def post(self, request, body, tx):
+        return await tx.fetchrow(Province.insert(**body).returning(Province.id))
 
 
 @provinces.resource("/<id:int>")
@@ -53,9 +51,8 @@ class ProvinceDetail(Resource):
     @doc.summary("Read a province")
     @doc.produces(ProvinceSchema)
     @doc.raises(NotFound)
-    async def get(self, request, id):
-        async with request.app.db.acquire(request) as cur:
-            province = await cur.fetchrow("SELECT * FROM provinces WHERE id = $1", id)
+    async def get(self, request, id, cur):
+        province = await cur.fetchrow("SELECT * FROM provinces WHERE id = $1", id)
         if province is None:
             raise NotFound(error=f"no province {id}")
         return province
@@ -65,9 +62,8 @@ class ProvinceDetail(Resource):
     @doc.produces(status=204)
     @doc.raises(NotFound)
     @doc.raises(ProvinceInUse, constraint="cities_province_id_fkey")
-    async def delete(self, request, id):
-        async with request.app.db.transaction(request) as cur:
-            gone = await cur.fetchval("DELETE FROM provinces WHERE id = $1 RETURNING id", id)
+    async def delete(self, request, id, tx):
+        gone = await tx.fetchval("DELETE FROM provinces WHERE id = $1 RETURNING id", id)
         if gone is None:
             raise NotFound(error=f"no province {id}")
 
@@ -79,10 +75,9 @@ class CityList(Resource):
     @doc.summary("List cities")
     @doc.paginate(max_per_page=100)
     @doc.produces(CitySchema(many=True))
-    async def get(self, request, page):
-        async with request.app.db.acquire(request) as cur:
-            total = "SELECT count(*) FROM cities"
-            result = await page.fetch(cur, f"{CITIES} ORDER BY cities.id", total=total)
+    async def get(self, request, page, cur):
+        total = "SELECT count(*) FROM cities"
+        result = await page.fetch(cur, f"{CITIES} ORDER BY cities.id", total=total)
         for city in result.rows:
             embed_province(city)
         return result
@@ -92,9 +87,8 @@ class CityList(Resource):
     @doc.produces({"id": int}, status=201)
     @doc.raises(NoSuchProvince, constraint="cities_province_id_fkey")
     @doc.raises(CityNameTaken, constraint="cities_province_id_name")
-    async def post(self, request, body):
-        async with request.app.db.transaction(request) as cur:
-            return await cur.fetchrow(City.insert(**body).returning(City.id))
+    async def post(self, request, body, tx):
+        return await tx.fetchrow(City.insert(**body).returning(City.id))
 
 
 @cities.resource("/<id:int>")
@@ -104,9 +98,8 @@ class CityDetail(Resource):
     @doc.summary("Read a city")
     @doc.produces(CitySchema)
     @doc.raises(NotFound)
-    async def get(self, request, id):
-        async with request.app.db.acquire(request) as cur:
-            city = await cur.fetchrow(f"{CITIES} WHERE cities.id = $1", id)
+    async def get(self, request, id, cur):
+        city = await cur.fetchrow(f"{CITIES} WHERE cities.id = $1", id)
         if city is None:
             raise NotFound(error=f"no city {id}")
         return embed_province(city)
@@ -114,8 +107,7 @@ class CityDetail(Resource):
     @doc.summary("Delete a city")
     @doc.produces(status=204)
     @doc.raises(NotFound)
-    async def delete(self, request, id):
-        async with request.app.db.transaction(request) as cur:
-            gone = await cur.fetchval("DELETE FROM cities WHERE id = $1 RETURNING id", id)
+    async def delete(self, request, id, tx):
+        gone = await tx.fetchval("DELETE FROM cities WHERE id = $1 RETURNING id", id)
         if gone is None:
             raise NotFound(error=f"no city {id}")

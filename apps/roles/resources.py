@@ -15,17 +15,15 @@ class RoleList(Resource):
     @doc.summary("List roles")
     @doc.paginate(max_per_page=100)
     @doc.produces(RoleSchema(many=True))
-    async def get(self, request, page):
-        async with request.app.db.acquire(request) as cur:
-            return await page.fetch(cur, Role.select().order_by(Role.id))
+    async def get(self, request, page, cur):
+        return await page.fetch(cur, Role.select().order_by(Role.id))
 
     @doc.summary("Create a role")
     @doc.consumes(RoleSchema)
     @doc.produces({"id": int}, status=201)
     @doc.raises(RoleNameTaken, constraint="roles_name")
-    async def post(self, request, body):
-        async with request.app.db.transaction(request) as cur:
-            return await cur.fetchrow(Role.insert(**body).returning(Role.id))
+    async def post(self, request, body, tx):
+        return await tx.fetchrow(Role.insert(**body).returning(Role.id))
 
 
 @roles.resource("/<id:int>")
@@ -35,9 +33,8 @@ class RoleDetail(Resource):
     @doc.summary("Read a role")
     @doc.produces(RoleSchema)
     @doc.raises(NotFound)
-    async def get(self, request, id):
-        async with request.app.db.acquire(request) as cur:
-            role = await cur.fetchrow("SELECT * FROM roles WHERE id = $1", id)
+    async def get(self, request, id, cur):
+        role = await cur.fetchrow("SELECT * FROM roles WHERE id = $1", id)
         if role is None:
             raise NotFound(error=f"no role {id}")
         return role
@@ -48,8 +45,8 @@ class RoleDetail(Resource):
     @doc.produces(RoleSchema)
     @doc.raises(NotFound)
     @doc.raises(RoleNameTaken, constraint="roles_name")
-    async def put(self, request, id, body):
-        return await self.change(request, id, {"description": None, **body})
+    async def put(self, request, id, body, tx):
+        return await self.change(tx, id, {"description": None, **body})
 
     @doc.summary("Change a role")
     @doc.description("What the body leaves out stays as it is; null empties the description.")
@@ -57,19 +54,18 @@ class RoleDetail(Resource):
     @doc.produces(RoleSchema)
     @doc.raises(NotFound)
     @doc.raises(RoleNameTaken, constraint="roles_name")
-    async def patch(self, request, id, body):
-        return await self.change(request, id, body)
+    async def patch(self, request, id, body, tx):
+        return await self.change(tx, id, body)
 
     @doc.summary("Delete a role")
     @doc.produces(status=204)
     @doc.raises(NotFound)
-    async def delete(self, request, id):
-        async with request.app.db.transaction(request) as cur:
-            gone = await cur.fetchval("DELETE FROM roles WHERE id = $1 RETURNING id", id)
+    async def delete(self, request, id, tx):
+        gone = await tx.fetchval("DELETE FROM roles WHERE id = $1 RETURNING id", id)
         if gone is None:
             raise NotFound(error=f"no role {id}")
 
-    async def change(self, request, id, values):
+    async def change(self, tx, id, values):
         """Write *values* into the role, and return all of it."""
         chosen = Role.id == id
         query = (
@@ -77,8 +73,7 @@ class RoleDetail(Resource):
             if values
             else Role.select().where(chosen)
         )
-        async with request.app.db.transaction(request) as cur:
-            role = await cur.fetchrow(query)
+        role = await tx.fetchrow(query)
         if role is None:
             raise NotFound(error=f"no role {id}")
         return role

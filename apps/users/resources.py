@@ -19,19 +19,17 @@ class UserList(Resource):
     @doc.query(UserQuery)
     @doc.paginate(max_per_page=100)
     @doc.produces(UserSchema(many=True))
-    async def get(self, request, query, page):
+    async def get(self, request, query, page, cur):
         users = User.select().order_by(User.id)
-        async with request.app.db.acquire(request) as cur:
-            return await page.fetch(cur, users.filter(**query) if query else users)
+        return await page.fetch(cur, users.filter(**query) if query else users)
 
     @doc.summary("Create a user")
     @doc.consumes(UserSchema)
     @doc.produces({"id": int}, status=201)
     @doc.raises(EmailTaken, constraint="users_email")
-    async def post(self, request, body):
+    async def post(self, request, body, tx):
         body["password"] = await hash_password(body["password"])
-        async with request.app.db.transaction(request) as cur:
-            return await cur.fetchrow(User.insert(**body).returning(User.id))
+        return await tx.fetchrow(User.insert(**body).returning(User.id))
 
 
 @users.resource("/<id:int>")
@@ -44,8 +42,8 @@ class UserDetail(Resource):
     @doc.raises(NotFound)
     @doc.raises(UpstreamError, description="The regions or the roles service failed.")
     @doc.raises(GatewayTimeout, description="The regions or the roles service did not answer.")
-    async def get(self, request, id):
-        async with request.app.db.acquire(request) as cur:
+    async def get(self, request, id, db):
+        async with db.acquire() as cur:  # given back before the other services are asked
             user = await cur.fetchrow("SELECT * FROM users WHERE id = $1", id)
         if user is None:
             raise NotFound(error=f"no user {id}")
@@ -63,7 +61,7 @@ class UserDetail(Resource):
     @doc.produces(UserSchema)
     @doc.raises(NotFound)
     @doc.raises(EmailTaken, constraint="users_email")
-    async def patch(self, request, id, body):
+    async def patch(self, request, id, body, tx):
         if "password" in body:
             body["password"] = await hash_password(body["password"])
         chosen = User.id == id
@@ -72,8 +70,7 @@ class UserDetail(Resource):
             if body
             else User.select().where(chosen)
         )
-        async with request.app.db.transaction(request) as cur:
-            user = await cur.fetchrow(query)
+        user = await tx.fetchrow(query)
         if user is None:
             raise NotFound(error=f"no user {id}")
         return user
@@ -81,8 +78,7 @@ class UserDetail(Resource):
     @doc.summary("Delete a user")
     @doc.produces(status=204)
     @doc.raises(NotFound)
-    async def delete(self, request, id):
-        async with request.app.db.transaction(request) as cur:
-            gone = await cur.fetchval("DELETE FROM users WHERE id = $1 RETURNING id", id)
+    async def delete(self, request, id, tx):
+        gone = await tx.fetchval("DELETE FROM users WHERE id = $1 RETURNING id", id)
         if gone is None:
             raise NotFound(error=f"no user {id}")

@@ -23,7 +23,7 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import LooseHeaders
 from yarl import URL
 
-from msframework._tested import is_tested
+from msframework._tested import TESTED, is_tested, missing_names
 from msframework.client.body import BodyTooLarge, read_bounded
 from msframework.client.connector import Connector, ReplayableRequest
 from msframework.client.deadlines import ResponseDeadlines
@@ -34,15 +34,15 @@ from msframework.client.replay import send_replayable
 from msframework.client.response import Response
 from msframework.client.transport import BufferedResponse, Transport
 
-TESTED_AIOHTTP: Final = ("3.14.",)
+TESTED_AIOHTTP: Final = TESTED["aiohttp"]
 logger = logging.getLogger("msframework.client")
 # aiohttp writes a larger body in a task of its own, while the answer may be read already.
 _LARGEST: Final = 65_536
 
 
 def is_known() -> bool:
-    """Return whether aiohttp's version is one that this was tested with."""
-    return aiohttp.__version__.startswith(TESTED_AIOHTTP)
+    """Return whether aiohttp's version is one that this was tested with, and has all names."""
+    return aiohttp.__version__.startswith(TESTED_AIOHTTP) and not missing_names("aiohttp")
 
 
 def supports_lean(wanted: bool) -> bool:

@@ -77,13 +77,18 @@ class CompiledSchema:
         self._rows = None if used is None else used.rows
         self.engine = Engine.MARSHMALLOW if used is None else used.engine
         self._single = self._read_single()
-        owner = type(schema).__name__
         if not self._dumps_all:
             asked = engine is Engine.MARSHMALLOW
             why = "marshmallow was asked for" if asked else "it overrides marshmallow's dump"
-            self.dump_fallbacks = (f"{owner}: {why}",)
+            self.dump_fallbacks = self._say(why)
         if not self._loads_all:
-            self.load_fallbacks = (f"{owner}: it overrides marshmallow's load",)
+            self.load_fallbacks = self._say("it overrides marshmallow's load")
+
+    def _say(self, why: str) -> tuple[str, ...]:
+        """Return the one fallback of a schema that marshmallow dumps, or loads, as a whole."""
+        if self._plan is None:
+            why = "it cannot be compiled"
+        return (f"{type(self.schema).__name__}: {why}",)
 
     def _read_single(self) -> Callable[[bytes, Any, int], Any] | None:
         """Return the function that loads one object, for a schema that needs nothing further."""

@@ -12,6 +12,7 @@ from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value
 
+from msframework._tested import demand, supports
 from msframework.codec.dump_terms import NAMES, read_dump
 from msframework.codec.emit import emit_dump, emit_dump_any, emit_load
 from msframework.codec.engine import Engine
@@ -45,6 +46,7 @@ class Compiler:
         most: int | None = None,
         engine: Engine = Engine.ROWS,
     ) -> None:
+        demand("marshmallow", "reading schemas")
         self._checks_kinds, self._engine = checks_kinds, engine
         self.most, self.exact = most, most is not None
         self.dump_fallbacks: list[str] = []
@@ -72,7 +74,9 @@ class Compiler:
         return None if plan is None or overrides(plan.schema, *names) else plan
 
     def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:
-        """Return the plan of the schema that *get* gives."""
+        """Return the plan of the schema that *get* gives; `None` where marshmallow does it all."""
+        if not supports("marshmallow", "compiling schemas"):
+            return None
         try:
             schema = get()
         except Exception:  # marshmallow says why, when it is needed

@@ -14,10 +14,16 @@ from typing import Any, Final, NoReturn, Self
 from marshmallow import ValidationError, error_store
 from marshmallow.exceptions import SCHEMA
 
+
+def _find(name: str) -> Any:
+    """Return one of marshmallow's undocumented names; without it, nothing is compiled."""
+    return getattr(error_store, name, None)
+
+
 # NOTE: marshmallow gives these no types.
-copy_containers: Final[Callable[[Any], Any]] = error_store.copy_containers
-merge_errors: Final[Callable[[Any, Any], Any]] = error_store.merge_errors
-ErrorStore: Final[Callable[[], Any]] = error_store.ErrorStore
+copy_containers: Final[Callable[[Any], Any]] = _find("copy_containers")
+merge_errors: Final[Callable[[Any, Any], Any]] = _find("merge_errors")
+ErrorStore: Final[Callable[[], Any]] = _find("ErrorStore")
 messages_of: Final[Callable[[ValidationError], Any]] = ValidationError.normalized_messages
 LoadErrors = dict[Any, Any]
 

@@ -37,7 +37,9 @@ from msframework.schemas.strict import (
 AnyField = fields.Field[Any]
 
 _CUSTOM: Final = (fields.Method, fields.Function)
-_ABSTRACT: Final = {fields.Field, fields.Number, fields.Mapping, fields._TemporalField}
+# NOTE: an undocumented class; where it is missing, nothing is compiled (`_tested.NAMES`).
+_TEMPORAL: Final[type[AnyField]] = getattr(fields, "_TemporalField", fields.Field)
+_ABSTRACT: Final = {fields.Field, fields.Number, fields.Mapping, _TEMPORAL}
 FIELDS: Final = frozenset(
     {
         value
@@ -116,8 +118,7 @@ def overrides(schema: Schema, *names: str) -> bool:
     for name in names:
         if name in vars(schema):
             return True
-        found = getattr(type(schema), name)
-        if found is not getattr(Schema, name):
+        if getattr(type(schema), name, None) is not getattr(Schema, name, None):
             return True
     return False
 

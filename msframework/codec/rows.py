@@ -20,6 +20,7 @@ from asyncpg import Record
 from marshmallow import fields
 from msgspec import convert
 
+from msframework._tested import supports
 from msframework.codec.engine import RowWriter
 from msframework.codec.facts import FieldFacts, read_inner
 from msframework.codec.known import AnyField, is_usual
@@ -201,6 +202,8 @@ def read_row_writer(dumped: Sequence[FieldFacts], owner: str) -> RowWriter | Non
         dumped: the fields that the schema dumps.
         owner: the name of its class.
     """
+    if not supports("msgspec", "writing rows without objects"):
+        return None
     columns = []
     for number, facts in enumerate(dumped):
         found = _kind(facts)

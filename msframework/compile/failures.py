@@ -25,6 +25,7 @@ from msframework.exceptions import (
 from msframework.headers import OwnHeaders
 from msframework.operation import Failure, Input, PathParam, Source, text_params
 from msframework.problem import Problem
+from msframework.schemas.storable import NUL
 
 _BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
 _REQUIRED: Final = ["Missing data for required field."]
@@ -129,4 +130,4 @@ def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> An
     if inputs:
         return {inputs[0].source.value: {"name": ["Unknown field."]}}
     names = text_params(params)
-    return {"path": {names[0]: ["Null characters are not allowed."]}} if names else None
+    return {"path": {names[0]: [NUL]}} if names else None

@@ -6,62 +6,24 @@ Runs at start-up.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, TypeAlias
 
-from marshmallow import Schema
-
-from msframework._codegen import SourceWriter, compile_function
-from msframework.codec import CompiledSchema, compile_schema
-from msframework.codec.bounds import MAX_ERRORS
-from msframework.compile.reply import Replies
-from msframework.compile.request import check_text, compile_input
-from msframework.operation import Operation, Source, text_params
-from msframework.pagination import PageResult
-from msframework.serving.answer import Answer, Heads
+from msframework._codegen import compile_function
+from msframework.compile.context import CompileContext
+from msframework.compile.emitter import Emitter
+from msframework.compile.loading import load_inputs
+from msframework.compile.provision import make_late_values, make_values
+from msframework.compile.reply import write_answer
+from msframework.operation import Operation
+from msframework.provider import ProviderKind, kind_of
 from msframework.types import Handler
 
+Step: TypeAlias = Callable[[Operation, CompileContext, Emitter], None]
 
-class Failures(Protocol):
-    """What answers a failure; see `errors.ErrorAnswers`."""
-
-    def for_operation(self, operation: Operation) -> Callable[..., Any]:
-        """Return the coroutine function that turns an exception of *operation* into an answer."""
-
-    def refuse(self, operation: Operation) -> Callable[..., Any]:
-        """Return the function that answers 422 for a request's collected errors."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompileContext:
-    """What compiled handlers share: the service's heads, tracing, access log and error answers.
-
-    Attributes:
-        checks_members: whether answers that lack required members are refused (DEBUG, tests).
-    """
-
-    heads: Heads
-    failures: Failures
-    start_request: Callable[..., Any] | None = None
-    finish: Callable[..., Any] | None = None
-    json_max_depth: int = 64
-    max_errors: int = MAX_ERRORS
-    checks_members: bool = False
-    compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
-
-    def compile_schema(self, schema: Schema) -> CompiledSchema:
-        """Return the compiled form of *schema*, made once for all operations that share it."""
-        compiled = self.compiled_schemas.get(id(schema))
-        if compiled is None:
-            compiled = compile_schema(
-                schema,
-                max_depth=self.json_max_depth,
-                max_errors=self.max_errors,
-                checks_kinds=True,
-            )
-            self.compiled_schemas[id(schema)] = compiled
-        return compiled
+_LOCALS: Final = frozenset(("answer", "errors", "exc", "request", "result"))
+_BLOCKS: Final = 2  # open around all that may fail: the function, and its `try`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,147 +33,114 @@ class Compiled:
     operation: Operation
     handler: Handler
     source: str
-    _namespace: dict[str, Any] = field(repr=False)
-    _replies: Replies = field(repr=False)
+    _strict: Sequence[Callable[[], None]] = field(repr=False)
 
     def check_members(self) -> None:
         """Refuse answers that lack required members from now on, which costs time."""
-        self._replies.checks_members = True
-        # NOTE: the handler looks its names up in here; now it finds no result plain.
-        self._namespace["plain"] = frozenset()
+        for refuse in self._strict:
+            refuse()
 
 
-def compile_operation(operation: Operation, context: CompileContext) -> Compiled:
+def start_span(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the line that starts the request's span, where the service traces."""
+    if context.start_request is not None:
+        emitter.bind("start_request", context.start_request)
+        # NOTE: by name and not in the source, so that like handlers are compiled once.
+        emitter.bind("label", f"{operation.method.lower()} {operation.template}")
+        emitter.line("request.span = start_request(request, label)")
+
+
+def begin(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Open the block whose failures are answered."""
+    emitter.open("try:")
+
+
+def call_method(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the call of the method, inside of the blocks that only it needs."""
+    depth = emitter.depth
+    make_late_values(operation, emitter)
+    emitter.bind("method", operation.handler)
+    arguments = emitter.arguments(operation.arguments[1:])
+    call = f"method(request, {arguments})" if arguments else "method(request)"
+    if kind_of(operation.handler) is not ProviderKind.COROUTINE:
+        call = f"settle({call})"
+    emitter.line(f"result = await {call}")
+    emitter.close_to(depth)
+
+
+def end(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Close what is open but for `try`: later lines follow each exit, early ones too."""
+    emitter.close_to(_BLOCKS)
+
+
+def answer_failure(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the lines that turn an exception into an answer."""
+    emitter.close_to(_BLOCKS - 1)
+    emitter.bind("fail", context.failures.for_operation(operation))
+    emitter.lines("except Exception as exc:", "    answer = await fail(request, exc)")
+
+
+def finish(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the lines that end the span, note the access line, and return the answer."""
+    if context.finish is not None:
+        emitter.bind("finish", context.finish)
+        emitter.line("finish(request, answer)")
+    emitter.line("return answer")
+
+
+# The order in which a request passes; what stands between `begin` and `end` may leave early.
+STEPS: Final[tuple[Step, ...]] = (
+    start_span,
+    begin,
+    make_values,
+    load_inputs,
+    call_method,
+    write_answer,
+    end,
+    answer_failure,
+    finish,
+)
+
+
+def compile_operation(
+    operation: Operation, context: CompileContext, steps: Sequence[Step] = STEPS
+) -> Compiled:
     """Compile *operation* into one coroutine function `(request, **path parameters)`."""
     name = f"handle_{operation.id}"
-    replies = Replies(operation, context.heads, context.compile_schema)
-    writer, namespace = SourceWriter(), _namespace(operation, context, replies)
-    writer.line(f"async def {name}(request{_parameters(operation, namespace)}):")
-    with writer.indented():
-        if context.start_request is not None:
-            writer.line("request.span = start_request(request, label)")
-        writer.line("try:")
-        with writer.indented():
-            _emit_call(operation, writer, namespace)
-        writer.lines("except Exception as exc:", "    answer = await fail(request, exc)")
-        if context.finish is not None:
-            writer.line("finish(request, answer)")
-        writer.line("return answer")
-    source = str(writer)
-    handler = compile_function(name, source, namespace)
-    compiled = Compiled(operation, handler, source, namespace, replies)
+    names = [param.name for param in operation.path_params]
+    emitter = _write(name, operation, context, steps, names)
+    if any(_is_taken(each, emitter) for each in names):
+        emitter = _write(name, operation, context, steps, names, mapped=names)
+    source = str(emitter)
+    handler = compile_function(name, source, emitter.namespace)
+    compiled = Compiled(operation, handler, source, emitter.strict)
     if context.checks_members:
         compiled.check_members()
     return compiled
 
 
-def _namespace(operation: Operation, context: CompileContext, replies: Replies) -> dict[str, Any]:
-    namespace: dict[str, Any] = {
-        "Answer": Answer,
-        "PageResult": PageResult,
-        "after": replies.usual.after,
-        "before": replies.usual.before,
-        "check_second": replies.check_second,
-        "check_text": check_text,
-        "dump": replies.usual.dump,
-        "fail": context.failures.for_operation(operation),
-        "finish": context.finish,
-        "head": replies.usual.head,
-        "heads": context.heads,
-        # NOTE: in here and not in the source, so that like handlers are compiled once.
-        "label": f"{operation.method.lower()} {operation.template}",
-        "method": operation.handler,
-        "plain": replies.plain,
-        "refuse": context.failures.refuse(operation),
-        "reply": replies.other,
-        "reply_page": replies.page,
-        "settle": settle,
-        "start_request": context.start_request,
-    }
-    for item in operation.inputs:
-        namespace[f"load_{item.name}"] = compile_input(
-            item, operation.inputs, context.compile_schema, max_errors=context.max_errors
-        )
-    for argument in operation.arguments:
-        if argument.source is Source.PROVIDED:
-            namespace[f"provide_{argument.name}"] = argument.provider
-    return namespace
+def _write(
+    name: str,
+    operation: Operation,
+    context: CompileContext,
+    steps: Sequence[Step],
+    names: Sequence[str],
+    *,
+    mapped: Sequence[str] = (),
+) -> Emitter:
+    emitter = Emitter(mapped)
+    emitter.bind("settle", settle)
+    parameters = "".join(f", {each}" for each in names)
+    emitter.open(f"async def {name}(request{', **path' if mapped else parameters}):")
+    for step in steps:
+        step(operation, context, emitter)
+    return emitter
 
 
-_LOCALS = frozenset(("answer", "errors", "exc", "request", "result"))
-
-
-def _parameters(operation: Operation, namespace: dict[str, Any]) -> str:
-    """Return the parameters after `request`; `**path` where a name would hide one of ours."""
-    names = [param.name for param in operation.path_params]
-    taken = _LOCALS.union(namespace)
-    if any(name in taken or name.startswith(("given_", "provided_")) for name in names):
-        namespace["path_is_mapping"] = True
-        return ", **path"
-    return "".join(f", {name}" for name in names)
-
-
-def _path_value(name: str, namespace: dict[str, Any]) -> str:
-    return f"path[{name!r}]" if "path_is_mapping" in namespace else name
-
-
-def _emit_call(operation: Operation, writer: SourceWriter, namespace: dict[str, Any]) -> None:
-    """Emit the loading of all inputs, the call of the method, and the answer."""
-    for argument in operation.arguments:
-        if argument.source is Source.PROVIDED:
-            call = f"provide_{argument.name}(request)"
-            if not _is_coroutine(argument.provider):
-                call = f"settle({call})"
-            writer.line(f"provided_{argument.name} = await {call}")
-    loads = [f"load_{item.name}" for item in operation.inputs]
-    texts = text_params(operation.path_params)
-    if loads or texts:
-        writer.line("errors = {}")
-        for name in texts:
-            writer.line(f"check_text({name!r}, {_path_value(name, namespace)}, errors)")
-        for load in loads:
-            writer.line(f"given_{load.removeprefix('load_')} = {load}(request, errors)")
-        writer.lines("if errors:", "    answer = refuse(request, errors)", "else:")
-        with writer.indented():
-            _emit_method(operation, writer, namespace)
-    else:
-        _emit_method(operation, writer, namespace)
-
-
-def _emit_method(operation: Operation, writer: SourceWriter, namespace: dict[str, Any]) -> None:
-    values = []
-    for argument in operation.arguments:
-        if argument.source is Source.REQUEST:
-            values.append("request")
-        elif argument.source is Source.PATH:
-            values.append(f"{argument.name}={_path_value(argument.name, namespace)}")
-        elif argument.source is Source.PROVIDED:
-            values.append(f"{argument.name}=provided_{argument.name}")
-        else:
-            values.append(f"{argument.name}=given_{argument.name}")
-    call = f"method({', '.join(values)})"
-    if not _is_coroutine(operation.handler):
-        call = f"settle({call})"
-    writer.line(f"result = await {call}")
-    writer.lines("if request.responded:", "    answer = check_second(request, result)")
-    if operation.page is not None:
-        writer.lines(
-            "elif result.__class__ is PageResult:", "    answer = reply_page(request, result)"
-        )
-    elif namespace["plain"]:
-        around = namespace["before"] or namespace["after"]
-        body = "before + dump(result) + after" if around else "dump(result)"
-        writer.lines(
-            "elif result.__class__ in plain:",
-            f"    answer = Answer(heads, head, {body}, request)",
-        )
-    writer.lines("else:", "    answer = reply(request, result)")
-
-
-def _is_coroutine(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - an instance with an async __call__
-    )
+def _is_taken(name: str, emitter: Emitter) -> bool:
+    """Whether a path parameter of this name would hide one of ours."""
+    mine = name in _LOCALS or name in emitter.namespace
+    return mine or name.startswith(("given_", "provided_"))
 
 
 async def settle(value: Any) -> Any:

@@ -15,17 +15,19 @@ from msframework._place import place_of
 from msframework.compile.failures import complete_failures, read_failures
 from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
+from msframework.compile.provider import add_security, is_failure, read_provisions
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
-from msframework.compile.signature import read_arguments
+from msframework.compile.signature import check_path_taken, read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Envelope, read_envelope
 from msframework.exceptions import ImproperlyConfigured
-from msframework.operation import Answer, Operation, OperationText, path_params
+from msframework.operation import Answer, Failure, Operation, OperationText, path_params
 from msframework.problem import Problem
+from msframework.provider import ProvidedValue
 from msframework.resource import Resource
 from msframework.response import BODYLESS
-from msframework.types import UNSET, Handler, Provider
+from msframework.types import UNSET, Handler
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class Endpoint:
     handler: Handler
     blueprint: str
     name: str
-    providers: Mapping[str, Provider] = field(default_factory=dict)
+    providers: Mapping[str, ProvidedValue] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
     id: str = ""
@@ -84,8 +86,14 @@ def _read(
     arguments = read_arguments(handler, where, params, notes, endpoint.providers, problems)
     inputs = read_inputs(notes, where, endpoint.method, params, problems, schemas)
     answers = _read_answers(notes, where, problems, schemas)
-    declared = read_failures((*notes.failures, *shared.failures, *outer.failures), where, problems)
-    security = _nearest(notes.security, shared.security, outer.security)
+    provisions = read_provisions(arguments, endpoint.providers, params, where, problems)
+    check_path_taken(arguments, provisions, params, where, problems)
+    values = [provision.value for provision in provisions]
+    raised = [Failure(each) for value in values for each in value.raises if is_failure(each)]
+    declared = read_failures(
+        (*notes.failures, *shared.failures, *outer.failures, *raised), where, problems
+    )
+    security = add_security(_nearest(notes.security, shared.security, outer.security), values)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
@@ -103,6 +111,7 @@ def _read(
         text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
         security=security,
+        provisions=provisions,
     )
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sanic.response import BaseHTTPResponse, ResponseStream
 
+from msframework.compile.context import CompileContext
+from msframework.compile.emitter import Emitter
 from msframework.compile.promise import Promise, read_promise
 from msframework.compile.request import CompileSchema
 from msframework.envelope import DefaultEnvelope, Envelope
@@ -192,3 +195,42 @@ class Replies:
             outcome.promise.check_nothing()
             body = outcome.before + b"null" + outcome.after
         return Answer(self.heads, outcome.head, body, request, own)
+
+
+def write_answer(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the lines from what the method returned to the answer."""
+    replies = Replies(operation, context.heads, context.compile_schema)
+    usual = replies.usual
+    emitter.bind("check_second", replies.check_second)
+    emitter.lines("if request.responded:", "    answer = check_second(request, result)")
+    if operation.page is not None:
+        emitter.bind("PageResult", PageResult)
+        emitter.bind("reply_page", replies.page)
+        emitter.lines(
+            "elif result.__class__ is PageResult:", "    answer = reply_page(request, result)"
+        )
+    elif replies.plain:
+        for name, value in {
+            "Answer": Answer,
+            "after": usual.after,
+            "before": usual.before,
+            "dump": usual.dump,
+            "head": usual.head,
+            "heads": context.heads,
+        }.items():
+            emitter.bind(name, value)
+        body = "before + dump(result) + after" if usual.before or usual.after else "dump(result)"
+        emitter.bind("plain", replies.plain)
+        emitter.lines(
+            "elif result.__class__ in plain:",
+            f"    answer = Answer(heads, head, {body}, request)",
+        )
+    emitter.bind("reply", replies.other)
+    emitter.lines("else:", "    answer = reply(request, result)")
+    emitter.strict.append(partial(_check_members, replies, emitter.namespace))
+
+
+def _check_members(replies: Replies, namespace: dict[str, Any]) -> None:
+    """Let *replies* look at the members of every answer: now no result is plain."""
+    replies.checks_members = True
+    namespace["plain"] = frozenset()

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, Final
 
+from msframework.problem import Problem
 from msframework.types import Handler
 
 _STATUSES: Final = range(100, 600)
@@ -20,16 +21,14 @@ def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
     """Append to *problems* the lines of *handler* that return no data."""
     function = inspect.unwrap(handler)
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-        problems.append(
-            f"{where}: it is a generator, as there is a yield in it; expected a method that "
-            "returns its data. Return a list, or send parts with `await request.respond()`."
-        )
+        found = "it is a generator, as there is a yield in it"
+        advice = "Return a list, or send parts with `await request.respond()`."
+        problems.append(Problem(where, found, "a method that returns its data", advice))
         return
     for line in _status_lines(getattr(function, "__func__", function)):
-        problems.append(
-            f"{where}: line {line} returns a tuple of data and a status; expected the data. "
-            "Return Reply(data, status=…), and declare the status with @doc.produces."
-        )
+        found = f"line {line} returns a tuple of data and a status"
+        advice = "Return Reply(data, status=…), and declare the status with @doc.produces."
+        problems.append(Problem(where, found, "the data", advice))
 
 
 def _status_lines(function: Any) -> Iterator[int]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from msframework._place import short_path
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
-from msframework.operation import EXTENSION, Argument, PathParam, Source
+from msframework.operation import EXTENSION, Argument, PathParam, Provision, Source
 from msframework.problem import Problem
-from msframework.types import Handler, Provider
+from msframework.provider import BUILT_IN, ProvidedValue
+from msframework.types import Handler
 
 INPUTS = {
     source.value: source
@@ -34,7 +33,7 @@ def read_arguments(
     where: str,
     params: Sequence[PathParam],
     notes: Notes,
-    providers: Mapping[str, Provider],
+    providers: Mapping[str, ProvidedValue],
     problems: list[str],
 ) -> tuple[Argument, ...]:
     """Return the arguments of *handler* in order; append what is wrong to *problems*."""
@@ -48,7 +47,7 @@ def read_arguments(
     in_path = {param.name: param.kind for param in params}
     inputs = {note.name: note.source for note in notes.inputs}
     first = parameters[0].name
-    if first in {*in_path, *INPUTS, *inputs, "page", *providers}:
+    if first in {*in_path, *INPUTS, *inputs, "page", *providers, *BUILT_IN}:
         problems.append(request_missing(where, first))
     arguments = [Argument(first, Source.REQUEST)]
     takes_all = False
@@ -71,8 +70,12 @@ def read_arguments(
         elif name == "page" and notes.page is not None:
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
-            arguments.append(Argument(name, Source.PROVIDED, providers[name]))
-        elif parameter.default is inspect.Parameter.empty:
+            arguments.append(Argument(name, Source.PROVIDED, providers[name].function))
+        elif parameter.default is not inspect.Parameter.empty:
+            continue
+        elif name in BUILT_IN:
+            arguments.append(Argument(name, Source.PROVIDED))
+        else:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     problems.extend(
         f"{where}: its parameter {argument.name!r} is the {argument.source.value} of the request, "
@@ -81,18 +84,32 @@ def read_arguments(
         if argument.name in providers and argument.source is not Source.PROVIDED
     )
     named = {argument.name for argument in arguments[1:]}
-    extensions = [param.name for param in params if param.kind == EXTENSION]
-    left = [param.name for param in params if param.name not in named]
     if takes_all:
-        arguments += [Argument(name, Source.PATH) for name in left]
-    else:
-        problems.extend(
-            f"{where}: the path has <{name}>, but the method does not take it. "
-            f"Add the parameter {name!r}, or drop it from the path."
-            for name in left
-            if name not in extensions
-        )
+        arguments += [
+            Argument(param.name, Source.PATH) for param in params if param.name not in named
+        ]
     return tuple(arguments)
+
+
+def check_path_taken(
+    arguments: Sequence[Argument],
+    provisions: Iterable[Provision],
+    params: Sequence[PathParam],
+    where: str,
+    problems: list[str],
+) -> None:
+    """Append to *problems* the parameters of the path that neither method nor provider takes."""
+    if not arguments:
+        return
+    taken = {argument.name for argument in arguments[1:]}
+    for provision in provisions:
+        taken |= {each.name for each in provision.arguments if each.source is Source.PATH}
+    problems.extend(
+        f"{where}: the path has <{param.name}>, but the method does not take it. "
+        f"Add the parameter {param.name!r}, or drop it from the path."
+        for param in params
+        if param.name not in taken and param.kind != EXTENSION
+    )
 
 
 def request_missing(where: str, name: str) -> str:
@@ -108,7 +125,7 @@ def _undeclared(
     name: str,
     in_path: Iterable[str],
     notes: Notes,
-    providers: Mapping[str, Provider],
+    providers: Mapping[str, ProvidedValue],
 ) -> Problem:
     declared = [*in_path, *(note.name for note in notes.inputs)]
     if notes.page is not None:
@@ -123,37 +140,3 @@ def _undeclared(
     )
     found = f"nothing declares its parameter {name!r} (declared: {known})"
     return Problem(where, found, advice=hint, mendable=True)
-
-
-def check_providers(providers: Mapping[str, Any], owner: str, problems: list[str]) -> None:
-    """Append to *problems* each provider that cannot be called with the request alone."""
-    for name, provider in providers.items():
-        where = f"{owner}.provide({name!r}, …)"
-        if not callable(provider):
-            problems.append(
-                f"{where} got {provider!r}, which cannot be called; expected a function that takes "
-                "the request. Wrap the value in one."
-            )
-            continue
-        function = inspect.unwrap(provider)
-        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
-            problems.append(
-                f"{where} got the generator {_name(provider)}; expected a function that returns "
-                "the value. Replace the yield by a return."
-            )
-            continue
-        try:
-            inspect.signature(provider).bind(None)
-        except TypeError as exc:
-            problems.append(
-                f"{where} got {_name(provider)}, which cannot be called as provider(request): "
-                f"{exc}. Give its further parameters defaults, and take the request first."
-            )
-        except ValueError:  # a built-in without a signature
-            continue
-
-
-def _name(function: Any) -> str:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    name = getattr(function, "__qualname__", repr(function))
-    return f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}" if code else str(name)

@@ -44,6 +44,7 @@ class AsyncpgPool:
         self.server = server
         self._settings = settings
         self._read_only = read_only
+        self._untimed = Untimed()
         self._pool: Any = None
         self._lent: set[Lease] = set()
         self._born: dict[int, float] = {}
@@ -114,7 +115,7 @@ class AsyncpgPool:
         return lease
 
     def _make_lease(self, conn: Any) -> Lease:
-        return Lease(conn, self, StatementCache(conn), Untimed())
+        return Lease(conn, self, StatementCache(conn), self._untimed)
 
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; a task of the pool resets and releases it."""

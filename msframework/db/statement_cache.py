@@ -23,11 +23,11 @@ import asyncpg
 from asyncpg.cursor import BaseCursor, Cursor
 from asyncpg.prepared_stmt import PreparedStatement
 
-from msframework._tested import is_tested, is_untouched
+from msframework._tested import TESTED, is_tested, is_untouched
 from msframework.db.tables import TEXT_CODECS, Codecs, check_names, find_texts, is_record
 from msframework.table import Texts
 
-TESTED_ASYNCPG: Final = ("0.32.",)
+TESTED_ASYNCPG: Final = TESTED["asyncpg"]
 _LONGEST: Final = 15 * 1024  # a longer text is not kept, as asyncpg has it
 logger = logging.getLogger("msframework.db")
 

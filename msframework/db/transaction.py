@@ -14,6 +14,7 @@ import asyncpg
 from msframework.db.beginning import Beginning
 from msframework.db.cursor import Cursor, Run
 from msframework.db.failure import explain
+from msframework.db.hooks import Callback, CommitHooks
 from msframework.db.lease import is_lost
 from msframework.db.session import BUSY, CLOSED, READY, Session
 from msframework.db.shared import Shared, Source
@@ -69,7 +70,7 @@ class Transaction(Cursor):
     fails raises.
     """
 
-    __slots__ = ("_beginning", "_depth", "_previous", "_run", "_session", "_task")
+    __slots__ = ("_beginning", "_depth", "_hooks", "_previous", "_run", "_session", "_task")
     _run: Run
     _session: Session
 
@@ -87,17 +88,9 @@ class Transaction(Cursor):
         self._session = Session(shared, source, request, span, self._beginning)
         self._run = self._session.run
         self._depth = 0
+        self._hooks: CommitHooks | None = None
         self._task: Any = None
         self._previous: Transaction | None = None
-
-    @property
-    def _doomed(self) -> bool:
-        """Whether it must not be committed."""
-        return self._beginning.doomed
-
-    @_doomed.setter
-    def _doomed(self, doomed: bool) -> None:
-        self._beginning.doomed = doomed
 
     def is_open_in_task(self, shared: Shared) -> bool:
         """Whether a transaction that begins now would lie inside of this one."""
@@ -115,6 +108,12 @@ class Transaction(Cursor):
         return self
 
     async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        hooks, failure = self._hooks, None
+        if hooks is not None and exc is None and not self._beginning.doomed:
+            try:
+                await hooks.run_before()
+            except BaseException as raised:
+                exc = failure = raised
         _current.set(self._previous)
         session = self._session
         try:
@@ -132,6 +131,33 @@ class Transaction(Cursor):
                 session.clean = False
         finally:
             session.release()
+        if failure is not None:
+            raise failure
+        if hooks is not None and exc is None:
+            await hooks.run_after()
+
+    def before_commit(self, callback: Callback) -> None:
+        """Call `callback()` at the end of the block, inside of the transaction.
+
+        What it raises rolls back. A plain function, or a coroutine function; several run in the
+        order in which they were registered, those of a savepoint unless that is rolled back.
+        """
+        self._own_hooks().before.append(callback)
+
+    def after_commit(self, callback: Callback) -> None:
+        """Call `callback()` once the transaction is committed and its connection given back.
+
+        What it raises is logged: nothing is undone, and the other callbacks run. It does not run
+        where the COMMIT fails, or where nobody knows its outcome.
+        """
+        self._own_hooks().after.append(callback)
+
+    def _own_hooks(self) -> CommitHooks:
+        if self._session.state == CLOSED:
+            raise self._session.refusal()
+        if self._hooks is None:
+            self._hooks = CommitHooks()
+        return self._hooks
 
     def transaction(self) -> Savepoint:
         """Return a savepoint: `async with cur.transaction()` rolls back alone if it fails."""
@@ -184,16 +210,19 @@ class Transaction(Cursor):
 class Savepoint:
     """A transaction inside of a transaction, on the same connection and cursor."""
 
-    __slots__ = ("_name", "_outer")
+    __slots__ = ("_mark", "_name", "_outer")
 
     def __init__(self, outer: Transaction) -> None:
         self._outer = outer
         self._name = ""
+        self._mark = (0, 0)
 
     async def __aenter__(self) -> Transaction:
         outer = self._outer
         outer._depth += 1
         self._name = f"msframework_{outer._depth}"
+        if outer._hooks is not None:
+            self._mark = outer._hooks.mark()
         try:
             await self._send(f"SAVEPOINT {self._name}")
         except BaseException:
@@ -215,14 +244,16 @@ class Savepoint:
         elif isinstance(exc, Exception):
             await self._send_back(back)
         else:
-            outer._doomed = True
+            outer._beginning.doomed = True
 
     async def _send_back(self, sql: str) -> None:
         """Roll back to the savepoint; if that fails the whole transaction must not be committed."""
+        if self._outer._hooks is not None:
+            self._outer._hooks.drop_from(self._mark)
         try:
             await self._send(sql)
         except BaseException as exc:
-            self._outer._doomed = True
+            self._outer._beginning.doomed = True
             if not isinstance(exc, Exception):
                 raise
 

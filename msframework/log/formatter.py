@@ -26,6 +26,8 @@ DEFAULT_REDACT: Final = ("password", "token", "authorization", "cookie", "secret
 _STANDARD: Final = frozenset(
     (*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", ATTRIBUTE)
 )
+# NOTE: Sanic documents no way to the request that doesn't raise where there is none.
+_CURRENT: Final = getattr(Request, "_current", None)
 _MOST_TEXT: Final = 4 * MAX_LINE  # characters of a text that are looked at
 _MOST_FIELDS: Final = 64  # of a line that is too long
 _LEAST: Final = 64
@@ -173,7 +175,7 @@ def _current_ids() -> dict[str, str]:
     trace_id = getattr(span, "trace_id", None)
     if span is not None and trace_id:
         ids["trace_id"], ids["span_id"] = trace_id, span.span_id
-    request: Any = Request._current.get(None)
+    request: Any = None if _CURRENT is None else _CURRENT.get(None)
     if request is not None and (request.stream is not None or trace_id):
         ids["request_id"] = str(request.id)
     return ids

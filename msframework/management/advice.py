@@ -132,7 +132,7 @@ def _constraints_of(model: Any) -> Iterator[str]:
     yield from (f"{table}_pkey", f"{table}_check")
     for index in meta.fields_to_index():
         yield from (
-            _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (index._name,)
+            _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (_sql_of(index),)
         )
     for thing in (*meta.indexes, *(meta.constraints or ())):
         yield from _WORD.findall(_sql_of(thing))
@@ -195,7 +195,8 @@ def _full_name(cls: type[Any]) -> str:
 def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
     schemes: dict[str, list[Operation]] = {}
     for operation in operations:
-        for name in {name for need in operation.security for name in need}:
+        enforced = {provision.value.security for provision in operation.provisions}
+        for name in {name for need in operation.security for name in need} - enforced:
             schemes.setdefault(name, []).append(operation)
     for name, some in schemes.items():
         others = f" and {len(some) - 1} more" if len(some) > 1 else ""

@@ -20,6 +20,8 @@ from sanic.worker.constants import ProcessState
 from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
+from msframework._tested import demand
+
 # The environment of processes that the manager starts after a change, or after a failure.
 START_VARIABLE: Final = "MSFRAMEWORK_START"
 AGAIN: Final = "again"
@@ -70,6 +72,7 @@ class SignalStop:
     """
 
     def __init__(self, service: Any) -> None:
+        demand("sanic", "stopping it at any moment")
         self._service = service
         self._noted = self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,6 +129,7 @@ class Workers(WorkerManager):
         cls, manager: Any, *, reloads: bool = False, announce: Callable[[], None] = lambda: None
     ) -> None:
         """Make *manager*, which Sanic has just made and not yet started, one of this class."""
+        demand("sanic", "stopping workers")
         manager.__class__, manager.announce = cls, announce
         manager.standing_in, manager.reloads = set(), reloads
         handle_signals(manager.shutdown_signal)

@@ -20,6 +20,7 @@ from playhouse.migrations import template
 from playhouse.postgres_ext import ArrayField, IndexedFieldMixin
 from playhouse.schema_diff import SchemaDiff, diff_models
 
+from msframework._tested import demand
 from msframework.exceptions import ImproperlyConfigured
 
 _LONGEST_NAME = 40
@@ -201,6 +202,7 @@ def _extras(
         elif field.index_type != field.default_index_type:
             extras.append(f"index_type={field.index_type!r}")
     if isinstance(field, ArrayField):
+        demand("peewee", "an array column")
         inner = field._ArrayField__field  # there is no public way to it
         extras.append(f"field_class={type(inner).__name__}")
         imports.add(f"from {type(inner).__module__} import {type(inner).__name__}")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from msframework.conf.settings import Settings
 from msframework.operation import Operation
+from msframework.problem import Problem
 from msframework.types import JSONObject
 
 _TEXTS: Final = (
@@ -35,22 +36,25 @@ def about_problems(info: Mapping[str, Any]) -> Iterator[str]:
         yield f"SWAGGER has the unknown key {word!r}. It may hold {', '.join(WORDS)}."
     for word in _TEXTS:
         if not isinstance(info.get(word, ""), str):
-            yield f"SWAGGER: {word} is {info[word]!r}; expected a text."
+            yield Problem("SWAGGER", f"{word} is {info[word]!r}", "a text")
     for word, keys in _OBJECTS.items():
         if word in info:
             yield from _object_problems(word, info[word], *keys)
     license = info.get("license")
     if isinstance(license, Mapping) and {"identifier", "url"} <= set(license):
-        yield "SWAGGER: license has both identifier and url; OpenAPI takes one. Drop one of them."
+        found = "license has both identifier and url; OpenAPI takes one"
+        yield Problem("SWAGGER", found, advice="Drop one of them.")
     servers = info.get("servers", ())
     if isinstance(servers, (str, Mapping)) or not isinstance(servers, Sequence):
-        yield f"SWAGGER: servers is {servers!r}; expected a list such as [{{'url': 'https://…'}}]."
+        expected = "a list such as [{'url': 'https://…'}]"
+        yield Problem("SWAGGER", f"servers is {servers!r}", expected)
     else:
         for number, server in enumerate(servers):
             yield from _object_problems(f"servers[{number}]", server, *_SERVER)
     tags = info.get("tags", {})
     if not isinstance(tags, Mapping):
-        yield f"SWAGGER: tags is {tags!r}; expected a dict such as {{'users': 'Who they are.'}}."
+        expected = "a dict such as {'users': 'Who they are.'}"
+        yield Problem("SWAGGER", f"tags is {tags!r}", expected)
         return
     for name, tag in tags.items():
         if not isinstance(tag, str):
@@ -61,13 +65,14 @@ def _object_problems(
     where: str, value: Any, needed: Iterable[str], known: Sequence[str]
 ) -> Iterator[str]:
     if not isinstance(value, Mapping):
-        yield f"SWAGGER: {where} is {value!r}; expected a dict with {', '.join(known)}."
+        yield Problem("SWAGGER", f"{where} is {value!r}", f"a dict with {', '.join(known)}")
         return
     for word in needed:
         if not value.get(word):
-            yield f"SWAGGER: {where} has no {word}. Add it."
+            yield Problem("SWAGGER", f"{where} has no {word}", advice="Add it.")
     for word in sorted(set(map(str, value)) - set(known)):
-        yield f"SWAGGER: {where} has the unknown key {word!r}. It may hold {', '.join(known)}."
+        found = f"{where} has the unknown key {word!r}"
+        yield Problem("SWAGGER", found, advice=f"It may hold {', '.join(known)}.")
 
 
 def read_info(settings: Settings) -> JSONObject:

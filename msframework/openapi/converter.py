@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from apispec.ext.marshmallow.field_converter import _VALID_PROPERTIES
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import INCLUDE, RAISE, Schema, fields, missing
 
@@ -46,8 +45,14 @@ _DATE_FORMATS: dict[str, JSONObject] = {
     "timestamp_ms": {"type": "number", "minimum": 0, "examples": [1676451277514.654]},
 }
 _TEXTS = ("title", "description", "format", "pattern")
-# Keywords that JSON Schema holds in another form than marshmallow's habits put into metadata.
-_NOT_METADATA = {"required", "nullable", "exclusiveMinimum", "exclusiveMaximum", "xml", "default"}
+# What metadata may say, of all that a schema holds: what JSON Schema has as something else than
+# marshmallow's habits put into metadata, `required` for instance, is left out.
+_METADATA = {
+    *("additionalProperties", "allOf", "anyOf", "deprecated", "description", "enum", "example"),
+    *("examples", "externalDocs", "format", "items", "maxItems", "maxLength", "maxProperties"),
+    *("maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "not"),
+    *("oneOf", "pattern", "properties", "readOnly", "title", "type", "uniqueItems", "writeOnly"),
+}
 _JSON_TYPES: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
@@ -253,7 +258,7 @@ class Converter(OpenAPIConverter):
         for key, value in field.metadata.items():
             name = key.replace("_", "-") if key.startswith("x_") else key
             literal = read_literal(value)
-            known = name in _VALID_PROPERTIES - _NOT_METADATA or name.startswith("x-")
+            known = name in _METADATA or name.startswith("x-")
             if not known or literal is UNSET or (name in _TEXTS and not isinstance(literal, str)):
                 continue
             if name == "example":

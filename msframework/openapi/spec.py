@@ -116,12 +116,17 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
             problems.append(Problem(operation.where, found, advice=advice))
         for name in dict.fromkeys(name for need in operation.security for name in need):
             if name not in openapi.security_schemes:
+                values = (provision.value for provision in operation.provisions)
+                where = next((value.where for value in values if value.security == name), "")
+                says = "it" if where else "@doc.security"
                 found = (
-                    f"@doc.security names the scheme {name!r}, which is not in SECURITY_SCHEMES "
-                    f"(there: {known})"
+                    f"{says} names the scheme {name!r}, which is not in SECURITY_SCHEMES (there: "
+                    f"{known})"
                 )
                 advice = "Add it there, or correct the name."
-                problems.append(Problem(operation.where, found, advice=advice))
+                problem = Problem(where or operation.where, found, advice=advice)
+                if problem not in problems:
+                    problems.append(problem)
     if problems:
         raise ImproperlyConfigured.of(problems)
 

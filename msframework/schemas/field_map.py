@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 from playhouse import fields as extra
 from playhouse import postgres_ext
 
+from msframework._tested import demand
 from msframework.models.base import DateTimeTZField
 from msframework.schemas.columns import (
     AddressNumber,
@@ -85,6 +86,7 @@ def _ticks(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
 
 
 def _array(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    demand("peewee", "an array column")
     inner = make_field(column._ArrayField__field, {"allow_none": True})
     for _ in range(column.dimensions - 1):
         inner = fields.List(inner)

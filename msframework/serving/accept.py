@@ -12,21 +12,21 @@ from typing import Any
 
 import sanic
 
-from msframework._tested import is_tested
+from msframework._tested import TESTED, demand, is_tested
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, FieldPairs, HeadLimits, read_field
 from msframework.serving.hosts import Hosts
-from msframework.serving.matcher import Match, build_matcher
+from msframework.serving.matcher import Match, MatchResult, build_matcher
 from msframework.serving.request import LeanRequest, choose_id
-from msframework.serving.router import Router
+from msframework.serving.router import Lookup, Router
 from msframework.types import Handler
 
-TESTED_SANIC = ("25.12.",)
 logger = logging.getLogger("msframework.server")
 
 # A request that was taken, its handler, its path parameters, and how many bytes it took.
 Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
 Accept = Callable[[Any, bytes], Accepted | None]
+HeaderField = tuple[str, str]
 
 # Requests with one of these need more than the fast path knows.
 _SPECIAL = frozenset(("content-encoding", "expect", "transfer-encoding", "upgrade"))
@@ -51,10 +51,15 @@ _PLAIN_QUERY = re.compile(r"[!\"$-~]*").fullmatch
 
 
 def supports_fast_path(wanted: bool) -> bool:
-    """Whether the fast path may be used; warns once where only the Sanic version forbids it."""
+    """Whether the fast path may be used; warns once where only Sanic's version forbids it.
+
+    Raises:
+        ImproperlyConfigured: Sanic lacks names for which there is no other way.
+    """
+    demand("sanic", "serving")
     if not wanted:
         return False
-    return is_tested(logger, "Sanic", sanic.__version__, TESTED_SANIC, "the fast path")
+    return is_tested(logger, "Sanic", sanic.__version__, TESTED["sanic"], "the fast path")
 
 
 def build_accept(
@@ -76,48 +81,13 @@ def build_accept(
         hosts: the names that the service answers to; `None` for any.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
     """
-    match, look_up = build_matcher(router.routes, handlers), router.look_up
+    match = build_matcher(router.routes, handlers)
     largest = min(largest, MOST_UNCOUNTED)
     longest, longest_target, most_lines = limits.size, limits.target, limits.lines
     # PERF: a head that is shorter is within both (a header line has four characters at least).
     harmless = min(longest_target, 4 * most_lines)
-    known: dict[str, tuple[str, str]] = {}
-    usual: dict[str, str] = {}
-
-    def find(method: str, target: str, path: str, host: str | None) -> Any:
-        """Ask Sanic's router, where `match` is not sure."""
-        if method == "HEAD" or _PLAIN_TARGET(target) is None:
-            return None
-        try:
-            route, handler, params = look_up(path, method, host)
-        except Exception:  # Sanic's own path answers for it
-            return None
-        extra = route.extra
-        if handler not in handlers or extra.request_middleware or extra.response_middleware:
-            return None
-        return None if extra.stream else (Match(route, handler), dict(params))
-
-    def learn(line: str) -> tuple[str, str]:
-        """Read a header; raises `ValueError` for what is none, and for what Sanic has to read."""
-        # PERF: what `read_field` does, for names that came before, of fields without rules of
-        # their own (benchmarks/README.md, row json).
-        name, value = line.split(":", 1)
-        field = usual.get(name)
-        if field is not None and value.isprintable():
-            return field, value.strip(" ")
-        field, value = pair = read_field(line)
-        if field in _SPECIAL or (field == "connection" and value.lower() != "keep-alive"):
-            raise ValueError("the fast path knows nothing of it")
-        if field in _ALIKE:
-            if len(line) <= _LONGEST_LINE:
-                if len(known) >= _MOST_LINES:
-                    known.clear()
-                known[line] = pair
-        elif len(name) <= _LONGEST_NAME:
-            if len(usual) >= _MOST_LINES:
-                usual.clear()
-            usual[name] = field
-        return pair
+    known: dict[str, HeaderField] = {}
+    find, learn = _build_find(router.look_up, handlers), _build_learn(known)
 
     def accept(http: Any, data: bytes) -> Accepted | None:
         end = data.find(HEAD_END)
@@ -145,7 +115,7 @@ def build_accept(
         endpoint, params = found
         body, taken = b"", end + 4
         if "content-length" in fields:
-            size = read_length(pairs)
+            size = _read_length(pairs, largest)
             if size is None or endpoint.route.extra.ignore_body or len(data) < taken + size:
                 return None
             body = data[taken : taken + size]
@@ -171,13 +141,61 @@ def build_accept(
         )
         return request, endpoint.handler, params, taken
 
-    def read_length(pairs: FieldPairs) -> int | None:
-        """Return the one length that is said; `None` for what Sanic has to judge."""
-        said = [value for name, value in pairs if name == "content-length"]
-        text = said[0]
-        if len(said) > 1 or not (text.isascii() and text.isdecimal() and len(text) < 12):
-            return None
-        size = int(text)
-        return size if size <= largest else None
-
     return accept
+
+
+def _build_find(look_up: Lookup, handlers: frozenset[Any]) -> Callable[..., MatchResult | None]:
+    """Return `find(method, target, path, host)`, which asks Sanic's router."""
+
+    def find(method: str, target: str, path: str, host: str | None) -> MatchResult | None:
+        if method == "HEAD" or _PLAIN_TARGET(target) is None:
+            return None
+        try:
+            route, handler, params = look_up(path, method, host)
+        except Exception:  # Sanic's own path answers for it
+            return None
+        extra = route.extra
+        if handler not in handlers or extra.request_middleware or extra.response_middleware:
+            return None
+        return None if extra.stream else (Match(route, handler), dict(params))
+
+    return find
+
+
+def _build_learn(known: dict[str, HeaderField]) -> Callable[[str], HeaderField]:
+    """Return `learn(line)`, which reads a header line and adds those that come again to *known*."""
+    usual: dict[str, str] = {}
+
+    def learn(line: str) -> HeaderField:
+        """Read a header; raises `ValueError` for what is none, and for what Sanic has to read."""
+        # PERF: what `read_field` does, for names that came before, of fields without rules of
+        # their own (benchmarks/README.md, row json).
+        name, value = line.split(":", 1)
+        field = usual.get(name)
+        if field is not None and value.isprintable():
+            return field, value.strip(" ")
+        field, value = pair = read_field(line)
+        if field in _SPECIAL or (field == "connection" and value.lower() != "keep-alive"):
+            raise ValueError("the fast path knows nothing of it")
+        if field in _ALIKE:
+            if len(line) <= _LONGEST_LINE:
+                if len(known) >= _MOST_LINES:
+                    known.clear()
+                known[line] = pair
+        elif len(name) <= _LONGEST_NAME:
+            if len(usual) >= _MOST_LINES:
+                usual.clear()
+            usual[name] = field
+        return pair
+
+    return learn
+
+
+def _read_length(pairs: FieldPairs, largest: int) -> int | None:
+    """Return the one length that is said; `None` for what Sanic has to judge."""
+    said = [value for name, value in pairs if name == "content-length"]
+    text = said[0]
+    if len(said) > 1 or not (text.isascii() and text.isdecimal() and len(text) < 12):
+        return None
+    size = int(text)
+    return size if size <= largest else None

@@ -19,7 +19,8 @@ from msframework.serving.strict import StrictHttp
 
 # PERF: to look up an attribute of a class takes longer than most steps of a request.
 _IDLE, _HANDLER = Stage.IDLE, Stage.HANDLER
-_set_current = Request._current.set
+# NOTE: where Sanic has no such variable, it has no fast path either; see `supports_fast_path`.
+_set_current: Any = getattr(getattr(Request, "_current", None), "set", None)
 
 
 class LeanHttp(StrictHttp):

@@ -29,10 +29,10 @@ _SLOTS = ("_handle", "clock", "held", "serving", "waiter")
 
 
 class _SharedProtocol(_Base):  # type: ignore[misc]
-    """What our protocols share; it stands before Sanic's among their bases.
+    """The common methods of our protocols; it stands before Sanic's among their bases.
 
     Attributes:
-        serving: what the service keeps to be served.
+        serving: the state that all connections share.
         waiter: where `LeanHttp` waits for a request.
         clock: the time-outs of this connection.
         held: bytes of a body that are counted in `Bodies`.

@@ -35,7 +35,6 @@ from msframework.types import JSONValue
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
-_SLOTS: Any = SanicRequest
 
 
 def choose_id(given: str | None, trusts: bool) -> str:
@@ -285,14 +284,6 @@ class LeanRequest(Request):
     # NOTE: these are properties of the classes above, computed each time.
     __slots__ = ("fields", "id", "pairs", "path", "query_string", "repeats", "target")
 
-    _parsed_url = Late(_SLOTS._parsed_url, lambda request: parse_url(request.raw_url))
-    headers = Late(_SLOTS.headers, lambda request: Header(request.pairs))
-    parsed_args = Late(_SLOTS.parsed_args, lambda request: defaultdict(RequestParameters))
-    parsed_not_grouped_args = Late(
-        _SLOTS.parsed_not_grouped_args, lambda request: defaultdict(list)
-    )
-    raw_url = Late(_SLOTS.raw_url, lambda request: request.target.encode())
-
     def __init__(
         self,
         http: Any,
@@ -331,23 +322,32 @@ class LeanRequest(Request):
         self.data = self.db_state = self.span = None
 
 
-# What Sanic's own sets, and most handlers never read.
-for _name, _default in (
-    ("_ctx", None),
-    ("_id", None),
-    ("_name", None),
-    ("_protocol", None),
-    ("_request_middleware_started", False),
-    ("_response_middleware_started", False),
-    ("_stream_id", 0),
-    ("parsed_accept", None),
-    ("parsed_cookies", None),
-    ("parsed_credentials", None),
-    ("parsed_files", None),
-    ("version", "1.1"),
-    ("parsed_form", None),
-    ("parsed_forwarded", None),
-    ("parsed_json", None),
-    ("parsed_token", None),
-):
-    setattr(LeanRequest, _name, Late(getattr(_SLOTS, _name), partial(_constant, _default)))
+# What Sanic's own sets, and most handlers never read: made when somebody does.
+_LATE: dict[str, Callable[[Any], Any]] = {
+    "_ctx": partial(_constant, None),
+    "_id": partial(_constant, None),
+    "_name": partial(_constant, None),
+    "_parsed_url": lambda request: parse_url(request.raw_url),
+    "_protocol": partial(_constant, None),
+    "_request_middleware_started": partial(_constant, False),
+    "_response_middleware_started": partial(_constant, False),
+    "_stream_id": partial(_constant, 0),
+    "headers": lambda request: Header(request.pairs),
+    "parsed_accept": partial(_constant, None),
+    "parsed_args": lambda request: defaultdict(RequestParameters),
+    "parsed_cookies": partial(_constant, None),
+    "parsed_credentials": partial(_constant, None),
+    "parsed_files": partial(_constant, None),
+    "parsed_form": partial(_constant, None),
+    "parsed_forwarded": partial(_constant, None),
+    "parsed_json": partial(_constant, None),
+    "parsed_not_grouped_args": lambda request: defaultdict(list),
+    "parsed_token": partial(_constant, None),
+    "raw_url": lambda request: request.target.encode(),
+    "version": partial(_constant, "1.1"),
+}
+for _name, _make in _LATE.items():
+    # NOTE: a Sanic that has no such slot has no fast path either; see `supports_fast_path`.
+    _slot = getattr(SanicRequest, _name, None)
+    if hasattr(_slot, "__set__"):
+        setattr(LeanRequest, _name, Late(_slot, _make))

@@ -27,7 +27,7 @@ from msframework.serving.head import shorten
 
 # A route, its handler, and the parameters of a path.
 _Resolved = tuple[Any, Any, dict[str, Any]]
-_Lookup = Callable[[str, str, str | None], _Resolved]
+Lookup = Callable[[str, str, str | None], _Resolved]
 
 # Stands for a slash that is part of a value; no decoded text can hold it.
 _SLASH: Final = "\udc2f"
@@ -125,7 +125,7 @@ class Router(SanicRouter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.look_up: _Lookup = super().get
+        self.look_up: Lookup = super().get
         self._has_hosts = False
         for label, (cast, pattern) in _KINDS.items():
             self.register_pattern(label, cast, pattern)
@@ -171,7 +171,7 @@ class Router(SanicRouter):
         return NotFound(f"Requested URL {shorten(path)} not found") if is_refused else exc
 
     def _get(self, path: str, method: str, host: str | None) -> _Resolved:
-        """Return what `look_up` remembers: route, handler, and the parameters, decoded."""
+        """Return route, handler and parameters of *path*, for `look_up` to remember."""
         try:
             return self._find(path, method, host)
         except NotFound as exc:
@@ -211,7 +211,7 @@ class Router(SanicRouter):
         return True
 
 
-def find_allowed(look_up: _Lookup, path: str, host: str | None) -> list[str]:
+def find_allowed(look_up: Lookup, path: str, host: str | None) -> list[str]:
     """Return the methods that *look_up* finds at *path*, in their order in `Allow`."""
     found = []
     for method in sorted(ALL_METHODS):

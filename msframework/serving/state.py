@@ -1,4 +1,4 @@
-"""What a service keeps to be served: what requests and connections look at.
+"""The state of a service that is served: its heads, limits, budgets and its fast path.
 
 Built at start-up; `open` runs when a worker starts, `sign` per answer of Sanic's.
 """
@@ -27,7 +27,7 @@ from msframework.tracing import Tracer
 
 @dataclass(slots=True, eq=False)
 class ServerState:
-    """What the server of one service looks at.
+    """The state that the requests and connections of one service share.
 
     Attributes:
         heads: the heads of its answers.

@@ -104,7 +104,7 @@ class APITestCase(unittest.TestCase):
         app = cls._app
         if app is None:
             raise TypeError(f"{cls.__qualname__}: set _app to the app that is tested")
-        Sanic._app_registry.clear()
+        getattr(Sanic, "_app_registry", {}).clear()
         settings = settings_of(app)
         cls.__services = MockService(settings.services if settings is not None else None)
         cls.__services.start()

@@ -124,7 +124,7 @@ def msframework_app(
 
     from msframework.app import create_app
 
-    Sanic._app_registry.clear()
+    getattr(Sanic, "_app_registry", {}).clear()
     settings = msframework_services.point(settings)
     if msframework_database is not None:
         settings = msframework_database.point(settings)

@@ -9,6 +9,7 @@ from msframework.client.lean import LeanTransport
 from msframework.client.outgoing import OutgoingRequest
 from msframework.client.session import SessionTransport
 from msframework.exceptions import UpstreamError
+from tests.client.conftest import opened
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +114,24 @@ async def test_an_answer_that_is_late_has_its_status_once_the_head_has_come(
             await transport.fetch(outgoing)
         assert outgoing.status == 201
     await asyncio.wait_for(upstream.closed.wait(), 5)
+
+
+@pytest.mark.parametrize("lean", [True, False])
+async def test_a_service_that_went_away_ends_the_replays(request_of, lean):
+    async def hang_up_for_good(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1")
+        await reader.readuntil(b"\r\n\r\n")
+        server.close()
+        writer.close()
+
+    server = await asyncio.start_server(hang_up_for_good, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with opened(url=url, fast=lean) as client:
+        outgoing, transport = request_of(), client._channel.transport()
+        outgoing.url = None
+        assert isinstance(transport, LeanTransport) is lean
+        assert (await transport.fetch(outgoing)).body == b"1"
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await transport.fetch(outgoing)
+    await server.wait_closed()

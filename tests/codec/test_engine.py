@@ -11,7 +11,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 import msframework.codec
-from msframework.codec import Engine, compile_schema
+from msframework.codec import Engine, compile_schema, compiler, rows
 from msframework.schemas import Schema, fields
 from msframework.strict_json import dumps
 from msframework.table import Table
@@ -76,8 +76,9 @@ def test_each_engine_writes_the_same_bytes(engine, change):
     for obj in (row, OrderedDict(row), SimpleNamespace(**row), {"id": 1}):
         assert compiled.dump_json(obj) == dumps(RowSchema().dump(obj))
         assert compiled.dump(obj) == RowSchema().dump(obj)
-    for rows in ([ROW, row], (row,), []):
-        assert compiled.dump_json(rows, True) == dumps(RowSchema().dump(rows, many=True))
+    for several in ([ROW, row], (row,), []):
+        expected = dumps(RowSchema().dump(several, many=True))
+        assert compiled.dump_json(several, True) == expected
 
 
 @each_engine
@@ -97,10 +98,10 @@ async def test_each_engine_writes_records(engine):
     with fresh_database("engines") as url:
         conn = await asyncpg.connect(url)
         for sql in TABLES:
-            rows = await conn.fetch(sql)
-            expected = dumps(RowSchema().dump(rows, many=True))
-            assert compiled.dump_table(Table(rows)) == expected, sql
-            assert compiled.dump_json(rows, True) == expected, sql
+            found = await conn.fetch(sql)
+            expected = dumps(RowSchema().dump(found, many=True))
+            assert compiled.dump_table(Table(found)) == expected, sql
+            assert compiled.dump_json(found, True) == expected, sql
         await conn.close()
 
 
@@ -127,6 +128,25 @@ def test_the_engines_agree_on_rows(data):
     for engine in Engine:
         compiled = compile_schema(schema, engine=engine)
         assert outcome(lambda: compiled.dump_json(value)) == expected, engine  # noqa: B023
+
+
+def test_an_untested_msgspec_writes_no_rows(monkeypatch):
+    monkeypatch.setattr(rows, "supports", lambda library, way: library != "msgspec")
+    compiled = compile_schema(RowSchema())
+
+    assert compiled.engine is Engine.MEMBERS
+    assert compiled.dump_json([ROW, ROW], True) == dumps(RowSchema().dump([ROW, ROW], many=True))
+
+
+def test_an_untested_marshmallow_loads_and_dumps_itself(monkeypatch):
+    monkeypatch.setattr(compiler, "supports", lambda library, way: library != "marshmallow")
+    compiled = compile_schema(RowSchema())
+
+    assert compiled.engine is Engine.MARSHMALLOW
+    assert compiled.fallbacks == ("RowSchema: it cannot be compiled",)
+    assert compiled.dump_json(ROW) == dumps(RowSchema().dump(ROW))
+    assert compiled.load_json(b'{"id":"1"}') == compiled.read_json(b'{"id":"1"}') == {"id": 1}
+    assert compiled.read_json(b'{"id":"x"}').messages == {"id": ["Not a valid integer."]}
 
 
 def imports_of(path):

@@ -2,13 +2,18 @@
 
 import ast
 import traceback
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sanic import HTTPResponse
 
 from msframework import Blueprint, Resource, doc
 from msframework._codegen import _compile
-from msframework.compile.handler import CompileContext, compile_operation
+from msframework.compile.context import CompileContext
+from msframework.compile.emitter import Emitter
+from msframework.compile.handler import STEPS, begin, compile_operation, end
 from msframework.serving.answer import Heads
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -16,6 +21,10 @@ GOLDEN = Path(__file__).parent / "golden"
 
 async def current_user(request):
     return "somebody"
+
+
+async def session(request, cur):
+    yield cur
 
 
 @pytest.fixture
@@ -43,6 +52,13 @@ def service(make_service):
         @doc.produces(None, status=204)
         def delete(self, request, name): ...
 
+    things.provide("session", session)
+    things.provide("note", lambda id, session: id)
+
+    @things.post("/noted/<id:int>")
+    @doc.query({"q": str})
+    async def takes_values(request, query, note, user, cur, tx): ...
+
     @things.get("/hidden/<errors:int>/<method>")
     async def hides_names(request, errors, method):
         return {"errors": errors, "method": method}
@@ -52,7 +68,8 @@ def service(make_service):
 
 
 @pytest.mark.parametrize(
-    "name", ["Things.get", "Things.post", "Thing.get", "Thing.delete", "hides_names"]
+    "name",
+    ["Things.get", "Things.post", "Thing.get", "Thing.delete", "hides_names", "takes_values"],
 )
 def test_a_handler_is_what_its_golden_file_says(service, name):
     golden = GOLDEN / f"{name}.txt"
@@ -82,6 +99,44 @@ def test_without_tracing_and_access_log_nothing_of_them_is_in_the_handler(servic
 
     assert "span" not in source
     assert "finish" not in source
+
+
+@pytest.mark.parametrize("barred", [True, False])
+async def test_a_step_may_leave_early_and_another_one_may_follow_every_exit(service, barred):
+    seen = []
+
+    def guard(operation, context, emitter):
+        emitter.bind("bar", lambda request: "barred")
+        emitter.leave_if("request.barred", "bar(request)")
+
+    def note(operation, context, emitter):
+        emitter.bind("note", seen.append)
+        emitter.line("note(answer)")
+
+    @service.get("/")
+    async def read(request):
+        return HTTPResponse("read")
+
+    operation = next(each for each in service.operations if each.name == "read")
+    steps = list(STEPS)
+    steps.insert(steps.index(begin) + 1, guard)
+    steps.insert(steps.index(end) + 1, note)
+    context = CompileContext(heads=Heads(), failures=service._serving.failures)
+    compiled = compile_operation(replace(operation, handler=read), context, steps)
+
+    answer = await compiled.handler(SimpleNamespace(barred=barred, responded=False))
+
+    assert answer == "barred" if barred else answer.body == b"read"
+    assert seen == [answer]
+
+
+def test_two_steps_cannot_bind_one_name():
+    emitter = Emitter()
+    emitter.bind("name", 1)
+    emitter.bind("name", 1)
+
+    with pytest.raises(ValueError, match="'name'"):
+        emitter.bind("name", 2)
 
 
 def test_a_traceback_shows_the_line_of_the_generated_source(make_service):

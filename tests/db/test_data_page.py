@@ -41,6 +41,9 @@ async def users(admin):
 async def test_the_examples_run(db, page, users, admin):
     assert await page["read_user"](db, None, 1) == {"id": 1, "name": "Ada"}
     assert await page["rename_user"](db, None, 1, "Grace") == "UPDATE 1"
+    told = []
+    await page["rename_and_tell"](db, None, 1, " Grace ", told.append)
+    assert (await page["read_user"](db, None, 1), told) == ({"id": 1, "name": "Grace"}, [1])
     await page["transfer"](db, 1, 2, 30)
     assert await admin.fetchval("SELECT balance FROM accounts WHERE id = 2") == 30
     written = []

@@ -195,6 +195,37 @@ def test_a_form_is_urlencoded_or_multipart(operation, document):
     assert schema["required"] == ["title"]
 
 
+def test_several_inputs_of_a_source_are_listed_together(operation, document):
+    inputs = (
+        Input(Source.QUERY, RowSchema(), name="row"),
+        Input(Source.QUERY, TokenSchema(), name="token"),
+    )
+
+    found = parameters_of(document(operation(inputs=inputs, page=Pages())))
+
+    assert list(found) == [
+        *(("query", name) for name in ("id", "key", "x_token", "accept_language")),
+        ("query", "page"),
+        ("query", "per_page"),
+    ]
+
+
+@pytest.mark.parametrize(("unknown", "closed"), [("raise", True), ("include", False)])
+def test_a_form_of_several_inputs_is_one_object(operation, document, unknown, closed):
+    inputs = (
+        Input(Source.FORM, UploadSchema()),
+        Input(Source.FORM, TokenSchema(unknown=unknown), name="token"),
+    )
+
+    body = document(operation("POST", inputs=inputs))["paths"]["/things"]["post"]["requestBody"]
+
+    assert list(body["content"]) == ["application/x-www-form-urlencoded", "multipart/form-data"]
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert list(schema["properties"]) == ["title", "tags", "x_token", "accept_language"]
+    assert "title" in schema["required"]
+    assert (schema.get("additionalProperties") is False) is closed
+
+
 def test_files_are_binary_and_multipart_alone(operation, document):
     one = operation("POST", inputs=(Input(Source.FILES, FilesSchema()),))
 

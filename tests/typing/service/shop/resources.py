@@ -14,6 +14,7 @@ from msframework import (
     async_request,
     doc,
 )
+from msframework.db import Transaction
 from shop.access import Clerk
 from shop.api import get_supplier
 from shop.errors import NameTaken, SoldOut
@@ -45,9 +46,10 @@ class ProductList(Resource):
     @doc.consumes(ProductSchema)
     @doc.produces({"id": int}, status=201, headers={"Location": ""})
     @doc.raises(NameTaken, constraint="products_name")
-    async def post(self, request: Request, body: dict[str, Any], clerk: Clerk) -> Reply:
-        async with request.app.db.transaction(request) as cur:
-            row = await cur.fetchrow(Product.insert(**body).returning(Product.id))
+    async def post(
+        self, request: Request, body: dict[str, Any], clerk: Clerk, tx: Transaction
+    ) -> Reply:
+        row = await tx.fetchrow(Product.insert(**body).returning(Product.id))
         assert row is not None
         request.ctx.clerk = clerk
         return Reply(row, status=201, headers={"Location": f"/products/{row['id']}"})

@@ -5,10 +5,19 @@ from typing import Any, assert_type
 
 from sanic.request import RequestParameters
 
-from msframework import Client, Page, PageResult, Request, Service, Settings, doc
+from msframework import (
+    Client,
+    Conflict,
+    NotFound,
+    Page,
+    PageResult,
+    Request,
+    Service,
+    Settings,
+    doc,
+)
 from msframework.client import BoundClient, Response
-from msframework.db import Cursor, Database
-from msframework.db.transaction import Transaction
+from msframework.db import Cursor, Database, RequestDatabase, Transaction
 from msframework.testing import TestClient, TestResponse
 from msframework.tracing import Span
 from shop.models import Product
@@ -51,6 +60,17 @@ async def reveal_rows(db: Database, request: Request, page: Page) -> None:
         assert_type(tx, Transaction)
         async with tx.transaction() as inner:
             assert_type(inner, Transaction)
+
+
+async def reveal_provided(db: RequestDatabase, service: Service) -> None:
+    """Hold the types of a request's data layer, and of what provides values."""
+    assert_type(db.acquire(), Cursor)
+    async with db.transaction(isolation="serializable") as tx:
+        assert_type(tx, Transaction)
+        tx.after_commit(tx.transaction)
+        tx.before_commit(lambda: tx.execute("SELECT 1"))
+    assert_type(await db.retry(lambda cur: cur.execute("SELECT 1")), str)
+    service.provide("db", lambda request: db, security="bearer", raises=(NotFound, Conflict))
 
 
 async def reveal_tests(client: TestClient) -> None:

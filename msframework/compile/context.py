@@ -1,0 +1,55 @@
+"""`CompileContext`: the parts of a service that its compiled handlers share. Made at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from marshmallow import Schema
+
+from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec.bounds import MAX_ERRORS
+from msframework.operation import Operation
+from msframework.serving.answer import Heads
+
+
+class Failures(Protocol):
+    """The answers to failures; see `errors.ErrorAnswers`."""
+
+    def for_operation(self, operation: Operation) -> Callable[..., Any]:
+        """Return the coroutine function that turns an exception of *operation* into an answer."""
+
+    def refuse(self, operation: Operation) -> Callable[..., Any]:
+        """Return the function that answers 422 for a request's collected errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileContext:
+    """What compiled handlers share: the service's heads, tracing, access log and error answers.
+
+    Attributes:
+        checks_members: whether answers that lack required members are refused (DEBUG, tests).
+    """
+
+    heads: Heads
+    failures: Failures
+    start_request: Callable[..., Any] | None = None
+    finish: Callable[..., Any] | None = None
+    json_max_depth: int = 64
+    max_errors: int = MAX_ERRORS
+    checks_members: bool = False
+    compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
+
+    def compile_schema(self, schema: Schema) -> CompiledSchema:
+        """Return the compiled form of *schema*, made once for all operations that share it."""
+        compiled = self.compiled_schemas.get(id(schema))
+        if compiled is None:
+            compiled = compile_schema(
+                schema,
+                max_depth=self.json_max_depth,
+                max_errors=self.max_errors,
+                checks_kinds=True,
+            )
+            self.compiled_schemas[id(schema)] = compiled
+        return compiled

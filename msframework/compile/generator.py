@@ -1,0 +1,72 @@
+"""The value of an async generator, from its `yield` until the method is over. Runs per request."""
+
+from __future__ import annotations
+
+import logging
+from types import AsyncGeneratorType
+from typing import Any
+
+from msframework._place import short_path
+
+logger = logging.getLogger("msframework.errors")
+
+
+class YieldedValue:
+    """An async generator as a context manager: `async with` gives what it yields.
+
+    What ends the block is raised at the `yield`, which lets a generator roll back; it surfaces
+    also where the generator catches it, as there is no answer then. What the clean-up raises
+    takes its place, but for a cancellation, which stays one.
+    """
+
+    __slots__ = ("_generator",)
+
+    def __init__(self, generator: AsyncGeneratorType[Any, None]) -> None:
+        self._generator = generator
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await anext(self._generator)
+        except StopAsyncIteration:
+            raise RuntimeError(f"{self._place()}: it yielded nothing; expected one yield") from None
+
+    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+        if exc is None:
+            await self._finish()
+            return
+        try:
+            await self._throw(exc)
+        except Exception as failure:
+            if isinstance(exc, Exception):
+                raise
+            logger.error("%s failed while it was cancelled", self._place(), exc_info=failure)
+
+    async def _finish(self) -> None:
+        try:
+            await anext(self._generator)
+        except StopAsyncIteration:
+            return
+        await self._refuse_second()
+
+    async def _throw(self, exc: BaseException) -> None:
+        """Raise *exc* at the yield; return where the generator lets it pass, or catches it."""
+        kept = exc.__traceback__
+        try:
+            await self._generator.athrow(exc)
+        except StopAsyncIteration:
+            return
+        except BaseException as raised:
+            # NOTE: Python wraps StopIteration and StopAsyncIteration that leave a generator.
+            if raised is exc or (isinstance(raised, RuntimeError) and raised.__cause__ is exc):
+                exc.__traceback__ = kept
+                return
+            raise
+        await self._refuse_second()
+
+    async def _refuse_second(self) -> None:
+        await self._generator.aclose()
+        raise RuntimeError(f"{self._place()}: it yielded twice; expected one yield")
+
+    def _place(self) -> str:
+        code = self._generator.ag_code
+        return f"{short_path(code.co_filename)}:{code.co_firstlineno} {code.co_qualname}"
