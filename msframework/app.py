@@ -72,7 +72,7 @@ def create_app(
 
 
 def _configure(service: Service, path: str) -> None:
-    """Call the function that `CONFIGURE` names; what it raises says where."""
+    """Call the function that `CONFIGURE` names; its exceptions say where."""
     try:
         result = import_object(path, where="CONFIGURE")(service)
         if isinstance(result, Awaitable | Generator | AsyncGenerator):
@@ -92,7 +92,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
     """A Sanic app with a database, clients, a tracer, and compiled endpoints.
 
     Attributes:
-        settings: what it was built from.
+        settings: the settings that it was built from.
         db: the data layer: `acquire()` and `transaction()`.
         clients: the other services by name.
         tracer: the tracer behind `opentracing.tracer`.
@@ -150,7 +150,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
     def provide(
         self, name: str, provider: Provider, *, security: str | None = None, raises: Raised = ()
     ) -> None:
-        """Make what *provider* gives available to every method that takes *name*.
+        """Make the value of *provider* available to every method that takes *name*.
 
         Args:
             provider: a function, coroutine function or async generator that yields once; it takes
@@ -165,7 +165,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Start *part* with the service, after its own parts, and stop it before them.
 
         Args:
-            name: what `replace_part` calls it; the name of its class when `None`.
+            name: the name for `replace_part`; the name of its class when `None`.
         """
         self._check_open("add_part")
         self.parts.add(part, name)
@@ -242,7 +242,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.endpoints.compile(strict=strict)
 
     def finalize(self) -> None:
-        """Compile what is left, add the methods that answer by themselves, and close the routes."""
+        """Compile the rest, add the methods that answer by themselves, and close the routes."""
         if self.settings.openapi.enabled and not self._documented:
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)

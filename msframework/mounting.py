@@ -1,4 +1,4 @@
-"""Compiled handlers take the place of what was registered; HEAD and OPTIONS are added.
+"""Compiled handlers take the place of the registered ones; HEAD and OPTIONS are added.
 
 Runs at start-up.
 """
@@ -185,7 +185,7 @@ class Endpoints:
                 )
 
     def _place_of(self, route: Any) -> str:
-        """Return where what a route calls is written, compiled or not."""
+        """Return the place of the function that a route calls, compiled or not."""
         return self._places.get(route.handler) or name_route(route)
 
     def _mount(

@@ -1,4 +1,4 @@
-"""What every request leaves behind: its span, its access line, and the headers of its answer.
+"""The traces that every request leaves: its span, its access line, and the headers of its answer.
 
 `build_finish` and `trace` run at start-up; all else per request.
 """

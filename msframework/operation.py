@@ -51,7 +51,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Provision:
-    """One provided value that an operation makes, and what its provider takes, in order."""
+    """One provided value that an operation makes, and the arguments of its provider, in order."""
 
     value: ProvidedValue
     arguments: tuple[Argument, ...] = ()
@@ -66,19 +66,19 @@ class PathParam:
 
 
 class Paging(Protocol):
-    """How a listing is cut into pages: what it reads of the query, and says of itself."""
+    """How a listing is cut into pages: its parameters of the query, and its documentation."""
 
     def find_mistakes(self) -> Iterator[str]:
-        """Yield what is wrong with the declaration."""
+        """Yield the mistakes of the declaration."""
 
     def compile(self) -> Callable[[Any, dict[str, Any]], Any]:
         """Return the function that reads the page from a request, or notes errors by location."""
 
     def document_parameters(self) -> Mapping[str, JSONObject]:
-        """Return the parameters of the query by name, without what is the same for all."""
+        """Return the parameters of the query by name, without the keywords that all share."""
 
     def document_pagination(self) -> JSONObject:
-        """Return the JSON Schema of what an answer says beside the rows."""
+        """Return the JSON Schema of the part of an answer beside the rows."""
 
     def example_error(self) -> JSONObject:
         """Return errors by location, such as a request for a page may get."""
@@ -119,7 +119,7 @@ class Input:
 class Answer:
     """One documented success: its status, and the schema of its data (`None`: nothing, or raw).
 
-    `headers` are those it may have, each with what it is for.
+    `headers` are those it may have, each with its purpose.
     """
 
     status: int
@@ -146,7 +146,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class OperationText:
-    """What is said of an operation: nothing of it changes what runs.
+    """The texts of an operation, none of which changes its handler.
 
     Attributes:
         blueprint_description: the description of the blueprint, for its tag.

@@ -39,7 +39,7 @@ _UNDOCUMENTED = ("HEAD", "OPTIONS")
 
 @dataclass(frozen=True, slots=True)
 class Mounted:
-    """The blueprint that a route was registered by, and what it is called there.
+    """The blueprint that a route was registered by, and its name there.
 
     NOTE: names of routes do not tell: they begin with the service's name, but for those of a
     blueprint of the same name; and groups may put a prefix before the blueprint's.
@@ -50,7 +50,7 @@ class Mounted:
 
     @classmethod
     def by(cls, blueprint: Any, name_prefix: str | None) -> Mounted:
-        """Return the note for what *blueprint* registers; groups and lists register nothing."""
+        """Return the note for the routes of *blueprint*; groups and lists register nothing."""
         if not isinstance(blueprint, SanicBlueprint):
             return _NOWHERE
         name = f"{name_prefix}_{blueprint.name}" if name_prefix else blueprint.name
@@ -78,7 +78,7 @@ class RouteDecorator(Protocol):
 
 
 class CheckedDecorators:
-    """Refuses Sanic's decorators without their parentheses: what they decorate would be lost."""
+    """Refuses Sanic's decorators without parentheses, as the decorated function would be lost."""
 
     __slots__ = ()
     get: RouteDecorator
@@ -153,7 +153,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         """Document *exceptions* for all operations of the blueprint, as `doc.raises` does.
 
         Returns:
-            What notes a problem: as a decorator it would say nothing of what it decorates.
+            A decorator that notes a problem, as it would say nothing of the decorated function.
         """
         before, self.notes.failures = self.notes.failures, []
         doc.raises(*exceptions, constraint=constraint, description=description)(self)
@@ -210,9 +210,9 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     def provide(
         self, name: str, provider: Provider, *, security: str | None = None, raises: Raised = ()
     ) -> None:
-        """Make what *provider* gives available to the blueprint's methods that take *name*.
+        """Make the value of *provider* available to the blueprint's methods that take *name*.
 
-        It comes before what the service provides under the name; see `Service.provide`.
+        It comes before the value of the service under the name; see `Service.provide`.
         """
         owner = f"blueprint {self.name!r}"
         self.providers[name] = build_value(name, provider, owner, security, raises)
@@ -263,7 +263,7 @@ def read_endpoints(
     """Return the endpoints of one registered route: one for each of its methods.
 
     Args:
-        route: Sanic's route, or what would have become one had its path not been taken.
+        route: Sanic's route, or one that was refused as its path was taken.
         path: its path, as Sanic writes it.
         mounted: who registered it.
         providers: the service's provided values.

@@ -40,11 +40,18 @@ LONG_FUNCTIONS = {
     "tracing.tracer.Tracer.start_request": "the straight line of every request",
     "tracing.tracer.Tracer.start_span": "the straight line of every span that a user begins",
 }
-# Classes of one name, by the modules that have them; no others may share a name. Where all but one
+# Classes and aliases of one name, by the modules that have them; no others may share a name. Where all but one
 # are renamed, the entry is dropped.
 HOMONYMS = {
     "Answer": "operation serving.answer testing.answer",
+    "Call": "db.stream testing.replies",
+    "Converter": "models.sql openapi.converter",
+    "Errors": "compile.request pagination",
+    "Options": "client.exchange db.session",
+    "Pairs": "headers inputs.urlencoded",
     "Source": "db.shared operation",
+    "Texts": "compile.clashes table",
+    "Ticks": "db.beyond schemas.columns",
 }
 # What comments cite and our code doesn't hold: names of others, and of examples.
 CITED_ELSEWHERE = {
@@ -194,12 +201,23 @@ def test_the_list_of_long_functions_is_short():
     assert not mended, f"drop {sorted(mended)} from LONG_FUNCTIONS: they fit a screen, or are gone"
 
 
-def test_no_two_classes_have_one_name():
+def aliases_of(node):
+    """Return the names that *node* gives to types: `Row: TypeAlias = …`, `Row = dict[…]`."""
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        names = [node.target.id] if "TypeAlias" in ast.dump(node.annotation) else []
+    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript | ast.BinOp):
+        names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+    else:
+        names = []
+    return [name for name in names if re.match(r"[A-Z]+[a-z]", name)]
+
+
+def test_a_name_of_a_class_or_alias_means_one_thing():
     found = defaultdict(list)
     for name in MODULES:
         for node in tree_of(name).body:
-            if isinstance(node, ast.ClassDef):
-                found[node.name].append(name.removeprefix("msframework."))
+            for each in [node.name] if isinstance(node, ast.ClassDef) else aliases_of(node):
+                found[each].append(name.removeprefix("msframework."))
     homonyms = {name: " ".join(sorted(places)) for name, places in found.items() if places[1:]}
 
     new = {name: places for name, places in homonyms.items() if name not in HOMONYMS}

@@ -26,7 +26,7 @@ class Failures(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CompileContext:
-    """What compiled handlers share: the service's heads, tracing, access log and error answers.
+    """The parts that compiled handlers share: heads, tracing, access log and error answers.
 
     Attributes:
         checks_members: whether answers that lack required members are refused (DEBUG, tests).

@@ -93,7 +93,7 @@ def _failures_of_inputs(
     *,
     is_secured: bool,
 ) -> Iterator[Failure]:
-    """Yield what is answered before the method runs."""
+    """Yield the failures before the method runs."""
     sources = {item.source for item in inputs}
     yield _general(BadRequest, "The request is malformed.")
     if Source.BODY in sources:

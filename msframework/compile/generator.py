@@ -12,7 +12,7 @@ logger = logging.getLogger("msframework.errors")
 
 
 class YieldedValue:
-    """An async generator as a context manager: `async with` gives what it yields.
+    """An async generator as a context manager: `async with` gives its value.
 
     What ends the block is raised at the `yield`, which lets a generator roll back; it surfaces
     also where the generator catches it, as there is no answer then. What the clean-up raises

@@ -1,4 +1,4 @@
-"""The inputs of an operation: what is read from where, and the declarations that cannot be read.
+"""The inputs of an operation by source, and the declarations that cannot be read.
 
 Runs at start-up.
 """
@@ -45,7 +45,7 @@ def read_inputs(
     problems: list[str],
     schemas: KnownSchemas,
 ) -> tuple[Input, ...]:
-    """Return the inputs that *notes* declare; append what is wrong to *problems*."""
+    """Return the inputs that *notes* declare; append the mistakes to *problems*."""
     _check_bodies(notes, where, method, problems)
     inputs = []
     for note in _check_names(notes, where, params, problems):
@@ -73,7 +73,7 @@ def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) ->
 def _check_names(
     notes: Notes, where: str, params: Iterable[PathParam], problems: list[str]
 ) -> list[InputNote]:
-    """Refuse what no argument can be called, and what two are called; return the other notes."""
+    """Refuse names that no argument can have, or that two have; return the other notes."""
     givers = {param.name: f"<{param.name}> of the path" for param in params}
     if notes.page is not None:
         givers["page"] = "@doc.paginate"
@@ -152,7 +152,7 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
 
 
 def _keys_of(item: Input) -> Iterable[str]:
-    """Return the names of what an input reads; a JSON body is read whole."""
+    """Return the names that an input reads; a JSON body is read whole."""
     if item.paging is not None:
         return item.paging.document_parameters()
     return () if item.source is Source.BODY else wire_keys(item.source, item.schema)

@@ -12,7 +12,7 @@ from msframework.operation import Operation, text_params
 
 
 def load_inputs(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Write the lines that read path, body, query and so on, and the 422 for what is refused."""
+    """Write the lines that read path, body, query and so on, and the 422 for refused values."""
     texts = text_params(operation.path_params)
     if not operation.inputs and not texts:
         return

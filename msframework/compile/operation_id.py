@@ -1,4 +1,4 @@
-"""Names of operations that people can read, each by what its own blueprint declares.
+"""Names of operations that people can read, each by the declarations of its own blueprint.
 
     books      at /               at /<id>          at /<id>/reviews    at /<id>/lend, post alone
     GET        books_list         books_read        books_reviews_list

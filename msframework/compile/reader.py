@@ -118,7 +118,7 @@ def _read(
 def _read_text(
     endpoint: Endpoint, notes: Notes, shared: Notes, resource: type[Resource] | None
 ) -> OperationText:
-    """Return what the method says of itself, else what its class says, else its blueprint."""
+    """Return the text of the method, else that of its class, else that of its blueprint."""
     handler, outer = endpoint.handler, endpoint.notes
     tags = notes.tags or shared.tags or outer.tags
     return OperationText(

@@ -1,4 +1,4 @@
-"""The steps after the method: from what it returned to the bytes of the answer.
+"""The steps after the method: from its result to the bytes of the answer.
 
 `Replies` is made at start-up; its methods run per request, where a method returned something out of
 the ordinary.
@@ -122,10 +122,10 @@ class Replies:
         return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Any, result: Any) -> Any:
-        """Answer with what is not the usual data: `Reply`, a page, `None`, Sanic's own response.
+        """Answer with an unusual result: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:
-            WrongKind: it is not what the method promised.
+            WrongKind: it is of another kind than the method promised.
             TypeError: the status of a `Reply` is not declared, or has no body for the data.
             ValueError: a header of a `Reply` cannot be sent.
         """
@@ -198,7 +198,7 @@ class Replies:
 
 
 def write_answer(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Write the lines from what the method returned to the answer."""
+    """Write the lines from the result of the method to the answer."""
     replies = Replies(operation, context.heads, context.compile_schema)
     usual = replies.usual
     emitter.bind("check_second", replies.check_second)

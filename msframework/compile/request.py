@@ -1,6 +1,6 @@
-"""The steps before the method: one function an input, which loads it or says what is wrong.
+"""The steps before the method: one function an input, which loads it or lists its mistakes.
 
-`compile_input` runs at start-up; what it returns runs per request.
+`compile_input` runs at start-up; its result runs per request.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None
 
 
 def _join_data(request: Any, data: Any) -> None:
-    """Add one input of a form to what others of it were read into."""
+    """Add one input of a form to the result of its others."""
     if isinstance(request.data, dict) and isinstance(data, dict):
         request.data = request.data | data
 

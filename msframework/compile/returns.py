@@ -1,4 +1,4 @@
-"""Mistakes in what a method returns that show before it runs: a generator, `return data, 201`.
+"""Mistakes in the results of a method that show before it runs: a generator, `return data, 201`.
 
 Runs at start-up.
 """

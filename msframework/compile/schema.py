@@ -13,7 +13,7 @@ from msframework.schemas.model import SENSITIVE_FIELDS
 
 
 class KnownSchemas(dict[Any, Schema]):
-    """The schemas that were made already, by what declares them.
+    """The schemas that were made already, by their declarations.
 
     Args:
         sensitive: columns that a model's schema never dumps.

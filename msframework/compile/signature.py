@@ -36,7 +36,7 @@ def read_arguments(
     providers: Mapping[str, ProvidedValue],
     problems: list[str],
 ) -> tuple[Argument, ...]:
-    """Return the arguments of *handler* in order; append what is wrong to *problems*."""
+    """Return the arguments of *handler* in order; append the mistakes to *problems*."""
     parameters = list(inspect.signature(handler).parameters.values())
     if not parameters or parameters[0].kind in (
         inspect.Parameter.VAR_KEYWORD,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sanic.request import Request as SanicRequest
 
 from msframework.inputs.media import read_content_type, require_utf8
-from msframework.inputs.multipart import Values, parse_multipart
+from msframework.inputs.multipart import FormValues, parse_multipart
 from msframework.inputs.urlencoded import parse_form
 
 URLENCODED: Final = "application/x-www-form-urlencoded"
@@ -15,7 +15,7 @@ MULTIPART: Final = "multipart/form-data"
 FORMS: Final = f"{URLENCODED}, {MULTIPART}"
 
 
-def read_form(request: SanicRequest[Any, Any]) -> tuple[Values, Values]:
+def read_form(request: SanicRequest[Any, Any]) -> tuple[FormValues, FormValues]:
     """Return the fields and the files of *request*; there are none where its body is no form.
 
     Raises:

@@ -19,7 +19,7 @@ from msframework.headers import TOKEN
 from msframework.inputs.media import UTF8, parse_media_type
 from msframework.inputs.percent import decode
 
-Values = dict[str, list[Any]]
+FormValues = dict[str, list[Any]]
 
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]").fullmatch
 _PARAM: Final = rf'({TOKEN})[ \t]*=[ \t]*({TOKEN}|"(?:\\.|[^\\"])*")'
@@ -44,7 +44,7 @@ _CHARSETS: Final = dict.fromkeys(UTF8, "utf-8") | {
 
 def parse_multipart(
     body: bytes, boundary: str | None, limits: ServerSettings
-) -> tuple[Values, Values]:
+) -> tuple[FormValues, FormValues]:
     """Return the fields and the files of *body*, by their names.
 
     Args:
@@ -59,8 +59,8 @@ def parse_multipart(
     """
     if boundary is None or not _BOUNDARY(boundary):
         raise BadRequest("the Content-Type of the form has no boundary, or none that is valid")
-    fields: Values = {}
-    files: Values = {}
+    fields: FormValues = {}
+    files: FormValues = {}
     parser = PushMultipartParser(boundary, max_segment_count=limits.max_fields, strict=True)
     pieces: list[bytes] = []
     segment = None
@@ -129,7 +129,11 @@ def _check_head(segment: MultipartSegment) -> None:
 
 
 def _store(
-    segment: MultipartSegment, content: bytes, limits: ServerSettings, fields: Values, files: Values
+    segment: MultipartSegment,
+    content: bytes,
+    limits: ServerSettings,
+    fields: FormValues,
+    files: FormValues,
 ) -> None:
     """Put one part where it belongs; a file that nobody chose is none."""
     name = str(segment.name)

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from msframework.conf.settings import Settings
-from msframework.log.lines import AccessLines, Entry
+from msframework.log.lines import AccessEntry, AccessLines
 from msframework.pace import Pace
 from msframework.tracing.lines import write_lines
 
@@ -36,7 +36,7 @@ class AccessLog:
             server.proxies_count or server.real_ip_header or server.forwarded_secret
         )
         self._logger = logging.getLogger("msframework.access")
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[AccessEntry] = deque()
         self._pieces: list[str] = []  # of the block that is about to be written
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +21,11 @@ class LoggedFunction:
     __slots__ = ("_fields", "_level", "_log", "_span_name", "_tags", "_tracing", "name")
 
     def __init__(
-        self, function: Any, fields: dict[str, str | None], tracing: bool, level: int
+        self,
+        function: Callable[..., object],
+        fields: dict[str, str | None],
+        tracing: bool,
+        level: int,
     ) -> None:
         self.name: str = function.__qualname__.replace("<locals>.", "")
         self._fields = {key: text for key, text in fields.items() if text}
@@ -30,7 +35,7 @@ class LoggedFunction:
         self._tracing, self._level = tracing, level
         self._log = logging.getLogger(function.__module__)
 
-    def begin(self, args: tuple[Any, ...]) -> LoggedCall:
+    def begin(self, args: tuple[object, ...]) -> LoggedCall:
         """Begin a call; its span is under the current one, or that of a request in *args*."""
         span = None
         parent = current_span() or _request_span(args)
@@ -109,7 +114,7 @@ class LoggedCall:
             self.span.finish()
 
 
-def _request_span(args: tuple[Any, ...]) -> Span | None:
+def _request_span(args: tuple[object, ...]) -> Span | None:
     """Return the span of the request among the first two of *args* (`self` comes before it)."""
     for arg in args[:2]:
         span = getattr(arg, "span", None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, cast, overload
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any, TypeAlias, cast, overload
 
 from msframework.log.call import LoggedFunction
 from msframework.types import F
+
+Function: TypeAlias = Callable[..., object]
 
 
 @overload
@@ -53,9 +55,10 @@ def logger(
     if not isinstance(type, str):
         return logger()(cast("Any", type))
 
-    def decorate(function: Any) -> Any:
+    def decorate(function: Function) -> object:
         if isinstance(function, (classmethod, staticmethod)):
-            return function.__class__(decorate(function.__func__))
+            make: Any = function.__class__
+            return make(decorate(function.__func__))
         fields = {
             "type": cast("str | None", type),
             "category": category,
@@ -67,12 +70,12 @@ def logger(
     return decorate
 
 
-def _first_line(function: Any) -> str | None:
+def _first_line(function: Function) -> str | None:
     text = inspect.getdoc(function)
     return text.partition("\n")[0] if text else None
 
 
-def _wrap(function: Any, calls: LoggedFunction) -> Any:
+def _wrap(function: Any, calls: LoggedFunction) -> Function:
     """Return the wrapper of *function*: of the same kind, with the same signature."""
     if inspect.isasyncgenfunction(function):
         wrapper = _wrap_async_generator(function, calls)
@@ -85,8 +88,8 @@ def _wrap(function: Any, calls: LoggedFunction) -> Any:
     return functools.wraps(function)(wrapper)
 
 
-def _wrap_function(function: Any, calls: LoggedFunction) -> Any:
-    def run(*args: Any, **kwargs: Any) -> Any:
+def _wrap_function(function: Function, calls: LoggedFunction) -> Function:
+    def run(*args: object, **kwargs: object) -> object:
         call = calls.begin(args)
         try:
             with call.active():
@@ -100,8 +103,8 @@ def _wrap_function(function: Any, calls: LoggedFunction) -> Any:
     return run
 
 
-def _wrap_coroutine(function: Any, calls: LoggedFunction) -> Any:
-    async def run(*args: Any, **kwargs: Any) -> Any:
+def _wrap_coroutine(function: Callable[..., Awaitable[object]], calls: LoggedFunction) -> Function:
+    async def run(*args: object, **kwargs: object) -> object:
         call = calls.begin(args)
         try:
             with call.active():
@@ -115,10 +118,13 @@ def _wrap_coroutine(function: Any, calls: LoggedFunction) -> Any:
     return run
 
 
-def _wrap_generator(function: Any, calls: LoggedFunction) -> Any:
-    def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+def _wrap_generator(
+    function: Callable[..., Generator[object, object, object]], calls: LoggedFunction
+) -> Function:
+    def run(*args: object, **kwargs: object) -> Generator[object, object, object]:
         call, source = calls.begin(args), function(*args, **kwargs)
-        step, given = source.send, None
+        step: Callable[..., object] = source.send
+        given: object = None
         try:
             while True:
                 with call.active():
@@ -142,10 +148,13 @@ def _wrap_generator(function: Any, calls: LoggedFunction) -> Any:
     return run
 
 
-def _wrap_async_generator(function: Any, calls: LoggedFunction) -> Any:
-    async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+def _wrap_async_generator(
+    function: Callable[..., AsyncGenerator[object, object]], calls: LoggedFunction
+) -> Function:
+    async def run(*args: object, **kwargs: object) -> AsyncGenerator[object, object]:
         call, source = calls.begin(args), function(*args, **kwargs)
-        step, given = source.asend, None
+        step: Callable[..., Awaitable[object]] = source.asend
+        given: object = None
         try:
             while True:
                 with call.active():

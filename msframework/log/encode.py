@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -16,7 +16,7 @@ _MAX_TEXT: Final = 32_768
 MAX_LINE: Final = 32_768  # characters of a line
 
 
-def encode_json(value: Any) -> str:
+def encode_json(value: object) -> str:
     """Return *value* as JSON on one line, whatever it holds."""
     try:
         return orjson.dumps(value, default=safe_text, option=_OPTIONS).decode()
@@ -26,7 +26,7 @@ def encode_json(value: Any) -> str:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def safe_text(value: Any) -> str:
+def safe_text(value: object) -> str:
     """Return *value* as text; of an object whose `__str__` fails, its class."""
     try:
         return clean_text(str(value))
@@ -59,7 +59,7 @@ def escape_surrogates(text: object) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: object, depth: int) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):

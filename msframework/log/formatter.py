@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
@@ -54,7 +54,7 @@ class JsonFormatter(logging.Formatter):
         style: str = "%",
         validate: bool = True,
         *,
-        defaults: Any = None,
+        defaults: Mapping[str, Any] | None = None,
         service: str = "",
         redact: Iterable[str] = DEFAULT_REDACT,
     ) -> None:
@@ -136,7 +136,7 @@ class JsonFormatter(logging.Formatter):
         return fields
 
 
-def _short(value: Any, room: int) -> Any:
+def _short(value: object, room: int) -> object:
     """Return *value*, or its text in about *room* characters where it is longer as JSON."""
     text = encode_json(value)
     if len(text) <= room:

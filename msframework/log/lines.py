@@ -18,7 +18,7 @@ from msframework.log.formatter import to_the_second
 
 # When it ended and when it began (`perf_counter` seconds), method, path, status, bytes, address,
 # request id, span.
-Entry = tuple[float, float | None, str, str, int, int, str, Any, Any]
+AccessEntry = tuple[float, float | None, str, str, int, int, str, Any, Any]
 _MAX_PATH: Final = 2048
 _THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _encode_lines: Final = Encoder().encode_lines
@@ -49,7 +49,7 @@ class AccessLines:
     def __init__(self, service: str) -> None:
         self._service = safe_text(service)
 
-    def format(self, entries: Iterable[Entry]) -> str:
+    def format(self, entries: Iterable[AccessEntry]) -> str:
         """Return one line for each of *entries*; there is no break after the last."""
         service, three = self._service, _THREE_DIGITS
         offset = time() - perf_counter()

@@ -8,7 +8,7 @@ import os
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from msframework.log.encode import MAX_LINE, cut_text, encode_json
 from msframework.log.formatter import JsonFormatter
@@ -102,7 +102,7 @@ class TextFormatter(JsonFormatter):
         return f"{code}{text}{_RESET}" if self.color and code else text
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(name: str, value: object) -> str:
     text = printable(value if isinstance(value, str) else encode_json(value))
     return f"{printable(name)}={text if len(text) <= _LONGEST else text[: _LONGEST - 1] + '…'}"
 
@@ -118,7 +118,7 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape", "backslashreplace").decode()
 
 
-def wants_color(stream: Any) -> bool:
+def wants_color(stream: TextIO | None) -> bool:
     """Tell whether *stream* takes colours: `NO_COLOR` forbids, `FORCE_COLOR` asks for them."""
     if os.environ.get("NO_COLOR"):
         return False
@@ -127,9 +127,9 @@ def wants_color(stream: Any) -> bool:
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
-def is_terminal(stream: Any) -> bool:
+def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether a person looks at *stream*."""
     try:
-        return bool(stream.isatty())
+        return stream is not None and bool(stream.isatty())
     except (AttributeError, ValueError):  # no file, or one that is closed
         return False

@@ -15,14 +15,14 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from multiprocessing import util
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 MOST: Final = 4_000_000  # characters that wait
 _FLUSH: Final = 2.0  # seconds that a process waits at its end
 _REST: Final = 0.02
 
 
-def may_block(stream: Any) -> bool:
+def may_block(stream: TextIO) -> bool:
     """Tell whether writing to *stream* may take until somebody reads: a pipe, socket, terminal."""
     try:
         mode = os.fstat(stream.fileno()).st_mode
@@ -38,7 +38,7 @@ class Writer:
         note: makes the line that tells how many were left out.
     """
 
-    def __init__(self, stream: Any, note: Callable[[int], str]) -> None:
+    def __init__(self, stream: TextIO, note: Callable[[int], str]) -> None:
         self._stream, self._note = stream, note
         self._texts: deque[str] = deque()
         self.dropped = 0

@@ -12,7 +12,7 @@ from playhouse.migrations import Migration
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.model import MigrationModel
-from msframework.migrations.step import FileStep, Step, label, sort_steps
+from msframework.migrations.step import FileStep, MigrationStep, label, sort_steps
 from msframework.migrations.versions import read_class
 
 
@@ -54,13 +54,13 @@ def read_files(app: str) -> list[Migration]:
     return list(Migration.load_directory(str(directory / "migrations")))
 
 
-def read_steps(apps: Sequence[str]) -> list[Step]:
+def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     """Return every step of *apps*, in the order in which they are applied.
 
     Raises:
         ImproperlyConfigured: all mistakes found, together.
     """
-    steps: list[Step] = []
+    steps: list[MigrationStep] = []
     problems: list[str] = []
     labels: dict[str, str] = {}
     for app in apps:
@@ -86,7 +86,7 @@ def read_steps(apps: Sequence[str]) -> list[Step]:
     return sort_steps(steps)
 
 
-def _read_app(app: str) -> list[Step]:
+def _read_app(app: str) -> list[MigrationStep]:
     directory = app_directory(app)
     if directory is None:
         return []
@@ -100,9 +100,9 @@ def _read_app(app: str) -> list[Step]:
     return _read_directory(app)
 
 
-def _read_classes(app: str) -> list[Step]:
+def _read_classes(app: str) -> list[MigrationStep]:
     module = importlib.import_module(f"{app}.migrations")
-    steps: list[Step] = []
+    steps: list[MigrationStep] = []
     problems: list[str] = []
     for value in list(vars(module).values()):
         if not isinstance(value, type) or not issubclass(value, MigrationModel):
@@ -118,8 +118,8 @@ def _read_classes(app: str) -> list[Step]:
     return steps
 
 
-def _read_directory(app: str) -> list[Step]:
-    steps: list[Step] = []
+def _read_directory(app: str) -> list[MigrationStep]:
+    steps: list[MigrationStep] = []
     problems: list[str] = []
     previous: tuple[str, ...] = ()
     for file in read_files(app):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.files import app_label
-from msframework.migrations.step import Step, find_step, label
+from msframework.migrations.step import MigrationStep, find_step, label
 
 Applied = Collection[tuple[str, str]]
 ZERO = "zero"
@@ -24,7 +24,7 @@ class Goal:
     """
 
     app: str | None
-    step: Step | None
+    step: MigrationStep | None
     zero: bool
 
     def backwards(self, applied: Applied) -> bool:
@@ -33,7 +33,7 @@ class Goal:
 
 
 def target_of(
-    steps: Sequence[Step], apps: Sequence[str], app: str | None, target: str | None
+    steps: Sequence[MigrationStep], apps: Sequence[str], app: str | None, target: str | None
 ) -> Goal:
     """Return the goal that *app* and *target* of the command line mean.
 
@@ -62,7 +62,9 @@ def target_of(
     return Goal(name, found, False)
 
 
-def plan_forward(steps: Sequence[Step], goal: Goal, applied: Applied) -> list[Step]:
+def plan_forward(
+    steps: Sequence[MigrationStep], goal: Goal, applied: Applied
+) -> list[MigrationStep]:
     """Return the steps to apply, in order: those of the goal and their dependencies."""
     if goal.app is None:
         wanted = {label(step) for step in steps}
@@ -81,7 +83,9 @@ def plan_forward(steps: Sequence[Step], goal: Goal, applied: Applied) -> list[St
     return [s for s in steps if label(s) in wanted and (s.app, s.name) not in applied]
 
 
-def plan_back(steps: Sequence[Step], goal: Goal, applied: Applied, fake: bool) -> list[Step]:
+def plan_back(
+    steps: Sequence[MigrationStep], goal: Goal, applied: Applied, fake: bool
+) -> list[MigrationStep]:
     """Return the steps to take back, last first: those after the goal, and their dependents.
 
     Raises:

@@ -15,7 +15,7 @@ from msframework.migrations.connection import Echo, first_line, migration_lock, 
 from msframework.migrations.files import app_label, read_steps
 from msframework.migrations.plan import Applied, plan_back, plan_forward, target_of
 from msframework.migrations.record import Entry, Record
-from msframework.migrations.step import Step, apply_step, label, revert_step
+from msframework.migrations.step import MigrationStep, apply_step, label, revert_step
 
 _SLOW = 1.0  # seconds; a step that took longer says how long
 
@@ -45,7 +45,7 @@ class Runner:
         return f"Runner(apps={self.apps!r})"  # never the address, which may hold a password
 
     @cached_property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[MigrationStep]:
         """Every step of the apps, in the order in which they are applied.
 
         Raises:
@@ -102,7 +102,7 @@ class Runner:
         with opened(self._url) as database:
             record = Record(database)
 
-            def read_plan() -> tuple[bool, list[Step]]:
+            def read_plan() -> tuple[bool, list[MigrationStep]]:
                 applied: Applied = record.read().keys()
                 if goal.backwards(applied):
                     return True, plan_back(steps, goal, applied, fake)
@@ -151,7 +151,7 @@ class Runner:
         self,
         database: PostgresqlDatabase,
         record: Record,
-        todo: list[Step],
+        todo: list[MigrationStep],
         backwards: bool,
         fake: bool,
     ) -> tuple[str, ...]:
@@ -173,7 +173,11 @@ class Runner:
 
     @staticmethod
     def _do(
-        database: PostgresqlDatabase, record: Record, step: Step, backwards: bool, fake: bool
+        database: PostgresqlDatabase,
+        record: Record,
+        step: MigrationStep,
+        backwards: bool,
+        fake: bool,
     ) -> None:
         if fake and backwards:
             record.remove(step.app, step.name)
@@ -185,7 +189,7 @@ class Runner:
             apply_step(step, database, record)
 
     @staticmethod
-    def _guard(step: Step, action: Callable[[], None]) -> None:
+    def _guard(step: MigrationStep, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as exc:

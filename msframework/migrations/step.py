@@ -13,7 +13,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.record import Record
 
 
-class Step(Protocol):
+class MigrationStep(Protocol):
     """One migration: a file with `up`, or a version of a `MigrationModel`."""
 
     @property
@@ -46,7 +46,7 @@ class Step(Protocol):
         """Record it without applying it."""
 
 
-def label(step: Step) -> str:
+def label(step: MigrationStep) -> str:
     """Return the name of *step* that people read and write: `users.0001_initial`."""
     return f"{step.app}.{step.name}"
 
@@ -87,7 +87,7 @@ class FileStep:
         record.add(self.app, self.name, author, None if written is None else str(written))
 
 
-def sort_steps(steps: Sequence[Step]) -> list[Step]:
+def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
     """Return *steps* in an order in which each comes after its dependencies, else as given.
 
     Raises:
@@ -95,10 +95,10 @@ def sort_steps(steps: Sequence[Step]) -> list[Step]:
     """
     known = {label(step): step for step in steps}
     problems: list[str] = []
-    sorted_steps: list[Step] = []
+    sorted_steps: list[MigrationStep] = []
     finished: set[str] = set()
 
-    def visit(step: Step, path: tuple[str, ...]) -> None:
+    def visit(step: MigrationStep, path: tuple[str, ...]) -> None:
         name = label(step)
         if name in finished:
             return
@@ -125,7 +125,7 @@ def sort_steps(steps: Sequence[Step]) -> list[Step]:
     return sorted_steps
 
 
-def find_step(steps: Mapping[str, Step], wanted: str) -> Step | None:
+def find_step(steps: Mapping[str, MigrationStep], wanted: str) -> MigrationStep | None:
     """Return the step called *wanted*, or the only one whose name begins so (`users.0002`)."""
     if wanted in steps:
         return steps[wanted]
@@ -133,7 +133,7 @@ def find_step(steps: Mapping[str, Step], wanted: str) -> Step | None:
     return found[0] if len(found) == 1 and "." in wanted else None
 
 
-def apply_step(step: Step, database: PostgresqlDatabase, record: Record) -> None:
+def apply_step(step: MigrationStep, database: PostgresqlDatabase, record: Record) -> None:
     """Apply *step* and record it, both or neither unless it opted out of the transaction."""
     if not step.atomic:
         step.up(database, record)
@@ -142,7 +142,7 @@ def apply_step(step: Step, database: PostgresqlDatabase, record: Record) -> None
         step.up(database, record)
 
 
-def revert_step(step: Step, database: PostgresqlDatabase, record: Record) -> None:
+def revert_step(step: MigrationStep, database: PostgresqlDatabase, record: Record) -> None:
     """Take *step* back and remove its record, both or neither unless it opted out."""
     if not step.atomic:
         step.down(database, record)

@@ -13,7 +13,7 @@ from playhouse.schema_diff import diff_models
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.connection import db, migration_lock, say
 from msframework.migrations.record import Record
-from msframework.migrations.step import Step, apply_step
+from msframework.migrations.step import MigrationStep, apply_step
 
 INITIAL = "initial"
 
@@ -114,7 +114,7 @@ class VersionStep:
         record.add(self.app, self.name, self.info.author, self.info.datetime)
 
 
-def read_class(owner: Any, app: str | None = None) -> list[Step]:
+def read_class(owner: Any, app: str | None = None) -> list[MigrationStep]:
     """Return the steps of the `MigrationModel` *owner*: its table, then its versions as defined.
 
     Args:

@@ -1,1 +1,1 @@
-"""What we replace under Sanic's API for speed, and when it stands aside."""
+"""Our own server under Sanic's API, for speed, and the cases where it stands aside."""

@@ -1,6 +1,6 @@
 """Takes a request out of received bytes where it can be served without Sanic's own steps.
 
-`build_accept` runs when a worker starts; what it returns runs per request.
+`build_accept` runs when a worker starts; its result runs per request.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _build_learn(known: dict[str, HeaderField]) -> Callable[[str], HeaderField]:
     usual: dict[str, str] = {}
 
     def learn(line: str) -> HeaderField:
-        """Read a header; raises `ValueError` for what is none, and for what Sanic has to read."""
+        """Read a header; raises `ValueError` for one that is none, or that Sanic has to read."""
         # PERF: what `read_field` does, for names that came before, of fields without rules of
         # their own (benchmarks/README.md, row json).
         name, value = line.split(":", 1)
@@ -192,7 +192,7 @@ def _build_learn(known: dict[str, HeaderField]) -> Callable[[str], HeaderField]:
 
 
 def _read_length(pairs: FieldPairs, largest: int) -> int | None:
-    """Return the one length that is said; `None` for what Sanic has to judge."""
+    """Return the one length that is said; `None` where Sanic has to judge."""
     said = [value for name, value in pairs if name == "content-length"]
     text = said[0]
     if len(said) > 1 or not (text.isascii() and text.isdecimal() and len(text) < 12):

@@ -48,7 +48,7 @@ class Heads:
     """The heads of one service, each built once.
 
     Attributes:
-        clock: what every answer's `Date` is read from.
+        clock: the clock that every answer's `Date` is read from.
     """
 
     def __init__(self, headers: Pairs = (), *, fast: bool = True) -> None:

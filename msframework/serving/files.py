@@ -13,7 +13,7 @@ _LONGEST_PATH: Final = 2000
 
 
 class StaticFiles:
-    """A part of Sanic's app: asks the file system only for what may be a file."""
+    """A part of Sanic's app: asks the file system only for paths that may be a file."""
 
     __slots__ = ()
 

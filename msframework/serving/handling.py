@@ -1,6 +1,6 @@
 """`ObservedSanic`: Sanic, with our protocol, one end for each request, one report for each failure.
 
-Runs per request, on Sanic's path; on the fast path for what fails, and for websockets and tasks.
+Runs per request, on Sanic's path; on the fast path for failures, websockets and tasks.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class ObservedSanic(Application):
         return app._watch_task(prepare(task, app, loop))
 
     async def _watch_task(self, work: Any) -> Any:
-        """Await *work*, and report what it raises."""
+        """Await *work*, and report its exception."""
         try:
             return await work
         except Exception as exc:

@@ -102,7 +102,7 @@ def check_start(start: bytes | bytearray, limits: HeadLimits, seen: int = 0) -> 
     """Look at the *start* of a head, or at all of it and its end, for what nothing could mend.
 
     Args:
-        start: what arrived.
+        start: the bytes that arrived.
         limits: how much is read.
         seen: how many of the bytes were looked at before.
 

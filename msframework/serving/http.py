@@ -117,7 +117,7 @@ class LeanHttp(StrictHttp):
             data, late, accepted, request, params, answer = b"", b"", None, None, None, None
 
     async def _send_other(self, request: Any, answer: Any) -> None:
-        """Send what is no plain `Answer`: a response of Sanic's, or one that was begun already."""
+        """Send a response that is no plain `Answer`: Sanic's, or one that was begun already."""
         if request.responded:
             answer = self.response
         elif answer is not None:

@@ -49,7 +49,7 @@ class Outbox:
             protocol.loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the answers that wait."""
         answers, self._answers = self._answers, []
         for http, data in answers:
             transport = http.protocol.transport

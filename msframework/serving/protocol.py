@@ -144,7 +144,7 @@ class PatientClose(HttpProtocol):
     __slots__ = ()
 
     def close(self, timeout: float | None = None) -> None:
-        """Close the connection when what is left to write was read.
+        """Close the connection when the rest of its answers was read.
 
         Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that
         is being read; its clock knows better.
@@ -183,7 +183,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
         return http11.Request(path=request.path, headers=Headers(headers))
 
     async def websocket_handshake(self, request: Any, subprotocols: Any = None) -> Any:
-        """Begin a websocket, and hand it what arrived together with its request."""
+        """Begin a websocket, and hand it the bytes that arrived together with its request."""
         websocket = await super().websocket_handshake(request, subprotocols)
         early = bytes(self.recv_buffer)
         if early:

@@ -67,13 +67,13 @@ class Late:
 
 
 class Request(SanicRequest[Application, SimpleNamespace]):
-    """Sanic's request, and what msframework knows of it.
+    """Sanic's request, with the facts of msframework.
 
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
         recorded: whether the request is over, its span finished and its access line noted.
-        db_state: what the data layer remembers of this request (read-your-writes).
+        db_state: the note of the data layer on this request (read-your-writes).
     """
 
     __slots__ = ("_request_id", "data", "db_state", "recorded", "span")
@@ -159,7 +159,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
     # What handlers read for themselves goes through the same strict readers as what they declare.
 
     def load_json(self, loads: Callable[[bytes], JSONValue] | None = None) -> JSONValue:
-        """Return what the body says; `None` for an empty one, as Sanic documents it.
+        """Return the value of the body; `None` for an empty one, as Sanic documents it.
 
         Raises:
             MalformedJSON: it is no strict JSON.
@@ -200,7 +200,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         """Return the parameters of the query string, as Sanic documents it.
 
         Raises:
-            BadRequest: the query string is malformed, unless *errors* says what to do then.
+            BadRequest: the query string is malformed, unless *errors* says otherwise.
         """
         if strict_parsing or (encoding, errors) != ("utf-8", "strict"):
             return super().get_args(keep_blank_values, strict_parsing, encoding, errors)
@@ -274,7 +274,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
 
 
 class LeanRequest(Request):
-    """A request of the fast path: what most handlers never read is made when it is first read.
+    """A request of the fast path: attributes that few handlers read are made at the first reading.
 
     Attributes:
         pairs: name and value of each header, in their order.

@@ -178,7 +178,7 @@ class Router(SanicRouter):
             raise NotFound(shorten(str(exc))) from None
 
     def _find(self, path: str, method: str, host: str | None) -> _Resolved:
-        """Do what `_get` does, with messages of any length."""
+        """Do the same as `_get`, with messages of any length."""
         route, handler, found = super()._get(normalize_path(path), method, host)
         if not found or route.extra.static:  # Sanic decodes the path of a file by itself
             return route, handler, found

@@ -31,11 +31,11 @@ class ServerState:
 
     Attributes:
         heads: the heads of its answers.
-        failures: what turns exceptions into answers, and reports them.
-        observer: what ends spans and writes access lines.
+        failures: the answers to exceptions, which are reported.
+        observer: the end of each request: spans and access lines.
         hosts: the names that it answers to; `None` for any.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
-        accept: what takes a request for the fast path; set while `lean`.
+        accept: the function that takes a request for the fast path; set while `lean`.
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
@@ -58,7 +58,7 @@ class ServerState:
     stopping: bool = False
 
     def open(self, service: Any, handlers: frozenset[Any]) -> None:
-        """Note what *service*, whose routes are closed, serves on the fast path, and whether.
+        """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
 
         Args:
             service: the service.

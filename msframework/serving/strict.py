@@ -1,6 +1,6 @@
 """Sanic's HTTP/1.1 with the strict reader of heads and bodies. Runs per request.
 
-`StrictHttp` is what reads a request wherever the fast path does not. It takes the place of those
+`StrictHttp` reads a request wherever the fast path does not. It takes the place of those
 steps of Sanic's that say where a request ends, as both paths must agree on that for any bytes.
 """
 
@@ -75,7 +75,7 @@ class StrictHttp(Http):
             await self._give_up(exc, self.protocol._task)
 
     async def _give_up(self, exc: BaseException, task: Any) -> None:
-        """Report what is no `Exception` but came out of a request, and end the connection.
+        """Report a `BaseException` that came out of a request, and end the connection.
 
         NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
         """
@@ -142,7 +142,7 @@ class StrictHttp(Http):
         await self.error_response(failure)
 
     async def _finish(self) -> None:
-        """Read away what is left of a request that was answered early, or close."""
+        """Read away the rest of a request that was answered early, or close."""
         stays = self.keep_alive and self.stage is _IDLE
         if stays and self.request_body:
             # NOTE: the connection is not idle until the request has ended.
@@ -264,7 +264,7 @@ class StrictHttp(Http):
     # Answers.
 
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
-        """Send the head of an answer, and what there is of its body."""
+        """Send the head of an answer, and the part of its body that is there."""
         response = self.response
         if (
             self.request.version == "1.0"
@@ -344,7 +344,7 @@ class StrictHttp(Http):
         return data
 
     async def _begin_chunk(self) -> None:
-        """Read what stands before the data of a chunk; after the last one the body has ended."""
+        """Read the line before the data of a chunk; after the last one the body has ended."""
         if self.request_bytes and await self._receive_line(0):
             raise BodyRefused("A chunk is not as long as it says.")
         size, extensions = read_chunk_line(await self._receive_line(LONGEST_LINE))
@@ -365,7 +365,7 @@ class StrictHttp(Http):
         """Take a line of at most *longest* bytes out of the buffer, and return it without its end.
 
         Raises:
-            BodyRefused: what is there is no such line.
+            BodyRefused: there is no such line.
         """
         buffer = self.recv_buffer
         while True:
@@ -381,7 +381,7 @@ class StrictHttp(Http):
 
 
 def _runs(task: Any) -> bool:
-    """Whether *task* is what the loop runs now."""
+    """Whether the loop runs *task* now."""
     try:
         return current_task() is task
     except RuntimeError:  # no loop runs

@@ -33,7 +33,7 @@ _SLICE: Final = 256  # connections that are looked at in one run of the loop
 
 
 class ConnectionClock:
-    """What one connection may still take: for a head, a body, an answer that it has to read.
+    """The time that one connection may still take: for a head, a body, the reading of an answer.
 
     Time for a body is credit. Waiting uses it up, every byte that arrives gives some back, and
     there is never more than at the beginning: so the client must keep the least rate, it cannot
@@ -68,7 +68,7 @@ class ConnectionClock:
     # What the protocol tells.
 
     def begin_request(self) -> None:
-        """Forget what the last request took."""
+        """Forget the time of the last request."""
         self._is_head = None
 
     def begin_wait(self, *, is_head: bool) -> None:
@@ -100,8 +100,8 @@ class ConnectionClock:
         """End the connection if it is too late; *now* and *seconds* are this moment by both clocks.
 
         Args:
-            now: what `perf_counter` says, as do the times of a request.
-            seconds: what `monotonic` says, as does Sanic's time of a protocol.
+            now: the time of `perf_counter`, as the times of a request.
+            seconds: the time of `monotonic`, as Sanic's time of a protocol.
         """
         protocol = self._protocol
         transport = protocol.transport

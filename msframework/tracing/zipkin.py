@@ -28,7 +28,7 @@ _AS_IT_IS, _SCRUBBED, _HIDDEN, _PEER_TAG = range(4)
 _MAX_KNOWN: Final = 1024
 _LARGEST: Final = 10**18
 _KINDS: Final = {kind.lower(): kind for kind in ("SERVER", "CLIENT", "PRODUCER", "CONSUMER")}
-Endpoint = dict[str, Any]
+ZipkinEndpoint = dict[str, Any]
 # Name, kind, tags and peer of a template.
 Known = tuple[str, "str | UnsetType", dict[str, str], "Raw | UnsetType"]
 
@@ -243,12 +243,12 @@ def _read_remote(*values: Any) -> Raw | UnsetType:
     return _member(_endpoint(service, host, port or tail))
 
 
-def _member(endpoint: Endpoint) -> Raw | UnsetType:
+def _member(endpoint: ZipkinEndpoint) -> Raw | UnsetType:
     return Raw(_encode(endpoint)) if endpoint else UNSET
 
 
-def _endpoint(service: str, address: str, port: Any) -> Endpoint:
-    endpoint: Endpoint = {}
+def _endpoint(service: str, address: str, port: Any) -> ZipkinEndpoint:
+    endpoint: ZipkinEndpoint = {}
     if service:
         endpoint["serviceName"] = service.lower()
     try:
