@@ -40,8 +40,8 @@ LONG_FUNCTIONS = {
     "tracing.tracer.Tracer.start_request": "the straight line of every request",
     "tracing.tracer.Tracer.start_span": "the straight line of every span that a user begins",
 }
-# Classes and aliases of one name, by the modules that have them; no others may share a name. Where all but one
-# are renamed, the entry is dropped.
+# Classes and aliases of one name, by the modules that have them; no others may share a name. Where
+# all but one are renamed, the entry is dropped.
 HOMONYMS = {
     "Answer": "operation serving.answer testing.answer",
     "Call": "db.stream testing.replies",
