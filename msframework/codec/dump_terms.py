@@ -22,6 +22,7 @@ from msframework.codec.known import AnyField, is_usual
 from msframework.codec.plan import Nesting
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
+from msframework.types import Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Term:
     test: str
     good: str
     other: str
-    names: dict[str, Any] = field(default_factory=dict)
+    names: Namespace = field(default_factory=dict)
     pure: bool = False
 
     def write(self, v: str, may_be_absent: bool) -> str:
@@ -93,7 +94,7 @@ def _read_term(facts: FieldFacts, name: str, unit: DumpUnit, json: bool) -> Term
     field, base, attr = facts.field, facts.base, facts.name
     assert base is not None
 
-    def guarded(value: Any, attr: Any, obj: Any) -> Any:
+    def guarded(value: object, attr: object, obj: object) -> object:
         if value is missing:
             raise UnusualValue
         return unit(value, attr, obj)
@@ -146,7 +147,7 @@ _JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
     fields.Date: ("{v}.__class__ is date", "{v}", "{slow}"),
 }
 # The values of the names in the terms, whichever of them a schema needs.
-NAMES: Final[dict[str, Any]] = {
+NAMES: Final[Namespace] = {
     "Absent": UnusualValue,
     "Decimal": decimal.Decimal,
     "PgUUID": PgUUID,

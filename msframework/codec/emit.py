@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from msframework._codegen import SourceWriter, compile_function
+from msframework.types import Namespace
 
 _NOT_A_NAME: Final = re.compile(r"\W+", re.ASCII)
 HOLE: Final = "FUNCTION"
@@ -24,7 +25,7 @@ class FunctionSource:
 
     name: str
     text: str
-    names: dict[str, Any]
+    names: Namespace
 
     def build(self) -> Callable[..., Any]:
         """Compile it."""
@@ -48,12 +49,10 @@ class FieldDump:
     attribute: str
     usual: str
     anyhow: str
-    names: dict[str, Any] = field(default_factory=dict)
+    names: Namespace = field(default_factory=dict)
 
 
-def finish_source(
-    kind: str, owner: str, writer: SourceWriter, names: dict[str, Any]
-) -> FunctionSource:
+def finish_source(kind: str, owner: str, writer: SourceWriter, names: Namespace) -> FunctionSource:
     """Name the function after its schema and its own text, so that tracebacks find the source."""
     text = str(writer)
     owner = _NOT_A_NAME.sub("_", owner)
@@ -61,7 +60,7 @@ def finish_source(
     return FunctionSource(name, text.replace(HOLE, name), names)
 
 
-def emit_dump(owner: str, parts: Sequence[FieldDump], names: dict[str, Any]) -> FunctionSource:
+def emit_dump(owner: str, parts: Sequence[FieldDump], names: Namespace) -> FunctionSource:
     """Write the function that dumps a dict or Record that has all that the schema wants.
 
     All values are got before any is looked at: a value that can be used only once (an iterator)
@@ -87,7 +86,7 @@ def emit_dump(owner: str, parts: Sequence[FieldDump], names: dict[str, Any]) -> 
     return finish_source("dump", owner, writer, _gather(parts, names))
 
 
-def emit_dump_any(owner: str, parts: Sequence[FieldDump], names: dict[str, Any]) -> FunctionSource:
+def emit_dump_any(owner: str, parts: Sequence[FieldDump], names: Namespace) -> FunctionSource:
     """Write the function that dumps any object, as far as it has the members of the schema."""
     writer = SourceWriter()
     writer.line(f"def {HOLE}(obj):")
@@ -98,12 +97,12 @@ def emit_dump_any(owner: str, parts: Sequence[FieldDump], names: dict[str, Any])
     return finish_source("dump_any", owner, writer, _gather(parts, names))
 
 
-def _new(names: dict[str, Any]) -> str:
+def _new(names: Namespace) -> str:
     """Return the expression that makes an empty result."""
     return "{}" if names["dict_class"] is dict else "dict_class()"
 
 
-def _gather(parts: Sequence[FieldDump], names: dict[str, Any]) -> dict[str, Any]:
+def _gather(parts: Sequence[FieldDump], names: Namespace) -> Namespace:
     for part in parts:
         names |= part.names
     return names
@@ -126,10 +125,10 @@ class FieldLoad:
     step: str
     test: str
     taken: str
-    names: dict[str, Any] = field(default_factory=dict)
+    names: Namespace = field(default_factory=dict)
 
 
-def emit_load(owner: str, loads: Sequence[FieldLoad], names: dict[str, Any]) -> FunctionSource:
+def emit_load(owner: str, loads: Sequence[FieldLoad], names: Namespace) -> FunctionSource:
     """Write the function that loads the fields of one object."""
     writer = SourceWriter()
     writer.line(f"def {HOLE}(data, errors, partial):")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from msframework.codec.emit import FunctionSource
 from msframework.table import Table
@@ -38,10 +38,10 @@ class RowWriter(Protocol):
         """The generated functions that it runs."""
 
     @property
-    def write_one(self) -> Callable[[Any], bytes | None]:
+    def write_one(self) -> Callable[[object], bytes | None]:
         """The function that writes one dict or Record."""
 
-    def write_many(self, rows: Any) -> bytes | None:
+    def write_many(self, rows: object) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
 
     def write_table(self, table: Table) -> bytes | None:

@@ -18,10 +18,11 @@ from marshmallow import Schema, fields
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import StrictInteger
 from msframework.strict_json import check, check_depth
+from msframework.types import JSONValue
 
 # Puts decimals where they belong: takes a value, its twin in which all numbers are decimals, and a
 # list for the integers beyond 64 bits that it took over; returns the value that stands there now.
-Mend = Callable[[Any, Any, list[Decimal]], Any]
+Mend = Callable[[JSONValue, JSONValue, list[Decimal]], JSONValue]
 EXACT: Final = (fields.Decimal, StrictInteger)
 _LARGE: Final = 2.0**62
 _LARGEST_EXACT: Final = 2.0**53  # beyond, a double isn't each whole number
@@ -43,7 +44,7 @@ class NumberMender:
     def __init__(self, mend: Mend) -> None:
         self._mend = mend
 
-    def mend(self, body: bytes, data: Any, max_depth: int, moves: bool = False) -> Any:
+    def mend(self, body: bytes, data: JSONValue, max_depth: int, moves: bool = False) -> JSONValue:
         """Return *data* with the exact numbers of *body* where the schema wants them.
 
         Args:
@@ -63,7 +64,7 @@ class NumberMender:
         return data
 
 
-def holds_float(data: Any) -> bool:
+def holds_float(data: JSONValue) -> bool:
     """Tell whether a double stands anywhere in *data*."""
     waiting = [data]
     while waiting:
@@ -77,7 +78,7 @@ def holds_float(data: Any) -> bool:
     return False
 
 
-def _with_digits(value: Any, exact: Any) -> Any:
+def _with_digits(value: JSONValue, exact: JSONValue) -> JSONValue:
     """Return *value* with a `WrittenFloat` for each double that lost digits of *exact*."""
     if value.__class__ is float and exact.__class__ is Decimal and Decimal(repr(value)) != exact:
         value = WrittenFloat(value)
@@ -90,7 +91,7 @@ def _with_digits(value: Any, exact: Any) -> Any:
     return value
 
 
-def _read_decimals(body: bytes) -> Any:
+def _read_decimals(body: bytes) -> JSONValue:
     """Return the document in *body* with a decimal for every number."""
     text = bytes(body).decode()
     try:
@@ -116,7 +117,7 @@ def read_places(schema: Schema) -> NumberMender | None:
     return None if mend is None else NumberMender(mend)
 
 
-def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:
+def _number(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
     if value.__class__ is not float or exact.__class__ is not Decimal:
         return value
     if not -_LARGE < value < _LARGE and exact.as_tuple().exponent == 0:
@@ -124,7 +125,7 @@ def _number(value: Any, exact: Any, large: list[Decimal]) -> Any:
     return exact
 
 
-def _integer(value: Any, exact: Any, large: list[Decimal]) -> Any:
+def _integer(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
     """Return the number for a place where an integer is wanted.
 
     PERF: `1.0` becomes 1 here; of decimals, the field would look at each digit.
@@ -136,7 +137,7 @@ def _integer(value: Any, exact: Any, large: list[Decimal]) -> Any:
     return _number(value, exact, large)
 
 
-def _of_field(field: Any, open_schemas: dict[int, Mend]) -> Mend | None:
+def _of_field(field: object, open_schemas: dict[int, Mend]) -> Mend | None:
     if isinstance(field, StrictInteger):
         return _integer
     if isinstance(field, EXACT):
@@ -174,7 +175,7 @@ def _of_schema(schema: Schema, open_schemas: dict[int, Mend], alone: bool = True
         return open_schemas[key]
     members: list[tuple[str, Mend]] = []
 
-    def mend(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    def mend(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
         if value.__class__ is dict and exact.__class__ is dict:
             for name, inner in members:
                 if name in value:
@@ -195,7 +196,7 @@ def _of_items(inner: Mend | None) -> Mend | None:
     if inner is None:
         return None
 
-    def mend(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    def mend(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
         if value.__class__ is list and exact.__class__ is list:
             return [inner(*pair, large) for pair in zip(value, exact, strict=True)]
         return value
@@ -207,7 +208,7 @@ def _of_parts(parts: list[Mend | None]) -> Mend | None:
     if not any(parts):
         return None
 
-    def mend(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    def mend(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
         if value.__class__ is list and exact.__class__ is list:
             for place, part in enumerate(parts[: len(value)]):
                 if part is not None:
@@ -221,7 +222,7 @@ def _of_values(inner: Mend | None) -> Mend | None:
     if inner is None:
         return None
 
-    def mend(value: Any, exact: Any, large: list[Decimal]) -> Any:
+    def mend(value: JSONValue, exact: JSONValue, large: list[Decimal]) -> JSONValue:
         if value.__class__ is dict and exact.__class__ is dict:
             return {key: inner(item, exact[key], large) for key, item in value.items()}
         return value

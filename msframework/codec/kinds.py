@@ -21,7 +21,7 @@ from enum import Enum
 from functools import lru_cache
 from numbers import Number
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from asyncpg import Record
@@ -85,7 +85,7 @@ def is_list(kind: type) -> bool:
     return issubclass(kind, Iterable)
 
 
-def name_kind(value: Any) -> str:
+def name_kind(value: object) -> str:
     """Name the kind of *value* in words, without its content; a coroutine is closed.
 
     NOTE: Python would warn of a coroutine that nobody awaited, after it was said here.
@@ -102,7 +102,7 @@ def name_kind(value: Any) -> str:
     return f"{'an' if kind.__name__[0] in 'aeiouAEIOU' else 'a'} {kind.__name__}"
 
 
-_NAMES: Final[tuple[tuple[Any, str], ...]] = (
+_NAMES: Final[tuple[tuple[type[object], str], ...]] = (
     (type(None), "None"),
     (Awaitable, "a {} that was not awaited (await it)"),
     (AsyncIterator, "an {} that was not iterated"),

@@ -103,7 +103,7 @@ def is_usual(field: AnyField) -> bool:
     return True
 
 
-def validator_base(validator: Any) -> type | None:
+def validator_base(validator: object) -> type | None:
     """Return the class that *validator* behaves as, or `None` when it is the user's own."""
     for known in type(validator).__mro__:
         if known in VALIDATORS:

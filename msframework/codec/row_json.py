@@ -24,6 +24,7 @@ from msframework.codec.row_source import (
     emit_values,
     emit_write_one,
 )
+from msframework.types import Namespace
 
 _OFFSET: Final = b"+00:00"
 _MOMENTS: Final = frozenset(("datetime", "zoned"))
@@ -34,14 +35,14 @@ def as_float(value: Any) -> float:
     return float(value) if value.__class__ is int and -1e16 < value < 1e16 else give_up()
 
 
-def as_naive(value: Any) -> Any:
+def as_naive(value: Any) -> object:
     """Return *value* if it is a moment without a zone; everything else is odd."""
     return value if value.__class__ is dt.datetime and value.tzinfo is None else give_up()
 
 
 # A KeyError is a row without one of the columns.
 NOT_USUAL: Final = (UnusualValue, KeyError, msgspec.ValidationError, UnicodeEncodeError)
-_NAMES: Final[dict[str, Any]] = {
+_NAMES: Final[Namespace] = {
     "Decimal": decimal.Decimal,
     "PgUUID": PgUUID,
     "Raw": msgspec.Raw,
@@ -80,7 +81,9 @@ class RowJSON:
         "write_one",
     )
 
-    def __init__(self, owner: str, columns: Sequence[RowColumn], struct: Any) -> None:
+    def __init__(
+        self, owner: str, columns: Sequence[RowColumn], struct: type[msgspec.Struct]
+    ) -> None:
         self.encode = encode = msgspec.json.Encoder().encode
         self.sources = (
             emit_write_one(owner, columns, {**_NAMES, "encode": encode, "struct": struct}),
@@ -98,7 +101,7 @@ class RowJSON:
         moments = [end for end, one in zip(ends, columns, strict=True) if one.kind in _MOMENTS]
         self._mend = re.compile(b"Z(?=%b)" % b"|".join(moments)).sub if moments else None
 
-    def write(self, rows: list[Any], find_odd: Callable[[Any], Any]) -> bytes | None:
+    def write(self, rows: list[object], find_odd: Callable[[list[object]], object]) -> bytes | None:
         """Return the JSON of *rows*, which are structs; `None` when something in them is odd.
 
         Args:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msframework._codegen import SourceWriter
 from msframework.codec.emit import HOLE, FunctionSource, finish_source
+from msframework.types import Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,7 @@ _ODD: Final[dict[str, str]] = {
 }
 
 
-def emit_write_one(
-    owner: str, columns: Sequence[RowColumn], names: dict[str, Any]
-) -> FunctionSource:
+def emit_write_one(owner: str, columns: Sequence[RowColumn], names: Namespace) -> FunctionSource:
     """Write the function that gives the JSON of one dict or Record, or `None` when it is odd."""
     writer = SourceWriter()
     variables = "".join(f"{column.member}, " for column in columns)
@@ -103,9 +102,7 @@ def emit_spell(owner: str, columns: Sequence[RowColumn]) -> FunctionSource:
     return finish_source("spell", owner, writer, {})
 
 
-def emit_find_odd(
-    owner: str, columns: Sequence[RowColumn], names: dict[str, Any]
-) -> FunctionSource:
+def emit_find_odd(owner: str, columns: Sequence[RowColumn], names: Namespace) -> FunctionSource:
     """Write the function that lists the structs with values that msgspec would write otherwise."""
     writer = SourceWriter()
     writer.line(f"def {HOLE}(rows):")

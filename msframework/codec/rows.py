@@ -30,7 +30,7 @@ from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
 from msframework.table import Table, Texts
 
-_KINDS: Final[dict[type[AnyField], tuple[str, Any]]] = {
+_KINDS: Final[dict[type[AnyField], tuple[str, type]]] = {
     fields.Integer: ("int", int),
     fields.String: ("str", str),
     fields.Boolean: ("bool", bool),
@@ -49,7 +49,7 @@ _MOST_TEXTS: Final = 64
 _BUILT_IN: Final = (decimal.Decimal, uuid.UUID, dt.datetime, dt.date, dt.time)
 
 
-Columns = Sequence[Sequence[Any]]
+Columns = Sequence[Sequence[object]]
 _DICT: Final = {dict}
 _ROWS: Final = {dict, Record}
 
@@ -93,9 +93,9 @@ class StructWriter:
         )
         self._fitting: dict[Texts, bool] = {}
         self._keys: tuple[str, ...] = ()
-        self._pick: Callable[[Any], Any] | None = None
+        self._pick: Callable[[Columns], Columns] | None = None
         self.sources = self._json.sources
-        self.write_one: Callable[[Any], bytes | None] = self._json.write_one
+        self.write_one: Callable[[object], bytes | None] = self._json.write_one
 
     def write_many(self, rows: Any) -> bytes | None:
         """Write a list or tuple of dicts, or of Records."""
@@ -152,7 +152,7 @@ class StructWriter:
                 self._fitting[texts] = fits
         return fits
 
-    def _read_columns(self, keys: tuple[str, ...]) -> Callable[[Any], Any] | None:
+    def _read_columns(self, keys: tuple[str, ...]) -> Callable[[Columns], Columns] | None:
         """Return the function that puts columns under *keys* in the schema's order.
 
         `None` when a column of the schema is not there. Of columns with the same name, the last
@@ -175,7 +175,7 @@ class StructWriter:
         return self._json.write(list(map(self._struct, *checked)), self._json.find_odd_texts)
 
 
-def _check(columns: Columns, exact: Any, nullable: Any) -> Any:
+def _check(columns: Columns, exact: object, nullable: object) -> Any:
     """Return *columns* if they hold values of their types.
 
     Raises:
@@ -188,7 +188,7 @@ def _check(columns: Columns, exact: Any, nullable: Any) -> Any:
         return convert(columns, nullable, builtin_types=_BUILT_IN)
 
 
-def _lists_of(types: Sequence[Any]) -> tuple[Any, Any]:
+def _lists_of(types: Sequence[type]) -> tuple[object, object]:
     """Return the types of columns that hold *types*, without and with null."""
     exact = tuple[tuple(list[kind] for kind in types)]  # type: ignore[misc, valid-type]
     nullable = tuple[tuple(list[kind | None] for kind in types)]  # type: ignore[misc, valid-type]
@@ -224,7 +224,7 @@ def read_row_writer(dumped: Sequence[FieldFacts], owner: str) -> RowWriter | Non
     return StructWriter(owner, columns, struct)
 
 
-def _kind(facts: FieldFacts) -> tuple[str, Any] | None:
+def _kind(facts: FieldFacts) -> tuple[str, type] | None:
     """Return the kind of the column, a key of `row_source._ONE`, and the class of its values."""
     field, base = facts.field, facts.base
     if base is not None and issubclass(base, Reference):
