@@ -6,9 +6,12 @@ message for each of them.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from marshmallow.exceptions import SCHEMA
+
+if TYPE_CHECKING:
+    from msframework.codec.errors import Messages
 
 MAX_ERRORS: Final = 100
 _LONGEST_KEY: Final = 100
@@ -16,7 +19,7 @@ _LONGEST_TEXT: Final = 1000
 _DEEPEST: Final = 64
 
 
-def count_messages(messages: Any, most: int) -> int:
+def count_messages(messages: object, most: int) -> int:
     """Return how many messages there are in *messages*, at least 1; beyond *most* any number."""
     found, waiting = 0, [messages]
     while waiting and found <= most:
@@ -30,7 +33,7 @@ def count_messages(messages: Any, most: int) -> int:
     return max(found, 1)
 
 
-def bound_messages(messages: Any, most: int) -> Any:
+def bound_messages(messages: Messages, most: int) -> Messages:
     """Return the first *most* of *messages*, and one that says so where there are more.
 
     Long keys and long texts are cut.
@@ -71,12 +74,12 @@ class _Cutter:
     def __init__(self, most: int) -> None:
         self.left, self.is_full = most, False
 
-    def cut(self, item: Any, depth: int) -> Any:
+    def cut(self, item: object, depth: int) -> object:
         """Return the copy of *item*, as far as there is room."""
         if depth > _DEEPEST:
             item = "…"
         if isinstance(item, dict) and item:
-            found: dict[Any, Any] = {}
+            found: dict[object, object] = {}
             for key, value in item.items():
                 if self._is_enough():
                     break
@@ -97,7 +100,7 @@ class _Cutter:
         return self.is_full
 
 
-def _cut_text(text: Any, longest: int) -> Any:
+def _cut_text(text: object, longest: int) -> object:
     if isinstance(text, str) and len(text) > longest:
         return text[: longest - 1] + "…"
     return text

@@ -6,19 +6,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, ValidationError
 
 from msframework.codec.bounds import MAX_ERRORS
 from msframework.codec.compiler import Compiler
 from msframework.codec.engine import Engine
-from msframework.codec.errors import Rejected
+from msframework.codec.errors import Loaded, Rejected
 from msframework.codec.known import DUMPS, LOADS, overrides
-from msframework.codec.plan import SchemaPlan
+from msframework.codec.plan import PartialOption, SchemaPlan
 from msframework.codec.reader import CallCounts, JSONReader, TextReader
 from msframework.strict_json import MAX_DEPTH, dumps, dumps_closed, parse
 from msframework.table import Table
+from msframework.types import JSONValue
+
+if TYPE_CHECKING:
+    from marshmallow.types import UnknownOption
 
 
 class CompiledSchema:
@@ -58,8 +62,8 @@ class CompiledSchema:
         self, schema: Schema, max_depth: int, max_errors: int, checks_kinds: bool, engine: Engine
     ) -> None:
         self.schema, self._max_depth, self._max_errors = schema, max_depth, max_errors
-        self._read_json: Callable[..., Any] | None = None
-        self._read_text: Callable[..., Any] | None = None
+        self._read_json: Callable[..., Loaded] | None = None
+        self._read_text: Callable[..., Loaded] | None = None
         self.calls = CallCounts()
         compiler = Compiler(checks_kinds, engine=engine)
         self._plan: SchemaPlan | None = compiler.plan_of(lambda: schema)
@@ -90,7 +94,7 @@ class CompiledSchema:
             why = "it cannot be compiled"
         return (f"{type(self.schema).__name__}: {why}",)
 
-    def _read_single(self) -> Callable[[bytes, Any, int], Any] | None:
+    def _read_single(self) -> Callable[[bytes, PartialOption, int], Loaded] | None:
         """Return the function that loads one object, for a schema that needs nothing further."""
         plan, schema = self._plan, self.schema
         plain = plan is not None and self._loads_all and not plan.load_hooks
@@ -109,7 +113,7 @@ class CompiledSchema:
         found = [] if self._plan is None else self._plan.sources
         return {source.name: source.text for source in found}
 
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+    def dump(self, obj: object, *, many: bool | None = None) -> JSONValue:
         """Return the data of `schema.dump`."""
         self._count(self.dump_fallbacks)
         if self._plan is None or not self._dumps_all:
@@ -117,7 +121,12 @@ class CompiledSchema:
         return self._plan.dump(obj, self._many if many is None else bool(many))
 
     def load(
-        self, data: Any, *, many: bool | None = None, partial: Any = None, unknown: Any = None
+        self,
+        data: JSONValue,
+        *,
+        many: bool | None = None,
+        partial: PartialOption = None,
+        unknown: UnknownOption | None = None,
     ) -> Any:
         """Return the data of `schema.load`.
 
@@ -133,7 +142,7 @@ class CompiledSchema:
             raise _error_of(found)
         return found
 
-    def dump_json(self, obj: Any, many: bool | None = None) -> bytes:
+    def dump_json(self, obj: object, many: bool | None = None) -> bytes:
         """Return `schema.dump(obj)` as JSON, as `strict_json.dumps` writes it.
 
         Rows may be dicts, asyncpg Records, or any object.
@@ -163,7 +172,12 @@ class CompiledSchema:
         return self.dump_json(table.rows(), True)
 
     def load_json(
-        self, body: bytes, *, many: bool | None = None, partial: Any = None, unknown: Any = None
+        self,
+        body: bytes,
+        *,
+        many: bool | None = None,
+        partial: PartialOption = None,
+        unknown: UnknownOption | None = None,
     ) -> Any:
         """Return the data of `schema.load` for the strict JSON text *body*.
 
@@ -181,7 +195,7 @@ class CompiledSchema:
         return found
 
     @property
-    def read_json(self) -> Callable[..., Any]:
+    def read_json(self) -> Callable[..., Loaded]:
         """The function `(body, partial=None)` that loads the JSON body of a request.
 
         It returns a `Rejected` where `load_json` raises a ValidationError, with `max_errors` at
@@ -196,7 +210,7 @@ class CompiledSchema:
         return self._read_json
 
     @property
-    def read_text(self) -> Callable[..., Any]:
+    def read_text(self) -> Callable[..., Loaded]:
         """The function `(data, partial=None, unknown=None)` that loads texts of a request.
 
         They stand in a query, a form, headers or cookies, so a number is read from its text. It

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from asyncpg import Record
-from marshmallow import Schema, missing
+from marshmallow import Schema, fields, missing
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 from marshmallow.exceptions import SCHEMA
 from marshmallow.utils import get_value
@@ -18,11 +18,12 @@ from msframework.codec.emit import emit_dump, emit_dump_any, emit_load
 from msframework.codec.engine import Engine
 from msframework.codec.facts import FieldFacts, read_facts
 from msframework.codec.kinds import WrongKind, name_kind
-from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides
+from msframework.codec.known import DUMPS, LOADS, AnyField, is_rebound, overrides
 from msframework.codec.load_terms import read_load
 from msframework.codec.loads import compile_unit
-from msframework.codec.plan import SchemaPlan
+from msframework.codec.plan import DumpOne, LoadFields, SchemaPlan
 from msframework.codec.rows import read_row_writer
+from msframework.types import JSONValue
 
 _RECORDS: Final = frozenset((dict, Record))
 _DEEPEST: Final = 12
@@ -52,14 +53,14 @@ class Compiler:
         self.dump_fallbacks: list[str] = []
         self.load_fallbacks: list[str] = []
         self.is_open = False
-        self._stack: list[tuple[Any, SchemaPlan]] = []
+        self._stack: list[tuple[object, SchemaPlan]] = []
         self._plans: dict[int, SchemaPlan | None] = {}
 
-    def note_dump(self, field: Any, reason: str) -> None:
+    def note_dump(self, field: AnyField, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""
         self.dump_fallbacks.append(f"{_where(field)}: {reason}")
 
-    def note_load(self, field: Any, reason: str) -> None:
+    def note_load(self, field: AnyField, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
         self.load_fallbacks.append(f"{_where(field)}: {reason}")
 
@@ -67,7 +68,7 @@ class Compiler:
         """Remember that a dump may hold values of any type."""
         self.is_open = True
 
-    def nested(self, field: Any, *, load: bool) -> SchemaPlan | None:
+    def nested(self, field: fields.Nested, *, load: bool) -> SchemaPlan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
         plan = self.plan_of(lambda: field.schema)
         names = LOADS if load else DUMPS
@@ -121,7 +122,7 @@ class Compiler:
             plan.engine = Engine.ROWS
             plan.sources.extend(plan.rows.sources)
 
-    def _compile_load(self, plan: SchemaPlan, owner: str) -> Callable[..., Any]:
+    def _compile_load(self, plan: SchemaPlan, owner: str) -> LoadFields:
         schema = plan.schema
         listed = [read_facts(field, name) for name, field in schema.load_fields.items()]
         keys = Counter(facts.key for facts in listed)
@@ -136,7 +137,7 @@ class Compiler:
 
     def _compile_dump(
         self, plan: SchemaPlan, owner: str, dumped: Sequence[FieldFacts], *, json: bool
-    ) -> Callable[..., Any]:
+    ) -> DumpOne:
         schema = plan.schema
         get = schema.get_attribute if overrides(schema, "get_attribute") else get_value
         parts = [read_dump(facts, number, self, json=json) for number, facts in enumerate(dumped)]
@@ -160,14 +161,14 @@ class Compiler:
         return source.build()
 
 
-def _for_objects(dump_any: Callable[[Any], Any], plan: SchemaPlan) -> Callable[[Any], Any]:
+def _for_objects(dump_any: DumpOne, plan: SchemaPlan) -> DumpOne:
     """Return *dump_any* for objects alone; one that has no member of the schema is none.
 
     marshmallow finds members of anything: those of a text, and none of a coroutine.
     """
     needs_one = not plan.reads_anything
 
-    def dump_object(obj: Any) -> Any:
+    def dump_object(obj: object) -> JSONValue:
         plan.check_object(obj)
         found = dump_any(obj)
         if needs_one and not found and not isinstance(obj, (Mapping, Record)):
@@ -178,12 +179,12 @@ def _for_objects(dump_any: Callable[[Any], Any], plan: SchemaPlan) -> Callable[[
     return dump_object
 
 
-def _where(field: Any) -> str:
+def _where(field: AnyField) -> str:
     owner = type(field.root).__name__ if field.root is not None else "a schema"
     return f"{owner}.{field.name}"
 
 
-def _signature(schema: Schema) -> Any:
+def _signature(schema: Schema) -> object:
     """Return a key that two objects of a class share when they load and dump alike."""
     declared = type(schema)._declared_fields
     members = []

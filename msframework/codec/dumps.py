@@ -19,7 +19,7 @@ from msframework.codec.plan import Nesting
 from msframework.schemas.reference import IDS, Reference
 from msframework.strict_json import dumps
 
-DumpUnit = Callable[[Any, Any, Any], Any]
+DumpUnit = Callable[[Any, object, object], object]
 
 
 def compile_unit(facts: FieldFacts, compiler: Nesting, json: bool) -> DumpUnit:
@@ -48,7 +48,7 @@ def _is_open(field: Any, base: type[AnyField]) -> bool:
     return issubclass(base, (fields.Raw, fields.Enum, fields.Constant))
 
 
-def dump_boolean(value: Any, attr: Any, obj: Any) -> Any:
+def dump_boolean(value: object, attr: object, obj: object) -> object:
     """Return true, false or null as it is, and any other value as written JSON."""
     if value is None or value is True or value is False:
         return value
@@ -96,7 +96,7 @@ def _dump_nested(
         return lambda value, attr, obj: None if value is None else dump(value, many)
     key, is_list = field._field_data_key, field.many
 
-    def unit(value: Any, attr: Any, obj: Any) -> Any:
+    def unit(value: object, attr: object, obj: object) -> object:
         if value is None:
             return None
         found = dump(value, many)
@@ -113,7 +113,7 @@ def _dump_reference(field: Reference, compiler: Nesting, json: bool) -> DumpUnit
     many = bool(plan.schema.many)
     id_unit = compile_unit(read_inner(field.id_field), compiler, json)
 
-    def unit(value: Any, attr: Any, obj: Any) -> Any:
+    def unit(value: object, attr: object, obj: object) -> object:
         if value is None:
             return None
         return id_unit(value, attr, obj) if isinstance(value, IDS) else dump(value, many)
@@ -129,7 +129,7 @@ def _dump_mapping(field: Any, compiler: Nesting, json: bool) -> DumpUnit:
         for inner, written in ((field.key_field, False), (field.value_field, json))
     )
 
-    def unit(value: Any, attr: Any, obj: Any) -> Any:
+    def unit(value: Any, attr: object, obj: object) -> object:
         if value is None:
             return None
         if dump_key is None:

@@ -9,10 +9,18 @@ path takes the whole. `InexactNumber` asks for another reading of the body.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Self, TypeAlias
 
 from marshmallow import ValidationError, error_store
 from marshmallow.exceptions import SCHEMA
+
+from msframework.types import JSONValue
+
+# Messages as marshmallow nests them: a list of texts, or a dict by key or index.
+Messages: TypeAlias = Any
+# What a loader returns: the loaded value, or a `Rejected`.
+Loaded: TypeAlias = Any
+LoadErrors: TypeAlias = dict[object, Messages]
 
 
 def _find(name: str) -> Any:
@@ -21,11 +29,10 @@ def _find(name: str) -> Any:
 
 
 # NOTE: marshmallow gives these no types.
-copy_containers: Final[Callable[[Any], Any]] = _find("copy_containers")
-merge_errors: Final[Callable[[Any, Any], Any]] = _find("merge_errors")
+copy_containers: Final[Callable[[Messages], Messages]] = _find("copy_containers")
+merge_errors: Final[Callable[[Messages, Messages], Messages]] = _find("merge_errors")
 ErrorStore: Final[Callable[[], Any]] = _find("ErrorStore")
-messages_of: Final[Callable[[ValidationError], Any]] = ValidationError.normalized_messages
-LoadErrors = dict[Any, Any]
+messages_of: Final[Callable[[ValidationError], LoadErrors]] = ValidationError.normalized_messages
 
 
 class _Suspicion:
@@ -51,7 +58,7 @@ class Rejected:
 
     __slots__ = ("data", "messages", "valid")
 
-    def __init__(self, messages: Any, valid: Any = None, data: Any = None) -> None:
+    def __init__(self, messages: Messages, valid: Loaded = None, data: JSONValue = None) -> None:
         self.messages = messages
         self.valid = valid
         self.data = data
@@ -75,7 +82,7 @@ def give_up() -> NoReturn:
     raise UnusualValue
 
 
-def note(errors: LoadErrors, key: Any, messages: Any) -> None:
+def note(errors: LoadErrors, key: object, messages: Messages) -> None:
     """Store *messages*, which are nobody else's, for *key*, as `ErrorStore.store_error` does."""
     if key not in errors and key != SCHEMA:
         errors[key] = messages

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Final
@@ -20,7 +20,7 @@ from msframework.codec.emit import FieldLoad
 from msframework.codec.errors import SUSPICION, LoadErrors, Rejected, note
 from msframework.codec.facts import FieldFacts
 from msframework.codec.known import AnyField, is_usual, validator_base
-from msframework.codec.loads import TAKEN_AS_IS, LoadUnit
+from msframework.codec.loads import TAKEN_AS_IS, LoadOptions, LoadUnit
 from msframework.codec.validators import Rule, run_checks
 from msframework.schemas.columns import Ticks
 from msframework.schemas.strict import (
@@ -34,8 +34,9 @@ from msframework.schemas.strict import (
     read_uuid,
 )
 from msframework.strict_json import SUSPECT
+from msframework.types import JSONValue, Namespace
 
-_NOTHING: Final[Mapping[str, Any]] = {}
+_NOTHING: Final[LoadOptions] = {}
 
 
 def read_load(facts: FieldFacts, number: int, unit: LoadUnit, *, alone: bool) -> FieldLoad:
@@ -68,14 +69,16 @@ def _kind_as_is(facts: FieldFacts) -> type | None:
     return next((kind for known, kind in TAKEN_AS_IS.items() if issubclass(base, known)), None)
 
 
-LoadStep = Callable[[Any, Any, Any, LoadErrors, Any], None]
+LoadStep = Callable[[JSONValue, JSONValue, dict[str, object], LoadErrors, object], None]
 
 
 def _step(name: str, key: str, target: str, unit: LoadUnit) -> LoadStep:
     """Return the function for the values of one field that are not taken as they are."""
     dotted, prefix = "." in target, f"{name}."
 
-    def load(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
+    def load(
+        value: JSONValue, data: JSONValue, out: dict[str, object], errors: LoadErrors, partial: Any
+    ) -> None:
         if value.__class__ in SUSPECT:
             errors[SUSPICION] = True
         options = _NOTHING
@@ -114,7 +117,9 @@ def _exact_step(
     checks = tuple(rule.check for rule in rules)
     message = _only_message(rules, kind) if alone else None
 
-    def load(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
+    def load(
+        value: object, data: object, out: dict[str, object], errors: LoadErrors, partial: object
+    ) -> None:
         if value.__class__ is not kind:
             otherwise(value, data, out, errors, partial)
             return
@@ -126,7 +131,9 @@ def _exact_step(
         else:
             note(errors, key, messages)
 
-    def refuse(value: Any, data: Any, out: Any, errors: LoadErrors, partial: Any) -> None:
+    def refuse(
+        value: object, data: object, out: dict[str, object], errors: LoadErrors, partial: object
+    ) -> None:
         if value.__class__ is kind:
             errors[key] = [message]
         else:
@@ -148,7 +155,7 @@ class LoadTerm:
 
     test: str
     taken: str = "v"
-    names: dict[str, Any] = dataclass_field(default_factory=dict)
+    names: Namespace = dataclass_field(default_factory=dict)
 
 
 def _read_term(facts: FieldFacts, suffix: str) -> LoadTerm | None:
@@ -167,7 +174,7 @@ def _read_term(facts: FieldFacts, suffix: str) -> LoadTerm | None:
     if kind is None:
         return _read_converted(facts, base, suffix)
     parts = [f"v.__class__ is {kind.__name__}"]
-    names: dict[str, Any] = {}
+    names: Namespace = {}
     if kind is float:
         if field.allow_nan:
             return None
@@ -194,7 +201,7 @@ def _read_converted(facts: FieldFacts, base: type[AnyField], suffix: str) -> Loa
     checks = tuple(rule.check for rule in facts.rules)
     only = checks[0] if len(checks) == 1 else None
 
-    def read(value: str) -> Any:
+    def read(value: str) -> object:
         try:
             found = convert(value)
         except (ValueError, decimal.InvalidOperation):
@@ -209,7 +216,7 @@ def _read_converted(facts: FieldFacts, base: type[AnyField], suffix: str) -> Loa
     return LoadTerm(f"v.__class__ is str and (w := {name}(v)) is not None", "w", {name: read})
 
 
-def _always(value: Any) -> bool:
+def _always(value: object) -> bool:
     return True
 
 
@@ -218,7 +225,7 @@ def _is_naive(value: dt.datetime) -> bool:
 
 
 _TESTED: Final[dict[type[AnyField], type]] = {**TAKEN_AS_IS, fields.Float: float}
-_Reading = tuple[Callable[[str], Any] | None, Callable[[Any], bool] | None]
+_Reading = tuple[Callable[[str], object] | None, Callable[[Any], bool] | None]
 _CONVERTED: Final[dict[type[AnyField], _Reading]] = {
     StrictDecimal: (read_decimal, _always),
     fields.Decimal: (decimal.Decimal, decimal.Decimal.is_finite),

@@ -16,7 +16,7 @@ from marshmallow import ValidationError, fields, missing
 from marshmallow.utils import is_collection, is_sequence_but_not_string
 
 from msframework.codec.bounds import count_messages
-from msframework.codec.errors import InexactNumber, Rejected, copy_containers
+from msframework.codec.errors import InexactNumber, Loaded, Messages, Rejected, copy_containers
 from msframework.codec.exact import EXACT
 from msframework.codec.facts import FieldFacts, read_inner
 from msframework.codec.known import AnyField
@@ -24,9 +24,10 @@ from msframework.codec.plan import Nesting, SchemaPlan
 from msframework.codec.validators import run_checks
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import StrictDecimal, StrictInteger, has_small_exponent
+from msframework.types import JSONValue
 
 LoadOptions = Mapping[str, Any]
-LoadUnit = Callable[[Any, Any, LoadOptions], Any]
+LoadUnit = Callable[[JSONValue, JSONValue, LoadOptions], Loaded]
 # The class of the values that a field takes as they are.
 TAKEN_AS_IS: Final[dict[type[AnyField], type]] = {fields.Integer: int, fields.String: str}
 
@@ -50,7 +51,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
 
 
 def _by_marshmallow(field: AnyField, key: str | None) -> LoadUnit:
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         try:
             if key is None:
                 return field.deserialize(value, **options)
@@ -79,7 +80,7 @@ def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUni
     make = default if callable(default) else None
     checks = tuple(rule.check for rule in facts.rules)
 
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if value is missing:
             if required:
                 return is_absent()
@@ -118,10 +119,10 @@ def _core(facts: FieldFacts, base: type[AnyField], compiler: Nesting) -> LoadUni
     return _exactly(field, base, load) if compiler.exact and issubclass(base, EXACT) else load
 
 
-def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> LoadUnit:
+def _load_scalar(field: AnyField, base: type[AnyField], key: str | None) -> LoadUnit:
     convert = field._deserialize
 
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         try:
             return convert(value, key, data, **options)
         except ValidationError as exc:
@@ -131,7 +132,7 @@ def _load_scalar(field: Any, base: type[AnyField], key: str | None) -> LoadUnit:
     if exact is None:
         return load
 
-    def load_exact(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load_exact(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         return value if value.__class__ is exact else load(value, data, options)
 
     return load_exact
@@ -141,7 +142,7 @@ def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
     """Return *load* for the bodies of requests, whose numbers can be read again with all digits."""
     if issubclass(base, StrictInteger):
 
-        def load_integer(value: Any, data: Any, options: LoadOptions) -> Any:
+        def load_integer(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
             if value.__class__ is float and value.is_integer():
                 raise InexactNumber
             return load(value, data, options)
@@ -149,7 +150,7 @@ def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
         return load_integer
     as_it_is = issubclass(base, StrictDecimal) and field.places is None
 
-    def load_decimal(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load_decimal(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if value.__class__ is float:
             raise InexactNumber
         if as_it_is and value.__class__ is decimal.Decimal and has_small_exponent(value):
@@ -168,7 +169,7 @@ def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> LoadUni
     many = bool(plan.schema.many or field.many)
     unknown = field.unknown
 
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if many and not is_collection(value):
             kind = value.__class__.__name__
             error = field.make_error("type", input=value, type=kind)
@@ -178,12 +179,12 @@ def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> LoadUni
     return _load_pluck(field, plan, load) if issubclass(base, fields.Pluck) else load
 
 
-def _load_pluck(field: Any, plan: SchemaPlan, nested: LoadUnit) -> LoadUnit:
+def _load_pluck(field: fields.Pluck, plan: SchemaPlan, nested: LoadUnit) -> LoadUnit:
     key, many, load_plan = field._field_data_key, field.many, plan.load_nested
     is_list = bool(plan.schema.many or many)
     unknown = field.unknown
 
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if is_list and not is_collection(value):
             return nested(value, data, options)
         whole = [{key: item} for item in value] if many else {key: value}
@@ -192,8 +193,8 @@ def _load_pluck(field: Any, plan: SchemaPlan, nested: LoadUnit) -> LoadUnit:
     return load
 
 
-def _load_list(field: Any, inner: LoadUnit, most: int | None) -> LoadUnit:
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+def _load_list(field: AnyField, inner: LoadUnit, most: int | None) -> LoadUnit:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if value.__class__ is not list and not is_collection(value):
             return Rejected(copy_containers(field.make_error("invalid").messages))
         result, errors, left = [], {}, most
@@ -212,8 +213,8 @@ def _load_list(field: Any, inner: LoadUnit, most: int | None) -> LoadUnit:
     return load
 
 
-def _load_tuple(field: Any, parts: tuple[LoadUnit, ...]) -> LoadUnit:
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+def _load_tuple(field: fields.Tuple, parts: tuple[LoadUnit, ...]) -> LoadUnit:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if not is_sequence_but_not_string(value):
             return Rejected(copy_containers(field.make_error("invalid").messages))
         try:
@@ -237,10 +238,10 @@ def _load_tuple(field: Any, parts: tuple[LoadUnit, ...]) -> LoadUnit:
 def _load_mapping(
     field: Any, load_key: LoadUnit | None, load_value: LoadUnit | None, most: int | None
 ) -> LoadUnit:
-    def load(value: Any, data: Any, options: LoadOptions) -> Any:
+    def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if not isinstance(value, Mapping):
             return Rejected(copy_containers(field.make_error("invalid").messages))
-        errors: dict[Any, dict[str, Any]] = defaultdict(dict)
+        errors: dict[object, dict[str, Messages]] = defaultdict(dict)
         keys = {}
         for key in value:
             found = key if load_key is None else load_key(key, None, options)

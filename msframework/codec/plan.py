@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, Protocol
+from collections.abc import Callable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypeAlias
 
-from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError
+from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError, fields
 from marshmallow.decorators import (
     POST_DUMP,
     POST_LOAD,
@@ -24,6 +24,7 @@ from msframework.codec.engine import Engine, RowWriter
 from msframework.codec.errors import (
     SUSPICION,
     ErrorStore,
+    Loaded,
     LoadErrors,
     Rejected,
     merge,
@@ -31,8 +32,17 @@ from msframework.codec.errors import (
     note,
 )
 from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
-from msframework.codec.known import overrides, reads_anything
+from msframework.codec.known import AnyField, overrides, reads_anything
 from msframework.strict_json import check, check_keys, read
+from msframework.types import JSONValue
+
+if TYPE_CHECKING:
+    from marshmallow.types import UnknownOption
+
+# Which fields a load does not require: all of them, or those that it names.
+PartialOption: TypeAlias = bool | Sequence[str] | Set[str] | None
+DumpOne: TypeAlias = Callable[[object], JSONValue]
+LoadFields: TypeAlias = Callable[[JSONValue, LoadErrors, PartialOption], Loaded]
 
 _LOAD_HOOKS: Final = (PRE_LOAD, POST_LOAD, VALIDATES, VALIDATES_SCHEMA)
 
@@ -73,9 +83,9 @@ class SchemaPlan:
         self.sources: list[FunctionSource] = []
         self.rows: RowWriter | None = None
         self.engine = Engine.ANY_OBJECT
-        self.dump_one: Callable[[Any], Any]
-        self.dump_json: Callable[[Any], Any]
-        self.load_fields: Callable[[Any, LoadErrors, Any], Any]
+        self.dump_one: DumpOne
+        self.dump_json: DumpOne
+        self.load_fields: LoadFields
         self._all_keys = frozenset(
             field.data_key if field.data_key is not None else name
             for name, field in schema.load_fields.items()
@@ -88,7 +98,7 @@ class SchemaPlan:
         self._index = schema.opts.index_errors
         self._refuses_unknown = schema.unknown == RAISE
 
-    def dump(self, obj: Any, many: bool) -> Any:
+    def dump(self, obj: Any, many: bool) -> JSONValue:
         """Return the data of `schema.dump(obj, many=many)`."""
         if self.dump_hooks:
             return self._dump_with_hooks(obj, many, self.dump_one)
@@ -97,7 +107,7 @@ class SchemaPlan:
             return [dump(item) for item in obj]
         return self.dump_one(obj)
 
-    def dump_values(self, obj: Any, many: bool) -> Any:
+    def dump_values(self, obj: Any, many: bool) -> JSONValue:
         """Return the data of `dump` for orjson, which writes dates and UUIDs itself.
 
         Raises:
@@ -113,7 +123,7 @@ class SchemaPlan:
             return [dump(item) for item in obj]
         return self.dump_json(obj)
 
-    def _dump_object(self, obj: Any) -> Any:
+    def _dump_object(self, obj: object) -> JSONValue:
         if obj.__class__ is not dict:
             self.check_object(obj)
         return self.dump_one(obj)
@@ -132,7 +142,7 @@ class SchemaPlan:
     def _owner(self) -> str:
         return type(self.schema).__name__
 
-    def _dump_with_hooks(self, obj: Any, many: bool, dump: Callable[[Any], Any]) -> Any:
+    def _dump_with_hooks(self, obj: Any, many: bool, dump: DumpOne) -> JSONValue:
         schema = self.schema
         hooks, found = schema._hooks, obj
         if hooks[PRE_DUMP]:
@@ -142,7 +152,7 @@ class SchemaPlan:
             found = schema._invoke_dump_processors(POST_DUMP, found, many=many, original_data=obj)
         return found
 
-    def load_json(self, body: bytes, partial: Any, max_depth: int) -> Any:
+    def load_json(self, body: bytes, partial: PartialOption, max_depth: int) -> Loaded:
         """Return the data of `schema.load` for one object in *body*, for schemas without hooks.
 
         A refusal is returned as a `Rejected`, unless the schema's own `handle_error` is to see it.
@@ -174,14 +184,18 @@ class SchemaPlan:
                 return Rejected(errors, found, data)
         return found
 
-    def load_nested(self, data: Any, partial: Any, unknown: Any) -> Any:
+    def load_nested(
+        self, data: JSONValue, partial: PartialOption, unknown: UnknownOption | None
+    ) -> Loaded:
         """Return the result of the schema within another one: see `load`."""
         try:
             return self.load(data, bool(self.schema.many), partial, unknown)
         except ValidationError as exc:
             return Rejected.of(exc)
 
-    def load(self, data: Any, many: bool, partial: Any, unknown: Any) -> Any:
+    def load(
+        self, data: JSONValue, many: bool, partial: PartialOption, unknown: UnknownOption | None
+    ) -> Loaded:
         """Return the data of `schema.load`, or a `Rejected` where that raises.
 
         Raises:
@@ -206,14 +220,20 @@ class SchemaPlan:
         return Rejected(errors, found, data)
 
     def _refuse(
-        self, errors: LoadErrors, data: Any, found: Any, many: bool, partial: Any
+        self, errors: LoadErrors, data: JSONValue, found: Loaded, many: bool, partial: PartialOption
     ) -> NoReturn:
         """Raise the errors, unless the schema's own `handle_error` raises something else."""
         exc = ValidationError(errors, data=data, valid_data=found)
         self.schema.handle_error(exc, data, many=many, partial=partial)
         raise exc
 
-    def _load_one(self, data: Any, errors: LoadErrors, partial: Any, unknown: Any) -> Any:
+    def _load_one(
+        self,
+        data: JSONValue,
+        errors: LoadErrors,
+        partial: PartialOption,
+        unknown: UnknownOption | None,
+    ) -> Loaded:
         if data.__class__ is not dict and not isinstance(data, Mapping):
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return self.schema.dict_class()
@@ -223,7 +243,9 @@ class SchemaPlan:
             self._read_unknown(data, errors, found, unknown)
         return found
 
-    def _read_unknown(self, data: Any, errors: LoadErrors, found: Any, unknown: Any) -> None:
+    def _read_unknown(
+        self, data: JSONValue, errors: LoadErrors, found: Loaded, unknown: UnknownOption | None
+    ) -> None:
         left = self._most
         for key in set(data) - self._all_keys:
             if unknown == INCLUDE:
@@ -233,7 +255,13 @@ class SchemaPlan:
                 if left is not None and (left := left - 1) < 0:
                     break
 
-    def _load_many(self, data: Any, errors: LoadErrors, partial: Any, unknown: Any) -> list[Any]:
+    def _load_many(
+        self,
+        data: JSONValue,
+        errors: LoadErrors,
+        partial: PartialOption,
+        unknown: UnknownOption | None,
+    ) -> list[Loaded]:
         if data.__class__ is not list and not is_sequence_but_not_string(data):
             note(errors, SCHEMA, [self.schema.error_messages["type"]])
             return []
@@ -248,8 +276,13 @@ class SchemaPlan:
         return result
 
     def _load_with_hooks(
-        self, data: Any, errors: LoadErrors, many: bool, partial: Any, unknown: Any
-    ) -> Any:
+        self,
+        data: JSONValue,
+        errors: LoadErrors,
+        many: bool,
+        partial: PartialOption,
+        unknown: UnknownOption | None,
+    ) -> Loaded:
         """Load with the schema's hooks, in the order of marshmallow's `_do_load`."""
         schema, found = self.schema, data
         hooks = schema._hooks
@@ -293,16 +326,16 @@ class Nesting(Protocol):
     most: int | None
     exact: bool
 
-    def note_dump(self, field: Any, reason: str) -> None:
+    def note_dump(self, field: AnyField, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""
 
-    def note_load(self, field: Any, reason: str) -> None:
+    def note_load(self, field: AnyField, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
 
     def note_open(self) -> None:
         """Remember that a dump may hold values of any type."""
 
-    def nested(self, field: Any, *, load: bool) -> SchemaPlan | None:
+    def nested(self, field: fields.Nested, *, load: bool) -> SchemaPlan | None:
         """Return the plan of a nested field's schema, `None` when marshmallow must do it."""
 
     def plan_of(self, get: Callable[[], Schema]) -> SchemaPlan | None:

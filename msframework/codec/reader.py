@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from marshmallow import Schema, ValidationError
 
 from msframework.codec.bounds import bound_messages
 from msframework.codec.compiler import Compiler
-from msframework.codec.errors import InexactNumber, Rejected
+from msframework.codec.errors import InexactNumber, Loaded, Rejected
 from msframework.codec.exact import holds_float, read_places
 from msframework.codec.known import LOADS, overrides
-from msframework.codec.plan import SchemaPlan
+from msframework.codec.plan import PartialOption, SchemaPlan
 from msframework.schemas.strict import read_text_schema
 from msframework.strict_json import check, check_keys, parse, read
+from msframework.types import JSONValue
+
+if TYPE_CHECKING:
+    from marshmallow.types import UnknownOption
 
 
 class CallCounts:
@@ -49,7 +53,9 @@ class Loader:
         self.plan: SchemaPlan | None = None if overrides(schema, *LOADS) else plan
         self.is_compiled = self.plan is not None and not compiler.load_fallbacks
 
-    def load(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
+    def load(
+        self, data: JSONValue, partial: PartialOption = None, unknown: UnknownOption | None = None
+    ) -> Loaded:
         """Return the data of `schema.load`, or a `Rejected` where that raises.
 
         Raises:
@@ -87,7 +93,7 @@ class JSONReader:
         schema: Schema,
         max_depth: int,
         most: int,
-        fallback: Callable[..., Any],
+        fallback: Callable[..., Loaded],
         calls: CallCounts,
     ) -> None:
         self._loader = loader = Loader(schema, most)
@@ -96,11 +102,11 @@ class JSONReader:
         self._exact = read_places(schema)
         # Where the user's code runs, nothing tells that a decimal lost digits.
         self._moves = self._exact is not None and not loader.is_compiled
-        self._single: Callable[[bytes, Any, int], Any] | None = None
+        self._single: Callable[[bytes, PartialOption, int], Loaded] | None = None
         if loader.plan and loader.is_compiled and not schema.many and schema.partial is None:
             self._single = loader.plan.load_json
 
-    def read(self, body: bytes, partial: Any = None) -> Any:
+    def read(self, body: bytes, partial: PartialOption = None) -> Loaded:
         """Return the data that the schema loads from *body*, or a `Rejected` with bounded errors.
 
         PERF: nothing is raised for the mistakes that many requests make (benchmarks/schemas.py, row
@@ -127,7 +133,7 @@ class JSONReader:
             found.messages = bound_messages(found.messages, self._most)
         return found
 
-    def _read_exactly(self, body: bytes, partial: Any) -> Any:
+    def _read_exactly(self, body: bytes, partial: PartialOption) -> Loaded:
         """Return the data of `read`, with those numbers read again whose digits count."""
         data = read(body, self._max_depth)
         check_keys(body, data)
@@ -153,7 +159,9 @@ class TextReader:
     def __init__(self, schema: Schema, most: int) -> None:
         self._loader = Loader(read_text_schema(schema), most)
 
-    def read(self, data: Any, partial: Any = None, unknown: Any = None) -> Any:
+    def read(
+        self, data: JSONValue, partial: PartialOption = None, unknown: UnknownOption | None = None
+    ) -> Loaded:
         """Return *data* as the schema loads it, or a `Rejected` with bounded errors."""
         found = self._loader.load(data, partial, unknown)
         if found.__class__ is Rejected:

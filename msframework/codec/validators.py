@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from decimal import Decimal
 from string import Formatter
@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from marshmallow import ValidationError, validate
 
-from msframework.codec.errors import copy_containers
+from msframework.codec.errors import Messages, copy_containers
 from msframework.codec.known import validator_base
 from msframework.schemas.columns import Digits
 from msframework.schemas.storable import Storable, why_not_storable
 
-Check = Callable[[Any], Any]
+Check = Callable[[Any], Messages]
 _NUMBERS: Final = (int, float)
 # PERF: a part of what marshmallow's two expressions match, without their case folding, and without
 # going back over what cannot match otherwise (benchmarks/schemas.py, rows load).
@@ -42,19 +42,19 @@ class Rule:
 
     check: Check
     inline: str = ""
-    names: tuple[tuple[str, Any], ...] = ()
+    names: tuple[tuple[str, object], ...] = ()
     types: tuple[type, ...] = ()
     message: str | None = None
 
 
-def read_rules(validators: Iterable[Any]) -> tuple[Rule, ...]:
+def read_rules(validators: Iterable[object]) -> tuple[Rule, ...]:
     """Return the rules of a field's *validators*, in their order."""
     return tuple(_READERS.get(validator_base(v), _read_any)(v) for v in validators)
 
 
-def run_checks(checks: Iterable[Check], value: Any) -> list[Any] | None:
+def run_checks(checks: Iterable[Check], value: object) -> list[Messages] | None:
     """Return the messages of all *checks* that *value* fails, as `validate.And` puts them."""
-    found: list[Any] | None = None
+    found: list[Messages] | None = None
     for check in checks:
         messages = check(value)
         if messages is not None:
@@ -68,7 +68,7 @@ def run_checks(checks: Iterable[Check], value: Any) -> list[Any] | None:
 
 
 def _read_any(validator: Any) -> Rule:
-    def check(value: Any) -> Any:
+    def check(value: object) -> Messages:
         try:
             validator(value)
         except ValidationError as exc:
@@ -146,7 +146,7 @@ def _read_length(validator: validate.Length) -> Rule:
         for template in templates
     )
 
-    def check(value: Any) -> list[str] | None:
+    def check(value: Sized) -> list[str] | None:
         length = len(value)
         if equal is not None:
             return say_equal(value) if length != equal else None
@@ -175,7 +175,7 @@ def _read_one_of(validator: validate.OneOf) -> Rule:
     say = _message(validator.error, validator._format_error)
     plain = {type(choice) for choice in choices} <= {str, int}
 
-    def check(value: Any) -> list[str] | None:
+    def check(value: object) -> list[str] | None:
         try:
             return None if value in choices else say(value)
         except TypeError:
@@ -222,7 +222,7 @@ def _read_email(validator: validate.Email) -> Rule:
             and (match_domain(after) is not None or after in known)
         )
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> Messages:
         if type(value) is not str:
             return plain(value)
         return None if is_email(value) else say(value)
@@ -238,7 +238,7 @@ def _read_digits(validator: Digits) -> Rule:
     plain = _read_any(validator).check
     unit, whole = Decimal(1).scaleb(-validator.places), validator.whole
 
-    def check(value: Any) -> Any:
+    def check(value: Any) -> Messages:
         # PERF: a decimal written with all of its places needs no look at its digits
         # (benchmarks/schemas.py, row load derived).
         if value.__class__ is Decimal and value.same_quantum(unit) and value.adjusted() < whole:
