@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final, runtime_checkable
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 Handler: TypeAlias = Callable[..., Any]
 Row: TypeAlias = dict[str, Any]
@@ -14,6 +14,9 @@ JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 # The values of the names in generated source.
 Namespace: TypeAlias = dict[str, object]
+Field: TypeAlias = fields.Field[Any]
+# The keyword arguments of a field.
+FieldOptions: TypeAlias = dict[str, Any]
 # A description of data: a Schema class or instance, a model, an API class, a dict such as
 # `{"id": int}`, or a list of one of these.
 SchemaSource: TypeAlias = type[Any] | Schema | Mapping[str, Any] | list[Any] | tuple[Any, ...]

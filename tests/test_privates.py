@@ -360,7 +360,7 @@ def words_of(name):
 
 @pytest.mark.parametrize(
     ("fence", "tests"),
-    {(fence, tests) for groups in PRIVATES.values() for fence, tests, _ in groups if tests},
+    sorted({(fence, tests) for groups in PRIVATES.values() for fence, tests, _ in groups if tests}),
 )
 def test_every_fence_exists_and_is_tested(fence, tests):
     assert (ROOT / tests).is_file()
@@ -368,7 +368,7 @@ def test_every_fence_exists_and_is_tested(fence, tests):
         assert exists(f"msframework.{fence}")
 
 
-@pytest.mark.parametrize("library", NAMES.keys() | {library for library, _ in REQUIRED})
+@pytest.mark.parametrize("library", sorted(NAMES.keys() | {library for library, _ in REQUIRED}))
 def test_what_a_fence_looks_for_is_listed(library):
     names = {*NAMES.get(library, ())}
     for (demanding, _), required in REQUIRED.items():

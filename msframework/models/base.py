@@ -34,7 +34,7 @@ class DateTimeTZField(peewee.DateTimeField):
 
     field_type = "TIMESTAMPTZ"
 
-    def adapt(self, value: Any) -> Any:
+    def adapt(self, value: object) -> object:
         """Return *value* as an aware datetime; texts are read as ISO 8601.
 
         Raises:
@@ -56,15 +56,15 @@ _METHODS: Any = getattr(peewee, "PostgresqlJSONMethods", object)
 class _JSONMethods(_METHODS):  # type: ignore[misc]
     """PostgreSQL's JSON expressions, with values as Python objects for asyncpg's codecs."""
 
-    def _jsonb_wrap(self, field: Any, value: Any) -> Any:
+    def _jsonb_wrap(self, field: object, value: object) -> SQL | Value:
         # NOTE: NULL within jsonb_set() would make the whole column NULL.
         return SQL("'null'::jsonb") if value is None else _json_value(value)
 
-    def cast_for_case(self, field: Any, value: Any) -> Any:
+    def cast_for_case(self, field: object, value: object) -> Cast:
         return Cast(_json_value(value), "JSONB")
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> Value:
     """Return *value* as one parameter, also when it is a list."""
     return Value(value, converter=False, unpack=False)
 
@@ -76,11 +76,11 @@ class JSONField(peewee.JSONField):
         ImproperlyConfigured: peewee lacks the names by which its JSON expressions are ours.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         demand("peewee", "a JSON column")
         super().__init__(*args, **kwargs)
 
-    def _db_hook(self, database: Any) -> None:
+    def _db_hook(self, database: object) -> None:
         super()._db_hook(database)  # type: ignore[misc]
         if database is None:
             self._helper = _JSONMethods(None)
@@ -88,5 +88,5 @@ class JSONField(peewee.JSONField):
             self._read = _unchanged
 
 
-def _unchanged(value: Any) -> Any:
+def _unchanged(value: object) -> object:
     return value

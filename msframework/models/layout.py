@@ -28,12 +28,12 @@ class Shape:
     __slots__ = ("key", "leaves", "pins", "seen")
 
     def __init__(self) -> None:
-        self.key: list[Any] = []
-        self.leaves: list[Any] = []
-        self.pins: list[Any] = []
+        self.key: list[object] = []
+        self.leaves: list[object] = []
+        self.pins: list[object] = []
         self.seen: dict[int, int] = {}
 
-    def pin(self, thing: Any) -> None:
+    def pin(self, thing: object) -> None:
         """Put *thing* into the key by its identity."""
         self.key.append(id(thing))
         self.pins.append(thing)
@@ -71,7 +71,7 @@ def build_reader(readers: Mapping[str, Reader | None], *, numbered: bool = False
         found = [(name, reader) for name in names if (reader := readers[name]) is not None]
         return layouts.setdefault(names, Layout(tuple(found)))
 
-    def read(shape: Shape, node: Any) -> None:
+    def read(shape: Shape, node: object) -> None:
         # PERF: one look-up for all names in the place of one for each (benchmarks/shapes.py).
         held = node.__dict__
         names = tuple(held)
@@ -94,7 +94,7 @@ def build_reader(readers: Mapping[str, Reader | None], *, numbered: bool = False
     return read
 
 
-def find_class(module: Any, name: str) -> Any:
+def find_class(module: object, name: str) -> type | None:
     """Return a class of nodes; `None` where *module* has none of that name.
 
     One with slots counts as none: what stands in a slot would not be among the attributes.

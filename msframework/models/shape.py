@@ -42,10 +42,10 @@ _TABLE_DERIVED: Final = frozenset(("_database", "_hash", "c", "primary_key"))
 
 # PERF: dispatch on the exact class; a ladder of isinstance costs more than what it saves
 # (benchmarks/shapes.py).
-_READERS: dict[type, Reader] = {}
+_READERS: dict[type | None, Reader] = {}
 
 
-def read_shape(query: Any) -> Shape:
+def read_shape(query: object) -> Shape:
     """Return the shape of *query*.
 
     Raises:
@@ -56,7 +56,7 @@ def read_shape(query: Any) -> Shape:
     return shape
 
 
-def _read(shape: Shape, thing: Any) -> None:
+def _read(shape: Shape, thing: object) -> None:
     """Read a node, or a value in a place where it becomes an argument."""
     reader = _READERS.get(thing.__class__)
     if reader is not None:
@@ -73,19 +73,19 @@ def _read_none(shape: Shape, thing: None) -> None:
     shape.key.append(None)
 
 
-def _read_leaf(shape: Shape, thing: Any) -> None:
+def _read_leaf(shape: Shape, thing: object) -> None:
     shape.key.append(thing.__class__)
     shape.leaves.append(thing)
 
 
-def _read_many(shape: Shape, things: Iterable[Any]) -> None:
+def _read_many(shape: Shape, things: Iterable[object]) -> None:
     things = list(things)
     shape.key.append(len(things))
     for thing in things:
         _read(shape, thing)
 
 
-def _read_names(shape: Shape, things: Any) -> None:
+def _read_names(shape: Shape, things: Iterable[object]) -> None:
     """Read columns, some of which may be given as texts, and which are no arguments then."""
     things = list(things)
     shape.key.append(len(things))
@@ -96,7 +96,7 @@ def _read_names(shape: Shape, things: Any) -> None:
             _read(shape, thing)
 
 
-def _read_assignments(shape: Shape, assigned: Any) -> None:
+def _read_assignments(shape: Shape, assigned: dict[object, object]) -> None:
     """Read a dict of columns and values."""
     if assigned.__class__ is not dict:
         raise NoShape(type(assigned).__name__)
@@ -124,7 +124,7 @@ def _read_inserted(shape: Shape, rows: Any) -> None:
         _read_assignments(shape, row)
 
 
-def _read_value(shape: Shape, node: Any) -> None:
+def _read_value(shape: Shape, node: object) -> None:
     held = node.__dict__
     if tuple(held) != _VALUE_NAMES:
         raise unknown(node.__class__, held)
@@ -138,7 +138,7 @@ def _read_value(shape: Shape, node: Any) -> None:
         _read_leaf(shape, held["value"])
 
 
-def _read_json(shape: Shape, node: Any) -> None:
+def _read_json(shape: Shape, node: object) -> None:
     held = node.__dict__
     if tuple(held) != _JSON_NAMES:
         raise unknown(node.__class__, held)
@@ -151,7 +151,7 @@ def _read_json(shape: Shape, node: Any) -> None:
         _read_leaf(shape, held["value"])
 
 
-def _read_converter(shape: Shape, converter: Any) -> None:
+def _read_converter(shape: Shape, converter: object) -> None:
     if converter is None or converter is False:
         shape.key.append(converter)
         return
@@ -160,7 +160,7 @@ def _read_converter(shape: Shape, converter: Any) -> None:
     shape.key.append(getattr(converter, "__name__", ""))
 
 
-def _read_field_alias(shape: Shape, alias: Any) -> None:
+def _read_field_alias(shape: Shape, alias: object) -> None:
     held = alias.__dict__
     if held.keys() != _FIELD_ALIAS_NAMES:
         raise unknown(alias.__class__, held)
@@ -169,7 +169,7 @@ def _read_field_alias(shape: Shape, alias: Any) -> None:
     _read(shape, held["source"])
 
 
-def _read_model_alias(shape: Shape, alias: Any) -> None:
+def _read_model_alias(shape: Shape, alias: object) -> None:
     """Read the alias of a model, which remembers those of its fields under their names."""
     shape.key.append(alias.__class__)
     number = shape.seen.get(id(alias))
@@ -184,14 +184,14 @@ def _read_model_alias(shape: Shape, alias: Any) -> None:
         raise unknown(alias.__class__, held)
 
 
-def _read_namespace(shape: Shape, namespace: Any) -> None:
+def _read_namespace(shape: Shape, namespace: object) -> None:
     name = getattr(namespace, "_name", None)
     if name.__class__ is not str or namespace.__dict__:
         raise unknown(namespace.__class__, ("_name",))
     shape.key.append(name)
 
 
-def _read_table(shape: Shape, table: Any) -> None:
+def _read_table(shape: Shape, table: object) -> None:
     """Read a table, which has its columns under their names."""
     held = dict(table.__dict__)
     for name in (*(held.get("_columns") or ()), *_TABLE_DERIVED):
@@ -218,7 +218,7 @@ def _read_fact(shape: Shape, thing: Any) -> None:
         raise NoShape(type(thing).__name__)
 
 
-def _read_flag(shape: Shape, thing: Any) -> None:
+def _read_flag(shape: Shape, thing: object) -> None:
     shape.key.append(bool(thing))
 
 

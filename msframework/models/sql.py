@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import peewee
 from peewee import Node, PostgresqlDatabase
@@ -21,8 +21,8 @@ from msframework.models.shape import read_shape
 
 _MARK = "\0parameter\0"
 _MOST_SHAPES = 2048
-Converter = Callable[[Any], Any] | None
-Recorded = tuple[Any, Converter]
+Converter = Callable[[Any], object] | None
+Recorded = tuple[object, Converter]
 # NOTE: importing this must not fail where peewee lacks a name; rendering does, and says why.
 _CONTEXT: Any = getattr(peewee, "Context", object)
 _JSON: Any = getattr(postgres_ext, "Json", ())
@@ -37,13 +37,13 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
 
     __slots__ = ("recorded",)
     _sql: list[str]
-    _values: list[Any]
+    _values: list[object]
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         self.recorded: list[Recorded] = []
 
-    def sql(self, obj: Any) -> Any:
+    def sql(self, obj: object) -> object:
         """Write *obj*; what playhouse would write as JSON stays an object for asyncpg's codecs."""
         if not isinstance(obj, _JSON):
             return super().sql(obj)
@@ -51,7 +51,9 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
             return self.literal("'null'::jsonb")
         return self.value(obj.value, _as_written_by(obj.dumps))
 
-    def value(self, value: Any, converter: Any = None, add_param: bool = True) -> Any:
+    def value(
+        self, value: object, converter: Converter | Literal[False] = None, add_param: bool = True
+    ) -> object:
         """Add a parameter; those of raw SQL replace its `%s` one after the other."""
         if not add_param and self._sql:
             before, hole, after = self._sql[-1].partition("%s")
@@ -59,13 +61,13 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
                 self._sql[-1:] = [before, _MARK, after]
         known = len(self._values)
         nested = len(self.recorded)
-        result: Any = super().value(value, converter, add_param)
+        result: object = super().value(value, converter, add_param)
         if len(self.recorded) == nested and len(self._values) > known:
             used = self.state.converter if converter is None else converter
             self.recorded.append((value, used or None))
         return result
 
-    def query(self) -> tuple[str, list[Any]]:
+    def query(self) -> tuple[str, list[object]]:
         """Return the text and the arguments."""
         parts = list(self._sql)
         number = 0
@@ -76,7 +78,7 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
         return "".join(parts), self._values
 
 
-def _as_written_by(dumps: Callable[[Any], str]) -> Any:
+def _as_written_by(dumps: Callable[[object], str]) -> Converter | Literal[False]:
     """Return what converts a value for asyncpg's codec, so that it stores what *dumps* writes."""
     return False if dumps is json.dumps else lambda value: json.loads(dumps(value))
 
@@ -89,24 +91,24 @@ class _Dialect(PostgresqlDatabase):
 
 
 @cache
-def _context_options() -> dict[str, Any]:
+def _context_options() -> dict[str, object]:
     """Return the options of every context.
 
     Raises:
         ImproperlyConfigured: peewee lacks what `SQLContext` needs of it.
     """
     demand("peewee", "rendering a query")
-    options: dict[str, Any] = _Dialect(None).get_context_options()
+    options: dict[str, object] = _Dialect(None).get_context_options()
     return options
 
 
-def _choose_reader() -> Callable[[Any], Shape]:
+def _choose_reader() -> Callable[[object], Shape]:
     """Return what reads shapes; with a peewee that was not tested, no query has one."""
     known = supports("peewee", "rendering each shape of query once")
     return read_shape if known else _refuse_shape
 
 
-def _refuse_shape(query: Any) -> Shape:
+def _refuse_shape(query: object) -> Shape:
     raise NoShape(type(query).__name__)
 
 
@@ -119,7 +121,7 @@ class Text(NamedTuple):
 
     sql: str
     arguments: tuple[tuple[tuple[int, ...], Converter], ...]
-    pins: list[Any]
+    pins: list[object]
 
 
 class Renderer:
@@ -128,11 +130,11 @@ class Renderer:
     __slots__ = ("_read", "hits", "misses", "texts")
 
     def __init__(self) -> None:
-        self._read: Callable[[Any], Shape] = self._read_first
-        self.texts: dict[tuple[Any, ...], Text | None] = {}
+        self._read: Callable[[object], Shape] = self._read_first
+        self.texts: dict[tuple[object, ...], Text | None] = {}
         self.hits = self.misses = 0
 
-    def render(self, query: Any) -> tuple[str, tuple[Any, ...]]:
+    def render(self, query: Node) -> tuple[str, tuple[object, ...]]:
         """Return the text of *query* and its arguments."""
         if isinstance(query, peewee.ModelInsert):
             query = complete(query)
@@ -154,12 +156,12 @@ class Renderer:
             self._remember(key, shape, sql, recorded)
         return sql, values
 
-    def _read_first(self, query: Any) -> Shape:
+    def _read_first(self, query: object) -> Shape:
         self._read = _choose_reader()
         return self._read(query)
 
     def _remember(
-        self, key: tuple[Any, ...], shape: Shape, sql: str, recorded: list[Recorded]
+        self, key: tuple[object, ...], shape: Shape, sql: str, recorded: list[Recorded]
     ) -> None:
         found = _trace(shape.leaves, [raw for raw, _ in recorded])
         known = self.texts.get(key)
@@ -180,7 +182,7 @@ class Renderer:
         self.texts[key] = Text(sql, arguments, shape.pins)
 
 
-def _trace(leaves: list[Any], raws: list[Any]) -> list[tuple[int, ...]] | None:
+def _trace(leaves: list[object], raws: list[object]) -> list[tuple[int, ...]] | None:
     """Find each argument among the leaves; `None` when there are others, or too few.
 
     A leaf may stand in a part that is read twice and written once, a recursive query for instance.
@@ -197,9 +199,9 @@ def _trace(leaves: list[Any], raws: list[Any]) -> list[tuple[int, ...]] | None:
     return [() if raw is None else tuple(places[id(raw)]) for raw in raws]
 
 
-def _fill(text: Text, leaves: list[Any]) -> tuple[Any, ...] | None:
+def _fill(text: Text, leaves: list[object]) -> tuple[object, ...] | None:
     """Return the arguments; `None` when they cannot be told, or a value turns into SQL."""
-    arguments: list[Any] = []
+    arguments: list[object] = []
     for places, converter in text.arguments:
         value = leaves[places[0]] if places else None
         if len(places) > 1 and any(leaves[place] is not value for place in places):
@@ -212,7 +214,7 @@ def _fill(text: Text, leaves: list[Any]) -> tuple[Any, ...] | None:
     return tuple(arguments)
 
 
-def _write(query: Any) -> tuple[str, tuple[Any, ...], list[Recorded]]:
+def _write(query: object) -> tuple[str, tuple[object, ...], list[Recorded]]:
     """Have peewee render *query*."""
     _refuse_empty(query)
     context: Any = SQLContext(**_context_options())
@@ -220,7 +222,7 @@ def _write(query: Any) -> tuple[str, tuple[Any, ...], list[Recorded]]:
     return sql, tuple(values), context.recorded
 
 
-def _refuse_empty(query: Any) -> None:
+def _refuse_empty(query: object) -> None:
     name = getattr(getattr(query, "table", None), "__name__", "a table")
     if isinstance(query, peewee.Update) and not query._update:  # type: ignore[attr-defined]
         raise ValueError(
@@ -242,7 +244,7 @@ def complete(query: Any) -> Any:
     if not defaults or query._columns or not isinstance(rows, (dict, list)):
         return query
     if isinstance(rows, dict):
-        filled: Any = _with_defaults(rows, defaults)
+        filled: object = _with_defaults(rows, defaults)
     elif all(isinstance(row, dict) for row in rows):
         filled = [_with_defaults(row, defaults) for row in rows]
     else:
@@ -252,7 +254,9 @@ def complete(query: Any) -> Any:
     return query
 
 
-def _with_defaults(row: dict[Any, Any], defaults: dict[Any, Any]) -> dict[Any, Any]:
+def _with_defaults(
+    row: dict[object, object], defaults: dict[peewee.Field, object]
+) -> dict[object, object]:
     filled = dict(row)
     for field, default in defaults.items():
         if field not in row and field.name not in row and field.column_name not in row:
@@ -263,7 +267,7 @@ def _with_defaults(row: dict[Any, Any], defaults: dict[Any, Any]) -> dict[Any, A
 _RENDERER = Renderer()
 
 
-def render(query: Any, args: tuple[Any, ...] = ()) -> tuple[str, tuple[Any, ...]]:
+def render(query: object, args: tuple[object, ...] = ()) -> tuple[str, tuple[object, ...]]:
     """Return the text of a peewee query, with `$1` for its first argument, and the arguments.
 
     Args:

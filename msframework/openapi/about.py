@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from msframework.conf.settings import Settings
@@ -30,7 +30,7 @@ _TAG: Final = ((), ("description", "externalDocs"))
 WORDS: Final = (*_TEXTS, *_OBJECTS, "servers", "tags")
 
 
-def about_problems(info: Mapping[str, Any]) -> Iterator[str]:
+def about_problems(info: Mapping[str, object]) -> Iterator[str]:
     """Yield a message for each mistake in `SWAGGER`."""
     for word in sorted(set(info) - set(WORDS)):
         yield f"SWAGGER has the unknown key {word!r}. It may hold {', '.join(WORDS)}."
@@ -62,7 +62,7 @@ def about_problems(info: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _object_problems(
-    where: str, value: Any, needed: Iterable[str], known: Sequence[str]
+    where: str, value: object, needed: Iterable[str], known: Sequence[str]
 ) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield Problem("SWAGGER", f"{where} is {value!r}", f"a dict with {', '.join(known)}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from marshmallow import Schema
 
@@ -34,7 +33,7 @@ class Case:
     code: Code
     message: str
     description: str
-    error: Any = None
+    error: object = None
     headers: tuple[str, ...] = ()
 
 

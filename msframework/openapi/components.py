@@ -22,7 +22,7 @@ from marshmallow.utils import is_collection
 from msframework.codec.known import DUMPS, LOADS, overrides
 from msframework.openapi.converter import Converter, Partial, View
 from msframework.schemas.description import DescribedSchema
-from msframework.types import JSONObject
+from msframework.types import JSONObject, JSONValue
 
 _NODE = "#/node/"
 _ANONYMOUS = "GeneratedSchema"
@@ -47,7 +47,7 @@ class Node:
     index: int
     base: str
     side: Side
-    rank: tuple[Any, ...]
+    rank: tuple[int | str, ...]
     body: JSONObject = field(default_factory=dict)
 
 
@@ -57,11 +57,11 @@ class Registry:
     def __init__(self, converter: Converter) -> None:
         self._converter = converter
         self._nodes: list[Node] = []
-        self._known: dict[Any, Node] = {}
+        self._known: dict[object, Node] = {}
         self._waiting: list[tuple[Node, Schema, View]] = []
         self._roots: set[int] = set()
         self._names: dict[int, str] = {}
-        self._shared: dict[Any, JSONObject] = {}
+        self._shared: dict[object, JSONObject] = {}
         self._resolved: dict[int, JSONObject] = {}
         converter.refer = self._refer_node
 
@@ -83,7 +83,7 @@ class Registry:
         self._roots.add(node.index)
         return {"$ref": f"{_NODE}{node.index}"}
 
-    def share(self, key: Any, make: Callable[[], JSONObject]) -> JSONObject:
+    def share(self, key: object, make: Callable[[], JSONObject]) -> JSONObject:
         """Return the result of *make* for *key*; it stands in many places, resolved once."""
         found = self._shared.get(key)
         if found is None:
@@ -105,7 +105,7 @@ class Registry:
         resolved = {name: self.resolve(node.body) for name, node in emitted.items()}
         return {name: resolved[name] for name in _leaves_first(resolved)}
 
-    def resolve(self, value: Any, within: frozenset[int] = frozenset()) -> Any:
+    def resolve(self, value: JSONValue, within: frozenset[int] = frozenset()) -> JSONValue:
         """Return *value* with every node replaced: by its component's name, or by its body."""
         if isinstance(value, list):
             return [self.resolve(item, within) for item in value]
@@ -124,7 +124,7 @@ class Registry:
             return {"type": "object", **rest}
         return {**self.resolve(self._nodes[index].body, within | {index}), **rest}
 
-    def _add(self, base: str, side: Side, rank: tuple[Any, ...]) -> Node:
+    def _add(self, base: str, side: Side, rank: tuple[int | str, ...]) -> Node:
         node = Node(len(self._nodes), base, side, rank)
         self._nodes.append(node)
         return node
@@ -208,7 +208,7 @@ class Registry:
         return found
 
 
-def _partial(value: Any) -> Partial:
+def _partial(value: object) -> Partial:
     return frozenset(value) if is_collection(value) else bool(value)
 
 
@@ -220,7 +220,7 @@ def _base_name(schema: Schema) -> str:
     return _NOT_A_NAME.sub("_", name.removesuffix("Schema") or name)
 
 
-def _rank(schema: Schema) -> tuple[Any, ...]:
+def _rank(schema: Schema) -> tuple[int | str, ...]:
     """Return the rank among schemas that want one name: the unmodified first, then A to Z."""
     options = schema.opts
     only = "" if schema.only is None else ",".join(sorted(schema.only))
@@ -243,8 +243,8 @@ def _candidates(base: str, side: Side, used_side: Side) -> Iterator[str]:
         number += 1
 
 
-def _numbered(signs: list[Any]) -> list[int]:
-    numbers: dict[Any, int] = {}
+def _numbered(signs: Iterable[object]) -> list[int]:
+    numbers: dict[object, int] = {}
     return [numbers.setdefault(sign, len(numbers)) for sign in signs]
 
 
@@ -252,7 +252,7 @@ def _index_of(reference: str) -> int:
     return int(reference.removeprefix(_NODE))
 
 
-def _with_classes(value: Any, same: Sequence[Any]) -> Any:
+def _with_classes(value: JSONValue, same: Sequence[object]) -> JSONValue:
     if isinstance(value, list):
         return [_with_classes(item, same) for item in value]
     if not isinstance(value, dict):
@@ -265,7 +265,7 @@ def _with_classes(value: Any, same: Sequence[Any]) -> Any:
     }
 
 
-def _references(value: Any, start: str = _NODE) -> Iterator[Any]:
+def _references(value: JSONValue, start: str = _NODE) -> Iterator[Any]:
     if isinstance(value, list):
         for item in value:
             yield from _references(item, start)

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from marshmallow import fields, validate
 
 from msframework.openapi.literal import read_literal, read_literals
 from msframework.openapi.pattern import NO_NUL, given_patterns, refuses_nul, with_patterns
-from msframework.types import UNSET, JSONObject
+from msframework.types import UNSET, Field, JSONObject, JSONValue
 
 _PYTHON_ONLY = re.compile(r"\(\?(?![:=!]|<[=!]|P<)|\\[ABZGg]|\(\?P=|[*+?}]\+")
 _NUMBERS = {"integer", "number"}
 
 
-def read_constraints(field: fields.Field[Any], schema: JSONObject) -> JSONObject:
+def read_constraints(field: Field, schema: JSONObject) -> JSONObject:
     """Return the keywords that the validators of *field* add to its *schema*."""
     validators = list(_flatten(field.validators))
     found: JSONObject = {}
@@ -28,7 +27,7 @@ def read_constraints(field: fields.Field[Any], schema: JSONObject) -> JSONObject
     return found
 
 
-def _flatten(validators: Iterable[Any]) -> Iterator[Any]:
+def _flatten(validators: Iterable[object]) -> Iterator[object]:
     for validator in validators:
         if isinstance(validator, validate.And):
             yield from _flatten(validator.validators)
@@ -36,7 +35,7 @@ def _flatten(validators: Iterable[Any]) -> Iterator[Any]:
             yield validator
 
 
-def _ranges(validators: list[Any], field: fields.Field[Any], schema: JSONObject) -> JSONObject:
+def _ranges(validators: list[object], field: Field, schema: JSONObject) -> JSONObject:
     ranges = [item for item in validators if isinstance(item, validate.Range)]
     lows = [(item.min, not item.min_inclusive) for item in ranges if item.min is not None]
     highs = [(item.max, item.max_inclusive) for item in ranges if item.max is not None]
@@ -56,7 +55,7 @@ def _ranges(validators: list[Any], field: fields.Field[Any], schema: JSONObject)
     }
 
 
-def _bound(value: Any, numeric: bool) -> Any:
+def _bound(value: object, numeric: bool) -> JSONValue:
     literal = read_literal(value)
     if numeric and isinstance(literal, str):
         number = float(literal)
@@ -64,7 +63,7 @@ def _bound(value: Any, numeric: bool) -> Any:
     return literal
 
 
-def _lengths(validators: list[Any], field: fields.Field[Any], schema: JSONObject) -> JSONObject:
+def _lengths(validators: list[object], field: Field, schema: JSONObject) -> JSONObject:
     lengths = [item for item in validators if isinstance(item, validate.Length)]
     noun = {"array": "Items", "object": "Properties"}.get(str(schema.get("type")), "Length")
     found: JSONObject = {}
@@ -77,8 +76,8 @@ def _lengths(validators: list[Any], field: fields.Field[Any], schema: JSONObject
     return found
 
 
-def _choices(validators: list[Any], field: fields.Field[Any], schema: JSONObject) -> JSONObject:
-    sets: list[list[Any]] = []
+def _choices(validators: list[object], field: Field, schema: JSONObject) -> JSONObject:
+    sets: list[list[JSONValue]] = []
     found: JSONObject = {}
     for item in validators:
         if isinstance(item, validate.ContainsOnly):
@@ -98,7 +97,7 @@ def _choices(validators: list[Any], field: fields.Field[Any], schema: JSONObject
     return found
 
 
-def _serialized(field: fields.Field[Any], values: Iterable[Any]) -> list[Any]:
+def _serialized(field: Field, values: Iterable[object]) -> list[JSONValue]:
     """Return *values* as they stand on the wire, where the field can say so."""
     plain = []
     for value in values:
@@ -109,7 +108,7 @@ def _serialized(field: fields.Field[Any], values: Iterable[Any]) -> list[Any]:
     return read_literals(plain)
 
 
-def _patterns(validators: list[Any], field: fields.Field[Any], schema: JSONObject) -> JSONObject:
+def _patterns(validators: list[object], field: Field, schema: JSONObject) -> JSONObject:
     regexes = [
         item.regex
         for item in validators
@@ -144,7 +143,7 @@ def ecma_pattern(regex: re.Pattern[str]) -> str | None:
     return f"^(?:{text})"
 
 
-def _formats(validators: list[Any], field: fields.Field[Any], schema: JSONObject) -> JSONObject:
+def _formats(validators: list[object], field: Field, schema: JSONObject) -> JSONObject:
     known: dict[type, str] = {validate.Email: "email", validate.URL: "uri"}
     if "format" in schema or schema.get("type") != "string":
         return {}

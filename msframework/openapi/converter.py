@@ -19,7 +19,7 @@ from msframework.openapi.pattern import kind_pattern
 from msframework.schemas.columns import Base64
 from msframework.schemas.presence import is_always_answered
 from msframework.schemas.reference import Reference
-from msframework.types import UNSET, JSONObject
+from msframework.types import UNSET, Field, JSONObject
 
 Partial = bool | frozenset[str]
 
@@ -150,7 +150,7 @@ class Converter(OpenAPIConverter):
             self.field2nullable,
         ]
 
-    def datetime2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def datetime2properties(self, field: Field, **kwargs: JSONObject) -> JSONObject:
         """Describe a date in another format than ISO 8601."""
         written = getattr(field, "format", None)
         if not isinstance(field, (fields.DateTime, fields.Time)) or written is None:
@@ -160,12 +160,12 @@ class Converter(OpenAPIConverter):
             kwargs["ret"].pop("format", None)
         return found
 
-    def ip2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def ip2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Say that an address may be of either kind."""
         either = isinstance(field, fields.IP) and not isinstance(field, fields.IPv4 | fields.IPv6)
         return {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]} if either else {}
 
-    def nested2properties(self, field: fields.Field[Any], ret: JSONObject) -> JSONObject:
+    def nested2properties(self, field: Field, ret: JSONObject) -> JSONObject:
         """Refer to the nested schema, seen in the same direction and as partially."""
         if not isinstance(field, fields.Nested) or isinstance(field, fields.Pluck):
             return {}
@@ -175,14 +175,14 @@ class Converter(OpenAPIConverter):
         many = schema.many or field.many
         return {"type": "array", "items": found} if many else found
 
-    def pluck2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def pluck2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Show the plucked field in the place of its object."""
         if not isinstance(field, fields.Pluck):
             return {}
         found = self.field2property(field.schema.fields[field.field_name])
         return {"type": "array", "items": found} if field.many else found
 
-    def tuple2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def tuple2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Describe each place of a tuple."""
         if not isinstance(field, fields.Tuple):
             return {}
@@ -192,7 +192,7 @@ class Converter(OpenAPIConverter):
         size = len(places)
         return {"prefixItems": places, "minItems": size, "maxItems": size}
 
-    def dict2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def dict2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Describe the keys and values of a mapping."""
         if not isinstance(field, fields.Mapping):
             return {}
@@ -206,7 +206,7 @@ class Converter(OpenAPIConverter):
             found["additionalProperties"] = self.field2property(field.value_field)
         return found
 
-    def enum2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def enum2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """List the values (or names) of an enum as they stand on the wire."""
         if not isinstance(field, fields.Enum):
             return {}
@@ -220,19 +220,19 @@ class Converter(OpenAPIConverter):
             found["type"] = kinds.pop()
         return {**found, "enum": listed}
 
-    def constant2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def constant2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """State the one value of a constant; the value that is sent for it is ignored."""
         literal = read_literal(getattr(field, "constant", UNSET))
         if not isinstance(field, fields.Constant) or literal is UNSET or self.view.load:
             return {}
         return {"const": literal}
 
-    def pattern2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def pattern2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Say how a number, a time or bytes are written as text, where the format does not."""
         pattern = kind_pattern(field)
         return {} if pattern is None else {"pattern": pattern}
 
-    def reference2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def reference2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Describe another service's object: its id when loaded, the id or it when dumped."""
         if not isinstance(field, Reference):
             return {}
@@ -246,13 +246,13 @@ class Converter(OpenAPIConverter):
         found = self.refer(schema, View())
         return {"anyOf": [shown, {"type": "array", "items": found} if schema.many else found]}
 
-    def constraint2properties(self, field: fields.Field[Any], ret: JSONObject) -> JSONObject:
+    def constraint2properties(self, field: Field, ret: JSONObject) -> JSONObject:
         """Add the constraints of the field's validators."""
         if isinstance(field, Reference):  # they see the id
             return {}
         return read_constraints(field, ret)
 
-    def metadata2properties(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def metadata2properties(self, field: Field, **kwargs: JSONObject) -> JSONObject:
         """Take over the keywords of JSON Schema in the field's metadata, JSON values only."""
         found: JSONObject = {}
         for key, value in field.metadata.items():
@@ -271,7 +271,7 @@ class Converter(OpenAPIConverter):
             found["anyOf"] = [{"type": kind} for kind in found.pop("type")]
         return found
 
-    def field2default(self, field: fields.Field[Any], **kwargs: Any) -> JSONObject:
+    def field2default(self, field: Field, **kwargs: object) -> JSONObject:
         """Give the value that stands in for an absent one, where it is fixed and plain.
 
         Nothing stands in where absent means unchanged, and nothing is absent from an answer: a
@@ -292,7 +292,7 @@ class Converter(OpenAPIConverter):
         literal = read_literal(value)
         return {} if literal is UNSET else {"default": literal}
 
-    def field2nullable(self, field: fields.Field[Any], ret: JSONObject) -> JSONObject:
+    def field2nullable(self, field: Field, ret: JSONObject) -> JSONObject:
         """Let `null` in, wherever it would else be refused."""
         if not field.allow_none and (self.view.load or field.dump_default is not None):
             return {}

@@ -7,9 +7,7 @@ Sources: the OpenAPI Specification 3.0.3 ("Schema Object") and 3.1.0.
 
 from __future__ import annotations
 
-from typing import Any
-
-from msframework.types import JSONObject
+from msframework.types import JSONObject, JSONValue
 
 _NULL: JSONObject = {"type": "null"}
 _UNKNOWN = ("propertyNames", "contentMediaType")
@@ -32,7 +30,7 @@ def _info(info: JSONObject) -> JSONObject:
     return {**found, "license": license} if license else found
 
 
-def _walk(value: Any) -> Any:
+def _walk(value: JSONValue) -> JSONValue:
     """Return *value* with whatever stands where a schema stands converted."""
     if isinstance(value, list):
         return [_walk(item) for item in value]
@@ -51,7 +49,7 @@ def _walk(value: Any) -> Any:
     return found
 
 
-def schema_30(schema: Any) -> Any:
+def schema_30(schema: JSONValue) -> JSONValue:
     """Return a schema of JSON Schema 2020-12 in the words of OpenAPI 3.0."""
     if not isinstance(schema, dict):
         return schema
@@ -67,7 +65,7 @@ def schema_30(schema: Any) -> Any:
     return found
 
 
-def _inner(key: str, item: Any) -> Any:
+def _inner(key: str, item: JSONValue) -> JSONValue:
     if key == "properties":
         return {name: schema_30(schema) for name, schema in item.items()}
     if key in ("items", "additionalProperties", "not"):

@@ -7,16 +7,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
 from enum import Enum
-from typing import Any
 from uuid import UUID
 
-from msframework.types import UNSET
+from msframework.types import UNSET, JSONValue
 
 _AS_TEXT = (Decimal, UUID)
 _AS_ISO = (dt.date, dt.time)
 
 
-def read_literal(value: Any) -> Any:
+def read_literal(value: object) -> JSONValue:
     """Return *value* as JSON would hold it, or `UNSET` where JSON has no such thing.
 
     Decimals and UUIDs become texts, dates and times ISO 8601, enum members their values; a class,
@@ -43,9 +42,9 @@ def read_literal(value: Any) -> Any:
     return UNSET
 
 
-def read_literals(values: Iterable[Any]) -> list[Any]:
+def read_literals(values: Iterable[object]) -> list[JSONValue]:
     """Return those of *values* that JSON can hold, each once, in their order."""
-    found: list[Any] = []
+    found: list[JSONValue] = []
     for value in values:
         literal = read_literal(value)
         if literal is not UNSET and not any(_same(literal, other) for other in found):
@@ -53,6 +52,6 @@ def read_literals(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     # NOTE: in Python True == 1; in JSON they are two values.
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from marshmallow import fields
 
@@ -13,7 +12,7 @@ from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
 from msframework.operation import EXTENSION, Input, Operation, Paging, PathParam, Source
-from msframework.types import JSONObject
+from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
     "int": {"type": "integer"},
@@ -138,7 +137,7 @@ def _parameter(name: str, location: str, schema: JSONObject) -> JSONObject:
     return {**found, "schema": schema}
 
 
-def _style(field: fields.Field[Any], source: Source) -> JSONObject:
+def _style(field: Field, source: Source) -> JSONObject:
     if source is not Source.QUERY or not isinstance(field, (fields.List, fields.Tuple)):
         return {}
     return {"style": "form", "explode": True}
@@ -170,7 +169,7 @@ def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
     return schema
 
 
-def _as_file(field: fields.Field[Any], shown: JSONObject) -> JSONObject:
+def _as_file(field: Field, shown: JSONObject) -> JSONObject:
     words: JSONObject = {word: shown[word] for word in ("title", "description") if word in shown}
     if isinstance(field, fields.List):
         return {"type": "array", "items": dict(_FILE), **words}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from marshmallow import fields, validate
 
 from msframework.schemas.columns import Base64, Digits
 from msframework.schemas.storable import Storable
-from msframework.types import JSONObject
+from msframework.types import Field, JSONObject
 
 NO_NUL: Final = r"^[^\x00]*$"
 _YEAR: Final = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
@@ -36,7 +36,7 @@ _ONE_OF: Final = re.compile(r"\\.|\[[^\]]*\]")  # an escape, or a class
 _GROUP: Final = re.compile(r"\([^()]*\)")
 
 
-def kind_pattern(field: fields.Field[Any]) -> str | None:
+def kind_pattern(field: Field) -> str | None:
     """Return the pattern of the text of *field*; `None` where its type says enough."""
     if isinstance(field, fields.Decimal):
         return _decimal(field)
@@ -81,7 +81,7 @@ def given_patterns(schema: JSONObject) -> list[str]:
     ]
 
 
-def refuses_nul(field: fields.Field[Any]) -> bool:
+def refuses_nul(field: Field) -> bool:
     """Whether a validator of *field* refuses text with NUL."""
     return any(isinstance(validator, Storable) for validator in field.validators)
 

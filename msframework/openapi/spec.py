@@ -79,7 +79,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
 class _Kept(dict[str, Any]):
     """Operations that nobody else holds: apispec may change them, and need not copy them first."""
 
-    def __deepcopy__(self, memo: Any) -> _Kept:
+    def __deepcopy__(self, memo: object) -> _Kept:
         return self
 
 
@@ -145,7 +145,7 @@ def _template(operation: Operation) -> str:
 
 def _start(settings: Settings, prefix: str, operations: Iterable[Operation]) -> APISpec:
     given = settings.openapi.info
-    options: dict[str, Any] = {
+    options: JSONObject = {
         "info": read_info(settings),
         "servers": read_servers(settings, prefix),
     }

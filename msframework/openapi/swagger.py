@@ -7,10 +7,9 @@ the document says less than 3.0 there, and never something else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-from msframework.types import JSONObject
+from msframework.types import JSONObject, JSONValue
 
 _PLAIN = {
     "type",
@@ -182,7 +181,7 @@ def _response(answer: JSONObject, headers: JSONObject) -> JSONObject:
     return found
 
 
-def _schema(schema: Any) -> Any:
+def _schema(schema: JSONValue) -> JSONValue:
     """Return a schema of OpenAPI 3.0 in the words of Swagger 2.0."""
     if not isinstance(schema, dict):
         return schema

@@ -13,16 +13,19 @@ from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sanic import Request, Sanic
+from sanic import Request
 from sanic.response import HTTPResponse, file, raw
 
 from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.openapi.spec import build_document
 from msframework.operation import Operation
+
+if TYPE_CHECKING:
+    from msframework.application import Application
 
 # NOTE: tools that inject arguments read the annotations of all handlers, ours too.
 Send = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
@@ -77,7 +80,7 @@ _POLICY = (
 
 
 def mount_documents(
-    service: Sanic[Any, Any], operations: Sequence[Operation], settings: Settings
+    service: Application, operations: Sequence[Operation], settings: Settings
 ) -> None:
     """Add the routes of the document (`OPENAPI_URL`) and of the docs page (`DOCS_URL`).
 
@@ -99,7 +102,7 @@ def mount_documents(
         _mount_page(service, openapi.docs_url.rstrip("/"), settings)
 
 
-def _mount_page(service: Sanic[Any, Any], docs_path: str, settings: Settings) -> None:
+def _mount_page(service: Application, docs_path: str, settings: Settings) -> None:
     folder = _static_folder()
     title = settings.openapi.info.get("title") or settings.service_name
     policy = {
@@ -131,7 +134,7 @@ def _mount_page(service: Sanic[Any, Any], docs_path: str, settings: Settings) ->
         _add(service, f"{docs_path}/{_REDIRECT}", "docs_oauth2_redirect", send)
 
 
-def _add(service: Sanic[Any, Any], path: str, name: str, handler: Send) -> None:
+def _add(service: Application, path: str, name: str, handler: Send) -> None:
     service.add_route(handler, path, methods=("GET", "HEAD"), name=name)
 
 

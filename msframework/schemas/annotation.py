@@ -9,13 +9,12 @@ import collections.abc
 import types
 import typing
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from marshmallow import fields, validate
 
 from msframework.schemas.api import ReadField
-
-Field = fields.Field[Any]
+from msframework.types import Field, FieldOptions
 
 _LISTS: Final = (list, collections.abc.Sequence, collections.abc.MutableSequence)
 _MAPPINGS: Final = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -29,14 +28,14 @@ TAKEN: Final = (
 )
 
 
-def is_annotation(value: Any) -> bool:
+def is_annotation(value: object) -> bool:
     """Tell whether *value* is written with the means of `typing`, and no plain class."""
     return typing.get_origin(value) is not None or isinstance(
         value, (types.UnionType, typing.NewType)
     )
 
 
-def read_annotation(value: Any, read: ReadField, options: dict[str, Any]) -> Field:
+def read_annotation(value: object, read: ReadField, options: FieldOptions) -> Field:
     """Return the field of *value*, for which `is_annotation` is true.
 
     Args:
@@ -72,7 +71,7 @@ def read_annotation(value: Any, read: ReadField, options: dict[str, Any]) -> Fie
     raise TypeError(f"{value} is no type of a field. {TAKEN}")
 
 
-def _optional(value: Any, args: tuple[Any, ...], read: ReadField) -> Field:
+def _optional(value: object, args: tuple[object, ...], read: ReadField) -> Field:
     kinds = [kind for kind in args if kind is not type(None)]
     if len(kinds) != 1:
         raise TypeError(f"{value} is no type of a field: it may be several. Write X or X | None.")
@@ -81,7 +80,7 @@ def _optional(value: Any, args: tuple[Any, ...], read: ReadField) -> Field:
     return found
 
 
-def _literal(values: tuple[Any, ...], read: ReadField) -> Field:
+def _literal(values: tuple[object, ...], read: ReadField) -> Field:
     stated = [value for value in values if value is not None]
     kinds = {type(value) for value in stated}
     if any(isinstance(value, Enum) for value in stated):
@@ -98,7 +97,7 @@ def _literal(values: tuple[Any, ...], read: ReadField) -> Field:
     return found
 
 
-def _annotated(found: Field, notes: tuple[Any, ...]) -> Field:
+def _annotated(found: Field, notes: tuple[object, ...]) -> Field:
     for note in notes:
         if isinstance(note, str):
             found.metadata = {"description": note, **found.metadata}

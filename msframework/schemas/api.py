@@ -15,7 +15,7 @@ Runs at start-up: `as_schema` turns such a class into a Schema.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from marshmallow import fields, validate
 
@@ -27,8 +27,9 @@ from msframework.schemas.strict import (
     StrictFloat,
     StrictInteger,
 )
+from msframework.types import Field, FieldOptions
 
-ReadField = Callable[[Any], fields.Field[Any]]
+ReadField = Callable[[object], Field]
 
 
 class Note:
@@ -43,8 +44,8 @@ class Note:
         null: whether it may be null.
     """
 
-    field_class: type[fields.Field[Any]] = fields.Raw
-    options: ClassVar[dict[str, Any]] = {}
+    field_class: type[Field] = fields.Raw
+    options: ClassVar[FieldOptions] = {}
 
     def __init__(
         self,
@@ -60,9 +61,9 @@ class Note:
         self.choices = None if choices is None else tuple(choices)
         self.null = null
 
-    def field_options(self, required: bool) -> dict[str, Any]:
+    def field_options(self, required: bool) -> FieldOptions:
         """Return the arguments of the marshmallow field; *required* where the note does not say."""
-        options: dict[str, Any] = {
+        options: FieldOptions = {
             **self.options,
             "required": required if self.required is None else self.required,
             "data_key": self.name,
@@ -73,7 +74,7 @@ class Note:
             options["validate"] = validate.OneOf(self.choices)
         return options
 
-    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> Field:
         """Return the field; *read* turns whatever an attribute may hold into one."""
         return self.field_class(**self.field_options(required))
 
@@ -100,7 +101,7 @@ class Decimal(Note):
     """A decimal number, as a string."""
 
     field_class = StrictDecimal
-    options: ClassVar[dict[str, Any]] = {"as_string": True}
+    options: ClassVar[FieldOptions] = {"as_string": True}
 
 
 class Boolean(Note):
@@ -136,7 +137,7 @@ class Object(Note):
         super().__init__(description, required, name, choices, null)
         self.of = of
 
-    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> Field:
         inner = read(self.of)
         if not isinstance(inner, fields.Nested):
             raise TypeError(f"doc.Object got {self.of!r}, which describes no object")
@@ -162,7 +163,7 @@ class Container(Note):
 class List(Container):
     """A list; its items are described by another note, API class, Schema, model or type."""
 
-    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> Field:
         of = self.of[0] if isinstance(self.of, (list, tuple)) and len(self.of) == 1 else self.of
         return fields.List(fields.Raw() if of is None else read(of), **self.field_options(required))
 
@@ -170,6 +171,6 @@ class List(Container):
 class Dictionary(Container):
     """An object with any keys; *of* describes its values."""
 
-    def build(self, read: ReadField, required: bool) -> fields.Field[Any]:
+    def build(self, read: ReadField, required: bool) -> Field:
         values = None if self.of is None else read(self.of)
         return fields.Dict(fields.String(), values, **self.field_options(required))

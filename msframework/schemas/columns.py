@@ -19,7 +19,7 @@ from typing import Any, Final
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Validator
 
-from msframework.schemas.strict import StrictUUID, Textual, UTCDateTime
+from msframework.schemas.strict import StrictUUID, Textual, UTCDateTime, Whole
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _OUT_OF_RANGE: Final = (OverflowError, ValueError, OSError)
@@ -31,10 +31,10 @@ class EnumValue(Textual, fields.Enum[Any]):
     def __init__(self, enum: type[Enum], **kwargs: Any) -> None:
         super().__init__(enum, by_value=True, **kwargs)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> Any:
         return value.value if isinstance(value, self.enum) else value
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: Whole, **kwargs: object) -> Any:
         if self.reads_text and isinstance(value, str):
             for member in self.enum:
                 if str(member.value) == value:
@@ -51,10 +51,12 @@ class Base64(fields.Field[bytes]):
 
     default_error_messages = {"invalid": "Not a valid base64 string."}  # noqa: RUF012
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(
+        self, value: bytes | None, attr: str | None, obj: object, **kwargs: object
+    ) -> str | None:
         return None if value is None else base64.b64encode(value).decode()
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:
+    def _deserialize(self, value: Any, attr: str | None, data: Whole, **kwargs: object) -> bytes:
         if isinstance(value, bytes):
             return value
         try:
@@ -66,7 +68,9 @@ class Base64(fields.Field[bytes]):
 class BinaryUUID(StrictUUID):
     """A UUID that its column holds as 16 bytes."""
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(
+        self, value: object, attr: str | None, obj: object, **kwargs: object
+    ) -> str | None:
         if isinstance(value, (bytes, bytearray, memoryview)):
             value = uuid.UUID(bytes=bytes(value))
         return super()._serialize(value, attr, obj, **kwargs)
@@ -90,7 +94,7 @@ class Ticks(UTCDateTime):
         super().__init__(timezone=dt.UTC if column.utc else None, **kwargs)
         self.column = column
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> Any:
         if isinstance(value, (int, float)):
             try:
                 value = self._read(value)
@@ -98,7 +102,9 @@ class Ticks(UTCDateTime):
                 return str(value)
         return super()._serialize(value, attr, obj, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
+    def _deserialize(
+        self, value: object, attr: str | None, data: Whole, **kwargs: object
+    ) -> dt.datetime:
         found = super()._deserialize(value, attr, data, **kwargs)
         try:
             kept = self._read(self.column.db_value(found))
@@ -124,12 +130,14 @@ class Ticks(UTCDateTime):
 class AddressNumber(fields.IPv4):
     """An IPv4 address that its column holds as a number; loads the text that peewee takes."""
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+    def _serialize(
+        self, value: object, attr: str | None, obj: object, **kwargs: object
+    ) -> str | None:
         if isinstance(value, (int, str)):
             value = ipaddress.IPv4Address(value)
         return super()._serialize(value, attr, obj, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: Whole, **kwargs: object) -> Any:
         return str(super()._deserialize(value, attr, data, **kwargs))
 
 
@@ -151,7 +159,7 @@ class Digits(Validator):
     def _repr_args(self) -> str:
         return f"max_digits={self.max_digits!r}, places={self.places!r}"
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: object) -> object:
         if not isinstance(value, Decimal) or not value.is_finite() or not value:
             return value
         _, digits, exponent = value.as_tuple()

@@ -29,8 +29,9 @@ from msframework.schemas.strict import (
     StrictTimeDelta,
     StrictUUID,
 )
+from msframework.types import Field, FieldOptions
 
-_TYPES: Final[dict[Any, tuple[type[fields.Field[Any]], dict[str, Any]]]] = {
+_TYPES: Final[dict[object, tuple[type[Field], FieldOptions]]] = {
     str: (fields.String, {}),
     int: (StrictInteger, {}),
     float: (StrictFloat, {}),
@@ -54,7 +55,7 @@ class DescribedSchema(Schema):
     class Meta:
         register = False
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: Field) -> None:
         """Keep text that PostgreSQL cannot hold out of loaded data."""
         guard(field_obj)
 
@@ -77,9 +78,9 @@ class Describer:
     ) -> None:
         self.where, self.for_load, self.models = where, for_load, models
         self._for_texts = for_texts
-        self._classes: dict[Any, type[Schema]] = {}
+        self._classes: dict[object, type[Schema]] = {}
 
-    def schema(self, thing: Any) -> Schema:
+    def schema(self, thing: object) -> Schema:
         """Return the Schema instance that *thing* describes.
 
         Raises:
@@ -99,7 +100,7 @@ class Describer:
             raise self.refuse(thing)
         return found()
 
-    def schema_class(self, thing: Any) -> type[Schema] | None:
+    def schema_class(self, thing: object) -> type[Schema] | None:
         """Return the Schema class of a class, or `None` when it is of another kind."""
         if not isinstance(thing, type):
             return None
@@ -109,14 +110,14 @@ class Describer:
             return None if self.models is None else self.models(thing)
         return self.read_api_class(thing)
 
-    def refuse(self, thing: Any) -> TypeError:
+    def refuse(self, thing: object) -> TypeError:
         """Return the error for a *thing* that describes nothing."""
         return TypeError(
             f"{self.where}: {thing!r} is no schema. Pass a Schema class or instance, a peewee "
             "model, a dict such as {'id': int}, an API class, or a list with one of these."
         )
 
-    def read_dict(self, members: Mapping[Any, Any]) -> type[Schema]:
+    def read_dict(self, members: Mapping[object, object]) -> type[Schema]:
         """Return the schema class of a dict of members."""
         found = {}
         for key, value in members.items():
@@ -152,7 +153,7 @@ class Describer:
         self._classes[thing] = built
         return built
 
-    def is_noted(self, value: Any) -> bool:
+    def is_noted(self, value: object) -> bool:
         """Tell whether an attribute of an API class describes a member."""
         if isinstance(value, (Note, fields.Field, Schema)) or value in _SIMPLE:
             return True
@@ -160,7 +161,7 @@ class Describer:
             return len(value) == 1 and self.is_noted(value[0])
         return isinstance(value, (type, dict)) or is_annotation(value)
 
-    def _member(self, name: str, value: Any, inside: type | None = None) -> fields.Field[Any]:
+    def _member(self, name: str, value: object, inside: type | None = None) -> Field:
         """Return the field for the member *name* of a dict or an API class."""
         try:
             return self.field(value, inside)
@@ -170,9 +171,9 @@ class Describer:
                 raise
             raise TypeError(f"{self.where}: {name}: {text}") from exc
 
-    def field(self, value: Any, inside: type | None = None) -> fields.Field[Any]:
+    def field(self, value: object, inside: type | None = None) -> Field:
         """Return the field for one member of a dict or an API class."""
-        options: dict[str, Any] = {"required": self.for_load}
+        options: FieldOptions = {"required": self.for_load}
         if isinstance(value, fields.Field):
             return value
         if isinstance(value, Note):
@@ -196,7 +197,7 @@ class Describer:
             raise TypeError(f"{value!r} is no type of a field. {TAKEN}")
         return fields.Nested(self.schema(value), **options)
 
-    def _may_be_absent(self, value: Any, field: fields.Field[Any]) -> bool:
+    def _may_be_absent(self, value: object, field: Field) -> bool:
         return self._for_texts and is_annotation(value) and field.allow_none
 
 

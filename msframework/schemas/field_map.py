@@ -32,60 +32,61 @@ from msframework.schemas.strict import (
     UTCDateTime,
     ZonedDateTime,
 )
+from msframework.types import Field, FieldOptions
 
-Make = Callable[[Any, dict[str, Any]], fields.Field[Any]]
+Make = Callable[[Any, FieldOptions], Field]
 LARGEST_REAL: Final = 3.4028234663852886e38
 
 
-def _simple(field_class: type[fields.Field[Any]], **fixed: Any) -> Make:
-    def make(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _simple(field_class: type[Field], **fixed: Any) -> Make:
+    def make(column: object, options: FieldOptions) -> Field:
         return field_class(**fixed, **options)
 
     return make
 
 
-def _check(options: dict[str, Any], *validators: Any) -> None:
+def _check(options: FieldOptions, *validators: validate.Validator) -> None:
     options["validate"] = [*validators, *options.get("validate", ())]
 
 
 def _integer(bits: int) -> Make:
-    def make(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    def make(column: object, options: FieldOptions) -> Field:
         _check(options, validate.Range(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
         return StrictInteger(**options)
 
     return make
 
 
-def _text(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _text(column: object, options: FieldOptions) -> Field:
     length = getattr(column, "max_length", None)
     if length:
         _check(options, validate.Length(max=length))
     return fields.String(**options)
 
 
-def _real(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _real(column: object, options: FieldOptions) -> Field:
     if not isinstance(column, peewee.DoubleField):
         _check(options, validate.Range(-LARGEST_REAL, LARGEST_REAL))
     return StrictFloat(**options)
 
 
-def _decimal(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _decimal(column: peewee.DecimalField, options: FieldOptions) -> Field:
     if column.auto_round:
         options |= {"places": column.decimal_places, "rounding": column.rounding}
     _check(options, Digits(column.max_digits, column.decimal_places))
     return StrictDecimal(as_string=True, **options)
 
 
-def _enum(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _enum(column: extra.EnumFieldMixin, options: FieldOptions) -> Field:
     options.pop("validate", None)  # the choices are the enum's own values
     return EnumValue(column.enum_class, **options)
 
 
-def _ticks(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _ticks(column: peewee.TimestampField, options: FieldOptions) -> Field:
     return Ticks(column, **options)
 
 
-def _array(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _array(column: postgres_ext.ArrayField, options: FieldOptions) -> Field:
     demand("peewee", "an array column")
     inner = make_field(column._ArrayField__field, {"allow_none": True})
     for _ in range(column.dimensions - 1):
@@ -93,21 +94,21 @@ def _array(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
     return fields.List(inner, **options)
 
 
-def _hstore(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _hstore(column: object, options: FieldOptions) -> Field:
     return fields.Dict(fields.String(), fields.String(allow_none=True), **options)
 
 
-def _naive(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _naive(column: object, options: FieldOptions) -> Field:
     # NOTE: asyncpg refuses aware values for a timestamp without time zone; they become UTC.
     return UTCDateTime(**options)
 
 
-def _foreign_key(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def _foreign_key(column: peewee.ForeignKeyField, options: FieldOptions) -> Field:
     return make_field(column.rel_field, options)
 
 
 def _read_only(make: Make) -> Make:
-    def made(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+    def made(column: object, options: FieldOptions) -> Field:
         options |= {"dump_only": True, "required": False}
         return make(column, options)
 
@@ -149,7 +150,7 @@ FIELD_MAP: Final[dict[type, Make]] = {
 }
 
 
-def make_field(column: Any, options: dict[str, Any]) -> fields.Field[Any]:
+def make_field(column: peewee.Field, options: FieldOptions) -> Field:
     """Return the marshmallow field for *column*, made with *options* and its type's own checks.
 
     Raises:

@@ -13,6 +13,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.schemas.field_map import make_field
 from msframework.schemas.reference import Reference
 from msframework.schemas.storable import guard
+from msframework.types import Field, FieldOptions, SchemaSource
 
 SENSITIVE_FIELDS: Final = ("password", "password_hash", "secret", "token")
 
@@ -40,16 +41,16 @@ class ModelSchemaOpts(SchemaOpts):
 class ModelSchemaMeta(SchemaMeta):
     """Adds the derived fields where marshmallow lets a plugin add some."""
 
-    _derived: dict[str, fields.Field[Any]]
+    _derived: dict[str, Field]
 
     @classmethod
     def get_declared_fields(
         mcs,
         klass: Any,
-        cls_fields: list[tuple[str, Any]],
-        inherited_fields: list[tuple[str, Any]],
-        dict_cls: Any = dict,
-    ) -> Any:
+        cls_fields: list[tuple[str, Field]],
+        inherited_fields: list[tuple[str, Field]],
+        dict_cls: type[dict[str, Field]] = dict,
+    ) -> dict[str, Field]:
         """Return the fields of *klass* in the model's order; declared ones win."""
         options: ModelSchemaOpts = klass.opts
         klass._derived = {}
@@ -87,7 +88,7 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
     class Meta:
         pass
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: Field) -> None:
         """Keep text that PostgreSQL cannot hold out of loaded data."""
         guard(field_obj)
 
@@ -133,7 +134,7 @@ def _check_model(options: ModelSchemaOpts, where: str) -> None:
         )
 
 
-def _check_names(options: ModelSchemaOpts, found: Mapping[str, Any], where: str) -> None:
+def _check_names(options: ModelSchemaOpts, found: Mapping[str, object], where: str) -> None:
     columns = options.model._meta.sorted_fields
     known = {*found, *(name for column in columns for name, _ in _names(column))}
     problems = []
@@ -150,8 +151,8 @@ def _check_names(options: ModelSchemaOpts, found: Mapping[str, Any], where: str)
 
 
 def _derive(
-    options: ModelSchemaOpts, declared: Mapping[str, Any], where: str
-) -> Iterator[tuple[str, fields.Field[Any]]]:
+    options: ModelSchemaOpts, declared: Mapping[str, Field], where: str
+) -> Iterator[tuple[str, Field]]:
     wanted = None if options.all or not options.fields else set(options.fields)
     for column in options.model._meta.sorted_fields:
         for name, make in _names(column):
@@ -162,10 +163,10 @@ def _derive(
                 yield name, make(column, name, where)
 
 
-Derive = Callable[[Any, str, str], fields.Field[Any]]
+Derive = Callable[[Any, str, str], Field]
 
 
-def _names(column: Any) -> Iterator[tuple[str, Derive]]:
+def _names(column: peewee.Field) -> Iterator[tuple[str, Derive]]:
     """Yield the names of a column in a schema: a foreign key is also there as its object."""
     if not isinstance(column, peewee.ForeignKeyField):
         yield column.name, derive_field
@@ -174,20 +175,20 @@ def _names(column: Any) -> Iterator[tuple[str, Derive]]:
     yield column.name, _derive_nested
 
 
-def _derive_nested(column: Any, name: str, where: str) -> fields.Field[Any]:
+def _derive_nested(column: peewee.ForeignKeyField, name: str, where: str) -> Field:
     """Return the related object of a foreign key, as a handler put it under the key's name."""
     related = column.rel_model
     metadata = _metadata(column)
     return fields.Nested(lambda: ModelSchema.of(related)(), dump_only=True, metadata=metadata)
 
 
-def derive_field(column: Any, name: str, where: str) -> fields.Field[Any]:
+def derive_field(column: peewee.Field, name: str, where: str) -> Field:
     """Return the marshmallow field of a peewee *column*.
 
     Raises:
         ImproperlyConfigured: there is none for its type.
     """
-    options: dict[str, Any] = {"metadata": _metadata(column)}
+    options: FieldOptions = {"metadata": _metadata(column)}
     if column.null:
         options["allow_none"] = True
     if column.column_name != name:
@@ -214,18 +215,18 @@ def derive_field(column: Any, name: str, where: str) -> fields.Field[Any]:
         ) from exc
 
 
-def _target(thing: Any) -> Any:
+def _target(thing: SchemaSource) -> SchemaSource:
     """Return the target of a Reference; a model through its schema."""
     if isinstance(thing, type) and issubclass(thing, peewee.Model):
         return ModelSchema.of(thing)
     return thing
 
 
-def _is_text(help_text: Any) -> bool:
+def _is_text(help_text: object) -> bool:
     return help_text is None or isinstance(help_text, str)
 
 
-def _metadata(column: Any) -> dict[str, Any]:
+def _metadata(column: peewee.Field) -> dict[str, str]:
     found = {}
     if column.verbose_name:
         found["title"] = str(column.verbose_name)
@@ -234,7 +235,7 @@ def _metadata(column: Any) -> dict[str, Any]:
     return found
 
 
-def _has_server_default(column: Any) -> bool:
+def _has_server_default(column: peewee.Field) -> bool:
     texts = (getattr(constraint, "sql", "") for constraint in column.constraints or ())
     stated = any(str(text).lstrip().upper().startswith("DEFAULT") for text in texts)
     return stated or bool(column.sequence)

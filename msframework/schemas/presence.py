@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import Schema, fields, missing
 from marshmallow.utils import is_collection
+
+from msframework.types import Field
 
 _MADE = (fields.Nested, fields.Method, fields.Function)
 
 
-def is_always_answered(schema: Schema, name: str, field: fields.Field[Any]) -> bool:
+def is_always_answered(schema: Schema, name: str, field: Field) -> bool:
     """Whether every right answer of *schema* has its *field*.
 
     It has all required fields, those with a default, constants, and every column of the model: rows

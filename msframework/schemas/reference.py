@@ -11,8 +11,8 @@ from typing import Any, Final
 from marshmallow import Schema, fields
 
 from msframework.schemas.description import Describer
-from msframework.schemas.strict import StrictInteger
-from msframework.types import SchemaSource
+from msframework.schemas.strict import StrictInteger, Whole
+from msframework.types import Field, SchemaSource
 
 IDS: Final = (str, int, float, bytes, uuid.UUID, decimal.Decimal, dt.date, dt.time)
 
@@ -27,12 +27,10 @@ class Reference(fields.Field[Any]):
         kwargs: as for every field of marshmallow; validators see the loaded id.
     """
 
-    def __init__(
-        self, target: SchemaSource, id_field: fields.Field[Any] | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, target: SchemaSource, id_field: Field | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target = target
-        self.id_field: fields.Field[Any] = id_field if id_field is not None else StrictInteger()
+        self.id_field: Field = id_field if id_field is not None else StrictInteger()
         self._schema: Schema | None = None
 
     @property
@@ -43,17 +41,19 @@ class Reference(fields.Field[Any]):
             self._schema = describer.schema(self.target)
         return self._schema
 
-    def _bind_to_schema(self, field_name: str, parent: Any) -> None:
+    def _bind_to_schema(self, field_name: str, parent: Schema | Field) -> None:
         super()._bind_to_schema(field_name, parent)
         self.id_field = copy.copy(self.id_field)
         self.id_field._bind_to_schema(field_name, self)
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> object:
         if value is None:
             return None
         if isinstance(value, IDS):
             return self.id_field._serialize(value, attr, obj, **kwargs)
         return self.schema.dump(value)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(
+        self, value: object, attr: str | None, data: Whole, **kwargs: object
+    ) -> object:
         return self.id_field.deserialize(value, attr, data, **kwargs)

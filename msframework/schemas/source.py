@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from marshmallow import Schema
 
@@ -13,7 +12,7 @@ from msframework.schemas.model import SENSITIVE_FIELDS, ModelSchema
 
 
 def as_schema(
-    thing: Any,
+    thing: object,
     *,
     where: str,
     for_load: bool,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Validator
+
+from msframework.types import Field
 
 NUL: Final = "Null characters are not allowed."
 SURROGATE: Final = "Not a valid utf-8 string."
@@ -15,14 +17,14 @@ SURROGATE: Final = "Not a valid utf-8 string."
 class Storable(Validator):
     """Refuses text with NUL or lone surrogates, in strings and in whatever holds strings."""
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: object) -> object:
         message = why_not_storable(value)
         if message is not None:
             raise ValidationError(message)
         return value
 
 
-def why_not_storable(value: Any) -> str | None:
+def why_not_storable(value: object) -> str | None:
     """Return why PostgreSQL cannot hold the text in *value*, or `None` when it can."""
     waiting = [value]
     while waiting:
@@ -52,7 +54,7 @@ STORABLE: Final = Storable()
 _TEXTUAL: Final = (fields.String, fields.Raw, fields.Mapping)
 
 
-def guard(field: fields.Field[Any]) -> None:
+def guard(field: Field) -> None:
     """Add `STORABLE` to *field*, and to the fields within it, where text comes in."""
     if isinstance(field, fields.List):
         guard(field.inner)

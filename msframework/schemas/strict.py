@@ -12,13 +12,17 @@ import datetime as dt
 import decimal
 import re
 import uuid
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Self, TypeAlias
 
 from marshmallow import Schema, fields
 from marshmallow.utils import is_aware
 
 from msframework.json_text import LARGEST, SMALLEST
+
+# The object whose member a field reads.
+Whole: TypeAlias = Mapping[str, object] | None
 
 LARGEST_EXPONENT: Final = 1000
 DECIMAL: Final = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
@@ -38,7 +42,7 @@ class Textual:
 
     reads_text = False
 
-    def reading_text(self) -> Any:
+    def reading_text(self) -> Self:
         """Return the twin."""
         twin = copy.copy(self)
         twin.reads_text = True
@@ -48,7 +52,7 @@ class Textual:
 class StrictInteger(Textual, fields.Integer):
     """A whole number: `5`, `5.0` and `5e0`, which JSON Schema calls integers; never `"5"`."""
 
-    def _validated(self, value: Any) -> int:
+    def _validated(self, value: object) -> int:
         if value.__class__ is int:
             return int(value)
         if isinstance(value, str):
@@ -78,7 +82,7 @@ class StrictInteger(Textual, fields.Integer):
 class StrictFloat(Textual, fields.Float):
     """A number of JSON, as a double."""
 
-    def _validated(self, value: Any) -> float:
+    def _validated(self, value: object) -> float:
         if isinstance(value, str) and not (self.reads_text and _is_decimal(value)):
             raise self.make_error("invalid", input=value)
         return super()._validated(value)
@@ -91,13 +95,13 @@ class StrictDecimal(fields.Decimal):
         "exponent": f"Must have an exponent of at most {LARGEST_EXPONENT}."
     }
 
-    def _validated(self, value: Any) -> Decimal:
+    def _validated(self, value: object) -> Decimal:
         if isinstance(value, str) and not _is_decimal(value):
             special = value.lstrip("+-").lower() in _SPECIAL
             raise self.make_error("special" if special else "invalid", input=value)
         return super()._validated(value)
 
-    def _format_num(self, value: Any) -> Decimal:
+    def _format_num(self, value: object) -> Decimal:
         number = value if isinstance(value, Decimal) else Decimal(str(value))
         if number.is_finite():
             if not has_small_exponent(number):
@@ -135,7 +139,7 @@ def has_small_exponent(number: Decimal) -> bool:
 class StrictBoolean(Textual, fields.Boolean):
     """True or false; as text also marshmallow's words for them (`true`, `1`, `on`, `no`, …)."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: object, attr: str | None, data: Whole, **kwargs: object) -> bool:
         if value is True or value is False:
             return bool(value)
         if not self.reads_text or not isinstance(value, str):
@@ -146,7 +150,7 @@ class StrictBoolean(Textual, fields.Boolean):
 class StrictUUID(fields.UUID):
     """A UUID in its 36 characters, as paths take it."""
 
-    def _validated(self, value: Any) -> uuid.UUID:
+    def _validated(self, value: object) -> uuid.UUID:
         if isinstance(value, str) and not _is_uuid(value):
             raise self.make_error("invalid_uuid", input=value)
         return super()._validated(value)
@@ -169,7 +173,7 @@ class OrText:
     Times beyond those of Python (the year 10000, infinite intervals) are read as texts.
     """
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: object) -> Any:
         if isinstance(value, str):
             return value
         return super()._serialize(value, attr, obj, **kwargs)  # type: ignore[misc]
@@ -184,7 +188,9 @@ class StrictTime(OrText, fields.Time):
 
     default_error_messages = {"zone": "Must be a time of day without a time zone."}  # noqa: RUF012
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.time:
+    def _deserialize(
+        self, value: object, attr: str | None, data: Whole, **kwargs: object
+    ) -> dt.time:
         found = super()._deserialize(value, attr, data, **kwargs)
         if not has_no_zone(found):
             raise self.make_error("zone", input=value)
@@ -203,7 +209,9 @@ class StrictDateTime(OrText, fields.DateTime):
 class StrictTimeDelta(Textual, OrText, fields.TimeDelta):
     """An interval, as a number of seconds."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.timedelta:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Whole, **kwargs: object
+    ) -> dt.timedelta:
         is_text = isinstance(value, str)
         if isinstance(value, bool) or (is_text and not (self.reads_text and _is_decimal(value))):
             raise self.make_error("invalid")
@@ -216,7 +224,9 @@ class UTCDateTime(OrText, fields.NaiveDateTime):
     def __init__(self, *, timezone: dt.timezone | None = dt.UTC, **kwargs: Any) -> None:
         super().__init__(timezone=timezone, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
+    def _deserialize(
+        self, value: object, attr: str | None, data: Whole, **kwargs: object
+    ) -> dt.datetime:
         try:
             return super()._deserialize(value, attr, data, **kwargs)
         except OverflowError as exc:
@@ -230,12 +240,14 @@ class ZonedDateTime(OrText, fields.AwareDateTime):
     without a zone.
     """
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: Any, attr: str | None, obj: object, **kwargs: object) -> Any:
         if value in _ENDS:
             value = value.replace(tzinfo=dt.UTC)
         return super()._serialize(value, attr, obj, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dt.datetime:
+    def _deserialize(
+        self, value: object, attr: str | None, data: Whole, **kwargs: object
+    ) -> dt.datetime:
         found = super()._deserialize(value, attr, data, **kwargs)
         if not is_in_utc(found):
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
