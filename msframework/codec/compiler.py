@@ -18,12 +18,12 @@ from msframework.codec.emit import emit_dump, emit_dump_any, emit_load
 from msframework.codec.engine import Engine
 from msframework.codec.facts import FieldFacts, read_facts
 from msframework.codec.kinds import WrongKind, name_kind
-from msframework.codec.known import DUMPS, LOADS, AnyField, is_rebound, overrides
+from msframework.codec.known import DUMPS, LOADS, is_rebound, overrides
 from msframework.codec.load_terms import read_load
 from msframework.codec.loads import compile_unit
 from msframework.codec.plan import DumpOne, LoadFields, SchemaPlan
 from msframework.codec.rows import read_row_writer
-from msframework.types import JSONValue
+from msframework.types import Field, JSONValue
 
 _RECORDS: Final = frozenset((dict, Record))
 _DEEPEST: Final = 12
@@ -56,11 +56,11 @@ class Compiler:
         self._stack: list[tuple[object, SchemaPlan]] = []
         self._plans: dict[int, SchemaPlan | None] = {}
 
-    def note_dump(self, field: AnyField, reason: str) -> None:
+    def note_dump(self, field: Field, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""
         self.dump_fallbacks.append(f"{_where(field)}: {reason}")
 
-    def note_load(self, field: AnyField, reason: str) -> None:
+    def note_load(self, field: Field, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
         self.load_fallbacks.append(f"{_where(field)}: {reason}")
 
@@ -179,7 +179,7 @@ def _for_objects(dump_any: DumpOne, plan: SchemaPlan) -> DumpOne:
     return dump_object
 
 
-def _where(field: AnyField) -> str:
+def _where(field: Field) -> str:
     owner = type(field.root).__name__ if field.root is not None else "a schema"
     return f"{owner}.{field.name}"
 

@@ -18,11 +18,11 @@ from msframework.codec.dumps import DumpUnit, compile_unit, dump_boolean
 from msframework.codec.emit import FieldDump
 from msframework.codec.errors import UnusualValue, give_up
 from msframework.codec.facts import FieldFacts, read_inner
-from msframework.codec.known import AnyField, is_usual
+from msframework.codec.known import is_usual
 from msframework.codec.plan import Nesting
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
-from msframework.types import Namespace
+from msframework.types import Field, Namespace
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _read_term(facts: FieldFacts, name: str, unit: DumpUnit, json: bool) -> Term
     return Term(term.test, term.good, term.other, {name: guarded}, term.pure)
 
 
-def _scalar_term(field: Any, base: type[AnyField], slow: str, json: bool) -> Term:
+def _scalar_term(field: Any, base: type[Field], slow: str, json: bool) -> Term:
     if issubclass(base, fields.Raw) or (issubclass(base, fields.Boolean) and not json):
         return Term("{v} is not missing", "{v}", "absent()", {}, True)
     if issubclass(base, _COMPOSED):
@@ -129,13 +129,13 @@ def _scalar_term(field: Any, base: type[AnyField], slow: str, json: bool) -> Ter
 
 
 _COMPOSED: Final = (fields.Nested, fields.List, fields.Tuple, fields.Mapping, Reference)
-_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
+_TERMS: Final[dict[type[Field], tuple[str, str, str]]] = {
     fields.Integer: ("{v}.__class__ is int or {v} is None", "{v}", "{slow}"),
     fields.Float: ("{v}.__class__ is float or {v} is None", "{v}", "{slow}"),
     fields.String: ("{v}.__class__ is str or {v} is None", "{v}", "{slow}"),
 }
 _MOMENT: Final = "{v}.__class__ is datetime and ({v}.tzinfo is UTC or {v}.tzinfo is None)"
-_JSON_TERMS: Final[dict[type[AnyField], tuple[str, str, str]]] = {
+_JSON_TERMS: Final[dict[type[Field], tuple[str, str, str]]] = {
     fields.UUID: (
         "{v}.__class__ is PgUUID",
         "str({v})",

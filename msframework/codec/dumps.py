@@ -14,10 +14,10 @@ from marshmallow.utils import pluck
 from orjson import Fragment
 
 from msframework.codec.facts import FieldFacts, read_inner
-from msframework.codec.known import AnyField
 from msframework.codec.plan import Nesting
 from msframework.schemas.reference import IDS, Reference
 from msframework.strict_json import dumps
+from msframework.types import Field
 
 DumpUnit = Callable[[Any, object, object], object]
 
@@ -41,7 +41,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting, json: bool) -> DumpUnit:
     return serialize
 
 
-def _is_open(field: Any, base: type[AnyField]) -> bool:
+def _is_open(field: Any, base: type[Field]) -> bool:
     """Tell whether *field* may pass on a value of whatever type, times of day among them."""
     if issubclass(base, fields.Mapping):
         return field.value_field is None
@@ -58,7 +58,7 @@ def dump_boolean(value: object, attr: object, obj: object) -> object:
         return value
 
 
-def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) -> DumpUnit | None:
+def _compose(field: Any, base: type[Field], compiler: Nesting, json: bool) -> DumpUnit | None:
     if issubclass(base, Reference):
         return _dump_reference(field, compiler, json)
     if issubclass(base, fields.Nested):
@@ -84,9 +84,7 @@ def _compose(field: Any, base: type[AnyField], compiler: Nesting, json: bool) ->
     return serialize
 
 
-def _dump_nested(
-    field: Any, base: type[AnyField], compiler: Nesting, json: bool
-) -> DumpUnit | None:
+def _dump_nested(field: Any, base: type[Field], compiler: Nesting, json: bool) -> DumpUnit | None:
     plan = compiler.nested(field, load=False)
     if plan is None:
         return None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from msframework.codec.known import AnyField, field_base, why_unknown
+from msframework.codec.known import field_base, why_unknown
 from msframework.codec.validators import Rule, read_rules
+from msframework.types import Field
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class FieldFacts:
     field: Any
     name: str
     key: str | None
-    base: type[AnyField] | None
+    base: type[Field] | None
     reason: str | None
 
     @property
@@ -51,12 +52,12 @@ class FieldFacts:
         return read_rules(self.field.validators)
 
 
-def read_facts(field: AnyField, name: str) -> FieldFacts:
+def read_facts(field: Field, name: str) -> FieldFacts:
     """Return the facts of the *field* that its schema calls *name*."""
     key = name if field.data_key is None else field.data_key
     return FieldFacts(field, name, key, field_base(field), why_unknown(field))
 
 
-def read_inner(field: AnyField, key: str | None = None) -> FieldFacts:
+def read_inner(field: Field, key: str | None = None) -> FieldFacts:
     """Return the facts of a *field* within another; *key* as of the other one, if it is that."""
     return FieldFacts(field, "", key, field_base(field), why_unknown(field))

@@ -5,7 +5,7 @@ A subclass counts as its built-in base as long as it overrides nothing that runs
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from marshmallow import Schema, fields, validate
 
@@ -33,12 +33,11 @@ from msframework.schemas.strict import (
     UTCDateTime,
     ZonedDateTime,
 )
-
-AnyField = fields.Field[Any]
+from msframework.types import Field
 
 _CUSTOM: Final = (fields.Method, fields.Function)
 # NOTE: an undocumented class; where it is missing, nothing is compiled (`_tested.NAMES`).
-_TEMPORAL: Final[type[AnyField]] = getattr(fields, "_TemporalField", fields.Field)
+_TEMPORAL: Final[type[Field]] = getattr(fields, "_TemporalField", fields.Field)
 _ABSTRACT: Final = {fields.Field, fields.Number, fields.Mapping, _TEMPORAL}
 FIELDS: Final = frozenset(
     {
@@ -71,7 +70,7 @@ VALIDATORS: Final = frozenset(
 )
 
 
-def field_base(field: AnyField) -> type[AnyField] | None:
+def field_base(field: Field) -> type[Field] | None:
     """Return the class that *field* behaves as, or `None` for one of the user's own making."""
     if not _BEHAVIOUR.isdisjoint(vars(field)):
         return None
@@ -83,7 +82,7 @@ def field_base(field: AnyField) -> type[AnyField] | None:
     return None
 
 
-def why_unknown(field: AnyField) -> str | None:
+def why_unknown(field: Field) -> str | None:
     """Return why marshmallow must load and dump *field*, or `None` when it need not."""
     if isinstance(field, (fields.Method, fields.Function)):
         return f"{type(field).__name__} calls the user's code"
@@ -92,7 +91,7 @@ def why_unknown(field: AnyField) -> str | None:
     return None
 
 
-def is_usual(field: AnyField) -> bool:
+def is_usual(field: Field) -> bool:
     """Tell whether the options of *field* leave its values in their usual form."""
     if isinstance(field, fields.Decimal):
         return field.places is None and not field.allow_nan

@@ -19,7 +19,7 @@ from marshmallow.utils import is_aware, is_collection, set_value
 from msframework.codec.emit import FieldLoad
 from msframework.codec.errors import SUSPICION, LoadErrors, Rejected, note
 from msframework.codec.facts import FieldFacts
-from msframework.codec.known import AnyField, is_usual, validator_base
+from msframework.codec.known import is_usual, validator_base
 from msframework.codec.loads import TAKEN_AS_IS, LoadOptions, LoadUnit
 from msframework.codec.validators import Rule, run_checks
 from msframework.schemas.columns import Ticks
@@ -34,7 +34,7 @@ from msframework.schemas.strict import (
     read_uuid,
 )
 from msframework.strict_json import SUSPECT
-from msframework.types import JSONValue, Namespace
+from msframework.types import Field, JSONValue, Namespace
 
 _NOTHING: Final[LoadOptions] = {}
 
@@ -189,7 +189,7 @@ def _read_term(facts: FieldFacts, suffix: str) -> LoadTerm | None:
     return LoadTerm(" and ".join(parts), "v", names)
 
 
-def _read_converted(facts: FieldFacts, base: type[AnyField], suffix: str) -> LoadTerm | None:
+def _read_converted(facts: FieldFacts, base: type[Field], suffix: str) -> LoadTerm | None:
     """Return the usual case of a field that reads its value out of a string."""
     field = facts.field
     convert, is_good = next(
@@ -224,9 +224,9 @@ def _is_naive(value: dt.datetime) -> bool:
     return not is_aware(value)
 
 
-_TESTED: Final[dict[type[AnyField], type]] = {**TAKEN_AS_IS, fields.Float: float}
+_TESTED: Final[dict[type[Field], type]] = {**TAKEN_AS_IS, fields.Float: float}
 _Reading = tuple[Callable[[str], object] | None, Callable[[Any], bool] | None]
-_CONVERTED: Final[dict[type[AnyField], _Reading]] = {
+_CONVERTED: Final[dict[type[Field], _Reading]] = {
     StrictDecimal: (read_decimal, _always),
     fields.Decimal: (decimal.Decimal, decimal.Decimal.is_finite),
     StrictUUID: (read_uuid, _always),

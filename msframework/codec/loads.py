@@ -19,17 +19,16 @@ from msframework.codec.bounds import count_messages
 from msframework.codec.errors import InexactNumber, Loaded, Messages, Rejected, copy_containers
 from msframework.codec.exact import EXACT
 from msframework.codec.facts import FieldFacts, read_inner
-from msframework.codec.known import AnyField
 from msframework.codec.plan import Nesting, SchemaPlan
 from msframework.codec.validators import run_checks
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import StrictDecimal, StrictInteger, has_small_exponent
-from msframework.types import JSONValue
+from msframework.types import Field, JSONValue
 
 LoadOptions = Mapping[str, Any]
 LoadUnit = Callable[[JSONValue, JSONValue, LoadOptions], Loaded]
 # The class of the values that a field takes as they are.
-TAKEN_AS_IS: Final[dict[type[AnyField], type]] = {fields.Integer: int, fields.String: str}
+TAKEN_AS_IS: Final[dict[type[Field], type]] = {fields.Integer: int, fields.String: str}
 
 
 def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
@@ -50,7 +49,7 @@ def compile_unit(facts: FieldFacts, compiler: Nesting) -> LoadUnit:
     return _by_marshmallow(facts.field, facts.key)
 
 
-def _by_marshmallow(field: AnyField, key: str | None) -> LoadUnit:
+def _by_marshmallow(field: Field, key: str | None) -> LoadUnit:
     def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         try:
             if key is None:
@@ -62,7 +61,7 @@ def _by_marshmallow(field: AnyField, key: str | None) -> LoadUnit:
     return load
 
 
-def _refusal(field: AnyField, name: str) -> Callable[[], Rejected]:
+def _refusal(field: Field, name: str) -> Callable[[], Rejected]:
     """Return the function that refuses with the field's message *name*."""
     message = field.error_messages.get(name)
     if isinstance(message, str) and "{" not in message and "}" not in message:
@@ -70,7 +69,7 @@ def _refusal(field: AnyField, name: str) -> Callable[[], Rejected]:
     return lambda: Rejected(copy_containers(field.make_error(name).messages))
 
 
-def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUnit:
+def _checked(facts: FieldFacts, base: type[Field], core: LoadUnit) -> LoadUnit:
     """Return *core* with the steps before it (absent, null) and after it (validators)."""
     field = facts.field
     required = field.required and not issubclass(base, fields.Constant)
@@ -97,7 +96,7 @@ def _checked(facts: FieldFacts, base: type[AnyField], core: LoadUnit) -> LoadUni
     return load
 
 
-def _core(facts: FieldFacts, base: type[AnyField], compiler: Nesting) -> LoadUnit | None:
+def _core(facts: FieldFacts, base: type[Field], compiler: Nesting) -> LoadUnit | None:
     """Return the function for values that are there; `None` when marshmallow must do it."""
     field, key = facts.field, facts.key
     if issubclass(base, fields.Nested):
@@ -119,7 +118,7 @@ def _core(facts: FieldFacts, base: type[AnyField], compiler: Nesting) -> LoadUni
     return _exactly(field, base, load) if compiler.exact and issubclass(base, EXACT) else load
 
 
-def _load_scalar(field: AnyField, base: type[AnyField], key: str | None) -> LoadUnit:
+def _load_scalar(field: Field, base: type[Field], key: str | None) -> LoadUnit:
     convert = field._deserialize
 
     def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
@@ -138,7 +137,7 @@ def _load_scalar(field: AnyField, base: type[AnyField], key: str | None) -> Load
     return load_exact
 
 
-def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
+def _exactly(field: Any, base: type[Field], load: LoadUnit) -> LoadUnit:
     """Return *load* for the bodies of requests, whose numbers can be read again with all digits."""
     if issubclass(base, StrictInteger):
 
@@ -162,7 +161,7 @@ def _exactly(field: Any, base: type[AnyField], load: LoadUnit) -> LoadUnit:
     return load_decimal
 
 
-def _load_nested(field: Any, base: type[AnyField], compiler: Nesting) -> LoadUnit | None:
+def _load_nested(field: Any, base: type[Field], compiler: Nesting) -> LoadUnit | None:
     plan = compiler.nested(field, load=True)
     if plan is None:
         return None
@@ -193,7 +192,7 @@ def _load_pluck(field: fields.Pluck, plan: SchemaPlan, nested: LoadUnit) -> Load
     return load
 
 
-def _load_list(field: AnyField, inner: LoadUnit, most: int | None) -> LoadUnit:
+def _load_list(field: Field, inner: LoadUnit, most: int | None) -> LoadUnit:
     def load(value: JSONValue, data: JSONValue, options: LoadOptions) -> Loaded:
         if value.__class__ is not list and not is_collection(value):
             return Rejected(copy_containers(field.make_error("invalid").messages))

@@ -32,9 +32,9 @@ from msframework.codec.errors import (
     note,
 )
 from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
-from msframework.codec.known import AnyField, overrides, reads_anything
+from msframework.codec.known import overrides, reads_anything
 from msframework.strict_json import check, check_keys, read
-from msframework.types import JSONValue
+from msframework.types import Field, JSONValue
 
 if TYPE_CHECKING:
     from marshmallow.types import UnknownOption
@@ -326,10 +326,10 @@ class Nesting(Protocol):
     most: int | None
     exact: bool
 
-    def note_dump(self, field: AnyField, reason: str) -> None:
+    def note_dump(self, field: Field, reason: str) -> None:
         """Remember that marshmallow must dump *field*."""
 
-    def note_load(self, field: AnyField, reason: str) -> None:
+    def note_load(self, field: Field, reason: str) -> None:
         """Remember that marshmallow must load *field*."""
 
     def note_open(self) -> None:

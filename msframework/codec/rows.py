@@ -23,14 +23,15 @@ from msgspec import convert
 from msframework._tested import supports
 from msframework.codec.engine import RowWriter
 from msframework.codec.facts import FieldFacts, read_inner
-from msframework.codec.known import AnyField, is_usual
+from msframework.codec.known import is_usual
 from msframework.codec.row_json import NOT_USUAL, RowJSON
 from msframework.codec.row_source import RowColumn
 from msframework.schemas.reference import Reference
 from msframework.schemas.strict import ZonedDateTime
 from msframework.table import Table, Texts
+from msframework.types import Field
 
-_KINDS: Final[dict[type[AnyField], tuple[str, type]]] = {
+_KINDS: Final[dict[type[Field], tuple[str, type]]] = {
     fields.Integer: ("int", int),
     fields.String: ("str", str),
     fields.Boolean: ("bool", bool),
