@@ -286,16 +286,16 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Whether the service is about to stop: answers already say `Connection: close`."""
         return self._serving.stopping
 
-    async def _start_parts(self, app: Any, loop: Any = None) -> None:
+    async def _start_parts(self, app: object, loop: object = None) -> None:
         setup_logging(self.settings)
         self._serving.stopping = False
         await self.parts.start()
 
-    async def _begin_stop(self, app: Any, loop: Any = None) -> None:
+    async def _begin_stop(self, app: object, loop: object = None) -> None:
         self._serving.stopping = True
         ignore_repeated_signals()
 
-    async def _stop_parts(self, app: Any, loop: Any = None) -> None:
+    async def _stop_parts(self, app: object, loop: object = None) -> None:
         await self.parts.stop()
         if self._client is not None:
             await self._client.stop()

@@ -130,7 +130,7 @@ def _read(name: Any, value: Any, where: str) -> Iterable[tuple[str, str]]:
         yield name, text
 
 
-def check_name(name: Any, where: str) -> None:
+def check_name(name: object, where: str) -> None:
     """Refuse a name that is no token (RFC 9110, 5.6.2)."""
     if not isinstance(name, str) or _is_token(name) is None:
         raise ValueError(

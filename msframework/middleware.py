@@ -31,7 +31,7 @@ def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callab
         extra["access-control-allow-headers"] = settings.cors_headers
     own = OwnHeaders(extra, "ACCESS_CONTROL_ALLOW_*")
 
-    async def handle_options(request: Any, **path: Any) -> Answer:
+    async def handle_options(request: object, **path: object) -> Answer:
         return Answer(heads, head, b"", request, own)
 
     return handle_options

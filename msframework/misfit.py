@@ -53,11 +53,11 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
     return None
 
 
-def _is_no_text(value: Any) -> bool:
+def _is_no_text(value: object) -> bool:
     return isinstance(value, str) and why_not_storable(value) is not None
 
 
-def _places(data: Any, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def _places(data: object, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """Yield each refused value in *data*, and where it stands, outermost first.
 
     NOTE: as far as one may look.
@@ -72,7 +72,7 @@ def _places(data: Any, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[A
         waiting.extend(((*place, key), item) for key, item in _items(value))
 
 
-def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+def _items(value: object) -> Iterable[tuple[Any, Any]]:
     if isinstance(value, dict):
         return list(value.items())[:_MOST_VALUES]
     if isinstance(value, list):

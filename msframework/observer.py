@@ -72,7 +72,7 @@ class Observer:
             return handler
 
         @functools.wraps(handler)
-        async def handle_traced(request: Any, *args: Any, **path: Any) -> Any:
+        async def handle_traced(request: object, *args: object, **path: object) -> Any:
             self.begin(request, template)
             answer = handler(request, *args, **path)
             return await answer if inspect.isawaitable(answer) else answer
@@ -130,7 +130,7 @@ class Observer:
             )
             self.end(request, 503)
 
-    def end_abandoned(self, request: Any) -> None:
+    def end_abandoned(self, request: object) -> None:
         """End a request whose client hung up: no error, and one line at INFO."""
         self.ensure_span(request)
         self.end(request, CLIENT_LEFT)

@@ -24,7 +24,7 @@ def write_range(value: Range) -> str:
     return f"{before}{_write_bound(value.lower)},{_write_bound(value.upper)}{after}"
 
 
-def _write_bound(value: Any) -> str:
+def _write_bound(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, date):

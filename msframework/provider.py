@@ -62,14 +62,14 @@ def build_value(
     function: Callable[..., Any],
     owner: str,
     security: str | None,
-    raises: Any,
+    raises: object,
 ) -> ProvidedValue:
     """Return the declaration of `provide()`; `compile.provider` checks it."""
     given = tuple(raises) if isinstance(raises, tuple | list) else (raises,)
     return ProvidedValue(name, function, kind_of(function), owner, security, given)
 
 
-def kind_of(function: Any) -> ProviderKind:
+def kind_of(function: object) -> ProviderKind:
     """Return how the values of *function* are made."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an instance with an async __call__
     if inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(call):

@@ -70,5 +70,5 @@ class CheckedRegistration(CheckedDecorators):
             one.extra.mounted = self._mounting
         return added
 
-    def _determine_error_format(self, handler: Any) -> str:
+    def _determine_error_format(self, handler: object) -> str:
         return ""  # as in Blueprint: the envelope answers failures

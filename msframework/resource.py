@@ -77,5 +77,5 @@ def _functions(cls: type[Resource]) -> Iterator[tuple[str, Any]]:
             yield name, method
 
 
-def _where(cls: type[Resource], name: str, method: Any) -> str:
+def _where(cls: type[Resource], name: str, method: object) -> str:
     return place_of(method, f"{cls.__name__}.{name}")

@@ -84,7 +84,7 @@ def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
         return _reconsider(body, exc, max_depth)
 
 
-def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = None) -> None:
+def check(body: bytes, value: object, max_depth: int, known: Counter[int] | None = None) -> None:
     """Refuse a *body* that orjson was lenient about when it read *value* from it.
 
     Args:
@@ -97,7 +97,7 @@ def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = 
     check_depth(body, value, max_depth)
 
 
-def check_depth(body: bytes, value: Any, max_depth: int) -> None:
+def check_depth(body: bytes, value: object, max_depth: int) -> None:
     """Refuse *value*, which was read from *body*, when it is nested too deep.
 
     Raises:
@@ -107,7 +107,7 @@ def check_depth(body: bytes, value: Any, max_depth: int) -> None:
         refuse_depth(body, max_depth)
 
 
-def check_keys(body: bytes, value: Any) -> None:
+def check_keys(body: bytes, value: object) -> None:
     """Refuse *body* when a key stands twice in one of its objects; orjson read *value*.
 
     NOTE: of two equal keys, every parser takes another; a check that runs before us may have seen
@@ -132,7 +132,7 @@ def check_keys(body: bytes, value: Any) -> None:
         refuse_repeated_keys(body)
 
 
-def is_deeper(value: Any, depth: int) -> bool:
+def is_deeper(value: object, depth: int) -> bool:
     """Tell whether arrays and objects in *value* are nested deeper than *depth*."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(depth):
@@ -191,7 +191,7 @@ _READER: Final = json.JSONDecoder(
 )
 
 
-def write_default(value: Any) -> Any:
+def write_default(value: object) -> Any:
     """Return the JSON form of a *value* that orjson does not know, or does not write rightly.
 
     Raises:
@@ -223,7 +223,7 @@ def write_default(value: Any) -> Any:
     return write(value)
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Return *value* as JSON.
 
     Decimals, UUIDs, addresses and dates become strings, bytes base64, intervals seconds, NaN and
@@ -240,7 +240,7 @@ def dumps(value: Any) -> bytes:
         return _dump_rest(value)
 
 
-def dumps_closed(value: Any) -> bytes:
+def dumps_closed(value: object) -> bytes:
     """Return *value* as `dumps` does, when it holds no time of day and no zone but UTC.
 
     PERF: orjson writes dates and moments itself (benchmarks/schemas.py, row renamed).
@@ -251,7 +251,7 @@ def dumps_closed(value: Any) -> bytes:
         return _dump_rest(value)
 
 
-def _dump_rest(value: Any) -> bytes:
+def _dump_rest(value: object) -> bytes:
     """Write values that orjson declines at first: keys of other types, big integers, surrogates."""
     try:
         options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
@@ -265,7 +265,7 @@ def _dump_rest(value: Any) -> bytes:
         return json.dumps(plain, separators=(",", ":")).encode()
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: object, depth: int) -> Any:
     """Return *value* made of types that the json module writes as orjson does."""
     if depth > 254:
         raise TypeError("nested deeper than 254")
@@ -287,7 +287,7 @@ def _plain(value: Any, depth: int) -> Any:
         return _plain(write_default(value), depth + 1)
 
 
-def _plain_key(key: Any) -> str:
+def _plain_key(key: object) -> str:
     if isinstance(key, str):
         return key
     if isinstance(key, int) and not isinstance(key, bool):

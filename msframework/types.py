@@ -12,6 +12,8 @@ Row: TypeAlias = dict[str, Any]
 # A decoded JSON document: a dict, a list, a text, a number, a boolean or None.
 JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
+# The values of the parameters of a path, by their names.
+PathValues: TypeAlias = dict[str, Any]
 # A description of data: a Schema class or instance, a model, an API class, a dict such as
 # `{"id": int}`, or a list of one of these.
 SchemaSource: TypeAlias = type[Any] | Schema | Mapping[str, Any] | list[Any] | tuple[Any, ...]
