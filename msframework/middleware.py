@@ -5,12 +5,10 @@ Built at start-up into headers that every answer carries; no Sanic middleware is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from msframework.conf.settings import ServerSettings
 from msframework.headers import OwnHeaders, Pairs
 from msframework.serving.answer import Answer, Heads
+from msframework.types import Handler
 
 
 def cors_headers(settings: ServerSettings) -> Pairs:
@@ -22,7 +20,7 @@ def cors_headers(settings: ServerSettings) -> Pairs:
     return headers if origin == "*" else (*headers, ("vary", "origin"))
 
 
-def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callable[..., Any]:
+def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Handler:
     """Return the handler of OPTIONS for one path: `Allow`, and the answer to a CORS preflight."""
     head = heads.head(204)
     extra = {"allow": allow}

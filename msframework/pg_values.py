@@ -44,7 +44,7 @@ def _write_path(value: Path) -> list[list[float]]:
     return [list(point) for point in value.points]
 
 
-WRITERS: Final[dict[type, Callable[[Any], Any]]] = {
+WRITERS: Final[dict[type, Callable[[Any], object]]] = {
     Range: write_range,
     BitString: _write_bits,
     Path: _write_path,

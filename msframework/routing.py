@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
 from sanic.models.futures import FutureRoute
+from sanic.request import Request
 from sanic_routing.route import Route
 
 from msframework import doc
@@ -338,7 +339,7 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     if "GET" in handlers:
         handlers = {"HEAD": handlers["GET"], **handlers}
 
-    async def handle_by_method(request: Any, **path: Any) -> Any:
+    async def handle_by_method(request: Request, **path: object) -> Any:
         return await handlers[request.method](request, **path)
 
     return handle_by_method
@@ -352,7 +353,7 @@ def answer_head_as_get(handler: Handler) -> Handler:
     """
 
     @functools.wraps(handler)
-    async def handle_file(request: Any, **path: Any) -> Any:
+    async def handle_file(request: Request, **path: object) -> Any:
         if request.method != "HEAD" or "range" in request.headers:
             return await handler(request, **path)
         request.method = "GET"

@@ -37,6 +37,7 @@ from msframework.json_text import (
     refuse_repeated_keys,
 )
 from msframework.pg_values import WRITERS
+from msframework.types import JSONValue
 
 MAX_DEPTH: Final = 64
 SUSPECT: Final = frozenset((float, dict, list))
@@ -51,7 +52,7 @@ _AS_TEXT: Final = (
 )
 
 
-def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> JSONValue:
     """Return the value of the strict JSON text *body* (RFC 8259, UTF-8).
 
     Integers are exact; a lone surrogate escape gives the lone surrogate, for the schema to judge.
@@ -72,7 +73,7 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+def read(body: bytes, max_depth: int = MAX_DEPTH) -> JSONValue:
     """Return the value of *body*; whoever meets a value of a class in `SUSPECT` must `check` it.
 
     Raises:
@@ -147,7 +148,7 @@ def is_deeper(value: object, depth: int) -> bool:
     return bool(level)
 
 
-def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> Any:
+def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> JSONValue:
     """Raise *error* as ours, or return the value where a surrogate was all that orjson minded."""
     message = error.msg.partition(": line ")[0]
     try:
