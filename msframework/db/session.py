@@ -6,7 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final, Protocol, Self, TypeVar
 
@@ -81,7 +81,7 @@ class Session:
         self,
         shared: Shared,
         source: Source,
-        request: object,
+        request: Any,
         span: Any,
         scope: Scope | None = None,
     ) -> None:
@@ -194,7 +194,7 @@ class Session:
         return statement
 
     def _note(
-        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: Any
+        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: object
     ) -> None:
         """Leave the span of a statement that is over; see `note_statement`."""
         note_statement(self.shared, self._span, began, statement, args, self.lease, held, outcome)
@@ -207,7 +207,7 @@ class Session:
         lease = self.lease
         return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
 
-    async def call(self, method: str, label: str, args: Any, options: Options) -> Any:
+    async def call(self, method: str, label: str, args: Sequence[object], options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
 
         async def call(conn: asyncpg.Connection) -> Any:
@@ -220,7 +220,7 @@ class Session:
         self,
         call: Call,
         label: str,
-        args: object = (),
+        args: Sequence[object] = (),
         timeout: float | None = None,
     ) -> Any:
         """Await *call* on the connection, as if it were the statement *label* with *args*.
@@ -322,7 +322,7 @@ class Session:
         exc: BaseException,
         method: Method,
         statement: Statement,
-        args: Any,
+        args: Sequence[object],
         timeout: float | None,
     ) -> Any:
         """Raise *exc*, or run a statement again that was prepared for an older table."""
@@ -388,7 +388,7 @@ class Scope(Protocol):
         exc: BaseException,
         method: Method,
         statement: Statement,
-        args: object,
+        args: Sequence[object],
         timeout: float | None,
     ) -> Any:
         """Return the result of a statement that failed with *exc* and was run again, or raise."""

@@ -24,7 +24,7 @@ class Owner(Protocol):
     """The cursor whose connection is used."""
 
     async def guard(
-        self, call: Call, label: str, args: object = (), timeout: float | None = None
+        self, call: Call, label: str, args: Sequence[object] = (), timeout: float | None = None
     ) -> Any:
         """Await *call* on the connection."""
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 import asyncpg
 
+from msframework.context import RequestContext
 from msframework.db.beginning import Beginning
 from msframework.db.cursor import Cursor, Run
 from msframework.db.failure import explain
@@ -78,7 +79,7 @@ class Transaction(Cursor):
         self,
         shared: Shared,
         source: Source,
-        request: object,
+        request: RequestContext | None,
         span: Any,
         begin: str,
         *,

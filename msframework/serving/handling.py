@@ -98,7 +98,7 @@ class ObservedSanic(Application):
     # Tasks that are given to `add_task`.
 
     @classmethod
-    def _prep_task(cls, task: Any, app: Any, loop: AbstractEventLoop) -> Any:
+    def _prep_task(cls, task: object, app: Any, loop: AbstractEventLoop) -> Any:
         prepare: Any = super()._prep_task
         return app._watch_task(prepare(task, app, loop))
 

@@ -5,7 +5,7 @@ Runs per connection and per piece of data received.
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import AbstractEventLoop, Future
 from collections.abc import Sequence
 from math import inf
 from time import monotonic
@@ -44,7 +44,7 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     if not TYPE_CHECKING:  # the classes below have the slots
         __slots__ = ()
     app: Any
-    loop: Any
+    loop: AbstractEventLoop
     serving: ServerState
     waiter: Future[bytes] | None
     clock: ConnectionClock
