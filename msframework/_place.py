@@ -7,10 +7,10 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 _OURS: Final = Path(__file__).resolve().parent
 _LIBRARIES: Final = ("msframework", "sanic")
@@ -34,7 +34,7 @@ def describe(exc: BaseException, *, quoted: bool = True) -> str:
     return said
 
 
-def place_of(handler: Any, name: str) -> str:
+def place_of(handler: Callable[..., object], name: str) -> str:
     """Return file, line and *name* of a function, for messages."""
     code = getattr(inspect.unwrap(handler), "__code__", None)
     return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"

@@ -210,7 +210,7 @@ def exists(name: str) -> bool:
     return True
 
 
-def _named_by(cls: type[Any]) -> Iterable[str]:
+def _named_by(cls: type) -> Iterable[str]:
     """Return the attributes that the methods of *cls* name."""
     methods = (value for each in cls.__mro__ for value in vars(each).values())
     return {
@@ -225,7 +225,7 @@ def _version_of(library: str) -> str:
     return getattr(sys.modules.get(library), "__version__", "") or installed_version(library)
 
 
-def is_untouched(*classes: type[Any]) -> bool:
+def is_untouched(*classes: type) -> bool:
     """Return whether all methods of *classes* are those that their library came with.
 
     Instrumentations (OpenTelemetry's, Sentry's, …) put functions of their own in the place of
@@ -234,7 +234,7 @@ def is_untouched(*classes: type[Any]) -> bool:
     return all(_has_own_methods(cls) for cls in classes)
 
 
-def _has_own_methods(cls: type[Any]) -> bool:
+def _has_own_methods(cls: type) -> bool:
     package = sys.modules[cls.__module__.partition(".")[0]].__file__ or ""
     own = (os.path.dirname(package), contextlib.__file__, "<")
     for value in vars(cls).values():

@@ -46,7 +46,7 @@ def _end_of(
     end: asyncio.Future[None] = loop.create_future()
     left = len(tasks)
 
-    def note(task: asyncio.Future[Any]) -> None:
+    def note(task: asyncio.Future[object]) -> None:
         nonlocal left
         left -= 1
         if end.done():

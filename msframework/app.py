@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sanic.exceptions import SanicException
+from sanic.models.futures import FutureRoute
 from sanic_routing.exceptions import BaseException as RoutingError
 
 from msframework._imports import explain, import_object
@@ -103,7 +104,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.problems: list[str] = []
-        self.refused: list[tuple[Any, Mounted]] = []
+        self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
         self.providers: dict[str, ProvidedValue] = {}
         self._client: Client | None = None
@@ -286,16 +287,16 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Whether the service is about to stop: answers already say `Connection: close`."""
         return self._serving.stopping
 
-    async def _start_parts(self, app: Any, loop: Any = None) -> None:
+    async def _start_parts(self, app: object, loop: object = None) -> None:
         setup_logging(self.settings)
         self._serving.stopping = False
         await self.parts.start()
 
-    async def _begin_stop(self, app: Any, loop: Any = None) -> None:
+    async def _begin_stop(self, app: object, loop: object = None) -> None:
         self._serving.stopping = True
         ignore_repeated_signals()
 
-    async def _stop_parts(self, app: Any, loop: Any = None) -> None:
+    async def _stop_parts(self, app: object, loop: object = None) -> None:
         await self.parts.stop()
         if self._client is not None:
             await self._client.stop()

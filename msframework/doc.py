@@ -138,7 +138,7 @@ def _is_resource(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Resource)
 
 
-def _note(name: str, value: Any) -> Callable[[T], T]:
+def _note(name: str, value: object) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
         setattr(notes_of(handler), name, value)
         return handler
@@ -146,7 +146,7 @@ def _note(name: str, value: Any) -> Callable[[T], T]:
     return take_note
 
 
-def _input(source: Source, schema: Any, name: str) -> Callable[[T], T]:
+def _input(source: Source, schema: object, name: str) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
         notes_of(handler).inputs.append(InputNote(source, schema, name))
         return handler
@@ -187,7 +187,7 @@ def operation_id(name: str) -> Callable[[T], T]:
 def deprecated(handler: T) -> T: ...
 @overload
 def deprecated() -> Callable[[T], T]: ...
-def deprecated(handler: Any = None) -> Any:
+def deprecated(handler: object = None) -> Any:
     """Mark the operation as one that will go; parentheses may follow."""
     return _note("deprecated", True) if handler is None else _note("deprecated", True)(handler)
 

@@ -275,7 +275,7 @@ def _checked(response: T) -> T:
     return response
 
 
-def _is_users(error_handler: Any) -> bool:
+def _is_users(error_handler: object) -> bool:
     """Whether *error_handler* may have an answer of the user's own: `app.error_handler = …`."""
     return error_handler.__class__ is not ErrorHandler or error_handler.has_user_handlers
 
@@ -357,5 +357,5 @@ class ErrorHandler(SanicErrorHandler):
         return await answers.explain(request, exception, known, envelope)
 
     @staticmethod
-    def log(request: Any, exception: Exception) -> None:
+    def log(request: object, exception: Exception) -> None:
         """Do nothing: `report` has logged it once, with the trace id."""

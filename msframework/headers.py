@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sanic.compat import Header
 
 Pairs = tuple[tuple[str, str], ...]
 # The headers that methods and exceptions give.
@@ -130,7 +133,7 @@ def _read(name: Any, value: Any, where: str) -> Iterable[tuple[str, str]]:
         yield name, text
 
 
-def check_name(name: Any, where: str) -> None:
+def check_name(name: object, where: str) -> None:
     """Refuse a name that is no token (RFC 9110, 5.6.2)."""
     if not isinstance(name, str) or _is_token(name) is None:
         raise ValueError(
@@ -224,7 +227,7 @@ def check_response(response: Any, where: str) -> None:
         raise ValueError(f"{where}: the value of the header 'content-length' is no length")
 
 
-def take_framing(headers: Any) -> bool:
+def take_framing(headers: Header) -> bool:
     """Take out of *headers* those of the connection; tell whether they ask to close it.
 
     A `Content-Length` stays, with which a stream says its length beforehand.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from msframework.exceptions import MalformedJSON
 
@@ -119,7 +119,7 @@ def _repeats_key(body: bytes) -> bool:
     return False
 
 
-def _refuse_pairs(pairs: list[tuple[str, Any]]) -> None:
+def _refuse_pairs(pairs: list[tuple[str, object]]) -> None:
     if len(dict(pairs)) != len(pairs):
         raise _Repeated
 

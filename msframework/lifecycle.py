@@ -12,7 +12,6 @@ import os
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from msframework.types import Part
 
@@ -102,7 +101,7 @@ class Parts:
                 logger.exception("%s failed to stop", _name(part))
 
 
-def _check(part: Any, method: str) -> None:
+def _check(part: object, method: str) -> None:
     """Refuse an object that cannot be started and stopped; *method* names who got it."""
     if isinstance(part, type):
         raise TypeError(
@@ -117,7 +116,7 @@ def _check(part: Any, method: str) -> None:
             )
 
 
-def _is_coroutine(method: Any) -> bool:
+def _is_coroutine(method: object) -> bool:
     """Tell whether *method* can be awaited; one without a function behind it is believed."""
     function = inspect.unwrap(method) if callable(method) else method
     while isinstance(function, partial):
@@ -127,7 +126,7 @@ def _is_coroutine(method: Any) -> bool:
     return inspect.iscoroutinefunction(function)
 
 
-def _name(part: Any) -> str:
+def _name(part: object) -> str:
     return type(part).__name__
 
 

@@ -5,12 +5,10 @@ Built at start-up into headers that every answer carries; no Sanic middleware is
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from msframework.conf.settings import ServerSettings
 from msframework.headers import OwnHeaders, Pairs
 from msframework.serving.answer import Answer, Heads
+from msframework.types import Handler
 
 
 def cors_headers(settings: ServerSettings) -> Pairs:
@@ -22,7 +20,7 @@ def cors_headers(settings: ServerSettings) -> Pairs:
     return headers if origin == "*" else (*headers, ("vary", "origin"))
 
 
-def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callable[..., Any]:
+def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Handler:
     """Return the handler of OPTIONS for one path: `Allow`, and the answer to a CORS preflight."""
     head = heads.head(204)
     extra = {"allow": allow}
@@ -31,7 +29,7 @@ def answer_options(settings: ServerSettings, heads: Heads, allow: str) -> Callab
         extra["access-control-allow-headers"] = settings.cors_headers
     own = OwnHeaders(extra, "ACCESS_CONTROL_ALLOW_*")
 
-    async def handle_options(request: Any, **path: Any) -> Answer:
+    async def handle_options(request: object, **path: object) -> Answer:
         return Answer(heads, head, b"", request, own)
 
     return handle_options

@@ -14,6 +14,7 @@ from typing import Any, Final
 from msframework.db.errors import caused, shown_argument, shows
 from msframework.exceptions import InvalidInput, NotFound, ServiceException
 from msframework.schemas.storable import why_not_storable
+from msframework.serving.request import Request
 
 _MOST_VALUES: Final = 1000
 _RANGE: Final = "Value out of range."
@@ -23,7 +24,7 @@ _OTHER: Final = "Not a valid value."
 _NO_TEXT: Final = ("22021", "22P02", "22P05")
 
 
-def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceException | None:
+def find_misfit(exc: BaseException, request: Request, location: str) -> ServiceException | None:
     """Return the 404 or 422 for a request whose input held the argument that *exc* is about.
 
     A value of the path that its column cannot hold is no row's, so there is nothing under it: 404.
@@ -34,7 +35,7 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
     """
     shown = shown_argument(exc)
     if shown is not None:
-        refused: Callable[[Any], bool] = partial(shows, shown)
+        refused: Callable[[object], bool] = partial(shows, shown)
     elif getattr(exc, "sqlstate", None) in _NO_TEXT:
         refused = _is_no_text
     else:
@@ -53,16 +54,18 @@ def find_misfit(exc: BaseException, request: Any, location: str) -> ServiceExcep
     return None
 
 
-def _is_no_text(value: Any) -> bool:
+def _is_no_text(value: object) -> bool:
     return isinstance(value, str) and why_not_storable(value) is not None
 
 
-def _places(data: Any, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+def _places(
+    data: object, refused: Callable[[object], bool]
+) -> Iterator[tuple[tuple[object, ...], object]]:
     """Yield each refused value in *data*, and where it stands, outermost first.
 
     NOTE: as far as one may look.
     """
-    waiting: list[tuple[tuple[Any, ...], Any]] = [((), data)]
+    waiting: list[tuple[tuple[object, ...], object]] = [((), data)]
     for _ in range(_MOST_VALUES):
         if not waiting:
             return
@@ -72,7 +75,7 @@ def _places(data: Any, refused: Callable[[Any], bool]) -> Iterator[tuple[tuple[A
         waiting.extend(((*place, key), item) for key, item in _items(value))
 
 
-def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+def _items(value: object) -> Iterable[tuple[object, object]]:
     if isinstance(value, dict):
         return list(value.items())[:_MOST_VALUES]
     if isinstance(value, list):

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sanic.models.futures import FutureRoute
+from sanic_routing import Route
+
 from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
@@ -35,6 +38,7 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
+from msframework.types import Handler
 
 
 class Endpoints:
@@ -43,8 +47,8 @@ class Endpoints:
     def __init__(self, service: Any) -> None:
         self._service = service
         self._compiled: list[Compiled] = []
-        self._handlers: set[Any] = set()
-        self._places: dict[Any, str] = {}
+        self._handlers: set[Handler] = set()
+        self._places: dict[Handler, str] = {}
         self._checks_members: bool = service.settings.debug
         self._schemas = KnownSchemas(service.settings.sensitive_fields)
         self._compiled_schemas: dict[int, CompiledSchema] = {}
@@ -66,7 +70,7 @@ class Endpoints:
         return tuple(self._compiled_schemas.values())
 
     @property
-    def handlers(self) -> frozenset[Any]:
+    def handlers(self) -> frozenset[Handler]:
         """The handlers that the fast path may run."""
         return frozenset(self._handlers)
 
@@ -124,7 +128,7 @@ class Endpoints:
                     )
                     problems.append(Problem(operation.where, found, advice=advice))
 
-    def _uncompiled(self) -> list[list[Any]]:
+    def _uncompiled(self) -> list[list[Route]]:
         """Return the routes that are left, those together that one registration made for hosts."""
         service = self._service
         routes = [
@@ -132,13 +136,13 @@ class Endpoints:
             for route in service.router.routes
             if is_compiled_kind(route) and route.handler not in self._handlers
         ]
-        together: dict[Any, list[Any]] = {}
+        together: dict[object, list[Route]] = {}
         for route in declared_order(routes, list(service.blueprints.values())):
             key = (route.handler, route.path, route.methods, route.name)
             together.setdefault(key, []).append(route)
         return list(together.values())
 
-    def _endpoints(self, route: Any, problems: list[str]) -> list[Endpoint]:
+    def _endpoints(self, route: Route, problems: list[str]) -> list[Endpoint]:
         service, path = self._service, f"/{route.path}"
         if "<" in path and not check_path(
             path, service.router.regex_types, name_route(route), problems
@@ -151,7 +155,7 @@ class Endpoints:
         envelope = self._service._serving.failures.envelope
         return read_operations(endpoints, envelope, problems, self._schemas)
 
-    def _read_refused(self, route: Any, mounted: Mounted, problems: list[str]) -> None:
+    def _read_refused(self, route: FutureRoute, mounted: Mounted, problems: list[str]) -> None:
         """Say by what a route is taken, and whatever else is wrong with the one that came later."""
         service, path = self._service, full_uri(route)
         shape = shape_of(path if route.strict_slashes else path.rstrip("/"))
@@ -169,7 +173,7 @@ class Endpoints:
 
     def _find_same_names(self, problems: list[str]) -> None:
         """Refuse two routes of one name, for which Sanic would not start."""
-        named: dict[str, Any] = {}
+        named: dict[str, Route] = {}
         for route in self._service.router.routes:
             name = route.extra.ident
             other = named.setdefault(name, route)
@@ -184,12 +188,12 @@ class Endpoints:
                     )
                 )
 
-    def _place_of(self, route: Any) -> str:
+    def _place_of(self, route: Route) -> str:
         """Return the place of the function that a route calls, compiled or not."""
         return self._places.get(route.handler) or name_route(route)
 
     def _mount(
-        self, routes: list[Any], operations: tuple[Operation, ...], context: CompileContext
+        self, routes: list[Route], operations: tuple[Operation, ...], context: CompileContext
     ) -> None:
         handlers = {}
         for operation in operations:
@@ -259,7 +263,7 @@ class Endpoints:
             if not is_compiled_kind(route) and not plain and not websocket:
                 route.handler = trace(handler, path_template(f"/{route.path}"))
 
-    def _add_plain(self, route: Any, name: str, methods: list[str], handler: Any) -> None:
+    def _add_plain(self, route: Route, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True
         added = self._service.router.add(
             uri=f"/{route.path}",

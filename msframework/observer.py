@@ -20,6 +20,7 @@ from msframework.conf.settings import Settings
 from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
 from msframework.serving.answer import Answer, Heads
+from msframework.serving.request import Request
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
 from msframework.types import Handler
@@ -44,7 +45,7 @@ class Observer:
         if tracer is None and record is None:
             return None
 
-        def finish(request: Any, answer: Any) -> None:
+        def finish(request: Request, answer: Any) -> None:
             if answer.__class__ is not Answer or request.responded:
                 return  # it may be a stream, which ends later: see `end`
             request.recorded = True
@@ -60,7 +61,7 @@ class Observer:
 
         return finish
 
-    def begin(self, request: Any, template: str) -> None:
+    def begin(self, request: Request, template: str) -> None:
         """Begin the span of a request whose handler is not compiled, and make it current."""
         if self._tracer is not None:
             name = f"{request.method.lower()} {template}"
@@ -72,14 +73,14 @@ class Observer:
             return handler
 
         @functools.wraps(handler)
-        async def handle_traced(request: Any, *args: Any, **path: Any) -> Any:
+        async def handle_traced(request: Request, *args: object, **path: object) -> Any:
             self.begin(request, template)
             answer = handler(request, *args, **path)
             return await answer if inspect.isawaitable(answer) else answer
 
         return handle_traced
 
-    def ensure_span(self, request: Any) -> None:
+    def ensure_span(self, request: Request) -> None:
         """Begin the span of a request that reached no endpoint, unless it has one."""
         if self._tracer is not None and request.span is None:
             request.span = self._tracer.start_request(request, request.method.lower())
@@ -130,12 +131,12 @@ class Observer:
             )
             self.end(request, 503)
 
-    def end_abandoned(self, request: Any) -> None:
+    def end_abandoned(self, request: Request) -> None:
         """End a request whose client hung up: no error, and one line at INFO."""
         self.ensure_span(request)
         self.end(request, CLIENT_LEFT)
 
-    def headers_of(self, request: Any) -> Pairs:
+    def headers_of(self, request: Request) -> Pairs:
         """Return the headers of every answer to *request* but `Date`."""
         pairs: Pairs = (*self._heads.headers, ("x-request-id", request.id))
         if request.span is not None:
@@ -170,7 +171,7 @@ class Observer:
                 headers.setdefault(name, value)
 
 
-def name_of(request: Any) -> str:
+def name_of(request: Request) -> str:
     """Return the name of the handler of *request*, for messages."""
     route = request.route
     return request.method if route is None else f"{request.method} {route.name}"

@@ -38,7 +38,7 @@ class PageResult:
     __slots__ = ("_rows", "_table", "pagination")
 
     def __init__(self, rows: Sequence[object], pagination: Mapping[str, object]) -> None:
-        self._rows: Sequence[Any] | None = rows
+        self._rows: Sequence[object] | None = rows
         self._table: Table | None = None
         self.pagination = pagination
 
@@ -135,7 +135,7 @@ class Page:
         }
 
 
-def _count_of(query: Any) -> Any:
+def _count_of(query: Any) -> str | Query:
     """Return the query that counts the rows of *query*."""
     if isinstance(query, str):
         return f"SELECT count(*) FROM ({query}) AS counted"  # noqa: S608 - the service's own SQL

@@ -24,7 +24,7 @@ def write_range(value: Range) -> str:
     return f"{before}{_write_bound(value.lower)},{_write_bound(value.upper)}{after}"
 
 
-def _write_bound(value: Any) -> str:
+def _write_bound(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, date):
@@ -44,7 +44,7 @@ def _write_path(value: Path) -> list[list[float]]:
     return [list(point) for point in value.points]
 
 
-WRITERS: Final[dict[type, Callable[[Any], Any]]] = {
+WRITERS: Final[dict[type, Callable[[Any], object]]] = {
     Range: write_range,
     BitString: _write_bits,
     Path: _write_path,

@@ -6,12 +6,13 @@ Made at start-up.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from msframework.exceptions import ServiceException
+from msframework.types import Provider
 
 Raised: TypeAlias = tuple[type[ServiceException], ...]
 
@@ -39,7 +40,7 @@ class ProvidedValue:
     """
 
     name: str
-    function: Callable[..., Any] | None
+    function: Provider | None
     kind: ProviderKind
     owner: str = ""
     security: str | None = None
@@ -59,17 +60,17 @@ BUILT_IN: Final[Mapping[str, ProvidedValue]] = {
 
 def build_value(
     name: str,
-    function: Callable[..., Any],
+    function: Provider,
     owner: str,
     security: str | None,
-    raises: Any,
+    raises: object,
 ) -> ProvidedValue:
     """Return the declaration of `provide()`; `compile.provider` checks it."""
     given = tuple(raises) if isinstance(raises, tuple | list) else (raises,)
     return ProvidedValue(name, function, kind_of(function), owner, security, given)
 
 
-def kind_of(function: Any) -> ProviderKind:
+def kind_of(function: object) -> ProviderKind:
     """Return how the values of *function* are made."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an instance with an async __call__
     if inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(call):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
 from sanic.exceptions import SanicException
+from sanic.models.futures import FutureRoute
 from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
@@ -31,7 +32,7 @@ class CheckedRegistration(CheckedDecorators):
         __slots__ = ()
     settings: Settings
     problems: list[str]
-    refused: list[tuple[Any, Mounted]]
+    refused: list[tuple[FutureRoute, Mounted]]
     _mounting: Mounted
 
     def blueprint(
@@ -70,5 +71,5 @@ class CheckedRegistration(CheckedDecorators):
             one.extra.mounted = self._mounting
         return added
 
-    def _determine_error_format(self, handler: Any) -> str:
+    def _determine_error_format(self, handler: object) -> str:
         return ""  # as in Blueprint: the envelope answers failures

@@ -62,7 +62,7 @@ def _find_users(
     return found
 
 
-def _models_of(module: Any, name: str) -> list[str]:
+def _models_of(module: object, name: str) -> list[str]:
     return [
         value.__name__
         for value in vars(module).values()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from msframework._place import place_of
 from msframework.envelope import Envelope
 from msframework.problem import Problem
-from msframework.types import UNSET, Unset
+from msframework.types import UNSET, Handler, Unset
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -70,12 +70,12 @@ def misspelt_perhaps(cls: type[Resource]) -> list[str]:
 _BY_THEMSELVES = ("head", "options", "trace", "connect")
 
 
-def _functions(cls: type[Resource]) -> Iterator[tuple[str, Any]]:
+def _functions(cls: type[Resource]) -> Iterator[tuple[str, Handler]]:
     """Yield the functions of *cls* and its bases, by name."""
     for name, method in inspect.getmembers(cls, inspect.isfunction):
         if not name.startswith("_"):
             yield name, method
 
 
-def _where(cls: type[Resource], name: str, method: Any) -> str:
+def _where(cls: type[Resource], name: str, method: Handler) -> str:
     return place_of(method, f"{cls.__name__}.{name}")

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
 from sanic.models.futures import FutureRoute
+from sanic.request import Request
 from sanic_routing.route import Route
 
 from msframework import doc
@@ -49,7 +50,7 @@ class Mounted:
     blueprint: SanicBlueprint | None = None
 
     @classmethod
-    def by(cls, blueprint: Any, name_prefix: str | None) -> Mounted:
+    def by(cls, blueprint: object, name_prefix: str | None) -> Mounted:
         """Return the note for the routes of *blueprint*; groups and lists register nothing."""
         if not isinstance(blueprint, SanicBlueprint):
             return _NOWHERE
@@ -60,7 +61,7 @@ class Mounted:
 _NOWHERE = Mounted()
 
 
-def find_mounted(route: Any, blueprints: Iterable[SanicBlueprint]) -> Mounted:
+def find_mounted(route: object, blueprints: Iterable[SanicBlueprint]) -> Mounted:
     """Return the note of *route*, or a new one where a blueprint took the route later."""
     noted = getattr(getattr(route, "extra", None), "mounted", _NOWHERE)
     if noted.blueprint is None:
@@ -113,7 +114,7 @@ class CheckedDecorators:
         return super().signal(event, *args, **options)  # type: ignore[misc,no-any-return]
 
 
-def _check_call(owner: Any, decorator: str, given: Any) -> None:
+def _check_call(owner: object, decorator: str, given: object) -> None:
     if callable(given):
         kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
         raise doc.written_without_call(f"@{kind}.{decorator}", given)
@@ -174,7 +175,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         _check_call(self, "resource", uri)
         given: Any = options
 
-        def mount(cls: Any) -> Any:
+        def mount(cls: object) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
                 self.problems.append(
                     f"{caller_place()}: blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
@@ -202,7 +203,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return mount
 
-    def _determine_error_format(self, handler: Any) -> str:
+    def _determine_error_format(self, handler: object) -> str:
         # NOTE: Sanic would read and parse the source of every handler here, to guess how an error
         # page is to look; failures are answered by the envelope.
         return ""
@@ -291,13 +292,13 @@ def read_endpoints(
     ]
 
 
-def hosts_of(route: Any) -> tuple[str, ...]:
+def hosts_of(route: object) -> tuple[str, ...]:
     """Return the hosts that *route* is for; none for all."""
     hosts = getattr(getattr(route, "extra", None), "hosts", getattr(route, "host", None))
     return tuple(host for host in ([hosts] if isinstance(hosts, str) else hosts or ()) if host)
 
 
-def name_route(route: Any) -> str:
+def name_route(route: Route) -> str:
     """Return file, line and name of the handler of *route*, for messages."""
     handler = route.handler
     if isinstance(handler, partial) and handler.args:  # a websocket's
@@ -305,7 +306,7 @@ def name_route(route: Any) -> str:
     return place_of(handler, _name_of(handler, route))
 
 
-def _name_of(handler: Any, route: Any) -> str:
+def _name_of(handler: Handler, route: Route | FutureRoute) -> str:
     name: str = getattr(handler, "__name__", route.name.rpartition(".")[2])
     owner = getattr(handler, "__self__", None)
     return f"{type(owner).__name__}.{name}" if isinstance(owner, Resource) else name
@@ -319,11 +320,11 @@ def full_uri(route: FutureRoute) -> str:
     return f"{route.version_prefix}{version}/{route.uri.lstrip('/')}"
 
 
-def declared_order(routes: Iterable[Any], blueprints: Sequence[SanicBlueprint]) -> list[Any]:
+def declared_order(routes: Iterable[Route], blueprints: Sequence[SanicBlueprint]) -> list[Route]:
     """Sort *routes* as they were written: Sanic keeps those of a blueprint in a set."""
     places = {id(blueprint): place for place, blueprint in enumerate(blueprints)}
 
-    def key(route: Any) -> tuple[int, str, int]:
+    def key(route: Route) -> tuple[int, str, int]:
         code = getattr(inspect.unwrap(route.handler), "__code__", None)
         place = places.get(id(find_mounted(route, blueprints).blueprint), -1)
         return (place, code.co_filename, code.co_firstlineno) if code else (place, "", 0)
@@ -338,7 +339,7 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
     if "GET" in handlers:
         handlers = {"HEAD": handlers["GET"], **handlers}
 
-    async def handle_by_method(request: Any, **path: Any) -> Any:
+    async def handle_by_method(request: Request, **path: object) -> Any:
         return await handlers[request.method](request, **path)
 
     return handle_by_method
@@ -352,7 +353,7 @@ def answer_head_as_get(handler: Handler) -> Handler:
     """
 
     @functools.wraps(handler)
-    async def handle_file(request: Any, **path: Any) -> Any:
+    async def handle_file(request: Request, **path: object) -> Any:
         if request.method != "HEAD" or "range" in request.headers:
             return await handler(request, **path)
         request.method = "GET"
@@ -366,7 +367,7 @@ def answer_head_as_get(handler: Handler) -> Handler:
 
 def group_paths(routes: Iterable[Route]) -> list[list[Route]]:
     """Return the routes of each path; the names in it do not count."""
-    paths: dict[Any, list[Route]] = defaultdict(list)
+    paths: dict[object, list[Route]] = defaultdict(list)
     for route in routes:
         paths[route.segments, str(route.requirements)].append(route)
     return list(paths.values())

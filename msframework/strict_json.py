@@ -37,6 +37,7 @@ from msframework.json_text import (
     refuse_repeated_keys,
 )
 from msframework.pg_values import WRITERS
+from msframework.types import JSONValue
 
 MAX_DEPTH: Final = 64
 SUSPECT: Final = frozenset((float, dict, list))
@@ -51,7 +52,7 @@ _AS_TEXT: Final = (
 )
 
 
-def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> JSONValue:
     """Return the value of the strict JSON text *body* (RFC 8259, UTF-8).
 
     Integers are exact; a lone surrogate escape gives the lone surrogate, for the schema to judge.
@@ -72,7 +73,7 @@ def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+def read(body: bytes, max_depth: int = MAX_DEPTH) -> JSONValue:
     """Return the value of *body*; whoever meets a value of a class in `SUSPECT` must `check` it.
 
     Raises:
@@ -84,7 +85,7 @@ def read(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
         return _reconsider(body, exc, max_depth)
 
 
-def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = None) -> None:
+def check(body: bytes, value: object, max_depth: int, known: Counter[int] | None = None) -> None:
     """Refuse a *body* that orjson was lenient about when it read *value* from it.
 
     Args:
@@ -97,7 +98,7 @@ def check(body: bytes, value: Any, max_depth: int, known: Counter[int] | None = 
     check_depth(body, value, max_depth)
 
 
-def check_depth(body: bytes, value: Any, max_depth: int) -> None:
+def check_depth(body: bytes, value: object, max_depth: int) -> None:
     """Refuse *value*, which was read from *body*, when it is nested too deep.
 
     Raises:
@@ -107,7 +108,7 @@ def check_depth(body: bytes, value: Any, max_depth: int) -> None:
         refuse_depth(body, max_depth)
 
 
-def check_keys(body: bytes, value: Any) -> None:
+def check_keys(body: bytes, value: object) -> None:
     """Refuse *body* when a key stands twice in one of its objects; orjson read *value*.
 
     NOTE: of two equal keys, every parser takes another; a check that runs before us may have seen
@@ -132,7 +133,7 @@ def check_keys(body: bytes, value: Any) -> None:
         refuse_repeated_keys(body)
 
 
-def is_deeper(value: Any, depth: int) -> bool:
+def is_deeper(value: object, depth: int) -> bool:
     """Tell whether arrays and objects in *value* are nested deeper than *depth*."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(depth):
@@ -147,7 +148,7 @@ def is_deeper(value: Any, depth: int) -> bool:
     return bool(level)
 
 
-def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> Any:
+def _reconsider(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> JSONValue:
     """Raise *error* as ours, or return the value where a surrogate was all that orjson minded."""
     message = error.msg.partition(": line ")[0]
     try:
@@ -191,7 +192,7 @@ _READER: Final = json.JSONDecoder(
 )
 
 
-def write_default(value: Any) -> Any:
+def write_default(value: object) -> Any:
     """Return the JSON form of a *value* that orjson does not know, or does not write rightly.
 
     Raises:
@@ -223,7 +224,7 @@ def write_default(value: Any) -> Any:
     return write(value)
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: object) -> bytes:
     """Return *value* as JSON.
 
     Decimals, UUIDs, addresses and dates become strings, bytes base64, intervals seconds, NaN and
@@ -240,7 +241,7 @@ def dumps(value: Any) -> bytes:
         return _dump_rest(value)
 
 
-def dumps_closed(value: Any) -> bytes:
+def dumps_closed(value: object) -> bytes:
     """Return *value* as `dumps` does, when it holds no time of day and no zone but UTC.
 
     PERF: orjson writes dates and moments itself (benchmarks/schemas.py, row renamed).
@@ -251,7 +252,7 @@ def dumps_closed(value: Any) -> bytes:
         return _dump_rest(value)
 
 
-def _dump_rest(value: Any) -> bytes:
+def _dump_rest(value: object) -> bytes:
     """Write values that orjson declines at first: keys of other types, big integers, surrogates."""
     try:
         options = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
@@ -265,7 +266,7 @@ def _dump_rest(value: Any) -> bytes:
         return json.dumps(plain, separators=(",", ":")).encode()
 
 
-def _plain(value: Any, depth: int) -> Any:
+def _plain(value: object, depth: int) -> Any:
     """Return *value* made of types that the json module writes as orjson does."""
     if depth > 254:
         raise TypeError("nested deeper than 254")
@@ -287,7 +288,7 @@ def _plain(value: Any, depth: int) -> Any:
         return _plain(write_default(value), depth + 1)
 
 
-def _plain_key(key: Any) -> str:
+def _plain_key(key: object) -> str:
     if isinstance(key, str):
         return key
     if isinstance(key, int) and not isinstance(key, bool):

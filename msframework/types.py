@@ -14,9 +14,12 @@ JSONValue: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 # The values of the names in generated source.
 Namespace: TypeAlias = dict[str, object]
+# A field of marshmallow, whatever it holds.
 Field: TypeAlias = fields.Field[Any]
 # The keyword arguments of a field.
 FieldOptions: TypeAlias = dict[str, Any]
+# The values of the parameters of a path, by their names.
+PathValues: TypeAlias = dict[str, Any]
 # A description of data: a Schema class or instance, a model, an API class, a dict such as
 # `{"id": int}`, or a list of one of these.
 SchemaSource: TypeAlias = type[Any] | Schema | Mapping[str, Any] | list[Any] | tuple[Any, ...]

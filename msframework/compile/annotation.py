@@ -7,7 +7,7 @@ import types
 import typing
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from msframework.problem import Problem
@@ -45,7 +45,7 @@ def check_annotation(
     problems.append(Problem(where, found, advice=advice))
 
 
-def _types_in(annotation: Any) -> list[type | None]:
+def _types_in(annotation: object) -> list[type | None]:
     """Return the types of an annotation; `None` among them for what is not known here."""
     if isinstance(annotation, str):
         parts = annotation.replace("Optional[", "").replace("]", "").split("|")

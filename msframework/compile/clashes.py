@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
 from sanic_routing.utils import path_to_parts
 
@@ -29,7 +29,7 @@ _SAMPLES: Final = (
     "ad8f1f9e-6c3b-4d8e-8a5e-2f1c3d4b5a69",
 )
 # The cast of each kind that Sanic's router knows; it raises ValueError for any other text.
-Kinds = Mapping[str, tuple[Callable[[str], Any], Any, Any]]
+Kinds = Mapping[str, tuple[Callable[[str], object], object, object]]
 Texts = frozenset[str]
 
 
@@ -183,7 +183,7 @@ def _read_accepted(kind: str, kinds: Kinds) -> Texts:
     return frozenset(text for text in _SAMPLES if pattern.fullmatch(text))
 
 
-def _is_taken(cast: Callable[[str], Any], text: str) -> bool:
+def _is_taken(cast: Callable[[str], object], text: str) -> bool:
     try:
         cast(text)
     except ValueError:

@@ -37,7 +37,7 @@ class Emitter(SourceWriter):
         """How many blocks are open."""
         return self._depth
 
-    def bind(self, name: str, value: Any) -> None:
+    def bind(self, name: str, value: object) -> None:
         """Put *value* within the handler's reach as *name*.
 
         Raises:

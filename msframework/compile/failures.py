@@ -83,7 +83,9 @@ def complete_failures(
     return (*declared, *(failure for failure in general if failure.exception not in known))
 
 
-def _general(exception: type[ServiceException], description: str, example: Any = None) -> Failure:
+def _general(
+    exception: type[ServiceException], description: str, example: object = None
+) -> Failure:
     return Failure(exception, None, description, example, is_general=True)
 
 

@@ -30,7 +30,9 @@ class YieldedValue:
         except StopAsyncIteration:
             raise RuntimeError(f"{self._place()}: it yielded nothing; expected one yield") from None
 
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, exc_type: object, exc: BaseException | None, traceback: object
+    ) -> None:
         if exc is None:
             await self._finish()
             return

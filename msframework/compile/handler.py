@@ -143,6 +143,6 @@ def _is_taken(name: str, emitter: Emitter) -> bool:
     return mine or name.startswith(("given_", "provided_"))
 
 
-async def settle(value: Any) -> Any:
+async def settle(value: object) -> Any:
     """Return *value*, awaited where a plain function returned something to await."""
     return await value if inspect.isawaitable(value) else value

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from marshmallow import Schema
 
@@ -37,7 +37,7 @@ class Named(Protocol):
     @property
     def method(self) -> str: ...
     @property
-    def handler(self) -> Any: ...
+    def handler(self) -> object: ...
     @property
     def blueprint(self) -> str: ...
     @property
@@ -99,7 +99,7 @@ def _by_class(endpoint: Named) -> str:
     return operation_id(endpoint.blueprint, endpoint.name)
 
 
-def _answers_one(handler: Any) -> bool:
+def _answers_one(handler: object) -> bool:
     """Whether *handler* declares that it answers one object, no list."""
     notes = notes_of(handler)
     if notes.page is not None or not notes.produces:

@@ -69,7 +69,7 @@ class Promise:
         if self.paged or self.many is not None:
             self.refuse(None)
 
-    def refuse(self, data: Any, cause: Exception | None = None) -> NoReturn:
+    def refuse(self, data: object, cause: Exception | None = None) -> NoReturn:
         """Refuse *data*: name its kind, the promise, and the *cause*."""
         why = "" if cause is None else f" {cause}."
         raise WrongKind(
@@ -130,7 +130,7 @@ def _promised(answer: Answer, paged: bool) -> str:
     return f"{promised} for status {answer.status}"
 
 
-def _missing(schema: Schema, data: Any, path: str, many: bool) -> Iterator[str]:
+def _missing(schema: Schema, data: object, path: str, many: bool) -> Iterator[str]:
     """Yield the paths of members that *schema* requires and *data* lacks."""
     if many:
         for item in data if isinstance(data, list) else ():

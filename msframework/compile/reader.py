@@ -218,5 +218,5 @@ def _own_doc(thing: Any) -> str:
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
-def _first_line(thing: Any) -> str:
+def _first_line(thing: object) -> str:
     return _own_doc(thing).partition("\n")[0].rstrip(".")

@@ -96,13 +96,13 @@ class Replies:
             return _UNDECLARED_PLAIN
         return frozenset((list,)) if many else frozenset((dict,))
 
-    def page(self, request: Any, result: PageResult) -> Answer:
+    def page(self, request: object, result: PageResult) -> Answer:
         """Answer with one page."""
         return self._page(request, self.usual, result, None)
 
     def _page(
         self,
-        request: Any,
+        request: object,
         outcome: Outcome,
         result: PageResult,
         own: OwnHeaders | None,
@@ -121,7 +121,7 @@ class Replies:
         body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
         return Answer(self.heads, outcome.head, body, request, own)
 
-    def other(self, request: Any, result: Any) -> Any:
+    def other(self, request: object, result: object) -> Any:
         """Answer with an unusual result: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:
@@ -189,7 +189,7 @@ class Replies:
             outcome = replace(usual, status=status, head=head, promise=promise)
         return outcome
 
-    def _nothing(self, request: Any, outcome: Outcome, own: OwnHeaders | None) -> Answer:
+    def _nothing(self, request: object, outcome: Outcome, own: OwnHeaders | None) -> Answer:
         body = b""
         if outcome.status not in BODYLESS:
             outcome.promise.check_nothing()

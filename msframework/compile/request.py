@@ -18,16 +18,17 @@ from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import Input, Source
 from msframework.schemas.storable import why_not_storable
+from msframework.serving.request import Request
 
 Errors = dict[str, Any]
-Load = Callable[[Any, Errors], Any]
+Load = Callable[[Request, Errors], Any]
 CompileSchema = Callable[[Schema], CompiledSchema]
 # The names that are declared, each with whether it takes several values.
 Declared = Mapping[str, bool]
 Given = Mapping[str, list[Any]]
 # The keys of a schema by the names on the wire, each with whether it takes several values.
 Keys = Mapping[str, tuple[str, bool]]
-Read = Callable[[Any, Declared], Given]
+Read = Callable[[Request, Declared], Given]
 
 _JSON: Final = "application/json"
 _PLAIN_JSON: Final = frozenset(
@@ -92,7 +93,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
     read_json = compile_schema(item.schema).read_json
     partial = True if item.partial else None
 
-    def load_body(request: Any, errors: Errors) -> Any:
+    def load_body(request: Request, errors: Errors) -> Any:
         if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
             _check_json(request)
         data = read_json(request.body, partial)
@@ -105,7 +106,7 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
     return load_body
 
 
-def _check_json(request: Any) -> None:
+def _check_json(request: Request) -> None:
     media_type = require_media_type(request, _JSON, _JSON).name
     if media_type != _JSON and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -127,7 +128,7 @@ def _compile_fields(
         options["unknown"] = EXCLUDE
     why_wrong = _why_no_file if item.source is Source.FILES else why_not_storable
 
-    def load_fields(request: Any, errors: Errors) -> Any:
+    def load_fields(request: Request, errors: Errors) -> Any:
         given = read(request, declared)
         values, wrong = {}, {}
         for name, (key, many) in (_add_keys(keys, given) if keeps else keys).items():
@@ -170,7 +171,7 @@ def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None
     errors[location] = bound_messages(wrong, most)
 
 
-def _join_data(request: Any, data: Any) -> None:
+def _join_data(request: Request, data: object) -> None:
     """Add one input of a form to the result of its others."""
     if isinstance(request.data, dict) and isinstance(data, dict):
         request.data = request.data | data
@@ -184,7 +185,7 @@ def _leave_others(item: Input, beside: Sequence[Input], read: Read) -> Read:
     others = {key for other in beside for key in wire_keys(other.source, other.schema)}
     judges = item.schema.unknown != RAISE or all(o.schema.unknown == RAISE for o in beside)
 
-    def read_own(request: Any, declared: Declared) -> Given:
+    def read_own(request: Request, declared: Declared) -> Given:
         return {
             name: values
             for name, values in read(request, declared).items()
@@ -219,14 +220,14 @@ def _read_unknown(given: Given, declared: Declared) -> dict[str, Any]:
     }
 
 
-def _read_query(request: Any, declared: Declared) -> Given:
+def _read_query(request: Request, declared: Declared) -> Given:
     if not request.query_string:
         return {}
     values: Given = request.get_args(keep_blank_values=True)
     return values
 
 
-def _read_headers(request: Any, declared: Declared) -> Given:
+def _read_headers(request: Request, declared: Declared) -> Given:
     """Return the values of the declared headers; a list has one for each of its elements."""
     found = {}
     for name, many in declared.items():
@@ -242,24 +243,24 @@ def _read_headers(request: Any, declared: Declared) -> Given:
     return found
 
 
-def _read_cookies(request: Any, declared: Declared) -> Given:
+def _read_cookies(request: Request, declared: Declared) -> Given:
     # NOTE: for Sanic `a` also means `__Host-a` and `__Secure-a`; here it is what is declared.
     return dict(request.cookies)
 
 
-def _read_form(request: Any, declared: Declared) -> Given:
+def _read_form(request: Request, declared: Declared) -> Given:
     _check_form(request)
     values: Given = request.form
     return values
 
 
-def _read_files(request: Any, declared: Declared) -> Given:
+def _read_files(request: Request, declared: Declared) -> Given:
     _check_form(request)
     values: Given = request.files
     return values
 
 
-def _read_whole_form(request: Any, declared: Declared) -> Given:
+def _read_whole_form(request: Request, declared: Declared) -> Given:
     """Return fields and files together, so that none of either is lost."""
     _check_form(request)
     found = dict(request.form)
@@ -268,13 +269,13 @@ def _read_whole_form(request: Any, declared: Declared) -> Given:
     return found
 
 
-def _why_no_file(value: Any) -> str | None:
+def _why_no_file(value: object) -> str | None:
     """Return why *value* is not what `@doc.files` declares, or `None` when it is."""
     values = value if isinstance(value, list) else [value]
     return None if all(isinstance(item, File) for item in values) else "Not a file."
 
 
-def _check_form(request: Any) -> None:
+def _check_form(request: Request) -> None:
     media_type = require_media_type(request, "a form", FORMS).name
     if media_type not in FORMS.split(", "):
         raise unsupported(f"the body is {media_type}, but this endpoint reads a form", FORMS)

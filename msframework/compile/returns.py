@@ -9,7 +9,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
-from typing import Any, Final
+from types import CodeType
+from typing import Final
 
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -31,7 +32,7 @@ def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
         problems.append(Problem(where, found, "the data", advice))
 
 
-def _status_lines(function: Any) -> Iterator[int]:
+def _status_lines(function: Handler) -> Iterator[int]:
     """Yield the lines of *function* with a `return data, 201`."""
     code = getattr(function, "__code__", None)
     # PERF: reading and parsing sources takes long, and few functions name a status.
@@ -48,17 +49,17 @@ def _status_lines(function: Any) -> Iterator[int]:
                 yield first + node.lineno - 1
 
 
-def _may_name_status(code: Any) -> bool:
+def _may_name_status(code: CodeType) -> bool:
     if "HTTPStatus" in code.co_names:
         return True
     return any(is_status(value) for const in code.co_consts for value in _flat(const))
 
 
-def _flat(const: Any) -> tuple[Any, ...]:
+def _flat(const: object) -> tuple[object, ...]:
     return const if isinstance(const, tuple) else (const,)
 
 
-def is_status(value: Any) -> bool:
+def is_status(value: object) -> bool:
     """Tell whether *value* is a number that may mean the status of an answer."""
     return isinstance(value, int) and not isinstance(value, bool) and value in _STATUSES
 

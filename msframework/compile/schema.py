@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Hashable
 
 from marshmallow import Schema
 
@@ -12,7 +11,7 @@ from msframework.schemas import as_schema
 from msframework.schemas.model import SENSITIVE_FIELDS
 
 
-class KnownSchemas(dict[Any, Schema]):
+class KnownSchemas(dict[Hashable, Schema]):
     """The schemas that were made already, by their declarations.
 
     Args:
@@ -25,7 +24,7 @@ class KnownSchemas(dict[Any, Schema]):
 
     def read(
         self,
-        thing: Any,
+        thing: object,
         what: str,
         where: str,
         problems: list[str],
@@ -60,7 +59,7 @@ class KnownSchemas(dict[Any, Schema]):
         return schema
 
 
-def _key_of(thing: Any, for_load: bool) -> Any:
+def _key_of(thing: object, for_load: bool) -> Hashable:
     """Return the key of all declarations that mean the same; `None` where that is not clear."""
     if isinstance(thing, type):
         return thing if issubclass(thing, Schema) else (thing, for_load)

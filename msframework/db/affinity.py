@@ -6,8 +6,9 @@ Runs per request, and only where replicas are configured.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
+from msframework.context import RequestContext
 from msframework.tracing.context import current_span
 from msframework.types import UNSET, Unset
 
@@ -26,13 +27,13 @@ class Affinity:
     def __init__(self) -> None:
         self._written: ContextVar[str | Unset | None] = ContextVar("msframework_db_written")
 
-    def note_write(self, request: Any) -> None:
+    def note_write(self, request: RequestContext | None) -> None:
         """Remember that *request*, or what runs now, wrote."""
         if request is not None:
             request.db_state = WROTE
         self._written.set(_trace_id())
 
-    def wrote(self, request: Any) -> bool:
+    def wrote(self, request: RequestContext | None) -> bool:
         """Whether *request*, or what runs now, wrote before."""
         if request is not None and request.db_state is WROTE:
             return True

@@ -49,7 +49,7 @@ class AsyncpgPool:
         self._lent: set[Lease] = set()
         self._born: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: set[asyncio.Task[Any]] = set()
+        self._waiting: set[asyncio.Task[object]] = set()
 
     async def start(self) -> None:
         """Open `DB_MIN_SIZE` connections.
@@ -71,7 +71,7 @@ class AsyncpgPool:
         except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
             raise DatabaseUnavailable() from exc
 
-    async def _prepare(self, conn: Any) -> None:
+    async def _prepare(self, conn: asyncpg.Connection) -> None:
         await set_codecs(conn)
         pid = conn.get_server_pid()
         self._born[pid] = monotonic()
@@ -114,7 +114,7 @@ class AsyncpgPool:
         self._lent.add(lease)
         return lease
 
-    def _make_lease(self, conn: Any) -> Lease:
+    def _make_lease(self, conn: asyncpg.Connection) -> Lease:
         return Lease(conn, self, StatementCache(conn), self._untimed)
 
     def give(self, lease: Lease, *, clean: bool) -> None:
@@ -150,7 +150,7 @@ class AsyncpgPool:
             # NOTE: asyncpg warns when a connection comes back with listeners left.
             await conn.reset()
 
-    async def _close(self, conn: Any) -> None:
+    async def _close(self, conn: asyncpg.Connection) -> None:
         """Close a connection that cannot be mended, and cancel what still runs on it."""
         failures = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
         if not is_lost(conn):
@@ -161,7 +161,7 @@ class AsyncpgPool:
         with suppress(*failures):
             await self._pool.release(conn)
 
-    def _is_old(self, conn: Any) -> bool:
+    def _is_old(self, conn: asyncpg.Connection) -> bool:
         lifetime = self._settings.max_lifetime
         born = self._born.get(conn.get_server_pid(), monotonic())
         return 0 < lifetime <= monotonic() - born

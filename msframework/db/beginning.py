@@ -5,6 +5,7 @@ Runs per request.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -92,7 +93,7 @@ class Beginning:
         exc: BaseException,
         method: Method,
         statement: Statement,
-        args: Any,
+        args: Sequence[object],
         timeout: float | None,
     ) -> Any:
         """Begin again where that helps and nothing was done yet; else raise."""

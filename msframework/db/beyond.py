@@ -43,7 +43,7 @@ def is_beyond(exc: BaseException, method: Method, statement: Statement) -> bool:
 
 
 async def read_beyond(
-    lease: Lease, method: Method, query: str, args: Sequence[Any], timeout: float | None
+    lease: Lease, method: Method, query: str, args: Sequence[object], timeout: float | None
 ) -> Any:
     """Run *query* with texts for the times that Python does not hold."""
     statements = lease.statements
@@ -81,7 +81,9 @@ def _clock_text(microseconds: int) -> str:
     return f"{text}.{rest:06d}" if rest else text
 
 
-def _read_moment(ticks: Ticks, zone: str, made: Callable[[dt.datetime], Any]) -> Any:
+def _read_moment(
+    ticks: Ticks, zone: str, made: Callable[[dt.datetime], dt.datetime]
+) -> dt.datetime | str:
     (microseconds,) = ticks
     if microseconds == _ENDLESS:
         return _LAST
@@ -95,15 +97,15 @@ def _read_moment(ticks: Ticks, zone: str, made: Callable[[dt.datetime], Any]) ->
         return f"{date}T{_clock_text(time)}{zone}{' ' if era else ''}{era}"
 
 
-def _read_timestamp(ticks: Ticks) -> Any:
+def _read_timestamp(ticks: Ticks) -> dt.datetime | str:
     return _read_moment(ticks, "", lambda moment: moment)
 
 
-def _read_timestamptz(ticks: Ticks) -> Any:
+def _read_timestamptz(ticks: Ticks) -> dt.datetime | str:
     return _read_moment(ticks, "+00:00", lambda moment: moment.replace(tzinfo=dt.UTC))
 
 
-def _read_date(ticks: Ticks) -> Any:
+def _read_date(ticks: Ticks) -> dt.date | str:
     (day,) = ticks
     if day == _ENDLESS_DAYS:
         return dt.date.max
@@ -115,12 +117,12 @@ def _read_date(ticks: Ticks) -> Any:
         return _date_of(day)
 
 
-def _read_time(ticks: Ticks) -> Any:
+def _read_time(ticks: Ticks) -> dt.time | str:
     (microseconds,) = ticks
     return "24:00:00" if microseconds == _DAY else _make_time(microseconds)
 
 
-def _read_timetz(ticks: Ticks) -> Any:
+def _read_timetz(ticks: Ticks) -> dt.time | str:
     microseconds, west = ticks
     zone = dt.timezone(dt.timedelta(seconds=-west))
     if microseconds == _DAY:
@@ -132,7 +134,7 @@ def _make_time(microseconds: int) -> dt.time:
     return (_EPOCH + dt.timedelta(microseconds=microseconds)).time()
 
 
-def _read_interval(ticks: Ticks) -> Any:
+def _read_interval(ticks: Ticks) -> dt.timedelta | str:
     months, days, microseconds = ticks
     if ticks == (_ENDLESS_DAYS, _ENDLESS_DAYS, _ENDLESS):
         return "infinity"
@@ -152,7 +154,7 @@ def _write_date(value: dt.date) -> Ticks:
     return (-_ENDLESS_DAYS - 1 if value == dt.date.min else value.toordinal() - _ORDINAL,)
 
 
-def _write_timestamp(value: Any) -> Ticks:
+def _write_timestamp(value: dt.date) -> Ticks:
     if not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if value == _LAST:
@@ -160,7 +162,7 @@ def _write_timestamp(value: Any) -> Ticks:
     return (-_ENDLESS - 1 if value == _FIRST else (value - _EPOCH) // _MICROSECOND,)
 
 
-def _write_timestamptz(value: Any) -> Ticks:
+def _write_timestamptz(value: dt.date) -> Ticks:
     if not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if value in (_LAST, _FIRST):

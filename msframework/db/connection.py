@@ -38,7 +38,7 @@ WHERE t.typname = 'hstore' AND t.typtype = 'b'
 _LONG_INTEGER = re.compile(rb"\d{19}")
 _MOST_DIGITS = 4000  # Python makes no integer of much more
 
-Opener = Callable[[], Awaitable[Any]]
+Opener = Callable[[], Awaitable[asyncpg.Connection]]
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
@@ -63,7 +63,9 @@ def _timed(name: str) -> Any:
     method = getattr(asyncpg.Connection, name)
 
     @wraps(method)
-    def call(self: Connection, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    def call(
+        self: Connection, *args: object, timeout: float | None = None, **options: object
+    ) -> Any:
         seconds = self.limit if timeout is None else timeout
         return method(self, *args, timeout=seconds, **options)
 
@@ -89,7 +91,7 @@ class TimedConnection(Connection):
     copy_records_to_table = _timed("copy_records_to_table")
 
 
-def limit_time(conn: Any, seconds: float) -> None:
+def limit_time(conn: asyncpg.Connection, seconds: float) -> None:
     """Have the methods of *conn*, which is not lent again, take no longer than *seconds*."""
     # NOTE: both classes have the same fields.
     conn.limit = seconds
@@ -121,7 +123,7 @@ def build_opener(url: str, settings: DatabaseSettings, *, read_only: bool = Fals
     """
     options = connect_options(settings, read_only=read_only) | {"command_timeout": None}
 
-    async def open_connection() -> Any:
+    async def open_connection() -> asyncpg.Connection:
         conn = await asyncpg.connect(url, **options)
         try:
             async with asyncio.timeout(settings.connect_timeout):
@@ -134,7 +136,7 @@ def build_opener(url: str, settings: DatabaseSettings, *, read_only: bool = Fals
     return open_connection
 
 
-async def set_codecs(conn: Any) -> None:
+async def set_codecs(conn: asyncpg.Connection) -> None:
     """Make JSON, JSONB and hstore columns Python objects on *conn*."""
     for name, encode, decode in (
         ("json", _encode_json, _decode_json),
@@ -148,7 +150,7 @@ async def set_codecs(conn: Any) -> None:
         await conn.set_builtin_type_codec("hstore", schema=schema, codec_name="pg_contrib.hstore")
 
 
-def _encode_json(value: Any) -> bytes:
+def _encode_json(value: object) -> bytes:
     try:
         text = orjson.dumps(value)
     except TypeError:
@@ -159,7 +161,7 @@ def _encode_json(value: Any) -> bytes:
     return text
 
 
-def _refuse_nan(value: Any, default: Any) -> str:
+def _refuse_nan(value: object, default: type[str] | None) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=default)
     except ValueError as exc:
@@ -184,7 +186,7 @@ def _read_real(digits: str) -> float | str:
     return value if value - value == 0 else digits
 
 
-def _encode_jsonb(value: Any) -> bytes:
+def _encode_jsonb(value: object) -> bytes:
     return b"\x01" + _encode_json(value)
 
 

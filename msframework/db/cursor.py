@@ -37,7 +37,12 @@ class Run(Protocol):
     """Runs a statement by one method, and returns the result that *give* makes of its own."""
 
     def __call__(
-        self, method: Method, give: Callable[[Any], T], query: Any, args: Any, timeout: float | None
+        self,
+        method: Method,
+        give: Callable[[Any], T],
+        query: object,
+        args: object,
+        timeout: float | None,
     ) -> Result[T]:
         """Return the coroutine that does it."""
 
@@ -210,7 +215,7 @@ class Cursor:
         """
         session = self._session
 
-        async def retire(conn: Any) -> Any:
+        async def retire(conn: asyncpg.Connection) -> asyncpg.Connection:
             assert session.lease is not None
             session.lease.hand_out()
             return conn

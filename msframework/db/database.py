@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import asyncpg
 
@@ -36,6 +36,7 @@ from msframework.db.transaction import (
 from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
 from msframework.tracing import Tracer
 from msframework.tracing.context import current_span
+from msframework.tracing.span import Span, Tags
 
 T = TypeVar("T")
 _RETRIED = (
@@ -238,7 +239,7 @@ class Database:
             await asyncio.sleep(random.random() * _FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
         raise ValueError(f"attempts is {attempts}: at least one is needed")
 
-    def _find_span(self, request: RequestContext | None) -> Any:
+    def _find_span(self, request: RequestContext | None) -> Span | None:
         """Return the span that statements are children of; `None` where none is to be made."""
         if self._tracer is None:
             return None
@@ -248,18 +249,18 @@ class Database:
         return span if span is not None and span.sampled else None
 
 
-def peer_tags(url: str) -> dict[str, Any]:
+def peer_tags(url: str) -> Tags:
     """Return what spans say of the server at *url*: host, port and database, no user, no secret."""
     parts = urlsplit(url)
     host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
-    tags: dict[str, Any] = {"peer.service": "postgresql", "db.instance": parts.path.lstrip("/")}
+    tags: Tags = {"peer.service": "postgresql", "db.instance": parts.path.lstrip("/")}
     if not host.startswith("/"):
         tags["peer.hostname"] = host
         tags["peer.port"] = _port(parts)
     return tags
 
 
-def _port(parts: Any) -> int:
+def _port(parts: SplitResult) -> int:
     """Return the first port of a URL; those with several hosts have no single one."""
     try:
         return parts.port or 5432

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import current_task
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 E = TypeVar("E", bound="BaseException | None")
 NEVER: Final = float("inf")
@@ -32,7 +32,7 @@ class Deadline:
     __slots__ = ("_cancels", "_loop", "_timer", "due", "late", "seconds", "task")
     due: float
     late: bool
-    task: asyncio.Task[Any] | None
+    task: asyncio.Task[object] | None
 
     def __init__(self, timer: Deadlines, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         self._timer, self._loop, self.seconds = timer, loop, seconds

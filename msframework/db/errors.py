@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -104,7 +104,7 @@ def translate(
 
 
 def _from_server(
-    exc: Any, constraints: Mapping[str, type[ServiceException]]
+    exc: asyncpg.PostgresError, constraints: Mapping[str, type[ServiceException]]
 ) -> ServiceException | None:
     state = exc.sqlstate or ""
     name = exc.constraint_name
@@ -115,7 +115,7 @@ def _from_server(
         return None
     if issubclass(row.answer, DatabaseUnavailable):
         return caused(DatabaseUnavailable(), exc)
-    facts: Any = _TEXTS.get(row.kind) or _facts(exc, row.kind)
+    facts: str | dict[str, object] = _TEXTS.get(row.kind) or _facts(exc, row.kind)
     if issubclass(row.answer, ConstraintConflict):
         return caused(ConstraintConflict(facts, constraint=name), exc)
     return caused(ConstraintViolation(facts, constraint=name), exc)
@@ -133,7 +133,7 @@ def shown_argument(exc: BaseException) -> str | None:
     return text[found.end() :].removesuffix(f" ({exc.__cause__})") if found else None
 
 
-def shows(shown: str, value: Any) -> bool:
+def shows(shown: str, value: object) -> bool:
     """Tell whether *shown* is *value*, as far as asyncpg shows it."""
     text = repr(value)
     return shown == text or (
@@ -143,7 +143,7 @@ def shows(shown: str, value: Any) -> bool:
     )
 
 
-def _facts(exc: Any, kind: str) -> dict[str, Any]:
+def _facts(exc: asyncpg.PostgresError, kind: str) -> dict[str, object]:
     """Return which constraint said no and for which columns, without their values."""
     found = _KEY.search(str.__str__(exc.detail)) if isinstance(exc.detail, str) else None
     columns = [exc.column_name] if exc.column_name else []

@@ -5,7 +5,7 @@ Runs per request, when something failed.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -39,7 +39,7 @@ def is_unsent(exc: BaseException) -> bool:
     return isinstance(exc, asyncpg.DataError) and exc.__cause__ is not None
 
 
-def explain(exc: BaseException, conn: Any, sql: str) -> BaseException:
+def explain(exc: BaseException, conn: asyncpg.Connection, sql: str) -> BaseException:
     """Return what a statement raises for *exc*: itself with a note, or an exception of ours.
 
     Args:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any
 
-Callback = Callable[[], Any]
+Callback = Callable[[], object]
 Mark = tuple[int, int]
 
 logger = logging.getLogger("msframework.db")

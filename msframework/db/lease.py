@@ -6,7 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 import asyncpg
 
@@ -50,7 +50,7 @@ class Lease:
 
     def __init__(
         self,
-        conn: Any,
+        conn: asyncpg.Connection,
         pool: Pool,
         statements: StatementCache,
         deadline: Deadline,
@@ -111,7 +111,7 @@ class Pool(Protocol):
         """Fail those who wait: the server is known to be away."""
 
 
-def is_lost(conn: Any) -> bool:
+def is_lost(conn: asyncpg.Connection) -> bool:
     """Whether *conn* has ended."""
     try:
         return bool(conn.is_closed())
@@ -135,7 +135,7 @@ def exhausted(leases: list[Lease], size: int, waited: float) -> PoolExhausted:
     return exc
 
 
-def _name(holder: Any) -> str:
+def _name(holder: object) -> str:
     """Name a request by method and path, a task by its name."""
     if hasattr(holder, "get_name"):
         return f"task {holder.get_name()}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 import asyncpg
 
@@ -23,13 +22,13 @@ class Listening:
 
     __slots__ = ("_cancels", "_conn", "_ended", "_task")
 
-    def __init__(self, conn: Any) -> None:
+    def __init__(self, conn: asyncpg.Connection) -> None:
         self._conn, self._task = conn, asyncio.current_task()
         self._cancels = 0 if self._task is None else self._task.cancelling()
         self._ended = False
         conn.add_termination_listener(self._end)
 
-    def _end(self, conn: Any) -> None:
+    def _end(self, conn: asyncpg.Connection) -> None:
         if self._task is not None:
             self._ended = True
             self._task.cancel()

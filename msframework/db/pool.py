@@ -305,7 +305,7 @@ class LightPool:
                 break
         self._grow()
 
-    def _lost(self, lease: Lease, conn: Any) -> None:
+    def _lost(self, lease: Lease, conn: asyncpg.Connection) -> None:
         """Drop a connection that ended while nobody held it."""
         if lease in self._free:
             self._free.remove(lease)
@@ -355,7 +355,7 @@ class LightPool:
             else:
                 self._lend_on(lease)
 
-    async def _close(self, conn: Any) -> None:
+    async def _close(self, conn: asyncpg.Connection) -> None:
         try:
             await conn.close(timeout=self._reset_timeout)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):

@@ -35,7 +35,7 @@ class Probe:
 
     def __init__(self, url: str, timeout: float) -> None:
         self._url, self._timeout = url, timeout
-        self._conn: Any = None
+        self._conn: asyncpg.Connection | None = None
 
     async def ask(self, sql: str) -> Any:
         """Return the value of *sql*.

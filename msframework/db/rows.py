@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import asyncpg
 
 from msframework.types import Row
 
 
-def to_dict(row: Any) -> Row | None:
+def to_dict(row: asyncpg.Record | None) -> Row | None:
     """Return a record as a dict; `None` for no record."""
     # PERF: dict(record) looks each column up again, and `strict=` alone costs a tenth of a
     # microsecond (benchmarks/lending.py).
@@ -21,7 +23,7 @@ def to_dict(row: Any) -> Row | None:
     return made
 
 
-def to_dicts(rows: Any) -> list[Row]:
+def to_dicts(rows: Sequence[asyncpg.Record]) -> list[Row]:
     """Return records of one query as dicts."""
     if not rows:
         return []
@@ -44,15 +46,15 @@ class ColumnsAlike(ValueError):
         )
 
 
-def value_of(column: int) -> Callable[[Any], Any]:
+def value_of(column: int) -> Callable[[asyncpg.Record | None], Any]:
     """Return what takes *column* out of a record; `None` of no record."""
 
-    def value(row: Any) -> Any:
+    def value(row: asyncpg.Record | None) -> Any:
         return None if row is None else row[column]
 
     return value
 
 
-def as_it_is(result: Any) -> Any:
+def as_it_is(result: object) -> Any:
     """Return *result*."""
     return result

@@ -6,7 +6,7 @@ Runs per request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final, Protocol, Self, TypeVar
 
@@ -29,7 +29,7 @@ from msframework.db.rows import as_it_is
 from msframework.db.shared import Shared, Source
 from msframework.db.statement import Statement
 from msframework.db.statement_cache import TABLE, Method
-from msframework.db.stream import IdleLimit
+from msframework.db.stream import Call, IdleLimit
 from msframework.db.traced import note_statement
 from msframework.models.sql import render
 from msframework.table import Table
@@ -100,7 +100,9 @@ class Session:
         self.state = READY
         return self
 
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, exc_type: object, exc: BaseException | None, traceback: object
+    ) -> None:
         try:
             if self.listening is not None:
                 self.listening.close(exc)
@@ -192,12 +194,12 @@ class Session:
         return statement
 
     def _note(
-        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: Any
+        self, began: float, held: Lease | None, statement: Statement, args: Any, outcome: object
     ) -> None:
         """Leave the span of a statement that is over; see `note_statement`."""
         note_statement(self.shared, self._span, began, statement, args, self.lease, held, outcome)
 
-    async def table(self, query: Any, *args: Any, timeout: float | None = None) -> Table:
+    async def table(self, query: object, *args: object, timeout: float | None = None) -> Table:
         """Return all rows in the form that listings are written from: see `Table`."""
         if query.__class__ is not str:
             query, args = render(query, args)
@@ -205,10 +207,10 @@ class Session:
         lease = self.lease
         return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
 
-    async def call(self, method: str, label: str, args: Any, options: Options) -> Any:
+    async def call(self, method: str, label: str, args: Sequence[object], options: Options) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
 
-        async def call(conn: Any) -> Any:
+        async def call(conn: asyncpg.Connection) -> Any:
             self.clean = False
             return await getattr(conn, method)(*args, **options)
 
@@ -216,9 +218,9 @@ class Session:
 
     async def guard(
         self,
-        call: Callable[[Any], Awaitable[Any]],
+        call: Call,
         label: str,
-        args: Any = (),
+        args: Sequence[object] = (),
         timeout: float | None = None,
     ) -> Any:
         """Await *call* on the connection, as if it were the statement *label* with *args*.
@@ -238,9 +240,7 @@ class Session:
             self._note(began, held, statement, args, result)
         return result
 
-    async def _guarded(
-        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
-    ) -> Any:
+    async def _guarded(self, call: Call, label: str, timeout: float | None) -> Any:
         self.state = BUSY
         try:
             lease = await self._connect()
@@ -257,16 +257,14 @@ class Session:
             self.state = READY
         return result
 
-    async def stream(
-        self, call: Callable[[Any], Awaitable[Any]], label: str, timeout: float | None
-    ) -> Any:
+    async def stream(self, call: Call, label: str, timeout: float | None) -> Any:
         """Await *call* inside of a transaction, and watch the time until the next one."""
         idle = self.idle
         if idle is None:
             idle = self.idle = IdleLimit(self.shared.cursor_idle_timeout, self.release)
         idle.pause()
 
-        async def call_in_transaction(conn: Any) -> Any:
+        async def call_in_transaction(conn: asyncpg.Connection) -> Any:
             await self._need_transaction(conn)
             return await call(conn)
 
@@ -274,7 +272,7 @@ class Session:
         idle.run()
         return result
 
-    async def _need_transaction(self, conn: Any) -> None:
+    async def _need_transaction(self, conn: asyncpg.Connection) -> None:
         if self.scope is None and not conn.is_in_transaction():
             assert self.lease is not None
             self.clean = False
@@ -324,7 +322,7 @@ class Session:
         exc: BaseException,
         method: Method,
         statement: Statement,
-        args: Any,
+        args: Sequence[object],
         timeout: float | None,
     ) -> Any:
         """Raise *exc*, or run a statement again that was prepared for an older table."""
@@ -390,7 +388,7 @@ class Scope(Protocol):
         exc: BaseException,
         method: Method,
         statement: Statement,
-        args: Any,
+        args: Sequence[object],
         timeout: float | None,
     ) -> Any:
         """Return the result of a statement that failed with *exc* and was run again, or raise."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from msframework.db.stateless import is_stateless, verb_of
 from msframework.tracing.span import Template
@@ -41,7 +41,7 @@ class ServerTags:
 
     __slots__ = ("tags",)
 
-    def __init__(self, tags: Mapping[str, Any]) -> None:
+    def __init__(self, tags: Mapping[str, object]) -> None:
         self.tags = tags
 
 

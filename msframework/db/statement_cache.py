@@ -62,7 +62,7 @@ class Opening(NamedTuple):
     """
 
     message: bytes
-    statement: Any
+    statement: PreparedStatement
 
 
 class KeptStatement:
@@ -75,7 +75,7 @@ class KeptStatement:
 
     __slots__ = ("state", "statement")
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: PreparedStatement) -> None:
         self.statement, self.state = statement, statement._state
 
 
@@ -120,7 +120,7 @@ class StatementCache:
         "texts",
     )
 
-    def __init__(self, conn: Any, size: int = 0) -> None:
+    def __init__(self, conn: asyncpg.Connection, size: int = 0) -> None:
         self._conn, self.size = conn, size
         self.prepared: dict[str, KeptStatement] = {}
         self.tables: dict[str, KeptStatement] = {}
@@ -132,7 +132,7 @@ class StatementCache:
     # Running.
 
     async def run(
-        self, method: Method, query: str, args: Sequence[Any], timeout: float | None
+        self, method: Method, query: str, args: Sequence[object], timeout: float | None
     ) -> Any:
         """Run *query* by *method*, prepared or not."""
         kept, limit = self.kept_by(method).get(query), method.limit
@@ -144,7 +144,7 @@ class StatementCache:
         return rows
 
     async def run_unprepared(
-        self, method: Method, query: str, args: Sequence[Any], timeout: float | None
+        self, method: Method, query: str, args: Sequence[object], timeout: float | None
     ) -> Any:
         """Run *query* by *method*, and keep it prepared if that is a thing to keep."""
         if method.limit is None or not self.size or len(query) > _LONGEST:

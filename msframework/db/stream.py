@@ -10,21 +10,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
-from asyncpg import Attribute, Type
+from asyncpg import Attribute, Connection, Type
 from asyncpg.prepared_stmt import PreparedStatement
 
 from msframework.db.rows import to_dict, to_dicts
 from msframework.exceptions import DatabaseUnavailable
 from msframework.types import Row
 
-Call = Callable[[Any], Awaitable[Any]]
+Call = Callable[[Connection], Awaitable[Any]]
 
 
 class Owner(Protocol):
     """The cursor whose connection is used."""
 
     async def guard(
-        self, call: Call, label: str, args: Any = (), timeout: float | None = None
+        self, call: Call, label: str, args: Sequence[object] = (), timeout: float | None = None
     ) -> Any:
         """Await *call* on the connection."""
 
@@ -88,14 +88,14 @@ class RowStream:
             self._portal = await self._cur.stream(self._make_portal, self._query, self._timeout)
         return self
 
-    async def _make_portal(self, conn: Any) -> Any:
+    async def _make_portal(self, conn: Connection) -> Any:
         return await conn.cursor(self._query, *self._args, timeout=self._timeout)
 
-    async def _ask(self, method: str, *args: Any, timeout: float | None = None) -> Any:
+    async def _ask(self, method: str, *args: object, timeout: float | None = None) -> Any:
         await self._open()
         portal, seconds = self._portal, timeout or self._timeout
 
-        async def ask(conn: Any) -> Any:
+        async def ask(conn: Connection) -> Any:
             return await getattr(portal, method)(*args, timeout=seconds)
 
         return await self._cur.stream(ask, self._query, seconds)
@@ -172,7 +172,7 @@ class Prepared:
     async def _call(self, method: str, args: Sequence[object], timeout: float | None) -> Any:
         work = getattr(self._statement, method)
 
-        async def call(conn: Any) -> Any:
+        async def call(conn: Connection) -> Any:
             return await work(*args, timeout=timeout)
 
         return await self._cur.guard(call, self._query, args, timeout)

@@ -6,12 +6,14 @@ Runs when such a statement is prepared on a connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
+from asyncpg import Attribute, Type
 from asyncpg.pgproto.pgproto import UUID
+from asyncpg.prepared_stmt import PreparedStatement
 
 from msframework.db.rows import ColumnsAlike
 from msframework.table import Texts
@@ -21,7 +23,7 @@ KEPT_AS_TEXT: Final[Mapping[int, tuple[str, type]]] = MappingProxyType(
     {1700: ("numeric", Decimal), 2950: ("uuid", UUID)}
 )
 # By the same number: name, encoder, decoder, and the form in which PostgreSQL sends the values.
-Codecs = Mapping[int, tuple[str, Any, Any, str]]
+Codecs = Mapping[int, tuple[str, Callable[..., object], Callable[..., object], str]]
 TEXT_CODECS: Final[Codecs] = MappingProxyType(
     {oid: (name, str, str, "text") for oid, (name, _) in KEPT_AS_TEXT.items()}
 )
@@ -37,7 +39,7 @@ def check_names(names: Sequence[str]) -> None:
         raise ColumnsAlike(names)
 
 
-def find_texts(statement: Any) -> Texts:
+def find_texts(statement: PreparedStatement) -> Texts:
     """Return the columns that may come as texts; none where more would change with them."""
     columns = statement.get_attributes()
     if any(column.type.kind != "scalar" for column in columns) or not all(
@@ -51,13 +53,13 @@ def find_texts(statement: Any) -> Texts:
     )
 
 
-def _is_apart(argument: Any) -> bool:
+def _is_apart(argument: Type) -> bool:
     """Tell whether an argument of this type is sent alike whatever numeric and uuid are."""
     if argument.kind == "array":
         return argument.schema == "pg_catalog" and argument.name in _PLAIN_ARRAYS
     return argument.kind == "scalar" and argument.oid not in KEPT_AS_TEXT
 
 
-def is_record(column: Any) -> bool:
+def is_record(column: Attribute) -> bool:
     """Tell whether *column* holds anonymous records."""
     return column.type.oid in _RECORDS

@@ -19,7 +19,7 @@ def note_statement(
     parent: Span,
     began: float,
     statement: Statement,
-    args: Sequence[Any],
+    args: Sequence[object],
     lease: Lease | None,
     held: Lease | None,
     outcome: Any,
@@ -61,7 +61,7 @@ def note_statement(
     span.finish()
 
 
-def _show(value: Any) -> str:
+def _show(value: object) -> str:
     """Return *value* as Python shows it, bounded; cannot fail, as the statement has been run."""
     try:
         return repr(value)[:_MOST_ARGUMENT]
@@ -69,7 +69,7 @@ def _show(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
-def count_rows(result: Any) -> int | None:
+def count_rows(result: object) -> int | None:
     """Return how many rows a statement returned or changed; `None` where that is not known."""
     if result is None:
         return 0

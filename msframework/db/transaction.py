@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 import asyncpg
 
+from msframework.context import RequestContext
 from msframework.db.beginning import Beginning
 from msframework.db.cursor import Cursor, Run
 from msframework.db.failure import explain
@@ -78,7 +79,7 @@ class Transaction(Cursor):
         self,
         shared: Shared,
         source: Source,
-        request: Any,
+        request: RequestContext | None,
         span: Any,
         begin: str,
         *,
@@ -89,7 +90,7 @@ class Transaction(Cursor):
         self._run = self._session.run
         self._depth = 0
         self._hooks: CommitHooks | None = None
-        self._task: Any = None
+        self._task: asyncio.Task[object] | None = None
         self._previous: Transaction | None = None
 
     def is_open_in_task(self, shared: Shared) -> bool:
@@ -107,7 +108,9 @@ class Transaction(Cursor):
         self._session.state = READY
         return self
 
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, exc_type: object, exc: BaseException | None, traceback: object
+    ) -> None:
         hooks, failure = self._hooks, None
         if hooks is not None and exc is None and not self._beginning.doomed:
             try:
@@ -230,7 +233,9 @@ class Savepoint:
             raise
         return outer
 
-    async def __aexit__(self, exc_type: Any, exc: BaseException | None, traceback: Any) -> None:
+    async def __aexit__(
+        self, exc_type: object, exc: BaseException | None, traceback: object
+    ) -> None:
         outer = self._outer
         outer._depth -= 1
         release = f"RELEASE SAVEPOINT {self._name}"
@@ -258,7 +263,7 @@ class Savepoint:
                 raise
 
     async def _send(self, sql: str) -> None:
-        async def send(conn: Any) -> None:
+        async def send(conn: asyncpg.Connection) -> None:
             await conn.execute(sql)
 
         session = self._outer._session

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
 import sanic
 
@@ -19,13 +18,13 @@ from msframework.serving.hosts import Hosts
 from msframework.serving.matcher import Match, MatchResult, build_matcher
 from msframework.serving.request import LeanRequest, choose_id
 from msframework.serving.router import Lookup, Router
-from msframework.types import Handler
+from msframework.types import Handler, PathValues
 
 logger = logging.getLogger("msframework.server")
 
 # A request that was taken, its handler, its path parameters, and how many bytes it took.
-Accepted = tuple[LeanRequest, Handler, dict[str, Any], int]
-Accept = Callable[[Any, bytes], Accepted | None]
+Accepted = tuple[LeanRequest, Handler, PathValues, int]
+Accept = Callable[[object, bytes], Accepted | None]
 HeaderField = tuple[str, str]
 
 # Requests with one of these need more than the fast path knows.
@@ -64,7 +63,7 @@ def supports_fast_path(wanted: bool) -> bool:
 
 def build_accept(
     router: Router,
-    handlers: frozenset[Any],
+    handlers: frozenset[Handler],
     *,
     largest: int,
     limits: HeadLimits,
@@ -89,7 +88,7 @@ def build_accept(
     known: dict[str, HeaderField] = {}
     find, learn = _build_find(router.look_up, handlers), _build_learn(known)
 
-    def accept(http: Any, data: bytes) -> Accepted | None:
+    def accept(http: object, data: bytes) -> Accepted | None:
         end = data.find(HEAD_END)
         if end < 0 or end > longest:
             return None
@@ -144,7 +143,7 @@ def build_accept(
     return accept
 
 
-def _build_find(look_up: Lookup, handlers: frozenset[Any]) -> Callable[..., MatchResult | None]:
+def _build_find(look_up: Lookup, handlers: frozenset[Handler]) -> Callable[..., MatchResult | None]:
     """Return `find(method, target, path, host)`, which asks Sanic's router."""
 
     def find(method: str, target: str, path: str, host: str | None) -> MatchResult | None:

@@ -17,7 +17,7 @@ class StaticFiles:
 
     __slots__ = ()
 
-    async def _static_request_handler(self, request: Any, **options: Any) -> Any:
+    async def _static_request_handler(self, request: object, **options: object) -> Any:
         """Answer with a file, as Sanic does; with 404 for a folder that shows nothing."""
         handle = super()._static_request_handler  # type: ignore[misc]
         try:
@@ -26,7 +26,7 @@ class StaticFiles:
             raise NotFound("File not found") from None
 
     async def _get_file_path(
-        self, folder: Any, uri: str | None, not_found: Exception, *options: Any
+        self, folder: object, uri: str | None, not_found: Exception, *options: object
     ) -> Path:
         """Return the path of a file, as Sanic does; refuse those on which Sanic would fail later.
 

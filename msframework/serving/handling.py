@@ -5,11 +5,12 @@ Runs per request, on Sanic's path; on the fast path for failures, websockets and
 
 from __future__ import annotations
 
-from asyncio import CancelledError, Future, Task
+from asyncio import AbstractEventLoop, CancelledError, Future, Task
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sanic import Sanic
+from sanic import Request, Sanic
 from sanic.exceptions import RequestCancelled
 from sanic.http import Stage
 
@@ -18,6 +19,7 @@ from msframework.operation import path_template
 from msframework.serving.hosts import Misdirected, check_host
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.websocket import watch_websocket
+from msframework.types import Handler
 
 if TYPE_CHECKING:
     from msframework.serving.state import ServerState
@@ -40,7 +42,7 @@ class ObservedSanic(Application):
         options["protocol"] = options.get("protocol") or choose_protocol(self)
         return await super().create_server(*args, **options)
 
-    async def handle_request(self, request: Any) -> None:
+    async def handle_request(self, request: Request) -> None:
         """Serve a request, as Sanic does, and note its end."""
         try:
             check_host(self._serving.hosts, request)
@@ -74,7 +76,9 @@ class ObservedSanic(Application):
             raise
         self._serving.observer.end(request)
 
-    async def _run_response_middleware(self, request: Any, response: Any, middleware: Any) -> Any:
+    async def _run_response_middleware(
+        self, request: Any, response: object, middleware: object
+    ) -> Any:
         try:
             run: Any = super()._run_response_middleware
             return await run(request, response, middleware)
@@ -83,7 +87,7 @@ class ObservedSanic(Application):
             return response
 
     async def _websocket_handler(
-        self, handler: Any, request: Any, *args: Any, **options: Any
+        self, handler: Handler, request: Any, *args: object, **options: object
     ) -> None:
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
         handler = watch_websocket(self, handler)
@@ -94,11 +98,11 @@ class ObservedSanic(Application):
     # Tasks that are given to `add_task`.
 
     @classmethod
-    def _prep_task(cls, task: Any, app: Any, loop: Any) -> Any:
+    def _prep_task(cls, task: object, app: Any, loop: AbstractEventLoop) -> Any:
         prepare: Any = super()._prep_task
         return app._watch_task(prepare(task, app, loop))
 
-    async def _watch_task(self, work: Any) -> Any:
+    async def _watch_task(self, work: Awaitable[object]) -> object:
         """Await *work*, and report its exception."""
         try:
             return await work
@@ -107,7 +111,9 @@ class ObservedSanic(Application):
             raise
 
     @classmethod
-    def _loop_add_task(cls, task: Any, app: Any, loop: Any, **options: Any) -> Any:
+    def _loop_add_task(
+        cls, task: object, app: object, loop: AbstractEventLoop, **options: object
+    ) -> Any:
         add: Any = super()._loop_add_task
         added = add(task, app, loop, **options)
         if not isinstance(task, Future):
@@ -115,13 +121,13 @@ class ObservedSanic(Application):
         return added
 
     @staticmethod
-    async def run_delayed_task(app: Any, loop: Any, task: Any) -> None:
+    async def run_delayed_task(app: Any, loop: AbstractEventLoop, task: Any) -> None:
         """Run a task that was added before the loop; nobody but `_watch_task` sees it fail."""
         with suppress(Exception):
             await Sanic.run_delayed_task(app, loop, task)
 
 
-def _take_exception(task: Task[Any]) -> None:
+def _take_exception(task: Task[object]) -> None:
     """Keep asyncio from telling once more of an exception that was reported."""
     if not task.cancelled():
         task.exception()

@@ -8,7 +8,9 @@ per request where there is something to check.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
+
+from sanic import Request
 
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
@@ -73,7 +75,7 @@ def build_hosts(settings: Settings) -> Hosts | None:
     return Hosts(names, loopback=settings.debug)
 
 
-def check_host(hosts: Hosts | None, request: Any) -> None:
+def check_host(hosts: Hosts | None, request: Request) -> None:
     """Raise `Misdirected` where *request* is for another host than *hosts* allows."""
     host = request.headers.get("host")
     if hosts is not None and not hosts.allows(host):

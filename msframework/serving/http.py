@@ -116,7 +116,7 @@ class LeanHttp(StrictHttp):
             # Nothing of a request is held while the next one is waited for.
             data, late, accepted, request, params, answer = b"", b"", None, None, None, None
 
-    async def _send_other(self, request: Any, answer: Any) -> None:
+    async def _send_other(self, request: Request, answer: Any) -> None:
         """Send a response that is no plain `Answer`: Sanic's, or one that was begun already."""
         if request.responded:
             answer = self.response

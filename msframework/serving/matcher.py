@@ -9,18 +9,19 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from msframework.types import Handler
+from sanic_routing import Route
+
+from msframework.types import Handler, PathValues
 
 # What may stand in a path as it is (RFC 3986, 3.3).
 _is_plain = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*").fullmatch
 _is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
 # What one path parameter is read by; `None` where Sanic may read more than this does.
-PartReader = Callable[[str], Any]
+PartReader = Callable[[str], object]
 PathParams = tuple[tuple[int, str, PartReader], ...]
 Segments = tuple[str, ...]
 
@@ -29,19 +30,19 @@ Segments = tuple[str, ...]
 class Match:
     """An endpoint, and where in the parts of a path its parameters stand."""
 
-    route: Any
+    route: Route
     handler: Handler
     params: PathParams = ()
 
 
-MatchResult = tuple[Match, dict[str, Any]]
+MatchResult = tuple[Match, PathValues]
 Matcher = Callable[[str, str], MatchResult | None]
 EndpointsByMethod = dict[str, Match]
 # What picks the literal parts of a path, and the endpoints by those parts.
-PathShape = tuple[Callable[[list[str]], Any], dict[Any, EndpointsByMethod]]
+PathShape = tuple[Callable[[list[str]], object], dict[object, EndpointsByMethod]]
 
 
-def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
+def build_matcher(routes: Iterable[Route], handlers: Collection[Handler]) -> Matcher:
     """Return the function that finds the endpoint for a method and a path, or `None`.
 
     What it finds is what Sanic's router would find. It knows only endpoints in *handlers* that have
@@ -88,7 +89,9 @@ def build_matcher(routes: Iterable[Any], handlers: Collection[Any]) -> Matcher:
     return match
 
 
-def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, EndpointsByMethod]:
+def _read_static(
+    routes: list[Route], handlers: Collection[Handler]
+) -> dict[str, EndpointsByMethod]:
     """Return the endpoints without parameters by their paths; a path of others has none.
 
     Sanic escapes literal parts (`a%3Ab`); those that need no escape are found without, too.
@@ -103,15 +106,17 @@ def _read_static(routes: list[Any], handlers: Collection[Any]) -> dict[str, Endp
     return found
 
 
-def _group(routes: Iterable[Any]) -> dict[Segments, list[Any]]:
+def _group(routes: Iterable[Route]) -> dict[Segments, list[Route]]:
     """Return *routes* by their paths."""
-    found: dict[Segments, list[Any]] = {}
+    found: dict[Segments, list[Route]] = {}
     for route in routes:
         found.setdefault(route.parts, []).append(route)
     return found
 
 
-def _endpoints(same: list[Any], handlers: Collection[Any], params: PathParams) -> EndpointsByMethod:
+def _endpoints(
+    same: list[Route], handlers: Collection[Handler], params: PathParams
+) -> EndpointsByMethod:
     """Return the endpoints by method of the routes *same*, which share one path."""
     found: EndpointsByMethod = {}
     for route in same:
@@ -127,14 +132,14 @@ def _endpoints(same: list[Any], handlers: Collection[Any], params: PathParams) -
 
 
 def _read_shapes(
-    routes: list[Any], handlers: Collection[Any]
+    routes: list[Route], handlers: Collection[Handler]
 ) -> tuple[dict[int, list[PathShape]], dict[str, EndpointsByMethod]]:
     """Return the endpoints with parameters.
 
     They come by the number of parts of their paths; those whose last part is their only parameter
     by what comes before it.
     """
-    shapes: dict[tuple[int, ...], dict[Any, EndpointsByMethod]] = {}
+    shapes: dict[tuple[int, ...], dict[object, EndpointsByMethod]] = {}
     lasts: dict[str, EndpointsByMethod] = {}
     grouped = _group(routes)
     neighbours = _read_neighbours(grouped)
@@ -186,7 +191,7 @@ def _may_overlap(path: Segments, other: Segments) -> bool:
     return len(path) == len(other)
 
 
-def _read_params(route: Any) -> PathParams | None:
+def _read_params(route: Route) -> PathParams | None:
     """Return the parameters of *route*; `None` when one is of a kind that only Sanic reads."""
     if route.regex:
         return None

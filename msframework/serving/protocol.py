@@ -5,17 +5,20 @@ Runs per connection and per piece of data received.
 
 from __future__ import annotations
 
-from asyncio import Future
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from sanic import Request
 from sanic.http import Http, Stage
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from websockets import http11
 from websockets.datastructures import Headers
 
+from msframework.application import Application
 from msframework.serving.http import LeanHttp
 from msframework.serving.state import ServerState
 from msframework.serving.strict import StrictHttp
@@ -41,7 +44,7 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     if not TYPE_CHECKING:  # the classes below have the slots
         __slots__ = ()
     app: Any
-    loop: Any
+    loop: AbstractEventLoop
     serving: ServerState
     waiter: Future[bytes] | None
     clock: ConnectionClock
@@ -51,7 +54,7 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     _handle: Any
     _time: float
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         super().__init__(**options)
         self.serving = self.app._serving
         self.waiter = None
@@ -79,7 +82,7 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
         finally:
             clock.end_wait(len(self.recv_buffer) - before)
 
-    async def _handle_request(self, request: Any) -> None:
+    async def _handle_request(self, request: object) -> None:
         """Have Sanic handle *request*, and hold nothing of its body afterwards."""
         self.clock.begin_request()
         try:
@@ -100,7 +103,7 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
 
     # What the transport and Sanic call.
 
-    def connection_made(self, transport: Any) -> None:
+    def connection_made(self, transport: object) -> None:
         """Begin a connection, and look after its time-outs."""
         super().connection_made(transport)
         self.serving.watch.add(self.clock, self.loop)
@@ -169,7 +172,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
     __slots__ = _SLOTS
 
     @staticmethod
-    def sanic_request_to_ws_request(request: Any) -> http11.Request:
+    def sanic_request_to_ws_request(request: Request) -> http11.Request:
         """Return a handshake's request without text beyond ASCII, on which the library fails.
 
         `Upgrade` means nothing on HTTP/1.0 (RFC 9110, 7.8).
@@ -182,7 +185,9 @@ class LeanWebSocketProtocol(  # type: ignore[override]
         ]
         return http11.Request(path=request.path, headers=Headers(headers))
 
-    async def websocket_handshake(self, request: Any, subprotocols: Any = None) -> Any:
+    async def websocket_handshake(
+        self, request: Request, subprotocols: Sequence[str] | None = None
+    ) -> Any:
         """Begin a websocket, and hand it the bytes that arrived together with its request."""
         websocket = await super().websocket_handshake(request, subprotocols)
         early = bytes(self.recv_buffer)
@@ -192,7 +197,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
         return websocket
 
 
-def choose_protocol(service: Any) -> type[HttpProtocol]:
+def choose_protocol(service: Application) -> type[HttpProtocol]:
     """Return the protocol that *service* is served with, when it names none itself."""
     if not service.websocket_enabled:
         return LeanProtocol

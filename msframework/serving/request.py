@@ -19,6 +19,7 @@ from sanic.cookies.request import CookieRequestParameters
 from sanic.request import Request as SanicRequest
 from sanic.request import RequestParameters
 from sanic.response import BaseHTTPResponse, HTTPResponse
+from sanic_routing import Route
 
 from msframework.application import Application
 from msframework.client import BoundClient
@@ -31,7 +32,7 @@ from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
 from msframework.serving.answer import StreamedResponse
 from msframework.strict_json import parse
 from msframework.tracing import Span
-from msframework.types import JSONValue
+from msframework.types import JSONValue, PathValues
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}").fullmatch
 _ITEMS = ("span", "data")
@@ -44,17 +45,17 @@ def choose_id(given: str | None, trusts: bool) -> str:
     return getrandbits(128).to_bytes(16, "big").hex()
 
 
-def _constant(value: Any, request: Any) -> Any:
+def _constant(value: object, request: object) -> Any:
     return value
 
 
 class Late:
     """A slot of Sanic's request that *make* fills when it is first read."""
 
-    def __init__(self, slot: Any, make: Callable[[Any], Any]) -> None:
+    def __init__(self, slot: Any, make: Callable[[LeanRequest], object]) -> None:
         self._get, self._set, self._make = slot.__get__, slot.__set__, make
 
-    def __get__(self, request: Any, owner: type | None = None) -> Any:
+    def __get__(self, request: LeanRequest, owner: type | None = None) -> Any:
         try:
             return self._get(request)
         except AttributeError:
@@ -62,7 +63,7 @@ class Late:
             self._set(request, value)
             return value
 
-    def __set__(self, request: Any, value: Any) -> None:
+    def __set__(self, request: object, value: object) -> None:
         self._set(request, value)
 
 
@@ -287,7 +288,7 @@ class LeanRequest(Request):
     def __init__(
         self,
         http: Any,
-        route: Any,
+        route: Route,
         method: str,
         target: str,
         path: str,
@@ -296,7 +297,7 @@ class LeanRequest(Request):
         body: bytes,
         pairs: Pairs,
         fields: dict[str, str],
-        params: dict[str, Any],
+        params: PathValues,
         request_id: str,
     ) -> None:
         # PERF: what Sanic's own does, with nothing parsed, copied or made for later
@@ -323,7 +324,7 @@ class LeanRequest(Request):
 
 
 # What Sanic's own sets, and most handlers never read: made when somebody does.
-_LATE: dict[str, Callable[[Any], Any]] = {
+_LATE: dict[str, Callable[[LeanRequest], object]] = {
     "_ctx": partial(_constant, None),
     "_id": partial(_constant, None),
     "_name": partial(_constant, None),

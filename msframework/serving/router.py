@@ -18,15 +18,17 @@ from uuid import UUID
 
 from sanic.exceptions import MethodNotAllowed, NotFound, SanicException
 from sanic.router import Router as SanicRouter
+from sanic_routing import Route
 from sanic_routing.exceptions import NoMethod
 from sanic_routing.exceptions import NotFound as NoRoute
 
 from msframework.inputs.percent import normalize_path
 from msframework.routing import ALL_METHODS
 from msframework.serving.head import shorten
+from msframework.types import Handler, PathValues
 
 # A route, its handler, and the parameters of a path.
-_Resolved = tuple[Any, Any, dict[str, Any]]
+_Resolved = tuple[Route, Handler, PathValues]
 Lookup = Callable[[str, str, str | None], _Resolved]
 
 # Stands for a slash that is part of a value; no decoded text can hold it.
@@ -130,7 +132,7 @@ class Router(SanicRouter):
         for label, (cast, pattern) in _KINDS.items():
             self.register_pattern(label, cast, pattern)
 
-    def finalize(self, *args: Any, **options: Any) -> None:
+    def finalize(self, *args: object, **options: object) -> None:
         """Close the routes, as Sanic does."""
         super().finalize(*args, **options)
         groups = sorted(self.regex_routes.values(), key=lambda group: group.pattern_idx)
@@ -201,9 +203,9 @@ class Router(SanicRouter):
             path = f"{bare}//"
         return super().resolve(path, **options)
 
-    def _matches(self, path: str, *, method: str | None = None, extra: Any = None) -> bool:
+    def _matches(self, path: str, *, method: str | None = None, extra: object = None) -> bool:
         """Whether a route has *path* as it is."""
-        basket: dict[str, Any] = {"__params__": {}, "__matches__": {}}
+        basket: dict[str, PathValues] = {"__params__": {}, "__matches__": {}}
         try:
             self.find_route(path, method, self, basket, extra)
         except (NoRoute, NoMethod):
@@ -221,7 +223,7 @@ def find_allowed(look_up: Lookup, path: str, host: str | None) -> list[str]:
     return found
 
 
-def _read_kinds(route: Any, params: dict[str, Any], path: str) -> None:
+def _read_kinds(route: Route, params: PathValues, path: str) -> None:
     """Read the parameters that Sanic leaves as text where another of the path is an expression."""
     for param in route.params.values():
         if param.label in _KINDS and isinstance(params[param.name], str):

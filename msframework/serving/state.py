@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sanic.response import HTTPResponse
+
 from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
@@ -23,6 +25,7 @@ from msframework.serving.outbox import Outbox
 from msframework.serving.request import Request
 from msframework.serving.timeouts import ConnectionWatch
 from msframework.tracing import Tracer
+from msframework.types import Handler
 
 
 @dataclass(slots=True, eq=False)
@@ -57,7 +60,7 @@ class ServerState:
     signals: frozenset[str] = frozenset()
     stopping: bool = False
 
-    def open(self, service: Any, handlers: frozenset[Any]) -> None:
+    def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
 
         Args:
@@ -84,7 +87,7 @@ class ServerState:
         """Whether the user registered a handler for one of Sanic's signals."""
         return event in self.signals or f"{event.rpartition('.')[0]}.*" in self.signals
 
-    def sign(self, request: Any, response: Any) -> None:
+    def sign(self, request: Any, response: HTTPResponse) -> None:
         """Give an answer the headers of all answers; while the service stops it says `close`."""
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False

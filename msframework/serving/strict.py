@@ -74,7 +74,7 @@ class StrictHttp(Http):
         except BaseException as exc:
             await self._give_up(exc, self.protocol._task)
 
-    async def _give_up(self, exc: BaseException, task: Any) -> None:
+    async def _give_up(self, exc: BaseException, task: object) -> None:
         """Report a `BaseException` that came out of a request, and end the connection.
 
         NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
@@ -380,7 +380,7 @@ class StrictHttp(Http):
             await self._receive_more()
 
 
-def _runs(task: Any) -> bool:
+def _runs(task: object) -> bool:
     """Whether the loop runs *task* now."""
     try:
         return current_task() is task

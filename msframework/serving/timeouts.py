@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Transport
 from collections.abc import Iterator
 from itertools import islice
 from time import monotonic, perf_counter
@@ -121,7 +121,7 @@ class ConnectionClock:
         if failure is not None:
             self._end(failure, now)
 
-    def _is_unread(self, transport: Any, unsent: int, now: float) -> bool:
+    def _is_unread(self, transport: Transport, unsent: int, now: float) -> bool:
         """Whether the client does not read its answer, *unsent* bytes of which are left."""
         settings = self._settings
         before, self._taken = self._taken, _count_taken(transport)
@@ -168,7 +168,7 @@ class ConnectionClock:
             self._protocol._task.cancel()
 
 
-def _count_taken(transport: Any) -> int | None:
+def _count_taken(transport: Transport) -> int | None:
     """Return how many bytes the other side has acknowledged; `None` where nobody knows.
 
     NOTE: the transport's own buffer tells too late. Linux takes more of it only when a third of its

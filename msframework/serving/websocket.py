@@ -16,6 +16,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from websockets.exceptions import ConnectionClosed
 
 from msframework.headers import encode_lines
+from msframework.serving.request import Request
 from msframework.types import Handler
 
 # RFC 6455, 7.4.1
@@ -32,7 +33,7 @@ class SignedHandshake(HttpProtocol):
 
     __slots__ = ()
 
-    def send(self, data: Any) -> Awaitable[None]:  # type: ignore[override]
+    def send(self, data: object) -> Awaitable[None]:  # type: ignore[override]
         """Write *data*; a `bytearray` is a handshake's head, which ends with an empty line."""
         if data.__class__ is bytearray and data.startswith(_SWITCHING):
             http: Any = self._http
@@ -64,7 +65,9 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
     failure.
     """
 
-    async def handle_websocket(request: Any, websocket: Any, *args: Any, **path: Any) -> Any:
+    async def handle_websocket(
+        request: Request, websocket: Any, *args: object, **path: object
+    ) -> Any:
         _refuse_malformed_text(websocket)
         try:
             return await handler(request, websocket, *args, **path)
