@@ -10,6 +10,18 @@ from msframework.app import Service
 from msframework.conf.settings import Settings
 from msframework.testing.server import Server
 
+# The files that take longest; begun first, so that no process of a run is left with them alone.
+SLOW = (
+    *("test_workers", "test_how_to", "test_runserver", "test_embedded", "test_timeouts"),
+    *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
+    *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the slow files first."""
+    items.sort(key=lambda item: item.path.stem not in SLOW)
+
 
 @pytest.fixture(autouse=True)
 def empty_app_registry():

@@ -137,7 +137,7 @@ FIELD_MAP: Final[dict[type, Make]] = {
     peewee.IPField: _simple(AddressNumber),
     peewee.BooleanField: _simple(StrictBoolean),
     peewee.JSONField: _simple(fields.Raw),
-    peewee.Field: _simple(fields.Raw),
+    peewee.AnyField: _simple(fields.Raw),
     peewee.BareField: _simple(fields.Raw),
     extra.EnumFieldMixin: _enum,
     postgres_ext.ArrayField: _array,

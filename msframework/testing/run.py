@@ -45,7 +45,7 @@ def run(
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
     command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *arguments]
     if parallel is not None:
-        command += ["-n", parallel, "--dist", "loadfile"]
+        command += ["-n", parallel, "--dist", "loadfile", "--no-loadscope-reorder"]
     code = _coverage("run", *_options(reports, parallel=parallel is not None), *command)
     if list(Path().glob(".coverage.*")):
         _coverage("combine", "--quiet")
