@@ -90,7 +90,7 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.cwd,
-                env=environment(PORT=str(self.port), **self.env),
+                env=environment(watched=False, PORT=str(self.port), **self.env),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -94,6 +94,7 @@ def children_of(pid):
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
+@pytest.mark.acceptance
 def test_each_service_runs_in_workers_of_its_own(processes):
     for server in processes.values():
         assert len(children_of(server.process.pid)) >= 2

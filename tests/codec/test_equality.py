@@ -1,6 +1,6 @@
 """Compiled schemas answer as marshmallow does: value, type, key order, and error tree.
 
-`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties: 100 when left out,
+`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties: 60 when left out,
 1,000 in `make acceptance`. `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which
 takes time.
 """
@@ -32,7 +32,7 @@ from tests.codec.strategies import (
     shape,
 )
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
 pytestmark = pytest.mark.timeout(300 + EXAMPLES)
 many_examples = settings(
     max_examples=EXAMPLES,

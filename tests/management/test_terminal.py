@@ -53,7 +53,9 @@ def shown(tmp_path, database, *arguments, terminal=True, **env):
     return server.output().splitlines()
 
 
-@pytest.mark.parametrize("arguments", [(), ("--reload",)])
+@pytest.mark.parametrize(
+    "arguments", [(), pytest.param(("--reload",), marks=pytest.mark.acceptance)]
+)
 def test_a_terminal_has_one_coloured_line_for_each_request(tmp_path, database, arguments):
     lines = shown(tmp_path, database, *arguments)
 

@@ -62,8 +62,17 @@ def test_one_process_stops_in_order(tmp_path, database, number):
     assert "Worker complete" in server.output()
 
 
-@HANG_UP
-@pytest.mark.parametrize("whole_group", [False, True], ids=["parent", "group"])
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [
+        (signal.SIGTERM, False),
+        (signal.SIGHUP, True),
+        pytest.param(signal.SIGHUP, False, marks=HEAVY),
+        pytest.param(signal.SIGTERM, True, marks=HEAVY),
+        pytest.param(signal.SIGINT, False, marks=HEAVY),
+        pytest.param(signal.SIGINT, True, marks=HEAVY),
+    ],
+)
 def test_no_worker_is_left_behind(workers, number, whole_group):
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)

@@ -17,6 +17,14 @@ from msframework.testing.server import Server
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
 _CONNECTION = re.compile(rb"\r\nconnection: ([^\r\n]*)\r\n", re.IGNORECASE)
 _MOST_TURNS = 2000
+_MOST_PAUSES = 10_000  # of a millisecond at the least
+
+
+async def _turns():
+    """Let the loop turn, again and again; a file is read by a thread, which needs longer."""
+    for turn in range(_MOST_TURNS + _MOST_PAUSES):
+        await asyncio.sleep(0 if turn < _MOST_TURNS else 0.001)
+        yield turn
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,7 @@ class Stranger:
         """Let the loop turn until the server waits for this connection, or is done with it."""
         protocol = self.protocol
         protocol.wanted += size
-        for _ in range(_MOST_TURNS):
-            await asyncio.sleep(0)
+        async for _ in _turns():
             if protocol.settled:
                 break
         else:
@@ -99,10 +106,9 @@ class Stranger:
     async def close(self):
         """Hang up, and see the server's side end."""
         self._sock.close()
-        for _ in range(_MOST_TURNS):
+        async for _ in _turns():
             if self.protocol.conn_info.lost and self.protocol._task is None:
                 return
-            await asyncio.sleep(0)
         raise AssertionError("the server did not notice that its client is gone")
 
 
