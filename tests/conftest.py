@@ -1,5 +1,6 @@
 """What all tests share: services made from a few settings, and real servers for them."""
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -29,6 +30,13 @@ def empty_app_registry():
     Sanic._app_registry.clear()
     yield
     Sanic._app_registry.clear()
+
+
+@pytest.fixture
+def unwatched(monkeypatch):
+    """Keep the coverage of a run within this one from the data of this one."""
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`routes`, `check`, `shell` and `test`, on a small project."""
 
 import json
-import os
 
 import pytest
 
@@ -171,13 +170,6 @@ def test_an_error_in_the_shell_is_an_exit_code(python, database):
     assert "NameError: name 'nothing' is not defined" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert left.returncode == 5
-
-
-@pytest.fixture
-def unwatched(monkeypatch):
-    """Keep the coverage of a run within this one from the data of this one."""
-    for name in [name for name in os.environ if name.startswith("COV")]:
-        monkeypatch.delenv(name)
 
 
 def test_tests_are_run_with_their_arguments(run, unwatched, project, database, monkeypatch):

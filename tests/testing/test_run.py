@@ -1,7 +1,6 @@
 """`run`: the tests of a project, and the reports they leave."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -14,7 +13,7 @@ from tests.console import ROOT
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, unwatched):
     (tmp_path / "shop.py").write_text(
         "def price(n):\n    return n * 2\n\n\ndef unused():\n    pass\n"
     )
@@ -25,9 +24,6 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    # The coverage that watches this very test is not that of the project.
-    for name in [name for name in os.environ if name.startswith("COV")]:
-        monkeypatch.delenv(name)
     return tmp_path
 
 
