@@ -69,7 +69,7 @@ def call_method(operation: Operation, context: CompileContext, emitter: Emitter)
 
 
 def end(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Close what is open but for `try`: later lines follow each exit, early ones too."""
+    """Close the blocks within `try`, so that later lines follow each exit, early ones too."""
     emitter.close_to(_BLOCKS)
 
 

@@ -29,7 +29,7 @@ class CommitHooks:
         return len(self.before), len(self.after)
 
     def drop_from(self, mark: Mark) -> None:
-        """Forget what was registered since *mark*: a savepoint was rolled back."""
+        """Forget the callbacks registered since *mark*: a savepoint was rolled back."""
         before, after = mark
         del self.before[before:]
         del self.after[after:]

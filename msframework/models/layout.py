@@ -16,12 +16,12 @@ class NoShape(Exception):
 
 
 class Shape:
-    """What was read of one query.
+    """The shape of one query, as it was read.
 
     Attributes:
         key: equal for queries whose text is the same.
         leaves: the values, which become arguments.
-        pins: what the key knows by its id, and what must therefore live as long as the key.
+        pins: the objects that the key knows by their ids, which must live as long as the key.
         seen: the numbers of the parts that may stand in several places, by their ids.
     """
 

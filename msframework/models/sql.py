@@ -103,7 +103,7 @@ def _context_options() -> dict[str, object]:
 
 
 def _choose_reader() -> Callable[[object], Shape]:
-    """Return what reads shapes; with a peewee that was not tested, no query has one."""
+    """Return the reader of shapes; with a peewee that was not tested, no query has one."""
     known = supports("peewee", "rendering each shape of query once")
     return read_shape if known else _refuse_shape
 
