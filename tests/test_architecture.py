@@ -70,6 +70,7 @@ FLOORS = (
     "serving.answer",
     "db models migrations client",
     "application serving.request",
+    "access",
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
