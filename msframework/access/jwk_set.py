@@ -79,7 +79,7 @@ def check_address(url: str) -> None:
             what it gives.
     """
     expected = "an https:// address"
-    fault = http_fault(url.partition("?")[0])
+    fault = http_fault(url and url.partition("?")[0])
     if fault is not None:
         raise ImproperlyConfigured(Problem("JWKS", f"the address is {fault}", expected))
     parts = urlsplit(url)

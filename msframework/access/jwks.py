@@ -81,7 +81,7 @@ class JWKS:
 
     async def start(self) -> None:
         """Begin to fetch the keys; a service does not wait for them."""
-        self._is_stopped = False
+        self._is_stopped, self._next_fetch = False, -math.inf
         self._begin()
 
     async def stop(self) -> None:
