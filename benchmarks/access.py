@@ -23,7 +23,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from sanic.compat import Header
 
-from benchmarks.guarded import ISSUER
+from benchmarks.guarded import issuer as own_issuer
 from benchmarks.harness import RESULTS, Bench
 from benchmarks.load import WORKLOADS, add_options, measure_quietly, note
 from benchmarks.machine import describe
@@ -164,7 +164,7 @@ def main() -> int:
         return 0
     path = Path(options.out or RESULTS / f"access-{time.strftime('%Y%m%d-%H%M%S')}.json")
     with tempfile.NamedTemporaryFile("w", suffix=".tokens") as file, Bench(options) as bench:
-        file.write("".join(f"{ISSUER.issue(number + 1)}\n" for number in range(CALLERS)))
+        file.write("".join(f"{own_issuer.issue(number + 1)}\n" for number in range(CALLERS)))
         file.flush()
         about = describe(bench.database.version())
         runs = measure(bench, options, Path(file.name))
