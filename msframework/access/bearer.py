@@ -34,8 +34,8 @@ logger = logging.getLogger("msframework.access")
 class JWTBearer(Authenticator):
     """Callers with a token that one of these keys signed; its `sub` is the `Principal`'s id.
 
-    The algorithm belongs to the key. Keys by name are for tokens with a `kid`; a token without one
-    is verified where a single key has its algorithm, and nothing is tried out.
+    The algorithm belongs to the key. Of several keys the `kid` of a token chooses; a token without
+    one is for the key without one, or for the only one of its algorithm. Nothing is tried out.
 
     `authenticate` finds a token that was verified before by its digest, until the token expires.
 
@@ -241,11 +241,10 @@ def _read_keys(
                 "Make one authenticator for each sort.",
             )
         )
-    kids = [each.kid for each in found]
-    if len(found) > 1 and (None in kids or len(set(kids)) < len(kids)):
-        raise ImproperlyConfigured(
-            Problem("JWTBearer", "keys= has keys without a kid of their own", "one for each key")
-        )
+    names = [each.kid or each.algorithm for each in found]
+    if len(set(names)) < len(names):
+        problem = "keys= has several keys of one kid, or several without"
+        raise ImproperlyConfigured(Problem("JWTBearer", problem, "a kid for each"))
     return found
 
 

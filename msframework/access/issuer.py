@@ -55,12 +55,11 @@ class JWTIssuer:
         clock: Callable[[], float] = time,
     ) -> None:
         own = key if isinstance(key, JWTKey) else JWTKey(key, algorithm, kid=kid)
-        kid = kid or own.kid or own.thumbprint()
-        self._key = own if kid is None else own.named(kid)
+        self._key = _name(own, kid)
         if not own.can_sign:
             found = f"{own!r} is a public key"
             raise ImproperlyConfigured(Problem("JWTIssuer", found, "a private key or a secret"))
-        self._retired = tuple(retired)
+        self._retired = tuple(_name(each) for each in retired)
         self._issuer, self._typ, self._clock = issuer, typ, clock
         self._audience = [audience] if isinstance(audience, str) else list(audience)
         self._lifetime = _seconds(lifetime)
@@ -68,7 +67,9 @@ class JWTIssuer:
             found = f"lifetime={lifetime!r}"
             raise ImproperlyConfigured(Problem("JWTIssuer", found, "a time above 0"))
         self.bearer()  # refuses what is left
-        head = {"alg": own.algorithm, "typ": typ} | ({} if kid is None else {"kid": kid})
+        head = {"alg": own.algorithm, "typ": typ}
+        if self._key.kid is not None:
+            head["kid"] = self._key.kid
         self._head = encode_segment(dumps(head))
 
     def issue(
@@ -124,6 +125,12 @@ class JWTIssuer:
 
     def __repr__(self) -> str:
         return f"JWTIssuer({self._issuer!r}, key={self._key!r})"
+
+
+def _name(key: JWTKey, kid: str | None = None) -> JWTKey:
+    """Return *key* with the name that its tokens carry."""
+    kid = kid or key.kid or key.thumbprint()
+    return key if kid is None else key.named(kid)
 
 
 def _seconds(lifetime: float | timedelta) -> float:

@@ -150,17 +150,18 @@ class KeyRing:
         self._nameless = _by_algorithm(key for key in self.keys if key.kid is None)
 
     def find(self, token: SignedToken) -> JWTKey | None:
-        """Return the one key that may have signed *token*.
+        """Return the one key that may have signed *token*; nothing is tried out.
 
-        A token without a `kid` needs a single key of its algorithm; one with a `kid` that no key
-        has, a single one of those without a name. Nothing is tried out.
+        Where it names no key, or none that is known, that is the one key without a name; or the
+        only one of its algorithm, where it names none.
         """
-        if token.kid is None:
+        named = None if token.kid is None else self._by_kid.get(token.kid)
+        if named is not None:
+            return named if named.algorithm == token.algorithm else None
+        nameless = self._nameless.get(token.algorithm)
+        if nameless is None and token.kid is None:
             return self._all.get(token.algorithm)
-        named = self._by_kid.get(token.kid)
-        if named is None:
-            return self._nameless.get(token.algorithm)
-        return named if named.algorithm == token.algorithm else None
+        return nameless
 
 
 def _by_algorithm(keys: Iterable[JWTKey]) -> dict[str, JWTKey | None]:

@@ -464,8 +464,8 @@ WRONG_OPTIONS = {
         "mixes secrets and public keys",
     ),
     "keys without names": (
-        {"keys": [JWTKey(SECRET, "HS256"), JWTKey(SECRET, "HS256", kid="a")]},
-        "without a kid of their own",
+        {"keys": [JWTKey(SECRET, "HS256"), JWTKey(OTHER, "HS256")]},
+        "several keys of one kid, or several without; expected a kid for each",
     ),
     "a weak key": ({"key": b"short"}, "the secret has 5 bytes; expected 32 or more"),
 }

@@ -99,7 +99,7 @@ async def test_tokens_for_another_purpose_are_refused():
 async def test_the_tokens_of_a_retired_key_are_taken():
     old, new = JWTKey.generate("EdDSA"), JWTKey.generate("EdDSA", kid="2027")
     before = make_issuer(old, None)
-    after = make_issuer(new, None, retired=[old.named(old.thumbprint())])
+    after = make_issuer(new, None, retired=[old])
     others = JWTBearer(
         keys=[JWTKey(jwk) for jwk in after.jwks()["keys"]],
         audience="notes",
@@ -110,6 +110,15 @@ async def test_the_tokens_of_a_retired_key_are_taken():
     for issuer in (before, after):
         for bearer in (after.bearer(), others):
             assert await bearer.authenticate(bearing(issuer.issue("ada")))
+
+
+async def test_a_retired_secret_needs_no_name():
+    before = make_issuer()
+    after = make_issuer(bytes(32), kid="2027", retired=[JWTKey(SECRET, "HS256")])
+
+    for issuer in (before, after):
+        token = issuer.issue("ada")
+        assert (await after.bearer().authenticate(bearing(token))).id == "ada"
 
 
 def test_its_key_set_holds_no_secret():

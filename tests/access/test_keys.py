@@ -219,3 +219,5 @@ def test_a_ring_finds_one_key_or_none():
     assert ring.find(signed_by(other)) is other
     assert ring.find(signed_by(other, kid="c")) is other
     assert ring.find(signed_by(other, kid="a")) is None
+    nameless = JWTKey.generate("ES256")
+    assert KeyRing([*own.values(), nameless]).find(signed_by(own["a"])) is nameless
