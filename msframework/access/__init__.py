@@ -7,15 +7,23 @@ one does not wait for them at its start.
 from __future__ import annotations
 
 from msframework.access.authenticator import Authenticator
+from msframework.access.bearer import JWTBearer
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
+from msframework.access.issuer import JWTIssuer
+from msframework.access.jwks import JWKS
+from msframework.access.keys import JWTKey
 from msframework.principal import Principal
 
 __all__ = [
+    "JWKS",
     "AnyScope",
     "Authenticated",
     "AuthenticatedBy",
     "Authenticator",
     "Guard",
+    "JWTBearer",
+    "JWTIssuer",
+    "JWTKey",
     "Principal",
     "Scopes",
 ]
