@@ -9,6 +9,12 @@ from __future__ import annotations
 from msframework.access.api_key import APIKey, KeyEntry, hash_key
 from msframework.access.authenticator import Authenticator
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
+from msframework.access.password import (
+    PasswordCheck,
+    PasswordHasher,
+    hash_password,
+    verify_password,
+)
 from msframework.access.principal import Principal
 
 __all__ = [
@@ -19,7 +25,11 @@ __all__ = [
     "Authenticator",
     "Guard",
     "KeyEntry",
+    "PasswordCheck",
+    "PasswordHasher",
     "Principal",
     "Scopes",
     "hash_key",
+    "hash_password",
+    "verify_password",
 ]
