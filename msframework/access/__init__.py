@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msframework.access.api_key import APIKey, KeyEntry, hash_key
 from msframework.access.authenticator import Authenticator
+from msframework.access.basic import HTTPBasic
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
 from msframework.access.password import (
     PasswordCheck,
@@ -24,6 +25,7 @@ __all__ = [
     "AuthenticatedBy",
     "Authenticator",
     "Guard",
+    "HTTPBasic",
     "KeyEntry",
     "PasswordCheck",
     "PasswordHasher",

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     import argon2
 
 MAX_PASSWORD_BYTES: Final = 1024
+NOT_INSTALLED: Final = Problem(
+    "passwords",
+    "argon2-cffi is not installed",
+    advice="Install it: pip install 'msframework[access]'.",
+)
 _SALT_BYTES: Final = 16
 _HASH_BYTES: Final = 32
 # A stored hash may cost this much, or four times what new ones do: whoever can write one hash must
@@ -171,13 +176,7 @@ class PasswordHasher:
         try:
             import argon2
         except ModuleNotFoundError as exc:
-            raise ImproperlyConfigured(
-                Problem(
-                    "passwords",
-                    "argon2-cffi is not installed",
-                    advice="Install it: pip install 'msframework[access]'.",
-                )
-            ) from exc
+            raise ImproperlyConfigured(NOT_INSTALLED) from exc
         return argon2.PasswordHasher(
             time_cost=self.time_cost,
             memory_cost=self.memory_cost,
