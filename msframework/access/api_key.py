@@ -129,9 +129,9 @@ class APIKey(Authenticator):
         if _is_key(key) is None:
             raise _wrong()
         digest = _digest(key)
-        # NOTE: a dict tells by its time whether two keyed 64-bit hashes are equal, and those of
-        # strings that differ are not; how far a digest is like a stored one shows nowhere. It
-        # would not help: a digest can't be chosen, and no digest leads to its key.
+        # NOTE: a dict compares keyed 64-bit hashes before texts, so its time says nothing of how
+        # much of a digest is like a stored one. It would not help a guesser: nobody can choose the
+        # digest of a key, and no digest leads to a key.
         stored = self._keys.get(digest)
         if stored is not None and hmac.compare_digest(stored.digest, digest):
             return self._welcome(stored, key)

@@ -10,6 +10,7 @@ import re
 import secrets
 import unicodedata
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -161,7 +162,9 @@ class PasswordHasher:
         except exceptions.VerifyMismatchError:
             return WRONG
         except (exceptions.VerificationError, exceptions.InvalidHashError) as exc:
-            logger.error("a stored hash of a password is refused: %s", type(exc).__name__)
+            logger.error("a stored hash of a password is refused: %s", exc)
+            with suppress(exceptions.VerificationError):  # the time of a wrong password
+                hasher.verify(self._dummy, secret)
             return WRONG
         if rehash and hasher.check_needs_rehash(stored):
             return PasswordCheck(True, hasher.hash(secret))

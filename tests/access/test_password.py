@@ -78,7 +78,7 @@ async def test_what_argon2_cffi_hashed_is_verified():
 # The same time for all: as many computations, at the same cost.
 
 
-@pytest.mark.parametrize("stored", [None, "", "scrypt$16384$8$1$x$y", STORED[:-9], "x" * 9999, 7])
+@pytest.mark.parametrize("stored", [None, "", "scrypt$16384$8$1$x$y", STORED[:-11], "x" * 9999, 7])
 async def test_no_user_and_no_hash_take_as_long_as_a_wrong_password(stored, calls):
     assert await HASHER.verify("wrong", STORED) == PasswordCheck(False)
     assert await HASHER.verify("correct horse", stored) == PasswordCheck(False)
@@ -104,6 +104,13 @@ async def test_what_nobody_can_have_is_wrong_for_all_alike(password, calls):
     assert await HASHER.verify(password, None) == PasswordCheck(False)
 
     assert calls == []
+
+
+@pytest.mark.parametrize("stored", [STORED.replace("m=8", "m=7"), STORED[:-9]])
+async def test_a_hash_that_argon2_itself_refuses_takes_as_long_too(stored, calls):
+    assert not await HASHER.verify("correct horse", stored)
+
+    assert calls[1:] == [("verify", 1, 8, 1)]  # the first computed nothing
 
 
 # The cost changes.
