@@ -6,6 +6,7 @@ one does not wait for them at its start.
 
 from __future__ import annotations
 
+from msframework.access.api_key import APIKey, KeyEntry, hash_key
 from msframework.access.authenticator import Authenticator
 from msframework.access.bearer import JWTBearer
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
@@ -16,6 +17,15 @@ from msframework.principal import Principal
 
 __all__ = [
     "JWKS",
+from msframework.access.basic import HTTPBasic
+from msframework.access.password import (
+    PasswordCheck,
+    PasswordHasher,
+    hash_password,
+    verify_password,
+)
+from msframework.principal import Principal
+    "APIKey",
     "AnyScope",
     "Authenticated",
     "AuthenticatedBy",
@@ -24,6 +34,13 @@ __all__ = [
     "JWTBearer",
     "JWTIssuer",
     "JWTKey",
+    "HTTPBasic",
+    "KeyEntry",
+    "PasswordCheck",
+    "PasswordHasher",
     "Principal",
     "Scopes",
+    "hash_key",
+    "hash_password",
+    "verify_password",
 ]
