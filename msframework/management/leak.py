@@ -23,10 +23,10 @@ _SECRET: Final = frozenset(
     ("key", "keys", "secret", "secrets", "password", "passwords", "passwd", "token", "tokens")
 )
 _HARMLESS: Final = frozenset(("primary", "foreign", "sort", "public", "cache"))
-# Takes digests under a name that says `keys`.
-_HASHED: Final = frozenset(("APIKey", "HTTPBasic"))
-# What is no secret wherever it stands: keys that are public, files, digests of argon2.
-_OPEN: Final = re.compile(r"-----BEGIN (CERTIFICATE|[A-Z ]*PUBLIC KEY)-----|[./~]|\$argon2|https?:")
+# What is no secret wherever it stands: keys that are public, hashes, files, addresses.
+_OPEN: Final = re.compile(
+    r"-----BEGIN (CERTIFICATE|[A-Z ]*PUBLIC KEY)-----|sha256:[0-9a-f]{64}$|\$argon2|[./~]|https?:"
+)
 # The members of a JSON Web Key that are private, or symmetric (RFC 7518, 6).
 _PRIVATE: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
@@ -98,8 +98,7 @@ def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         yield ast.unparse(node.target), node.value
     elif isinstance(node, ast.Call):
-        if ast.unparse(node.func).rpartition(".")[2] not in _HASHED:
-            yield from ((each.arg, each.value) for each in node.keywords if each.arg)
+        yield from ((each.arg, each.value) for each in node.keywords if each.arg)
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and isinstance(key.value, str):

@@ -63,7 +63,7 @@ def test_a_literal_that_is_called_a_secret_is_one(leaks, text, name):
         'SIGNING_KEY = "/run/secrets/key.pem"',
         'KEY = "-----BEGIN PUBLIC KEY-----\\nabc"',
         'key = {"kty": "EC", "crv": "P-256", "x": "abc", "y": "def"}',
-        'AUTHENTICATORS = {"key": APIKey(keys={"ada": "digest"})}',
+        f'AUTHENTICATORS = {{"key": APIKey(keys={{"ada": "sha256:{"0" * 64}"}})}}',
         'REDACT = ("password", "token")',
         'SORT_KEY = "name"',
         'DATABASE_URL = "postgresql://ann@db/site"',
