@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msframework.access.authenticator import Authenticator
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
-from msframework.access.principal import Principal
+from msframework.principal import Principal
 
 __all__ = [
     "AnyScope",

@@ -1,4 +1,8 @@
-"""Guards that nobody can pass, found by trying what may hold of a caller. Runs at start-up."""
+"""Guards that nobody can pass, found by trying what may hold of a caller. Runs at start-up.
+
+`Access.can_pass` knows those that authenticators alone decide, and stops a start; this also weighs
+scopes, for a warning.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from msframework.access.guard import (
     Authenticated,
     AuthenticatedBy,
     Guard,
-    Narrowed,
     Not,
     Scopes,
 )
@@ -21,8 +24,8 @@ from msframework.access.guard import (
 _MOST_FACTS: Final = 12  # 2^12 callers are tried; a guard of more facts is taken to be passable
 
 
-def can_pass(guards: Iterable[Guard], authenticators: Iterable[str]) -> bool:
-    """Tell whether some caller meets all of *guards*.
+def is_satisfiable(guards: Iterable[Guard], authenticators: Iterable[str]) -> bool:
+    """Tell whether some caller meets all of *guards*, which are in their normal form.
 
     Scopes and the answers of a service's own guards may be anything; a caller is known by one of
     *authenticators*, or not at all.
@@ -49,7 +52,7 @@ def _facts_of(guard: Guard) -> Iterator[object]:
         case AllOf(guards) | AnyOf(guards):
             for each in guards:
                 yield from _facts_of(each)
-        case Not(inner) | Narrowed(inner, _):
+        case Not(inner):
             yield from _facts_of(inner)
         case _:
             yield id(guard)
@@ -71,7 +74,7 @@ def _holds(guard: Guard, name: str | None, caller: Mapping[object, bool]) -> boo
         case AnyOf(guards):
             return any(_holds(each, name, caller) for each in guards)
         case Not(inner):
+            if name is None and inner.needs_principal and not isinstance(inner, Authenticated):
+                return False  # as it is asked: neither a guard nor its opposite knows a stranger
             return not _holds(inner, name, caller)
-        case Narrowed(inner, _):
-            return _holds(inner, name, caller)
     return caller[id(guard)] and (name is not None or not guard.needs_principal)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from msframework.access import Authenticator
 from msframework.conf.settings import Settings
 from msframework.openapi.literal import read_literal
 from msframework.operation import Operation
@@ -39,7 +38,7 @@ def build_schemes(operations: Iterable[Operation], settings: Settings) -> JSONOb
     found: dict[str, Mapping[str, object]] = {}
     for operation in operations:
         asked = {name for need in operation.security for name in need}
-        for authenticator in authenticators_of(operation):
+        for authenticator in operation.access.authenticators:
             if authenticator.name in asked:
                 found.setdefault(authenticator.name, authenticator.scheme)
     literals = {
@@ -50,34 +49,24 @@ def build_schemes(operations: Iterable[Operation], settings: Settings) -> JSONOb
 
 
 def build_requirements(operation: Operation) -> list[JSONObject]:
-    """Return the alternatives of *operation*; none where anybody may call it."""
+    """Return the alternatives of *operation*; none where nothing asks for credentials."""
+    if not any(operation.security):
+        return []
     return [{name: list(scopes) for name, scopes in need.items()} for need in operation.security]
 
 
 def read_challenge(operation: Operation) -> str:
     """Return the `WWW-Authenticate` of a caller without credentials (RFC 9110, 11.6.1)."""
-    asked = {name for need in operation.security for name in need}
-    taken = (each for each in authenticators_of(operation) if not asked or each.name in asked)
-    return ", ".join(dict.fromkeys(each.challenge for each in taken if each.challenge))
-
-
-def authenticators_of(operation: Operation) -> tuple[Authenticator, ...]:
-    """Return the authenticators that may tell who calls *operation*."""
-    return getattr(getattr(operation, "access", None), "authenticators", ())
+    told = (each.challenge for each in operation.access.authenticators)
+    return ", ".join(dict.fromkeys(filter(None, told)))
 
 
 def scheme_problems(operations: Iterable[Operation], settings: Settings) -> Iterator[str]:
-    """Yield a message for each scheme that nothing declares, and each that two do."""
+    """Yield a message for each scheme that is asked for and that nothing declares."""
     declared = settings.openapi.security_schemes
     known = ", ".join(sorted(declared)) or "none"
     for operation in operations:
-        own = {each.name for each in authenticators_of(operation)}
-        for name in sorted(own & declared.keys()):
-            yield Problem(
-                "SECURITY_SCHEMES",
-                f"it has the name {name!r}, and so has an authenticator, which is its own scheme",
-                advice="Drop it here, or rename one of them.",
-            )
+        own = {each.name for each in operation.access.authenticators}
         for name in dict.fromkeys(name for need in operation.security for name in need):
             if name in declared or name in own:
                 continue

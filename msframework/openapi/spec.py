@@ -54,7 +54,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
     for operation in shown:
         path = _template(operation).removeprefix(prefix) or "/"
         described = _describe(operation, registry, columns[operation.path], code)
-        if operation.security or secured:
+        if secured:
             described["security"] = build_requirements(operation)
         paths.setdefault(path, {})[operation.method.lower()] = described
     for name, schema in registry.finish().items():
@@ -153,7 +153,7 @@ def _start(settings: Settings, prefix: str, operations: Sequence[Operation]) -> 
 
 def _is_secured(operations: Iterable[Operation], settings: Settings) -> bool:
     """Whether anything of the service asks for credentials, so that the rest is said to be open."""
-    return bool(settings.openapi.security_schemes) or any(one.security for one in operations)
+    return bool(settings.openapi.security_schemes) or any(map(build_requirements, operations))
 
 
 def _describe(
