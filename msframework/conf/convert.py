@@ -37,6 +37,8 @@ def from_python(declared: Declaration, value: object, where: str, findings: Find
         return None
     if value == "" and declared.optional:
         return None  # the origin's modules read variables with "" as their default
+    if declared.takes_text and (value is None or isinstance(value, str)):
+        value = (value,) if value else ()
     return _finish(declared, value, where, findings, shown(value, secret=declared.secret))
 
 
@@ -126,6 +128,8 @@ def _in_range(declared: Declaration, number: float) -> bool:
 def expected(declared: Declaration, *, as_text: bool = False) -> str:
     """Describe the values of a setting, in a settings module or in the environment."""
     text = _EXPECTED[_family(declared.kind)][as_text]
+    if declared.takes_text and not as_text:
+        text = "a text or a tuple of texts"
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))
         text = f"some of {choices}" if _family(declared.kind) is tuple else f"one of {choices}"
