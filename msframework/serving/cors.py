@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sanic.exceptions import SanicException
 from sanic_routing import Route
 
 from msframework.cors import ANY, CORS, compile_pattern
@@ -153,14 +152,19 @@ class CrossOrigin:
         router: its router, which is asked for the path of a request without a route.
         default: the sharing of whatever has none of its own.
         paths: the paths by the identity of their routes.
+
+    Attributes:
+        preflights: the heads of the answers to preflights, which grant by themselves.
     """
 
-    __slots__ = ("_default", "_heads", "_paths", "_router", "_varies_by_path")
+    __slots__ = ("_default", "_heads", "_paths", "_router", "_varies_by_path", "preflights")
 
     def __init__(
         self, heads: Heads, router: Any, default: Sharing | None, paths: dict[int, SharedPath]
     ) -> None:
         self._heads, self._router, self._default, self._paths = heads, router, default, paths
+        self.preflights = Heads(heads.headers, fast=heads.fast)
+        self.preflights.clock = heads.clock
         used = {id(each) for path in paths.values() for each in path.sharing.values()}
         self._varies_by_path = used - {id(default)} != set()
 
@@ -194,7 +198,7 @@ class CrossOrigin:
                 # NOTE: every path has OPTIONS.
                 host = request.headers.getone("host", None)
                 route, _, _ = self._router.look_up(request.path, "OPTIONS", host)
-            except (SanicException, ValueError, AttributeError):  # its head may be none
+            except Exception:  # nobody has it, or its head is none
                 return None
         return self._paths.get(id(route))
 
@@ -217,7 +221,7 @@ class CrossOrigin:
         if path is not None:
             headers["allow"] = ", ".join(methods)
         own = OwnHeaders(headers, _WHERE) if headers else None
-        return Answer(self._heads, self._heads.head(204), b"", request, own)
+        return Answer(self.preflights, self.preflights.head(204), b"", request, own)
 
     def check_websocket(self, request: Any) -> None:
         """Refuse the websocket of a page that may not read answers.
@@ -267,11 +271,9 @@ def build_cross_origin(service: Any) -> CrossOrigin | None:
 
 
 def _read_path(routes: list[Route], find: Callable[[Route], Sharing | None]) -> SharedPath:
-    methods = sorted({method for route in routes for method in route.methods})
-    plain = [route for route in routes if _is_ours(route)]
-    sharing = {
-        method: find(route) for route in routes if route not in plain for method in route.methods
-    }
+    owners = {method: route for route in routes for method in route.methods}
+    methods = sorted(owners)
+    sharing = {name: find(owners[name]) for name in methods if not _is_ours(owners[name])}
     return SharedPath(tuple(methods), sharing)
 
 

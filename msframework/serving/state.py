@@ -65,10 +65,12 @@ class ServerState:
 
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""
+        settings = service.settings.server
         self.cors = build_cross_origin(service)
         if self.cors is not None:
             self.cors.begin()
-        add_transport_security(self.heads, service.settings.server)
+            add_transport_security(self.cors.preflights, settings)
+        add_transport_security(self.heads, settings)
 
     def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
