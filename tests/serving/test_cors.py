@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import pytest
@@ -423,7 +424,7 @@ def test_joined_headers_are_both():
 class Keys(Authenticator):
     """An authenticator whose header a page may send."""
 
-    scheme = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    scheme: Mapping[str, str] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
     challenge = "ApiKey"
     header = "x-api-key"
 
