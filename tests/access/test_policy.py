@@ -1,6 +1,8 @@
 """The normal form of guards says what they say: compared with an evaluator that knows no form."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +16,7 @@ from msframework.access.policy import MOST_ALTERNATIVES, build_access, normalize
 from msframework.compile.access import compile_admission
 from msframework.operation import PathParam
 
+PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "access.md"
 BEARER = {"type": "http", "scheme": "bearer"}
 SCOPES = ("a", "b")
 METHODS = ("GET", "POST")
@@ -265,3 +268,21 @@ def test_a_guard_stands_in_the_normal_form_once():
     assert normalize((one, Scopes("a"), one & Scopes("a")), "GET") == (one, Scopes("a"))
     assert normalize((one.on("POST"), Authenticated()), "HEAD") == (Authenticated(),)
     assert normalize((~(one | Scopes("a")),), "GET") == (Not(one), Not(Scopes("a")))
+
+
+def test_the_example_of_the_docs_is_guarded_as_they_say(make_service):
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(example, names)
+    service = make_service(access={"authenticators": {"token": Known("token")}})
+    service.blueprint(names["notes"])
+
+    shown = {each.name: str(each.access.guards) for each in service.operations}
+
+    assert shown == {
+        "Notes.get": "(Authenticated(), OwnTeam() | Scopes('admin'))",
+        "Notes.post": "(Authenticated(), OwnTeam() | Scopes('admin'), Scopes('notes:write'))",
+        "Notes.delete": "(Authenticated(), OwnTeam() | Scopes('admin'), Scopes('admin'))",
+        "count": "()",
+        "write": "(Authenticated(),)",
+    }
