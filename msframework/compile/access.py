@@ -38,7 +38,7 @@ from msframework.exceptions import InvalidInput
 from msframework.operation import Operation, PathParam, text_params
 from msframework.principal import Principal
 from msframework.schemas.storable import why_not_storable
-from msframework.serving.request import Request
+from msframework.serving.request import LeanRequest, Request
 
 Admit: TypeAlias = Callable[[Request], Awaitable[None]]
 Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
@@ -58,7 +58,13 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         admission = compile_admission(operation.access, operation.path_params, operation.id)
         emitter.called.append(admission.source)
         emitter.bind("admit", admission.admit)
-        emitter.lines("if not request.admitted:", "    await admit(request)")
+        emitter.bind("LeanRequest", LeanRequest)
+        emitter.lines(
+            "if request.__class__ is LeanRequest:",
+            "    await admit(request)",
+            "elif not request.admitted:",
+            "    await request.app.admit(request)",
+        )
 
 
 def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> Admission:
@@ -74,14 +80,12 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
     with writer.indented():
         if conditions.repeated:
             writer.line("asked = {}")
-        writer.lines("request.admitted = False", "try:")
+        writer.line("try:")
         with writer.indented():
             if access.authenticators:
                 conditions.names["identify"] = build_identify(access.authenticators, refusals)
             _write_questions(access, conditions, writer)
-        writer.lines(
-            "except Misread as exc:", "    raise misread(exc) from exc", "request.admitted = True"
-        )
+        writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
     conditions.names.update(
         refuse_stranger=refusals.of_stranger,
         refuse_principal=refusals.of_principal,

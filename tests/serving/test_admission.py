@@ -211,6 +211,15 @@ async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credential
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_that_no_handler_would_read_is_not_asked_for(street):
+    sent = ask("/doors/named/a", "GET", "", b"x" * 100, "Expect: 100-continue\r\n")
+
+    outcome, _, _ = await exchange(street, sent[:-100])
+
+    assert [answer[:2] for answer in outcome.answers] == [(401, "close")]
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("credentials", "challenge"),
     [
