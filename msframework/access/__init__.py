@@ -12,7 +12,7 @@ from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, G
 from msframework.access.issuer import JWTIssuer
 from msframework.access.jwks import JWKS
 from msframework.access.keys import JWTKey
-from msframework.access.principal import Principal
+from msframework.principal import Principal
 
 __all__ = [
     "JWKS",

@@ -18,8 +18,8 @@ from msframework.access.credentials import read_authorization
 from msframework.access.jwks import JWKS
 from msframework.access.jws import SignedToken, TokenRefused, read_token
 from msframework.access.keys import JWTKey, KeyMaterial, KeyRing
-from msframework.access.principal import Principal
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
+from msframework.principal import Principal
 from msframework.problem import Problem
 from msframework.serving.request import Request
 from msframework.types import UNSET, Unset
