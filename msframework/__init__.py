@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msframework import doc
+from msframework.access import AnyScope, Authenticated, Authenticator, Guard, Principal, Scopes
 from msframework.aio import async_request
 from msframework.app import Service, create_app
 from msframework.client import Client
@@ -55,7 +56,10 @@ __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ALL",
+    "AnyScope",
     "async_request",
+    "Authenticated",
+    "Authenticator",
     "BadGateway",
     "BadRequest",
     "Bare",
@@ -74,6 +78,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Forbidden",
     "GatewayTimeout",
     "Gone",
+    "Guard",
     "ImproperlyConfigured",
     "InvalidInput",
     "logger",
@@ -90,6 +95,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "PoolExhausted",
     "PreconditionFailed",
     "PreconditionRequired",
+    "Principal",
     "ProblemDetails",
     "Reference",
     "Reply",
@@ -97,6 +103,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "RequestTimeout",
     "Resource",
     "Schema",
+    "Scopes",
     "ServerError",
     "Service",
     "ServiceException",

@@ -153,7 +153,7 @@ class Endpoints:
 
     def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
         envelope = self._service._serving.failures.envelope
-        return read_operations(endpoints, envelope, problems, self._schemas)
+        return read_operations(endpoints, envelope, problems, self._schemas, self._service.access)
 
     def _read_refused(self, route: FutureRoute, mounted: Mounted, problems: list[str]) -> None:
         """Say by what a route is taken, and whatever else is wrong with the one that came later."""
@@ -162,7 +162,8 @@ class Endpoints:
         takers = [other for other in service.router.routes if shape_of(other.path) == shape]
         for endpoint in read_endpoints(route, path, mounted, service.providers):
             if not (route.websocket or route.static or route.stream):
-                read_operations([endpoint], service._serving.failures.envelope, problems)
+                envelope = service._serving.failures.envelope
+                read_operations([endpoint], envelope, problems, access=service.access)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             hosts = any(hosts_of(each) for each in (route, *alike))

@@ -24,6 +24,7 @@ from sanic_routing.route import Route
 from msframework import doc
 from msframework._imports import exists, import_module
 from msframework._place import caller_place, place_of
+from msframework.access.guard import Guard
 from msframework.compile.reader import Endpoint
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
@@ -124,10 +125,11 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
-        description: the text of its tag in the document; the others are Sanic's.
+        description: the text of its tag in the document.
+        guards: whom its operations may be called by; the others are Sanic's.
     """
 
-    __slots__ = ("notes", "problems", "providers")
+    __slots__ = ("guards", "notes", "problems", "providers")
 
     def __init__(
         self,
@@ -139,11 +141,13 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         version_prefix: str = "/v",
         *,
         description: str = "",
+        guards: Sequence[Guard] = (),
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
+        self.guards = guards
 
     def raises(
         self,
@@ -287,6 +291,7 @@ def read_endpoints(
             values,
             hosts,
             getattr(mounted.blueprint, "notes", None) or Notes(),
+            getattr(mounted.blueprint, "guards", ()),
         )
         for method in methods
     ]

@@ -16,7 +16,7 @@ from msframework.access.password import (
     hash_password,
     verify_password,
 )
-from msframework.access.principal import Principal
+from msframework.principal import Principal
 
 __all__ = [
     "APIKey",

@@ -17,10 +17,10 @@ from typing import Any, ClassVar, Final
 
 from msframework.access.authenticator import Authenticator
 from msframework.access.challenge import build_challenge
-from msframework.access.principal import Principal
 from msframework.access.source import FindPrincipal, PrincipalSource
 from msframework.exceptions import ImproperlyConfigured, MalformedJSON, Unauthorized
 from msframework.headers import TOKEN
+from msframework.principal import Principal
 from msframework.problem import Problem
 from msframework.serving.request import Request
 from msframework.strict_json import parse

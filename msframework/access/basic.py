@@ -16,9 +16,9 @@ from msframework.access.authenticator import Authenticator
 from msframework.access.challenge import build_challenge
 from msframework.access.credentials import read_authorization
 from msframework.access.password import PasswordHasher, is_hash
-from msframework.access.principal import Principal
 from msframework.access.source import FindPrincipal, PrincipalSource
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
+from msframework.principal import Principal
 from msframework.problem import Problem
 from msframework.serving.request import Request
 

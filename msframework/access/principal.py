@@ -1,27 +1,7 @@
-"""`Principal`: the caller of one request, as an authenticator found it. Made per request."""
+"""`Principal`, where the other parts of access look for it; requests, which have one, lie lower."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final
+from msframework.principal import Principal
 
-_NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """A caller whose credentials were verified; derive from it to add facts of one's own.
-
-    Attributes:
-        id: the caller's identifier: the `sub` of a token, the name of a key, a user name.
-        scopes: what the credentials allow.
-        claims: whatever else they say.
-        authenticator: the name of the authenticator that verified them.
-    """
-
-    id: str
-    scopes: frozenset[str] = frozenset()
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, repr=False)
-    authenticator: str = ""
+__all__ = ["Principal"]

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from typing import Any, Final
 
-from msframework.access.principal import Principal
 from msframework.exceptions import ImproperlyConfigured
+from msframework.principal import Principal
 from msframework.problem import Problem
 from msframework.serving.request import Request
 

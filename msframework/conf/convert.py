@@ -23,6 +23,7 @@ _EXPECTED: Final = {
     float: ("a number", "a number"),
     str: ("a text", "a text"),
     tuple: ("a tuple of texts", "texts with commas between them, or a JSON list of texts"),
+    Any: ("a tuple", "dotted paths with commas between them, or a JSON list of these"),
     Mapping: ("a dict with texts as keys", "a JSON object"),
 }
 
@@ -107,7 +108,7 @@ def _check_type(kind: Any, value: object) -> Any:
     if family is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     if family is tuple and isinstance(value, (tuple, list)):
-        return tuple(_check_type(str, member) for member in value)
+        return tuple(_check_type(get_args(kind)[0], member) for member in value)
     if family is Mapping and isinstance(value, Mapping):
         inner = get_args(kind)[1]
         pairs = {_check_type(str, key): _check_type(inner, item) for key, item in value.items()}
@@ -125,7 +126,9 @@ def _in_range(declared: Declaration, number: float) -> bool:
 
 def expected(declared: Declaration, *, as_text: bool = False) -> str:
     """Describe the values of a setting, in a settings module or in the environment."""
-    text = _EXPECTED[_family(declared.kind)][as_text]
+    family = _family(declared.kind)
+    holds_any = family is tuple and get_args(declared.kind)[0] is Any
+    text = _EXPECTED[Any if holds_any else family][as_text]
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))
         text = f"some of {choices}" if _family(declared.kind) is tuple else f"one of {choices}"

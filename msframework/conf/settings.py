@@ -259,6 +259,18 @@ class OpenAPISettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """The authenticators, which tell who calls, and the guards of all operations."""
+
+    authenticators: Mapping[str, Any] = setting(
+        "AUTHENTICATORS", {}, "authenticators by name, or their dotted paths", secret=True
+    )
+    guards: tuple[Any, ...] = setting(
+        "GUARDS", (), "guards of every operation, or their dotted paths"
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceEntry:
     """One entry of `SERVICES`: another service that this one calls; times in seconds."""
 
@@ -298,3 +310,4 @@ class Settings:
     tracing: TracingSettings = field(default_factory=TracingSettings)
     log: LogSettings = field(default_factory=LogSettings)
     openapi: OpenAPISettings = field(default_factory=OpenAPISettings)
+    access: AccessSettings = field(default_factory=AccessSettings)

@@ -115,7 +115,8 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
             advice = "Derive it from msframework.envelope.DefaultEnvelope."
             problems.append(Problem(operation.where, found, advice=advice))
         for name in dict.fromkeys(name for need in operation.security for name in need):
-            if name not in openapi.security_schemes:
+            told = [each.name for each in operation.access.authenticators]
+            if name not in {*openapi.security_schemes, *told}:
                 values = (provision.value for provision in operation.provisions)
                 where = next((value.where for value in values if value.security == name), "")
                 says = "it" if where else "@doc.security"

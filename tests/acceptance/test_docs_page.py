@@ -31,6 +31,7 @@ FLAGS = (
     "--window-size=1280,1600",
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+GATEWAYS = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -179,7 +180,9 @@ def documented(make_service, serve):
             openapi={
                 "version": version,
                 "info": {"title": "Cities", "description": "All *cities*."},
-                "security_schemes": {"token": {"type": "http", "scheme": "bearer"}},
+                "security_schemes": {
+                    "token": {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
+                },
             },
         )
         service.blueprint(build_blueprint())

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msframework.access.api_key import MAX_KEY_LENGTH, APIKey, KeyEntry, hash_key
-from msframework.access.principal import Principal
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
+from msframework.principal import Principal
 from tests.access.conftest import make_request
 
 KEY = "W9Ds0kNrb3yPq2mXo1vUcLz8hTfJ5aGe"

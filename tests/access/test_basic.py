@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from msframework.access.basic import HTTPBasic, read_credentials
 from msframework.access.password import PasswordHasher
-from msframework.access.principal import Principal
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
+from msframework.principal import Principal
 from tests.access.conftest import make_request
 
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

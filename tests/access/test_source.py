@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from msframework.access.principal import Principal
 from msframework.access.source import PrincipalSource
 from msframework.exceptions import ImproperlyConfigured
+from msframework.principal import Principal
 
 ADA = Principal("ada", authenticator="other")
 

@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from sanic import Sanic
 from yarl import URL
 
+from msframework.access.policy import OPEN
 from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
@@ -41,6 +42,7 @@ def operation() -> Callable[..., Operation]:
             facts.get("failures", ()),
             facts["inputs"],
             params,
+            facts.get("access", OPEN),
             facts.get("security", ()),
         )
         said = {name: facts.pop(name) for name in _TEXT if name in facts}

@@ -340,7 +340,8 @@ def test_the_example_of_the_docs_is_described_as_they_say(make_service):
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec(example, names)
-    token = {"token": {"type": "http", "scheme": "bearer"}}
+    gateways = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
+    token = {"token": gateways}
     service = make_service(openapi={"security_schemes": token})
     service.blueprint(names["ships"])
 
