@@ -9,7 +9,11 @@ from __future__ import annotations
 from msframework.access.api_key import APIKey, KeyEntry, hash_key
 from msframework.access.authenticator import Authenticator
 from msframework.access.basic import HTTPBasic
+from msframework.access.bearer import JWTBearer
 from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, Guard, Scopes
+from msframework.access.issuer import JWTIssuer
+from msframework.access.jwks import JWKS
+from msframework.access.keys import JWTKey
 from msframework.access.password import (
     PasswordCheck,
     PasswordHasher,
@@ -19,6 +23,7 @@ from msframework.access.password import (
 from msframework.principal import Principal
 
 __all__ = [
+    "JWKS",
     "APIKey",
     "AnyScope",
     "Authenticated",
@@ -26,6 +31,9 @@ __all__ = [
     "Authenticator",
     "Guard",
     "HTTPBasic",
+    "JWTBearer",
+    "JWTIssuer",
+    "JWTKey",
     "KeyEntry",
     "PasswordCheck",
     "PasswordHasher",

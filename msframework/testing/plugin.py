@@ -75,6 +75,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The settings of the run: those of `SANIC_CONFIG_MODULE`, else the first of the defaults."""
+    return find_settings()
+
+
+def find_settings() -> Settings:
+    """Return the settings of a run.
+
+    Raises:
+        UsageError: there are none, neither named nor by default.
+    """
     from msframework._imports import exists
     from msframework.conf.loader import MODULE_VARIABLE, load_settings
 

@@ -233,6 +233,10 @@ WARNINGS = {
         },
         ("errors.One and ANAPP.errors.Other share the code 7001",),
     ),
+    "a secret in a settings module": (
+        {"resources": resources(GOOD), "settings": 'DEBUG = False\n_JWT_SECRET = "s3cret"'},
+        ("_settings.py:4: the value of _JWT_SECRET stands in the source",),
+    ),
 }
 
 
