@@ -242,7 +242,7 @@ class CrossOrigin:
 
 def build_cross_origin(service: Any) -> CrossOrigin | None:
     """Return the sharing of *service*, whose routes are all there; `None` without any."""
-    authenticators = getattr(service, "authenticators", {}).values()
+    authenticators = service.authenticators.values()
     accepted = [
         each.header
         for each in authenticators
@@ -255,9 +255,9 @@ def build_cross_origin(service: Any) -> CrossOrigin | None:
     def find(route: Route) -> Sharing | None:
         mounted = find_mounted(route, service.blueprints.values())
         own = getattr(mounted.blueprint, "cors", None)
-        if own is None:
-            return default
-        return made.setdefault(id(own), Sharing(own, accepted))
+        if own is not None and id(own) not in made:
+            made[id(own)] = Sharing(own, accepted)
+        return default if own is None else made[id(own)]
 
     paths = {
         id(route): path
