@@ -2,8 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import ClassVar
 
 import pytest
 import pytest_asyncio
@@ -422,10 +422,10 @@ def test_joined_headers_are_both():
 
 
 class Keys(Authenticator):
-    """An authenticator that finds nobody."""
+    """An authenticator whose header a page may send."""
 
-    scheme: ClassVar = {"type": "apiKey", "in": "header", "name": "x-api-key"}
-    challenge = "Key"
+    scheme: Mapping[str, str] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    challenge = "ApiKey"
     header = "x-api-key"
 
     async def authenticate(self, request):
@@ -519,6 +519,18 @@ async def test_whatever_is_refused_early_says_that_it_depends_on_the_origin(serv
 
     assert answered == status
     assert ("vary", "Origin") in fields
+
+
+async def test_what_has_not_changed_depends_on_the_origin_too(service):
+    async with serving(service) as server:
+        document = await ask(server, "GET", "/openapi/spec.json")
+        known = f"If-None-Match: {document[1]['etag']}"
+        bare = await ask(server, "GET", "/openapi/spec.json", known)
+        granted = await ask(server, "GET", "/openapi/spec.json", known, f"Origin: {SITE}")
+
+    assert [answer[0] for answer in (document, bare, granted)] == [200, 304, 304]
+    assert [answer[1]["vary"] for answer in (document, bare, granted)] == ["Origin"] * 3
+    assert granted[1]["access-control-allow-origin"] == SITE
 
 
 HSTS = "max-age=31536000"
