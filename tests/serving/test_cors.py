@@ -482,6 +482,17 @@ async def test_a_path_shares_by_method(service):
     assert not any(name.startswith("access-control") for name in before_write[1])
 
 
+async def test_a_preflight_leaves_one_line_in_the_access_log(service):
+    lines = []
+    service._serving.observer._record = lambda request, status, size: lines.append(
+        (request.method, request.path, status, size)
+    )
+    async with serving(service) as server:
+        await ask_before(server, "/no/such", "GET")
+
+    assert lines == [("OPTIONS", "/no/such", 204, 0)]
+
+
 async def test_middleware_sees_no_preflight_and_its_refusals_can_be_read(service):
     seen = []
 
