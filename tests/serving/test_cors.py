@@ -15,7 +15,7 @@ from msframework.access import Authenticator
 from msframework.app import Service
 from msframework.cors import EXPOSED
 from msframework.headers import OwnHeaders
-from msframework.serving.cors import Sharing
+from msframework.serving.cors import SharedPath, Sharing
 from msframework.serving.request import LeanRequest
 from msframework.testing.server import Server, serving
 from tests.conftest import with_settings
@@ -399,6 +399,13 @@ async def test_simple_answers_stay_on_the_fast_path(servers):
         await ask(plain, "GET", "/things", f"Origin: {SITE}")
 
         assert (name, fast._app.ctx.lean > 0, plain._app.ctx.lean) == (name, True, 0)
+
+
+def test_a_method_that_shares_nothing_is_not_lent_the_sharing_of_another():
+    sharing = Sharing(OWN, ())
+    path = SharedPath(("GET", "OPTIONS", "PUT"), {"GET": None, "PUT": sharing})
+
+    assert [path.of(method) for method in ("GET", "PUT", "DELETE")] == [None, sharing, sharing]
 
 
 def test_as_many_origins_are_remembered_as_fit():
