@@ -295,6 +295,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         serving.failures.templates = Templates(endpoints.operations, serving.failures.envelope)
         endpoints.trace_others()
         serving.methods = endpoints.add_missing_methods()
+        serving.close_routes(self)
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:
