@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import pytest
@@ -10,6 +11,7 @@ from sanic import Sanic
 from sanic.response import text
 
 from msframework import CORS, Blueprint, NotFound, Reply, doc
+from msframework.access import Authenticator
 from msframework.app import Service
 from msframework.cors import EXPOSED
 from msframework.headers import OwnHeaders
@@ -419,10 +421,15 @@ def test_joined_headers_are_both():
     assert joined.lines == b"A: 1\r\nB: 2\r\n"
 
 
-class Keys:
-    """As much of an authenticator as CORS looks at."""
+class Keys(Authenticator):
+    """An authenticator whose header a page may send."""
 
+    scheme: Mapping[str, str] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    challenge = "ApiKey"
     header = "x-api-key"
+
+    async def authenticate(self, request):
+        return None
 
 
 @pytest.fixture(params=[True, False], ids=["fast", "sanic"])
@@ -433,7 +440,7 @@ def service(request, make_service):
         "allowed_hosts": ("api.example",),
     }
     service = make_service(server=server)
-    service.authenticators = {"key": Keys()}
+    service.authenticate("key", Keys())
     return service
 
 
