@@ -63,7 +63,8 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock exceptions headers pace problem table types _codegen _imports _place _tested",
+    "aio clock cors exceptions headers pace principal problem table types"
+    " _codegen _imports _place _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response",
     "serving.answer",
     "db models migrations client",
@@ -72,7 +73,7 @@ FLOORS = (
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
-    "app lifecycle registration requirement routing mounting middleware observer serving",
+    "app lifecycle registration requirement routing mounting observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
