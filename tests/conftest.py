@@ -55,7 +55,14 @@ def with_settings(**changes) -> Settings:
     """Return settings; *changes* are for the top level, or by subsystem as dicts."""
     settings = Settings(debug=False, service_name="testing")
     for name, value in changes.items():
-        if isinstance(value, dict) and name in ("server", "tracing", "log", "openapi", "database"):
+        if isinstance(value, dict) and name in (
+            "server",
+            "tracing",
+            "log",
+            "openapi",
+            "database",
+            "tls",
+        ):
             value = replace(getattr(settings, name), **value)
         settings = replace(settings, **{name: value})
     return settings
