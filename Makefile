@@ -19,7 +19,8 @@ test:
 # Too heavy for every change.
 acceptance:
 	$(PYTHON) manage.py test -m acceptance --timeout 600
-	HYPOTHESIS_EXAMPLES=1000 $(PYTHON) -m pytest tests/schemas/test_equality.py
+	HYPOTHESIS_EXAMPLES=1000 $(PYTHON) -m pytest tests/codec/test_equality.py \
+		tests/codec/test_engine.py tests/tracing/test_propagation.py tests/log
 
 format:
 	$(PYTHON) -m ruff check --fix .

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from msframework import doc
+from msframework.access import AnyScope, Authenticated, Authenticator, Guard, Principal, Scopes
 from msframework.aio import async_request
 from msframework.app import Service, create_app
 from msframework.client import Client
 from msframework.codec import compile_schema
 from msframework.conf.settings import Settings
+from msframework.cors import CORS
 from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
 from msframework.exceptions import (
     BadGateway,
@@ -55,7 +57,10 @@ __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ALL",
+    "AnyScope",
     "async_request",
+    "Authenticated",
+    "Authenticator",
     "BadGateway",
     "BadRequest",
     "Bare",
@@ -65,6 +70,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Conflict",
     "ConstraintConflict",
     "ConstraintViolation",
+    "CORS",
     "create_app",
     "DatabaseUnavailable",
     "DefaultEnvelope",
@@ -74,6 +80,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Forbidden",
     "GatewayTimeout",
     "Gone",
+    "Guard",
     "ImproperlyConfigured",
     "InvalidInput",
     "logger",
@@ -90,6 +97,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "PoolExhausted",
     "PreconditionFailed",
     "PreconditionRequired",
+    "Principal",
     "ProblemDetails",
     "Reference",
     "Reply",
@@ -97,6 +105,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "RequestTimeout",
     "Resource",
     "Schema",
+    "Scopes",
     "ServerError",
     "Service",
     "ServiceException",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import TypeVar
 
 from sanic.exceptions import SanicException
@@ -15,6 +16,9 @@ from sanic.models.futures import FutureRoute
 from sanic_routing.exceptions import BaseException as RoutingError
 
 from msframework._imports import explain, import_object
+from msframework.access.authenticator import Authenticator
+from msframework.access.guard import Guard
+from msframework.access.registry import build_service_access
 from msframework.client import Client, Clients
 from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
@@ -107,6 +111,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
         self.providers: dict[str, ProvidedValue] = {}
+        self.access = build_service_access(settings, self.problems)
         self._client: Client | None = None
         self._documented = False
         tracing = build_tracer(settings)
@@ -144,6 +149,9 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         else:
             parts.reserve("db")
         parts.add(self.clients, "clients")
+        for authenticator in self.access.authenticators.values():
+            if isinstance(authenticator, Part):
+                parts.add(authenticator, authenticator.name)
         return parts
 
     # What a service's own code calls before it starts.
@@ -161,6 +169,41 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """
         self._check_open("provide")
         self.providers[name] = build_value(name, provider, "service", security, raises)
+
+    @property
+    def authenticators(self) -> Mapping[str, Authenticator]:
+        """Those that tell who calls, by name, in the order in which they are tried."""
+        return MappingProxyType(self.access.authenticators)
+
+    def authenticate(self, name: str, authenticator: Authenticator) -> None:
+        """Let *authenticator* tell who calls, after those of before; *name* is its scheme's.
+
+        One that has `start` and `stop` is a part of the service.
+        """
+        self._check_uncompiled("authenticate")
+        where = f"service.authenticate({name!r}, …)"
+        self.access.authenticate(name, authenticator, where, self.problems)
+        taken = self.access.authenticators.get(name) is authenticator
+        if taken and isinstance(authenticator, Part):
+            self.parts.add(authenticator, name)
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """The guards of all operations."""
+        return self.access.guards
+
+    def add_guards(self, *guards: Guard) -> None:
+        """Guard all operations, websockets, streams and static files with *guards*, too."""
+        self._check_uncompiled("add_guards")
+        self.access.add_guards(guards, "service.add_guards(…)", self.problems)
+
+    def _check_uncompiled(self, what: str) -> None:
+        self._check_open(what)
+        if self.endpoints.operations:
+            raise SetupClosed(
+                f"{what}() was called after operations were compiled without it. "
+                "Call it before, in the function that CONFIGURE names for instance."
+            )
 
     def add_part(self, part: Part, *, name: str | None = None) -> None:
         """Start *part* with the service, after its own parts, and stop it before them.
@@ -252,6 +295,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         serving.failures.templates = Templates(endpoints.operations, serving.failures.envelope)
         endpoints.trace_others()
         serving.methods = endpoints.add_missing_methods()
+        serving.close_routes(self)
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:

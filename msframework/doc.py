@@ -11,6 +11,7 @@ from types import FunctionType
 from typing import Any, TypeVar, overload
 
 from msframework._place import caller_place, short_path
+from msframework.access.guard import Guard
 from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
@@ -47,11 +48,13 @@ __all__ = [
     "description",
     "files",
     "form",
+    "guards",
     "headers",
     "notes_of",
     "operation_id",
     "paginate",
     "produces",
+    "public",
     "query",
     "raises",
     "security",
@@ -87,6 +90,8 @@ class Notes:
     deprecated: bool = False
     operation_id: str = ""
     security: list[dict[str, tuple[str, ...]]] | None = None
+    guards: list[Guard] = field(default_factory=list)
+    public: bool = False
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -193,9 +198,37 @@ def deprecated(handler: object = None) -> Any:
 
 
 def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
-    """Require one of the security schemes that `SECURITY_SCHEMES` names; none for public."""
+    """Require credentials of one of these schemes: of an authenticator, with these *scopes*.
+
+    A scheme of `SECURITY_SCHEMES` is documented where something else enforces it: a provided value,
+    or a gateway that it names with `"x-enforced-by": "gateway"`. Without a scheme, the method needs
+    none of those that its class or blueprint requires.
+    """
     _check_call("@doc.security", *schemes)
     return _note("security", [{name: tuple(scopes)} for name in schemes])
+
+
+def guards(*guards: Guard) -> Callable[[T], T]:
+    """Let only callers run the method whom all *guards* allow, beside those further outside."""
+    _check_call("@doc.guards", *guards)
+
+    def take_note(handler: T) -> T:
+        notes = notes_of(handler)
+        notes.guards[:0] = guards
+        if not guards:
+            notes.mistakes.append("@doc.guards names no guard. Name one at least.")
+        return handler
+
+    return take_note
+
+
+@overload
+def public(handler: T) -> T: ...
+@overload
+def public() -> Callable[[T], T]: ...
+def public(handler: object = None) -> Any:
+    """Let anybody call it, whatever guards stand further outside; parentheses may follow."""
+    return _note("public", True) if handler is None else _note("public", True)(handler)
 
 
 def consumes(schema: SchemaSource) -> Callable[[T], T]:

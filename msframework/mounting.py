@@ -21,7 +21,7 @@ from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
-from msframework.middleware import answer_options
+from msframework.headers import OwnHeaders
 from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
 from msframework.provider import BUILT_IN
@@ -38,6 +38,7 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
+from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
 
@@ -153,7 +154,7 @@ class Endpoints:
 
     def _read(self, endpoints: list[Endpoint], problems: list[str]) -> tuple[Operation, ...]:
         envelope = self._service._serving.failures.envelope
-        return read_operations(endpoints, envelope, problems, self._schemas)
+        return read_operations(endpoints, envelope, problems, self._schemas, self._service.access)
 
     def _read_refused(self, route: FutureRoute, mounted: Mounted, problems: list[str]) -> None:
         """Say by what a route is taken, and whatever else is wrong with the one that came later."""
@@ -162,7 +163,8 @@ class Endpoints:
         takers = [other for other in service.router.routes if shape_of(other.path) == shape]
         for endpoint in read_endpoints(route, path, mounted, service.providers):
             if not (route.websocket or route.static or route.stream):
-                read_operations([endpoint], service._serving.failures.envelope, problems)
+                envelope = service._serving.failures.envelope
+                read_operations([endpoint], envelope, problems, access=service.access)
             alike = [other for other in takers if endpoint.method in other.methods] or takers
             by = " and ".join(dict.fromkeys(map(self._place_of, alike)))
             hosts = any(hosts_of(each) for each in (route, *alike))
@@ -237,7 +239,7 @@ class Endpoints:
             The methods that some path of the service has.
         """
         has = {"OPTIONS"}
-        settings, heads = self._service.settings.server, self._service._serving.heads
+        heads = self._service._serving.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method for route in routes for method in route.methods}
             for route in routes if "HEAD" not in known else ():
@@ -247,7 +249,7 @@ class Endpoints:
                     known |= {"HEAD"}
             has |= known
             if "OPTIONS" not in known:
-                options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))
+                options = answer_options(heads, ", ".join(sorted({*known, "OPTIONS"})))
                 self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
         return tuple(sorted(has))
 
@@ -276,3 +278,13 @@ class Endpoints:
         )
         for one in added if isinstance(added, list) else [added]:
             one.extra.websocket = False
+
+
+def answer_options(heads: Heads, allow: str) -> Handler:
+    """Return the handler of OPTIONS for one path, which says its methods (RFC 9110, 9.3.7)."""
+    head, own = heads.head(204), OwnHeaders({"allow": allow}, "OPTIONS")
+
+    async def handle_options(request: object, **path: object) -> Answer:
+        return Answer(heads, head, b"", request, own)
+
+    return handle_options

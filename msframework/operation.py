@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from marshmallow import Schema
 
+from msframework.access.policy import OPEN, Access
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
 from msframework.provider import ProvidedValue
@@ -161,7 +162,12 @@ class OperationText:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path: facts only; `provisions` stand in the order of their needs."""
+    """One method of one path: facts only; `provisions` stand in the order of their needs.
+
+    Attributes:
+        security: alternatives of schemes with scopes; an empty one needs no credentials.
+        access: who may call it.
+    """
 
     id: str
     where: str
@@ -180,6 +186,7 @@ class Operation:
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     hosts: tuple[str, ...] = ()
     provisions: tuple[Provision, ...] = ()
+    access: Access = OPEN
 
     @property
     def template(self) -> str:

@@ -16,7 +16,7 @@ class Problem(str):
         found: the mistake.
         expected: the right form, where *found* does not say it.
         advice: the cure, as a sentence.
-        mendable: whether a later `service.provide` can still mend it.
+        mendable: whether a later `service.provide` or `service.authenticate` can still mend it.
 
     Attributes:
         cause: the exception that brought it up, if one did.

@@ -18,7 +18,7 @@ Raised: TypeAlias = tuple[type[ServiceException], ...]
 
 
 class ProviderKind(Enum):
-    """How a provided value is made; the last three come with the framework."""
+    """How a provided value is made; the last four come with the framework."""
 
     FUNCTION = "function"
     COROUTINE = "coroutine function"
@@ -26,6 +26,7 @@ class ProviderKind(Enum):
     DATABASE = "db"
     CURSOR = "cur"
     TRANSACTION = "tx"
+    PRINCIPAL = "principal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,12 @@ class ProvidedValue:
 
 BUILT_IN: Final[Mapping[str, ProvidedValue]] = {
     kind.value: ProvidedValue(kind.value, None, kind)
-    for kind in (ProviderKind.DATABASE, ProviderKind.CURSOR, ProviderKind.TRANSACTION)
+    for kind in (
+        ProviderKind.DATABASE,
+        ProviderKind.CURSOR,
+        ProviderKind.TRANSACTION,
+        ProviderKind.PRINCIPAL,
+    )
 }
 
 

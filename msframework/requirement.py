@@ -12,6 +12,7 @@ import peewee
 from msframework._imports import exists, import_module
 from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Operation
+from msframework.provider import ProviderKind
 
 
 def check_database(service: Any) -> None:
@@ -58,6 +59,7 @@ def _find_users(
             f"{operation.where} takes {provision.value.name!r}"
             for provision in operation.provisions
             if provision.value.function is None
+            and provision.value.kind is not ProviderKind.PRINCIPAL
         )
     return found
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 from msframework._place import place_of
+from msframework.access.guard import Guard
 from msframework.envelope import Envelope
 from msframework.problem import Problem
 from msframework.types import UNSET, Handler, Unset
@@ -24,12 +25,15 @@ class Resource:
     Attributes:
         envelope: how this resource wraps its answers; the service's own when `UNSET`, bare bodies
             when `None`.
+        guards: whom its methods may be called by, beside those of its bases, its blueprint and the
+            service.
         mounted_at: its path below the blueprint's, set when it is mounted.
     """
 
     mounted_at: str = ""
 
     envelope: ClassVar[Envelope | type[Envelope] | str | Unset | None] = UNSET
+    guards: ClassVar[tuple[Guard, ...]] = ()
 
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:

@@ -24,9 +24,12 @@ from sanic_routing.route import Route
 from msframework import doc
 from msframework._imports import exists, import_module
 from msframework._place import caller_place, place_of
+from msframework.access.guard import Guard
 from msframework.compile.reader import Endpoint
+from msframework.cors import CORS
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
+from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
@@ -124,10 +127,13 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
-        description: the text of its tag in the document; the others are Sanic's.
+        description: the text of its tag in the document.
+        guards: whom its operations may be called by.
+        cors: the pages that may read its answers, in the place of the service's settings; the
+            others are Sanic's.
     """
 
-    __slots__ = ("notes", "problems", "providers")
+    __slots__ = ("cors", "guards", "notes", "problems", "providers")
 
     def __init__(
         self,
@@ -139,11 +145,21 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         version_prefix: str = "/v",
         *,
         description: str = "",
+        guards: Sequence[Guard] = (),
+        cors: CORS | None = None,
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
+        self.guards = guards
+        self.cors = cors
+        if cors is not None:
+            where = f"{caller_place()}: blueprint {name!r}"
+            self.problems += [
+                Problem(where, f"{fault.name} of its CORS holds {fault.found}", *fault[2:])
+                for fault in cors.faults()
+            ]
 
     def raises(
         self,
@@ -287,6 +303,7 @@ def read_endpoints(
             values,
             hosts,
             getattr(mounted.blueprint, "notes", None) or Notes(),
+            getattr(mounted.blueprint, "guards", ()),
         )
         for method in methods
     ]

@@ -41,14 +41,15 @@ def unwatched(monkeypatch):
 
 @pytest.fixture
 def make_service():
-    """Return a function that makes a service without a database; see `with_settings`."""
+    """Return `new_service`."""
+    return new_service
 
-    def make(**changes):
-        service = Service(with_settings(**changes))
-        service.config.TOUCHUP = False  # Sanic rewrites its classes once a process only
-        return service
 
-    return make
+def new_service(**changes) -> Service:
+    """Return a service without a database; *changes* are those of `with_settings`."""
+    service = Service(with_settings(**changes))
+    service.config.TOUCHUP = False  # Sanic rewrites its classes once a process only
+    return service
 
 
 def with_settings(**changes) -> Settings:

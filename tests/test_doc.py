@@ -77,7 +77,8 @@ def test_raises_takes_several_on_methods_classes_and_blueprints(make_service):
 
 
 def test_other_notes_on_a_blueprint_are_those_of_its_operations(make_service):
-    service = make_service()
+    gateways = {"type": "http", "scheme": "basic", "x-enforced-by": "gateway"}
+    service = make_service(openapi={"security_schemes": {"outer": gateways}})
     things = Blueprint("things")
     doc.tag("of the blueprint")(things)
     doc.deprecated(things)

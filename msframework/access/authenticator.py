@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msframework.access.principal import Principal
+from msframework.principal import Principal
 from msframework.serving.request import Request
 
 

@@ -1,21 +1,23 @@
 """Guards: conditions that a caller must meet, and how they are combined.
 
-Made at start-up; `allows` runs per request, compiled into the handler, and `check` where a method
-asks for it.
+Made at start-up, where `access.policy` brings those of an operation into their normal form;
+`allows` runs per request, as the compiled handler asks for it, and `check` where a method does.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
-from msframework.exceptions import Forbidden, ImproperlyConfigured, Unauthorized
-from msframework.access.principal import Principal
+from msframework.exceptions import Forbidden, Unauthorized
+from msframework.principal import Principal
 from msframework.serving.request import Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# What was asked already, by the identity of the guard.
+Verdicts: TypeAlias = dict[int, bool]
 
 
 class Guard:
@@ -23,7 +25,8 @@ class Guard:
 
     `async allows(self, request, principal, **path)` takes the path parameters that it names and
     returns whether the caller may call the operation; `async allows_object(self, request,
-    principal, obj)` whether it may have one object, which `check` is given.
+    principal, obj)` whether it may have one object, which `check` is given. Both may be plain
+    functions; whatever they return but a boolean is an error, and the caller is refused.
 
     Attributes:
         needs_principal: whether a caller without credentials is refused before it is asked.
@@ -35,10 +38,10 @@ class Guard:
         """Return this guard for *methods* alone; HEAD goes with GET."""
         return Narrowed(self, methods)
 
-    def __and__(self, other: Guard) -> Guard:
+    def __and__(self, other: object) -> Guard:
         return AllOf((self, other)) if isinstance(other, Guard) else NotImplemented
 
-    def __or__(self, other: Guard) -> Guard:
+    def __or__(self, other: object) -> Guard:
         return AnyOf((self, other)) if isinstance(other, Guard) else NotImplemented
 
     def __invert__(self) -> Guard:
@@ -47,22 +50,52 @@ class Guard:
     def __bool__(self) -> bool:
         raise TypeError("a guard has no truth value; combine guards with &, | and ~")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}()"
+
     async def check(self, request: Request, obj: object) -> None:
         """Let the caller of *request* have *obj*, or refuse it.
+
+        Each guard of a combination that has `allows_object` is asked that, the others whether they
+        allow the request.
 
         Raises:
             Unauthorized: nobody says who calls.
             Forbidden: the caller may not have it.
         """
-        raise NotImplementedError
+        method = "GET" if request.method == "HEAD" else request.method
+        narrowed = self.narrow(method, for_object=True)
+        if narrowed is None:
+            return
+        condition, principal = narrowed.resolve(negated=False), request.principal
+        if await _meets(condition, request, principal, obj, {}):
+            return
+        if principal is None and any(leaf.needs_principal for leaf in leaves_of(condition)):
+            raise Unauthorized
+        raise Forbidden
+
+    # Its normal form.
+
+    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
+        """Return what is left of this guard for *method*; `None` where it abstains.
+
+        Args:
+            for_object: whether an object is asked for; otherwise a guard of objects abstains.
+        """
+        judges_objects = hasattr(self, "allows_object") and not hasattr(self, "allows")
+        return None if judges_objects and not for_object else self
+
+    def resolve(self, *, negated: bool) -> Guard:
+        """Return this guard with each `~` at a single guard (De Morgan's laws)."""
+        return Not(self) if negated else self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Authenticated(Guard):
     """Any caller whose credentials were verified."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuthenticatedBy(Guard):
     """A caller whose credentials one of these authenticators verified."""
 
@@ -71,8 +104,11 @@ class AuthenticatedBy(Guard):
     def __init__(self, *names: str) -> None:
         object.__setattr__(self, "names", frozenset(names))
 
+    def __repr__(self) -> str:
+        return _call(self, sorted(self.names))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Scopes(Guard):
     """A caller with all of these scopes."""
 
@@ -81,8 +117,11 @@ class Scopes(Guard):
     def __init__(self, *scopes: str) -> None:
         object.__setattr__(self, "scopes", scopes)
 
+    def __repr__(self) -> str:
+        return _call(self, self.scopes)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class AnyScope(Guard):
     """A caller with one of these scopes at least."""
 
@@ -91,31 +130,204 @@ class AnyScope(Guard):
     def __init__(self, *scopes: str) -> None:
         object.__setattr__(self, "scopes", scopes)
 
+    def __repr__(self) -> str:
+        return _call(self, self.scopes)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class AllOf(Guard):
     """A caller whom each of these guards allows."""
 
     guards: tuple[Guard, ...]
 
+    def __repr__(self) -> str:
+        return " & ".join(
+            f"({guard})" if isinstance(guard, AnyOf) else str(guard) for guard in self.guards
+        )
 
-@dataclass(frozen=True)
+    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
+        """Return the guards that are left; it abstains where all of them do."""
+        left = _narrow(self.guards, method, for_object)
+        return AllOf(tuple(left)) if left else None
+
+    def resolve(self, *, negated: bool) -> Guard:
+        """Return all of the guards resolved; negated, any of them negated."""
+        return _join(AnyOf if negated else AllOf, self.guards, negated)
+
+
+@dataclass(frozen=True, repr=False)
 class AnyOf(Guard):
     """A caller whom one of these guards allows."""
 
     guards: tuple[Guard, ...]
 
+    def __repr__(self) -> str:
+        return " | ".join(map(str, self.guards))
 
-@dataclass(frozen=True)
+    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
+        """Return the same of what is left of each guard; it abstains where one of them does."""
+        left = _narrow(self.guards, method, for_object)
+        return AnyOf(tuple(left)) if len(left) == len(self.guards) else None
+
+    def resolve(self, *, negated: bool) -> Guard:
+        """Return any of the guards resolved; negated, all of them negated."""
+        return _join(AllOf if negated else AnyOf, self.guards, negated)
+
+
+@dataclass(frozen=True, repr=False)
 class Not(Guard):
     """A caller whom this guard does not allow."""
 
     guard: Guard
 
+    def __repr__(self) -> str:
+        return f"~({self.guard})" if isinstance(self.guard, AllOf | AnyOf) else f"~{self.guard}"
 
-@dataclass(frozen=True)
+    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
+        """Return the negation of what is left; it abstains where the guard does."""
+        left = self.guard.narrow(method, for_object=for_object)
+        return None if left is None else Not(left)
+
+    def resolve(self, *, negated: bool) -> Guard:
+        """Return the guard with the sign that comes out."""
+        return self.guard.resolve(negated=not negated)
+
+
+@dataclass(frozen=True, repr=False)
 class Narrowed(Guard):
     """A guard that only holds for some methods."""
 
     guard: Guard
     methods: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        inner = f"({self.guard})" if isinstance(self.guard, AllOf | AnyOf | Not) else self.guard
+        return f"{inner}.on({', '.join(map(repr, self.methods))})"
+
+    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
+        """Return what is left of the guard for one of its methods; it abstains for others."""
+        if method not in self.methods:
+            return None
+        return self.guard.narrow(method, for_object=for_object)
+
+
+def _call(guard: Guard, arguments: Iterable[object]) -> str:
+    return f"{type(guard).__qualname__}({', '.join(map(repr, arguments))})"
+
+
+def _narrow(guards: Iterable[Guard], method: str, for_object: bool) -> list[Guard]:
+    """Return what is left of each of the *guards* that does not abstain."""
+    narrowed = [guard.narrow(method, for_object=for_object) for guard in guards]
+    return [guard for guard in narrowed if guard is not None]
+
+
+def _join(kind: type[AllOf | AnyOf], guards: Iterable[Guard], negated: bool) -> Guard:
+    """Return the *guards*, resolved, as one of *kind*: flat, and each once."""
+    members: list[Guard] = []
+    for guard in guards:
+        resolved = guard.resolve(negated=negated)
+        for each in resolved.guards if isinstance(resolved, kind) else (resolved,):
+            if not any(is_same(each, known) for known in members):
+                members.append(each)
+    return members[0] if len(members) == 1 else kind(tuple(members))
+
+
+def is_same(one: Guard, other: Guard) -> bool:
+    """Tell whether two guards are one, or equal, so that one of them need not be asked."""
+    return one is other or (type(one) is type(other) and (one == other) is True)
+
+
+def leaves_of(condition: Guard) -> list[Guard]:
+    """Return the single guards of *condition*, in their order, without their signs."""
+    if isinstance(condition, AllOf | AnyOf):
+        return [leaf for each in condition.guards for leaf in leaves_of(each)]
+    return leaves_of(condition.guard) if isinstance(condition, Not | Narrowed) else [condition]
+
+
+def is_own(guard: Guard) -> bool:
+    """Tell whether a single guard is written by a service: it has a function that judges."""
+    return hasattr(guard, "allows") or hasattr(guard, "allows_object")
+
+
+def holds(guard: Guard, principal: Principal) -> bool:
+    """Tell whether a guard of ours allows *principal*."""
+    if isinstance(guard, Scopes):
+        return principal.scopes.issuperset(guard.scopes)
+    if isinstance(guard, AnyScope):
+        return not principal.scopes.isdisjoint(guard.scopes)
+    if isinstance(guard, AuthenticatedBy):
+        return principal.authenticator in guard.names
+    if isinstance(guard, Authenticated):
+        return True
+    raise TypeError(f"{guard!r} has neither allows nor allows_object")
+
+
+def read_verdict(guard: Guard, verdict: object) -> bool:
+    """Return what *guard* said.
+
+    Raises:
+        TypeError: it said neither yes nor no, which is no permission.
+    """
+    if verdict is True or verdict is False:
+        return verdict
+    if inspect.iscoroutine(verdict):
+        verdict.close()  # no warning beside the message
+    raise TypeError(
+        f"{type(guard).__qualname__} must say True or False; it returned "
+        f"{type(verdict).__qualname__}"
+    )
+
+
+async def _meets(
+    condition: Guard,
+    request: Request,
+    principal: Principal | None,
+    obj: object,
+    asked: Verdicts,
+) -> bool:
+    """Tell whether the caller meets *condition*, a normal form, with respect to *obj*."""
+    if isinstance(condition, AllOf | AnyOf):
+        ends = isinstance(condition, AnyOf)
+        for each in condition.guards:
+            if await _meets(each, request, principal, obj, asked) is ends:
+                return ends
+        return not ends
+    negated = isinstance(condition, Not)
+    leaf: Guard = condition.guard if isinstance(condition, Not) else condition
+    if principal is None and leaf.needs_principal:
+        return negated and isinstance(leaf, Authenticated) and not is_own(leaf)
+    if id(leaf) not in asked:
+        asked[id(leaf)] = await _judge(leaf, request, principal, obj)
+    return asked[id(leaf)] is not negated
+
+
+async def _judge(leaf: Any, request: Request, principal: Principal | None, obj: object) -> bool:
+    """Ask a single guard for *obj*, or for the request where it knows nothing of objects."""
+    if hasattr(leaf, "allows_object"):
+        verdict = leaf.allows_object(request, principal, obj)
+        function = leaf.allows_object
+    elif hasattr(leaf, "allows"):
+        function = leaf.allows
+        names = path_names(leaf, request.match_info)
+        verdict = function(request, principal, **{name: request.match_info[name] for name in names})
+    else:
+        assert principal is not None
+        return holds(leaf, principal)
+    return read_verdict(leaf, await verdict if inspect.iscoroutinefunction(function) else verdict)
+
+
+def path_names(guard: Any, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the parameters of the path that `allows` takes by name, all for one that takes any.
+
+    Those that have a default are taken where they are *known*.
+    """
+    parameters = list(inspect.signature(guard.allows).parameters.values())
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        return tuple(known)
+    given = set(known)
+    star = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.POSITIONAL_ONLY)
+    return tuple(
+        each.name
+        for each in parameters[2:]
+        if each.kind not in star and (each.default is each.empty or each.name in given)
+    )

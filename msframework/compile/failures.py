@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from msframework.access.policy import Access
 from msframework.exceptions import (
     BadRequest,
     Forbidden,
@@ -71,12 +72,22 @@ def complete_failures(
     declared: Sequence[Failure],
     inputs: Sequence[Input],
     params: tuple[PathParam, ...],
-    security: Sequence[Mapping[str, tuple[str, ...]]],
+    access: Access,
+    elsewhere: Sequence[Mapping[str, tuple[str, ...]]],
 ) -> tuple[Failure, ...]:
-    """Return the *declared* failures, and those that any operation with these facts has."""
+    """Return the *declared* failures, and those that any operation with these facts has.
+
+    Args:
+        elsewhere: the credentials that provided values or a gateway ask for.
+    """
     known = {failure.exception for failure in declared}
     general = (
-        *_failures_of_inputs(inputs, params, is_secured=bool(security)),
+        *_failures_of_inputs(
+            inputs,
+            params,
+            asks=access.can_ask or bool(elsewhere),
+            refuses=access.can_refuse or bool(elsewhere),
+        ),
         _general(ServerError, "The service failed."),
         _general(ServiceUnavailable, "The service, or what it needs, cannot answer now."),
     )
@@ -93,15 +104,17 @@ def _failures_of_inputs(
     inputs: Sequence[Input],
     params: tuple[PathParam, ...],
     *,
-    is_secured: bool,
+    asks: bool,
+    refuses: bool,
 ) -> Iterator[Failure]:
     """Yield the failures before the method runs."""
     sources = {item.source for item in inputs}
     yield _general(BadRequest, "The request is malformed.")
     if Source.BODY in sources:
         yield _general(MalformedJSON, "The body is no JSON.")
-    if is_secured:
+    if asks:
         yield _general(Unauthorized, "Credentials are missing or wrong.")
+    if refuses:
         yield _general(Forbidden, "The caller may not do this.")
     if params:
         yield _general(NotFound, "There is no such resource.")

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from msframework._place import short_path
+from msframework.compile.signature import is_left_out
 from msframework.exceptions import ServiceException
 from msframework.operation import Argument, PathParam, Provision, Source
 from msframework.problem import Problem
@@ -35,7 +36,7 @@ def check_providers(
         if mistake:
             problems.append(f"{value.where} got {mistake}")
         else:
-            _, unknown = _read_given(value, known, {})
+            _, unknown = _read_given(value, known, {}, knows_callers=False)
             problems.extend(_unknown(value, name, known) for name in unknown)
 
 
@@ -107,7 +108,7 @@ def _parameters(value: ProvidedValue) -> list[inspect.Parameter]:
 
 
 def _read_given(
-    value: ProvidedValue, in_path: Collection[str], values: Values
+    value: ProvidedValue, in_path: Collection[str], values: Values, *, knows_callers: bool
 ) -> tuple[tuple[Argument, ...], list[str]]:
     """Return the arguments of a provider, and the names of those that nothing declares.
 
@@ -121,7 +122,9 @@ def _read_given(
             given.append(Argument("", Source.REQUEST))
         elif name in in_path:
             given.append(Argument(name, Source.PATH))
-        elif name in values and not (optional and values[name].function is None):
+        elif name in values and not (
+            values[name].function is None and is_left_out(parameter, knows_callers)
+        ):
             given.append(Argument(name, Source.PROVIDED, values[name].function))
         elif first:
             given.append(Argument("", Source.REQUEST))
@@ -161,11 +164,18 @@ class _Order:
     """The provided values of one operation, each behind those that it needs."""
 
     def __init__(
-        self, values: Values, in_path: Collection[str], where: str, problems: list[str]
+        self,
+        values: Values,
+        in_path: Collection[str],
+        where: str,
+        problems: list[str],
+        *,
+        knows_callers: bool,
     ) -> None:
         self.found: dict[str, Provision] = {}
         self._values, self._in_path = values, in_path
         self._where, self._problems = where, problems
+        self._knows_callers = knows_callers
 
     def add(self, name: str, chain: tuple[str, ...] = ()) -> None:
         """Add the value *name* behind what it needs; *chain* are those that need it."""
@@ -177,7 +187,9 @@ class _Order:
         given: tuple[Argument, ...] = ()
         unknown: list[str] = []
         if callable(value.function):
-            given, unknown = _read_given(value, self._in_path, self._values)
+            given, unknown = _read_given(
+                value, self._in_path, self._values, knows_callers=self._knows_callers
+            )
         for argument in given:
             if argument.source is Source.PROVIDED:
                 self.add(argument.name, (*chain, name))
@@ -222,9 +234,21 @@ def read_provisions(
     params: Iterable[PathParam],
     where: str,
     problems: list[str],
+    *,
+    knows_callers: bool = False,
 ) -> tuple[Provision, ...]:
-    """Return the provided values that *arguments* need, in the order in which they are made."""
-    order = _Order({**BUILT_IN, **providers}, [param.name for param in params], where, problems)
+    """Return the provided values that *arguments* need, in the order in which they are made.
+
+    Args:
+        knows_callers: whether a `principal` with a default is given, too.
+    """
+    order = _Order(
+        {**BUILT_IN, **providers},
+        [param.name for param in params],
+        where,
+        problems,
+        knows_callers=knows_callers,
+    )
     for argument in arguments:
         if argument.source is Source.PROVIDED:
             order.add(argument.name)

@@ -56,6 +56,8 @@ def _write(provision: Provision, emitter: Emitter) -> None:
         emitter.line(f"{local} = RequestDatabase(request.app.db, request)")
     elif kind is ProviderKind.CURSOR and provision.arguments:
         emitter.line(f"{local} = provided_tx")
+    elif kind is ProviderKind.PRINCIPAL:
+        emitter.line(f"{local} = request.principal")
     elif kind in _BUILT_IN_LINES:
         emitter.open(_BUILT_IN_LINES[kind])
     else:

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 from msframework._place import place_of
+from msframework.access.registry import ServiceAccess
 from msframework.compile.failures import complete_failures, read_failures
+from msframework.compile.guarding import Surroundings, join_security, read_access
 from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
 from msframework.compile.provider import add_security, is_failure, read_provisions
@@ -42,6 +44,7 @@ class Endpoint:
     providers: Mapping[str, ProvidedValue] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
     notes: Notes = field(default_factory=Notes)
+    guards: object = ()
     id: str = ""
 
     @property
@@ -55,24 +58,31 @@ def read_operations(
     envelope: Envelope,
     problems: list[str],
     schemas: KnownSchemas | None = None,
+    access: ServiceAccess | None = None,
 ) -> tuple[Operation, ...]:
     """Read every endpoint; append to *problems* whatever is wrong, and read on.
 
     Args:
+        access: the authenticators and guards of the service.
         schemas: the schemas of earlier readings; those that are declared alike are made once.
     """
     schemas = KnownSchemas() if schemas is None else schemas
+    access = ServiceAccess() if access is None else access
     operations = []
     for endpoint in endpoints:
         before = len(problems)
-        operation = _read(endpoint, envelope, problems, schemas)
+        operation = _read(endpoint, envelope, problems, schemas, access)
         if len(problems) == before:
             operations.append(operation)
     return tuple(operations)
 
 
 def _read(
-    endpoint: Endpoint, service_envelope: Envelope, problems: list[str], schemas: KnownSchemas
+    endpoint: Endpoint,
+    service_envelope: Envelope,
+    problems: list[str],
+    schemas: KnownSchemas,
+    service_access: ServiceAccess,
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
@@ -83,17 +93,28 @@ def _read(
     outer = endpoint.notes
     _check_notes(notes, shared, endpoint, resource, problems)
     check_returns(handler, where, problems)
-    arguments = read_arguments(handler, where, params, notes, endpoint.providers, problems)
+    knows_callers = bool(service_access.authenticators)
+    arguments = read_arguments(
+        handler, where, params, notes, endpoint.providers, problems, knows_callers=knows_callers
+    )
     inputs = read_inputs(notes, where, endpoint.method, params, problems, schemas)
     answers = _read_answers(notes, where, problems, schemas)
-    provisions = read_provisions(arguments, endpoint.providers, params, where, problems)
+    provisions = read_provisions(
+        arguments, endpoint.providers, params, where, problems, knows_callers=knows_callers
+    )
     check_path_taken(arguments, provisions, params, where, problems)
     values = [provision.value for provision in provisions]
     raised = [Failure(each) for value in values for each in value.raises if is_failure(each)]
     declared = read_failures(
         (*notes.failures, *shared.failures, *outer.failures, *raised), where, problems
     )
-    security = add_security(_nearest(notes.security, shared.security, outer.security), values)
+    around = Surroundings(
+        where, notes, shared, outer, resource, endpoint.blueprint, endpoint.guards
+    )
+    access, documented = read_access(
+        around, endpoint.method, params, values, service_access, problems
+    )
+    elsewhere = add_security(documented, values)
     return Operation(
         id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
         where=where,
@@ -106,12 +127,13 @@ def _read(
         path_params=params,
         inputs=inputs,
         answers=answers,
-        failures=complete_failures(declared, inputs, params, security),
+        failures=complete_failures(declared, inputs, params, access, elsewhere),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
-        security=security,
+        security=join_security(access.requirements, elsewhere),
         provisions=provisions,
+        access=access,
     )
 
 
@@ -147,6 +169,10 @@ def _check_notes(
     if resource is not None:
         _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
     _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
+    if outer.public:
+        found = "@doc.public stands on it"
+        advice = "Put it on the methods or Resource classes that anybody may call."
+        problems.append(Problem(f"blueprint {endpoint.blueprint!r}", found, advice=advice))
 
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
@@ -155,6 +181,10 @@ def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
     given += ["@doc.produces"] if notes.produces else []
     given += ["@doc.paginate"] if notes.page is not None else []
     given += ["@doc.operation_id"] if notes.operation_id else []
+    if notes.guards:
+        found = "@doc.guards stands on it"
+        advice = "Write guards = (…) in a class, and Blueprint(…, guards=(…))."
+        problems.append(Problem(owner, found, advice=advice))
     problems.extend(
         Problem(
             owner,
@@ -191,11 +221,6 @@ def _read_answers(
             problems.append(Problem(where, found, advice=advice))
         answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
     return tuple(answers.values()) or (Answer(200),)
-
-
-def _nearest(*declared: Any) -> tuple[Any, ...]:
-    """Return the first that was declared at all; an empty one counts."""
-    return tuple(next((each for each in declared if each is not None), ()))
 
 
 def _read_resource_envelope(

@@ -9,7 +9,7 @@ from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import EXTENSION, Argument, PathParam, Provision, Source
 from msframework.problem import Problem
-from msframework.provider import BUILT_IN, ProvidedValue
+from msframework.provider import BUILT_IN, ProvidedValue, ProviderKind
 from msframework.types import Handler
 
 INPUTS = {
@@ -35,8 +35,14 @@ def read_arguments(
     notes: Notes,
     providers: Mapping[str, ProvidedValue],
     problems: list[str],
+    *,
+    knows_callers: bool = False,
 ) -> tuple[Argument, ...]:
-    """Return the arguments of *handler* in order; append the mistakes to *problems*."""
+    """Return the arguments of *handler* in order; append the mistakes to *problems*.
+
+    Args:
+        knows_callers: whether a `principal` with a default is given, too.
+    """
     parameters = list(inspect.signature(handler).parameters.values())
     if not parameters or parameters[0].kind in (
         inspect.Parameter.VAR_KEYWORD,
@@ -71,7 +77,7 @@ def read_arguments(
             arguments.append(Argument(name, Source.PAGE))
         elif name in providers:
             arguments.append(Argument(name, Source.PROVIDED, providers[name].function))
-        elif parameter.default is not inspect.Parameter.empty:
+        elif is_left_out(parameter, knows_callers):
             continue
         elif name in BUILT_IN:
             arguments.append(Argument(name, Source.PROVIDED))
@@ -89,6 +95,16 @@ def read_arguments(
             Argument(param.name, Source.PATH) for param in params if param.name not in named
         ]
     return tuple(arguments)
+
+
+def is_left_out(parameter: inspect.Parameter, knows_callers: bool) -> bool:
+    """Tell whether a parameter keeps its default where a value of this name is built in.
+
+    A `principal` does not where there are authenticators: the method asks who calls.
+    """
+    if parameter.default is parameter.empty:
+        return False
+    return not (knows_callers and parameter.name == ProviderKind.PRINCIPAL.value)
 
 
 def check_path_taken(

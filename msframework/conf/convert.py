@@ -23,6 +23,7 @@ _EXPECTED: Final = {
     float: ("a number", "a number"),
     str: ("a text", "a text"),
     tuple: ("a tuple of texts", "texts with commas between them, or a JSON list of texts"),
+    Any: ("a tuple", "dotted paths with commas between them, or a JSON list of these"),
     Mapping: ("a dict with texts as keys", "a JSON object"),
 }
 
@@ -37,6 +38,8 @@ def from_python(declared: Declaration, value: object, where: str, findings: Find
         return None
     if value == "" and declared.optional:
         return None  # the origin's modules read variables with "" as their default
+    if declared.takes_text and (value is None or isinstance(value, str)):
+        value = (value,) if value else ()
     return _finish(declared, value, where, findings, shown(value, secret=declared.secret))
 
 
@@ -107,7 +110,7 @@ def _check_type(kind: Any, value: object) -> Any:
     if family is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     if family is tuple and isinstance(value, (tuple, list)):
-        return tuple(_check_type(str, member) for member in value)
+        return tuple(_check_type(get_args(kind)[0], member) for member in value)
     if family is Mapping and isinstance(value, Mapping):
         inner = get_args(kind)[1]
         pairs = {_check_type(str, key): _check_type(inner, item) for key, item in value.items()}
@@ -125,7 +128,11 @@ def _in_range(declared: Declaration, number: float) -> bool:
 
 def expected(declared: Declaration, *, as_text: bool = False) -> str:
     """Describe the values of a setting, in a settings module or in the environment."""
-    text = _EXPECTED[_family(declared.kind)][as_text]
+    family = _family(declared.kind)
+    holds_any = family is tuple and get_args(declared.kind)[0] is Any
+    text = _EXPECTED[Any if holds_any else family][as_text]
+    if declared.takes_text and not as_text:
+        text = "a text or a tuple of texts"
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))
         text = f"some of {choices}" if _family(declared.kind) is tuple else f"one of {choices}"

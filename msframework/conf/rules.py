@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
-from msframework.headers import check_value
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+_CORS_NAMES: Final = {
+    "origins": "ACCESS_CONTROL_ALLOW_ORIGIN",
+    "headers": "ACCESS_CONTROL_ALLOW_HEADERS",
+    "methods": "ACCESS_CONTROL_ALLOW_METHODS",
+    "expose": "ACCESS_CONTROL_EXPOSE_HEADERS",
+    "max_age": "ACCESS_CONTROL_MAX_AGE",
+}
 _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
@@ -145,21 +152,20 @@ def _hosts(settings: Settings) -> Iterator[BrokenRule]:
             )
 
 
-def _headers(settings: Settings) -> Iterator[BrokenRule]:
-    server = settings.server
-    for name, value in (
-        ("ACCESS_CONTROL_ALLOW_ORIGIN", server.cors_origin),
-        ("ACCESS_CONTROL_ALLOW_HEADERS", server.cors_headers),
-        ("ACCESS_CONTROL_ALLOW_METHODS", server.cors_methods),
-    ):
-        try:
-            check_value(name, value or "", "the settings")
-        except ValueError:
-            yield BrokenRule(
-                (name,),
-                f"{name} holds a control character or a lone surrogate; expected the value of a "
-                "header, on one line.",
-            )
+def _cors(settings: Settings) -> Iterator[BrokenRule]:
+    for fault in settings.server.cors.faults():
+        name = _CORS_NAMES[fault.name]
+        names = [name]
+        if "credentials" in fault.found:
+            names.append("ACCESS_CONTROL_ALLOW_CREDENTIALS")
+        text = f"{name} holds {fault.found}; expected {fault.expected}. {fault.advice}"
+        yield BrokenRule(tuple(names), text)
+
+
+def _security(settings: Settings) -> Iterator[BrokenRule]:
+    for name, found, expected, advice in find_faults(settings.server.security_headers):
+        text = f"SECURITY_HEADERS[{name!r}] is {found}; expected {expected}. {advice}"
+        yield BrokenRule(("SECURITY_HEADERS",), text)
 
 
 def _paths(settings: Settings) -> Iterator[BrokenRule]:
@@ -246,7 +252,8 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _tls,
     _sizes,
     _hosts,
-    _headers,
+    _cors,
+    _security,
     _paths,
     _dotted_paths,
     _tracing,

@@ -19,6 +19,7 @@ from sanic import Blueprint as SanicBlueprint
 from msframework._place import short_path
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
+from msframework.management.leak import find_leaks
 from msframework.migrations.detect import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
@@ -48,9 +49,9 @@ def find_advice(service: Any) -> list[str]:
         *_foreign_models(models),
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
-        *_unenforced_security(operations),
         *_undocumented_envelopes(service._serving.failures.envelope, operations),
         *find_warnings(service.settings),
+        *(() if service.settings.debug else find_leaks(service.settings.module)),
     ]
 
 
@@ -192,20 +193,6 @@ def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
 
 def _full_name(cls: type[Any]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _unenforced_security(operations: Iterable[Operation]) -> Iterator[str]:
-    schemes: dict[str, list[Operation]] = {}
-    for operation in operations:
-        enforced = {provision.value.security for provision in operation.provisions}
-        for name in {name for need in operation.security for name in need} - enforced:
-            schemes.setdefault(name, []).append(operation)
-    for name, some in schemes.items():
-        others = f" and {len(some) - 1} more" if len(some) > 1 else ""
-        yield (
-            f"{some[0].where}{others}: @doc.security({name!r}) only documents; nothing here "
-            "enforces it. See that a gateway does, or check the caller in a provided value."
-        )
 
 
 def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
 from msframework.inputs.media import JSON, read_content_type, require_utf8
 from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
+from msframework.principal import Principal
 from msframework.serving.answer import StreamedResponse
 from msframework.strict_json import parse
 from msframework.tracing import Span
@@ -73,15 +74,27 @@ class Request(SanicRequest[Application, SimpleNamespace]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
+        principal: who calls, once an authenticator has told; `None` for a stranger.
+        admitted: whether its guards let it pass; `None` as long as they were not asked.
         recorded: whether the request is over, its span finished and its access line noted.
         db_state: the note of the data layer on this request (read-your-writes).
     """
 
-    __slots__ = ("_request_id", "data", "db_state", "recorded", "span")
+    __slots__ = (
+        "_request_id",
+        "admitted",
+        "data",
+        "db_state",
+        "principal",
+        "recorded",
+        "span",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.span: Span | None = None
+        self.principal: Principal | None = None
+        self.admitted: bool | None = None
         self.data: JSONValue = None
         self.db_state: object = None
         self.recorded = False
@@ -284,6 +297,9 @@ class LeanRequest(Request):
 
     # NOTE: these are properties of the classes above, computed each time.
     __slots__ = ("fields", "id", "pairs", "path", "query_string", "repeats", "target")
+    # NOTE: it takes the place of the slot. The compiled handler is the first to ask the guards
+    # here, and nobody has to know whether it did.
+    admitted = None
 
     def __init__(
         self,
@@ -344,11 +360,12 @@ _LATE: dict[str, Callable[[LeanRequest], object]] = {
     "parsed_json": partial(_constant, None),
     "parsed_not_grouped_args": lambda request: defaultdict(list),
     "parsed_token": partial(_constant, None),
+    "principal": partial(_constant, None),
     "raw_url": lambda request: request.target.encode(),
     "version": partial(_constant, "1.1"),
 }
 for _name, _make in _LATE.items():
     # NOTE: a Sanic that has no such slot has no fast path either; see `supports_fast_path`.
-    _slot = getattr(SanicRequest, _name, None)
+    _slot = getattr(Request, _name, None)
     if hasattr(_slot, "__set__"):
         setattr(LeanRequest, _name, Late(_slot, _make))

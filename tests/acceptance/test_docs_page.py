@@ -31,6 +31,7 @@ FLAGS = (
     "--window-size=1280,1600",
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+GATEWAYS = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -111,6 +112,9 @@ class Browser:
     async def click(self, css: str) -> None:
         await self.call("POST", f"{await self.find(css)}/click")
 
+    async def write(self, css: str, text: str) -> None:
+        await self.call("POST", f"{await self.find(css)}/value", text=text)
+
     async def texts(self, css: str) -> list[str]:
         await self.find(css)
         found = await self.call("POST", "/elements", using="css selector", value=css)
@@ -179,7 +183,9 @@ def documented(make_service, serve):
             openapi={
                 "version": version,
                 "info": {"title": "Cities", "description": "All *cities*."},
-                "security_schemes": {"token": {"type": "http", "scheme": "bearer"}},
+                "security_schemes": {
+                    "token": {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
+                },
             },
         )
         service.blueprint(build_blueprint())

@@ -83,3 +83,15 @@ async def test_the_warm_up_sees_ids_that_repeat(look, wrong, received):
 
     # No answer lets a browser read it, and all have the same id.
     assert found["wrong"] == wrong * found["requests"]
+
+
+async def test_callers_bring_their_tokens_in_turn(received, tmp_path):
+    heads, port = received
+    file = tmp_path / "tokens"
+    file.write_text("one\ntwo\nthree\n")
+
+    await run_wrk("get.lua", port, "/json", "0", f"bearer={file}")
+
+    found = [re.search(r"Authorization: Bearer (\w+)\r", head)[1] for head in heads]
+    assert set(found) == {"one", "two", "three"}
+    assert abs(found.count("one") - len(found) / 3) <= 2

@@ -21,7 +21,10 @@ def statuses(operation):
 @pytest.fixture
 def service(make_service):
     """Return a service with an operation of each kind."""
-    service = make_service(server={"request_max_size": 1000})
+    gateways = {"type": "http", "scheme": "basic", "x-enforced-by": "gateway"}
+    service = make_service(
+        server={"request_max_size": 1000}, openapi={"security_schemes": {"key": gateways}}
+    )
     things = Blueprint("things", url_prefix="/things")
     things.raises(Gone)
 

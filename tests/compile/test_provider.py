@@ -187,7 +187,7 @@ def test_a_name_that_nothing_declares_is_refused_with_a_suggestion(service):
     (problem,) = problems_of(service)
     assert problem.startswith("service.provide('user', …) got ")
     assert "which takes 'sesion', and nothing declares that" in problem
-    assert "(declared: request, cur, db, id, session, tx, user)" in problem
+    assert "(declared: request, cur, db, id, principal, session, tx, user)" in problem
     assert "Was 'session' meant?" in problem
 
 
@@ -514,7 +514,7 @@ def document_of(service):
 def test_operations_say_what_their_providers_enforce_and_raise(make_service):
     schemes = {
         "bearer": {"type": "http", "scheme": "bearer"},
-        "key": {"type": "apiKey", "name": "x-key", "in": "header"},
+        "key": {"type": "apiKey", "name": "x-key", "in": "header", "x-enforced-by": "gateway"},
     }
     service = make_service(openapi={"security_schemes": schemes})
     service.provide("user", anybody, security="bearer", raises=(Unauthorized, Conflict))
@@ -567,7 +567,8 @@ def test_a_scheme_that_the_settings_lack_is_refused_once(make_service):
     ],
 )
 def test_what_a_provider_enforces_adds_to_each_alternative(make_service, schemes, expected):
-    known = {name: {"type": "http", "scheme": "bearer"} for name in ("bearer", "key")}
+    scheme = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
+    known = {"bearer": scheme, "key": scheme}
     service = make_service(openapi={"security_schemes": known})
     service.provide("user", anybody, security="bearer")
 

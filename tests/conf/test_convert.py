@@ -27,8 +27,11 @@ def read(name, value, reader=from_python):
         ("TRACE_SAMPLE_ROUTES", {"GET /": 1}, {"GET /": 1.0}),
         ("SECURITY_SCHEMES", {"key": {"type": "apiKey"}}, {"key": {"type": "apiKey"}}),
         ("PROXIES_COUNT", None, None),
-        ("ACCESS_CONTROL_ALLOW_ORIGIN", "", None),
-        ("ACCESS_CONTROL_ALLOW_HEADERS", "", ""),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "", ()),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", None, ()),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a.example", ("https://a.example",)),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a,https://b", ("https://a,https://b",)),
+        ("ACCESS_CONTROL_ALLOW_HEADERS", "X-A, X-B", ("X-A, X-B",)),
         ("TRUST_PEERS", (), ()),
     ],
 )

@@ -36,9 +36,25 @@ def test_the_defaults_with_debug_break_no_rule():
 @pytest.mark.parametrize(
     ("values", "names", "said"),
     [
-        ({"cors_origin": "a\nb"}, ("ACCESS_CONTROL_ALLOW_ORIGIN",), "a control character"),
-        ({"cors_headers": "a\0"}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "a control character"),
-        ({"cors_methods": "a\r"}, ("ACCESS_CONTROL_ALLOW_METHODS",), "a control character"),
+        (
+            {"cors_origins": ("https://a\nb",)},
+            ("ACCESS_CONTROL_ALLOW_ORIGIN",),
+            "a control character; expected an origin as browsers send it",
+        ),
+        (
+            {"cors_origins": ("*",), "cors_credentials": True},
+            ("ACCESS_CONTROL_ALLOW_ORIGIN", "ACCESS_CONTROL_ALLOW_CREDENTIALS"),
+            "browsers refuse '*' with credentials",
+        ),
+        ({"cors_headers": ("a\0",)}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "expected names of HTTP"),
+        ({"cors_methods": ("get",)}, ("ACCESS_CONTROL_ALLOW_METHODS",), "Write 'GET'"),
+        ({"cors_expose": ("a b",)}, ("ACCESS_CONTROL_EXPOSE_HEADERS",), "expected names of HTTP"),
+        ({"cors_max_age": -1}, ("ACCESS_CONTROL_MAX_AGE",), "0 or more"),
+        (
+            {"security_headers": {"X-Frame-Option": "DENY"}},
+            ("SECURITY_HEADERS",),
+            "SECURITY_HEADERS['X-Frame-Option'] is unknown",
+        ),
         ({"url": "mysql://a/b"}, ("DATABASE_URL",), "expected a PostgreSQL address"),
         ({"url": "postgresql://a:x/b"}, ("DATABASE_URL",), "cannot be read"),
         ({"url": "postgresql://a", "replicas": ("b",)}, ("DB_REPLICAS",), "DB_REPLICAS[0]"),

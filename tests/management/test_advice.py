@@ -233,18 +233,9 @@ WARNINGS = {
         },
         ("errors.One and ANAPP.errors.Other share the code 7001",),
     ),
-    "security that nothing enforces": (
-        {
-            "resources": resources("""
-    @doc.security("gateway")
-    @things.resource("/")
-    class Things(Resource):
-        async def get(self, request): ...
-        async def post(self, request): ...
-    """),
-            "settings": 'SECURITY_SCHEMES = {"gateway": {"type": "http", "scheme": "bearer"}}\n',
-        },
-        ("Things.get and 1 more: @doc.security('gateway') only documents",),
+    "a secret in a settings module": (
+        {"resources": resources(GOOD), "settings": 'DEBUG = False\n_JWT_SECRET = "s3cret"'},
+        ("_settings.py:4: the value of _JWT_SECRET stands in the source",),
     ),
 }
 
@@ -269,7 +260,7 @@ def _app_of(out):
 MISTAKES = {
     "a provider with further parameters": (
         {"resources": resources(GOOD + "    things.provide('user', lambda request, bd: 1)\n")},
-        ("blueprint 'things'.provide('user', …)", "takes 'bd'", "request, cur, db, tx, user"),
+        ("blueprint 'things'.provide('user', …)", "takes 'bd'", "db, principal, tx, user"),
     ),
     "a provider that is a value": (
         {"resources": resources(GOOD + "    things.provide('user', 5)\n")},

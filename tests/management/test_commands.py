@@ -24,6 +24,7 @@ def test_routes_as_json(run):
     (row,) = json.loads(out)
     assert code == 0
     assert (row["method"], row["name"]) == ("GET", "OrderDetail.get")
+    assert row["inputs"] == []
 
 
 def test_routes_prints_a_compiled_handler_by_name_and_by_id(run):

@@ -14,6 +14,7 @@ from openapi_spec_validator import validate
 from sanic import Sanic
 from yarl import URL
 
+from msframework.access.policy import OPEN
 from msframework.compile.failures import complete_failures
 from msframework.conf.settings import OpenAPISettings, ServerSettings, Settings
 from msframework.openapi.spec import build_document
@@ -41,7 +42,8 @@ def operation() -> Callable[..., Operation]:
             facts.get("failures", ()),
             facts["inputs"],
             params,
-            facts.get("security", ()),
+            facts.get("access", OPEN),
+            () if "access" in facts else facts.get("security", ()),
         )
         said = {name: facts.pop(name) for name in _TEXT if name in facts}
         return Operation(

@@ -12,6 +12,7 @@ from msframework.conf.findings import did_you_mean
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.operation import Operation
+from msframework.types import JSONObject
 
 
 @click.command()
@@ -24,8 +25,7 @@ def command(project: Project, source: str | None, as_json: bool) -> None:
     if source is not None:
         project.echo(find_source(service.sources, source), nl=False)
     elif as_json:
-        rows = [dict(zip(_KEYS, _row(operation), strict=True)) for operation in service.operations]
-        project.echo(json.dumps(rows, indent=2))
+        project.echo(json.dumps([_facts(operation) for operation in service.operations], indent=2))
     else:
         project.table(_KEYS, map(_row, service.operations))
 
@@ -41,6 +41,11 @@ def _row(operation: Operation) -> tuple[str, ...]:
         operation.id,
         operation.where,
     )
+
+
+def _facts(operation: Operation) -> JSONObject:
+    inputs = [{"name": item.name, "source": item.source.value} for item in operation.inputs]
+    return {**dict(zip(_KEYS, _row(operation), strict=True)), "inputs": inputs}
 
 
 def find_source(sources: Mapping[str, str], name: str) -> str:

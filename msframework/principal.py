@@ -10,6 +10,10 @@ from typing import Any, Final
 _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def _no_claims() -> Mapping[str, Any]:
+    return _NO_CLAIMS
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A caller whose credentials were verified; derive from it to add facts of one's own.
@@ -23,5 +27,5 @@ class Principal:
 
     id: str
     scopes: frozenset[str] = frozenset()
-    claims: Mapping[str, Any] = field(default=_NO_CLAIMS, repr=False)
+    claims: Mapping[str, Any] = field(default_factory=_no_claims, repr=False, hash=False)
     authenticator: str = ""

@@ -1,0 +1,146 @@
+"""The claims of a token whose signature was verified (RFC 7519, 4). Runs per request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from msframework.access.jws import TokenRefused, read_object
+
+_ABSENT: Final = object()
+Moment: TypeAlias = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenClaims:
+    """What a token says, and when that holds.
+
+    Attributes:
+        subject: who it is about.
+        scopes: what it allows.
+        claims: all of it, read-only: objects are mappings and arrays are tuples.
+        earliest: the first moment at which it holds.
+        latest: the moment at which it no longer does.
+    """
+
+    subject: str
+    scopes: frozenset[str]
+    claims: Mapping[str, Any]
+    earliest: Moment
+    latest: Moment
+
+    def check_time(self, now: float) -> None:
+        """Refuse the token where it does not hold at *now*.
+
+        Raises:
+            TokenRefused: it holds later, or did earlier.
+        """
+        if now < self.earliest:
+            raise TokenRefused("it holds later: nbf or iat is in the future")
+        if now >= self.latest:
+            raise TokenRefused("it has expired", has_expired=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRules:
+    """What the claims of a token must be.
+
+    Attributes:
+        audiences: `aud` has one of them; `None` for any, and for none at all.
+        issuers: `iss` is one of them; `None` likewise.
+        leeway: the seconds by which clocks may differ.
+        requires_exp: whether `exp` must be there.
+        subject: the claim that says who it is about.
+        scopes: the claim that says what it allows: a text with spaces (RFC 8693, 4.2), or a list.
+    """
+
+    audiences: frozenset[str] | None
+    issuers: frozenset[str] | None
+    leeway: float
+    requires_exp: bool
+    subject: str
+    scopes: str
+
+    def read(self, payload: bytes) -> TokenClaims:
+        """Return the claims of *payload*; their time is yet to be checked.
+
+        Raises:
+            TokenRefused: they are malformed, or not for this service.
+        """
+        claims = read_object(payload, "payload")
+        try:
+            orjson.dumps(claims)
+        except TypeError as exc:  # orjson's word for a lone surrogate
+            raise TokenRefused("text that is no Unicode") from exc
+        if type(claims.get("jti", "")) is not str:
+            raise TokenRefused("jti is no text")
+        self._check_issuer(claims.get("iss", _ABSENT))
+        self._check_audience(claims.get("aud", _ABSENT))
+        ends = _read_moment(claims, "exp", math.inf)
+        if ends == math.inf and self.requires_exp:  # JSON has no infinity
+            raise TokenRefused("there is no exp")
+        begins = max(_read_moment(claims, name, -math.inf) for name in ("nbf", "iat"))
+        return TokenClaims(
+            subject=self._read_subject(claims),
+            scopes=self._read_scopes(claims),
+            claims=_freeze(claims),
+            earliest=begins - self.leeway,
+            latest=ends + self.leeway,
+        )
+
+    def _check_issuer(self, issuer: object) -> None:
+        if issuer is _ABSENT and self.issuers is None:
+            return
+        if type(issuer) is not str:
+            raise TokenRefused("iss is absent, or no text")
+        if self.issuers is not None and issuer not in self.issuers:
+            raise TokenRefused("another issuer")
+
+    def _check_audience(self, audience: object) -> None:
+        if audience is _ABSENT and self.audiences is None:
+            return
+        found = audience if type(audience) is list else [audience]
+        if not all(type(each) is str for each in found):
+            raise TokenRefused("aud is absent, or neither text nor a list of texts")
+        if self.audiences is not None and self.audiences.isdisjoint(found):
+            raise TokenRefused("for another audience")
+
+    def _read_subject(self, claims: Mapping[str, Any]) -> str:
+        subject = claims.get(self.subject)
+        # NOTE: it goes into logs, and into PostgreSQL, which takes no NUL.
+        if type(subject) is not str or not subject or not subject.isprintable():
+            raise TokenRefused(f"{self.subject} is absent, or no printable text")
+        return subject
+
+    def _read_scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        scopes = claims.get(self.scopes, ())
+        if type(scopes) is str:
+            scopes = scopes.split(" ")
+        elif type(scopes) is not list and scopes != ():
+            raise TokenRefused(f"{self.scopes} is neither text nor a list")
+        if not all(type(scope) is str for scope in scopes):
+            raise TokenRefused(f"{self.scopes} has something that is no text")
+        return frozenset(filter(None, scopes))
+
+
+def _read_moment(claims: Mapping[str, Any], name: str, absent: float) -> Moment:
+    """Return the claim *name*, seconds since 1970 (RFC 7519, 2)."""
+    value = claims.get(name, absent)
+    # NOTE: `True` is an int of Python; the reader of JSON lets no infinity and no NaN through.
+    if type(value) is not int and type(value) is not float:
+        raise TokenRefused(f"{name} is no number")
+    return value
+
+
+def _freeze(value: Any) -> Any:
+    """Return *value* so that nothing of it can change: it is kept for further requests."""
+    if type(value) is dict:
+        return MappingProxyType({name: _freeze(inner) for name, inner in value.items()})
+    if type(value) is list:
+        return tuple(map(_freeze, value))
+    return value

@@ -1,0 +1,194 @@
+"""`ServiceAccess`: the authenticators and guards of one service, and what is wrong with them.
+
+Filled at start-up, from `AUTHENTICATORS` and `GUARDS` and by the code that `CONFIGURE` names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msframework._imports import import_object
+from msframework.access.authenticator import Authenticator
+from msframework.access.guard import (
+    METHODS,
+    AllOf,
+    AnyOf,
+    AnyScope,
+    Authenticated,
+    AuthenticatedBy,
+    Guard,
+    Narrowed,
+    Not,
+    Scopes,
+    is_own,
+)
+from msframework.conf.settings import Settings
+from msframework.exceptions import ImproperlyConfigured
+from msframework.problem import Problem
+
+# The name of a component in a document (OpenAPI 3.1.0, 4.8.7).
+_is_name: Final = re.compile(r"[A-Za-z0-9._-]+").fullmatch
+# `scope-token` (RFC 6749, 3.3).
+_is_scope: Final = re.compile(r"[!#-\[\]-~]+").fullmatch
+
+
+@dataclass(slots=True)
+class ServiceAccess:
+    """Who can tell who calls, and what guards all operations of a service.
+
+    Attributes:
+        schemes: the security schemes that something else enforces (`SECURITY_SCHEMES`).
+    """
+
+    authenticators: dict[str, Authenticator] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    schemes: Mapping[str, Any] = field(default_factory=dict)
+
+    def authenticate(self, name: object, given: object, where: str, problems: list[str]) -> None:
+        """Take the authenticator *given* as *name*; append to *problems* what is wrong with it."""
+        mistake = self._find_mistake(name, given)
+        if mistake is not None:
+            found, advice = mistake
+            problems.append(Problem(where, found, advice=advice))
+        elif isinstance(name, str) and isinstance(given, Authenticator):
+            given.name = name
+            self.authenticators[name] = given
+
+    def _find_mistake(self, name: object, given: object) -> tuple[str, str] | None:
+        if not isinstance(name, str) or _is_name(name) is None:
+            return (
+                f"{name!r} cannot be the name of a scheme in the document",
+                "Use letters, digits, dots, hyphens and underscores.",
+            )
+        if name in self.authenticators:
+            return f"there is an authenticator {name!r} already", "Choose another name."
+        if name in self.schemes:
+            return f"SECURITY_SCHEMES has {name!r} too", "Drop it there: its scheme comes along."
+        if isinstance(given, type):
+            call = f"{given.__qualname__}(…)"
+            return f"the class {given.__qualname__} is no authenticator", f"Make one: {call}."
+        kind = type(given).__qualname__
+        if not isinstance(given, Authenticator):
+            return (
+                f"an object of {kind} is no authenticator",
+                "Derive its class from msframework.Authenticator.",
+            )
+        if any(given is known for known in self.authenticators.values()):
+            return f"the authenticator is called {given.name!r} already", "Make another one."
+        scheme: Any = getattr(given, "scheme", None)
+        if not isinstance(scheme, Mapping) or not isinstance(scheme.get("type"), str):
+            return (
+                f"{kind} has no scheme for the document",
+                'Write scheme = {"type": "http", "scheme": "bearer"} or the like (OpenAPI 3.1.0, '
+                "4.8.27).",
+            )
+        if not inspect.iscoroutinefunction(given.authenticate) or (
+            type(given).authenticate is Authenticator.authenticate
+        ):
+            return (
+                f"{kind} has no coroutine method authenticate",
+                "Write `async def authenticate(self, request)`.",
+            )
+        return None
+
+    def add_guards(self, guards: object, where: str, problems: list[str]) -> None:
+        """Add *guards* to those of all operations."""
+        self.guards += read_guards(guards, where, problems)
+
+
+def build_service_access(settings: Settings, problems: list[str]) -> ServiceAccess:
+    """Return what the settings say; append to *problems* whatever is wrong."""
+    access = ServiceAccess(schemes=settings.openapi.security_schemes)
+    for name, given in settings.access.authenticators.items():
+        where = f"AUTHENTICATORS[{name!r}]"
+        found = _import(given, where, problems)
+        if found is not None:
+            access.authenticate(name, found, where, problems)
+    guards = [_import(given, "GUARDS", problems) for given in settings.access.guards]
+    access.add_guards([guard for guard in guards if guard is not None], "GUARDS", problems)
+    return access
+
+
+def _import(given: object, where: str, problems: list[str]) -> object:
+    """Return the object that *given* is, or is the dotted path of; `None` where there is none."""
+    if not isinstance(given, str):
+        return given
+    try:
+        found: object = import_object(given, where=where)
+    except ImproperlyConfigured as exc:
+        problems.extend(exc.problems)
+        return None
+    return found
+
+
+# Guards, wherever they stand.
+
+
+def read_guards(given: object, where: str, problems: list[str]) -> tuple[Guard, ...]:
+    """Return the guards of *given*; append to *problems* whatever is none, or is a wrong one."""
+    if isinstance(given, Guard) or not isinstance(given, tuple | list):
+        shown = f"the class {given.__qualname__}" if isinstance(given, type) else repr(given)
+        advice = "Put a comma behind a single one: (Authenticated(),)."
+        problems.append(Problem(where, f"its guards are {shown}", "a tuple of guards", advice))
+        return ()
+    good = []
+    for guard in given:
+        mistakes = list(find_mistakes(guard))
+        problems.extend(Problem(where, found, advice=advice) for found, advice in mistakes)
+        if not mistakes:
+            good.append(guard)
+    return tuple(good)
+
+
+def find_mistakes(guard: object) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with *guard*, and the cure of it."""
+    if isinstance(guard, type) and issubclass(guard, Guard):
+        name = guard.__qualname__
+        yield f"the class {name} is no guard", f"Write {name}()."
+    elif not isinstance(guard, Guard):
+        shown = getattr(guard, "__qualname__", repr(guard))
+        yield f"{shown} is no guard", "Derive a class from msframework.Guard, and make one of it."
+    elif isinstance(guard, AllOf | AnyOf):
+        for each in guard.guards:
+            yield from find_mistakes(each)
+    elif isinstance(guard, Not):
+        yield from find_mistakes(guard.guard)
+    elif isinstance(guard, Narrowed):
+        yield from _find_wrong_methods(guard)
+        yield from find_mistakes(guard.guard)
+    elif isinstance(guard, Scopes | AnyScope):
+        yield from _find_wrong_scopes(guard)
+    elif isinstance(guard, AuthenticatedBy):
+        if not guard.names:
+            yield f"{guard!r} names no authenticator", "Name one at least."
+    elif not is_own(guard) and not isinstance(guard, Authenticated):
+        yield (
+            f"{type(guard).__qualname__} has neither allows nor allows_object",
+            "Write `async def allows(self, request, principal)`.",
+        )
+
+
+def _find_wrong_methods(guard: Narrowed) -> Iterator[tuple[str, str]]:
+    advice = f"A guard is narrowed to some of {', '.join(METHODS)}; HEAD goes with GET."
+    if not guard.methods:
+        yield f"{guard!r} names no method", advice
+    for method in guard.methods:
+        if method not in METHODS:
+            yield f"{guard!r} names {method!r}, which is no method of an operation", advice
+
+
+def _find_wrong_scopes(guard: Scopes | AnyScope) -> Iterator[tuple[str, str]]:
+    if not guard.scopes:
+        advice = "Name one at least; Authenticated() is for any caller."
+        yield f"{guard!r} names no scope", advice
+    for scope in guard.scopes:
+        given: Any = scope
+        if not isinstance(given, str) or _is_scope(given) is None:
+            yield (
+                f"{guard!r} names {given!r}, which is no scope (RFC 6749, 3.3)",
+                "A scope is a text without spaces, quotes, backslashes and what is not ASCII.",
+            )
