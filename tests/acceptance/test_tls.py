@@ -1,4 +1,4 @@
-"""`runserver` with TLS and other sockets, as processes: what SIGHUP does, and what is left behind."""
+"""`runserver` with TLS and other sockets, as processes: what SIGHUP does, and what is left."""
 
 import os
 import shutil
@@ -120,34 +120,46 @@ def test_a_server_at_a_path_leaves_nothing_behind(workers, tmp_path, database):
     assert "Traceback" not in server.output()
 
 
+# Sets up descriptor 3 and becomes the server, as systemd's processes do.
+LAUNCHER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+
+def launch(log, sock, *arguments, **env):
+    """Start a server that inherits *sock*."""
+    number = os.dup(sock.fileno())
+    command = ("manage.py", "runserver", "--settings", "settings.roles", *arguments)
+    try:
+        with log.open("wb") as out:
+            return subprocess.Popen(
+                [sys.executable, "-c", LAUNCHER, str(number), *command],
+                cwd=ROOT,
+                env=environment(watched=False, HOST="fd:3", LISTEN_FDS="1", **env),
+                pass_fds=(number,),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+    finally:
+        os.close(number)
+
+
 @WORKERS
 def test_an_inherited_socket_outlives_the_server(workers, tmp_path, database):
     log = tmp_path / "log"
     with socket.create_server(("127.0.0.1", 0)) as ours:
+        address = ours.getsockname()
         for _ in range(2):  # as systemd starts it again
-            number = os.dup(ours.fileno())
-            os.set_inheritable(number, True)
-            launcher = (
-                f"import os, sys; os.dup2({number}, 3); os.environ['LISTEN_PID'] = str(os.getpid());"
-                "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-            )
-            command = ("manage.py", "runserver", "--settings", "settings.roles")
-            with log.open("wb") as out:
-                process = subprocess.Popen(
-                    [sys.executable, "-c", launcher, *command, "--workers", workers],
-                    cwd=ROOT,
-                    env=environment(
-                        watched=False, HOST="fd:3", LISTEN_FDS="1", DATABASE_URL=database
-                    ),
-                    pass_fds=(number,),
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                )
-            os.close(number)
-            wait_until(lambda: "serves at" in log.read_text() or process.poll() is not None)
-            with socket.create_connection(ours.getsockname(), timeout=20) as sock:
-                assert say(sock) == b"HTTP/1.1 200 OK"
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-            assert f"roles serves at http://127.0.0.1:{ours.getsockname()[1]}/" in log.read_text()
+            with launch(log, ours, "--workers", workers, DATABASE_URL=database) as process:
+                try:
+                    wait_until(lambda: "serves at" in log.read_text())
+                    with socket.create_connection(address, timeout=20) as sock:
+                        assert say(sock) == b"HTTP/1.1 200 OK"
+                finally:
+                    process.send_signal(signal.SIGTERM)
+                assert process.wait(30) == 0
+            assert f"roles serves at http://127.0.0.1:{address[1]}/" in log.read_text()
             assert "Traceback" not in log.read_text()
