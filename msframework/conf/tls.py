@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from msframework._imports import exists
 from msframework.conf.settings import ServiceEntry, Settings, TLSSettings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
@@ -109,6 +110,8 @@ def find_warnings(settings: Settings) -> Iterator[str]:
 
 
 def _certificate_warnings(name: str, path: str) -> Iterator[str]:
+    if not exists("cryptography"):  # it comes with the extra `access`
+        return
     from cryptography import x509
 
     with open(path, "rb") as file:
