@@ -9,6 +9,7 @@ from msframework.app import Service, create_app
 from msframework.client import Client
 from msframework.codec import compile_schema
 from msframework.conf.settings import Settings
+from msframework.cors import CORS
 from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
 from msframework.exceptions import (
     BadGateway,
@@ -69,6 +70,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "Conflict",
     "ConstraintConflict",
     "ConstraintViolation",
+    "CORS",
     "create_app",
     "DatabaseUnavailable",
     "DefaultEnvelope",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import sys
@@ -28,10 +29,34 @@ def describe(exc: BaseException, *, quoted: bool = True) -> str:
     message = exc.msg if isinstance(exc, SyntaxError) else str(exc)
     said = f"{type(exc).__name__}: {message}".removesuffix(": ")
     for path, line, text in reversed(list(_steps(exc))):
-        if not any(path.is_relative_to(folder) for folder in (_OURS, *_PYTHONS)):
+        if _is_own(path):
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{said} ({shown}:{line}{f': {text}' if text and quoted else ''})"
     return said
+
+
+def assignment_of(exc: BaseException) -> str:
+    """Return file, line and name of the assignment of a project's module that brought up *exc*."""
+    for step in reversed(traceback.extract_tb(exc.__traceback__)):
+        path, line = Path(step.filename).resolve(), step.lineno or 0
+        if step.name != "<module>" or not _is_own(path):
+            continue
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        around = [node for node in body if node.lineno <= line <= (node.end_lineno or 0)]
+        assigned = [node for node in around if isinstance(node, ast.Assign | ast.AnnAssign)]
+        targets = [
+            target
+            for node in assigned
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        ]
+        names = " = ".join(ast.unparse(target) for target in targets)
+        return f"{short_path(str(path))}:{line} {names}".rstrip()
+    return ""
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether *path* is the project's: neither ours nor Python's."""
+    return not any(path.is_relative_to(folder) for folder in (_OURS, *_PYTHONS))
 
 
 def place_of(handler: Callable[..., object], name: str) -> str:

@@ -112,6 +112,14 @@ class OwnHeaders:
         self.pairs = pairs
         self.lines = encode_lines(pairs)
 
+    def joined(self, others: OwnHeaders) -> OwnHeaders:
+        """Return these headers and *others*, which have other names."""
+        both = object.__new__(OwnHeaders)
+        both.pairs = self.pairs + others.pairs
+        both.names = self.names | others.names
+        both.lines = self.lines + others.lines
+        return both
+
 
 def _read(name: Any, value: Any, where: str) -> Iterable[tuple[str, str]]:
     """Return the pairs of one header that a method gave: one for each value of a list."""
@@ -178,7 +186,7 @@ def merge(base: Pairs, own: Pairs) -> Pairs:
     own_names = {name.lower() for name, _ in own}
     merged: dict[str, list[tuple[str, str]]] = {}
     for name, value in base:
-        if name not in own_names or name in WORDS or name in LINES:
+        if name not in own_names or name in WORDS:
             merged.setdefault(name, []).append((name, value))
     for name, value in own:
         lines = merged.setdefault(name.lower(), [])

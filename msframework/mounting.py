@@ -22,7 +22,7 @@ from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
-from msframework.middleware import answer_options
+from msframework.headers import OwnHeaders
 from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
 from msframework.provider import BUILT_IN
@@ -39,6 +39,7 @@ from msframework.routing import (
     name_route,
     read_endpoints,
 )
+from msframework.serving.answer import Answer, Heads
 from msframework.types import Handler
 
 
@@ -242,7 +243,7 @@ class Endpoints:
             The methods that some path of the service has.
         """
         has = {"OPTIONS"}
-        settings, heads = self._service.settings.server, self._service._serving.heads
+        heads = self._service._serving.heads
         for number, routes in enumerate(group_paths(self._service.router.routes)):
             known = {method for route in routes for method in route.methods}
             for route in routes if "HEAD" not in known else ():
@@ -252,7 +253,7 @@ class Endpoints:
                     known |= {"HEAD"}
             has |= known
             if "OPTIONS" not in known:
-                options = answer_options(settings, heads, ", ".join(sorted({*known, "OPTIONS"})))
+                options = answer_options(heads, ", ".join(sorted({*known, "OPTIONS"})))
                 self._add_plain(routes[0], f"methods_{number}", ["OPTIONS"], options)
         return tuple(sorted(has))
 
@@ -293,3 +294,13 @@ class Endpoints:
         )
         for one in added if isinstance(added, list) else [added]:
             one.extra.websocket = False
+
+
+def answer_options(heads: Heads, allow: str) -> Handler:
+    """Return the handler of OPTIONS for one path, which says its methods (RFC 9110, 9.3.7)."""
+    head, own = heads.head(204), OwnHeaders({"allow": allow}, "OPTIONS")
+
+    async def handle_options(request: object, **path: object) -> Answer:
+        return Answer(heads, head, b"", request, own)
+
+    return handle_options

@@ -141,6 +141,9 @@ class Observer:
         pairs: Pairs = (*self._heads.headers, ("x-request-id", request.id))
         if request.span is not None:
             pairs = (*pairs, ("x-trace-id", request.span.trace_id))
+        if self._heads.varying is not None:
+            varying = self._heads.varying(request)
+            pairs = pairs if varying is None else (*pairs, *varying.pairs)
         return pairs
 
     def sign(self, request: Any, response: Any) -> None:

@@ -26,6 +26,7 @@ from msframework._imports import exists, import_module
 from msframework._place import caller_place, place_of
 from msframework.access.guard import Guard
 from msframework.compile.reader import Endpoint
+from msframework.cors import CORS, check_sharing
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.provider import ProvidedValue, Raised, build_value
@@ -126,10 +127,12 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
     Args:
         description: the text of its tag in the document.
-        guards: whom its operations may be called by; the others are Sanic's.
+        guards: whom its operations may be called by.
+        cors: the pages that may read its answers, in the place of the service's settings; the
+            others are Sanic's.
     """
 
-    __slots__ = ("guards", "notes", "problems", "providers")
+    __slots__ = ("cors", "guards", "notes", "problems", "providers")
 
     def __init__(
         self,
@@ -142,12 +145,15 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
+        cors: CORS | None = None,
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
         self.notes = Notes(description=description)
         self.guards = guards
+        self.cors = cors
+        self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
 
     def raises(
         self,

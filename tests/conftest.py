@@ -17,7 +17,7 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
-SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access")
+SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls")
 
 
 def pytest_collection_modifyitems(items):
@@ -42,14 +42,15 @@ def unwatched(monkeypatch):
 
 @pytest.fixture
 def make_service():
-    """Return a function that makes a service without a database; see `with_settings`."""
+    """Return `new_service`."""
+    return new_service
 
-    def make(**changes):
-        service = Service(with_settings(**changes))
-        service.config.TOUCHUP = False  # Sanic rewrites its classes once a process only
-        return service
 
-    return make
+def new_service(**changes) -> Service:
+    """Return a service without a database; *changes* are those of `with_settings`."""
+    service = Service(with_settings(**changes))
+    service.config.TOUCHUP = False  # Sanic rewrites its classes once a process only
+    return service
 
 
 def with_settings(**changes) -> Settings:

@@ -37,7 +37,7 @@ def test_annotations_of_all_handlers_resolve(make_service, fast):
             return id
 
     service = make_service(
-        debug=True, server={"fast_path": fast, "cors_origin": "*", "allowed_hosts": ("a",)}
+        debug=True, server={"fast_path": fast, "cors_origins": ("*",), "allowed_hosts": ("a",)}
     )
     service.blueprint(things)
     service.finalize()

@@ -3,7 +3,6 @@
 import ast
 import graphlib
 import io
-import os
 import re
 import subprocess
 import sys
@@ -17,8 +16,8 @@ import pytest
 from msframework.conf.catalogue import declarations
 from msframework.conf.loader import MODULE_VARIABLE
 from msframework.conf.origin import aliases
+from tests.console import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "msframework"
 LONGEST = 400
 LONGEST_FUNCTION = 40
@@ -36,7 +35,6 @@ LONG_FUNCTIONS = {
     "serving.accept.build_accept.accept": "the straight line of every request",
     "serving.http.LeanHttp._serve": "the straight line of every request",
     "serving.matcher.build_matcher": "closures over what a worker knows",
-    "testing.run.run": "the docstring, and one step of a run after the other",
     "tracing.tracer.Tracer.start_request": "the straight line of every request",
     "tracing.tracer.Tracer.start_span": "the straight line of every span that a user begins",
 }
@@ -65,7 +63,7 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock exceptions headers pace principal problem table types"
+    "aio clock cors exceptions headers pace principal problem table types"
     " _codegen _imports _place _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response",
     "serving.answer",
@@ -75,7 +73,7 @@ FLOORS = (
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
-    "app admission lifecycle registration requirement routing mounting middleware observer serving",
+    "app admission lifecycle registration requirement routing mounting observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
@@ -128,34 +126,40 @@ def test_every_module_has_a_floor():
     assert {place_of(name) for name in INNER} - FLOOR.keys() == set()
 
 
-@pytest.mark.parametrize("name", INNER)
-def test_imports_go_down_or_sideways(name):
-    upwards = {
-        imported
-        for imported in imports_of(name)
-        if imported != "msframework" and FLOOR[place_of(imported)] > FLOOR[place_of(name)]
-    }
-
-    assert upwards == set()
+def faults(look, names=MODULES):
+    """Return what `look(name)` finds in each of the modules *names* where it finds something."""
+    return {name: found for name in names if (found := look(name))}
 
 
-@pytest.mark.parametrize("name", [name for name in INNER if place_of(name) == "openapi"])
-def test_the_document_is_made_of_operations_not_of_what_compiles_them(name):
-    assert {imported for imported in imports_of(name) if place_of(imported) == "compile"} == set()
+def test_imports_go_down_or_sideways():
+    def upwards(name):
+        return [
+            imported
+            for imported in imports_of(name)
+            if imported != "msframework" and FLOOR[place_of(imported)] > FLOOR[place_of(name)]
+        ]
+
+    assert faults(upwards, INNER) == {}
 
 
-@pytest.mark.parametrize("name", INNER)
-def test_nothing_inside_imports_the_root(name):
-    names = {
-        f"from {node.module} import {alias.name}"
-        for node in ast.walk(tree_of(name))
-        if isinstance(node, ast.ImportFrom) and node.module == "msframework"
-        for alias in node.names
-        if f"msframework.{alias.name}" not in MODULES
-    }
+def test_the_document_is_made_of_operations_not_of_what_compiles_them():
+    def compilers(name):
+        return [imported for imported in imports_of(name) if place_of(imported) == "compile"]
 
-    assert names == set()
-    assert "msframework" not in imports_of(name)
+    assert faults(compilers, [name for name in INNER if place_of(name) == "openapi"]) == {}
+
+
+def test_nothing_inside_imports_the_root():
+    def imported_from_root(name):
+        return ["import msframework"] * ("msframework" in imports_of(name)) + [
+            f"from {node.module} import {alias.name}"
+            for node in ast.walk(tree_of(name))
+            if isinstance(node, ast.ImportFrom) and node.module == "msframework"
+            for alias in node.names
+            if f"msframework.{alias.name}" not in MODULES
+        ]
+
+    assert faults(imported_from_root, INNER) == {}
 
 
 def test_there_is_no_import_circle():
@@ -167,9 +171,12 @@ def test_there_is_no_import_circle():
         pytest.fail(" imports ".join(reversed(exc.args[1])))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_is_not_too_long(name):
-    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= LONGEST
+def test_a_module_is_not_too_long():
+    lengths = {
+        name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()
+    }
+
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
 def functions_of(name):
@@ -187,18 +194,12 @@ def functions_of(name):
     yield from walk(tree_of(name), name.removeprefix("msframework."))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_function_fits_a_screen(name):
-    long = {path for path, lines in functions_of(name) if lines > LONGEST_FUNCTION}
-
-    assert long <= LONG_FUNCTIONS.keys()
-
-
-def test_the_list_of_long_functions_is_short():
+def test_a_function_fits_a_screen():
     long = {
         path for name in MODULES for path, lines in functions_of(name) if lines > LONGEST_FUNCTION
     }
 
+    assert long - LONG_FUNCTIONS.keys() == set()
     mended = LONG_FUNCTIONS.keys() - long
     assert not mended, f"drop {sorted(mended)} from LONG_FUNCTIONS: they fit a screen, or are gone"
 
@@ -232,30 +233,28 @@ def test_a_name_of_a_class_or_alias_means_one_thing():
         )
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_says_what_it_is_for(name):
-    docstring = ast.get_docstring(tree_of(name))
+def test_a_module_says_what_it_is_for():
+    silent = [name for name in MODULES if not (ast.get_docstring(tree_of(name)) or "").strip()]
 
-    assert docstring is not None
-    assert docstring.strip()
+    assert silent == []
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_function_writes_global_names(name):
-    lines = [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Global)]
+def test_no_function_writes_global_names():
+    def lines(name):
+        return [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Global)]
 
-    assert lines == []
+    assert faults(lines) == {}
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "msframework._codegen"])
-def test_only_codegen_runs_generated_source(name):
-    lines = [
-        node.lineno
-        for node in ast.walk(tree_of(name))
-        if isinstance(node, ast.Name) and node.id in ("exec", "eval")
-    ]
+def test_only_codegen_runs_generated_source():
+    def lines(name):
+        return [
+            node.lineno
+            for node in ast.walk(tree_of(name))
+            if isinstance(node, ast.Name) and node.id in ("exec", "eval")
+        ]
 
-    assert lines == []
+    assert faults(lines).keys() == {"msframework._codegen"}
 
 
 # What comments and docstrings cite: files, and names in backticks. A word without an underscore or
@@ -270,12 +269,19 @@ _NAME = re.compile(
 ).fullmatch
 
 
+@cache
+def tokens_of(name):
+    """Return the tokens of the module *name*."""
+    source = MODULES[name].read_text(encoding="utf-8")
+    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+
+
+@cache
 def prose_of(name):
     """Return the comments and docstrings of the module *name*, each with its line."""
-    source = MODULES[name].read_text(encoding="utf-8")
     found = [
         (token.start[0], token.string)
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        for token in tokens_of(name)
         if token.type == tokenize.COMMENT
     ]
     for node in ast.walk(tree_of(name)):
@@ -291,9 +297,8 @@ def words_of_code():
     """Return all words of the package's code and of its texts, without comments and docstrings."""
     found = set()
     for name in MODULES:
-        source = MODULES[name].read_text(encoding="utf-8")
         docstrings = {line for line, text in prose_of(name) if not text.startswith("#")}
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        for token in tokens_of(name):
             if token.type == tokenize.NAME or (
                 token.type == tokenize.STRING and token.start[0] not in docstrings
             ):
@@ -301,32 +306,35 @@ def words_of_code():
     return found
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_file_that_is_cited_exists(name):
-    folders = (ROOT, PACKAGE, MODULES[name].parent)
-    missing = [
-        f"line {line}: {file}"
-        for line, text in prose_of(name)
-        for file in _FILE(text)
-        if file not in FILES_ELSEWHERE and not any((each / file).exists() for each in folders)
-    ]
+def test_every_file_that_is_cited_exists():
+    def missing(name):
+        folders = (ROOT, PACKAGE, MODULES[name].parent)
+        return [
+            f"line {line}: {file}"
+            for line, text in prose_of(name)
+            for file in _FILE(text)
+            if file not in FILES_ELSEWHERE and not any((each / file).exists() for each in folders)
+        ]
 
-    assert missing == []
+    assert faults(missing) == {}
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_name_that_is_cited_exists(name):
+def test_every_name_that_is_cited_exists():
     ours = {part for each in MODULES for part in each.split(".")}
     known = words_of_code() | ours | CITED_ELSEWHERE
-    missing = []
-    for line, text in prose_of(name):
-        for quoted in _QUOTED(text):
-            cited = quoted.removesuffix("()")
-            parts = cited.split(".") if _DOTTED(cited) and cited.split(".")[0] in ours else [cited]
-            if parts[1:] or _NAME(cited):
-                missing += [f"line {line}: {quoted}" for part in parts if part not in known]
 
-    assert missing == []
+    def missing(name):
+        found = []
+        for line, text in prose_of(name):
+            for quoted in _QUOTED(text):
+                cited = quoted.removesuffix("()")
+                dotted = _DOTTED(cited) and cited.split(".")[0] in ours
+                parts = cited.split(".") if dotted else [cited]
+                if parts[1:] or _NAME(cited):
+                    found += [f"line {line}: {quoted}" for part in parts if part not in known]
+        return found
+
+    assert faults(missing) == {}
 
 
 # Imports every module in a running loop, and prints what any of them did besides.
@@ -387,8 +395,6 @@ print(*done[:20], sep="\\n", end="")
 
 def test_importing_does_nothing():
     settings = [f"{name}{end}" for name in (*declarations(), *aliases()) for end in ("", "_FILE")]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-
     result = subprocess.run(
         [
             sys.executable,
@@ -400,7 +406,7 @@ def test_importing_does_nothing():
             " ".join(MODULES),
         ],
         cwd=ROOT,
-        env=environ,
+        env=environment(watched=False),
         capture_output=True,
         text=True,
         check=False,

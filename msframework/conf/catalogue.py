@@ -31,6 +31,7 @@ class Declaration:
     choices: tuple[str, ...]
     least: float | None
     most: float | None
+    takes_text: bool
 
     def read(self, settings: Settings) -> Any:
         """Return the value that *settings* holds."""

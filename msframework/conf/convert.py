@@ -38,6 +38,8 @@ def from_python(declared: Declaration, value: object, where: str, findings: Find
         return None
     if value == "" and declared.optional:
         return None  # the origin's modules read variables with "" as their default
+    if declared.takes_text and (value is None or isinstance(value, str)):
+        value = (value,) if value else ()
     return _finish(declared, value, where, findings, shown(value, secret=declared.secret))
 
 
@@ -129,6 +131,8 @@ def expected(declared: Declaration, *, as_text: bool = False) -> str:
     family = _family(declared.kind)
     holds_any = family is tuple and get_args(declared.kind)[0] is Any
     text = _EXPECTED[Any if holds_any else family][as_text]
+    if declared.takes_text and not as_text:
+        text = "a text or a tuple of texts"
     if declared.choices:
         choices = ", ".join(map(repr, declared.choices))
         text = f"some of {choices}" if _family(declared.kind) is tuple else f"one of {choices}"

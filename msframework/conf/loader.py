@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from msframework._place import describe
+from msframework._place import assignment_of, describe
 from msframework.conf.catalogue import declarations
 from msframework.conf.convert import from_python, from_text
 from msframework.conf.findings import Findings, did_you_mean
@@ -65,6 +65,9 @@ def _import(name: str) -> ModuleType:
         )
     try:
         return importlib.import_module(name)
+    except ImproperlyConfigured as exc:  # such as a key that is too short
+        where = assignment_of(exc) or name
+        raise ImproperlyConfigured.of(f"{where}: {text}" for text in exc.problems) from exc
     except Exception as exc:
         missing = isinstance(exc, ModuleNotFoundError) and exc.name is not None
         if missing and f"{name}.".startswith(f"{exc.name}."):  # type: ignore[attr-defined]

@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
-from msframework.headers import check_value
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+_CORS_NAMES: Final = {
+    "origins": "ACCESS_CONTROL_ALLOW_ORIGIN",
+    "headers": "ACCESS_CONTROL_ALLOW_HEADERS",
+    "methods": "ACCESS_CONTROL_ALLOW_METHODS",
+    "expose": "ACCESS_CONTROL_EXPOSE_HEADERS",
+    "max_age": "ACCESS_CONTROL_MAX_AGE",
+}
 _ROUTE: Final = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
 
 
@@ -33,7 +40,7 @@ def broken_rules(settings: Settings) -> list[BrokenRule]:
 
 def is_loopback(host: str) -> bool:
     """Tell whether nobody but this machine can reach *host*."""
-    if host.casefold() == "localhost":
+    if host.casefold() == "localhost" or host.startswith("unix:"):
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -72,6 +79,13 @@ def _address_text(name: str, fault: str) -> str:
 
 def _exposure(settings: Settings) -> Iterator[BrokenRule]:
     host = settings.server.host
+    # NOTE: where an inherited socket listens is seen when it is there; see `management.sockets`.
+    if not host.startswith("fd:"):
+        yield from exposed(settings, host)
+
+
+def exposed(settings: Settings, host: str) -> Iterator[BrokenRule]:
+    """Yield the rules that *settings* break by listening on *host*."""
     if is_loopback(host):
         return
     if settings.debug:
@@ -86,6 +100,35 @@ def _exposure(settings: Settings) -> Iterator[BrokenRule]:
             f"AUTO_MIGRATE is on and HOST is {host!r}; expected a loopback address, as only a desk "
             "migrates when it serves. Turn it off and run `manage.py migrate` when you deploy.",
         )
+
+
+def _tls(settings: Settings) -> Iterator[BrokenRule]:
+    tls = settings.tls
+    for name, path in (
+        ("TLS_CERT", tls.cert),
+        ("TLS_KEY", tls.key),
+        ("TLS_CLIENT_CA", tls.client_ca),
+    ):
+        # NOTE: the variable TLS_KEY_FILE names a file that holds the path, which few expect.
+        if path is not None and ("-----BEGIN" in path or "\n" in path):
+            yield BrokenRule(
+                (name,),
+                f"{name} holds the text of a file in PEM; expected its path. Write "
+                f"{name}='/path/of.pem', in the environment as {name}, not as {name}_FILE.",
+            )
+    for name, value, needed, missing in (
+        ("TLS_CERT", tls.cert, "TLS_KEY", tls.key),
+        ("TLS_KEY", tls.key, "TLS_CERT", tls.cert),
+        ("TLS_KEY_PASSWORD", tls.key_password, "TLS_KEY", tls.key),
+        ("TLS_CLIENT_CA", tls.client_ca, "TLS_CERT", tls.cert),
+        ("TLS_CLIENT_CERT", tls.client_cert == "optional" or None, "TLS_CLIENT_CA", tls.client_ca),
+    ):
+        if value is not None and missing is None:
+            yield BrokenRule(
+                (name, needed),
+                f"{name} is set and {needed} is not; expected both, as one is nothing without the "
+                f"other. Set {needed}, or remove {name}.",
+            )
 
 
 def _sizes(settings: Settings) -> Iterator[BrokenRule]:
@@ -109,21 +152,20 @@ def _hosts(settings: Settings) -> Iterator[BrokenRule]:
             )
 
 
-def _headers(settings: Settings) -> Iterator[BrokenRule]:
-    server = settings.server
-    for name, value in (
-        ("ACCESS_CONTROL_ALLOW_ORIGIN", server.cors_origin),
-        ("ACCESS_CONTROL_ALLOW_HEADERS", server.cors_headers),
-        ("ACCESS_CONTROL_ALLOW_METHODS", server.cors_methods),
-    ):
-        try:
-            check_value(name, value or "", "the settings")
-        except ValueError:
-            yield BrokenRule(
-                (name,),
-                f"{name} holds a control character or a lone surrogate; expected the value of a "
-                "header, on one line.",
-            )
+def _cors(settings: Settings) -> Iterator[BrokenRule]:
+    for fault in settings.server.cors.faults():
+        name = _CORS_NAMES[fault.name]
+        names = [name]
+        if "credentials" in fault.found:
+            names.append("ACCESS_CONTROL_ALLOW_CREDENTIALS")
+        text = f"{name} holds {fault.found}; expected {fault.expected}. {fault.advice}"
+        yield BrokenRule(tuple(names), text)
+
+
+def _security(settings: Settings) -> Iterator[BrokenRule]:
+    for name, found, expected, advice in find_faults(settings.server.security_headers):
+        text = f"SECURITY_HEADERS[{name!r}] is {found}; expected {expected}. {advice}"
+        yield BrokenRule(("SECURITY_HEADERS",), text)
 
 
 def _paths(settings: Settings) -> Iterator[BrokenRule]:
@@ -207,9 +249,11 @@ def _files(settings: Settings) -> Iterator[BrokenRule]:
 _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _database,
     _exposure,
+    _tls,
     _sizes,
     _hosts,
-    _headers,
+    _cors,
+    _security,
     _paths,
     _dotted_paths,
     _tracing,

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msframework.cors import ACCEPTED, CORS, EXPOSED, MAX_AGE
+
 Pair = tuple[str, ...]
 
 
@@ -23,6 +25,7 @@ def setting(
     choices: tuple[str, ...] = (),
     least: float | None = None,
     most: float | None = None,
+    takes_text: bool = False,
 ) -> Any:
     """Declare one setting: its name in capitals, its default, and its purpose.
 
@@ -32,6 +35,7 @@ def setting(
         choices: the texts it may have, or that each of its texts may be.
         least: the smallest number allowed.
         most: the largest number allowed.
+        takes_text: whether one text may stand for a tuple of it.
     """
     metadata = {
         "name": name,
@@ -41,6 +45,7 @@ def setting(
         "choices": choices,
         "least": least,
         "most": most,
+        "takes_text": takes_text,
     }
     if isinstance(default, (dict, list)):
         return field(default_factory=default.copy, metadata=metadata, repr=not secret)
@@ -51,7 +56,11 @@ def setting(
 class ServerSettings:
     """How HTTP is served; times in seconds, sizes in bytes."""
 
-    host: str = setting("HOST", "127.0.0.1", "address to listen on")
+    host: str = setting(
+        "HOST",
+        "127.0.0.1",
+        "address to listen on; unix:/path of a socket, fd:3 if inherited",
+    )
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
     allowed_hosts: Pair = setting(
@@ -114,14 +123,77 @@ class ServerSettings:
         "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
     )
     fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
-    cors_origin: str | None = setting(
-        "ACCESS_CONTROL_ALLOW_ORIGIN", None, "origin that browsers may call from; * for any"
+    cors_origins: Pair = setting(
+        "ACCESS_CONTROL_ALLOW_ORIGIN",
+        (),
+        "origins that browsers may call from, as https://*.example.com; * for any",
+        takes_text=True,
     )
-    cors_headers: str = setting(
-        "ACCESS_CONTROL_ALLOW_HEADERS", "Content-Type, Authorization", "headers they may send"
+    cors_credentials: bool = setting(
+        "ACCESS_CONTROL_ALLOW_CREDENTIALS", False, "they may send cookies"
     )
-    cors_methods: str = setting(
-        "ACCESS_CONTROL_ALLOW_METHODS", "GET, POST, PUT, PATCH, DELETE, OPTIONS", "their methods"
+    cors_headers: Pair = setting(
+        "ACCESS_CONTROL_ALLOW_HEADERS",
+        ACCEPTED,
+        "headers they may send, beside those of tracing and of the authenticators",
+        takes_text=True,
+    )
+    cors_methods: Pair = setting(
+        "ACCESS_CONTROL_ALLOW_METHODS",
+        (),
+        "their methods, of those that a path has; all if empty",
+        takes_text=True,
+    )
+    cors_expose: Pair = setting(
+        "ACCESS_CONTROL_EXPOSE_HEADERS", EXPOSED, "headers they may read", takes_text=True
+    )
+    cors_max_age: int = setting(
+        "ACCESS_CONTROL_MAX_AGE", MAX_AGE, "time that they may remember a preflight", least=0
+    )
+    cors_private_network: bool = setting(
+        "ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK",
+        False,
+        "pages of public networks may call, where this is a private one",
+    )
+    security_headers: Mapping[str, Any] = setting(
+        "SECURITY_HEADERS",
+        {},
+        "headers of every answer, beside X-Content-Type-Options: nosniff; None for none",
+    )
+
+    @property
+    def cors(self) -> CORS:
+        """The sharing of answers with pages of other origins."""
+        return CORS(
+            self.cors_origins,
+            credentials=self.cors_credentials,
+            headers=self.cors_headers,
+            methods=self.cors_methods,
+            expose=self.cors_expose,
+            max_age=self.cors_max_age,
+            private_network=self.cors_private_network,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """The files of HTTPS, in PEM; runserver reads them again at SIGHUP."""
+
+    cert: str | None = setting(
+        "TLS_CERT", None, "path of the certificate and those between it and its CA; serves HTTPS"
+    )
+    key: str | None = setting("TLS_KEY", None, "path of its private key")
+    key_password: str | None = setting(
+        "TLS_KEY_PASSWORD", None, "password of an encrypted key", secret=True
+    )
+    client_ca: str | None = setting(
+        "TLS_CLIENT_CA", None, "path of the CA certificates that clients' certificates must be of"
+    )
+    client_cert: str = setting(
+        "TLS_CLIENT_CERT",
+        "required",
+        "with TLS_CLIENT_CA: no connection without a certificate, or 'optional'",
+        choices=("required", "optional"),
     )
 
 
@@ -253,6 +325,9 @@ class OpenAPISettings:
     info: Mapping[str, Any] = setting(
         "SWAGGER", {}, "title, version, description, contact, license, servers, tags, …"
     )
+    guards: tuple[Any, ...] = setting(
+        "OPENAPI_GUARDS", (), "guards of the document and its page, or their dotted paths"
+    )
     security_schemes: Mapping[str, Any] = setting(
         "SECURITY_SCHEMES", {}, "OpenAPI security schemes by name"
     )
@@ -280,6 +355,9 @@ class ServiceEntry:
     connect_timeout: float = 0.5
     limit: int = 100
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +384,7 @@ class Settings:
     )
     extra: Mapping[str, Any] = setting("EXTRA", {}, "settings of your own", secret=True)
     server: ServerSettings = field(default_factory=ServerSettings)
+    tls: TLSSettings = field(default_factory=TLSSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
     log: LogSettings = field(default_factory=LogSettings)

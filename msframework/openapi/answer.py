@@ -15,7 +15,8 @@ from msframework.envelope import CODE, DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
-from msframework.openapi.headers import describe_headers, failure_headers
+from msframework.openapi.headers import describe_challenge, describe_headers, failure_headers
+from msframework.openapi.security import read_challenge
 from msframework.operation import Answer, Failure, Operation, Paging
 from msframework.response import BODYLESS
 from msframework.types import JSONObject
@@ -35,6 +36,7 @@ class Case:
     description: str
     error: object = None
     headers: tuple[str, ...] = ()
+    challenge: str = ""
 
 
 def code_schema(operations: Iterable[Operation]) -> JSONObject:
@@ -51,7 +53,8 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
         paging = operation.page if number == 0 else None
         found[str(answer.status)] = _success(answer, paging, envelope, registry)
     cases: dict[int, list[Case]] = {}
-    for case in map(_case, operation.failures):
+    challenge = read_challenge(operation)
+    for case in (_case(failure, challenge) for failure in operation.failures):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
         found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
@@ -80,13 +83,22 @@ def _is_many(schema: Schema | None) -> bool:
     return schema is not None and bool(schema.many)
 
 
-def _case(failure: Failure) -> Case:
+def _case(failure: Failure, challenge: str) -> Case:
     exception = failure.exception
     status, message = exception.status_code, exception.message
     code = default_code(status) if exception.code is None else exception.code
     description = failure.description or message
     headers = tuple(exception.headers)
-    return Case(exception.__name__, status, code, message, description, failure.example, headers)
+    return Case(
+        exception.__name__,
+        status,
+        code,
+        message,
+        description,
+        failure.example,
+        headers,
+        challenge if status == 401 else "",
+    )
 
 
 def _shared_failure(
@@ -116,6 +128,8 @@ def _failure(
         "examples": examples,
     }
     headers = failure_headers(cases[0].status, (name for case in cases for name in case.headers))
+    if cases[0].challenge:
+        headers |= describe_challenge(cases[0].challenge)
     return {
         "description": " ".join(text if text.endswith(".") else f"{text}." for text in described),
         **({"headers": headers} if headers else {}),

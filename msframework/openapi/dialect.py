@@ -7,6 +7,7 @@ Sources: the OpenAPI Specification 3.0.3 ("Schema Object") and 3.1.0.
 
 from __future__ import annotations
 
+from msframework.openapi.security import requirements_30, scheme_30
 from msframework.types import JSONObject, JSONValue
 
 _NULL: JSONObject = {"type": "null"}
@@ -17,7 +18,16 @@ def read_as_30(document: JSONObject) -> JSONObject:
     """Return *document*, which is of version 3.1, as version 3.0."""
     found = _walk(document)
     found["info"] = _info(found["info"])
+    _say_security(found)
     return {**found, "openapi": "3.0.3"}  # the key keeps its place in front
+
+
+def _say_security(document: JSONObject) -> None:
+    schemes = document.get("components", {}).get("securitySchemes", {})
+    schemes |= {name: scheme_30(scheme) for name, scheme in schemes.items()}
+    for item in document.get("paths", {}).values():
+        for operation in item.values():
+            operation |= requirements_30(operation, schemes)
 
 
 def _info(info: JSONObject) -> JSONObject:

@@ -49,6 +49,12 @@ def failure_headers(status: int, own: Iterable[str]) -> JSONObject:
     return describe_headers(dict.fromkeys((*_OF_STATUS.get(status, ()), *own), ""))
 
 
+def describe_challenge(challenge: str) -> JSONObject:
+    """Return the header of a 401 whose callers are asked with *challenge* (RFC 9110, 11.6.1)."""
+    text, schema = _KNOWN["WWW-Authenticate"]
+    return {"WWW-Authenticate": {"description": text, "schema": dict(schema), "example": challenge}}
+
+
 def _answers_in(paths: JSONObject) -> Iterator[JSONObject]:
     for item in paths.values():
         for operation in item.values():

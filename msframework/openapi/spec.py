@@ -22,12 +22,12 @@ from msframework.openapi.components import Registry
 from msframework.openapi.converter import Converter
 from msframework.openapi.dialect import read_as_30
 from msframework.openapi.headers import add_common, used_headers
-from msframework.openapi.literal import read_literal
 from msframework.openapi.parameter import build_body, build_parameters, read_columns
+from msframework.openapi.security import build_requirements, build_schemes, scheme_problems
 from msframework.openapi.swagger import read_as_20
 from msframework.operation import Operation, OperationText
 from msframework.problem import Problem
-from msframework.types import UNSET, JSONObject
+from msframework.types import JSONObject
 
 VERSIONS = ("3.1", "3.0", "2.0")
 _METHODS = ("get", "post", "put", "patch", "delete", "trace")
@@ -41,7 +41,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
 
     Raises:
         ImproperlyConfigured: `OPENAPI_VERSION` is none of ours, `SWAGGER` holds an unknown word, or
-            an operation asks for a security scheme that `SECURITY_SCHEMES` does not have.
+            an operation asks for a security scheme that nothing declares.
     """
     shown = _sorted(operations)
     _check(shown, settings)
@@ -54,8 +54,8 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
     for operation in shown:
         path = _template(operation).removeprefix(prefix) or "/"
         described = _describe(operation, registry, columns[operation.path], code)
-        if operation.security or secured:
-            described["security"] = [_requirement(need) for need in operation.security]
+        if secured:
+            described["security"] = build_requirements(operation)
         paths.setdefault(path, {})[operation.method.lower()] = described
     for name, schema in registry.finish().items():
         spec.components.schema(name, schema)
@@ -95,7 +95,7 @@ def _sorted(operations: Iterable[Operation]) -> list[Operation]:
     return sorted(found, key=lambda o: (places[o.path], _METHODS.index(o.method.lower())))
 
 
-def _check(operations: Iterable[Operation], settings: Settings) -> None:
+def _check(operations: Sequence[Operation], settings: Settings) -> None:
     openapi = settings.openapi
     problems: list[str] = []
     if openapi.version not in VERSIONS:
@@ -103,7 +103,6 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
             f"OPENAPI_VERSION is {openapi.version!r}. Set it to one of {', '.join(VERSIONS)}."
         )
     problems += about_problems(openapi.info)
-    known = ", ".join(sorted(openapi.security_schemes)) or "none"
     words = ("document_data", "document_page", "document_error")
     for operation in operations:
         missing = [word for word in words if not hasattr(operation.envelope or Bare, word)]
@@ -114,20 +113,7 @@ def _check(operations: Iterable[Operation], settings: Settings) -> None:
             )
             advice = "Derive it from msframework.envelope.DefaultEnvelope."
             problems.append(Problem(operation.where, found, advice=advice))
-        for name in dict.fromkeys(name for need in operation.security for name in need):
-            told = [each.name for each in operation.access.authenticators]
-            if name not in {*openapi.security_schemes, *told}:
-                values = (provision.value for provision in operation.provisions)
-                where = next((value.where for value in values if value.security == name), "")
-                says = "it" if where else "@doc.security"
-                found = (
-                    f"{says} names the scheme {name!r}, which is not in SECURITY_SCHEMES (there: "
-                    f"{known})"
-                )
-                advice = "Add it there, or correct the name."
-                problem = Problem(where or operation.where, found, advice=advice)
-                if problem not in problems:
-                    problems.append(problem)
+    problems += scheme_problems(operations, settings)
     if problems:
         raise ImproperlyConfigured.of(problems)
 
@@ -144,7 +130,7 @@ def _template(operation: Operation) -> str:
     return re.sub(r"{(\w+)=[^{}]*}", r"{\1}", operation.template)
 
 
-def _start(settings: Settings, prefix: str, operations: Iterable[Operation]) -> APISpec:
+def _start(settings: Settings, prefix: str, operations: Sequence[Operation]) -> APISpec:
     given = settings.openapi.info
     options: JSONObject = {
         "info": read_info(settings),
@@ -160,16 +146,14 @@ def _start(settings: Settings, prefix: str, operations: Iterable[Operation]) -> 
         openapi_version="3.1.0",
         **options,
     )
-    for name, scheme in settings.openapi.security_schemes.items():
-        literal = read_literal(scheme)
-        if literal is not UNSET:
-            spec.components.security_scheme(name, literal)
+    for name, scheme in build_schemes(operations, settings).items():
+        spec.components.security_scheme(name, scheme)
     return spec
 
 
 def _is_secured(operations: Iterable[Operation], settings: Settings) -> bool:
     """Whether anything of the service asks for credentials, so that the rest is said to be open."""
-    return bool(settings.openapi.security_schemes) or any(one.security for one in operations)
+    return bool(settings.openapi.security_schemes) or any(map(build_requirements, operations))
 
 
 def _describe(
@@ -195,10 +179,6 @@ def _describe(
         found["requestBody"] = body
     found["responses"] = build_responses(operation, registry, code)
     return found
-
-
-def _requirement(need: Mapping[str, tuple[str, ...]]) -> JSONObject:
-    return {name: list(scopes) for name, scopes in need.items()}
 
 
 def _without_summary(text: OperationText) -> str:

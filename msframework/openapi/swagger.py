@@ -6,9 +6,9 @@ the document says less than 3.0 there, and never something else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from msframework.openapi.security import requirements_20, scheme_20
 from msframework.types import JSONObject, JSONValue
 
 _PLAIN = {
@@ -29,12 +29,6 @@ _PLAIN = {
     "multipleOf",
 }
 _RENAMED = {"nullable", "writeOnly", "deprecated", "anyOf", "oneOf", "not"}
-_FLOWS = {
-    "implicit": "implicit",
-    "password": "password",
-    "clientCredentials": "application",
-    "authorizationCode": "accessCode",
-}
 
 
 def read_as_20(document: JSONObject) -> JSONObject:
@@ -43,11 +37,8 @@ def read_as_20(document: JSONObject) -> JSONObject:
     found: JSONObject = {"swagger": "2.0", "info": document["info"]}
     found |= _address([server["url"] for server in document.get("servers", ())])
     found |= {word: document[word] for word in ("security", "tags") if word in document}
-    schemes = {
-        name: scheme
-        for name, given in components.get("securitySchemes", {}).items()
-        if (scheme := _scheme(given)) is not None
-    }
+    given = components.get("securitySchemes", {})
+    schemes = {name: scheme_20(scheme) for name, scheme in given.items()}
     shared = components.get("responses", {})
     headers = {name: _header(header) for name, header in components.get("headers", {}).items()}
     found["paths"] = {
@@ -103,11 +94,7 @@ def _operation(
         status: _response(answer, headers) for status, answer in operation["responses"].items()
     }
     found = {key: value for key, value in found.items() if value != []}
-    if "security" in operation:
-        known = [need for need in operation["security"] if set(need) <= set(schemes)]
-        if known or not operation["security"]:
-            found["security"] = known
-    return found
+    return found | requirements_20(operation, schemes)
 
 
 def _parameter(parameter: JSONObject) -> JSONObject:
@@ -159,7 +146,8 @@ def _body(body: JSONObject) -> list[JSONObject]:
 
 def _header(header: JSONObject) -> JSONObject:
     found = {"description": header["description"]} if "description" in header else {}
-    return {**found, **_plain(header["schema"])}
+    shown = {"x-example": header["example"]} if "example" in header else {}
+    return {**found, **_plain(header["schema"]), **shown}
 
 
 def _response(answer: JSONObject, headers: JSONObject) -> JSONObject:
@@ -213,40 +201,3 @@ def _without_null(schema: JSONObject) -> JSONObject:
     choices = [choice for choice in schema["enum"] if choice is not None]
     rest = {key: item for key, item in schema.items() if key != "enum"}
     return {**rest, **({"enum": choices} if choices else {}), "nullable": True}
-
-
-def _scheme(scheme: JSONObject) -> JSONObject | None:
-    """Return a security scheme in the words of 2.0, `None` where it has none for it."""
-    convert = _SCHEMES.get(scheme.get("type", ""))
-    found = None if convert is None else convert(scheme)
-    if found is not None and "description" in scheme:
-        found["description"] = scheme["description"]
-    return found
-
-
-def _http(scheme: JSONObject) -> JSONObject:
-    if str(scheme.get("scheme")).lower() == "basic":
-        return {"type": "basic"}
-    return {"type": "apiKey", "in": "header", "name": "Authorization"}
-
-
-def _api_key(scheme: JSONObject) -> JSONObject | None:
-    if scheme.get("in") not in ("header", "query"):
-        return None
-    return {"type": "apiKey", "in": scheme["in"], "name": scheme["name"]}
-
-
-def _oauth(scheme: JSONObject) -> JSONObject | None:
-    for name, flow in scheme.get("flows", {}).items():
-        if name in _FLOWS:
-            urls = {key: flow[key] for key in ("authorizationUrl", "tokenUrl") if key in flow}
-            scopes = dict(flow.get("scopes", {}))
-            return {"type": "oauth2", "flow": _FLOWS[name], **urls, "scopes": scopes}
-    return None
-
-
-_SCHEMES: dict[str, Callable[[JSONObject], JSONObject | None]] = {
-    "http": _http,
-    "apiKey": _api_key,
-    "oauth2": _oauth,
-}

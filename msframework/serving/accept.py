@@ -15,7 +15,7 @@ from msframework._tested import TESTED, demand, is_tested
 from msframework.serving.bodies import MOST_UNCOUNTED
 from msframework.serving.head import HEAD_END, FieldPairs, HeadLimits, read_field
 from msframework.serving.hosts import Hosts
-from msframework.serving.matcher import Match, MatchResult, build_matcher
+from msframework.serving.matcher import SLOW_METHODS, Match, MatchResult, build_matcher
 from msframework.serving.request import LeanRequest, choose_id
 from msframework.serving.router import Lookup, Router
 from msframework.types import Handler, PathValues
@@ -147,7 +147,7 @@ def _build_find(look_up: Lookup, handlers: frozenset[Handler]) -> Callable[..., 
     """Return `find(method, target, path, host)`, which asks Sanic's router."""
 
     def find(method: str, target: str, path: str, host: str | None) -> MatchResult | None:
-        if method == "HEAD" or _PLAIN_TARGET(target) is None:
+        if method in SLOW_METHODS or _PLAIN_TARGET(target) is None:
             return None
         try:
             route, handler, params = look_up(path, method, host)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,12 @@ from msframework.headers import (
 )
 
 JSON = "application/json"
+# The headers of all answers to one request: those that depend on what it says.
+Varying = Callable[[Any], OwnHeaders | None]
 _HTTP_1: Any = Http
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Head:
     """Everything of an answer's head that is known before the request: status line and headers.
 
@@ -48,11 +51,14 @@ class Heads:
     """The heads of one service, each built once.
 
     Attributes:
+        headers: those of every answer, whatever the request.
+        varying: what adds those that depend on the request; `None` where there are none.
         clock: the clock that every answer's `Date` is read from.
     """
 
     def __init__(self, headers: Pairs = (), *, fast: bool = True) -> None:
         self.headers = headers
+        self.varying: Varying | None = None
         self.fast = fast
         self.clock = Clock()
         self._heads: dict[tuple[int, str], Head] = {}
@@ -68,23 +74,32 @@ class Heads:
             found = self._heads[status, content_type] = self._build(status, content_type)
         return found
 
+    def carry(self, headers: Pairs) -> None:
+        """Give every answer *headers* more, those too whose heads are built already."""
+        self.headers = (*self.headers, *headers)
+        for (status, content_type), head in self._heads.items():
+            self._fill(head, status, content_type)
+
     def _build(self, status: int, content_type: str) -> Head:
         if not 200 <= status <= 599:
             raise ValueError(f"an answer cannot have the status {status!r}; expected 200 to 599")
+        head = Head(status, content_type, (), frozenset(), b"", b"")
+        self._fill(head, status, content_type)
+        return head
+
+    def _fill(self, head: Head, status: int, content_type: str) -> None:
         headers = self.headers
         tail = b""
         if has_message_body(status):  # type: ignore[no-untyped-call]
             headers = (*headers, ("content-type", content_type))
             tail = b"content-length: "
         start = _status_line(status) + encode_lines(headers)
-        return Head(
-            status,
-            content_type,
-            headers,
-            frozenset(("date", "x-request-id", "x-trace-id", *(name for name, _ in headers))),
-            start + b"connection: keep-alive\r\n" + tail,
-            start + b"connection: close\r\n" + tail,
+        head.headers = headers
+        head.names = frozenset(
+            ("date", "x-request-id", "x-trace-id", *(name for name, _ in headers))
         )
+        head.keep = start + b"connection: keep-alive\r\n" + tail
+        head.close = start + b"connection: close\r\n" + tail
 
 
 def _status_line(status: int) -> bytes:
@@ -181,6 +196,9 @@ class Answer(HTTPResponse):
         )
         if request.span is not None:
             pairs = (*pairs, ("x-trace-id", request.span.trace_id))
+        if self._heads.varying is not None:
+            varying = self._heads.varying(request)
+            pairs = pairs if varying is None else merge(pairs, varying.pairs)
         return pairs if self._own is None else merge(pairs, self._own.pairs)
 
     async def send(self, data: Any = None, end_stream: bool | None = None) -> None:
@@ -218,12 +236,17 @@ class Answer(HTTPResponse):
         PERF: one `%` over bytes instead of a header mapping (benchmarks/README.md, row json).
         """
         head, request, body = self._head, self._request, self.body or b""
-        own = self._own
+        own, vary = self._own, self._heads.varying
+        varying = None if vary is None else vary(request)
         if own is not None and not own.names.isdisjoint(head.names):
             return self._merge_to_bytes(keep_alive, body)
         start = head.keep if keep_alive else head.close
         span = request.span
         trace = b"" if span is None else b"x-trace-id: %b\r\n" % span.trace_id.encode()
+        if varying is not None:
+            if own is not None and not own.names.isdisjoint(varying.names):
+                return self._merge_to_bytes(keep_alive, body)
+            trace += varying.lines
         if own is not None:
             trace += own.lines
         if head.status == 204 or head.status == 304:

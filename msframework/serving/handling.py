@@ -49,8 +49,13 @@ class ObservedSanic(Application):
         except Misdirected as exc:
             await self.handle_exception(request, exc)
             return
+        cors = self._serving.cors
+        preflight = None if cors is None else cors.answer(request)
         try:
-            await super().handle_request(request)
+            if preflight is None:
+                await super().handle_request(request)
+            else:
+                await (await request.respond(preflight)).send(end_stream=True)
         except CancelledError as exc:
             self._serving.observer.end_cancelled(request, exc)
             raise
@@ -115,6 +120,8 @@ class ObservedSanic(Application):
         self, handler: Handler, request: Any, *args: object, **options: object
     ) -> None:
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
+        if self._serving.cors is not None:
+            self._serving.cors.check_websocket(request)
         await self.admit(request)
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler

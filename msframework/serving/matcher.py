@@ -20,6 +20,10 @@ from msframework.types import Handler, PathValues
 _is_plain = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/-]*").fullmatch
 _is_uuid = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 
+# Methods that are Sanic's business: the answer to HEAD has a head only, and OPTIONS may be a
+# preflight.
+SLOW_METHODS = frozenset(("HEAD", "OPTIONS"))
+
 # What one path parameter is read by; `None` where Sanic may read more than this does.
 PartReader = Callable[[str], object]
 PathParams = tuple[tuple[int, str, PartReader], ...]
@@ -125,9 +129,8 @@ def _endpoints(
         extra = route.extra
         middleware = extra.request_middleware or extra.response_middleware
         if route.handler in handlers and not middleware and not extra.stream:
-            # NOTE: the answer to HEAD has a head only, which is Sanic's business.
             match = Match(route, route.handler, params)
-            found |= dict.fromkeys(route.methods - {"HEAD"}, match)
+            found |= dict.fromkeys(route.methods - SLOW_METHODS, match)
     return found
 
 

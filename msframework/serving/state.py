@@ -14,16 +14,18 @@ from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
 from msframework.log.access import AccessLog
-from msframework.middleware import cors_headers
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
 from msframework.serving.bodies import Bodies
+from msframework.serving.cors import CrossOrigin, build_cross_origin
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.request import Request
 from msframework.serving.timeouts import ConnectionWatch
+from msframework.serving.tls import ServerTLS
+from msframework.serving.transport import add_transport_security, plain_headers
 from msframework.tracing import Tracer
 from msframework.types import Handler
 
@@ -37,12 +39,14 @@ class ServerState:
         failures: the answers to exceptions, which are reported.
         observer: the end of each request: spans and access lines.
         hosts: the names that it answers to; `None` for any.
+        cors: the sharing of its answers with pages of other origins; `None` without any.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
         accept: the function that takes a request for the fast path; set while `lean`.
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         stopping: whether answers already say `Connection: close`.
+        tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
     heads: Heads
@@ -54,11 +58,22 @@ class ServerState:
     bodies: Bodies
     trusts_request_id: bool
     outbox: Outbox = field(default_factory=Outbox)
+    cors: CrossOrigin | None = None
     accept: Accept = field(init=False)
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     stopping: bool = False
+    tls: ServerTLS | None = None
+
+    def close_routes(self, service: Any) -> None:
+        """Give the answers of *service*, whose routes are all there, what browsers look for."""
+        settings = service.settings.server
+        self.cors = build_cross_origin(service)
+        if self.cors is not None:
+            self.cors.begin()
+            add_transport_security(self.cors.preflights, settings)
+        add_transport_security(self.heads, settings)
 
     def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
@@ -97,7 +112,7 @@ class ServerState:
 def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
     """Return the state of a service that is not served yet."""
     server = settings.server
-    heads = Heads(cors_headers(server), fast=supports_fast_path(server.fast_path))
+    heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
     return ServerState(
         heads,

@@ -75,6 +75,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def settings() -> Settings:
     """The settings of the run: those of `SANIC_CONFIG_MODULE`, else the first of the defaults."""
+    return find_settings()
+
+
+def find_settings() -> Settings:
+    """Return the settings of a run.
+
+    Raises:
+        UsageError: there are none, neither named nor by default.
+    """
     from msframework._imports import exists
     from msframework.conf.loader import MODULE_VARIABLE, load_settings
 
@@ -217,3 +226,12 @@ def _small(settings: Settings) -> DatabaseSettings:
     from dataclasses import replace
 
     return replace(settings.database, min_size=1, max_size=min(4, settings.database.max_size))
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `hash_password` and `verify_password` cost next to nothing, so that tests don't wait."""
+    from msframework.access import password
+
+    cheap = password.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(password, "default", cheap)

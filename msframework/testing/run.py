@@ -41,7 +41,7 @@ def run(
                 "`pip install msframework[test]`."
             )
     reports.mkdir(parents=True, exist_ok=True)
-    _coverage("erase")
+    _erase()
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
     command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *arguments]
     if parallel is not None:
@@ -51,10 +51,15 @@ def run(
         _coverage("combine", "--quiet")
     if not Path(".coverage").exists():
         return code
-    _write_reports(reports)
-    limit = () if not arguments else ("--fail-under=0",)
-    low = _coverage("report", *limit)
+    low = _write_reports(reports, () if not arguments else ("--fail-under=0",))
     return code or low
+
+
+def _erase() -> None:
+    """Throw away what an earlier run measured."""
+    from coverage import Coverage
+
+    Coverage().erase()
 
 
 def _options(reports: Path, *, parallel: bool) -> Sequence[str]:
@@ -77,13 +82,16 @@ def _options(reports: Path, *, parallel: bool) -> Sequence[str]:
     return (f"--rcfile={own}",)
 
 
-def _write_reports(reports: Path) -> None:
-    xml = reports / "coverage.xml"
-    _coverage("xml", "--quiet", "--fail-under=0", "-o", str(xml))
-    _coverage("html", "--quiet", "--fail-under=0", "-d", str(reports / "html"))
-    if xml.exists() and importlib.util.find_spec("clover") is not None:
+def _write_reports(reports: Path, limit: Sequence[str]) -> int:
+    """Write all reports, side by side; return the exit code of the one that is printed."""
+    xml, html = reports / "coverage.xml", reports / "html"
+    with _begin("coverage", "html", "--quiet", "--fail-under=0", "-d", str(html)):
+        _coverage("xml", "--quiet", "--fail-under=0", "-o", str(xml))
+        if not xml.exists() or importlib.util.find_spec("clover") is None:
+            return _coverage("report", *limit)
         clover = str(reports / "clover.xml")
-        _python("-m", "clover.coverage2clover", "-i", str(xml), "-o", clover)
+        with _begin("clover.coverage2clover", "-i", str(xml), "-o", clover):
+            return _coverage("report", *limit)
 
 
 def _coverage(*arguments: str) -> int:
@@ -92,3 +100,8 @@ def _coverage(*arguments: str) -> int:
 
 def _python(*arguments: str) -> int:
     return subprocess.run([sys.executable, *arguments], check=False).returncode  # noqa: S603
+
+
+def _begin(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Begin to run *module*; the context of what is returned waits for its end."""
+    return subprocess.Popen([sys.executable, "-m", module, *arguments])  # noqa: S603

@@ -112,6 +112,9 @@ class Browser:
     async def click(self, css: str) -> None:
         await self.call("POST", f"{await self.find(css)}/click")
 
+    async def write(self, css: str, text: str) -> None:
+        await self.call("POST", f"{await self.find(css)}/value", text=text)
+
     async def texts(self, css: str) -> list[str]:
         await self.find(css)
         found = await self.call("POST", "/elements", using="css selector", value=css)

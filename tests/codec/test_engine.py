@@ -16,8 +16,9 @@ from msframework.schemas import Schema, fields
 from msframework.strict_json import dumps
 from msframework.table import Table
 from tests.codec.strategies import objects_for, row_schemas, rows_for
-from tests.codec.test_equality import EXAMPLES, make, many_examples, one_or_many, outcome
+from tests.codec.test_equality import make, many_examples, one_or_many, outcome
 from tests.codec.test_rows import ODD, RENAMED, ROW, TABLES, USUAL, RenamedSchema, RowSchema
+from tests.examples import EXAMPLES
 from tests.processes import fresh_database
 
 CODEC = Path(msframework.codec.__file__).parent

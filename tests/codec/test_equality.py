@@ -1,8 +1,7 @@
 """Compiled schemas answer as marshmallow does: value, type, key order, and error tree.
 
-`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties: 60 when left out,
-1,000 in `make acceptance`. `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which
-takes time.
+`HYPOTHESIS_EXAMPLES` sets the number of examples of each of the five properties; it is 1,000 in
+`make acceptance`. `HYPOTHESIS_SHRINK` makes a difference that was found smaller, which takes time.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from tests.codec.strategies import (
     rows_for,
     shape,
 )
+from tests.examples import EXAMPLES
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "60"))
 pytestmark = pytest.mark.timeout(300 + EXAMPLES)
 many_examples = settings(
     max_examples=EXAMPLES,

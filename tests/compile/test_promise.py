@@ -11,6 +11,7 @@ from enum import Enum
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from marshmallow import post_dump, pre_dump
 
 from msframework import (
@@ -24,6 +25,9 @@ from msframework import (
 )
 from msframework.models import CharField, Model
 from msframework.schemas import fields
+from tests.conftest import new_service, serve_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class City(Schema):
@@ -279,12 +283,14 @@ class Site:
             return response.status, json.loads(await response.read())
 
 
-@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
-async def site(request, make_service, serve):
-    service = make_service(server={"fast_path": request.param})
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
+)
+async def site(request):
+    service = new_service(server={"fast_path": request.param})
     service.endpoints.check_members = lambda: None  # as in production
     declare(service)
-    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+    async with serve_service(service) as (host, port), aiohttp.ClientSession() as session:
         yield Site(session, f"http://{host}:{port}")
 
 
@@ -429,13 +435,15 @@ def declare_own(service):
     return list(OWN_CODE | OWN_CODE_WRONG)
 
 
-@pytest.fixture(params=[True, False], ids=["checked", "unchecked"])
-async def own(request, make_service, serve):
-    service = make_service()
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["checked", "unchecked"], scope="module", loop_scope="module"
+)
+async def own(request):
+    service = new_service()
     if not request.param:
         service.endpoints.check_members = lambda: None
     names = declare_own(service)
-    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+    async with serve_service(service) as (host, port), aiohttp.ClientSession() as session:
         site = Site(session, f"http://{host}:{port}")
         yield lambda name: site.get(f"/things/{names.index(name)}")
 
@@ -458,45 +466,52 @@ class Complete(Thing):
     city = fields.Nested(City, required=True, data_key="town")
 
 
-@pytest.fixture
-def incomplete(make_service):
-    def make(**changes):
-        service = make_service(**changes)
+def make_incomplete(**changes):
+    service = new_service(**changes)
 
-        @service.get("/one")
-        @doc.produces(Complete)
-        async def one(request):
-            return {"title": "a"}
+    @service.get("/one")
+    @doc.produces(Complete)
+    async def one(request):
+        return {"title": "a"}
 
-        @service.get("/nested")
-        @doc.produces(Complete)
-        async def nested(request):
-            return {"id": 1, "city": {}}
+    @service.get("/nested")
+    @doc.produces(Complete)
+    async def nested(request):
+        return {"id": 1, "city": {}}
 
-        @service.get("/several")
-        @doc.produces([Complete])
-        async def several(request):
-            return [{"id": 1, "city": {"name": "a"}}, {"id": 1}]
+    @service.get("/several")
+    @doc.produces([Complete])
+    async def several(request):
+        return [{"id": 1, "city": {"name": "a"}}, {"id": 1}]
 
-        @service.get("/page")
-        @doc.paginate()
-        @doc.produces([Complete])
-        async def page(request, page):
-            return page.result([{"id": 1}], 1)
+    @service.get("/page")
+    @doc.paginate()
+    @doc.produces([Complete])
+    async def page(request, page):
+        return page.result([{"id": 1}], 1)
 
-        @service.get("/reply")
-        @doc.produces(Complete)
-        async def reply(request):
-            return Reply({"id": 1})
+    @service.get("/reply")
+    @doc.produces(Complete)
+    async def reply(request):
+        return Reply({"id": 1})
 
-        @service.get("/whole")
-        @doc.produces(Complete)
-        async def whole(request):
-            return {"id": 1, "city": {"name": "a"}}
+    @service.get("/whole")
+    @doc.produces(Complete)
+    async def whole(request):
+        return {"id": 1, "city": {"name": "a"}}
 
-        return service
+    return service
 
-    return make
+
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["debug", "tests"], scope="module", loop_scope="module"
+)
+async def incomplete(request):
+    service = make_incomplete(debug=request.param)
+    if request.param:
+        service.endpoints.check_members = lambda: None  # DEBUG alone is enough
+    async with serve_service(service) as (host, port), aiohttp.ClientSession() as session:
+        yield Site(session, f"http://{host}:{port}")
 
 
 LACKING = {
@@ -509,24 +524,16 @@ LACKING = {
 
 
 @pytest.mark.parametrize("path", LACKING)
-@pytest.mark.parametrize("debug", [True, False])
-async def test_tests_and_debug_refuse_answers_without_required_members(
-    incomplete, serve, caplog, path, debug
-):
-    service = incomplete(debug=debug)
-    if debug:
-        service.endpoints.check_members = lambda: None  # DEBUG alone is enough
-    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
-        site = Site(session, f"http://{host}:{port}")
-        whole, _ = await site.get("/whole")
-        status, _ = await site.get(path)
+async def test_tests_and_debug_refuse_answers_without_required_members(incomplete, caplog, path):
+    whole, _ = await incomplete.get("/whole")
+    status, _ = await incomplete.get(path)
 
     assert (whole, status) == (200, 500)
     assert f"its answer lacks {LACKING[path]}." in str(caplog.records[-1].exc_info[1])
 
 
-async def test_in_production_members_are_not_looked_at(incomplete, serve):
-    service = incomplete()
+async def test_in_production_members_are_not_looked_at(serve):
+    service = make_incomplete()
     service.endpoints.check_members = lambda: None
     async with serve(service) as (host, port), aiohttp.ClientSession() as session:
         site = Site(session, f"http://{host}:{port}")

@@ -27,8 +27,11 @@ def read(name, value, reader=from_python):
         ("TRACE_SAMPLE_ROUTES", {"GET /": 1}, {"GET /": 1.0}),
         ("SECURITY_SCHEMES", {"key": {"type": "apiKey"}}, {"key": {"type": "apiKey"}}),
         ("PROXIES_COUNT", None, None),
-        ("ACCESS_CONTROL_ALLOW_ORIGIN", "", None),
-        ("ACCESS_CONTROL_ALLOW_HEADERS", "", ""),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "", ()),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", None, ()),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a.example", ("https://a.example",)),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a,https://b", ("https://a,https://b",)),
+        ("ACCESS_CONTROL_ALLOW_HEADERS", "X-A, X-B", ("X-A, X-B",)),
         ("TRUST_PEERS", (), ()),
     ],
 )
@@ -96,6 +99,7 @@ def test_words_for_false(text):
         ("INSTALLED_APPS", "a, b,", ("a", "b")),
         ("INSTALLED_APPS", '["a", "b"]', ("a", "b")),
         ("TRACE_SAMPLE_ROUTES", '{"GET /": 0.5}', {"GET /": 0.5}),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a, https://b", ("https://a", "https://b")),
     ],
 )
 def test_texts_are_taken(name, text, typed):

@@ -307,3 +307,18 @@ def test_the_message_in_the_documentation_is_the_one_that_is_shown(orders):
         load_settings("settings.orders", {"PORT": "80x"})
 
     assert f"Error: {caught.value}\n" in PAGE
+
+
+def test_what_a_constructor_refuses_is_told_with_the_name_of_the_setting(problems):
+    (problem,) = problems("""
+from msframework.exceptions import ImproperlyConfigured
+
+def build(key):
+    raise ImproperlyConfigured("the key has 3 bytes; expected 32")
+
+AUTHENTICATORS = {
+    "token": build(b"abc"),
+}
+""")
+
+    assert ".py:8 AUTHENTICATORS: the key has 3 bytes; expected 32" in problem

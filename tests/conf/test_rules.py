@@ -36,9 +36,25 @@ def test_the_defaults_with_debug_break_no_rule():
 @pytest.mark.parametrize(
     ("values", "names", "said"),
     [
-        ({"cors_origin": "a\nb"}, ("ACCESS_CONTROL_ALLOW_ORIGIN",), "a control character"),
-        ({"cors_headers": "a\0"}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "a control character"),
-        ({"cors_methods": "a\r"}, ("ACCESS_CONTROL_ALLOW_METHODS",), "a control character"),
+        (
+            {"cors_origins": ("https://a\nb",)},
+            ("ACCESS_CONTROL_ALLOW_ORIGIN",),
+            "a control character; expected an origin as browsers send it",
+        ),
+        (
+            {"cors_origins": ("*",), "cors_credentials": True},
+            ("ACCESS_CONTROL_ALLOW_ORIGIN", "ACCESS_CONTROL_ALLOW_CREDENTIALS"),
+            "browsers refuse '*' with credentials",
+        ),
+        ({"cors_headers": ("a\0",)}, ("ACCESS_CONTROL_ALLOW_HEADERS",), "expected names of HTTP"),
+        ({"cors_methods": ("get",)}, ("ACCESS_CONTROL_ALLOW_METHODS",), "Write 'GET'"),
+        ({"cors_expose": ("a b",)}, ("ACCESS_CONTROL_EXPOSE_HEADERS",), "expected names of HTTP"),
+        ({"cors_max_age": -1}, ("ACCESS_CONTROL_MAX_AGE",), "0 or more"),
+        (
+            {"security_headers": {"X-Frame-Option": "DENY"}},
+            ("SECURITY_HEADERS",),
+            "SECURITY_HEADERS['X-Frame-Option'] is unknown",
+        ),
         ({"url": "mysql://a/b"}, ("DATABASE_URL",), "expected a PostgreSQL address"),
         ({"url": "postgresql://a:x/b"}, ("DATABASE_URL",), "cannot be read"),
         ({"url": "postgresql://a", "replicas": ("b",)}, ("DB_REPLICAS",), "DB_REPLICAS[0]"),
@@ -57,6 +73,16 @@ def test_the_defaults_with_debug_break_no_rule():
         ({"batch_size": 4096}, ("TRACE_BATCH_SIZE", "TRACE_QUEUE_SIZE"), "4096"),
         ({"zipkin_server": "zipkin:9411"}, ("ZIPKIN_SERVER",), "ZIPKIN_SERVER is 'zipkin:9411'"),
         ({"config": "/no/such.yml"}, ("LOGGING_CONFIG",), "which is no file"),
+        ({"cert": "a.pem"}, ("TLS_CERT", "TLS_KEY"), "TLS_CERT is set and TLS_KEY is not"),
+        ({"key": "a.pem"}, ("TLS_KEY", "TLS_CERT"), "TLS_KEY is set and TLS_CERT is not"),
+        ({"key_password": "x"}, ("TLS_KEY_PASSWORD", "TLS_KEY"), "and TLS_KEY is not"),
+        ({"client_ca": "a.pem"}, ("TLS_CLIENT_CA", "TLS_CERT"), "and TLS_CERT is not"),
+        (
+            {"client_cert": "optional"},
+            ("TLS_CLIENT_CERT", "TLS_CLIENT_CA"),
+            "and TLS_CLIENT_CA is not",
+        ),
+        ({"cert": "a", "key": "-----BEGIN X-----"}, ("TLS_KEY",), "not as TLS_KEY_FILE"),
     ],
 )
 def test_a_broken_rule_is_named(values, names, said):

@@ -1,14 +1,13 @@
 """Programs that tools of others look into, in processes of their own: they rewrite classes."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.console import ROOT, environment
+
 # A service that asks its database and another service, which is itself.
 SERVICE = '''
 import asyncio, json, logging, os, sys
@@ -71,7 +70,8 @@ def looked_into(tmp_path):
         script.write_text(SERVICE + program)
         done = subprocess.run(
             [sys.executable, str(script)],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "FAST": "1" if fast else "0", **env},
+            # NOTE: without coverage, which would rather look at the tools.
+            env=environment(watched=False, PYTHONPATH=str(ROOT), FAST="1" if fast else "0", **env),
             capture_output=True,
             text=True,
             timeout=55,

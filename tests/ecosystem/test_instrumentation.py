@@ -86,9 +86,23 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("program", [OPENTELEMETRY, SENTRY], ids=["opentelemetry", "sentry"])
-@pytest.mark.parametrize("pool", ["light", "asyncpg"])
-def test_every_statement_and_every_call_is_seen(looked_into, database, fast, program, pool):
+HEAVY = pytest.mark.acceptance  # every tool, pool and way is in one of the others
+
+
+@pytest.mark.parametrize(
+    ("program", "pool", "fast"),
+    [
+        pytest.param(OPENTELEMETRY, "light", True, id="opentelemetry-light-fast"),
+        pytest.param(SENTRY, "light", True, id="sentry-light-fast"),
+        pytest.param(OPENTELEMETRY, "asyncpg", False, id="opentelemetry-asyncpg-plain"),
+        pytest.param(SENTRY, "asyncpg", True, id="sentry-asyncpg-fast", marks=HEAVY),
+        pytest.param(OPENTELEMETRY, "asyncpg", True, id="opentelemetry-asyncpg-fast", marks=HEAVY),
+        pytest.param(OPENTELEMETRY, "light", False, id="opentelemetry-light-plain", marks=HEAVY),
+        pytest.param(SENTRY, "light", False, id="sentry-light-plain", marks=HEAVY),
+        pytest.param(SENTRY, "asyncpg", False, id="sentry-asyncpg-plain", marks=HEAVY),
+    ],
+)
+def test_every_statement_and_every_call_is_seen(looked_into, database, program, pool, fast):
     program = program.replace("make_service()", f"make_service(pool={pool!r})")
 
     said = looked_into(program, fast=fast, DATABASE_URL=database)

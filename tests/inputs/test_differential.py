@@ -10,7 +10,7 @@ import pytest
 from tests.inputs.conftest import Wire, declare
 from tests.inputs.test_form import END, MULTIPART, URLENCODED, field, file
 
-COUNT = 800
+COUNT = 500
 JSON = "Content-Type: application/json"
 QUERIES = ["q=1", "q=a+b&tags=1&tags=2", "q=%C3%A9", "q=&tags=", "q=1&q=2", "page=2", "a=1&b=2;c"]
 LINES = [

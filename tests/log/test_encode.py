@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from msframework.log.encode import clean_text, encode_json, safe_text
+from tests.examples import some_examples
 
 
 class Mute:
@@ -77,7 +78,7 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None)
+@some_examples
 @given(anything)
 def test_encoding_cannot_fail_and_is_one_line(value):
     text = encode_json(value)

@@ -2,12 +2,13 @@ import time
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from msframework.log.encode import MAX_LINE
 from msframework.log.lines import AccessLines
 from msframework.tracing import Tracer
+from tests.examples import some_examples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -32,7 +33,7 @@ def read(*entries, service="users"):
     return [orjson.loads(line) for line in AccessLines(service).format(entries).split("\n")]
 
 
-@settings(deadline=None)
+@some_examples
 @given(texts, texts, texts, texts, texts)
 def test_whatever_callers_send_a_line_is_json(service, method, path, address, request_id):
     facts = {"method": method, "path": path, "address": address, "request_id": request_id}

@@ -43,7 +43,7 @@ def operation() -> Callable[..., Operation]:
             facts["inputs"],
             params,
             facts.get("access", OPEN),
-            facts.get("security", ()),
+            () if "access" in facts else facts.get("security", ()),
         )
         said = {name: facts.pop(name) for name in _TEXT if name in facts}
         return Operation(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from marshmallow import Schema, fields
 from openapi_spec_validator import validate
 
+from msframework.access import Authenticator
 from msframework.conf.settings import OpenAPISettings, Settings
 from msframework.exceptions import Conflict, ImproperlyConfigured
 from msframework.openapi.spec import build_document
@@ -336,13 +338,18 @@ def test_a_scheme_that_json_cannot_hold_is_left_out(operation):
     assert "securitySchemes" not in found["components"]
 
 
+class Token(Authenticator):
+    scheme: ClassVar = {"type": "http", "scheme": "bearer"}
+
+    async def authenticate(self, request): ...
+
+
 def test_the_example_of_the_docs_is_described_as_they_say(make_service):
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
-    exec(example, names)
-    gateways = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
-    token = {"token": gateways}
-    service = make_service(openapi={"security_schemes": token})
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    service = make_service()
+    service.authenticate("token", Token())
     service.blueprint(names["ships"])
 
     found = build_document(service.operations, service.settings)

@@ -234,21 +234,58 @@ def test_answers_have_a_schema_and_one_example(operation, swagger):
     assert delete["produces"] == ["application/problem+json"]
 
 
+AUTHORIZATION = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "Authorization",
+    "description": "Write `Bearer`, a space, and the credentials.",
+}
+
+
 @pytest.mark.parametrize(
     ("newer", "older"),
     [
         ({"type": "http", "scheme": "basic"}, {"type": "basic"}),
         (
             {"type": "http", "scheme": "bearer", "description": "A token."},
-            {"type": "apiKey", "in": "header", "name": "Authorization", "description": "A token."},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "A token. Write `Bearer`, a space, and the credentials.",
+                "x-type": "http",
+            },
         ),
         (
             {"type": "apiKey", "in": "query", "name": "key"},
             {"type": "apiKey", "in": "query", "name": "key"},
         ),
-        ({"type": "apiKey", "in": "cookie", "name": "key"}, None),
-        ({"type": "openIdConnect", "openIdConnectUrl": "https://example.org/"}, None),
-        ({"type": "oauth2", "flows": {}}, None),
+        (
+            {"type": "apiKey", "in": "cookie", "name": "key"},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Cookie",
+                "description": "The cookie `key`: write `key=` and the key.",
+                "x-type": "apiKey",
+            },
+        ),
+        (
+            {"type": "openIdConnect", "openIdConnectUrl": "https://example.org/"},
+            {**AUTHORIZATION, "x-type": "openIdConnect"},
+        ),
+        ({"type": "oauth2", "flows": {}}, {**AUTHORIZATION, "x-type": "oauth2"}),
+        (
+            {"type": "mutualTLS"},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Client-Cert",
+                "description": "A certificate of the client's, which TLS carries and no header "
+                "does.",
+                "x-type": "mutualTLS",
+            },
+        ),
         (
             {
                 "type": "oauth2",
@@ -265,9 +302,8 @@ def test_answers_have_a_schema_and_one_example(operation, swagger):
         ),
     ],
 )
-def test_security_schemes_that_2_0_knows_are_kept(operation, swagger, newer, older):
+def test_security_schemes_are_told_by_the_nearest_that_2_0_has(operation, swagger, newer, older):
     found = swagger(operation(security=({"one": ()},)), security_schemes={"one": newer})
 
-    assert found.get("securityDefinitions", {}).get("one") == older
-    asked = found["paths"]["/things"]["get"].get("security")
-    assert asked == (None if older is None else [{"one": []}])
+    assert found["securityDefinitions"]["one"] == older
+    assert found["paths"]["/things"]["get"]["security"] == [{"one": []}]

@@ -201,16 +201,19 @@ OTHERS = {
 
 def cuts(data):
     """Return the ways in which *data* arrives; long data in pieces and not byte by byte."""
-    size = 1 if len(data) < 400 else len(data) // 200
+    size = 1 if len(data) < 400 else len(data) // 100
     end = data.find(b"\r\n\r\n") + 4
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     return [data], [piece for piece in (data[:end], data[end:]) if piece], pieces
 
 
 async def every_way(street, data):
-    """Send *data* in every cut, as the first and as a later request; yield what comes of it."""
-    for pieces in cuts(data):
-        for earlier in ([], [ONE]):
+    """Send *data* in every cut, as the first and as a later request; yield what comes of it.
+
+    In pieces, which take long, it is a later one only.
+    """
+    for number, pieces in enumerate(cuts(data)):
+        for earlier in ([], [ONE]) if number < 2 else ([ONE],):
             street.service.done.clear()
             outcome = await street.exchange(*earlier, *pieces, ONE)
             yield len(earlier), outcome

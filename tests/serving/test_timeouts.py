@@ -156,20 +156,52 @@ def status_of(answer):
     return status
 
 
-@pytest.mark.parametrize("later", [False, True], ids=["first", "later"])
-@pytest.mark.parametrize("drips", [False, True], ids=["silent", "drips"])
-async def test_a_head_that_never_ends_is_408(make, serve, later, drips):
-    async with connected(serve, make(request_timeout=SHORT)) as connect:
-        reader, writer = await connect()
-        if later:
-            await one(reader, writer)
-        writer.write(b"GET /one HTTP/1.1\r\nHost: x\r\nX-A: ")
-        task = asyncio.create_task(drip(writer)) if drips else None
+async def ask(connect, data, *, dripped=b"", later=False, answered=False):
+    """Return all that *data* is answered with, on a connection of its own.
 
-        assert status_of(await rest_of(reader)) == 408
-
+    Args:
+        dripped: what comes after it byte by byte, again and again.
+        later: whether another request is answered on the connection before.
+        answered: whether an answer comes first, of which the head is left out.
+    """
+    reader, writer = await connect()
+    if later:
+        await one(reader, writer)
+    writer.write(data)
+    if answered:
+        await reader.readuntil(b"\r\n\r\n")
+    task = asyncio.create_task(drip(writer, dripped)) if dripped else None
+    try:
+        return await rest_of(reader)
+    finally:
         if task:
             task.cancel()
+
+
+async def ask_all(connect, cases):
+    """Return the answers by case: *cases* are what `ask` takes, and wait at the same time."""
+    answers = await asyncio.gather(*(ask(connect, data, **how) for data, how in cases.values()))
+    return dict(zip(cases, answers, strict=True))
+
+
+def in_both_places(cases):
+    """Return each of *cases* as the first request of a connection, and as a later one."""
+    return {
+        (name, later): (data, {**how, "later": later})
+        for name, (data, how) in cases.items()
+        for later in (False, True)
+    }
+
+
+async def test_a_head_that_never_ends_is_408(make, serve):
+    head = b"GET /one HTTP/1.1\r\nHost: x\r\nX-A: "
+    cases = in_both_places({"silent": (head, {}), "drips": (head, {"dripped": b"x"})})
+    async with connected(serve, make(request_timeout=SHORT)) as connect:
+        answers = await ask_all(connect, cases)
+
+    assert {case: status_of(answer) for case, answer in answers.items()} == dict.fromkeys(
+        cases, 408
+    )
 
 
 BODIES = {
@@ -191,37 +223,31 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("later", [False, True], ids=["first", "later"])
-@pytest.mark.parametrize("kind", BODIES)
-async def test_a_body_that_never_comes_is_408(make, serve, later, kind):
-    head, dripped = BODIES[kind]
+async def test_a_body_that_never_comes_is_408(make, serve):
+    cases = in_both_places(
+        {name: (head, {"dripped": dripped}) for name, (head, dripped) in BODIES.items()}
+    )
     async with connected(serve, make(body_timeout=SHORT)) as connect:
-        reader, writer = await connect()
-        if later:
-            await one(reader, writer)
-        writer.write(head)
-        task = asyncio.create_task(drip(writer, dripped)) if dripped else None
+        answers = await ask_all(connect, cases)
 
-        answer = await rest_of(reader)
-
-        assert status_of(answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")) == 408
-        if task:
-            task.cancel()
+    found = {
+        case: status_of(answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))
+        for case, answer in answers.items()
+    }
+    assert found == dict.fromkeys(cases, 408)
 
 
-@pytest.mark.parametrize("path", [b"/early", b"/nothing"])
-@pytest.mark.parametrize("dripped", [b"", b"x"], ids=["silent", "drips"])
-async def test_a_body_that_is_read_away_after_the_answer_ends_too(make, serve, path, dripped):
+async def test_a_body_that_is_read_away_after_the_answer_ends_too(make, serve):
+    cases = {
+        (path, dripped): (
+            POST.replace(b"/echo", path) + b"Content-Length: 1000\r\n\r\n",
+            {"dripped": dripped, "answered": True},
+        )
+        for path in (b"/early", b"/nothing")
+        for dripped in (b"", b"x")
+    }
     async with connected(serve, make(body_timeout=SHORT)) as connect:
-        reader, writer = await connect()
-        writer.write(POST.replace(b"/echo", path) + b"Content-Length: 1000\r\n\r\n")
-        await reader.readuntil(b"\r\n\r\n")
-        task = asyncio.create_task(drip(writer, dripped)) if dripped else None
-
-        await rest_of(reader)
-
-        if task:
-            task.cancel()
+        await ask_all(connect, cases)
 
 
 async def test_the_descriptors_of_a_hundred_bodies_that_never_come_are_free_again(make, serve):
@@ -273,19 +299,20 @@ async def test_each_body_of_a_connection_has_its_own_time(make, serve):
             await reader.readexactly(len(b'{"code":0,"data":{"text":"a"}}'))
 
 
-@pytest.mark.parametrize("dripped", [b"", b"x"], ids=["silent", "drips"])
-@pytest.mark.parametrize("path", [b"GET /slow", b"POST /slow-to-read"])
-async def test_what_drips_in_gives_a_handler_no_more_time(make, serve, path, dripped):
+async def test_what_drips_in_gives_a_handler_no_more_time(make, serve):
+    get = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+    post = b"POST /slow-to-read HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    cases = {
+        (data, dripped): (data, {"dripped": dripped})
+        for data in (get, post)
+        for dripped in (b"", b"x")
+    }
     async with connected(serve, make(response_timeout=SHORT)) as connect:
-        reader, writer = await connect()
-        more = b"Content-Length: 1000\r\n" if path.startswith(b"POST") else b""
-        writer.write(path + b" HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
-        task = asyncio.create_task(drip(writer, dripped)) if dripped else None
+        answers = await ask_all(connect, cases)
 
-        assert status_of(await rest_of(reader)) == 503
-
-        if task:
-            task.cancel()
+    assert {case: status_of(answer) for case, answer in answers.items()} == dict.fromkeys(
+        cases, 503
+    )
 
 
 async def test_a_handler_that_does_not_end_keeps_no_connection(make, serve, monkeypatch):
@@ -299,14 +326,12 @@ async def test_a_handler_that_does_not_end_keeps_no_connection(make, serve, monk
         service.released.set()
 
 
-@pytest.mark.parametrize("later", [False, True], ids=["first", "later"])
-async def test_an_idle_connection_is_closed_without_a_word(make, serve, later):
+async def test_an_idle_connection_is_closed_without_a_word(make, serve):
+    cases = in_both_places({"nothing": (b"", {})})
     async with connected(serve, make(keep_alive_timeout=SHORT)) as connect:
-        reader, writer = await connect()
-        if later:
-            await one(reader, writer)
+        answers = await ask_all(connect, cases)
 
-        assert await rest_of(reader) == b""
+    assert answers == dict.fromkeys(cases, b"")
 
 
 @pytest.mark.parametrize("path", [b"/big", b"/flood"])

@@ -2,6 +2,8 @@
 
 import pytest
 
+from msframework.testing import plugin
+from msframework.testing.plugin import find_settings
 from tests.console import ROOT
 from tests.testing.conftest import MODELS, RESOURCES
 
@@ -14,7 +16,11 @@ SERVICES = {"regions": {"url": "http://127.0.0.1:9"}}
 ACCESS_LOG = False
 TRACE_LOG = False
 """
-INI = "[pytest]\nasyncio_mode = auto\naddopts = -p no:cacheprovider -p no:hypothesispytest\n"
+INI = """[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+addopts = -p no:cacheprovider -p no:hypothesispytest
+"""
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def run(project, *arguments):
     return project.runpytest_subprocess("-p", "msframework.testing.plugin", *arguments)
 
 
-def test_the_fixtures_work_together(project):
+def test_the_fixtures_work_together_and_an_unexpected_call_fails_its_test(project):
     project.makepyfile(
         test_shop="""
         import pytest
@@ -75,15 +81,8 @@ def test_the_fixtures_work_together(project):
 
         def test_the_time_limit(request):
             assert request.config.option.timeout == 60
-        """
-    )
-
-    run(project).assert_outcomes(passed=6)
-
-
-def test_an_unexpected_call_fails_the_test(project):
-    project.makepyfile(
-        test_shop="""
+        """,
+        test_unexpected="""
         async def test_unnoticed(client):
             await client.get_city(id=7)
 
@@ -93,17 +92,19 @@ def test_an_unexpected_call_fails_the_test(project):
 
         async def test_next(client, services):
             assert services.calls == []
-        """
+        """,
     )
 
     result = run(project)
 
-    result.assert_outcomes(passed=1, failed=2)
+    result.assert_outcomes(passed=7, failed=2)
     result.stdout.fnmatch_lines(
         [
             "*unexpected call to another service:",
             "*GET /cities/7 of regions",
             "*unexpected call to another service: GET /cities/8 of regions",
+            "FAILED test_unexpected.py::test_unnoticed*",
+            "FAILED test_unexpected.py::test_noticed*",
         ]
     )
 
@@ -133,34 +134,34 @@ def test_without_a_database_only_db_is_refused(project, monkeypatch):
     result.stdout.fnmatch_lines(["*the settings give no database*"])
 
 
-def test_the_settings_module_is_that_of_the_environment(project, monkeypatch):
-    monkeypatch.setenv("SANIC_CONFIG_MODULE", "settings.other")
-    project.makepyfile(
-        **{
-            "settings/other": SETTINGS + "APP_ID = 'other'\n".replace("APP_ID", "EXTRA_NAME"),
-            "test_shop": "def test_it(settings): pass",
-        }
-    )
+def test_the_settings_module_is_that_of_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "settings_of_a_run.py").write_text(SETTINGS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SANIC_CONFIG_MODULE", "settings_of_a_run")
 
-    result = run(project)
+    found = find_settings()
 
-    result.stdout.fnmatch_lines(["*EXTRA_NAME*"])
+    assert (found.module, found.service_name) == ("settings_of_a_run", "shop")
 
 
-@pytest.mark.parametrize("left", ["development", "nothing"])
-def test_without_settings_for_tests_those_of_development_serve(project, left):
-    (project.path / "settings/test.py").unlink()
-    if left == "development":
-        project.makepyfile(**{"settings/development": SETTINGS})
+def test_without_settings_for_tests_those_of_development_serve(project):
+    (project.path / "settings/test.py").rename(project.path / "settings/development.py")
     project.makepyfile(test_shop="async def test_it(client): await client.get('/items')")
 
-    result = run(project)
+    run(project).assert_outcomes(passed=1)
 
-    if left == "development":
-        result.assert_outcomes(passed=1)
-    else:
-        result.assert_outcomes(errors=1)
-        result.stdout.fnmatch_lines(["*neither settings.test nor settings.development*"])
+
+def test_a_run_without_settings_says_how_to_give_some(monkeypatch):
+    monkeypatch.delenv("SANIC_CONFIG_MODULE", raising=False)
+    monkeypatch.setattr(plugin, "DEFAULT_SETTINGS", ("nowhere.test", "nowhere.development"))
+
+    with pytest.raises(pytest.UsageError, match=r"neither nowhere\.test nor nowhere\.development"):
+        find_settings()
+
+
+def configure(project, *arguments):
+    """Return the configuration of a run that is not begun."""
+    return project.parseconfigure("-p", "msframework.testing.plugin", *arguments)
 
 
 @pytest.mark.parametrize("how", ["ini", "option", "environment"])
@@ -169,17 +170,11 @@ def test_a_time_limit_of_the_project_counts(project, monkeypatch, how):
         monkeypatch.setenv("PYTEST_TIMEOUT", "7")
     if how == "ini":
         project.makefile(".ini", pytest=INI + "timeout = 7\n")
-    project.makepyfile(
-        test_it="""
-        def test_it(request):
-            assert request.config._env_timeout == 7
-        """
-    )
 
-    run(project, *(["--timeout=7"] if how == "option" else [])).assert_outcomes(passed=1)
+    config = configure(project, *(["--timeout=7"] if how == "option" else []))
+
+    assert config._env_timeout == 7
 
 
-def test_pytest_runs_without_the_timeout_plugin(project):
-    project.makepyfile(test_it="def test_it(): pass")
-
-    run(project, "-p", "no:timeout").assert_outcomes(passed=1)
+def test_there_is_no_time_limit_without_the_timeout_plugin(project):
+    assert not hasattr(configure(project, "-p", "no:timeout").option, "timeout")

@@ -11,6 +11,7 @@ from msframework.tracing import Propagator, Sampler, SpanContext, Tracer, extrac
 from msframework.tracing.span import PropagatedFields, Span
 from msframework.tracing.unsampled import SilentSpan, UnsampledSpan
 from msframework.tracing.w3c import format_traceparent
+from tests.examples import EXAMPLES, some_examples
 
 TRACE, SPAN, OTHER = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1", "1" * 32
 ALL = ("sampled", "debug", "baggage")
@@ -55,7 +56,7 @@ def facts(context):
 @pytest.mark.parametrize(
     "formats", [("b3", "traceparent"), ("b3multi", "b3", "traceparent"), ("traceparent",), ()]
 )
-@settings(deadline=None)
+@some_examples
 @given(contexts, st.booleans(), st.booleans())
 def test_lines_say_what_is_injected(formats, context, debug, plain):
     if plain:
@@ -97,7 +98,7 @@ def test_a_silent_span_writes_no_lines():
     assert Propagator().lines(SilentSpan(Tracer())) == ""
 
 
-@settings(deadline=None)
+@some_examples
 @given(contexts, st.booleans())
 def test_what_is_injected_is_extracted(context, debug):
     if debug:
@@ -113,7 +114,7 @@ def test_what_is_injected_is_extracted(context, debug):
     assert found.parent_id == context.parent_id
 
 
-@settings(deadline=None)
+@some_examples
 @given(contexts, st.sampled_from(["b3", "b3multi", "traceparent"]), st.randoms())
 def test_each_format_alone_carries_the_trace_whatever_the_case(context, format, random):
     headers = {}
@@ -138,7 +139,7 @@ pieces = st.sampled_from([TRACE, SPAN, "-", "00", "01", "1", "d", "ff", "0" * 32
 values = st.text(max_size=60) | st.lists(pieces, max_size=8).map("".join)
 
 
-@settings(deadline=None)
+@some_examples
 @given(st.lists(st.tuples(names, values), max_size=8))
 def test_no_header_can_break_extraction(headers):
     found = Propagator(trust=ALL, baggage=("a",)).extract(CIMultiDict(headers))
@@ -166,7 +167,7 @@ usual = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(some_examples, max_examples=3 * EXAMPLES)
 @given(st.lists(usual, max_size=4), st.sampled_from([(), ("sampled",), ALL]))
 def test_the_short_ways_read_what_the_long_way_does(headers, trust):
     propagator = Propagator(trust=trust, baggage=("a",))

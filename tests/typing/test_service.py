@@ -4,7 +4,6 @@
 framework as they see an installed package.
 """
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +11,18 @@ from pathlib import Path
 import pytest
 
 from msframework.db.embedded import EmbeddedServer
-from tests.console import ROOT
+from tests.console import ROOT, environment
 
 SERVICE = Path(__file__).with_name("service")
 
 
 def run(*command: str, **variables: str) -> tuple[str, int]:
     """Run *command* in the service's project; return its output and exit code."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     paths = {"MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
     result = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=SERVICE,
-        env=environment | paths | variables,
+        env=environment(watched=False, **paths, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

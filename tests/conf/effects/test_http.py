@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from sanic.response import ResponseStream
 
 from msframework import doc
-from msframework.management.commands.runserver import listen
+from msframework.management.sockets import listen
 from msframework.serving.request import LeanRequest
 from msframework.testing.server import serving
 from tests.processes import ServerProcess, free_port
@@ -81,6 +81,7 @@ def test_port(read):
         assert sock.getsockname()[1] == port
 
 
+@pytest.mark.acceptance  # tests/management/test_runserver.py has two workers by this setting
 def test_workers(tmp_path, database):
     server = ServerProcess(
         tmp_path / "log",
@@ -341,27 +342,64 @@ async def test_fast_path(serve, fast):
 
 
 ORIGIN = {"ACCESS_CONTROL_ALLOW_ORIGIN": "https://a.example"}
+ASKED = {"Origin": "https://a.example"}
 
 
 async def test_access_control_allow_origin(serve):
     async with serve(routes, **ORIGIN) as running:
-        answer = await running.ask("/one")
+        answer = await running.ask("/one", headers=ASKED)
 
     assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
 
 
 async def preflight(serve, **values):
+    asked = {
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Private-Network": "true",
+    }
     async with serve(routes, **ORIGIN, **values) as running:
-        return (await running.ask("/one", "OPTIONS")).headers
+        return (await running.ask("/one", "OPTIONS", headers={**ASKED, **asked})).headers
 
 
 async def test_access_control_allow_headers(serve):
-    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_HEADERS="X-Own")
+    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_HEADERS="X-Own, X-Other")
 
-    assert headers["Access-Control-Allow-Headers"] == "X-Own"
+    assert headers["Access-Control-Allow-Headers"].startswith("X-Own, X-Other, X-Request-ID, ")
 
 
 async def test_access_control_allow_methods(serve):
     headers = await preflight(serve, ACCESS_CONTROL_ALLOW_METHODS="GET")
 
     assert headers["Access-Control-Allow-Methods"] == "GET"
+
+
+async def test_access_control_allow_credentials(serve):
+    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_CREDENTIALS=True)
+
+    assert headers["Access-Control-Allow-Credentials"] == "true"
+
+
+async def test_access_control_expose_headers(serve):
+    async with serve(routes, **ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS=("X-Own",)) as running:
+        answer = await running.ask("/one", headers=ASKED)
+
+    assert answer.headers["Access-Control-Expose-Headers"] == "X-Own"
+
+
+async def test_access_control_max_age(serve):
+    assert (await preflight(serve, ACCESS_CONTROL_MAX_AGE=5))["Access-Control-Max-Age"] == "5"
+
+
+async def test_access_control_allow_private_network(serve):
+    headers = await preflight(serve, ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK=True)
+
+    assert headers["Access-Control-Allow-Private-Network"] == "true"
+
+
+async def test_security_headers(serve):
+    values = {"X-Frame-Options": "DENY", "X-Content-Type-Options": None}
+    async with serve(routes, SECURITY_HEADERS=values) as running:
+        headers = (await running.ask("/one")).headers
+
+    assert headers["X-Frame-Options"] == "DENY"
+    assert "X-Content-Type-Options" not in headers
