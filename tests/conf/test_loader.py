@@ -103,6 +103,17 @@ def test_the_text_of_other_exceptions_is_kept_back_as_it_may_hold_a_secret(probl
     assert "s3cret" not in problem
 
 
+def test_what_the_module_makes_may_refuse_its_arguments(problems):
+    (problem,) = problems(
+        "from msframework.access import JWTBearer\n"
+        "token = JWTBearer('s3cret', 'HS256', audience='a', issuer='b')"
+    )
+
+    assert "JWTKey: the secret has 6 bytes; expected 32 or more for HS256" in problem
+    assert "secrets.token_urlsafe(32)" in problem
+    assert "s3cret" not in problem
+
+
 def test_every_mistake_is_in_one_message(problems):
     found = problems(
         "DEBGU = True\nPORT = 'eighty'\nWORKERS = 0\nDB_POOL = 'heavy'", DB_RESET="never"
