@@ -44,12 +44,14 @@ class ServiceAccess:
         schemes: the security schemes that something else enforces (`SECURITY_SCHEMES`).
         document_guards: the guards of the document and its page (`OPENAPI_GUARDS`), which the
             others do not guard.
+        settings: the settings that authenticators are checked against.
     """
 
     authenticators: dict[str, Authenticator] = field(default_factory=dict)
     guards: tuple[Guard, ...] = ()
     schemes: Mapping[str, Any] = field(default_factory=dict)
     document_guards: tuple[Guard, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
     def authenticate(self, name: object, given: object, where: str, problems: list[str]) -> None:
         """Take the authenticator *given* as *name*; append to *problems* what is wrong with it."""
@@ -60,6 +62,7 @@ class ServiceAccess:
         elif isinstance(name, str) and isinstance(given, Authenticator):
             given.name = name
             self.authenticators[name] = given
+            problems.extend(given.check(self.settings))
 
     def _find_mistake(self, name: object, given: object) -> tuple[str, str] | None:
         if not isinstance(name, str) or _is_name(name) is None:
@@ -105,7 +108,7 @@ class ServiceAccess:
 
 def build_service_access(settings: Settings, problems: list[str]) -> ServiceAccess:
     """Return what the settings say; append to *problems* whatever is wrong."""
-    access = ServiceAccess(schemes=settings.openapi.security_schemes)
+    access = ServiceAccess(schemes=settings.openapi.security_schemes, settings=settings)
     for name, given in settings.access.authenticators.items():
         where = f"AUTHENTICATORS[{name!r}]"
         found = _import(given, where, problems)

@@ -17,6 +17,7 @@ import peewee
 from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import short_path
+from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
 from msframework.management.exposure import find_exposure
 from msframework.migrations.detect import read_models
@@ -49,6 +50,7 @@ def find_advice(service: Any) -> list[str]:
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_undocumented_envelopes(service._serving.failures.envelope, operations),
+        *find_warnings(service.settings),
         *find_exposure(service),
     ]
 
