@@ -10,6 +10,7 @@ from sanic.server import runners
 
 from msframework.management import workers
 from msframework.management.workers import HangUp, SignalStop, Workers
+from tests.conftest import with_settings
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,8 @@ def service(monkeypatch):
         register_listener=lambda *_, **__: None,
         told=[],
     )
-    tls = SimpleNamespace(reload=lambda: service.told.append("reload"))
-    service._serving = SimpleNamespace(tls=tls)
+    service.settings = with_settings(tls={"cert": "a.pem"})
+    service.reload_certificates = lambda: service.told.append("reload")
     return service
 
 
@@ -99,7 +100,7 @@ def test_workers_are_told_when_they_serve(monkeypatch):
     )
     workers_of = Workers.__new__(Workers)
     vars(workers_of).update(vars(manager))
-    Workers.take_over(workers_of, has_tls=True)
+    Workers.take_over(workers_of, has_files=True)
 
     workers_of.shutdown_signal(signal.SIGHUP, None)
     assert workers_of.signals_seen == 0

@@ -430,3 +430,12 @@ async def test_a_client_of_a_path_has_no_address_of_its_own(fast, tmp_path):
             ):
                 async with session.get("http://localhost/", headers=headers) as answer:
                     assert (await answer.json())["data"] == answered
+
+
+def test_a_service_reads_all_its_certificates_anew(tls, caplog):
+    service = make_service(tls)
+    before = service._serving.tls.context
+
+    service.reload_certificates()
+
+    assert service._serving.tls.context is not before
