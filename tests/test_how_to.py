@@ -60,14 +60,24 @@ def installed(tmp_path_factory):
     return folder
 
 
-RUNS = [(page, ("manage.py", "test")) for page in TESTED]
-RUNS.append((ROOT / "docs" / "how-to" / "background-work.md", ("-m", "pytest")))
+# NOTE: `manage.py test` measures and reports besides, in processes of their own; so one page in
+# every run has it, and all of them among the heavy tests.
+COMMANDS = {"pytest": ("-m", "pytest"), "test": ("manage.py", "test")}
+BY_COMMAND = "testing"
+RUNS = [
+    pytest.param(
+        page,
+        COMMANDS[name],
+        id=f"{page.stem} {name}",
+        marks=[pytest.mark.acceptance] if (name == "test") is (page.stem != BY_COMMAND) else [],
+    )
+    for page in TESTED
+    for name in COMMANDS
+]
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(
-    ("page", "command"), RUNS, ids=[f"{page.stem} {command[-1]}" for page, command in RUNS]
-)
+@pytest.mark.parametrize(("page", "command"), RUNS)
 def test_a_how_to_works_in_a_project_of_its_own(page, command, installed, tmp_path):
     write_project(tmp_path, page)
 

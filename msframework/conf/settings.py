@@ -325,6 +325,9 @@ class OpenAPISettings:
     info: Mapping[str, Any] = setting(
         "SWAGGER", {}, "title, version, description, contact, license, servers, tags, …"
     )
+    guards: tuple[Any, ...] = setting(
+        "OPENAPI_GUARDS", (), "guards of the document and its page, or their dotted paths"
+    )
     security_schemes: Mapping[str, Any] = setting(
         "SECURITY_SCHEMES", {}, "OpenAPI security schemes by name"
     )

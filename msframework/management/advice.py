@@ -19,7 +19,7 @@ from sanic import Blueprint as SanicBlueprint
 from msframework._place import short_path
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
-from msframework.management.leak import find_leaks
+from msframework.management.exposure import find_exposure
 from msframework.migrations.detect import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
@@ -51,7 +51,7 @@ def find_advice(service: Any) -> list[str]:
         *_shared_codes(apps, operations),
         *_undocumented_envelopes(service._serving.failures.envelope, operations),
         *find_warnings(service.settings),
-        *(() if service.settings.debug else find_leaks(service.settings.module)),
+        *find_exposure(service),
     ]
 
 

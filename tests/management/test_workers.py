@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -50,7 +49,7 @@ def test_workers_that_are_starting_can_be_stopped(workers):
 HEAVY = pytest.mark.acceptance  # the same again by another way
 INTERRUPT = pytest.param(signal.SIGINT, marks=HEAVY)
 HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, INTERRUPT, signal.SIGTERM])
-WORKERS = pytest.mark.parametrize("arguments", [pytest.param((), marks=HEAVY), ("--workers", "2")])
+ONE, TWO = (), ("--workers", "2")
 
 
 @HANG_UP
@@ -65,8 +64,8 @@ def test_one_process_stops_in_order(tmp_path, database, number):
 @pytest.mark.parametrize(
     ("number", "whole_group"),
     [
-        (signal.SIGTERM, False),
         (signal.SIGHUP, True),
+        pytest.param(signal.SIGTERM, False, marks=HEAVY),  # as in test_runserver.py
         pytest.param(signal.SIGHUP, False, marks=HEAVY),
         pytest.param(signal.SIGTERM, True, marks=HEAVY),
         pytest.param(signal.SIGINT, False, marks=HEAVY),
@@ -87,7 +86,7 @@ def test_no_worker_is_left_behind(workers, number, whole_group):
     assert "Traceback" not in workers.output()
 
 
-@WORKERS
+@pytest.mark.parametrize("arguments", [pytest.param(ONE, marks=HEAVY), TWO])
 def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
@@ -102,7 +101,7 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
         assert server.stop() == 0
 
 
-@WORKERS
+@pytest.mark.parametrize("arguments", [ONE, pytest.param(TWO, marks=HEAVY)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, INTERRUPT])
 def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, arguments, number):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
@@ -220,15 +219,3 @@ def test_a_second_signal_interrupts_the_start(python, database):
     assert result.returncode == 130
     # The log is written by a thread, so its last lines may come after this one.
     assert "Interrupted." in result.stderr.splitlines()
-
-
-def test_workers_are_announced_when_they_serve(workers):
-    workers.start()
-    wait_until(lambda: "in 2 workers" in workers.output())
-
-    said = workers.output()
-    assert said.count("Worker ready") == 2
-    assert said.rindex("Worker ready") < said.index("serves at")
-    with urllib.request.urlopen(workers.url + "/openapi/spec.json", timeout=5) as answer:
-        assert answer.status == 200
-    assert workers.stop() == 0

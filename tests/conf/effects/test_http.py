@@ -81,6 +81,7 @@ def test_port(read):
         assert sock.getsockname()[1] == port
 
 
+@pytest.mark.acceptance  # tests/management/test_runserver.py has two workers by this setting
 def test_workers(tmp_path, database):
     server = ServerProcess(
         tmp_path / "log",
