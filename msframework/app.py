@@ -331,6 +331,13 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Whether the service is about to stop: answers already say `Connection: close`."""
         return self._serving.stopping
 
+    def reload_certificates(self) -> None:
+        """Read the files of TLS anew, for connections that begin from now on."""
+        if self._serving.tls is not None:
+            self._serving.tls.reload()
+        if isinstance(self.clients, Clients):
+            self.clients.reload()
+
     async def _start_parts(self, app: object, loop: object = None) -> None:
         setup_logging(self.settings)
         self._serving.stopping = False
