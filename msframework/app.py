@@ -341,6 +341,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         ignore_repeated_signals()
 
     async def _stop_parts(self, app: object, loop: object = None) -> None:
+        if self._serving.tls is not None:
+            await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
             await self._client.stop()

@@ -158,3 +158,9 @@ def test_the_mistakes_of_a_blueprint_are_collected():
     assert "origins of its CORS holds 'https://a.example/' with a slash at its end" in first
     assert first.advice == "Write 'https://a.example'."
     assert "'null'" in second
+
+
+def test_a_blueprint_takes_a_cors_and_nothing_else():
+    (problem,) = Blueprint("things", cors="https://a.example").problems
+
+    assert "blueprint 'things': its cors is str; expected a CORS." in problem

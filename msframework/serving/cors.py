@@ -138,10 +138,11 @@ class SharedPath:
     methods: tuple[str, ...]
     sharing: dict[str, Sharing | None]
 
-    def of(self, method: str | None) -> Sharing | None:
+    def of(self, method: str) -> Sharing | None:
         """Return the sharing of *method*, or that of the path for one that it lacks."""
-        found = self.sharing.get(method or "")
-        return found or next((each for each in self.sharing.values() if each is not None), None)
+        if method in self.sharing:
+            return self.sharing[method]
+        return next((each for each in self.sharing.values() if each is not None), None)
 
 
 class CrossOrigin:
@@ -185,10 +186,7 @@ class CrossOrigin:
     def sharing_of(self, request: Any) -> Sharing | None:
         """Return the sharing of the path of *request*."""
         path = self._path_of(request)
-        if path is None:
-            return self._default
-        method = request.method
-        return path.sharing[method] if method in path.sharing else path.of(method)
+        return self._default if path is None else path.of(request.method)
 
     def _path_of(self, request: Any) -> SharedPath | None:
         """Return the path of *request*; `None` where nobody has it."""
@@ -242,7 +240,7 @@ class CrossOrigin:
 
 def build_cross_origin(service: Any) -> CrossOrigin | None:
     """Return the sharing of *service*, whose routes are all there; `None` without any."""
-    authenticators = getattr(service, "authenticators", {}).values()
+    authenticators = service.authenticators.values()
     accepted = [
         each.header
         for each in authenticators
@@ -255,9 +253,9 @@ def build_cross_origin(service: Any) -> CrossOrigin | None:
     def find(route: Route) -> Sharing | None:
         mounted = find_mounted(route, service.blueprints.values())
         own = getattr(mounted.blueprint, "cors", None)
-        if own is None:
-            return default
-        return made.setdefault(id(own), Sharing(own, accepted))
+        if own is not None and id(own) not in made:
+            made[id(own)] = Sharing(own, accepted)
+        return default if own is None else made[id(own)]
 
     paths = {
         id(route): path

@@ -53,6 +53,8 @@ class Server:
             access_log=False,
             asyncio_server_kwargs={"start_serving": False},
         )
+        if _has_tls(app):
+            self.url = self.url.replace("http:", "https:")
         host, port = (None, None) if self._unix else sock.getsockname()[:2]
         _set_stage(app, ServerStage.SERVING, host=host, port=port)
         try:
@@ -107,6 +109,11 @@ def _check_answers(app: App) -> None:
     endpoints = getattr(app, "endpoints", None)
     if endpoints is not None:
         endpoints.check_members()
+
+
+def _has_tls(app: App) -> bool:
+    serving = getattr(app, "_serving", None)
+    return serving is not None and serving.tls is not None
 
 
 def _listen(unix: Path | None) -> socket.socket:

@@ -14,7 +14,7 @@ import pytest
 
 from msframework.conf.settings import ServerSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.commands.runserver import listen
+from msframework.management.sockets import listen
 from tests.console import ROOT
 from tests.processes import ServerProcess, free_port, fresh_database
 

@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from sanic.response import ResponseStream
 
 from msframework import doc
-from msframework.management.commands.runserver import listen
+from msframework.management.sockets import listen
 from msframework.serving.request import LeanRequest
 from msframework.testing.server import serving
 from tests.processes import ServerProcess, free_port
