@@ -105,7 +105,8 @@ REQUIRED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         *_members(
             "sanic:Sanic",
             "_apply_route _determine_error_format _get_file_path _loop_add_task _prep_task"
-            " _run_response_middleware _static_request_handler _websocket_handler",
+            " _run_request_middleware _run_response_middleware _static_request_handler"
+            " _websocket_handler",
         ),
         "sanic.handlers:ErrorHandler._lookup",
         *_members(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 from sanic import Sanic
 from sanic.config import Config
@@ -47,6 +47,15 @@ class Application(Sanic[Config, SimpleNamespace]):
     tracer: Tracer
     queue: SpanQueue
     _serving: Signatory
+
+    async def admit(self, request: Any) -> None:
+        """Ask the guards of the endpoint that *request* is for, unless they were asked.
+
+        Raises:
+            Unauthorized: nobody says who calls, or the credentials are wrong.
+            Forbidden: the caller may not.
+        """
+        raise NotImplementedError
 
     @property
     def stopping(self) -> bool:

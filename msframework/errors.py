@@ -20,11 +20,12 @@ from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
 from sanic.response import HTTPResponse
 
+from msframework.access.refusal import challenges_of, with_challenges
 from msframework.codec.bounds import MAX_ERRORS, bound_messages
 from msframework.codec.kinds import WrongKind
 from msframework.db.errors import translate
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
-from msframework.exceptions import Code, InvalidInput, ServiceException, default_code
+from msframework.exceptions import Code, InvalidInput, ServiceException, Unauthorized, default_code
 from msframework.headers import FRAMING, OwnHeaders, check_response, take_framing
 from msframework.misfit import find_misfit
 from msframework.operation import Operation, Source
@@ -67,6 +68,7 @@ class ErrorAnswers:
         }
         envelope = operation.envelope or self.envelope
         location = _body_location(operation)
+        challenges = challenges_of(operation.access.authenticators)
 
         async def fail(request: Request, exc: Exception) -> object:
             stream: Any = request.stream
@@ -78,6 +80,8 @@ class ErrorAnswers:
             request.reset_response()
             if isinstance(exc, DataError):
                 exc = find_misfit(exc, request, location) or exc
+            if isinstance(exc, Unauthorized):
+                exc = with_challenges(exc, challenges)
             return await self.answer(request, exc, constraints, envelope)
 
         return fail

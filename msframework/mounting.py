@@ -11,6 +11,7 @@ from typing import Any
 from sanic.models.futures import FutureRoute
 from sanic_routing import Route
 
+from msframework.admission import admit_others, ask_first, with_head
 from msframework.codec import CompiledSchema
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
@@ -197,17 +198,20 @@ class Endpoints:
     def _mount(
         self, routes: list[Route], operations: tuple[Operation, ...], context: CompileContext
     ) -> None:
-        handlers = {}
+        handlers, admits = {}, {}
         for operation in operations:
             compiled = compile_operation(operation, context)
             self._compiled.append(compiled)
             handlers[operation.method] = compiled.handler
+            if compiled.admit is not None:
+                admits[operation.method] = compiled.admit
         if handlers:
             handler = dispatch(handlers)
             self._handlers.add(handler)
             self._places[handler] = operations[0].where
             for route in routes:
                 route.handler = handler
+                route.extra.admits = with_head(admits)
 
     def _context(self) -> CompileContext:
         service, serving = self._service, self._service._serving
@@ -254,16 +258,28 @@ class Endpoints:
         return tuple(sorted(has))
 
     def trace_others(self) -> None:
-        """Put a span around streams and static files, which are not compiled."""
-        trace = self._service._serving.observer.trace
+        """Put guards and a span around streams and static files, which are not compiled.
+
+        Raises:
+            ImproperlyConfigured: guards of theirs are wrong.
+        """
+        trace, problems = self._service._serving.observer.trace, list[str]()
         for route in self._service.router.routes:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
             websocket = getattr(handler, "is_websocket", False)
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
-            if not is_compiled_kind(route) and not plain and not websocket:
+            if is_compiled_kind(route) or plain:
+                continue
+            mounted = find_mounted(route, self._service.blueprints.values())
+            route.extra.admits = admit_others(route, mounted, self._service.access, problems)
+            if not websocket:  # whose guards are asked before its handshake
+                if route.extra.admits:
+                    handler = ask_first(handler)
                 route.handler = trace(handler, path_template(f"/{route.path}"))
+        if problems:
+            raise ImproperlyConfigured.of(problems)
 
     def _add_plain(self, route: Route, name: str, methods: list[str], handler: Any) -> None:
         handler.__msframework_plain__ = True

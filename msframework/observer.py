@@ -62,8 +62,8 @@ class Observer:
         return finish
 
     def begin(self, request: Request, template: str) -> None:
-        """Begin the span of a request whose handler is not compiled, and make it current."""
-        if self._tracer is not None:
+        """Begin the span of a request before its handler does, unless it has one."""
+        if self._tracer is not None and request.span is None:
             name = f"{request.method.lower()} {template}"
             request.span = self._tracer.start_request(request, name)
 

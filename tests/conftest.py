@@ -17,6 +17,7 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
+SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access")
 
 
 def pytest_collection_modifyitems(items):
@@ -56,7 +57,7 @@ def with_settings(**changes) -> Settings:
     """Return settings; *changes* are for the top level, or by subsystem as dicts."""
     settings = Settings(debug=False, service_name="testing")
     for name, value in changes.items():
-        if isinstance(value, dict) and name in ("server", "tracing", "log", "openapi", "database"):
+        if isinstance(value, dict) and name in SUBSYSTEMS:
             value = replace(getattr(settings, name), **value)
         settings = replace(settings, **{name: value})
     return settings

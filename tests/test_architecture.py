@@ -73,7 +73,7 @@ FLOORS = (
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
-    "app lifecycle registration requirement routing mounting observer serving",
+    "app admission lifecycle registration requirement routing mounting observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

@@ -49,6 +49,7 @@ PRIVATES = {
                 "sanic:Sanic._get_file_path": "serving/files.py",
                 "sanic:Sanic._loop_add_task": "serving/handling.py",
                 "sanic:Sanic._prep_task": "serving/handling.py",
+                "sanic:Sanic._run_request_middleware": "serving/handling.py",
                 "sanic:Sanic._run_response_middleware": "serving/handling.py",
                 "sanic:Sanic._static_request_handler": "serving/files.py",
                 "sanic:Sanic._websocket_handler": "serving/handling.py",

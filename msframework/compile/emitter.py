@@ -23,12 +23,14 @@ class Emitter(SourceWriter):
             names of ours.
     """
 
-    __slots__ = ("_mapped", "namespace", "strict")
+    __slots__ = ("_mapped", "called", "namespace", "strict")
 
     def __init__(self, mapped: Collection[str] = ()) -> None:
         super().__init__()
         self._mapped = mapped
         self.namespace: dict[str, Any] = {}
+        # The sources of generated functions that the handler calls.
+        self.called: list[str] = []
         # What makes the handler refuse answers that lack members, which costs time.
         self.strict: list[Callable[[], None]] = []
 

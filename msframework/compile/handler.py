@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from msframework._codegen import compile_function
+from msframework.compile.access import Admit, check_access
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
 from msframework.compile.loading import load_inputs
@@ -28,12 +29,13 @@ _BLOCKS: Final = 2  # open around all that may fail: the function, and its `try`
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled handler, and the source it was compiled from."""
+    """A compiled handler, the function that admits to it, and the source of both."""
 
     operation: Operation
     handler: Handler
     source: str
     _strict: Sequence[Callable[[], None]] = field(repr=False)
+    admit: Admit | None = None
 
     def check_members(self) -> None:
         """Refuse answers that lack required members from now on, which costs time."""
@@ -47,7 +49,9 @@ def start_span(operation: Operation, context: CompileContext, emitter: Emitter) 
         emitter.bind("start_request", context.start_request)
         # NOTE: by name and not in the source, so that like handlers are compiled once.
         emitter.bind("label", f"{operation.method.lower()} {operation.template}")
-        emitter.line("request.span = start_request(request, label)")
+        # NOTE: where its guards were asked before, so that Sanic may read a body, it has its span.
+        begun = "if request.span is None: " if operation.access.is_checked else ""
+        emitter.line(f"{begun}request.span = start_request(request, label)")
 
 
 def begin(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
@@ -92,6 +96,7 @@ def finish(operation: Operation, context: CompileContext, emitter: Emitter) -> N
 STEPS: Final[tuple[Step, ...]] = (
     start_span,
     begin,
+    check_access,
     make_values,
     load_inputs,
     call_method,
@@ -113,7 +118,9 @@ def compile_operation(
         emitter = _write(name, operation, context, steps, names, mapped=names)
     source = str(emitter)
     handler = compile_function(name, source, emitter.namespace)
-    compiled = Compiled(operation, handler, source, emitter.strict)
+    shown = "\n\n".join((*emitter.called, source))
+    admit = emitter.namespace.get("admit") if operation.access.is_checked else None
+    compiled = Compiled(operation, handler, shown, emitter.strict, admit)
     if context.checks_members:
         compiled.check_members()
     return compiled

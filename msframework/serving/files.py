@@ -17,6 +17,19 @@ class StaticFiles:
 
     __slots__ = ()
 
+    def static(self, *args: Any, public: bool = False, **options: Any) -> None:
+        """Serve files, as Sanic documents it.
+
+        Args:
+            public: whether anybody may have them, whatever guards the service has.
+        """
+        router: Any = self.router  # type: ignore[attr-defined]
+        known = set(map(id, router.routes))
+        super().static(*args, **options)  # type: ignore[misc]
+        for route in router.routes if public else ():
+            if id(route) not in known:
+                route.extra.public = True
+
     async def _static_request_handler(self, request: object, **options: object) -> Any:
         """Answer with a file, as Sanic does; with 404 for a folder that shows nothing."""
         handle = super()._static_request_handler  # type: ignore[misc]

@@ -69,8 +69,9 @@ class ObservedSanic(Application):
         if isinstance(exception, RequestCancelled):
             self._serving.observer.end_abandoned(request)
             return
-        # No middleware sees a request for another host.
-        run_middleware = run_middleware and not isinstance(exception, Misdirected)
+        # No middleware sees a request for another host, nor one that guards have refused.
+        is_seen = not isinstance(exception, Misdirected) and request.admitted is not False
+        run_middleware = run_middleware and is_seen
         try:
             if stream is not None and stream.stage is not Stage.HANDLER:
                 await self._serving.failures.break_off(request, exception)
@@ -80,6 +81,30 @@ class ObservedSanic(Application):
             self._serving.observer.end_cancelled(request, exc)
             raise
         self._serving.observer.end(request)
+
+    async def admit(self, request: Any) -> None:
+        """Ask the guards of the endpoint that *request* is for, unless they were asked."""
+        route = request.route
+        admits = {} if route is None else getattr(route.extra, "admits", {})
+        admit = admits.get(request.method)
+        if admit is None or request.admitted is not None:
+            return
+        self._serving.observer.begin(request, path_template(f"/{route.path}"))
+        request.admitted = False
+        try:
+            await admit(request)
+        except BaseException:
+            stream = request.stream
+            if stream is not None and stream.expecting_continue:
+                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
+                stream.expecting_continue = stream.keep_alive = False
+            raise
+        request.admitted = True
+
+    async def _run_request_middleware(self, request: Any, middleware: object) -> Any:
+        await self.admit(request)
+        run: Any = super()._run_request_middleware
+        return await run(request, middleware)
 
     async def _run_response_middleware(
         self, request: Any, response: object, middleware: object
@@ -97,6 +122,7 @@ class ObservedSanic(Application):
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
         if self._serving.cors is not None:
             self._serving.cors.check_websocket(request)
+        await self.admit(request)
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler
         await serve(handler, request, *args, **options)

@@ -124,12 +124,17 @@ class Request(SanicRequest[Application, SimpleNamespace]):
     async def receive_body(self) -> None:
         """Read the whole body, unless it is there; bytes count until the request is over.
 
-        A compressed body is decoded, and the headers then are those of one that never was.
+        Before that the guards are asked, as nothing is read for a caller who may not send it. A
+        compressed body is decoded, and the headers then are those of one that never was.
 
         Raises:
+            Unauthorized: nobody says who calls, or the credentials are wrong.
+            Forbidden: the caller may not.
             ServiceUnavailable: the worker holds as much of bodies as it may.
             UnsupportedMediaType: it is encoded in a way that is not read.
         """
+        if self.admitted is None:
+            await self.app.admit(self)
         stream: Any = self.stream
         protocol: Any = getattr(stream, "protocol", None)
         hold: Callable[[int], None] | None = getattr(protocol, "hold", None)

@@ -1,0 +1,83 @@
+"""The exceptions that refuse a caller, with what `WWW-Authenticate` says of the way in.
+
+`Refusals` is made at start-up; its methods run per request that is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+from msframework.access.authenticator import Authenticator
+from msframework.access.guard import leaves_of
+from msframework.access.policy import Access
+from msframework.exceptions import Forbidden, ServiceException, Unauthorized
+from msframework.principal import Principal
+
+E = TypeVar("E", bound=ServiceException)
+_HEADER: Final = "WWW-Authenticate"
+
+
+class Refusals:
+    """The refusals of one operation.
+
+    Attributes:
+        challenges: one for each authenticator that has a say (RFC 9110, 11.6.1).
+    """
+
+    __slots__ = ("_access", "_asks_strangers_in", "challenges")
+
+    def __init__(self, access: Access) -> None:
+        leaves = [leaf for guard in access.guards for leaf in leaves_of(guard)]
+        self._access = access
+        self._asks_strangers_in = bool(access.authenticators) and any(
+            leaf.needs_principal for leaf in leaves
+        )
+        self.challenges = challenges_of(access.authenticators)
+
+    def of_stranger(self) -> ServiceException:
+        """Return the refusal of a caller without credentials: 401 where some would help."""
+        if not self._asks_strangers_in:
+            return Forbidden()
+        return with_challenges(Unauthorized(), self.challenges)
+
+    def of_principal(self, principal: Principal) -> ServiceException:
+        """Return the refusal of a known caller, with the scopes that it lacks (RFC 6750, 3.1)."""
+        access, refused = self._access, Forbidden()
+        if not principal.scopes.issuperset(access.scopes):
+            for each in access.authenticators:
+                if each.name == principal.authenticator and _is_bearer(each.challenge):
+                    separator = ", " if " " in each.challenge else " "
+                    said = f'error="insufficient_scope", scope="{" ".join(access.scopes)}"'
+                    return with_challenges(refused, (f"{each.challenge}{separator}{said}",))
+        return refused
+
+    def of_wrong(self, refused: Unauthorized, by: Authenticator) -> Unauthorized:
+        """Return the refusal of credentials that are wrong, as the authenticator *by* said."""
+        return with_challenges(refused, challenges_of(self._access.authenticators, refused_by=by))
+
+    def of_unread(self) -> Unauthorized:
+        """Return the refusal of an `Authorization` that no authenticator reads."""
+        return with_challenges(Unauthorized(), self.challenges)
+
+
+def challenges_of(
+    authenticators: Sequence[Authenticator], *, refused_by: Authenticator | None = None
+) -> tuple[str, ...]:
+    """Return the challenges of *authenticators*, that of one which refused in its own words."""
+    said = [
+        (each.refusal if each is refused_by else "") or each.challenge for each in authenticators
+    ]
+    return tuple(dict.fromkeys(challenge for challenge in said if challenge))
+
+
+def with_challenges(refused: E, challenges: Sequence[str]) -> E:
+    """Give *refused* the lines of *challenges*, unless it brings some of its own."""
+    if challenges and not any(name.lower() == _HEADER.lower() for name in refused.headers):
+        headers: dict[str, Any] = {**refused.headers, _HEADER: list(challenges)}
+        refused.headers = headers
+    return refused
+
+
+def _is_bearer(challenge: str) -> bool:
+    return challenge.partition(" ")[0].lower() == "bearer"

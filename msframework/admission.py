@@ -1,0 +1,73 @@
+"""The guards of streams, websockets and static files, which are not compiled. Runs at start-up."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from sanic_routing import Route
+
+from msframework.access.registry import ServiceAccess
+from msframework.compile.access import Admit, compile_admission
+from msframework.compile.guarding import Surroundings, read_access
+from msframework.doc import Notes, notes_of
+from msframework.operation import path_params
+from msframework.routing import Mounted, name_route
+from msframework.serving.request import Request
+from msframework.types import Handler
+
+
+def with_head(admits: Mapping[str, Admit]) -> Mapping[str, Admit]:
+    """Return *admits* by method, with HEAD admitted as GET is where it has no method of its own."""
+    return {"HEAD": admits["GET"], **admits} if "GET" in admits else admits
+
+
+def admit_others(
+    route: Route, mounted: Mounted, service: ServiceAccess, problems: list[str]
+) -> Mapping[str, Admit]:
+    """Return, by method, what asks the guards around *route*; nothing where there are none.
+
+    What they are is said by the service, the blueprint, and the notes on the function.
+    """
+    where, params = name_route(route), path_params(f"/{route.path}")
+    around = Surroundings(
+        where,
+        _notes_of(route),
+        Notes(),
+        getattr(mounted.blueprint, "notes", None) or Notes(),
+        None,
+        mounted.name,
+        getattr(mounted.blueprint, "guards", ()),
+    )
+    admits = {}
+    for method in sorted(route.methods):
+        access, _ = read_access(around, method, params, (), service, problems)
+        if access.is_checked:
+            name = f"other_{method.lower()}"
+            admits[method] = compile_admission(access, params, name).admit
+    return with_head(admits)
+
+
+def _notes_of(route: Any) -> Notes:
+    """Return the notes on the function of *route*; those of static files say whether all may."""
+    if getattr(route.extra, "static", False):
+        return Notes(public=getattr(route.extra, "public", False))
+    handler = route.handler
+    if isinstance(handler, partial) and handler.args:  # a websocket's
+        handler = handler.args[0]
+    return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
+
+
+def ask_first(handler: Handler) -> Handler:
+    """Return *handler*, which runs when the guards of its route have let a request pass."""
+
+    @functools.wraps(handler)
+    async def handle_guarded(request: Request, *args: object, **path: object) -> Any:
+        await request.app.admit(request)
+        answer = handler(request, *args, **path)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    return handle_guarded

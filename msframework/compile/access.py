@@ -1,0 +1,209 @@
+"""The step that asks who calls and whether they may, before anything of the body is read.
+
+`compile_admission` runs at start-up; what it returns runs per request, at most once: in the
+compiled handler, or before that where Sanic is about to read a body or to run middleware.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from marshmallow import ValidationError
+from sanic.exceptions import SanicException
+
+from msframework._codegen import SourceWriter, compile_function
+from msframework.access.guard import (
+    AllOf,
+    AnyOf,
+    AnyScope,
+    AuthenticatedBy,
+    Guard,
+    Not,
+    Scopes,
+    is_own,
+    is_same,
+    leaves_of,
+    path_names,
+    read_verdict,
+)
+from msframework.access.identify import build_identify
+from msframework.access.policy import Access
+from msframework.access.refusal import Refusals
+from msframework.compile.context import CompileContext
+from msframework.compile.emitter import Emitter
+from msframework.exceptions import InvalidInput
+from msframework.operation import Operation, PathParam, text_params
+from msframework.principal import Principal
+from msframework.schemas.storable import why_not_storable
+from msframework.serving.request import Request
+
+Admit: TypeAlias = Callable[[Request], Awaitable[None]]
+Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The compiled guards of one operation, and the source they were compiled from."""
+
+    admit: Admit
+    source: str
+
+
+def check_access(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
+    """Write the lines that refuse a caller, where anybody is asked who it is."""
+    if operation.access.is_checked:
+        admission = compile_admission(operation.access, operation.path_params, operation.id)
+        emitter.called.append(admission.source)
+        emitter.bind("admit", admission.admit)
+        emitter.lines("if not request.admitted:", "    await admit(request)")
+
+
+def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> Admission:
+    """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
+
+    Args:
+        params: the parameters of the path, which guards may take.
+        name: the name of the operation, for tracebacks.
+    """
+    refusals, conditions = Refusals(access), _Conditions(access, params)
+    writer = SourceWriter()
+    writer.line(f"async def admit_{name}(request):")
+    with writer.indented():
+        writer.lines(*(["asked = {}"] if conditions.repeated else []), "try:")
+        with writer.indented():
+            if access.authenticators:
+                conditions.names["identify"] = build_identify(access.authenticators, refusals)
+                writer.line("request.principal = principal = await identify(request)")
+            else:
+                writer.line("principal = None")
+            if access.for_stranger is not True:
+                writer.line("if principal is None:")
+                with writer.indented():
+                    _refuse(writer, conditions, access.for_stranger, "refuse_stranger()")
+            if access.for_principal is not True:
+                writer.line("if principal is not None:")
+                with writer.indented():
+                    _refuse(writer, conditions, access.for_principal, "refuse_principal(principal)")
+        writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
+    conditions.names.update(
+        refuse_stranger=refusals.of_stranger,
+        refuse_principal=refusals.of_principal,
+        Misread=(SanicException, ValidationError),
+        misread=_misread,
+    )
+    source = str(writer)
+    return Admission(compile_function(f"admit_{name}", source, conditions.names), source)
+
+
+def _refuse(
+    writer: SourceWriter, conditions: _Conditions, condition: Guard | bool, refusal: str
+) -> None:
+    """Write the lines that raise *refusal* unless *condition* holds."""
+    if isinstance(condition, bool):
+        writer.line(f"raise {refusal}")
+    else:
+        for each in condition.guards if isinstance(condition, AllOf) else (condition,):
+            writer.lines(f"if not ({conditions.write(each)}):", f"    raise {refusal}")
+
+
+class _Conditions:
+    """The expressions of an operation's guards, and the names in them.
+
+    Attributes:
+        names: the values of the names.
+        repeated: whether a guard of the service's own stands in an expression twice.
+    """
+
+    def __init__(self, access: Access, params: tuple[PathParam, ...]) -> None:
+        self._params = params
+        self._leaves: list[Guard] = []
+        self.names: dict[str, Any] = {}
+        self._twice = [
+            leaf
+            for folded in (access.for_stranger, access.for_principal)
+            for leaf in _repeated(folded)
+        ]
+        self.repeated = bool(self._twice)
+
+    def write(self, condition: Guard) -> str:
+        """Return the expression of *condition*, a normal form."""
+        if isinstance(condition, AllOf | AnyOf):
+            word = " and " if isinstance(condition, AllOf) else " or "
+            return word.join(self._within(each) for each in condition.guards)
+        if isinstance(condition, Not):
+            return f"not {self._within(condition.guard)}"
+        return self._write_leaf(condition)
+
+    def _within(self, condition: Guard) -> str:
+        return f"({self.write(condition)})"
+
+    def _write_leaf(self, leaf: Guard) -> str:
+        number = self._number(leaf)
+        if is_own(leaf):
+            self.names.setdefault(f"ask_{number}", _build_ask(leaf, self._params))
+            if any(is_same(leaf, other) for other in self._twice):
+                self.names["ask_once"] = _ask_once
+                return f"await ask_once(asked, {number}, ask_{number}, request, principal)"
+            return f"await ask_{number}(request, principal)"
+        if isinstance(leaf, AuthenticatedBy):
+            self.names[f"names_{number}"] = leaf.names
+            return f"principal.authenticator in names_{number}"
+        assert isinstance(leaf, Scopes | AnyScope)
+        self.names[f"scopes_{number}"] = frozenset(leaf.scopes)
+        if isinstance(leaf, Scopes):
+            return f"scopes_{number} <= principal.scopes"
+        return f"not scopes_{number}.isdisjoint(principal.scopes)"
+
+    def _number(self, leaf: Guard) -> int:
+        """Return the number of *leaf* among the guards in the expressions."""
+        for number, known in enumerate(self._leaves):
+            if is_same(leaf, known):
+                return number
+        self._leaves.append(leaf)
+        return len(self._leaves) - 1
+
+
+def _repeated(condition: Guard | bool) -> list[Guard]:
+    """Return the guards of a service's own that *condition* asks in several places."""
+    own = [] if isinstance(condition, bool) else [*filter(is_own, leaves_of(condition))]
+    return [
+        leaf
+        for number, leaf in enumerate(own)
+        if any(is_same(leaf, other) for other in own[:number])
+    ]
+
+
+def _build_ask(guard: Any, params: tuple[PathParam, ...]) -> Ask:
+    """Return `ask(request, principal)`, which tells whether *guard* allows a request."""
+    allows, is_coroutine = guard.allows, inspect.iscoroutinefunction(guard.allows)
+    names = path_names(guard, [param.name for param in params])
+    texts = [name for name in text_params(params) if name in names]
+
+    async def ask(request: Request, principal: Principal | None) -> bool:
+        values = request.match_info
+        for name in texts:
+            # NOTE: a guard that looks it up would fail for it, and its caller is not to blame.
+            message = why_not_storable(values[name])
+            if message is not None:
+                raise InvalidInput({"path": {name: [message]}})
+        verdict = allows(request, principal, **{name: values[name] for name in names})
+        return read_verdict(guard, await verdict if is_coroutine else verdict)
+
+    return ask
+
+
+async def _ask_once(
+    asked: dict[int, bool], number: int, ask: Ask, request: Request, principal: Principal | None
+) -> bool:
+    """Return what a guard says, or said before of the same request."""
+    if number not in asked:
+        asked[number] = await ask(request, principal)
+    return asked[number]
+
+
+def _misread(exc: Exception) -> TypeError:
+    """Return the failure in the place of one that would be taken for a mistake of the caller."""
+    return TypeError(f"an authenticator or a guard raised {type(exc).__qualname__}")

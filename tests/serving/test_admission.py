@@ -1,0 +1,316 @@
+"""Who is let in: on the fast path, on Sanic's with and without middleware, and beside handlers."""
+
+import asyncio
+import json
+
+import pytest
+import pytest_asyncio
+from sanic import response as sanic_response
+
+from msframework import Authenticator, Blueprint, Guard, Principal, Resource, Unauthorized, doc
+from msframework.access import Authenticated, Scopes
+from msframework.app import Service
+from tests.conftest import with_settings
+from tests.serving.stranger import street_of
+
+PLACES = ("fast", "middleware", "sanic")
+HUGE = 3_000_000
+BEARER = {"type": "http", "scheme": "bearer"}
+CREDENTIALS = {
+    "none": "",
+    "wrong": "Bearer bad",
+    "read": "Bearer a read",
+    "right": "Bearer a write",
+}
+STATUSES = {"none": 401, "wrong": 401, "read": 403, "right": 200}
+
+
+class Words(Authenticator):
+    """Knows the caller from `Bearer <id> <scope>`."""
+
+    scheme = BEARER
+    challenge = 'Bearer realm="words"'
+    refusal = 'Bearer realm="words", error="invalid_token"'
+    header = "authorization"
+
+    def __init__(self):
+        self.asked = 0
+
+    async def authenticate(self, request):
+        self.asked += 1
+        kind, *words = request.headers.get("authorization", "").split(" ")
+        if kind.lower() != "bearer":
+            return None
+        await asyncio.sleep(0)
+        if words == ["bad"]:
+            raise Unauthorized("this word is not known")
+        if words == ["ill"]:
+            raise RuntimeError("secret")
+        return Principal(words[0], frozenset(words[1:]))
+
+
+class Named(Guard):
+    """Lets a caller in whose id is in the path."""
+
+    async def allows(self, request, principal, name):
+        return principal.id == name
+
+
+class Ill(Guard):
+    """Says whatever it is told to say."""
+
+    def allows(self, request, principal):
+        request.app.asked.append(self)
+        what = request.args.get("say")
+        if what == "raise":
+            raise RuntimeError("secret")
+        return {"true": True, "none": None, "one": 1}.get(what)
+
+
+def open_doors(place):
+    """Return a service with guarded endpoints of every kind."""
+    service = Service(
+        with_settings(
+            service_name=place,
+            server={"fast_path": place == "fast"},
+            openapi={"enabled": False},
+            access={"authenticators": {"words": Words()}, "guards": (Authenticated(),)},
+        )
+    )
+    service.config.TOUCHUP = False
+    service.done, service.asked = [], []
+    _add_operations(service, service.done.append)
+    _add_others(service, service.done.append)
+    if place == "middleware":
+
+        @service.on_request
+        async def note(request):
+            service.done.append("middleware")
+
+    return service
+
+
+def _add_operations(service, note):
+    doors = Blueprint("doors", url_prefix="/doors", guards=(Scopes("write").on("POST"),))
+
+    @doors.resource("/")
+    class Doors(Resource):
+        async def get(self, request, principal):
+            return {"id": principal.id, "by": principal.authenticator}
+
+        @doc.consumes({"text": str})
+        async def post(self, request, body, principal):
+            note(len(body["text"]))
+            return {"size": len(body["text"])}
+
+        @doc.public
+        async def put(self, request, principal=None):
+            return {"id": None if principal is None else principal.id}
+
+    @doors.get("/named/<name>")
+    @doc.guards(Named())
+    async def named(request, name):
+        return {"name": name}
+
+    ill = Ill()
+
+    @doors.get("/ill")
+    @doc.guards(~ill | (ill & Scopes("x")))
+    async def ill_one(request):
+        note("ill")
+
+    service.blueprint(doors)
+
+
+def _add_others(service, note):
+    @service.post("/stream", stream=True)
+    @doc.guards(Scopes("write"))
+    async def stream(request):
+        size = sum([len(piece) async for piece in request.stream])
+        note(size)
+        return sanic_response.json({"size": size})
+
+    @service.websocket("/feed")
+    async def feed(request, websocket):
+        note(request.principal.id)
+
+    @service.websocket("/open")
+    @doc.public
+    async def open_feed(request, websocket):
+        note("open")
+
+    service.static("/this", __file__, name="this")
+    service.static("/that", __file__, name="that", public=True)
+
+
+@pytest_asyncio.fixture(params=PLACES, scope="module", loop_scope="module")
+async def open_street(request):
+    async with street_of(open_doors(request.param)) as street:
+        yield street
+
+
+@pytest.fixture
+def street(open_street):
+    service = open_street.service
+    service.done.clear()
+    service.asked.clear()
+    service.authenticators["words"].asked = 0
+    return open_street
+
+
+def ask(path, method="GET", credentials="", body=b"", more=""):
+    lines = [f"{method} {path} HTTP/1.1", "Host: x"]
+    lines += [f"Authorization: {credentials}"] if credentials else []
+    lines += [f"Content-Length: {len(body)}", "Content-Type: application/json"] if body else []
+    return ("\r\n".join(lines) + f"\r\n{more}\r\n").encode() + body
+
+
+async def exchange(street, *pieces):
+    """Return status, head, and JSON of the first answer."""
+    stranger = await street.meet()
+    await stranger.send(*pieces)
+    outcome = stranger.outcome()
+    await stranger.close()
+    head = stranger.received.partition(b"\r\n\r\n")[0].decode()
+    body = outcome.answers[0][2]
+    return outcome, head, json.loads(body) if body.startswith(b"{") else None
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+@pytest.mark.parametrize("way", ["whole", "pieces", "huge", "expect"])
+async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credentials, way):
+    size = HUGE if way == "huge" else 20
+    body = json.dumps({"text": "a" * size}).encode()
+    more = "Expect: 100-continue\r\n" if way == "expect" else ""
+    sent = ask("/doors/", "POST", CREDENTIALS[credentials], body, more)
+    head = sent[: -len(body)]
+    cuts = {"whole": [sent], "pieces": [head[:30], head[30:], body[:9], body[9:]]}
+    if way == "huge":
+        cuts["huge"] = [head, *(body[at : at + 60_000] for at in range(0, len(body), 60_000))]
+    expected = STATUSES[credentials]
+    cuts["expect"] = [head, body] if expected == 200 else [head]
+
+    outcome, head, said = await exchange(street, *cuts[way])
+
+    final = [status for status in outcome.statuses if status != 100]
+    assert final == [expected]
+    assert (100 in outcome.statuses) == (way == "expect" and expected == 200)
+    if expected == 200:
+        assert said["data"] == {"size": size} if way != "expect" else True
+    else:
+        assert said == {
+            "code": 100000 + expected,
+            "message": {401: "Unauthorized", 403: "Forbidden"}[expected],
+            **({"error": "this word is not known"} if credentials == "wrong" else {}),
+        }
+        assert "x-trace-id" in head
+        assert "middleware" not in street.service.done
+        assert outcome.answers[0][1] == ("close" if way == "expect" else "keep-alive")
+    assert street.service.authenticators["words"].asked == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("credentials", "challenge"),
+    [
+        ("none", 'Bearer realm="words"'),
+        ("wrong", 'Bearer realm="words", error="invalid_token"'),
+        ("read", 'Bearer realm="words", error="insufficient_scope", scope="write"'),
+    ],
+)
+async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge):
+    _, head, _ = await exchange(street, ask("/doors/", "POST", CREDENTIALS[credentials], b"{}"))
+
+    lines = [line for line in head.split("\r\n") if line.lower().startswith("www-authenticate")]
+    assert [line.partition(": ")[2] for line in lines] == [challenge]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("method", "path", "credentials", "status"),
+    [
+        ("GET", "/doors/", "", 401),
+        ("GET", "/doors/", "Bearer a", 200),
+        ("GET", "/doors/", "Basic a", 401),
+        ("HEAD", "/doors/", "", 401),
+        ("HEAD", "/doors/", "Bearer a", 200),
+        ("OPTIONS", "/doors/", "", 204),
+        ("PUT", "/doors/", "", 200),
+        ("PUT", "/doors/", "Bearer a", 200),
+        ("PUT", "/doors/", "Bearer bad", 401),
+        ("PUT", "/doors/", "Basic a", 401),
+        ("PATCH", "/doors/", "", 405),
+        ("GET", "/nowhere", "", 404),
+        ("GET", "/doors/", "Bearer ill", 500),
+        ("GET", "/doors/named/a", "Bearer a", 200),
+        ("GET", "/doors/named/b", "Bearer a", 403),
+        ("GET", "/doors/named/b", "", 401),
+        ("GET", "/doors/named/%00", "Bearer a", 422),
+        ("GET", "/doors/named/%00", "", 401),
+        ("GET", "/doors/ill?say=raise", "Bearer a", 500),
+        ("GET", "/doors/ill?say=none", "Bearer a", 500),
+        ("GET", "/doors/ill?say=one", "Bearer a", 500),
+        ("GET", "/doors/ill?say=true", "Bearer a", 403),
+        ("GET", "/doors/ill?say=true", "Bearer a x", 200),
+        ("GET", "/doors/ill?say=true", "", 401),
+        ("GET", "/this", "", 401),
+        ("HEAD", "/this", "", 401),
+        ("GET", "/this", "Bearer a", 200),
+        ("GET", "/that", "", 200),
+        ("GET", "/feed", "", 401),
+        ("GET", "/feed", "Bearer bad", 401),
+    ],
+)
+async def test_each_door(street, method, path, credentials, status):
+    outcome, _, said = await exchange(street, ask(path, method, credentials))
+
+    assert outcome.statuses == [status]
+    assert len(street.service.asked) <= 1
+    assert "secret" not in str(said)
+    if status >= 400 and status not in (404, 405):
+        assert street.service.done == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_principal_says_who_told_of_it(street):
+    _, _, said = await exchange(street, ask("/doors/", credentials="Bearer a"))
+
+    assert said["data"] == {"id": "a", "by": "words"}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+async def test_a_stream_is_not_read_for_those_who_may_not_send_it(street, credentials):
+    body = b"x" * 100_000
+    sent = ask("/stream", "POST", CREDENTIALS[credentials], body)
+    follows = ask("/doors/", credentials="Bearer a")
+
+    outcome, _, _ = await exchange(street, sent[:50_000], sent[50_000:], follows)
+
+    assert outcome.statuses == [STATUSES[credentials], 200]
+    assert (100_000 in street.service.done) == (credentials == "right")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("path", "credentials", "status", "did"),
+    [
+        ("/feed", "", 401, []),
+        ("/feed", "Bearer bad", 401, []),
+        ("/feed", "Bearer a", 101, ["a"]),
+        ("/open", "", 101, ["open"]),
+        ("/open", "Bearer bad", 401, []),
+    ],
+)
+async def test_a_websocket_begins_for_those_alone_who_may(street, path, credentials, status, did):
+    upgrade = (
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    stranger = await street.meet()
+    await stranger.send(ask(path, credentials=credentials, more=upgrade))
+
+    assert stranger.outcome().statuses == [status]
+    assert [what for what in street.service.done if what != "middleware"] == did
+    await stranger.close()
