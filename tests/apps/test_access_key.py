@@ -41,9 +41,7 @@ def test_the_environment_comes_first(desk, tmp_path, monkeypatch):
 def test_a_desk_that_cannot_be_written_is_named(desk):
     desk.parent.write_text("in the way")
 
-    with pytest.raises(
-        ImproperlyConfigured, match=r"cannot be made or read.*ACCESS_KEY"
-    ):
+    with pytest.raises(ImproperlyConfigured, match=r"cannot be made or read.*ACCESS_KEY"):
         access.desk_key()
 
 
