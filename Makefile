@@ -31,9 +31,12 @@ reference:
 	$(PYTHON) -m msframework.conf.reference > docs/reference/settings.md.new
 	mv docs/reference/settings.md.new docs/reference/settings.md
 
-# The documents of the example apps that tests/openapi/test_golden.py holds.
+# The documents that tests/openapi/test_golden.py holds.
 golden:
 	for version in 3.1 3.0 2.0; do \
 		OPENAPI_VERSION=$$version $(PYTHON) manage.py openapi --settings settings.test \
 			--output tests/openapi/golden/$$version.yaml || exit 1; \
+		OPENAPI_VERSION=$$version $(PYTHON) manage.py openapi \
+			--settings tests.openapi.guarded.settings \
+			--output tests/openapi/golden/guarded-$$version.yaml || exit 1; \
 	done

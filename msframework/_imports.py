@@ -72,8 +72,10 @@ def import_object(path: str, *, where: str) -> Any:
             f"{where}: {path!r} names the module {module_path!r}, which cannot be found "
             f"({exc}). Check the spelling and that the project's root is the current directory."
         ) from exc
-    except ImproperlyConfigured:
-        raise
+    except ImproperlyConfigured as exc:
+        raise ImproperlyConfigured.of(
+            f"{where}: {path!r}: {text}" for text in exc.problems
+        ) from exc
     except Exception as exc:
         raise ImproperlyConfigured.of([explain(exc, f"{where}: {path!r}")]) from exc
     try:

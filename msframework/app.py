@@ -331,6 +331,13 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Whether the service is about to stop: answers already say `Connection: close`."""
         return self._serving.stopping
 
+    def reload_certificates(self) -> None:
+        """Read the files of TLS anew, for connections that begin from now on."""
+        if self._serving.tls is not None:
+            self._serving.tls.reload()
+        if isinstance(self.clients, Clients):
+            self.clients.reload()
+
     async def _start_parts(self, app: object, loop: object = None) -> None:
         setup_logging(self.settings)
         self._serving.stopping = False
@@ -341,6 +348,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         ignore_repeated_signals()
 
     async def _stop_parts(self, app: object, loop: object = None) -> None:
+        if self._serving.tls is not None:
+            await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
             await self._client.stop()

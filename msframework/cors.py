@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from yarl import URL
 
 from msframework.headers import TOKEN
+from msframework.problem import Problem
 
 ANY: Final = "*"
 # Headers of ours that a page could not read otherwise (Fetch, 3.3.3).
@@ -123,6 +124,19 @@ class CORS:
         if self.credentials:
             expected = "the origins by name, as browsers refuse '*' with credentials (Fetch, 3.3.5)"
             yield OriginFault("origins", "'*' together with credentials", expected, _EXAMPLE)
+
+
+def check_sharing(cors: object, where: str) -> list[Problem]:
+    """Return the mistakes in the *cors* of a Blueprint; `None` has none."""
+    if cors is None:
+        return []
+    if not isinstance(cors, CORS):
+        found = f"its cors is {type(cors).__name__}"
+        return [Problem(where, found, "a CORS", "Write CORS(('https://app.example.com',)).")]
+    return [
+        Problem(where, f"{fault.name} of its CORS holds {fault.found}", *fault[2:])
+        for fault in cors.faults()
+    ]
 
 
 def split_words(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -26,10 +26,9 @@ from msframework._imports import exists, import_module
 from msframework._place import caller_place, place_of
 from msframework.access.guard import Guard
 from msframework.compile.reader import Endpoint
-from msframework.cors import CORS
+from msframework.cors import CORS, check_sharing
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
-from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
@@ -154,12 +153,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         self.notes = Notes(description=description)
         self.guards = guards
         self.cors = cors
-        if cors is not None:
-            where = f"{caller_place()}: blueprint {name!r}"
-            self.problems += [
-                Problem(where, f"{fault.name} of its CORS holds {fault.found}", *fault[2:])
-                for fault in cors.faults()
-            ]
+        self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
 
     def raises(
         self,

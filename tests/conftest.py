@@ -17,7 +17,7 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
-SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access")
+SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls")
 
 
 def pytest_collection_modifyitems(items):

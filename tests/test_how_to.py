@@ -13,7 +13,10 @@ from tests.processes import ServerProcess, fresh_database
 PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 QUICKSTART = ROOT / "docs" / "quickstart.md"
 # Pages without tests of their own, and what shows that they hold.
-WITHOUT_TESTS = {"pgbouncer": "tests/acceptance/test_pgbouncer.py"}
+WITHOUT_TESTS = {
+    "pgbouncer": "tests/acceptance/test_pgbouncer.py",
+    "tls": "tests/acceptance/test_tls.py",
+}
 TESTED = [page for page in PAGES if page.stem not in WITHOUT_TESTS]
 
 
@@ -22,6 +25,7 @@ def write_project(folder: Path, page: Path) -> None:
     files = read_files(QUICKSTART)
     own = read_files(page)
     base = own.pop("settings/base.py", "")
+    test = own.pop("settings/test.py", "from settings.development import *\n")
     apps = {"notes", *(path.partition("/")[0] for path in own)} - {"settings", "tests"}
     if page.stem == "testing":  # it is about the services of this repository
         files = {path: files[path] for path in ("manage.py", "pyproject.toml")}
@@ -35,7 +39,7 @@ def write_project(folder: Path, page: Path) -> None:
     settings = f"DEBUG = True\nINSTALLED_APPS = {tuple(sorted(apps))!r}\n"
     files |= own | {"settings/base.py": base}
     files["settings/development.py"] = f"from settings.base import *\n{settings}"
-    files["settings/test.py"] = "from settings.development import *\n"
+    files["settings/test.py"] = test
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,14 +61,24 @@ def installed(tmp_path_factory):
     return folder
 
 
-RUNS = [(page, ("manage.py", "test")) for page in TESTED]
-RUNS.append((ROOT / "docs" / "how-to" / "background-work.md", ("-m", "pytest")))
+# NOTE: `manage.py test` measures and reports besides, in processes of their own; so one page in
+# every run has it, and all of them among the heavy tests.
+COMMANDS = {"pytest": ("-m", "pytest"), "test": ("manage.py", "test")}
+BY_COMMAND = "testing"
+RUNS = [
+    pytest.param(
+        page,
+        COMMANDS[name],
+        id=f"{page.stem} {name}",
+        marks=[pytest.mark.acceptance] if (name == "test") is (page.stem != BY_COMMAND) else [],
+    )
+    for page in TESTED
+    for name in COMMANDS
+]
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(
-    ("page", "command"), RUNS, ids=[f"{page.stem} {command[-1]}" for page, command in RUNS]
-)
+@pytest.mark.parametrize(("page", "command"), RUNS)
 def test_a_how_to_works_in_a_project_of_its_own(page, command, installed, tmp_path):
     write_project(tmp_path, page)
 

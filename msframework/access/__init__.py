@@ -14,6 +14,7 @@ from msframework.access.guard import AnyScope, Authenticated, AuthenticatedBy, G
 from msframework.access.issuer import JWTIssuer
 from msframework.access.jwks import JWKS
 from msframework.access.keys import JWTKey
+from msframework.access.mutual_tls import MutualTLS
 from msframework.access.password import (
     PasswordCheck,
     PasswordHasher,
@@ -35,6 +36,7 @@ __all__ = [
     "JWTIssuer",
     "JWTKey",
     "KeyEntry",
+    "MutualTLS",
     "PasswordCheck",
     "PasswordHasher",
     "Principal",

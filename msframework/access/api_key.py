@@ -113,7 +113,9 @@ class APIKey(Authenticator):
         self.scheme = {"type": "apiKey", "in": "header", "name": header}
         self.challenge = build_challenge("ApiKey", realm=realm, header=header)
         self._keys: Final = KeyReader().read({} if keys is None else keys)
-        self._source: Final = None if lookup is None else PrincipalSource(lookup, "APIKey: lookup")
+        self._source: Final = (
+            None if lookup is None else PrincipalSource(lookup, "APIKey: lookup", ("digest",))
+        )
 
     async def authenticate(self, request: Request) -> Principal | None:
         """Return the caller whose key *request* brings; `None` where it brings none.
@@ -137,7 +139,7 @@ class APIKey(Authenticator):
             return self._welcome(stored, key)
         found = None
         if self._source is not None and len(key) >= MIN_KEY_LENGTH:
-            found = await self._source.find(self.name, request, digest)
+            found = await self._source.find(request, digest)
         if found is None:
             raise _wrong()
         return found
@@ -153,7 +155,7 @@ class APIKey(Authenticator):
             raise _wrong()
         if stored.until is not None and datetime.now(UTC) >= stored.until:
             raise _wrong()
-        return Principal(stored.name, stored.scopes, authenticator=self.name)
+        return Principal(stored.name, stored.scopes)
 
 
 def _wrong() -> Unauthorized:

@@ -5,10 +5,12 @@ Made at start-up; `authenticate` runs per request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msframework.conf.settings import Settings
 from msframework.principal import Principal
+from msframework.problem import Problem
 from msframework.serving.request import Request
 
 
@@ -28,6 +30,10 @@ class Authenticator:
     challenge: str = ""
     refusal: str = ""
     header: str | None = None
+
+    def check(self, settings: Settings) -> Iterable[Problem]:
+        """Return what *settings* lack for it to work; asked once, when a service takes it."""
+        return ()
 
     async def authenticate(self, request: Request) -> Principal | None:
         """Return the caller of *request*; `None` where it brings no credentials of this kind.

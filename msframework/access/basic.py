@@ -50,7 +50,7 @@ class HTTPBasic(Authenticator):
     ) -> None:
         if isinstance(check, Mapping):
             check = PasswordFile(check, hasher).find
-        self._source: Final = PrincipalSource(check, "HTTPBasic")
+        self._source: Final = PrincipalSource(check, "HTTPBasic", ("username", "password"))
         self.scheme = {"type": "http", "scheme": "basic"}
         self.challenge = build_challenge("Basic", realm=realm, charset="UTF-8")
 
@@ -63,8 +63,7 @@ class HTTPBasic(Authenticator):
         found = read_authorization(request)
         if found is None or found[0] != "basic":
             return None
-        credentials = read_credentials(found[1])
-        principal = await self._source.find(self.name, request, *credentials)
+        principal = await self._source.find(request, *read_credentials(found[1]))
         if principal is None:
             raise Unauthorized("the user name or the password is wrong")
         return principal

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,11 +44,16 @@ class ServiceAccess:
 
     Attributes:
         schemes: the security schemes that something else enforces (`SECURITY_SCHEMES`).
+        document_guards: the guards of the document and its page (`OPENAPI_GUARDS`), which the
+            others do not guard.
+        settings: the settings that authenticators are checked against.
     """
 
     authenticators: dict[str, Authenticator] = field(default_factory=dict)
     guards: tuple[Guard, ...] = ()
     schemes: Mapping[str, Any] = field(default_factory=dict)
+    document_guards: tuple[Guard, ...] = ()
+    settings: Settings = field(default_factory=Settings)
 
     def authenticate(self, name: object, given: object, where: str, problems: list[str]) -> None:
         """Take the authenticator *given* as *name*; append to *problems* what is wrong with it."""
@@ -59,6 +64,7 @@ class ServiceAccess:
         elif isinstance(name, str) and isinstance(given, Authenticator):
             given.name = name
             self.authenticators[name] = given
+            problems.extend(given.check(self.settings))
 
     def _find_mistake(self, name: object, given: object) -> tuple[str, str] | None:
         if not isinstance(name, str) or _is_name(name) is None:
@@ -114,15 +120,20 @@ def _find_missing(given: Any) -> tuple[str, str] | None:
 
 def build_service_access(settings: Settings, problems: list[str]) -> ServiceAccess:
     """Return what the settings say; append to *problems* whatever is wrong."""
-    access = ServiceAccess(schemes=settings.openapi.security_schemes)
+    access = ServiceAccess(schemes=settings.openapi.security_schemes, settings=settings)
     for name, given in settings.access.authenticators.items():
         where = f"AUTHENTICATORS[{name!r}]"
         found = _import(given, where, problems)
         if found is not UNSET:
             access.authenticate(name, found, where, problems)
-    guards = [_import(given, "GUARDS", problems) for given in settings.access.guards]
-    access.add_guards([guard for guard in guards if guard is not UNSET], "GUARDS", problems)
+    access.guards = _read_setting(settings.access.guards, "GUARDS", problems)
+    access.document_guards = _read_setting(settings.openapi.guards, "OPENAPI_GUARDS", problems)
     return access
+
+
+def _read_setting(given: Iterable[object], where: str, problems: list[str]) -> tuple[Guard, ...]:
+    found = [_import(each, where, problems) for each in given]
+    return read_guards([guard for guard in found if guard is not UNSET], where, problems)
 
 
 def _import(given: object, where: str, problems: list[str]) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from copy import copy
+from enum import Enum
 from typing import Any, Final
 
 from msframework.exceptions import ImproperlyConfigured
@@ -25,61 +25,77 @@ class PrincipalSource:
     Args:
         function: a function or coroutine function that returns a `Principal` or `None`.
         where: who was given it, for messages.
+        credentials: the names of what it is called with, in their order.
 
     Raises:
-        ImproperlyConfigured: it can't be called.
+        ImproperlyConfigured: it can't be called so.
     """
 
-    __slots__ = ("_function", "_takes_request", "_where")
+    __slots__ = ("_function", "_request_at", "_where")
 
-    def __init__(self, function: FindPrincipal, where: str) -> None:
+    def __init__(self, function: object, where: str, credentials: tuple[str, ...]) -> None:
+        taken = ", ".join(credentials)
+        expected = f"a function of ({taken}) or (request, {taken})"
         if not callable(function):
+            found = f"an object of {type(function).__name__} was given"
+            raise ImproperlyConfigured(Problem(where, found, expected, "Pass the function itself."))
+        self._request_at: Final = _find_request(function)
+        try:
+            given = _arrange(self._request_at, None, credentials)
+            inspect.signature(function).bind(*given[0], **given[1])
+        except TypeError as exc:
             raise ImproperlyConfigured(
-                Problem(
-                    where,
-                    f"an object of {type(function).__name__} was given",
-                    "a function or coroutine function that returns a Principal or None",
-                    "Pass the function itself.",
-                )
-            )
+                Problem(where, f"{_name_of(function)} can't be called: {exc}", expected)
+            ) from exc
+        except ValueError:  # a function of C tells nothing
+            pass
         self._function: Final = function
-        self._takes_request: Final = _takes_request(function)
         self._where: Final = where
 
-    async def find(self, name: str, request: Request, *credentials: str) -> Principal | None:
+    async def find(self, request: Request, *credentials: str) -> Principal | None:
         """Return the principal of *credentials*; `None` where the function knows of none.
-
-        Args:
-            name: the name of the authenticator, which the principal gets where it has none.
 
         Raises:
             TypeError: the function returned something else.
         """
-        if self._takes_request:
-            found: Any = self._function(*credentials, request=request)
-        else:
-            found = self._function(*credentials)
+        args, kwargs = _arrange(self._request_at, request, credentials)
+        found: Any = self._function(*args, **kwargs)
         if inspect.isawaitable(found):
             found = await found
-        if found is None:
-            return None
-        if isinstance(found, Principal):
-            return found if found.authenticator else _named(found, name)
+        if found is None or isinstance(found, Principal):
+            return found
         raise TypeError(
             f"{self._where}: the function returned an object of {type(found).__name__}; "
             "expected a Principal, or None for wrong credentials."
         )
 
 
-def _named(principal: Principal, name: str) -> Principal:
-    """Return *principal* with the name of its authenticator; the function may keep the other."""
-    named = copy(principal)
-    object.__setattr__(named, "authenticator", name)
-    return named
+class RequestPlace(Enum):
+    """Where a function takes the request."""
+
+    NOWHERE = 0
+    FIRST = 1
+    BY_NAME = 2
 
 
-def _takes_request(function: FindPrincipal) -> bool:
+def _find_request(function: Callable[..., Any]) -> RequestPlace:
     try:
-        return "request" in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # a function of C tells nothing
-        return False
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return RequestPlace.NOWHERE
+    if "request" not in names:
+        return RequestPlace.NOWHERE
+    return RequestPlace.FIRST if names[0] == "request" else RequestPlace.BY_NAME
+
+
+def _arrange(
+    place: RequestPlace, request: Request | None, credentials: tuple[str, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments, by position and by name."""
+    if place is RequestPlace.FIRST:
+        return (request, *credentials), {}
+    return credentials, {"request": request} if place is RequestPlace.BY_NAME else {}
+
+
+def _name_of(function: object) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)

@@ -6,6 +6,8 @@ The session opens with the first call and closes when the service stops.
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
 from collections.abc import Awaitable, Generator
 from contextlib import suppress
 from typing import Any, Final
@@ -22,11 +24,14 @@ from msframework.client.plan import CallPlan
 from msframework.client.protocol import use_bounded_protocol
 from msframework.client.response import Response
 from msframework.client.session import SessionTransport, open_session, timeout_of
+from msframework.client.tls import build_client_context
 from msframework.client.transport import Transport
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.exceptions import ImproperlyConfigured
 from msframework.tracing import Tracer
 
+logger = logging.getLogger("msframework.client")
 # Templates stand in code, so there are few; somebody may format paths by hand all the same.
 _MOST_PLANS: Final = 1024
 
@@ -48,6 +53,7 @@ class Channel:
     __slots__ = (
         "_closed",
         "_closing",
+        "_context",
         "_entry",
         "_loop",
         "_plans",
@@ -81,6 +87,7 @@ class Channel:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Future[None] | None = None
         self._closed = False
+        self._context: ssl.SSLContext | None = None
         self.name = entry.name
         self.relocate(entry.url)
         self.envelope = envelope or DefaultEnvelope()
@@ -141,7 +148,9 @@ class Channel:
             # NOTE: opentracing.tracer is set when the service starts, so it is not read before.
             tracer = opentracing.global_tracer()
             self.tracer = tracer if isinstance(tracer, Tracer) else None
-        connector = Connector(limit=entry.limit)
+        if self._context is None:
+            self._context = build_client_context(entry)
+        connector = Connector(entry.limit, self.address.origin, self._context)
         if is_known():
             use_bounded_protocol(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
@@ -159,8 +168,23 @@ class Channel:
         return session
 
     def reopen(self) -> None:
-        """Let the channel be used again after `close`."""
+        """Let the channel be used, again after `close`; its certificates are read.
+
+        Raises:
+            ImproperlyConfigured: they cannot be used.
+        """
+        self._context = build_client_context(self._entry)
         self._closed = False
+
+    def reload(self) -> None:
+        """Read the certificates anew, for connections that begin from now on."""
+        try:
+            self._context = build_client_context(self._entry)
+        except ImproperlyConfigured as exc:
+            logger.error("the old files stay: %s", exc)
+        else:
+            if self._session is not None and isinstance(self._session.connector, Connector):
+                self._session.connector.context = self._context
 
     def close(self) -> Awaitable[None]:
         """Close the session; the result may be awaited, and need not be."""

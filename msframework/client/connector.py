@@ -5,6 +5,7 @@ Runs per request.
 
 from __future__ import annotations
 
+from ssl import SSLContext
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,12 @@ class ReplayableRequest(aiohttp.ClientRequest):
     """aiohttp's request, which knows whether its connection had been used before."""
 
     reused = False
+    context: SSLContext | None = None
+
+    @property
+    def ssl(self) -> SSLContext | bool | aiohttp.Fingerprint:
+        """The TLS of the request's own service, or what aiohttp makes of the system's CAs."""
+        return self.context or super().ssl
 
     @property
     def replayable(self) -> bool:
@@ -29,11 +36,28 @@ class ReplayableRequest(aiohttp.ClientRequest):
 
 
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's connector, which tells a request whether its connection had been used before."""
+    """aiohttp's connector, which tells a request whether its connection had been used before.
+
+    Args:
+        limit: the most connections.
+        origin: the origin of the service.
+        context: the TLS of that origin; others neither see its certificate nor have its CA.
+
+    Attributes:
+        context: the same, for connections that begin from now on.
+    """
+
+    def __init__(
+        self, limit: int = 100, origin: URL | None = None, context: SSLContext | None = None
+    ) -> None:
+        super().__init__(limit=limit)
+        self._origin, self.context = origin, context
 
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
         # NOTE: a failure to connect is none of the connection that the request had before.
         req.reused = False
+        if self.context is not None and req.url.origin() == self._origin:
+            req.context = self.context
         connection = await super().connect(req, traces, timeout)
         # NOTE: bytes that came while a connection lay idle are no answer to the next request.
         while connection.protocol is None or connection.protocol.should_close:

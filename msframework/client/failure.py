@@ -15,6 +15,7 @@ import orjson
 
 from msframework import exceptions
 from msframework.client.body import BodyTooLarge
+from msframework.client.tls import read_tls_failure
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
 logger = logging.getLogger("msframework.client")
@@ -65,7 +66,7 @@ def read_failure(
     """Return the failure of *service* that *exc* means; `None` when it is not one of the way.
 
     A time-out is a 504, a service that cannot be reached or hangs up a 503, and an answer that
-    is no HTTP a 502 (RFC 9110, 15.6.3 to 15.6.5).
+    is no HTTP a 502 (RFC 9110, 15.6.3 to 15.6.5), as is a service that does not prove who it is.
 
     Args:
         status: the status, where the head of an answer had come already.
@@ -75,6 +76,8 @@ def read_failure(
             return upstream_error(service, status, error="no answer in time", status_code=504)
         case aiohttp.InvalidURL():
             return None
+        case OSError() | aiohttp.ClientError() if (error := read_tls_failure(exc)) is not None:
+            return upstream_error(service, status, error=error, status_code=502)
         case BodyTooLarge():
             error = f"its answer is larger than {exc.limit} bytes"
             return upstream_error(service, status, error=error, status_code=502)

@@ -21,6 +21,7 @@ Every name that a settings module may hold, and that a variable of the environme
 This page is written by `make reference`, from the declarations in `msframework/conf/settings.py`.
 """
 
+_TITLES = {"openapi": "OpenAPI", "server": "HTTP", "tls": "TLS"}
 _ORIGIN = """
 ## Second names
 
@@ -40,11 +41,10 @@ def render_reference() -> str:
 
 def _sections() -> Iterator[str]:
     titles = {"": "Service"} | {
-        item.name: "HTTP" if item.name == "server" else item.name.capitalize()
+        item.name: _TITLES.get(item.name, item.name.capitalize())
         for item in fields(Settings)
         if not item.metadata and item.name != "module"
     }
-    titles["openapi"] = "OpenAPI"
     for section, title in titles.items():
         yield f"## {title}\n\n| name | value | default | for |\n|---|---|---|---|"
         yield from (
@@ -69,6 +69,9 @@ def _services() -> Iterator[str]:
         "connect_timeout": "time to open a connection",
         "limit": "connections kept to it at most",
         "headers": "headers of every call",
+        "ca": "path of the CA certificates that its own must be of, in the place of the system's",
+        "cert": "path of the certificate that it is shown, and those between it and its CA",
+        "key": "path of that certificate's private key",
     }
     yield "## An entry of `SERVICES`\n"
     yield "`SERVICES = {'regions': {'url': 'http://regions:8000'}}`; the URL alone will do, too.\n"

@@ -40,7 +40,7 @@ def broken_rules(settings: Settings) -> list[BrokenRule]:
 
 def is_loopback(host: str) -> bool:
     """Tell whether nobody but this machine can reach *host*."""
-    if host.casefold() == "localhost":
+    if host.casefold() == "localhost" or host.startswith("unix:"):
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -79,6 +79,13 @@ def _address_text(name: str, fault: str) -> str:
 
 def _exposure(settings: Settings) -> Iterator[BrokenRule]:
     host = settings.server.host
+    # NOTE: where an inherited socket listens is seen when it is there; see `management.sockets`.
+    if not host.startswith("fd:"):
+        yield from exposed(settings, host)
+
+
+def exposed(settings: Settings, host: str) -> Iterator[BrokenRule]:
+    """Yield the rules that *settings* break by listening on *host*."""
     if is_loopback(host):
         return
     if settings.debug:
@@ -93,6 +100,35 @@ def _exposure(settings: Settings) -> Iterator[BrokenRule]:
             f"AUTO_MIGRATE is on and HOST is {host!r}; expected a loopback address, as only a desk "
             "migrates when it serves. Turn it off and run `manage.py migrate` when you deploy.",
         )
+
+
+def _tls(settings: Settings) -> Iterator[BrokenRule]:
+    tls = settings.tls
+    for name, path in (
+        ("TLS_CERT", tls.cert),
+        ("TLS_KEY", tls.key),
+        ("TLS_CLIENT_CA", tls.client_ca),
+    ):
+        # NOTE: the variable TLS_KEY_FILE names a file that holds the path, which few expect.
+        if path is not None and ("-----BEGIN" in path or "\n" in path):
+            yield BrokenRule(
+                (name,),
+                f"{name} holds the text of a file in PEM; expected its path. Write "
+                f"{name}='/path/of.pem', in the environment as {name}, not as {name}_FILE.",
+            )
+    for name, value, needed, missing in (
+        ("TLS_CERT", tls.cert, "TLS_KEY", tls.key),
+        ("TLS_KEY", tls.key, "TLS_CERT", tls.cert),
+        ("TLS_KEY_PASSWORD", tls.key_password, "TLS_KEY", tls.key),
+        ("TLS_CLIENT_CA", tls.client_ca, "TLS_CERT", tls.cert),
+        ("TLS_CLIENT_CERT", tls.client_cert == "optional" or None, "TLS_CLIENT_CA", tls.client_ca),
+    ):
+        if value is not None and missing is None:
+            yield BrokenRule(
+                (name, needed),
+                f"{name} is set and {needed} is not; expected both, as one is nothing without the "
+                f"other. Set {needed}, or remove {name}.",
+            )
 
 
 def _sizes(settings: Settings) -> Iterator[BrokenRule]:
@@ -213,6 +249,7 @@ def _files(settings: Settings) -> Iterator[BrokenRule]:
 _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _database,
     _exposure,
+    _tls,
     _sizes,
     _hosts,
     _cors,

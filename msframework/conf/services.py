@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import fields
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from msframework.conf.url import http_fault
 from msframework.types import UNSET, Unset
 
 _EXAMPLE: Final = "{'regions': {'url': 'http://regions:8000'}}"
+_FILES: Final = ("ca", "cert", "key")
 _KEYS: Final = tuple(item.name for item in fields(ServiceEntry) if item.name != "name")
 
 
@@ -48,8 +50,11 @@ def _read_entry(name: object, item: object, where: str, findings: Findings) -> S
             findings.add(where, f"{path}[{key!r}]", "unknown", f"one of {', '.join(_KEYS)}", advice)
     _check_url(path, item.get("url"), where, findings)
     _check_limits(path, item, where, findings)
+    _check_files(path, item, where, findings)
     headers = _read_headers(path, item.get("headers", {}), where, findings)
     known = {key: item[key] for key in _KEYS if key in item}
+    paths = {key: known[key] for key in _FILES if isinstance(known.get(key), os.PathLike)}
+    known |= {key: os.fspath(path) for key, path in paths.items()}
     known["url"] = str(item.get("url", "")).rstrip("/")
     return ServiceEntry(**{**known, "name": name, "headers": headers})
 
@@ -71,6 +76,23 @@ def _check_limits(path: str, item: Mapping[str, Any], where: str, findings: Find
         expected = "a whole number, 1 or more"
         advice = "It is how many connections are kept to the service at most."
         findings.add(where, f"{path}['limit']", shown(limit), expected, advice)
+
+
+def _check_files(path: str, item: Mapping[str, Any], where: str, findings: Findings) -> None:
+    given = [key for key in _FILES if item.get(key) is not None]
+    for key in given:
+        value = item[key]
+        if not isinstance(value, (str, os.PathLike)) or "-----BEGIN" in str(value) or not value:
+            advice = "Write '/path/of.pem'."
+            findings.add(where, f"{path}[{key!r}]", HIDDEN, "the path of a file in PEM", advice)
+    for one, other in (("cert", "key"), ("key", "cert")):
+        if one in given and other not in given:
+            advice = f"Add {other!r}, or remove {one!r}."
+            findings.add(where, f"{path}[{one!r}]", f"set, and {other!r} is not", "both", advice)
+    if given and not str(item.get("url", "")).casefold().startswith("https:"):
+        found = "set, and its url does not begin with https://"
+        advice = f"Call the service by https://, or remove {given[0]!r}."
+        findings.add(where, f"{path}[{given[0]!r}]", found, "an url with TLS", advice)
 
 
 def _read_headers(path: str, value: object, where: str, findings: Findings) -> Mapping[str, str]:

@@ -56,7 +56,11 @@ def setting(
 class ServerSettings:
     """How HTTP is served; times in seconds, sizes in bytes."""
 
-    host: str = setting("HOST", "127.0.0.1", "address to listen on")
+    host: str = setting(
+        "HOST",
+        "127.0.0.1",
+        "address to listen on; unix:/path of a socket, fd:3 if inherited",
+    )
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
     workers: int = setting("WORKERS", 1, "worker processes", least=1)
     allowed_hosts: Pair = setting(
@@ -118,7 +122,7 @@ class ServerSettings:
     max_field_size: int = setting(
         "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
     )
-    fast_path: bool = setting("FAST_PATH", True, "our own ways under the APIs of Sanic and aiohttp")
+    fast_path: bool = setting("FAST_PATH", True, "our own ways under Sanic, aiohttp and msgspec")
     cors_origins: Pair = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN",
         (),
@@ -169,6 +173,28 @@ class ServerSettings:
             max_age=self.cors_max_age,
             private_network=self.cors_private_network,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TLSSettings:
+    """The files of HTTPS, in PEM; runserver reads them again at SIGHUP."""
+
+    cert: str | None = setting(
+        "TLS_CERT", None, "path of the certificate and those between it and its CA; serves HTTPS"
+    )
+    key: str | None = setting("TLS_KEY", None, "path of its private key")
+    key_password: str | None = setting(
+        "TLS_KEY_PASSWORD", None, "password of an encrypted key", secret=True
+    )
+    client_ca: str | None = setting(
+        "TLS_CLIENT_CA", None, "path of the CA certificates that clients' certificates must be of"
+    )
+    client_cert: str = setting(
+        "TLS_CLIENT_CERT",
+        "required",
+        "with TLS_CLIENT_CA: no connection without a certificate, or 'optional'",
+        choices=("required", "optional"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +325,9 @@ class OpenAPISettings:
     info: Mapping[str, Any] = setting(
         "SWAGGER", {}, "title, version, description, contact, license, servers, tags, …"
     )
+    guards: tuple[Any, ...] = setting(
+        "OPENAPI_GUARDS", (), "guards of the document and its page, or their dotted paths"
+    )
     security_schemes: Mapping[str, Any] = setting(
         "SECURITY_SCHEMES", {}, "OpenAPI security schemes by name"
     )
@@ -326,6 +355,9 @@ class ServiceEntry:
     connect_timeout: float = 0.5
     limit: int = 100
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +384,7 @@ class Settings:
     )
     extra: Mapping[str, Any] = setting("EXTRA", {}, "settings of your own", secret=True)
     server: ServerSettings = field(default_factory=ServerSettings)
+    tls: TLSSettings = field(default_factory=TLSSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
     log: LogSettings = field(default_factory=LogSettings)

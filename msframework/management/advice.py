@@ -17,8 +17,9 @@ import peewee
 from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import short_path
+from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
-from msframework.management.leak import find_leaks
+from msframework.management.exposure import find_exposure
 from msframework.migrations.detect import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
@@ -49,7 +50,8 @@ def find_advice(service: Any) -> list[str]:
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_undocumented_envelopes(service._serving.failures.envelope, operations),
-        *(() if service.settings.debug else find_leaks(service.settings.module)),
+        *find_warnings(service.settings),
+        *find_exposure(service),
     ]
 
 

@@ -26,7 +26,10 @@ _HARMLESS: Final = frozenset(("primary", "foreign", "sort", "public", "cache"))
 # What is no secret wherever it stands: keys that are public, hashes, files, addresses.
 _OPEN: Final = re.compile(
     r"-----BEGIN (CERTIFICATE|[A-Z ]*PUBLIC KEY)-----|sha256:[0-9a-f]{64}$|\$argon2|[./~]|https?:"
+    r"|\S+\.(pem|key|crt|json)$"
 )
+# Their first argument is a key.
+_KEYED: Final = frozenset(("JWTBearer", "JWTIssuer", "JWTKey"))
 # The members of a JSON Web Key that are private, or symmetric (RFC 7518, 6).
 _PRIVATE: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 _PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
@@ -99,6 +102,8 @@ def _given(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         yield ast.unparse(node.target), node.value
     elif isinstance(node, ast.Call):
         yield from ((each.arg, each.value) for each in node.keywords if each.arg)
+        if node.args and ast.unparse(node.func).rpartition(".")[2] in _KEYED:
+            yield "key", node.args[0]
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
             if isinstance(key, ast.Constant) and isinstance(key.value, str):

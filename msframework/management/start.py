@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
@@ -18,19 +18,34 @@ from sanic.exceptions import SanicException
 from msframework._place import describe
 from msframework.app import Service, create_app
 from msframework.conf.loader import load_settings
-from msframework.conf.settings import LogSettings, OpenAPISettings, Settings, TracingSettings
+from msframework.conf.settings import (
+    LogSettings,
+    OpenAPISettings,
+    Settings,
+    TLSSettings,
+    TracingSettings,
+)
 from msframework.exceptions import ImproperlyConfigured, ServiceUnavailable
 from msframework.management.garbage import SettledObjects, without_collection
 from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE, SignalStop
+from msframework.serving.tls import ServerTLS
 
 
 def build(settings: Settings) -> Service:
     """Build the service of *settings*, for this process to serve."""
     with without_collection():
         service = create_app(settings)
+    open_tls(service)
     SignalStop(service)
     SettledObjects(service)
     return service
+
+
+def open_tls(service: Service) -> None:
+    """Let connections of *service* begin with TLS, where its settings name a certificate."""
+    settings = service.settings
+    if settings.tls.cert is not None:
+        service._serving.tls = ServerTLS(settings.tls, settings.server.request_timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,7 @@ class Start:
         reload: whether a mistake may be mended while the server runs.
         migrate: whether pending migrations are applied, when it starts again.
         shown: whether the answers of a stand-in show the mistake, too.
+        tls: the TLS of a stand-in.
     """
 
     module: str
@@ -50,6 +66,7 @@ class Start:
     reload: bool
     migrate: bool
     shown: bool
+    tls: TLSSettings = field(default_factory=TLSSettings)
 
     def __call__(self) -> Service:
         """Return the service, or under `--reload` its stand-in."""
@@ -57,14 +74,14 @@ class Start:
             return build(load_settings(self.module))
         how = os.environ.get(START_VARIABLE)
         if how == STAND_IN:
-            return stand_in(self.name, "it failed when it started; its log says why")
+            return stand_in(self.name, "it failed when it started; its log says why", self.tls)
         try:
             return self._build_again() if how == AGAIN else build(load_settings(self.module))
         except (Exception, SystemExit) as exc:
             said = str(exc) if isinstance(exc, ImproperlyConfigured) else describe(exc)
             click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
             click.echo(f"{said}\nWaiting for a change; requests are answered with 503.", err=True)
-            return stand_in(self.name, said if self.shown else None)
+            return stand_in(self.name, said if self.shown else None, self.tls)
 
     def _build_again(self) -> Service:
         settings = load_settings(self.module)
@@ -91,7 +108,7 @@ def prepare_database(settings: Settings, *, migrate: bool, tell: bool = True) ->
         tell_missing(settings, lambda text: click.secho(text, fg="yellow"))
 
 
-def stand_in(name: str, why: str | None) -> Service:
+def stand_in(name: str, why: str | None, tls: TLSSettings | None = None) -> Service:
     """Return a service that answers every request with 503, and says *why*."""
     with suppress(SanicException):  # half built
         Sanic.unregister_app(Sanic.get_app(name))
@@ -101,8 +118,11 @@ def stand_in(name: str, why: str | None) -> Service:
             log=LogSettings(access=False),
             tracing=TracingSettings(enabled=False),
             openapi=OpenAPISettings(enabled=False),
+            tls=tls or TLSSettings(),
         )
     )
+    with suppress(OSError):  # its files may be the mistake
+        open_tls(service)
 
     failure = ServiceUnavailable(error=why)
 

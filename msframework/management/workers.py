@@ -21,6 +21,7 @@ from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
 from msframework._tested import demand
+from msframework.conf.tls import names_files
 
 # The environment of processes that the manager starts after a change, or after a failure.
 START_VARIABLE: Final = "MSFRAMEWORK_START"
@@ -39,6 +40,32 @@ def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+class HangUp:
+    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are to be read anew.
+
+    Args:
+        has_files: whether there are files to be read anew; without, it is always an end.
+    """
+
+    def __init__(self, has_files: bool) -> None:
+        self._has_files = has_files
+        self._had_terminal = has_files and self._has_terminal()
+
+    def means_reload(self, number: int) -> bool:
+        """Return whether the signal *number* asks for files to be read anew."""
+        if number != signal.SIGHUP or not self._has_files:
+            return False
+        return not self._had_terminal or self._has_terminal()
+
+    @staticmethod
+    def _has_terminal() -> bool:
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        except OSError:
+            return False
+        return True
 
 
 @contextmanager
@@ -74,13 +101,19 @@ class SignalStop:
     def __init__(self, service: Any) -> None:
         demand("sanic", "stopping it at any moment")
         self._service = service
-        self._noted = self._stopped = False
+        self._noted = self._stopped = self._outdated = False
+        self._hang_up = HangUp(names_files(service.settings))
         self._loop: asyncio.AbstractEventLoop | None = None
         handle_signals(self._note)
         runners._setup_system_signals = self._take_over  # type: ignore[assignment]
         service.register_listener(self._note_stop, "before_server_stop", priority=-_FIRST)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._hang_up.means_reload(number):
+            self._outdated = True
+            if self._loop is not None and self._service.state.is_running:
+                self._loop.call_soon_threadsafe(self._reload)
+            return
         if self._loop is None:
             if self._noted:
                 raise KeyboardInterrupt
@@ -99,6 +132,14 @@ class SignalStop:
             loop.call_later(_PAUSE, self._watch, loop)
         elif self._noted:
             self._stop()
+        else:
+            self._reload()
+
+    def _reload(self) -> None:
+        """Have files read anew, if a signal asked for it since the last time."""
+        if self._outdated:
+            self._outdated = False
+            self._service.reload_certificates()
 
     def _stop(self) -> None:
         """Stop the loop once: another time would break off the stop itself."""
@@ -121,21 +162,32 @@ class Workers(WorkerManager):
 
     signals_seen: int = 0
     standing_in: set[str]  # the processes that stand in for one that failed
+    outdated: set[str]  # those that have still to be told to read files anew
+    hang_up: HangUp
     reloads: bool
     announce: Callable[[], None]  # says that all of them serve
 
     @classmethod
     def take_over(
-        cls, manager: Any, *, reloads: bool = False, announce: Callable[[], None] = lambda: None
+        cls,
+        manager: Any,
+        *,
+        reloads: bool = False,
+        has_files: bool = False,
+        announce: Callable[[], None] = lambda: None,
     ) -> None:
         """Make *manager*, which Sanic has just made and not yet started, one of this class."""
         demand("sanic", "stopping workers")
         manager.__class__, manager.announce = cls, announce
         manager.standing_in, manager.reloads = set(), reloads
+        manager.outdated, manager.hang_up = set(), HangUp(has_files)
         handle_signals(manager.shutdown_signal)
 
     def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:
         """Note the signal, for the loop in `monitor` to act on; kill when it is not the first."""
+        if self.hang_up.means_reload(signal):
+            self.outdated = {process.name for process in self.transient_processes}
+            return
         self.signals_seen += 1
         if self.signals_seen > 1:
             self._kill(self.processes)
@@ -153,7 +205,16 @@ class Workers(WorkerManager):
         if self.signals_seen:
             self.shutdown()
             return MonitorCycle.BREAK
+        if self.outdated:
+            self._pass_on_reload()
         return super()._poll_monitor()
+
+    def _pass_on_reload(self) -> None:
+        """Tell the workers that serve; those that start hear it when they do."""
+        for process in list(self.transient_processes):
+            if process.name in self.outdated and not self._is_starting(process):
+                self.outdated.discard(process.name)
+                self._send(signal.SIGHUP, [process])
 
     def _handle_message(self, message: str) -> MonitorCycle | None:
         if message == "__TERMINATE_EARLY__":  # said by a worker that could not start
@@ -195,8 +256,11 @@ class Workers(WorkerManager):
             process.set_state(ProcessState.TERMINATED, force=True)
             self._kill([process])
 
+    def _kill(self, processes: Iterable[WorkerProcess]) -> None:
+        self._send(signal.SIGKILL, processes)
+
     @staticmethod
-    def _kill(processes: Iterable[WorkerProcess]) -> None:
+    def _send(number: int, processes: Iterable[WorkerProcess]) -> None:
         for process in processes:
             with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+                os.kill(process.pid, number)

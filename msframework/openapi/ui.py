@@ -84,9 +84,9 @@ def mount_documents(
 ) -> None:
     """Add the routes of the document (`OPENAPI_URL`) and of the docs page (`DOCS_URL`).
 
-    They are plain Sanic handlers, and no Operations: neither documented nor traced. The page names
-    all it loads relative to itself, so it works under any path prefix, be it a route's or a
-    proxy's. Does nothing where `OPENAPI` is off.
+    They are plain Sanic handlers, and no Operations: neither documented nor, without guards,
+    traced. The page names all it loads relative to itself, so it works under any path prefix, be it
+    a route's or a proxy's. Does nothing where `OPENAPI` is off.
 
     Raises:
         ImproperlyConfigured: as `build_document`, or swagger-ui-py is not installed.
@@ -97,7 +97,8 @@ def mount_documents(
     body = json.dumps(
         build_document(operations, settings), ensure_ascii=False, separators=(",", ":")
     ).encode()
-    _add(service, openapi.url, "openapi_document", _sender(body, "application/json"))
+    send = _sender(body, "application/json", _caching(settings))
+    _add(service, openapi.url, "openapi_document", send)
     if openapi.docs_url is not None:
         _mount_page(service, openapi.docs_url.rstrip("/"), settings)
 
@@ -106,6 +107,7 @@ def _mount_page(service: Application, docs_path: str, settings: Settings) -> Non
     folder = _static_folder()
     title = settings.openapi.info.get("title") or settings.service_name
     policy = {
+        **_caching(settings),
         "content-security-policy": _POLICY.format(connect=_connect_sources(settings)),
         "referrer-policy": "same-origin",
         "x-content-type-options": "nosniff",
@@ -114,7 +116,7 @@ def _mount_page(service: Application, docs_path: str, settings: Settings) -> Non
         _sender(
             _render(title, path, settings.openapi.url),
             "text/html; charset=utf-8",
-            {**policy, "cache-control": "no-cache"},
+            policy,
         )
         for path in (docs_path, f"{docs_path}/")
     ]
@@ -149,6 +151,11 @@ def _sender(body: bytes, media_type: str, headers: Mapping[str, str] | None = No
         return raw(body, headers=dict(sent), content_type=media_type)
 
     return send
+
+
+def _caching(settings: Settings) -> Mapping[str, str]:
+    """Return the header that keeps what is guarded out of shared caches (RFC 9111, 5.2.2.7)."""
+    return {"cache-control": "private, no-cache"} if settings.openapi.guards else {}
 
 
 def _file_sender(path: Path, media_type: str) -> Send:

@@ -5,7 +5,7 @@ Runs per connection and per piece of data received.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop, Future, Transport
 from collections.abc import Sequence
 from math import inf
 from time import monotonic
@@ -103,7 +103,15 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
 
     # What the transport and Sanic call.
 
-    def connection_made(self, transport: object) -> None:
+    def connection_made(self, transport: Any) -> None:
+        """Begin a connection, once its handshake is over where TLS is served."""
+        tls = self.serving.tls
+        if tls is None:
+            self.begin(transport)
+        else:
+            tls.admit(self, transport)
+
+    def begin(self, transport: Transport) -> None:
         """Begin a connection, and look after its time-outs."""
         super().connection_made(transport)
         self.serving.watch.add(self.clock, self.loop)

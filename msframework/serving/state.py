@@ -24,6 +24,7 @@ from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.request import Request
 from msframework.serving.timeouts import ConnectionWatch
+from msframework.serving.tls import ServerTLS
 from msframework.serving.transport import add_transport_security, plain_headers
 from msframework.tracing import Tracer
 from msframework.types import Handler
@@ -45,6 +46,7 @@ class ServerState:
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         stopping: whether answers already say `Connection: close`.
+        tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
     heads: Heads
@@ -62,6 +64,7 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     stopping: bool = False
+    tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""

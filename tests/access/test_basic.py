@@ -41,11 +41,10 @@ async def check_later(username, password):
 @pytest.mark.parametrize("function", [check, check_later])
 async def test_a_function_or_coroutine_function_checks(function):
     basic = HTTPBasic(function)
-    basic.name = "basic"
 
     found = await ask(basic, f"Basic {encode('ada:correct horse')}")
 
-    assert found == Principal("ada", authenticator="basic")
+    assert found == Principal("ada")
     with pytest.raises(Unauthorized, match="the user name or the password is wrong"):
         await ask(basic, f"Basic {encode('ada:wrong')}")
 

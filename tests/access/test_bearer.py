@@ -16,6 +16,7 @@ from msframework.exceptions import ImproperlyConfigured, Unauthorized
 from tests.access.tokens import (
     CLAIMS,
     NOW,
+    OTHER,
     SECRET,
     SetClock,
     bearing,
@@ -25,8 +26,6 @@ from tests.access.tokens import (
     request_with,
 )
 from tests.test_architecture import MODULES, tree_of
-
-OTHER = bytes(32)
 
 
 async def told(bearer, token):

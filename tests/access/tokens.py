@@ -11,6 +11,7 @@ from msframework.access import JWTBearer
 from msframework.serving.request import Request
 
 SECRET = b"0123456789abcdef0123456789abcdef"
+OTHER = bytes(32)
 NOW = 1_800_000_000
 CLAIMS = {"iss": "https://issuer", "sub": "ada", "aud": "notes", "exp": NOW + 60}
 

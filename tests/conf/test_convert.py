@@ -99,6 +99,7 @@ def test_words_for_false(text):
         ("INSTALLED_APPS", "a, b,", ("a", "b")),
         ("INSTALLED_APPS", '["a", "b"]', ("a", "b")),
         ("TRACE_SAMPLE_ROUTES", '{"GET /": 0.5}', {"GET /": 0.5}),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "https://a, https://b", ("https://a", "https://b")),
     ],
 )
 def test_texts_are_taken(name, text, typed):

@@ -73,6 +73,16 @@ def test_the_defaults_with_debug_break_no_rule():
         ({"batch_size": 4096}, ("TRACE_BATCH_SIZE", "TRACE_QUEUE_SIZE"), "4096"),
         ({"zipkin_server": "zipkin:9411"}, ("ZIPKIN_SERVER",), "ZIPKIN_SERVER is 'zipkin:9411'"),
         ({"config": "/no/such.yml"}, ("LOGGING_CONFIG",), "which is no file"),
+        ({"cert": "a.pem"}, ("TLS_CERT", "TLS_KEY"), "TLS_CERT is set and TLS_KEY is not"),
+        ({"key": "a.pem"}, ("TLS_KEY", "TLS_CERT"), "TLS_KEY is set and TLS_CERT is not"),
+        ({"key_password": "x"}, ("TLS_KEY_PASSWORD", "TLS_KEY"), "and TLS_KEY is not"),
+        ({"client_ca": "a.pem"}, ("TLS_CLIENT_CA", "TLS_CERT"), "and TLS_CERT is not"),
+        (
+            {"client_cert": "optional"},
+            ("TLS_CLIENT_CERT", "TLS_CLIENT_CA"),
+            "and TLS_CLIENT_CA is not",
+        ),
+        ({"cert": "a", "key": "-----BEGIN X-----"}, ("TLS_KEY",), "not as TLS_KEY_FILE"),
     ],
 )
 def test_a_broken_rule_is_named(values, names, said):

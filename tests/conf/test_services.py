@@ -1,5 +1,7 @@
 """`SERVICES`: every mistake in every entry is named with its path."""
 
+from pathlib import Path
+
 import pytest
 
 from msframework.conf.findings import Findings
@@ -32,6 +34,12 @@ def faults(value):
         ({"url": "http://a", "limit": 0}, "['limit'] is 0"),
         ({"url": "http://a", "limit": 2.0}, "['limit'] is 2.0"),
         ({"url": "http://a", "headers": {"X": 1}}, "['headers'] is"),
+        ({"url": "https://a", "ca": 5}, "['ca'] is a value that is not shown"),
+        ({"url": "https://a", "ca": ""}, "['ca'] is a value that is not shown"),
+        ({"url": "https://a", "ca": "-----BEGIN C"}, "expected the path of a file in PEM"),
+        ({"url": "https://a", "cert": "a.pem"}, "['cert'] is set, and 'key' is not"),
+        ({"url": "https://a", "key": "a.pem"}, "['key'] is set, and 'cert' is not"),
+        ({"url": "http://a", "ca": "a.pem"}, "does not begin with https://"),
         ({"url": "http://a", "uri": "x"}, "Did you mean url?"),
         (["http://a"], "SERVICES['a'] is a value that is not shown (type list)"),
         (None, "SERVICES['a'] is None"),
@@ -62,3 +70,11 @@ def test_headers_are_kept_and_cannot_be_changed():
     assert entries["a"].headers == {"K": "v"}
     with pytest.raises(TypeError):
         entries["a"].headers["K"] = "w"
+
+
+def test_files_may_be_paths():
+    entry = {"url": "https://a", "ca": Path("/ca.pem"), "cert": None}
+
+    read = read_services({"a": entry}, "here", Findings())["a"]
+
+    assert (read.ca, read.cert, read.key) == ("/ca.pem", None, None)

@@ -4,14 +4,13 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from sanic import Sanic
 
 from msframework.management import execute
+from tests.console import ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = """
 DEBUG = True
 INSTALLED_APPS = ("shop.orders",)
@@ -197,6 +196,13 @@ def run(project, monkeypatch, capsys):
     os.environ.update(before)
 
 
+def environment_of_project(**values: str) -> dict[str, str]:
+    """Return the environment of a process of the project."""
+    # NOTE: without coverage, which would make it start half as fast again.
+    usual = {"PYTHONPATH": str(ROOT), "SANIC_CONFIG_MODULE": "shop.settings"}
+    return environment(watched=False, **(usual | values))
+
+
 @pytest.fixture
 def python(project):
     """Run `python` with arguments in the project, as a process of its own."""
@@ -205,12 +211,7 @@ def python(project):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=project,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "SANIC_CONFIG_MODULE": "shop.settings",
-                **environ,
-            },
+            env=environment_of_project(**environ),
             input=stdin,
             capture_output=True,
             text=True,
@@ -230,13 +231,7 @@ def in_terminal(project):
         process = subprocess.Popen(
             [sys.executable, "-m", "msframework", *arguments],
             cwd=project,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "SANIC_CONFIG_MODULE": "shop.settings",
-                "TERM": "xterm",
-                **environ,
-            },
+            env=environment_of_project(TERM="xterm", **environ),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

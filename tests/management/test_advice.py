@@ -157,6 +157,33 @@ ENVELOPE = """
 
     class Further(Base): ...
 """
+TOLD = """
+from msframework import Authenticator
+
+class Token(Authenticator):
+    scheme = {"type": "http", "scheme": "bearer"}
+
+    async def authenticate(self, request): ...
+
+AUTHENTICATORS = {"token": Token()}
+"""
+MANY = """
+    @things.resource("/")
+    class Things(Resource):
+        async def get(self, request): ...
+        async def post(self, request): ...
+        async def delete(self, request): ...
+
+    @things.resource("/<id:int>")
+    class Thing(Things):
+        async def get(self, request, id): ...
+        async def post(self, request, id): ...
+        async def delete(self, request, id): ...
+
+    @things.get("/public")
+    @doc.public
+    async def public(request): ...
+"""
 WARNINGS = {
     "an envelope whose error is not documented": (
         {
@@ -232,6 +259,30 @@ WARNINGS = {
     """,
         },
         ("errors.One and ANAPP.errors.Other share the code 7001",),
+    ),
+    "operations that are neither guarded nor public": (
+        {"resources": resources(MANY), "settings": TOLD},
+        (
+            "6 operations are neither guarded nor public",
+            "GET /things (",
+            "resources.py:9 Things.get)",
+            ", and 1 more. Guard them",
+        ),
+    ),
+    "guards that nobody can pass": (
+        {
+            "resources": "from msframework import AnyScope, Scopes\n"
+            + resources("""
+    @things.resource("/")
+    class Things(Resource):
+        guards = (Scopes("a", "b"),)
+
+        @doc.guards(~AnyScope("b", "c"))
+        async def get(self, request): ...
+    """),
+            "settings": TOLD,
+        },
+        ("Things.get: nobody can pass its guards (scopes: a b, not any scope of: b c).",),
     ),
     "a secret in a settings module": (
         {"resources": resources(GOOD), "settings": 'DEBUG = False\n_JWT_SECRET = "s3cret"'},
@@ -397,6 +448,38 @@ MISTAKES = {
     """)
         },
         ("GET /docs is taken by", "resources.py:"),
+    ),
+    "an authenticator that refuses its key": (
+        {
+            "resources": resources(GOOD),
+            "auth": "from msframework import ImproperlyConfigured\n"
+            "raise ImproperlyConfigured('its key has 3 bytes; expected 32')\n",
+            "settings": 'AUTHENTICATORS = {"token": "ANAPP.auth.token"}\n',
+        },
+        ("AUTHENTICATORS['token']: 'ANAPP.auth.token': its key has 3 bytes; expected 32",),
+    ),
+    "a scheme that nothing enforces": (
+        {
+            "resources": resources("""
+    @things.resource("/")
+    class Things(Resource):
+        @doc.security("token")
+        async def get(self, request): ...
+    """),
+            "settings": 'SECURITY_SCHEMES = {"token": {"type": "http", "scheme": "bearer"}}\n',
+        },
+        ("Things.get: @doc.security names 'token', and nothing enforces that",),
+    ),
+    "a guard without an authenticator": (
+        {
+            "resources": "from msframework import Authenticated\n"
+            + resources("""
+    @things.get("/")
+    @doc.guards(Authenticated())
+    async def get(request): ...
+    """)
+        },
+        ("nobody can pass its guards Authenticated(), as there is no authenticator",),
     ),
     "a logging configuration that is refused": (
         {"resources": resources(GOOD), "settings": 'LOGGING_CONFIG = "/dev/null"\n'},

@@ -14,9 +14,9 @@ import pytest
 
 from msframework.conf.settings import ServerSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.commands.runserver import listen
+from msframework.management.sockets import listen
 from tests.console import ROOT
-from tests.processes import ServerProcess, free_port, fresh_database
+from tests.processes import ServerProcess, credentials, free_port, fresh_database
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,8 @@ def database():
 
 def get(url: str):
     """Return the data that *url* answers."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    request = urllib.request.Request(url, headers=credentials())
+    with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
 
@@ -51,16 +52,10 @@ def test_one_worker_serves_in_its_own_process(tmp_path, database):
 
 def test_more_workers_share_the_port_and_the_settings(tmp_path, database):
     server = ServerProcess(
-        tmp_path / "log",
-        "--workers",
-        "2",
-        "--settings",
-        "settings.roles",
-        DATABASE_URL=database,
+        tmp_path / "log", "--settings", "settings.roles", WORKERS="2", DATABASE_URL=database
     )
 
-    with server:
-        wait_until(lambda: server.output().count("Worker ready") == 2)
+    with server:  # as soon as it says that it serves, every worker does
         body = get(f"{server.url}/roles/")
         code = server.stop()
 
@@ -68,6 +63,8 @@ def test_more_workers_share_the_port_and_the_settings(tmp_path, database):
     assert body["code"] == 0
     assert code == 0
     assert "in 2 workers" in output
+    assert output.count("Worker ready") == 2
+    assert output.rindex("Worker ready") < output.index("serves at")
     assert output.count("Worker complete") == 2
     assert "Traceback" not in output
 
@@ -128,6 +125,7 @@ def change(project):
     resources.write_text(before)
 
 
+@pytest.mark.acceptance  # the next test sees a change, too
 def test_a_change_of_a_file_starts_the_workers_again(reloading, change):
     with reloading:
         assert get(f"{reloading.url}/orders/5")["data"] == {"id": 5}
@@ -157,10 +155,8 @@ def configure(service):
 """
 
 
-def test_mistakes_are_said_and_the_server_recovers(reloading, project):
-    (project / "shop" / "failing.py").write_text(HOOK)
+def test_a_mistake_is_said_and_the_server_recovers(reloading, project):
     resources = project / "shop" / "orders" / "resources.py"
-    settings = project / "shop" / "settings.py"
     url = f"{reloading.url}/orders/5"
 
     with reloading:
@@ -169,6 +165,20 @@ def test_mistakes_are_said_and_the_server_recovers(reloading, project):
             answer = refused(url)
             assert f"(shop/orders/resources.py:{line}: def x(:)" in answer["error"]
             assert answer["error"] in reloading.output()
+        wait_until(lambda: status(url) == 200)
+        assert reloading.stop() == 0
+
+
+@pytest.mark.acceptance  # the same again, for other mistakes
+def test_one_mistake_after_the_other_is_said(reloading, project):
+    (project / "shop" / "failing.py").write_text(HOOK)
+    resources = project / "shop" / "orders" / "resources.py"
+    settings = project / "shop" / "settings.py"
+    url = f"{reloading.url}/orders/5"
+
+    with reloading:
+        with mistaken(resources, "def x(:"):
+            wait_until(lambda: status(url) == 503)
             resources.write_text("another mistake")
             wait_until(lambda: "another mistake" in refused(url)["error"])
         wait_until(lambda: status(url) == 200)

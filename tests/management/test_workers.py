@@ -5,13 +5,12 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
 
 from tests.console import answers
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, credentials, fresh_database
 
 ROLES = ("--settings", "settings.roles")
 
@@ -50,7 +49,7 @@ def test_workers_that_are_starting_can_be_stopped(workers):
 HEAVY = pytest.mark.acceptance  # the same again by another way
 INTERRUPT = pytest.param(signal.SIGINT, marks=HEAVY)
 HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, INTERRUPT, signal.SIGTERM])
-WORKERS = pytest.mark.parametrize("arguments", [pytest.param((), marks=HEAVY), ("--workers", "2")])
+ONE, TWO = (), ("--workers", "2")
 
 
 @HANG_UP
@@ -65,8 +64,8 @@ def test_one_process_stops_in_order(tmp_path, database, number):
 @pytest.mark.parametrize(
     ("number", "whole_group"),
     [
-        (signal.SIGTERM, False),
         (signal.SIGHUP, True),
+        pytest.param(signal.SIGTERM, False, marks=HEAVY),  # as in test_runserver.py
         pytest.param(signal.SIGHUP, False, marks=HEAVY),
         pytest.param(signal.SIGTERM, True, marks=HEAVY),
         pytest.param(signal.SIGINT, False, marks=HEAVY),
@@ -87,7 +86,7 @@ def test_no_worker_is_left_behind(workers, number, whole_group):
     assert "Traceback" not in workers.output()
 
 
-@WORKERS
+@pytest.mark.parametrize("arguments", [pytest.param(ONE, marks=HEAVY), TWO])
 def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does
@@ -102,7 +101,7 @@ def test_a_hang_up_that_is_ignored_stays_so(tmp_path, database, arguments):
         assert server.stop() == 0
 
 
-@WORKERS
+@pytest.mark.parametrize("arguments", [ONE, pytest.param(TWO, marks=HEAVY)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, INTERRUPT])
 def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, arguments, number):
     server = ServerProcess(tmp_path / "log", *arguments, *ROLES, DATABASE_URL=database)
@@ -136,11 +135,23 @@ def members(group: int) -> list[str]:
     return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
 
 
+def head_of_a_post(length: int) -> bytes:
+    """Return the head of a request with a body of *length* bytes, from somebody who may write."""
+    headers = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        **credentials("roles:write"),
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST /roles HTTP/1.1\r\n{lines}\r\n".encode()
+
+
 def test_a_second_signal_ends_workers_that_do_not_finish(workers):
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)
         with socket.create_connection(("127.0.0.1", workers.port)) as busy:
-            busy.sendall(b"POST /roles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+            busy.sendall(head_of_a_post(length=9) + b"{")
             began = time.monotonic()
             workers.process.terminate()
             wait_until(lambda: "Stopping worker" in workers.output())
@@ -153,10 +164,7 @@ def test_a_second_signal_ends_workers_that_do_not_finish(workers):
 def test_a_second_signal_lets_a_server_finish_that_stops(tmp_path, database):
     server = ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database)
     with server, socket.create_connection(("127.0.0.1", server.port)) as busy:
-        busy.sendall(
-            b"POST /roles HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
-        )
+        busy.sendall(head_of_a_post(length=2) + b"{")
         server.process.terminate()
         wait_until(lambda: "Stopping worker" in server.output())
         server.process.terminate()
@@ -220,15 +228,3 @@ def test_a_second_signal_interrupts_the_start(python, database):
     assert result.returncode == 130
     # The log is written by a thread, so its last lines may come after this one.
     assert "Interrupted." in result.stderr.splitlines()
-
-
-def test_workers_are_announced_when_they_serve(workers):
-    workers.start()
-    wait_until(lambda: "in 2 workers" in workers.output())
-
-    said = workers.output()
-    assert said.count("Worker ready") == 2
-    assert said.rindex("Worker ready") < said.index("serves at")
-    with urllib.request.urlopen(workers.url + "/openapi/spec.json", timeout=5) as answer:
-        assert answer.status == 200
-    assert workers.stop() == 0

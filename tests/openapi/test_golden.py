@@ -1,4 +1,5 @@
-"""The document of the example apps as it was last agreed on, in each version of OpenAPI.
+"""The documents of the example apps, and of a service with every kind of access, as they were last
+agreed on, in each version of OpenAPI.
 
 `make golden` writes the files anew; what changed in them is what a client sees.
 """
@@ -20,11 +21,15 @@ GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
-def test_the_document_of_the_example_apps_is_the_one_agreed_on(version):
-    settings = load_settings("settings.test", environ={})
+@pytest.mark.parametrize(
+    ("module", "prefix"), [("settings.test", ""), ("tests.openapi.guarded.settings", "guarded-")]
+)
+def test_the_document_is_the_one_agreed_on(module, prefix, version):
+    settings = load_settings(module, environ={})
     settings = replace(settings, openapi=replace(settings.openapi, version=version))
 
     found = build_document(create_app(settings).operations, settings)
 
     validate(found)
-    assert found == yaml.safe_load((GOLDEN / f"{version}.yaml").read_text(encoding="utf-8"))
+    agreed = GOLDEN / f"{prefix}{version}.yaml"
+    assert found == yaml.safe_load(agreed.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ or has ended the connection.
 import asyncio
 import re
 import socket
+import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -69,7 +70,7 @@ class Stranger:
     def _send(self, piece):
         try:
             sent = self._sock.send(piece)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             return
         assert sent == len(piece)
 
@@ -84,15 +85,19 @@ class Stranger:
             raise AssertionError(f"the server came to no rest at {protocol._http.stage}")
         for _ in range(3):  # until what was written is sent
             await asyncio.sleep(0)
+        if isinstance(self._sock, ssl.SSLSocket) and protocol.is_ending:
+            async for _ in _turns():  # TLS ends in several steps
+                if protocol.conn_info.lost:
+                    break
 
     def outcome(self):
         """Return what was received so far."""
         while not self.closed:
             try:
                 data = self._sock.recv(1 << 20)
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 break
-            except ConnectionResetError:
+            except (ConnectionResetError, ssl.SSLEOFError):
                 data = b""
             self._received += data
             self.closed = not data
@@ -123,8 +128,8 @@ def _watched(kind):
             self.early, self.hungry = early, False
             self.got = self.wanted = 0
 
-        def connection_made(self, transport):
-            super().connection_made(transport)
+        def begin(self, transport):
+            super().begin(transport)
             if self.early:
                 self.data_received(self.early)
 
@@ -140,10 +145,14 @@ def _watched(kind):
                 self.hungry = False
 
         @property
+        def is_ending(self):
+            return self.transport is None or self.transport.is_closing() or self._task is None
+
+        @property
         def settled(self):
             if self.conn_info is None:
                 return False
-            if self.transport is None or self.transport.is_closing() or self._task is None:
+            if self.is_ending:
                 return True
             waits = self.hungry and not self._data_received.is_set()
             upgraded = getattr(self, "websocket", None) is not None
@@ -152,11 +161,27 @@ def _watched(kind):
     return Watched
 
 
-class Street:
-    """Where strangers come from: makes connections to one served service."""
+async def _shake_hands(context, sock):
+    """Return *sock* with TLS."""
+    sock = context.wrap_socket(sock, server_hostname="localhost", do_handshake_on_connect=False)
+    async for _ in _turns():
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        return sock
+    raise AssertionError("the handshake came to no end")
 
-    def __init__(self, service):
-        self.service = service
+
+class Street:
+    """Where strangers come from: makes connections to one served service.
+
+    Args:
+        context: the client's side of TLS, where the service has it.
+    """
+
+    def __init__(self, service, context=None):
+        self.service, self._context = service, context
         self._kind = _watched(choose_protocol(service))
         self._strangers = []
 
@@ -166,9 +191,11 @@ class Street:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         protocol = self._kind(early=first, loop=loop, app=self.service, connections=set(), state={})
+        await loop.connect_accepted_socket(lambda: protocol, theirs)
+        if self._context is not None:
+            ours = await _shake_hands(self._context, ours)
         stranger = Stranger(ours, protocol)
         self._strangers.append(stranger)
-        await loop.connect_accepted_socket(lambda: protocol, theirs)
         await stranger.settle()
         return stranger
 
@@ -187,11 +214,11 @@ class Street:
 
 
 @asynccontextmanager
-async def street_of(service):
-    """Serve *service* to strangers for the time of the block."""
+async def street_of(service, context=None):
+    """Serve *service* to strangers for the time of the block; see `Street`."""
     server = Server(service)
     await server.start()
-    street = Street(service)
+    street = Street(service, context)
     try:
         yield street
     finally:

@@ -10,12 +10,12 @@ import pytest_asyncio
 from sanic import Sanic
 from sanic.response import text
 
-from msframework import CORS, Blueprint, NotFound, Reply, doc
+from msframework import CORS, Authenticated, Blueprint, NotFound, Reply, doc
 from msframework.access import Authenticator
 from msframework.app import Service
 from msframework.cors import EXPOSED
 from msframework.headers import OwnHeaders
-from msframework.serving.cors import Sharing
+from msframework.serving.cors import SharedPath, Sharing
 from msframework.serving.request import LeanRequest
 from msframework.testing.server import Server, serving
 from tests.conftest import with_settings
@@ -401,6 +401,13 @@ async def test_simple_answers_stay_on_the_fast_path(servers):
         assert (name, fast._app.ctx.lean > 0, plain._app.ctx.lean) == (name, True, 0)
 
 
+def test_a_method_that_shares_nothing_is_not_lent_the_sharing_of_another():
+    sharing = Sharing(OWN, ())
+    path = SharedPath(("GET", "OPTIONS", "PUT"), {"GET": None, "PUT": sharing})
+
+    assert [path.of(method) for method in ("GET", "PUT", "DELETE")] == [None, sharing, sharing]
+
+
 def test_as_many_origins_are_remembered_as_fit():
     sharing = Sharing(CORS(("https://*.pages.example",)), ())
     for number in range(3000):
@@ -482,6 +489,44 @@ async def test_a_path_shares_by_method(service):
     assert not any(name.startswith("access-control") for name in before_write[1])
 
 
+async def test_guards_see_no_preflight_and_their_refusals_can_be_read(service):
+    @service.get("/guarded")
+    @doc.guards(Authenticated())
+    async def guarded(request):
+        return 1
+
+    @service.get("/down", stream=True)
+    @doc.guards(Authenticated())
+    async def down(request):
+        raise AssertionError
+
+    @service.websocket("/feed")
+    @doc.guards(Authenticated())
+    async def feed(request, ws):
+        raise AssertionError
+
+    async with serving(service) as server:
+        for path in ("/guarded", "/down", "/feed"):
+            preflight = await ask_before(server, path, "GET")
+            status, headers = await ask(server, "GET", path, f"Origin: {SITE}")
+
+            assert (path, preflight[0], status) == (path, 204, 401)
+            assert headers["www-authenticate"] == "ApiKey"
+            assert headers["access-control-allow-origin"] == SITE
+            assert "WWW-Authenticate" in headers["access-control-expose-headers"]
+
+
+async def test_a_preflight_leaves_one_line_in_the_access_log(service):
+    lines = []
+    service._serving.observer._record = lambda request, status, size: lines.append(
+        (request.method, request.path, status, size)
+    )
+    async with serving(service) as server:
+        await ask_before(server, "/no/such", "GET")
+
+    assert lines == [("OPTIONS", "/no/such", 204, 0)]
+
+
 async def test_middleware_sees_no_preflight_and_its_refusals_can_be_read(service):
     seen = []
 
@@ -519,6 +564,18 @@ async def test_whatever_is_refused_early_says_that_it_depends_on_the_origin(serv
 
     assert answered == status
     assert ("vary", "Origin") in fields
+
+
+async def test_what_has_not_changed_depends_on_the_origin_too(service):
+    async with serving(service) as server:
+        document = await ask(server, "GET", "/openapi/spec.json")
+        known = f"If-None-Match: {document[1]['etag']}"
+        bare = await ask(server, "GET", "/openapi/spec.json", known)
+        granted = await ask(server, "GET", "/openapi/spec.json", known, f"Origin: {SITE}")
+
+    assert [answer[0] for answer in (document, bare, granted)] == [200, 304, 304]
+    assert [answer[1]["vary"] for answer in (document, bare, granted)] == ["Origin"] * 3
+    assert granted[1]["access-control-allow-origin"] == SITE
 
 
 HSTS = "max-age=31536000"

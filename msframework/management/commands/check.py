@@ -11,6 +11,7 @@ from msframework._imports import exists, explain, import_module
 from msframework.app import Service, create_app
 from msframework.conf.catalogue import declarations
 from msframework.conf.findings import shown
+from msframework.conf.tls import check_files
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.advice import find_advice
@@ -37,6 +38,7 @@ def command(project: Project, verbose: bool, strict: bool) -> None:
     if settings.log.config is not None:
         setup_logging(settings)
     service = create_app(settings)
+    check_files(settings)
     _import_rest(settings.installed_apps)
     paths = 0
     if settings.openapi.enabled:

@@ -10,6 +10,7 @@ import click
 from msframework.app import create_app
 from msframework.conf.findings import did_you_mean
 from msframework.exceptions import ImproperlyConfigured
+from msframework.management.guarded import COLUMNS, read_access_rows
 from msframework.management.project import Project
 from msframework.operation import Operation
 from msframework.types import JSONObject
@@ -17,13 +18,20 @@ from msframework.types import JSONObject
 
 @click.command()
 @click.option("--source", metavar="NAME", help="Print the handler of an operation, by name or id.")
+@click.option("--access", is_flag=True, help="Show who may call each operation, and each file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.pass_obj
-def command(project: Project, source: str | None, as_json: bool) -> None:
+def command(project: Project, source: str | None, access: bool, as_json: bool) -> None:
     """List the operations of this service."""
     service = create_app(project.settings)
     if source is not None:
         project.echo(find_source(service.sources, source), nl=False)
+    elif access:
+        rows = read_access_rows(service)
+        if as_json:
+            project.echo(json.dumps([row.facts() for row in rows], indent=2))
+        else:
+            project.table(COLUMNS, (row.cells() for row in rows))
     elif as_json:
         project.echo(json.dumps([_facts(operation) for operation in service.operations], indent=2))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import Any, Final
+from typing import Any
 
 import click
 from sanic import Sanic
@@ -13,14 +13,13 @@ from sanic.worker.loader import AppLoader
 from msframework.app import create_app
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
+from msframework.conf.tls import check_files, find_warnings, names_files
 from msframework.db.embedded import ensure_database, project_root
-from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
+from msframework.management.sockets import listening, name_of
 from msframework.management.start import Start, build, prepare_database
 from msframework.management.watch import Watch
 from msframework.management.workers import Workers, shielded
-
-_BACKLOG: Final = 100  # connections that wait to be accepted
 
 
 @click.command()
@@ -40,6 +39,9 @@ def command(
 ) -> None:
     """Serve the installed apps over HTTP."""
     project.override({"HOST": host, "PORT": port, "WORKERS": workers})
+    check_files(project.settings)
+    for line in find_warnings(project.settings):
+        project.echo(f"Warning: {line}", fg="yellow", err=True)
     settings = ensure_database(project.settings, project.echo)
     if project.settings.database.url is None:
         # The workers read the settings anew, and are to find the server that was started here.
@@ -47,34 +49,11 @@ def command(
     prepare_database(settings, migrate=not no_migrate)
     # NOTE: Sanic would advise options of its own command line, on every terminal.
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
-    with listen(settings) as sock:
+    with listening(settings) as sock:
         if settings.server.workers > 1 or reload:
             serve_many(settings, sock, project, reload=reload, migrate=not no_migrate)
         else:
             serve_one(settings, sock, project)
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say.
-
-    Raises:
-        ImproperlyConfigured: the address is taken, not ours, or not allowed.
-    """
-    host, port = settings.server.host, settings.server.port
-    try:
-        family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
-        both = host.strip("[]") == "::" and socket.has_dualstack_ipv6()
-        sock = socket.create_server(
-            address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both
-        )
-    except OSError as exc:
-        raise ImproperlyConfigured(
-            f"HOST and PORT are {host!r} and {port}, where this process cannot listen "
-            f"({exc.strerror or exc}); expected a free address of this machine. Stop what listens "
-            "there, or choose another with --host and --port."
-        ) from exc
-    sock.set_inheritable(True)
-    return sock
 
 
 def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None:
@@ -95,13 +74,20 @@ def serve_many(
     """Serve in processes of their own, which Sanic starts, watches and stops."""
     service = create_app(settings)
     shown = is_loopback(settings.server.host)
-    loader = AppLoader(factory=Start(settings.module, service.name, reload, migrate, shown))
+    loader = AppLoader(
+        factory=Start(settings.module, service.name, reload, migrate, shown, settings.tls)
+    )
 
     def announce() -> None:
         _announce(settings, sock, project)
 
     async def take_over(*_: Any) -> None:
-        Workers.take_over(service.manager, reloads=reload, announce=announce)
+        Workers.take_over(
+            service.manager,
+            reloads=reload,
+            has_files=names_files(settings),
+            announce=announce,
+        )
         lift()
         if reload:
             Watch.take_over(service.manager.durable["Reloader"].serve)
@@ -120,18 +106,20 @@ def serve_many(
 
 
 def _address(sock: socket.socket) -> dict[str, Any]:
-    host, port = sock.getsockname()[:2]
+    host, port = None, None
+    if sock.family != socket.AF_UNIX:
+        host, port = sock.getsockname()[:2]
     return {"host": host, "port": port, "motd": False, "access_log": False}
 
 
 def _announce(settings: Settings, sock: socket.socket, project: Project) -> None:
-    host, port = sock.getsockname()[:2]
-    root = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    is_unix = sock.family == socket.AF_UNIX
+    scheme = "https" if settings.tls.cert is not None else "http"
+    root = name_of(sock) if is_unix else f"{scheme}://{name_of(sock)}"
     prefix = settings.server.url_prefix
     workers = settings.server.workers
     label = f"{workers} workers" if workers > 1 else "1 process"
-    project.echo(
-        f"{settings.service_name} serves at {root}{prefix}/ in {label} (pid {os.getpid()})"
-    )
-    if settings.openapi.enabled and settings.openapi.docs_url is not None:
+    where = root if is_unix else f"{root}{prefix}/"
+    project.echo(f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})")
+    if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")

@@ -10,7 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from sanic.response import ResponseStream
 
 from msframework import doc
-from msframework.management.commands.runserver import listen
+from msframework.management.sockets import listen
 from msframework.serving.request import LeanRequest
 from msframework.testing.server import serving
 from tests.processes import ServerProcess, free_port
@@ -81,6 +81,7 @@ def test_port(read):
         assert sock.getsockname()[1] == port
 
 
+@pytest.mark.acceptance  # tests/management/test_runserver.py has two workers by this setting
 def test_workers(tmp_path, database):
     server = ServerProcess(
         tmp_path / "log",

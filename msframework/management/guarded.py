@@ -1,0 +1,176 @@
+"""Who may call what of a service, as `manage.py routes --access` shows it.
+
+Runs on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msframework.access.guard import Guard
+from msframework.access.policy import Access, build_access, normalize
+from msframework.access.text import guard_text
+from msframework.doc import Notes, notes_of
+from msframework.operation import Operation
+from msframework.resource import Resource
+from msframework.routing import Blueprint, find_mounted, is_compiled_kind
+from msframework.types import JSONObject
+
+COLUMNS: Final = ("method", "path", "name", "access", "from")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """Who may call one operation, or one route that is none.
+
+    Attributes:
+        kind: what it is: an operation, a stream, a websocket, a static file or a document.
+        guards: its guards in words.
+        elsewhere: what else asks for credentials: provided values, and a gateway.
+        origins: where its guards stand, from the outside in.
+    """
+
+    kind: str
+    method: str
+    path: str
+    name: str
+    access: Access
+    guards: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    tells_callers: bool = field(default=False, repr=False)
+
+    @property
+    def text(self) -> str:
+        """What a caller must meet; an exclamation mark where nothing says that it is open."""
+        if self.access.is_public:
+            return "public"
+        asked = (*self.guards, *self.elsewhere)
+        return ", ".join(asked) if asked else "open!" if self.tells_callers else "open"
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of the table."""
+        return self.method, self.path, self.name, self.text, ", ".join(self.origins)
+
+    def facts(self) -> JSONObject:
+        """Return the row as JSON."""
+        return {
+            "kind": self.kind,
+            "method": self.method,
+            "path": self.path,
+            "name": self.name,
+            "access": self.text.rstrip("!") if self.text.startswith("open") else self.text,
+            "is_public": self.access.is_public,
+            "guards": list(self.guards),
+            "elsewhere": list(self.elsewhere),
+            "authenticators": [each.name for each in self.access.authenticators],
+            "from": list(self.origins),
+        }
+
+
+def read_access_rows(service: Any) -> list[AccessRow]:
+    """Return a row for each operation of *service*, then one for each other route."""
+    rows = [_read(operation, service) for operation in service.operations]
+    return [*rows, *_plain_rows(service), *_document_rows(service)]
+
+
+def _read(operation: Operation, service: Any) -> AccessRow:
+    return AccessRow(
+        "operation",
+        operation.method.upper(),
+        operation.path,
+        operation.name,
+        operation.access,
+        tuple(map(guard_text, operation.access.guards)),
+        tuple(_elsewhere(operation)),
+        tuple(_origins(operation, service)),
+        bool(service.authenticators),
+    )
+
+
+def _elsewhere(operation: Operation) -> Iterator[str]:
+    """Yield what asks for credentials beside the guards."""
+    own = {authenticator.name for authenticator in operation.access.authenticators}
+    enforced = {
+        provision.value.security: provision.value.name
+        for provision in operation.provisions
+        if provision.value.security is not None
+    }
+    for name in dict.fromkeys(name for need in operation.security for name in need):
+        if name in enforced:
+            yield f"{name}, by the provided value {enforced[name]}"
+        elif name not in own:
+            yield f"{name}, by a gateway"
+
+
+def _origins(operation: Operation, service: Any) -> Iterator[str]:
+    """Yield where the guards of *operation* stand, from the outside in."""
+    owner = getattr(operation.handler, "__self__", None)
+    resource = type(owner) if isinstance(owner, Resource) else None
+    notes = notes_of(operation.handler)
+    shared = notes_of(resource) if resource is not None else Notes()
+    blueprint = service.blueprints.get(operation.blueprint)
+    outer = getattr(blueprint, "notes", None) or Notes()
+    levels: list[tuple[str, Iterable[Guard], Notes]] = []
+    if not (notes.public or shared.public):
+        levels.append(("service", service.guards, Notes()))
+        levels.append((f"blueprint {operation.blueprint}", _guards_of(blueprint), outer))
+        for cls in reversed(resource.__mro__ if resource is not None else ()):
+            own = shared if cls is resource else Notes()
+            levels.append((cls.__qualname__, vars(cls).get("guards", ()), own))
+    levels.append(("method", notes.guards, notes))
+    names = {each.name for each in operation.access.authenticators}
+    declared = next((each for each in (notes, shared, outer) if each.security is not None), None)
+    for name, guards, given in levels:
+        is_guard = given is declared and any(names & need.keys() for need in given.security or ())
+        if is_guard or normalize(guards, operation.method):
+            yield name
+
+
+def _guards_of(blueprint: object) -> tuple[Guard, ...]:
+    return tuple(blueprint.guards) if isinstance(blueprint, Blueprint) else ()
+
+
+def _plain_rows(service: Any) -> Iterator[AccessRow]:
+    """Yield the rows of streams, websockets and static files."""
+    for route in service.router.routes:
+        if is_compiled_kind(route) or getattr(route.handler, "__msframework_plain__", False):
+            continue
+        mounted = find_mounted(route, service.blueprints.values()).blueprint
+        levels = {
+            "service": service.guards,
+            f"blueprint {getattr(mounted, 'name', '')}": _guards_of(mounted),
+        }
+        guards = [guard for level in levels.values() for guard in level]
+        for method in sorted(route.methods):
+            access = build_access(guards, method, service.authenticators)
+            yield AccessRow(
+                _kind_of(route),
+                method,
+                f"/{route.path}",
+                route.name.rpartition(".")[2],
+                access,
+                tuple(map(guard_text, access.guards)),
+                origins=tuple(name for name, level in levels.items() if normalize(level, method)),
+                tells_callers=bool(service.authenticators),
+            )
+
+
+def _kind_of(route: Any) -> str:
+    if getattr(route.extra, "static", False):
+        return "static"
+    is_websocket = getattr(route.extra, "websocket", False)
+    return "websocket" if is_websocket else "stream"
+
+
+def _document_rows(service: Any) -> Iterator[AccessRow]:
+    """Yield the rows of the document and the page that shows it."""
+    openapi = service.settings.openapi
+    if not openapi.enabled:
+        return
+    access = build_access((), "GET", service.authenticators)
+    for path, name in ((openapi.url, "openapi_document"), (openapi.docs_url, "docs_page")):
+        if path is not None:
+            yield AccessRow("document", "GET", path, name, access, ())

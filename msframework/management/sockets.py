@@ -1,0 +1,274 @@
+"""The socket that a server listens on: of TCP, of a path, or inherited.
+
+Runs at start-up, on the command line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.reduction import DupFd
+from typing import Any, Final
+
+from msframework.conf.rules import exposed
+from msframework.conf.settings import Settings
+from msframework.exceptions import ImproperlyConfigured
+
+_BACKLOG: Final = 100  # connections that wait to be accepted
+_UNIX, _INHERITED = "unix:", "fd:"
+_LONGEST: Final = 107  # bytes of a path: sun_path without its end (unix(7))
+_MODE: Final = 0o660
+# What systemd tells of the sockets it hands over (sd_listen_fds(3)), the first of which is 3.
+_SYSTEMD: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+_FIRST: Final = 3
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Listen where the settings say for the time of the block.
+
+    Raises:
+        ImproperlyConfigured: the address is taken, not ours, or not allowed.
+    """
+    with listen(settings) as sock:
+        path = _file_of(sock)
+        try:
+            yield sock
+        finally:
+            if path is not None:
+                path.remove()
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say.
+
+    Raises:
+        ImproperlyConfigured: the address is taken, not ours, or not allowed.
+    """
+    host, port = settings.server.host, settings.server.port
+    if host.startswith(_UNIX):
+        sock = listen_at_path(host.removeprefix(_UNIX))
+    elif host.startswith(_INHERITED):
+        sock = inherit(host)
+        _check_exposure(settings, sock)
+    else:
+        sock = _listen_at_port(host, port)
+    sock.set_inheritable(True)
+    return sock
+
+
+def _check_exposure(settings: Settings, sock: socket.socket) -> None:
+    broken = [*exposed(settings, _UNIX if _is_unix(sock) else sock.getsockname()[0])]
+    if broken:
+        sock.close()
+        raise ImproperlyConfigured.of([rule.text for rule in broken])
+
+
+def name_of(sock: socket.socket) -> str:
+    """Return where *sock* listens, for people: `host:port` or `unix:/path`."""
+    if _is_unix(sock):
+        return f"{_UNIX}{sock.getsockname()}"
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_unix(sock: socket.socket) -> bool:
+    return sock.family == socket.AF_UNIX
+
+
+def _listen_at_port(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        both = host.strip("[]") == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(
+            address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"HOST and PORT are {host!r} and {port}, where this process cannot listen "
+            f"({exc.strerror or exc}); expected a free address of this machine. Stop what listens "
+            "there, or choose another with --host and --port."
+        ) from exc
+
+
+# Sockets of a path.
+
+
+def listen_at_path(path: str) -> socket.socket:
+    """Return a socket that listens at *path*, which its owner and group may connect to.
+
+    The socket of a server that is gone is replaced.
+
+    Raises:
+        ImproperlyConfigured: a server listens there, it is another file, or it cannot be made.
+    """
+    _check_path(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    folder = -1
+    try:
+        # NOTE: of two servers that find the same dead socket, one would remove the other's.
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        _remove_dead(path)
+        sock.bind(path)
+        # NOTE: nobody can connect before `listen`, whatever the umask allowed until here.
+        os.chmod(path, _MODE)
+        sock.listen(_BACKLOG)
+    except OSError as exc:
+        sock.close()
+        raise ImproperlyConfigured(
+            f"HOST is {_UNIX + path!r}, where this process cannot listen ({exc.strerror or exc}); "
+            "expected a path in a folder that it may write to. Mend the path, or the folder's "
+            "permissions."
+        ) from exc
+    except ImproperlyConfigured:
+        sock.close()
+        raise
+    finally:
+        if folder >= 0:
+            os.close(folder)
+    return sock
+
+
+def _check_path(path: str) -> None:
+    if not path or "\0" in path or path.endswith("/"):
+        raise ImproperlyConfigured(
+            f"HOST is {_UNIX + path!r}; expected the path of a socket. Write "
+            "'unix:/run/orders/http.sock', for instance."
+        )
+    size = len(os.fsencode(path))
+    if size > _LONGEST:
+        raise ImproperlyConfigured(
+            f"HOST is {_UNIX + path!r}, a path of {size} bytes; expected {_LONGEST} at most, as "
+            "Linux takes no longer one for a socket. Choose a shorter path."
+        )
+
+
+def _remove_dead(path: str) -> None:
+    """Remove the socket of a server that is gone from *path*.
+
+    Raises:
+        ImproperlyConfigured: something else is there.
+    """
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise ImproperlyConfigured(
+            f"HOST is {_UNIX + path!r}, which is there and no socket; expected a free path. Choose "
+            "another, or move that file away."
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # a queue that is full would keep it waiting
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass
+    raise ImproperlyConfigured(
+        f"HOST is {_UNIX + path!r}, where another server listens; expected a free path. Stop that "
+        "server, or choose another path."
+    )
+
+
+class SocketFile:
+    """The file of a socket, as this process made it."""
+
+    __slots__ = ("_identity", "_path")
+
+    def __init__(self, path: str) -> None:
+        # NOTE: the working directory may be another one when the server stops.
+        self._path = os.path.abspath(path)
+        self._identity = self._look()
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.lstat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_mtime_ns
+
+    def remove(self) -> None:
+        """Remove the file, unless another one took its place."""
+        if self._identity is not None and self._look() == self._identity:
+            with suppress(OSError):
+                os.unlink(self._path)
+
+
+def _file_of(sock: socket.socket) -> SocketFile | None:
+    is_ours = _is_unix(sock) and not isinstance(sock, InheritedSocket)
+    return SocketFile(sock.getsockname()) if is_ours else None
+
+
+# Inherited sockets.
+
+
+class InheritedSocket(socket.socket):
+    """A listening socket of another process, systemd for instance, which goes on listening."""
+
+    def shutdown(self, how: int) -> None:
+        """Do nothing: Sanic would shut it down for its owner, too, and for the next server."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # NOTE: multiprocessing hands over plain sockets alone.
+        return _rebuild, (DupFd(self.fileno()), self.family, self.type, self.proto)
+
+
+def _rebuild(duplicate: Any, family: int, kind: int, proto: int) -> socket.socket:
+    return InheritedSocket(family, kind, proto, fileno=duplicate.detach())
+
+
+def inherit(host: str) -> InheritedSocket:
+    """Return the listening socket that *host*, such as `fd:3`, names.
+
+    Raises:
+        ImproperlyConfigured: it is none that this process was given.
+    """
+    number = _descriptor(host)
+    try:
+        # NOTE: a duplicate, as a socket that is refused is not ours to close.
+        sock = InheritedSocket(fileno=os.dup(number))
+    except OSError as exc:
+        raise _not_given(host, f"no socket ({exc.strerror or exc})") from exc
+    stream = sock.type == socket.SOCK_STREAM
+    families = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
+    if not stream or sock.family not in families:
+        sock.close()
+        raise _not_given(host, "a socket, but none of TCP or of a path")
+    if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        sock.close()
+        raise _not_given(host, "a socket that does not listen")
+    os.close(number)
+    for name in _SYSTEMD:  # they are not for the processes that are started here
+        os.environ.pop(name, None)
+    return sock
+
+
+def _descriptor(host: str) -> int:
+    text = host.removeprefix(_INHERITED)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= _FIRST):
+        raise ImproperlyConfigured(
+            f"HOST is {host!r}; expected the number of an inherited descriptor, {_FIRST} or more. "
+            f"Write 'fd:{_FIRST}' for the first socket of systemd."
+        )
+    number = int(text)
+    pid, count = os.environ.get("LISTEN_PID"), os.environ.get("LISTEN_FDS")
+    if pid is not None and pid != str(os.getpid()):
+        raise _not_given(host, f"meant for process {pid!r} (LISTEN_PID), not {os.getpid()}")
+    if count is not None and count.isdigit() and number >= _FIRST + int(count):
+        raise _not_given(host, f"beyond the {count} that systemd hands over (LISTEN_FDS)")
+    return number
+
+
+def _not_given(host: str, found: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"HOST is {host!r}, which is {found}; expected a listening socket that this process "
+        "inherited. Start it by a systemd socket unit (Accept=no), without a shell between them."
+    )
