@@ -45,7 +45,7 @@ Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class CompiledGuards:
     """The compiled guards of one operation, and the source they were compiled from."""
 
     admit: Admit
@@ -67,7 +67,7 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         )
 
 
-def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> Admission:
+def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledGuards:
     """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
 
     Args:
@@ -93,7 +93,7 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
         misread=_misread,
     )
     source = str(writer)
-    return Admission(compile_function(f"admit_{name}", source, conditions.names), source)
+    return CompiledGuards(compile_function(f"admit_{name}", source, conditions.names), source)
 
 
 def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:
