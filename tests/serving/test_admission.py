@@ -139,6 +139,17 @@ def _add_others(service, note):
     async def open_feed(request, websocket):
         note("open")
 
+    wires = Blueprint("wires", url_prefix="/wires", guards=(Scopes("write"),))
+
+    @wires.websocket("/feed")
+    async def scoped_feed(request, websocket):
+        note("scoped")
+
+    @wires.get("/stream", stream=True)
+    async def scoped_stream(request):
+        return sanic_response.text("scoped")
+
+    service.blueprint(wires)
     service.static("/this", __file__, name="this")
     service.static("/that", __file__, name="that", public=True)
 
@@ -270,6 +281,9 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
         ("HEAD", "/this", "", 401),
         ("GET", "/this", "Bearer a", 200),
         ("GET", "/that", "", 200),
+        ("GET", "/wires/stream", "", 401),
+        ("GET", "/wires/stream", "Bearer a", 403),
+        ("GET", "/wires/stream", "Bearer a write", 200),
         ("GET", "/feed", "", 401),
         ("GET", "/feed", "Bearer bad", 401),
     ],
@@ -311,6 +325,8 @@ async def test_a_stream_is_not_read_for_those_who_may_not_send_it(street, creden
         ("/feed", "", 401, []),
         ("/feed", "Bearer bad", 401, []),
         ("/feed", "Bearer a", 101, ["a"]),
+        ("/wires/feed", "Bearer a", 403, []),
+        ("/wires/feed", "Bearer a write", 101, ["scoped"]),
         ("/open", "", 101, ["open"]),
         ("/open", "Bearer bad", 401, []),
     ],
