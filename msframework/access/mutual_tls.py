@@ -62,7 +62,9 @@ class MutualTLS(Authenticator):
         self.challenge = build_challenge("MutualTLS", realm=realm)
         self._kind: Final = by
         self._scopes: Final = None if names is None else _read_names(names)
-        self._source: Final = None if find is None else PrincipalSource(find, "MutualTLS: find")
+        self._source: Final = (
+            None if find is None else PrincipalSource(find, "MutualTLS: find", ("name",))
+        )
 
     def check(self, settings: Settings) -> Iterator[Problem]:
         """Yield a problem where the server asks no client for a certificate.
@@ -92,7 +94,7 @@ class MutualTLS(Authenticator):
             raise Unauthorized("the certificate has expired")
         name = self._choose(certificate)
         if self._source is not None:
-            found = await self._source.find(self.name, request, name)
+            found = await self._source.find(request, name)
             if found is None:
                 raise Unauthorized("the certificate is of nobody known here")
             return found

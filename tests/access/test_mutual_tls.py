@@ -114,9 +114,7 @@ async def test_a_function_may_know_callers():
     authenticator = MutualTLS(find=find)
     authenticator.name = "mesh"
 
-    assert await ask(authenticator, certificate()) == Principal(
-        "service orders", authenticator="mesh"
-    )
+    assert await ask(authenticator, certificate()) == Principal("service orders")
     assert await refused(authenticator, certificate(subject=("else",)))
 
 
