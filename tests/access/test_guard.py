@@ -97,7 +97,8 @@ def test_a_guard_has_no_truth_value(ask):
         (Friendly() & Owner(), None, {"name": "friend"}, Unauthorized),
         (Owner().on("PUT"), Principal("bob"), {}, None),
         (Owner().on("GET"), Principal("bob"), {}, Forbidden),
-        (Owner().on("PUT") | Scopes("write"), Principal("bob"), {}, None),
+        (Owner().on("PUT") | Scopes("write"), Principal("bob"), {}, Forbidden),
+        (Owner().on("PUT") | Scopes("write"), ADA, {}, None),
         (~(Owner().on("PUT") & Scopes("read")), ADA, {}, Forbidden),
     ],
 )

@@ -94,7 +94,7 @@ CALLERS = st.one_of(
 
 
 def says(guard, caller, verdicts, method, negated=False):
-    """Return what *guard* says, as written: `None` where it abstains.
+    """Return what *guard* says, as written: `None` where it does not hold for *method*.
 
     A stranger meets no guard that needs a principal, whatever stands before it.
     """
@@ -108,18 +108,16 @@ def says(guard, caller, verdicts, method, negated=False):
         return says(guard.guard, caller, verdicts, method, not negated)
     if isinstance(guard, AllOf | AnyOf):
         said = [says(each, caller, verdicts, method, negated) for each in guard.guards]
-        if isinstance(guard, AnyOf) and None in said:
-            return None
         said = [each for each in said if each is not None]
         if not said:
             return None
         return all(said) if isinstance(guard, AllOf) is not negated else any(said)
-    if isinstance(guard, OfObjects):
-        return None
     if isinstance(guard, Authenticated):
         return (caller is not None) is not negated
     if caller is None and guard.needs_principal:
         return False
+    if isinstance(guard, OfObjects):
+        return True
     if isinstance(guard, Own):
         return verdicts[guard.name] is not negated
     if isinstance(guard, AuthenticatedBy):
@@ -286,3 +284,19 @@ def test_the_example_of_the_docs_is_guarded_as_they_say(make_service):
         "count": "()",
         "write": "(Authenticated(),)",
     }
+
+
+@pytest.mark.parametrize("guard", [OfObjects(), ~OfObjects(), OfObjects() | Scopes("a")])
+def test_a_guard_of_objects_lets_in_whoever_is_known(guard):
+    access = build_access([guard], "GET", AUTHENTICATORS)
+
+    assert (access.for_stranger, access.for_principal) == (False, True)
+    assert access.can_refuse
+    assert {} not in access.requirements
+
+
+def test_an_alternative_for_other_methods_opens_nothing():
+    guard = Scopes("a") | Scopes("b").on("DELETE")
+
+    assert build_access([guard], "GET", AUTHENTICATORS).guards == (Scopes("a"),)
+    assert build_access([guard], "DELETE", AUTHENTICATORS).guards == (Scopes("a") | Scopes("b"),)
