@@ -45,7 +45,7 @@ Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class CompiledAccess:
     """The compiled guards of one operation, and the source they were compiled from."""
 
     admit: Admit
@@ -61,7 +61,7 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         emitter.lines("if not request.admitted:", "    await admit(request)")
 
 
-def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> Admission:
+def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledAccess:
     """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
 
     Args:
@@ -89,7 +89,7 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
         misread=_misread,
     )
     source = str(writer)
-    return Admission(compile_function(f"admit_{name}", source, conditions.names), source)
+    return CompiledAccess(compile_function(f"admit_{name}", source, conditions.names), source)
 
 
 def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:

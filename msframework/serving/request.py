@@ -134,7 +134,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
             UnsupportedMediaType: it is encoded in a way that is not read.
         """
         if self.admitted is None:
-            await self.app.admit(self)
+            await self.app._admit(self)
         stream: Any = self.stream
         protocol: Any = getattr(stream, "protocol", None)
         hold: Callable[[int], None] | None = getattr(protocol, "hold", None)
