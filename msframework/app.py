@@ -151,7 +151,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self.clients, "clients")
         for authenticator in self.access.authenticators.values():
             if isinstance(authenticator, Part):
-                parts.add(authenticator, authenticator.name)
+                parts.add(authenticator, f"authenticator {authenticator.name}")
         return parts
 
     # What a service's own code calls before it starts.
@@ -185,7 +185,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.access.authenticate(name, authenticator, where, self.problems)
         taken = self.access.authenticators.get(name) is authenticator
         if taken and isinstance(authenticator, Part):
-            self.parts.add(authenticator, name)
+            self.parts.add(authenticator, f"authenticator {name}")
 
     @property
     def guards(self) -> tuple[Guard, ...]:
