@@ -1,4 +1,4 @@
-"""The docs page in a real browser: it shows every operation, calls one, and loads nothing foreign.
+"""The docs page in a real browser: it shows every operation, authorizes, calls, and loads nothing foreign.
 
 Needs Debian's `chromium` and `chromium-driver`. Screenshots go to `reports/docs-*.png`.
 """
@@ -39,7 +39,6 @@ FLAGS = (
     "--window-size=1280,1600",
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-GATEWAYS = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -214,9 +213,9 @@ async def test_the_docs_page_shows_and_calls_the_service(documented, tmp_path, v
         title = (await browser.texts("h1.title, h2.title"))[0]
         await browser.save_screenshot(f"{name}-list")
 
-        await browser.click("#operations-cities-cities_city_list_get .opblock-summary-control")
-        await browser.click("#operations-cities-cities_city_list_get .try-out__btn")
-        await browser.click("#operations-cities-cities_city_list_get .execute")
+        await browser.click("#operations-cities-cities_list .opblock-summary-control")
+        await browser.click("#operations-cities-cities_list .try-out__btn")
+        await browser.click("#operations-cities-cities_list .execute")
         status = (await browser.texts(".live-responses-table .response-col_status"))[-1]
         body = (await browser.texts(".live-responses-table .highlight-code"))[0]
         await browser.save_screenshot(f"{name}-called")
@@ -235,11 +234,9 @@ async def test_the_docs_page_shows_and_calls_the_service(documented, tmp_path, v
 
 async def test_a_model_is_shown_with_its_fields(documented, tmp_path):
     async with documented("3.1") as url, open_browser(tmp_path) as browser:
-        await browser.call("POST", "/url", url=f"{url}/docs/#/cities/cities_city_list_post")
-        await browser.texts("#operations-cities-cities_city_list_post .opblock-body")
-        statuses = await browser.texts(
-            "#operations-cities-cities_city_list_post .response-col_status"
-        )
+        await browser.call("POST", "/url", url=f"{url}/docs/#/cities/cities_create")
+        await browser.texts("#operations-cities-cities_create .opblock-body")
+        statuses = await browser.texts("#operations-cities-cities_create .response-col_status")
         text = await browser.run("return document.body.innerText")
         await browser.save_screenshot("operation")
         complaints = await browser.complaints()
