@@ -12,7 +12,7 @@ from sanic.models.futures import FutureRoute
 from sanic_routing import Route
 
 from msframework.admission import admit_others, ask_first, guard_document, with_head
-from msframework.codec import CompiledSchema
+from msframework.codec import CompiledSchema, Engine
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
@@ -221,6 +221,7 @@ class Endpoints:
             failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
             finish=serving.observer.build_finish(),
+            engine=Engine.ROWS if service.settings.server.fast_path else Engine.MEMBERS,
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             max_errors=service.settings.server.max_errors,

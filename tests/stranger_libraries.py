@@ -20,15 +20,17 @@ from tests.console import ROOT, environment
 WARNINGS = []
 
 
-def run_with(edits, database_url=""):
+def run_with(edits, database_url="", *, fast=True):
     """Return what `main` prints where the sources of modules are changed.
 
     Args:
         edits: by the name of a module, what replaces each regular expression in its source.
         database_url: where the service has its table.
+        fast: the setting FAST_PATH.
     """
+    arguments = [json.dumps(edits), database_url, "fast" if fast else "plain"]
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-m", __name__, json.dumps(edits), database_url],
+        [sys.executable, "-W", "error", "-m", __name__, *arguments],
         cwd=ROOT,
         env=environment(watched=False),  # it starts half as fast again under coverage
         capture_output=True,
@@ -81,12 +83,12 @@ class Collector(logging.Handler):
         WARNINGS.append(self.format(record))
 
 
-def open_service(database_url):
+def open_service(database_url, fast):
     """Return the service, and what tells the ways that its parts take."""
     from msframework import Blueprint, ModelSchema, doc
     from msframework.app import Service
     from msframework.codec.engine import Engine
-    from msframework.conf.settings import Settings
+    from msframework.conf.settings import ServerSettings, Settings
     from msframework.models import CharField, DecimalField, Model, sql
 
     class Item(Model):
@@ -120,7 +122,7 @@ def open_service(database_url):
         async with request.app.db.acquire(request) as cur:
             return await cur.fetch(Item.select().where(Item.price >= least).order_by(Item.id))
 
-    settings = Settings(debug=False, service_name="stranger")
+    settings = Settings(debug=False, service_name="stranger", server=ServerSettings(fast_path=fast))
     if database_url:
         settings = replace(settings, database=replace(settings.database, url=database_url))
     service = Service(settings)
@@ -146,18 +148,18 @@ def open_service(database_url):
     return service, prepare, ways
 
 
-async def main(database_url):
+async def main(database_url, fast):
     """Serve, call, and print."""
     from msframework.client import Client
     from msframework.client.lean import LeanTransport
     from msframework.testing.server import serving
 
-    service, prepare, ways = open_service(database_url)
+    service, prepare, ways = open_service(database_url, fast)
     found = []
     async with serving(service) as server:
         if database_url:
             await prepare()
-        client = Client(url=server.url, name="items")
+        client = Client(url=server.url, name="items", fast=fast)
         try:
             for body in (
                 {"name": "pen", "price": "2.50"},
@@ -180,4 +182,4 @@ async def main(database_url):
 if __name__ == "__main__":
     sys.meta_path.insert(0, Editor(json.loads(sys.argv[1])))
     logging.getLogger().addHandler(Collector(logging.WARNING))
-    asyncio.run(main(sys.argv[2]))
+    asyncio.run(main(sys.argv[2], sys.argv[3] == "fast"))

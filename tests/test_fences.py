@@ -115,6 +115,14 @@ def test_with_tested_libraries_all_is_fast(usual, database_url):
     assert [found["warnings"] for found in usual.values()] == [[], []]
 
 
+def test_with_the_setting_all_is_served_alike_by_the_plain_ways(usual, database_url):
+    found = run_with({}, database_url, fast=False)
+
+    assert found["answers"] == usual[database_url]["answers"]
+    assert found["warnings"] == []
+    assert found["ways"] == FAST | {"serving": False, "rows": False, "client": False}
+
+
 # NOTE: a process each; those of a library fall on the same way as the others of its cases, and that
 # its private names are there is asked for in every run (see below).
 HEAVY = {

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from marshmallow import Schema
 
-from msframework.codec import CompiledSchema, compile_schema
+from msframework.codec import CompiledSchema, Engine, compile_schema
 from msframework.codec.bounds import MAX_ERRORS
 from msframework.operation import Operation
 from msframework.serving.answer import Heads
@@ -29,6 +29,7 @@ class CompileContext:
     """The parts that compiled handlers share: heads, tracing, access log and error answers.
 
     Attributes:
+        engine: the fastest engine of dumps; see `codec.engine`.
         checks_members: whether answers that lack required members are refused (DEBUG, tests).
     """
 
@@ -38,6 +39,7 @@ class CompileContext:
     finish: Callable[..., Any] | None = None
     json_max_depth: int = 64
     max_errors: int = MAX_ERRORS
+    engine: Engine = Engine.ROWS
     checks_members: bool = False
     compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
 
@@ -50,6 +52,7 @@ class CompileContext:
                 max_depth=self.json_max_depth,
                 max_errors=self.max_errors,
                 checks_kinds=True,
+                engine=self.engine,
             )
             self.compiled_schemas[id(schema)] = compiled
         return compiled

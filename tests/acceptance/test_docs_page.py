@@ -1,4 +1,5 @@
-"""The docs page in a real browser: it shows every operation, authorizes, calls, and loads nothing foreign.
+"""The docs page in a real browser: it shows every operation, authorizes and calls
+some, and loads nothing foreign.
 
 Needs Debian's `chromium` and `chromium-driver`. Screenshots go to `reports/docs-*.png`.
 """
