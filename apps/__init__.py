@@ -1,1 +1,1 @@
-"""The example services: users, regions and roles. Each runs alone, or all in one process."""
+"""The example services: accounts, users, regions, roles; each alone, or all in one process."""

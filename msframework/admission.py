@@ -66,7 +66,7 @@ def ask_first(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     async def handle_guarded(request: Request, *args: object, **path: object) -> Any:
-        await request.app.admit(request)
+        await request.app._admit(request)
         answer = handler(request, *args, **path)
         return await answer if inspect.isawaitable(answer) else answer
 

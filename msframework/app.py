@@ -151,7 +151,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self.clients, "clients")
         for authenticator in self.access.authenticators.values():
             if isinstance(authenticator, Part):
-                parts.add(authenticator, authenticator.name)
+                parts.add(authenticator, f"authenticator {authenticator.name}")
         return parts
 
     # What a service's own code calls before it starts.
@@ -185,7 +185,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.access.authenticate(name, authenticator, where, self.problems)
         taken = self.access.authenticators.get(name) is authenticator
         if taken and isinstance(authenticator, Part):
-            self.parts.add(authenticator, name)
+            self.parts.add(authenticator, f"authenticator {name}")
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -330,6 +330,13 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
     def stopping(self) -> bool:
         """Whether the service is about to stop: answers already say `Connection: close`."""
         return self._serving.stopping
+
+    def reload_certificates(self) -> None:
+        """Read the files of TLS anew, for connections that begin from now on."""
+        if self._serving.tls is not None:
+            self._serving.tls.reload()
+        if isinstance(self.clients, Clients):
+            self.clients.reload()
 
     async def _start_parts(self, app: object, loop: object = None) -> None:
         setup_logging(self.settings)

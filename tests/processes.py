@@ -3,6 +3,7 @@
 import os
 import pty
 import random
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,7 +17,20 @@ from pathlib import Path
 import psycopg
 
 from msframework.db.embedded import EmbeddedServer
+from settings.access import build_issuer
 from tests.console import ROOT, answers, environment
+
+_KEY = secrets.token_hex(32)  # of the tokens that the servers of this run take
+
+
+def bearer_token(*scopes: str) -> str:
+    """Return the token of a caller with *scopes*, whom every server of this run knows."""
+    return build_issuer(_KEY).issue("1", scopes=scopes)
+
+
+def credentials(*scopes: str) -> dict[str, str]:
+    """Return the header of such a caller."""
+    return {"Authorization": f"Bearer {bearer_token(*scopes)}"}
 
 
 def free_port() -> int:
@@ -90,7 +104,9 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [*command, "--port", str(self.port)],
                 cwd=self.cwd,
-                env=environment(watched=False, PORT=str(self.port), **self.env),
+                env=environment(
+                    watched=False, PORT=str(self.port), **{"ACCESS_KEY": _KEY, **self.env}
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -1,8 +1,14 @@
 """`CORS`: which origins some browser sends, and the right form of those that none does."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from msframework import CORS, Blueprint
+from msframework.conf.catalogue import declarations
+from msframework.conf.rules import broken_rules
+from msframework.conf.settings import Settings
 from msframework.cors import compile_pattern, find_fault
 
 SENT = [
@@ -164,3 +170,21 @@ def test_a_blueprint_takes_a_cors_and_nothing_else():
     (problem,) = Blueprint("things", cors="https://a.example").problems
 
     assert "blueprint 'things': its cors is str; expected a CORS." in problem
+
+
+def test_what_the_documentation_writes_is_right():
+    page = Path(__file__).parents[1] / "docs" / "concepts" / "browsers.md"
+    blocks = page.read_text(encoding="utf-8").split("```python\n")[1:]
+    written = {}
+    for block in blocks:
+        exec(block.partition("```")[0], written)
+
+    given = {
+        declared.attribute: written[name]
+        for name, declared in declarations().items()
+        if name in written
+    }
+    settings = Settings(debug=True)
+    assert broken_rules(replace(settings, server=replace(settings.server, **given))) == []
+    assert len(given) == 3
+    assert written["partners"].problems == written["internal"].problems == []

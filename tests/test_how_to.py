@@ -25,6 +25,7 @@ def write_project(folder: Path, page: Path) -> None:
     files = read_files(QUICKSTART)
     own = read_files(page)
     base = own.pop("settings/base.py", "")
+    test = own.pop("settings/test.py", "from settings.development import *\n")
     apps = {"notes", *(path.partition("/")[0] for path in own)} - {"settings", "tests"}
     if page.stem == "testing":  # it is about the services of this repository
         files = {path: files[path] for path in ("manage.py", "pyproject.toml")}
@@ -38,7 +39,7 @@ def write_project(folder: Path, page: Path) -> None:
     settings = f"DEBUG = True\nINSTALLED_APPS = {tuple(sorted(apps))!r}\n"
     files |= own | {"settings/base.py": base}
     files["settings/development.py"] = f"from settings.base import *\n{settings}"
-    files["settings/test.py"] = "from settings.development import *\n"
+    files["settings/test.py"] = test
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

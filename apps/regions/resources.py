@@ -3,10 +3,15 @@
 from apps.regions.errors import CityNameTaken, NoSuchProvince, ProvinceInUse, ProvinceNameTaken
 from apps.regions.models import City, Province
 from apps.regions.schemas import CitySchema, ProvinceSchema
-from msframework import Blueprint, NotFound, Resource, doc
+from msframework import Blueprint, NotFound, Resource, Scopes, doc
 
-provinces = Blueprint("provinces", url_prefix="/provinces", description="Where cities lie.")
-cities = Blueprint("cities", url_prefix="/cities", description="Where users live.")
+may_write = Scopes("regions:write").on("POST", "DELETE")
+provinces = Blueprint(
+    "provinces", url_prefix="/provinces", description="Where cities lie.", guards=(may_write,)
+)
+cities = Blueprint(
+    "cities", url_prefix="/cities", description="Where users live.", guards=(may_write,)
+)
 
 CITIES = """
     SELECT cities.id, cities.name, cities.create_time,

@@ -3,9 +3,14 @@
 from apps.roles.errors import RoleNameTaken
 from apps.roles.models import Role
 from apps.roles.schemas import RoleSchema
-from msframework import Blueprint, NotFound, Resource, doc
+from msframework import Blueprint, NotFound, Resource, Scopes, doc
 
-roles = Blueprint("roles", url_prefix="/roles", description="What users may be.")
+roles = Blueprint(
+    "roles",
+    url_prefix="/roles",
+    description="What users may be.",
+    guards=(Scopes("roles:write").on("POST", "PUT", "PATCH", "DELETE"),),
+)
 
 
 @roles.resource("/")

@@ -29,18 +29,23 @@ class RoleApi:
 @logger(type="method", category="users")
 async def get_city(request, id):
     """Read a city from the regions service."""
-    return await read_or_keep(request.client("regions"), "/cities/{id}", id)
+    return await read_or_keep(request, "regions", "/cities/{id}", id)
 
 
 @logger(type="method", category="users")
 async def get_role(request, id):
     """Read a role from the roles service."""
-    return await read_or_keep(request.client("roles"), "/roles/{id}", id)
+    return await read_or_keep(request, "roles", "/roles/{id}", id)
 
 
-async def read_or_keep(client, path, id):
-    """Return the object at *path*, or *id* itself where the other service has it no more."""
+async def read_or_keep(request, service, path, id):
+    """Return the object at *path*, or *id* itself where the other service has it no more.
+
+    The other service is asked in the caller's name: tokens are for this site as a whole, so it gets
+    the caller's own, and lets through what the caller may see.
+    """
+    client, headers = request.client(service), {"Authorization": request.headers["authorization"]}
     try:
-        return await client.call("GET", path, id=id, passing=(404,))
+        return await client.call("GET", path, id=id, passing=(404,), headers=headers)
     except NotFound:
         return id

@@ -3,12 +3,17 @@
 from apps.users.api import get_city, get_role
 from apps.users.errors import EmailTaken
 from apps.users.models import User
-from apps.users.password import hash_password
 from apps.users.schemas import UserQuery, UserSchema
-from msframework import Blueprint, NotFound, Resource, async_request, doc
+from msframework import Blueprint, NotFound, Resource, Scopes, async_request, doc
+from msframework.access import hash_password
 from msframework.exceptions import GatewayTimeout, UpstreamError
 
-users = Blueprint("users", url_prefix="/users", description="Who uses this site.")
+users = Blueprint(
+    "users",
+    url_prefix="/users",
+    description="Who uses this site.",
+    guards=(Scopes("users:write").on("POST", "PATCH", "DELETE"),),
+)
 
 
 @users.resource("/")

@@ -64,7 +64,7 @@ class Guard:
             Forbidden: the caller may not have it.
         """
         method = "GET" if request.method == "HEAD" else request.method
-        narrowed = self.narrow(method, for_object=True)
+        narrowed = self.narrow(method)
         if narrowed is None:
             return
         condition, principal = narrowed.resolve(negated=False), request.principal
@@ -76,14 +76,9 @@ class Guard:
 
     # Its normal form.
 
-    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
-        """Return what is left of this guard for *method*; `None` where it abstains.
-
-        Args:
-            for_object: whether an object is asked for; otherwise a guard of objects abstains.
-        """
-        judges_objects = hasattr(self, "allows_object") and not hasattr(self, "allows")
-        return None if judges_objects and not for_object else self
+    def narrow(self, method: str) -> Guard | None:
+        """Return what is left of this guard for *method*; `None` where nothing is."""
+        return self
 
     def resolve(self, *, negated: bool) -> Guard:
         """Return this guard with each `~` at a single guard (De Morgan's laws)."""
@@ -145,10 +140,10 @@ class AllOf(Guard):
             f"({guard})" if isinstance(guard, AnyOf) else str(guard) for guard in self.guards
         )
 
-    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
-        """Return the guards that are left; it abstains where all of them do."""
-        left = _narrow(self.guards, method, for_object)
-        return AllOf(tuple(left)) if left else None
+    def narrow(self, method: str) -> Guard | None:
+        """Return the same of what is left of each guard; `None` where nothing is."""
+        left = _narrow(self.guards, method)
+        return AllOf(left) if left else None
 
     def resolve(self, *, negated: bool) -> Guard:
         """Return all of the guards resolved; negated, any of them negated."""
@@ -164,10 +159,10 @@ class AnyOf(Guard):
     def __repr__(self) -> str:
         return " | ".join(map(str, self.guards))
 
-    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
-        """Return the same of what is left of each guard; it abstains where one of them does."""
-        left = _narrow(self.guards, method, for_object)
-        return AnyOf(tuple(left)) if len(left) == len(self.guards) else None
+    def narrow(self, method: str) -> Guard | None:
+        """Return the same of what is left of each guard; `None` where nothing is."""
+        left = _narrow(self.guards, method)
+        return AnyOf(left) if left else None
 
     def resolve(self, *, negated: bool) -> Guard:
         """Return any of the guards resolved; negated, all of them negated."""
@@ -183,9 +178,9 @@ class Not(Guard):
     def __repr__(self) -> str:
         return f"~({self.guard})" if isinstance(self.guard, AllOf | AnyOf) else f"~{self.guard}"
 
-    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
-        """Return the negation of what is left; it abstains where the guard does."""
-        left = self.guard.narrow(method, for_object=for_object)
+    def narrow(self, method: str) -> Guard | None:
+        """Return the negation of what is left; `None` where nothing is."""
+        left = self.guard.narrow(method)
         return None if left is None else Not(left)
 
     def resolve(self, *, negated: bool) -> Guard:
@@ -204,21 +199,21 @@ class Narrowed(Guard):
         inner = f"({self.guard})" if isinstance(self.guard, AllOf | AnyOf | Not) else self.guard
         return f"{inner}.on({', '.join(map(repr, self.methods))})"
 
-    def narrow(self, method: str, *, for_object: bool = False) -> Guard | None:
-        """Return what is left of the guard for one of its methods; it abstains for others."""
+    def narrow(self, method: str) -> Guard | None:
+        """Return what is left of the guard for one of its methods; `None` for others."""
         if method not in self.methods:
             return None
-        return self.guard.narrow(method, for_object=for_object)
+        return self.guard.narrow(method)
 
 
 def _call(guard: Guard, arguments: Iterable[object]) -> str:
     return f"{type(guard).__qualname__}({', '.join(map(repr, arguments))})"
 
 
-def _narrow(guards: Iterable[Guard], method: str, for_object: bool) -> list[Guard]:
-    """Return what is left of each of the *guards* that does not abstain."""
-    narrowed = [guard.narrow(method, for_object=for_object) for guard in guards]
-    return [guard for guard in narrowed if guard is not None]
+def _narrow(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
+    """Return what is left of each of the *guards* that holds for *method*."""
+    narrowed = [guard.narrow(method) for guard in guards]
+    return tuple(guard for guard in narrowed if guard is not None)
 
 
 def _join(kind: type[AllOf | AnyOf], guards: Iterable[Guard], negated: bool) -> Guard:
@@ -247,6 +242,11 @@ def leaves_of(condition: Guard) -> list[Guard]:
 def is_own(guard: Guard) -> bool:
     """Tell whether a single guard is written by a service: it has a function that judges."""
     return hasattr(guard, "allows") or hasattr(guard, "allows_object")
+
+
+def judges_requests(guard: Guard) -> bool:
+    """Tell whether a single guard judges requests; one that only judges objects cannot yet."""
+    return hasattr(guard, "allows") or not hasattr(guard, "allows_object")
 
 
 def holds(guard: Guard, principal: Principal) -> bool:

@@ -75,8 +75,8 @@ class Crew:
         """Count a piece of work that has ended; the last one ends the threads."""
         with self.lock:
             self.busy -= 1
-            if self.busy:
-                return
-            executor, self.executor = self.executor, None
-        if executor is not None:
-            executor.shutdown(wait=False)
+            ended = None if self.busy else self.executor
+            if ended is not None:
+                self.executor = None
+        if ended is not None:
+            ended.shutdown(wait=False)

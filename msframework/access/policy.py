@@ -1,8 +1,7 @@
 """`Access`: what guards one operation, brought into a form that is compiled and documented.
 
-The *normal form* of guards holds for one method; each `~` in it stands at a single guard. A guard
-that does not hold for the method abstains: it is dropped from `&`, and what it is an alternative of
-abstains with it. Runs at start-up.
+The *normal form* of guards holds for one method: guards that are narrowed to others are left out,
+and each `~` stands at a single guard. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from msframework.access.guard import (
     Not,
     Scopes,
     is_own,
+    judges_requests,
     leaves_of,
 )
 
@@ -74,8 +74,12 @@ class Access:
 
     @property
     def can_refuse(self) -> bool:
-        """Whether a caller may be refused for who it is."""
-        return bool(self.guards) and (self.for_principal is not True or not self.authenticators)
+        """Whether a caller may be refused for who it is, here or for an object."""
+        if not self.guards:
+            return False
+        if self.for_principal is not True or not self.authenticators:
+            return True
+        return not all(judges_requests(leaf) for leaf in leaves_of(AllOf(self.guards)))
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -155,7 +159,10 @@ def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
     if isinstance(leaf, Authenticated) and not is_own(leaf):
         return is_known is not negated
     # A guard that needs a principal is not met by a stranger, and neither is its opposite.
-    return False if leaf.needs_principal and not is_known else condition
+    if leaf.needs_principal and not is_known:
+        return False
+    # NOTE: what a guard says of an object is known when `check` asks it.
+    return condition if judges_requests(leaf) else True
 
 
 # What is documented.

@@ -29,9 +29,11 @@ from msframework.access.guard import (
 from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
+from msframework.types import UNSET
 
 # The name of a component in a document (OpenAPI 3.1.0, 4.8.7).
 _is_name: Final = re.compile(r"[A-Za-z0-9._-]+").fullmatch
+_is_path: Final = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+").fullmatch
 # `scope-token` (RFC 6749, 3.3).
 _is_scope: Final = re.compile(r"[!#-\[\]-~]+").fullmatch
 
@@ -85,25 +87,35 @@ class ServiceAccess:
             )
         if any(given is known for known in self.authenticators.values()):
             return f"the authenticator is called {given.name!r} already", "Make another one."
-        scheme: Any = getattr(given, "scheme", None)
-        if not isinstance(scheme, Mapping) or not isinstance(scheme.get("type"), str):
-            return (
-                f"{kind} has no scheme for the document",
-                'Write scheme = {"type": "http", "scheme": "bearer"} or the like (OpenAPI 3.1.0, '
-                "4.8.27).",
-            )
-        if not inspect.iscoroutinefunction(given.authenticate) or (
-            type(given).authenticate is Authenticator.authenticate
-        ):
-            return (
-                f"{kind} has no coroutine method authenticate",
-                "Write `async def authenticate(self, request)`.",
-            )
-        return None
+        return _find_missing(given)
 
     def add_guards(self, guards: object, where: str, problems: list[str]) -> None:
         """Add *guards* to those of all operations."""
         self.guards += read_guards(guards, where, problems)
+
+
+def _find_missing(given: Any) -> tuple[str, str] | None:
+    """Return what an authenticator lacks, and the cure of it."""
+    kind, scheme = type(given).__qualname__, getattr(given, "scheme", None)
+    if not isinstance(scheme, Mapping) or not isinstance(scheme.get("type"), str):
+        return (
+            f"{kind} has no scheme for the document",
+            'Write scheme = {"type": "http", "scheme": "bearer"} or the like (OpenAPI 3.1.0, '
+            "4.8.27).",
+        )
+    for text in (given.challenge, given.refusal):
+        if not (isinstance(text, str) and text.isascii() and (not text or text.isprintable())):
+            return (
+                f"{kind} has a challenge or refusal that no header can hold",
+                "Write a text such as 'Bearer realm=\"users\"' (RFC 9110, 11.6.1).",
+            )
+    is_written = type(given).authenticate is not Authenticator.authenticate
+    if not is_written or not inspect.iscoroutinefunction(given.authenticate):
+        return (
+            f"{kind} has no coroutine method authenticate",
+            "Write `async def authenticate(self, request)`.",
+        )
+    return None
 
 
 def build_service_access(settings: Settings, problems: list[str]) -> ServiceAccess:
@@ -112,7 +124,7 @@ def build_service_access(settings: Settings, problems: list[str]) -> ServiceAcce
     for name, given in settings.access.authenticators.items():
         where = f"AUTHENTICATORS[{name!r}]"
         found = _import(given, where, problems)
-        if found is not None:
+        if found is not UNSET:
             access.authenticate(name, found, where, problems)
     access.guards = _read_setting(settings.access.guards, "GUARDS", problems)
     access.document_guards = _read_setting(settings.openapi.guards, "OPENAPI_GUARDS", problems)
@@ -121,19 +133,23 @@ def build_service_access(settings: Settings, problems: list[str]) -> ServiceAcce
 
 def _read_setting(given: Iterable[object], where: str, problems: list[str]) -> tuple[Guard, ...]:
     found = [_import(each, where, problems) for each in given]
-    return read_guards([guard for guard in found if guard is not None], where, problems)
+    return read_guards([guard for guard in found if guard is not UNSET], where, problems)
 
 
 def _import(given: object, where: str, problems: list[str]) -> object:
-    """Return the object that *given* is, or is the dotted path of; `None` where there is none."""
+    """Return the object that *given* is, or is the dotted path of; `UNSET` where there is none."""
     if not isinstance(given, str):
         return given
+    if _is_path(given) is None:  # and perhaps a secret
+        found, advice = "a text that is no dotted path", "Write 'package.module.name'."
+        problems.append(Problem(where, found, advice=advice))
+        return UNSET
     try:
-        found: object = import_object(given, where=where)
+        imported: object = import_object(given, where=where)
     except ImproperlyConfigured as exc:
         problems.extend(exc.problems)
-        return None
-    return found
+        return UNSET
+    return imported
 
 
 # Guards, wherever they stand.
@@ -176,11 +192,27 @@ def find_mistakes(guard: object) -> Iterator[tuple[str, str]]:
     elif isinstance(guard, AuthenticatedBy):
         if not guard.names:
             yield f"{guard!r} names no authenticator", "Name one at least."
-    elif not is_own(guard) and not isinstance(guard, Authenticated):
+    elif is_own(guard):
+        yield from _find_wrong_functions(guard)
+    elif not isinstance(guard, Authenticated):
         yield (
             f"{type(guard).__qualname__} has neither allows nor allows_object",
             "Write `async def allows(self, request, principal)`.",
         )
+
+
+def _find_wrong_functions(guard: Any) -> Iterator[tuple[str, str]]:
+    takes = {"allows": "request, principal", "allows_object": "request, principal, obj"}
+    for name, given in takes.items():
+        if not hasattr(guard, name):
+            continue
+        try:
+            inspect.signature(getattr(guard, name)).bind_partial(*given.split(", "))
+        except (TypeError, ValueError):
+            yield (
+                f"{type(guard).__qualname__}.{name} does not take {given}",
+                f"Write `async def {name}(self, {given})`.",
+            )
 
 
 def _find_wrong_methods(guard: Narrowed) -> Iterator[tuple[str, str]]:

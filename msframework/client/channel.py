@@ -6,6 +6,7 @@ The session opens with the first call and closes when the service stops.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Awaitable, Generator
 from contextlib import suppress
@@ -27,8 +28,10 @@ from msframework.client.tls import build_client_context
 from msframework.client.transport import Transport
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
+from msframework.exceptions import ImproperlyConfigured
 from msframework.tracing import Tracer
 
+logger = logging.getLogger("msframework.client")
 # Templates stand in code, so there are few; somebody may format paths by hand all the same.
 _MOST_PLANS: Final = 1024
 
@@ -172,6 +175,16 @@ class Channel:
         """
         self._context = build_client_context(self._entry)
         self._closed = False
+
+    def reload(self) -> None:
+        """Read the certificates anew, for connections that begin from now on."""
+        try:
+            self._context = build_client_context(self._entry)
+        except ImproperlyConfigured as exc:
+            logger.error("the old files stay: %s", exc)
+        else:
+            if self._session is not None and isinstance(self._session.connector, Connector):
+                self._session.connector.context = self._context
 
     def close(self) -> Awaitable[None]:
         """Close the session; the result may be awaited, and need not be."""

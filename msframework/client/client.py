@@ -94,6 +94,10 @@ class Client(Caller):
         """
         return self._channel.session()
 
+    def reload(self) -> None:
+        """Read the certificates anew, for connections that begin from now on."""
+        self._channel.reload()
+
     async def start(self) -> None:
         """Let the client be used, again after `stop`."""
         self._channel.reopen()
@@ -140,6 +144,11 @@ class Clients(Mapping[str, Client]):
 
     def __len__(self) -> int:
         return len(self._clients)
+
+    def reload(self) -> None:
+        """Read all certificates anew, for connections that begin from now on."""
+        for client in self._clients.values():
+            client.reload()
 
     async def start(self) -> None:
         """Let the clients be used; connections open with the first call."""

@@ -42,19 +42,22 @@ class Connector(aiohttp.TCPConnector):
         limit: the most connections.
         origin: the origin of the service.
         context: the TLS of that origin; others neither see its certificate nor have its CA.
+
+    Attributes:
+        context: the same, for connections that begin from now on.
     """
 
     def __init__(
         self, limit: int = 100, origin: URL | None = None, context: SSLContext | None = None
     ) -> None:
         super().__init__(limit=limit)
-        self._origin, self._context = origin, context
+        self._origin, self.context = origin, context
 
     async def connect(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Connection:
         # NOTE: a failure to connect is none of the connection that the request had before.
         req.reused = False
-        if self._context is not None and req.url.origin() == self._origin:
-            req.context = self._context
+        if self.context is not None and req.url.origin() == self._origin:
+            req.context = self.context
         connection = await super().connect(req, traces, timeout)
         # NOTE: bytes that came while a connection lay idle are no answer to the next request.
         while connection.protocol is None or connection.protocol.should_close:

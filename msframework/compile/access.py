@@ -45,7 +45,7 @@ Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class CompiledAccess:
     """The compiled guards of one operation, and the source they were compiled from."""
 
     admit: Admit
@@ -61,7 +61,7 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         emitter.lines("if not request.admitted:", "    await admit(request)")
 
 
-def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> Admission:
+def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledAccess:
     """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
 
     Args:
@@ -72,22 +72,16 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
     writer = SourceWriter()
     writer.line(f"async def admit_{name}(request):")
     with writer.indented():
-        writer.lines(*(["asked = {}"] if conditions.repeated else []), "try:")
+        if conditions.repeated:
+            writer.line("asked = {}")
+        writer.lines("request.admitted = False", "try:")
         with writer.indented():
             if access.authenticators:
                 conditions.names["identify"] = build_identify(access.authenticators, refusals)
-                writer.line("request.principal = principal = await identify(request)")
-            else:
-                writer.line("principal = None")
-            if access.for_stranger is not True:
-                writer.line("if principal is None:")
-                with writer.indented():
-                    _refuse(writer, conditions, access.for_stranger, "refuse_stranger()")
-            if access.for_principal is not True:
-                writer.line("if principal is not None:")
-                with writer.indented():
-                    _refuse(writer, conditions, access.for_principal, "refuse_principal(principal)")
-        writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
+            _write_questions(access, conditions, writer)
+        writer.lines(
+            "except Misread as exc:", "    raise misread(exc) from exc", "request.admitted = True"
+        )
     conditions.names.update(
         refuse_stranger=refusals.of_stranger,
         refuse_principal=refusals.of_principal,
@@ -95,16 +89,37 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
         misread=_misread,
     )
     source = str(writer)
-    return Admission(compile_function(f"admit_{name}", source, conditions.names), source)
+    return CompiledAccess(compile_function(f"admit_{name}", source, conditions.names), source)
+
+
+def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:
+    """Write the lines that ask who calls, and refuse a stranger, or the principal that it is."""
+    stranger, known = access.for_stranger, access.for_principal
+    refuse_principal = "refuse_principal(principal)"
+    if not access.authenticators:
+        writer.line("principal = None")
+        _refuse(writer, conditions, stranger, "refuse_stranger()")
+        return
+    writer.line("request.principal = principal = await identify(request)")
+    if stranger is not True:
+        writer.line("if principal is None:")
+        with writer.indented():
+            _refuse(writer, conditions, stranger, "refuse_stranger()")
+    if stranger is False:
+        _refuse(writer, conditions, known, refuse_principal)
+    elif known is not True:
+        writer.line("if principal is not None:")
+        with writer.indented():
+            _refuse(writer, conditions, known, refuse_principal)
 
 
 def _refuse(
     writer: SourceWriter, conditions: _Conditions, condition: Guard | bool, refusal: str
 ) -> None:
     """Write the lines that raise *refusal* unless *condition* holds."""
-    if isinstance(condition, bool):
+    if condition is False:
         writer.line(f"raise {refusal}")
-    else:
+    elif condition is not True:
         for each in condition.guards if isinstance(condition, AllOf) else (condition,):
             writer.lines(f"if not ({conditions.write(each)}):", f"    raise {refusal}")
 

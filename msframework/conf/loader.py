@@ -76,6 +76,9 @@ def _import(name: str) -> ModuleType:
                 f"of a module, as in {MODULE_VARIABLE}=settings.development. Check the spelling "
                 "and that the project's root is the current directory."
             ) from exc
+        if isinstance(exc, ImproperlyConfigured):  # of a key that is too short, for instance
+            said = describe(exc, quoted=False).removeprefix("ImproperlyConfigured: ")
+            raise ImproperlyConfigured(f"The settings module {name!r}: {said}") from exc
         safe = isinstance(exc, _SAFE_ERRORS)
         said = describe(exc, quoted=False) if safe else type(exc).__name__
         raise ImproperlyConfigured(

@@ -122,9 +122,7 @@ class ServerSettings:
     max_field_size: int = setting(
         "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
     )
-    fast_path: bool = setting(
-        "FAST_PATH", True, "our own ways under Sanic, aiohttp and msgspec"
-    )
+    fast_path: bool = setting("FAST_PATH", True, "our own ways under Sanic, aiohttp and msgspec")
     cors_origins: Pair = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN",
         (),

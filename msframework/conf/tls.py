@@ -85,6 +85,11 @@ def all_files(settings: Settings) -> Iterator[CertificateFiles]:
         yield entry_files(entry)
 
 
+def names_files(settings: Settings) -> bool:
+    """Tell whether *settings* name any certificate."""
+    return any(files.cert is not None or files.ca is not None for files in all_files(settings))
+
+
 def check_files(settings: Settings) -> None:
     """Read every certificate and key that *settings* name.
 

@@ -21,6 +21,7 @@ from sanic.worker.manager import MonitorCycle, WorkerManager
 from sanic.worker.process import WorkerProcess
 
 from msframework._tested import demand
+from msframework.conf.tls import names_files
 
 # The environment of processes that the manager starts after a change, or after a failure.
 START_VARIABLE: Final = "MSFRAMEWORK_START"
@@ -45,16 +46,16 @@ class HangUp:
     """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are to be read anew.
 
     Args:
-        has_tls: whether there are files to be read anew; without, it is always an end.
+        has_files: whether there are files to be read anew; without, it is always an end.
     """
 
-    def __init__(self, has_tls: bool) -> None:
-        self._has_tls = has_tls
-        self._had_terminal = has_tls and self._has_terminal()
+    def __init__(self, has_files: bool) -> None:
+        self._has_files = has_files
+        self._had_terminal = has_files and self._has_terminal()
 
     def means_reload(self, number: int) -> bool:
         """Return whether the signal *number* asks for files to be read anew."""
-        if number != signal.SIGHUP or not self._has_tls:
+        if number != signal.SIGHUP or not self._has_files:
             return False
         return not self._had_terminal or self._has_terminal()
 
@@ -101,7 +102,7 @@ class SignalStop:
         demand("sanic", "stopping it at any moment")
         self._service = service
         self._noted = self._stopped = self._outdated = False
-        self._hang_up = HangUp(service._serving.tls is not None)
+        self._hang_up = HangUp(names_files(service.settings))
         self._loop: asyncio.AbstractEventLoop | None = None
         handle_signals(self._note)
         runners._setup_system_signals = self._take_over  # type: ignore[assignment]
@@ -138,7 +139,7 @@ class SignalStop:
         """Have files read anew, if a signal asked for it since the last time."""
         if self._outdated:
             self._outdated = False
-            self._service._serving.tls.reload()
+            self._service.reload_certificates()
 
     def _stop(self) -> None:
         """Stop the loop once: another time would break off the stop itself."""
@@ -172,14 +173,14 @@ class Workers(WorkerManager):
         manager: Any,
         *,
         reloads: bool = False,
-        has_tls: bool = False,
+        has_files: bool = False,
         announce: Callable[[], None] = lambda: None,
     ) -> None:
         """Make *manager*, which Sanic has just made and not yet started, one of this class."""
         demand("sanic", "stopping workers")
         manager.__class__, manager.announce = cls, announce
         manager.standing_in, manager.reloads = set(), reloads
-        manager.outdated, manager.hang_up = set(), HangUp(has_tls)
+        manager.outdated, manager.hang_up = set(), HangUp(has_files)
         handle_signals(manager.shutdown_signal)
 
     def shutdown_signal(self, signal: int, frame: FrameType | None) -> None:

@@ -18,6 +18,7 @@ from msframework.headers import OwnHeaders, Pairs
 from msframework.routing import find_mounted, group_paths
 from msframework.serving.answer import Answer, Heads
 from msframework.serving.head import shorten
+from msframework.serving.request import LeanRequest
 
 # Headers by which traces go on: a page that is traced sends them with every request.
 TRACING: Final = (
@@ -181,7 +182,11 @@ class CrossOrigin:
         """Return the headers that an answer to *request* has for its origin."""
         # PERF: most services share all that they answer alike (benchmarks/README.md, row json).
         sharing = self.sharing_of(request) if self._varies_by_path else self._default
-        return None if sharing is None else sharing.grant(request.fields.get("origin"))
+        if sharing is None:
+            return None
+        # PERF: `fields` of a request that is not lean are made anew at each reading.
+        fields = request.fields if request.__class__ is LeanRequest else request.headers
+        return sharing.grant(fields.get("origin"))
 
     def sharing_of(self, request: Any) -> Sharing | None:
         """Return the sharing of the path of *request*."""
@@ -205,9 +210,11 @@ class CrossOrigin:
 
         It comes before authentication: a browser sends no credentials with it (Fetch, 4.8).
         """
-        fields = request.fields
+        if request.method != "OPTIONS":
+            return None
+        fields = request.headers
         origin, asked = fields.get("origin"), fields.get(_ASKS_METHOD)
-        if request.method != "OPTIONS" or origin is None or asked is None:
+        if origin is None or asked is None:
             return None
         path = self._path_of(request)
         sharing = self._default if path is None else path.of(asked)
@@ -230,10 +237,10 @@ class CrossOrigin:
         Raises:
             Forbidden: its origin is another's.
         """
-        sharing, origin = self.sharing_of(request), request.fields.get("origin")
+        sharing, origin = self.sharing_of(request), request.headers.get("origin")
         if sharing is None or origin is None or sharing.allows(origin):
             return
-        host = request.fields.get("host", "")
+        host = request.headers.get("host", "")
         if origin.partition("://")[2].lower() != host.lower():
             raise Forbidden(f"pages of {shorten(origin)} may not open this websocket")
 

@@ -134,7 +134,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
             UnsupportedMediaType: it is encoded in a way that is not read.
         """
         if self.admitted is None:
-            await self.app.admit(self)
+            await self.app._admit(self)
         stream: Any = self.stream
         protocol: Any = getattr(stream, "protocol", None)
         hold: Callable[[int], None] | None = getattr(protocol, "hold", None)
@@ -302,9 +302,6 @@ class LeanRequest(Request):
 
     # NOTE: these are properties of the classes above, computed each time.
     __slots__ = ("fields", "id", "pairs", "path", "query_string", "repeats", "target")
-    # NOTE: it takes the place of the slot. The compiled handler is the first to ask the guards
-    # here, and nobody has to know whether it did.
-    admitted = None
 
     def __init__(
         self,
@@ -354,6 +351,7 @@ _LATE: dict[str, Callable[[LeanRequest], object]] = {
     "_request_middleware_started": partial(_constant, False),
     "_response_middleware_started": partial(_constant, False),
     "_stream_id": partial(_constant, 0),
+    "admitted": partial(_constant, None),
     "headers": lambda request: Header(request.pairs),
     "parsed_accept": partial(_constant, None),
     "parsed_args": lambda request: defaultdict(RequestParameters),

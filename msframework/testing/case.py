@@ -11,6 +11,7 @@ from typing import ClassVar, Unpack
 from sanic import Sanic
 
 from msframework.testing.answer import Answer
+from msframework.testing.callers import PrincipalOrClaims
 from msframework.testing.calls import CallOptions, OperationName, Operations
 from msframework.testing.client import HTTPClient
 from msframework.testing.database import TestDatabase
@@ -65,6 +66,10 @@ class CaseClient:
     def options(self, path: str, **options: Unpack[CallOptions]) -> Answer:
         """Ask for the OPTIONS of *path*."""
         return self.request("OPTIONS", path, **options)
+
+    def as_principal(self, caller: PrincipalOrClaims | None) -> CaseClient:
+        """Return a client whose requests come from *caller*; from nobody when `None`."""
+        return CaseClient(self._http.as_principal(caller), self._thread, self._operations)
 
     def call(self, operation: str, /, **arguments: object) -> Answer:
         """Call *operation*, named as in `manage.py routes`."""
@@ -138,3 +143,18 @@ class APITestCase(unittest.TestCase):
         if self.__database is not None:
             self.addCleanup(self.__database.reset)
         self.addCleanup(self._mock.verify)
+
+    def login(self, caller: PrincipalOrClaims) -> None:
+        """Let the calls of `client` come from *caller* until the test ends, or `logout`.
+
+        Args:
+            caller: a principal, or the claims of a token (`{"sub": "7", "scope": "a b"}`).
+
+        Raises:
+            ValueError: the service has no authenticators.
+        """
+        self.client = self.client.as_principal(caller)
+
+    def logout(self) -> None:
+        """Let the calls of `client` come from nobody."""
+        self.client = self.client.as_principal(None)

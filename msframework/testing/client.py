@@ -6,6 +6,7 @@ Runs in tests.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Unpack
@@ -17,6 +18,7 @@ from msframework.client.address import Params, is_clean, with_query
 from msframework.operation import Operation
 from msframework.strict_json import dumps
 from msframework.testing.answer import Answer, TestResponse
+from msframework.testing.callers import PrincipalOrClaims, find_callers
 from msframework.testing.calls import CallOptions, OperationName, Operations
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
@@ -28,6 +30,21 @@ class HTTPClient:
     def __init__(self, url: str, unix: Path | None = None) -> None:
         self._url, self._unix = url.rstrip("/"), unix
         self._session: aiohttp.ClientSession | None = None
+        self._lender: HTTPClient | None = None
+        self._credentials: str | None = None
+
+    def as_principal(self, caller: PrincipalOrClaims | None) -> HTTPClient:
+        """Return one that sends on the connections of this one, as *caller*.
+
+        Raises:
+            ValueError: the service has no authenticators, or is not served by these tests.
+        """
+        client = copy(self)
+        client._lender = self._lender or self
+        client._credentials = (
+            None if caller is None else find_callers(self._url, self._unix).admit(caller)
+        )
+        return client
 
     def _open(self) -> aiohttp.ClientSession:
         unix = self._unix
@@ -54,9 +71,12 @@ class HTTPClient:
             json: the body, sent as JSON.
             data: the body as bytes or text, a dict or `aiohttp.FormData` for a form.
         """
-        if self._session is None:
-            self._session = self._open()
+        owner = self._lender or self
+        if owner._session is None:
+            owner._session = self._open()
         given = dict(headers or {})
+        if self._credentials and not any(name.lower() == "authorization" for name in given):
+            given["Authorization"] = self._credentials
         if json is not None:
             data = dumps(json)
             if not any(name.lower() == "content-type" for name in given):
@@ -64,7 +84,7 @@ class HTTPClient:
         # NOTE: a path that is written in RFC 3986's characters goes out as it is, `..` included.
         text = self._url + (path if params is None else with_query(path, params))
         url = URL(text, encoded=is_clean(path))
-        async with self._session.request(
+        async with owner._session.request(
             method,
             url,
             data=data,
@@ -75,8 +95,8 @@ class HTTPClient:
             return Answer(response.status, response.headers, await response.read())
 
     async def close(self) -> None:
-        """Close the connections."""
-        session, self._session = self._session, None
+        """Close the connections, but for those that are another one's."""
+        session, self._session = (self._session if self._lender is None else None), None
         if session is not None:
             await session.close()
 
@@ -100,6 +120,22 @@ class TestClient:
     ) -> None:
         self._http = HTTPClient(url, unix)
         self._operations = Operations(operations)
+
+    def as_principal(self, caller: PrincipalOrClaims | None) -> TestClient:
+        """Return a client whose requests come from *caller*; from nobody when `None`.
+
+        It uses the connections of this one. A header `Authorization` of a request counts more.
+
+        Args:
+            caller: a principal, or the claims of a token (`{"sub": "7", "scope": "a b"}`). Without
+                an `authenticator` it is known to the first one that an operation asks.
+
+        Raises:
+            ValueError: the service has no authenticators, or is not served by these tests.
+        """
+        client = copy(self)
+        client._http = self._http.as_principal(caller)
+        return client
 
     async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> TestResponse:
         """Send one request; *options* are those of `HTTPClient.send`."""

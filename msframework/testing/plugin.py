@@ -1,4 +1,4 @@
-"""The pytest plugin: `settings`, `app`, `client`, `db` and `services`. Runs in tests.
+"""The pytest plugin: `settings`, `app`, `client`, `db`, `services`, `make_key`. Runs in tests.
 
 NOTE: pytest loads this before coverage starts, so its imports stand where they are used.
 """
@@ -15,6 +15,7 @@ import pytest
 if TYPE_CHECKING:
     import asyncio
 
+    from msframework.access import JWTKey
     from msframework.app import Service
     from msframework.conf.settings import DatabaseSettings, Settings
     from msframework.db import Database
@@ -195,6 +196,14 @@ def in_server(
         return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
     return in_server
+
+
+@pytest.fixture(scope="session")
+def make_key() -> Callable[..., JWTKey]:
+    """Make keys of tokens, strong enough and of this run only: `make_key("ES256", kid="one")`."""
+    from msframework.access import JWTKey
+
+    return JWTKey.generate
 
 
 @async_fixture

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -21,6 +21,8 @@ from sanic.application.state import ApplicationServerInfo
 from sanic.http.constants import HTTP
 from sanic.server.async_server import AsyncioServer
 from sanic.server.protocols.http_protocol import HttpProtocol
+
+from msframework.testing.callers import believing
 
 T = TypeVar("T")
 App: TypeAlias = Sanic[Any, Any]
@@ -35,6 +37,7 @@ class Server:
     def __init__(self, app: App, unix: Path | None = None) -> None:
         self._app, self._unix = app, unix
         self._server: AsyncioServer | None = None
+        self._served = ExitStack()
         self.url = ""
 
     async def start(self) -> None:
@@ -61,10 +64,12 @@ class Server:
             # NOTE: Sanic's routers close once; an app that served before is started already.
             if not app.state.is_started:
                 await server.startup()
+            self._served.enter_context(believing(app, self.url, self._unix))
             await server.before_start()
             await server.start_serving()
             await server.after_start()
         except BaseException:
+            self._served.close()
             server.server.close()
             _set_stage(app, ServerStage.STOPPED)
             raise
@@ -75,10 +80,11 @@ class Server:
         server, self._server = self._server, None
         if server is None:
             return
-        try:
-            await server.before_stop()  # type: ignore[no-untyped-call]
-        finally:
-            await self._close(server)
+        with self._served:
+            try:
+                await server.before_stop()  # type: ignore[no-untyped-call]
+            finally:
+                await self._close(server)
 
     async def _close(self, server: AsyncioServer) -> None:
         closed = server.close()  # type: ignore[no-untyped-call]

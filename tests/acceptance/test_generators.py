@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance import tools
 from tests.acceptance.tools import run
 from tests.console import ROOT, environment
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, bearer_token, fresh_database
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
@@ -79,13 +79,18 @@ def generate(jar, name, document, target, *options):
     return run(java, *command, cwd=target.parent)
 
 
+def run_client(*command, cwd, **env):
+    """Run the program of a client, as somebody who may write roles."""
+    run(*command, cwd=cwd, TOKEN=bearer_token("roles:write"), **env)
+
+
 def compile_and_run(folder, modules, program, url):
     """Compile *program* beside what was generated, strictly, and run it."""
     (folder / "main.ts").write_text(program)
     (folder / "node_modules").symlink_to(modules)
     (folder / "tsconfig.json").write_text(json.dumps(TYPESCRIPT))
     run(modules / ".bin" / "tsc", "-p", folder, cwd=folder)
-    run(shutil.which("node"), folder / "out" / "main.js", url, cwd=folder)
+    run_client(shutil.which("node"), folder / "out" / "main.js", url, cwd=folder)
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
@@ -106,7 +111,7 @@ def test_openapi_python_client(service, document, fetched, tmp_path, version):
 
     assert "warning" not in said.lower()
     program = PROGRAMS / "openapi_python_client.py"
-    run(programs / "python", program, service, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    run_client(programs / "python", program, service, cwd=tmp_path, PYTHONPATH=str(tmp_path))
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
@@ -117,7 +122,7 @@ def test_openapi_generator_python(service, document, fetched, tmp_path, version)
     generate(jar, "python", document(version), target, "--package-name", "roles_client")
 
     program = PROGRAMS / "openapi_generator.py"
-    run(programs / "python", program, service, cwd=tmp_path, PYTHONPATH=str(target))
+    run_client(programs / "python", program, service, cwd=tmp_path, PYTHONPATH=str(target))
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
@@ -158,4 +163,4 @@ def test_oapi_codegen(service, document, fetched, tmp_path, version):
         )
     )
     run(go, "mod", "tidy", cwd=tmp_path)
-    run(go, "run", ".", service, cwd=tmp_path)
+    run_client(go, "run", ".", service, cwd=tmp_path)

@@ -11,7 +11,7 @@ from tests.console import ROOT, environment
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
-SETTINGS = ("settings.test", "settings.users", "settings.regions", "settings.roles")
+SETTINGS = tuple(f"settings.{name}" for name in ("test", "accounts", "users", "regions", "roles"))
 VERSIONS = ("3.1", "3.0", "2.0")
 
 

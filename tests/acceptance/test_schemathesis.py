@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance import tools
 from tests.acceptance.tools import run
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, bearer_token, fresh_database
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
@@ -40,6 +40,7 @@ def test_every_operation_works_and_answers_as_the_document_says(program, tmp_pat
         with ServerProcess(tmp_path / "log", DATABASE_URL=url, ACCESS_LOG="false", **env) as server:
             document = f"{server.url}/openapi/spec.json"
             options = [f"--checks={','.join(CHECKS)}", f"--mode={mode}", "--seed=1"]
+            token = bearer_token("regions:write", "roles:write", "users:write")
             limits = ["--phases=examples,coverage,fuzzing", "--max-examples=20", "--workers=1"]
             run(
                 program,
@@ -47,10 +48,12 @@ def test_every_operation_works_and_answers_as_the_document_says(program, tmp_pat
                 document,
                 *options,
                 *limits,
+                f"--header=Authorization: Bearer {token}",
                 cwd=tmp_path,
                 SCHEMATHESIS_HOOKS=str(HOOKS),
                 PYTHONPATH=str(HOOKS.parent),
                 STATUSES=str(noted),
+                TOKEN=token,
             )
             described = read(document)
 

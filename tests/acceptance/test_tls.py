@@ -1,12 +1,15 @@
 """`runserver` with TLS and other sockets, as processes: what SIGHUP does, and what is left."""
 
+import fcntl
 import os
+import pty
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -35,7 +38,7 @@ class QuietServer(ServerProcess):
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -96,6 +99,40 @@ def test_a_hang_up_signal_reads_certificates_anew_and_no_connection_is_lost(
                 secured(server.port, first)
         assert server.stop() == 0
     assert "Traceback" not in server.output()
+
+
+@WORKERS
+def test_a_terminal_that_is_gone_ends_a_server_all_the_same(workers, tmp_path, database):
+    pair, log = Authority(tmp_path).issue(), tmp_path / "log"
+    ours, theirs = pty.openpty()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "runserver", "--workers", workers, "--port", "0"],
+            cwd=ROOT,
+            env=environment(
+                watched=False,
+                SANIC_CONFIG_MODULE="settings.roles",
+                DATABASE_URL=database,
+                TLS_CERT=pair.cert,
+                TLS_KEY=pair.key,
+            ),
+            stdin=theirs,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+    os.close(theirs)
+    with process:
+        try:
+            wait_until(lambda: "serves at" in log.read_text())
+            process.send_signal(signal.SIGHUP)
+            wait_until(lambda: log.read_text().count("were read anew") == int(workers))
+            assert process.poll() is None
+        finally:
+            os.close(ours)
+        assert process.wait(30) == 0
+    assert "Traceback" not in log.read_text()
 
 
 @WORKERS

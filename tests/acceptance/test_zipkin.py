@@ -9,11 +9,10 @@ import json
 import time
 from contextlib import ExitStack
 
-import aiohttp
 import pytest
 
 from tests.acceptance.test_docs_page import CHROMIUM, DRIVER, REPORTS, open_browser
-from tests.apps.test_three_services import create, create_user
+from tests.apps.test_three_services import create, create_user, open_session
 from tests.processes import ServerProcess, free_port, fresh_database
 from tests.services.zipkin import Unavailable, ZipkinServer, fetch, java
 
@@ -83,7 +82,7 @@ def trace_id(services):
 
 async def read_a_user(services):
     regions, roles, users = (services[name].url for name in NAMES)
-    async with aiohttp.ClientSession() as session:
+    async with open_session() as session:
         province_id = await create(session, f"{regions}/provinces", name="Zhejiang")
         values = {"name": "Hangzhou", "province_id": province_id}
         city_id = await create(session, f"{regions}/cities", **values)

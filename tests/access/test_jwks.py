@@ -65,6 +65,12 @@ async def open_issuer():
     await runner.cleanup()
 
 
+@pytest.fixture(autouse=True)
+def only_warnings(caplog):
+    """Leave out what aiohttp says of each request, which a service's own logging lets through."""
+    caplog.set_level(logging.WARNING)
+
+
 @pytest.fixture
 def issuer(open_issuer):
     open_issuer.reset()

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.processes import ServerProcess, free_port, fresh_database
+from tests.processes import ServerProcess, credentials, free_port, fresh_database
 
 NAMES = ("regions", "roles", "users")
 IN_WORKERS = "regions"
@@ -43,8 +43,14 @@ def processes(tmp_path_factory):
 
 @pytest.fixture
 async def session():
-    async with aiohttp.ClientSession() as session:
+    async with open_session() as session:
         yield session
+
+
+def open_session():
+    """Return a session whose requests come from somebody who may write everywhere."""
+    scopes = ("regions:write", "roles:write", "users:write")
+    return aiohttp.ClientSession(headers=credentials(*scopes))
 
 
 async def create(session, url, **values):

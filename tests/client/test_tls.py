@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import shutil
 import ssl
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from msframework.client import Client
+from msframework.client.client import Clients
 from msframework.client.failure import read_failure
 from msframework.client.lean import LeanTransport
 from msframework.client.tls import build_client_context
@@ -195,3 +198,21 @@ def test_the_other_sides_alert_is_a_failure_of_tls():
     failure = read_failure("regions", alert)
 
     assert (failure.status_code, failure.upstream_error) == (502, "no connection by TLS")
+
+
+async def test_new_connections_have_the_new_certificate(authority, foreign, caplog, tmp_path):
+    ca = tmp_path / "ca.pem"
+    shutil.copyfile(foreign.ca, ca)
+    async with secured(authority.issue()) as upstream, calling(upstream, ca=str(ca)) as client:
+        with pytest.raises(UpstreamError):
+            await client.call("GET", "/things")
+
+        shutil.copyfile(authority.ca, ca)
+        Clients.reload(SimpleNamespace(_clients={"regions": client}))
+        assert await client.call("GET", "/things")
+
+        ca.write_text("broken")
+        client.reload()
+        assert await client.call("GET", "/things")
+    assert "the old files stay: SERVICES['regions']" in caplog.messages[-1]
+    assert upstream.connections == 1  # of handshakes that were over

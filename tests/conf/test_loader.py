@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import re
+import secrets
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -100,6 +101,17 @@ def test_the_text_of_other_exceptions_is_kept_back_as_it_may_hold_a_secret(probl
     (problem,) = problems("PORT = int('s3cret')")
 
     assert "ValueError" in problem
+    assert "s3cret" not in problem
+
+
+def test_what_the_module_makes_may_refuse_its_arguments(problems):
+    (problem,) = problems(
+        "from msframework.access import JWTBearer\n"
+        "token = JWTBearer('s3cret', 'HS256', audience='a', issuer='b')"
+    )
+
+    assert "JWTKey: the secret has 6 bytes; expected 32 or more for HS256" in problem
+    assert "secrets.token_urlsafe(32)" in problem
     assert "s3cret" not in problem
 
 
@@ -219,8 +231,11 @@ def test_services_are_read_from_json_in_the_environment(load):
     assert settings.services["roles"].limit == 5
 
 
-@pytest.mark.parametrize("name", ["development", "test", "users", "regions", "roles", "production"])
-def test_the_settings_of_this_project_load(name):
+@pytest.mark.parametrize(
+    "name", ["development", "test", "accounts", "users", "regions", "roles", "production"]
+)
+def test_the_settings_of_this_project_load(name, monkeypatch):
+    monkeypatch.setenv("ACCESS_KEY", secrets.token_hex(32))
     environ = {"DATABASE_URL": DSN} if name == "production" else {}
 
     settings = load_settings(f"settings.{name}", environ)
@@ -229,7 +244,8 @@ def test_the_settings_of_this_project_load(name):
     assert settings.installed_apps
 
 
-def test_production_needs_a_database():
+def test_production_needs_a_database(monkeypatch):
+    monkeypatch.setenv("ACCESS_KEY", secrets.token_hex(32))
     settings = load_settings("settings.production", {})
 
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL is not set and DEBUG is off, but"):

@@ -16,7 +16,7 @@ from msframework.conf.settings import ServerSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.sockets import listen
 from tests.console import ROOT
-from tests.processes import ServerProcess, free_port, fresh_database
+from tests.processes import ServerProcess, credentials, free_port, fresh_database
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,8 @@ def database():
 
 def get(url: str):
     """Return the data that *url* answers."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    request = urllib.request.Request(url, headers=credentials())
+    with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
 

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, credentials, fresh_database
 
 TIME = r"\d\d:\d\d:\d\d\.\d{3}"
 
@@ -22,7 +22,8 @@ def database():
 
 def ask(server, path):
     try:
-        with urllib.request.urlopen(f"{server.url}{path}", timeout=10) as response:
+        request = urllib.request.Request(f"{server.url}{path}", headers=credentials())
+        with urllib.request.urlopen(request, timeout=10) as response:
             return response.status
     except urllib.error.HTTPError as exc:
         return exc.code

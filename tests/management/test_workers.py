@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.console import answers
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, credentials, fresh_database
 
 ROLES = ("--settings", "settings.roles")
 
@@ -135,11 +135,23 @@ def members(group: int) -> list[str]:
     return [row[2] for row in rows if row[0] == str(group) and not row[1].startswith("Z")]
 
 
+def head_of_a_post(length: int) -> bytes:
+    """Return the head of a request with a body of *length* bytes, from somebody who may write."""
+    headers = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Content-Length": str(length),
+        **credentials("roles:write"),
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST /roles HTTP/1.1\r\n{lines}\r\n".encode()
+
+
 def test_a_second_signal_ends_workers_that_do_not_finish(workers):
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)
         with socket.create_connection(("127.0.0.1", workers.port)) as busy:
-            busy.sendall(b"POST /roles HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+            busy.sendall(head_of_a_post(length=9) + b"{")
             began = time.monotonic()
             workers.process.terminate()
             wait_until(lambda: "Stopping worker" in workers.output())
@@ -152,10 +164,7 @@ def test_a_second_signal_ends_workers_that_do_not_finish(workers):
 def test_a_second_signal_lets_a_server_finish_that_stops(tmp_path, database):
     server = ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database)
     with server, socket.create_connection(("127.0.0.1", server.port)) as busy:
-        busy.sendall(
-            b"POST /roles HTTP/1.1\r\nHost: localhost\r\n"
-            b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
-        )
+        busy.sendall(head_of_a_post(length=2) + b"{")
         server.process.terminate()
         wait_until(lambda: "Stopping worker" in server.output())
         server.process.terminate()

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sanic import Sanic
 from sanic.response import text
 
-from msframework import CORS, Blueprint, NotFound, Reply, doc
+from msframework import CORS, Authenticated, Blueprint, NotFound, Reply, doc
 from msframework.access import Authenticator
 from msframework.app import Service
 from msframework.cors import EXPOSED
@@ -487,6 +487,33 @@ async def test_a_path_shares_by_method(service):
     assert "x-api-key" in before_read[1]["access-control-allow-headers"]
     assert before_write[0] == 204
     assert not any(name.startswith("access-control") for name in before_write[1])
+
+
+async def test_guards_see_no_preflight_and_their_refusals_can_be_read(service):
+    @service.get("/guarded")
+    @doc.guards(Authenticated())
+    async def guarded(request):
+        return 1
+
+    @service.get("/down", stream=True)
+    @doc.guards(Authenticated())
+    async def down(request):
+        raise AssertionError
+
+    @service.websocket("/feed")
+    @doc.guards(Authenticated())
+    async def feed(request, ws):
+        raise AssertionError
+
+    async with serving(service) as server:
+        for path in ("/guarded", "/down", "/feed"):
+            preflight = await ask_before(server, path, "GET")
+            status, headers = await ask(server, "GET", path, f"Origin: {SITE}")
+
+            assert (path, preflight[0], status) == (path, 204, 401)
+            assert headers["www-authenticate"] == "ApiKey"
+            assert headers["access-control-allow-origin"] == SITE
+            assert "WWW-Authenticate" in headers["access-control-expose-headers"]
 
 
 async def test_a_preflight_leaves_one_line_in_the_access_log(service):

@@ -1,5 +1,6 @@
 """A server with TLS: handshakes of all kinds, and the same answers as without it."""
 
+import asyncio
 import logging
 import random
 import shutil
@@ -9,17 +10,18 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from msframework.app import Service
 from msframework.conf.settings import TLSSettings
 from msframework.serving.tls import ServerTLS
-from msframework.testing.server import BackgroundServer
+from msframework.testing.server import BackgroundServer, Server, serving
 from tests.certificates import DAY, Authority
 from tests.conftest import with_settings
 from tests.serving.conftest import make_shop
 from tests.serving.fuzz import cut, make_stream
-from tests.serving.shop import open_shop
+from tests.serving.shop import open_feed, open_shop
 from tests.serving.stranger import street_of
 from tests.serving.test_smuggling import CHUNK, CHUNKED, DELETE, EARLY, LENGTH, ONE
 
@@ -374,3 +376,66 @@ async def test_any_bytes_do_the_same_as_without_tls(fast, tls, context):
                 street.service.done.clear()
                 both.append((await street.exchange(*pieces), list(street.service.done)))
             assert both[0] == both[1], pieces
+
+
+@pytest.mark.asyncio
+async def test_a_websocket_works_over_tls(tls, context):
+    service = make_service(tls)
+    open_feed(service)
+    async with serving(service) as server:
+        connector = aiohttp.TCPConnector(ssl=context)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            async with session.ws_connect(f"{server.url}/feed") as feed:
+                await feed.send_str("word")
+                while ("feed", "word") not in service.done:
+                    await asyncio.sleep(0.001)
+
+
+@pytest.mark.asyncio
+async def test_a_stop_does_not_wait_for_handshakes(tls):
+    service = make_service(tls)
+    service._serving.tls.timeout = 60.0
+    server = Server(service)
+    await server.start()
+    host, _, port = server.url.removeprefix("https://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    while not service._serving.tls._tasks:
+        await asyncio.sleep(0.001)
+
+    async with asyncio.timeout(5):
+        await server.stop()
+
+    assert not service._serving.tls._tasks
+    writer.transport.abort()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "sanic"])
+async def test_a_client_of_a_path_has_no_address_of_its_own(fast, tmp_path):
+    service = Service(with_settings(server={"fast_path": fast, "proxies_count": 1}))
+    service.config.TOUCHUP = False
+
+    @service.get("/")
+    async def who(request):
+        return [request.ip, request.client_ip, request.scheme]
+
+    path = tmp_path / "s"
+    async with serving(service, path):
+        connector = aiohttp.UnixConnector(str(path))
+        async with aiohttp.ClientSession(connector=connector) as session:
+            forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+            for headers, answered in (
+                ({}, ["", "", "http"]),
+                (forwarded, ["", "203.0.113.9", "https"]),
+            ):
+                async with session.get("http://localhost/", headers=headers) as answer:
+                    assert (await answer.json())["data"] == answered
+
+
+def test_a_service_reads_all_its_certificates_anew(tls, caplog):
+    service = make_service(tls)
+    before = service._serving.tls.context
+
+    service.reload_certificates()
+
+    assert service._serving.tls.context is not before

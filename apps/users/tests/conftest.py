@@ -4,6 +4,12 @@ import pytest
 
 
 @pytest.fixture
+def client(client, cheap_passwords):
+    """Call the service as somebody who may write."""
+    return client.as_principal({"sub": "1", "scope": "users:write"})
+
+
+@pytest.fixture
 def ada():
     """Return the body that creates a user."""
     return {

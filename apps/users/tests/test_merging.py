@@ -36,6 +36,14 @@ async def test_each_other_service_is_asked_once(client, others, ada_id):
     ]
 
 
+async def test_other_services_are_asked_in_the_callers_name(app, client, others, ada_id):
+    bearer = f"Bearer {app.settings.extra['issuer'].issue('7')}"
+
+    await client.get(f"/users/{ada_id}", headers={"Authorization": bearer})
+
+    assert [call.headers["authorization"] for call in others.calls] == [bearer, bearer]
+
+
 async def test_the_calls_belong_to_the_trace_of_the_request(client, others, ada_id):
     response = await client.get(f"/users/{ada_id}")
 

@@ -16,7 +16,7 @@ async def test_the_password_is_stored_as_a_hash_and_never_shown(client, db, ada_
         stored = await cur.fetchval("SELECT password FROM users WHERE id = $1", ada_id)
     listed = await client.get("/users")
 
-    assert stored.startswith("scrypt$")
+    assert stored.startswith("$argon2id$")
     assert "correct horse" not in stored
     assert "password" not in listed.json["data"][0]
 
@@ -79,7 +79,7 @@ async def test_a_new_password_is_hashed_too(client, db, ada_id):
 
     async with db.acquire() as cur:
         after = await cur.fetchval("SELECT password FROM users WHERE id = $1", ada_id)
-    assert after.startswith("scrypt$")
+    assert after.startswith("$argon2id$")
     assert after != before
 
 

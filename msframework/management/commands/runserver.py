@@ -13,7 +13,7 @@ from sanic.worker.loader import AppLoader
 from msframework.app import create_app
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
-from msframework.conf.tls import check_files, find_warnings
+from msframework.conf.tls import check_files, find_warnings, names_files
 from msframework.db.embedded import ensure_database, project_root
 from msframework.management.project import Project
 from msframework.management.sockets import listening, name_of
@@ -85,7 +85,7 @@ def serve_many(
         Workers.take_over(
             service.manager,
             reloads=reload,
-            has_tls=settings.tls.cert is not None,
+            has_files=names_files(settings),
             announce=announce,
         )
         lift()

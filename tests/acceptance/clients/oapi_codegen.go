@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"log"
+	"net/http"
 	"os"
 	"strings"
 )
@@ -22,7 +23,11 @@ func check(right bool, what string, found ...any) {
 
 func main() {
 	ctx := context.Background()
-	client, err := NewClientWithResponses(os.Args[1])
+	authorize := func(_ context.Context, request *http.Request) error {
+		request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
+		return nil
+	}
+	client, err := NewClientWithResponses(os.Args[1], WithRequestEditorFn(authorize))
 	must(err)
 
 	description := "cooks"

@@ -1,5 +1,6 @@
 """One round trip with the Python client that openapi-generator makes: `python … BASE_URL`."""
 
+import os
 import sys
 
 from roles_client import ApiClient, Configuration, RoleIn, RolePatch, RolesApi
@@ -15,7 +16,13 @@ def fail(call, *arguments):
     raise AssertionError("it did not fail")
 
 
-with ApiClient(Configuration(host=sys.argv[1])) as client:
+token = os.environ["TOKEN"]
+configuration = Configuration(
+    host=sys.argv[1],
+    access_token=token,
+    api_key={"token": f"Bearer {token}"},  # 2.0 knows no bearer scheme
+)
+with ApiClient(configuration) as client:
     roles = RolesApi(client)
 
     made = roles.roles_create(RoleIn(name="cook", description="cooks")).data

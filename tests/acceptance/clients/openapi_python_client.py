@@ -1,8 +1,9 @@
 """One round trip with the client that openapi-python-client makes: `python … BASE_URL`."""
 
+import os
 import sys
 
-from roles_client import Client
+from roles_client import AuthenticatedClient
 from roles_client.api.roles import (
     roles_create,
     roles_delete,
@@ -12,7 +13,7 @@ from roles_client.api.roles import (
 )
 from roles_client.models import Error, InvalidInput, RoleIn, RolePatch
 
-client = Client(base_url=sys.argv[1])
+client = AuthenticatedClient(base_url=sys.argv[1], token=os.environ["TOKEN"])
 
 created = roles_create.sync(client=client, body=RoleIn(name="cook", description="cooks"))
 id = created.data.id

@@ -6,7 +6,8 @@ import type { components, paths } from "./schema";
 type Role = components["schemas"]["Role"];
 
 async function main(): Promise<void> {
-  const client = createClient<paths>({ baseUrl: process.argv[2] });
+  const headers = { Authorization: `Bearer ${process.env.TOKEN}` };
+  const client = createClient<paths>({ baseUrl: process.argv[2], headers });
 
   const created = await client.POST("/roles", { body: { name: "cook", description: "cooks" } });
   assert.ok(created.data);

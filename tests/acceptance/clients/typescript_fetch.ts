@@ -15,7 +15,10 @@ async function fail(call: Promise<unknown>): Promise<{ status: number; body: any
 }
 
 async function main(): Promise<void> {
-  const roles = new RolesApi(new Configuration({ basePath: process.argv[2] }));
+  const accessToken = process.env.TOKEN;
+  const apiKey = `Bearer ${accessToken}`; // 2.0 knows no bearer scheme
+  const basePath = process.argv[2];
+  const roles = new RolesApi(new Configuration({ basePath, accessToken, apiKey }));
 
   const created = await roles.rolesCreate({ roleIn: { name: "cook", description: "cooks" } });
   const id: number = (created.data as { id: number }).id; // of 2.0 it makes no inner models

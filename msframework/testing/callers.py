@@ -1,0 +1,161 @@
+"""The callers that tests choose with `as_principal`, and the served app that believes them.
+
+Runs in tests. A test sends a random token of its own (`Authorization: Test …`), and the app's
+authenticators know it for as long as `testing.server` serves the app, beside the credentials that
+they verify anyway.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+from msframework.access import Authenticator, Principal
+from msframework.serving.request import Request
+
+PrincipalOrClaims: TypeAlias = Principal | Mapping[str, Any]
+_SCHEME: Final = "Test"
+_served: Final[dict[str, ChosenCallers]] = {}
+_tested: Final[dict[int, TestedAuthenticator]] = {}  # by the id of the authenticator that they hold
+
+
+class ChosenCallers:
+    """The callers that were chosen for one served app, by token."""
+
+    def __init__(self, app: object) -> None:
+        self.app = app
+        self.authenticators: dict[str, Authenticator] = dict(getattr(app, "authenticators", {}))
+        self.known: dict[str, PrincipalOrClaims] = {}
+
+    def admit(self, caller: PrincipalOrClaims) -> str:
+        """Return what the `Authorization` header says of *caller* from now on.
+
+        Raises:
+            ValueError: the app has no authenticators, or not that of *caller*, or the claims are
+                not those of a token.
+        """
+        names = sorted(self.authenticators)
+        if not names:
+            raise ValueError(
+                "as_principal: the service has no authenticators, so it asks nobody who calls. "
+                "Name one in AUTHENTICATORS."
+            )
+        if not isinstance(caller, Principal):
+            read_claims(caller)
+        elif caller.authenticator not in ("", *names):
+            raise ValueError(
+                f"as_principal: the service has no authenticator {caller.authenticator!r}; "
+                f"it has {', '.join(names)}"
+            )
+        token = secrets.token_urlsafe(32)
+        self.known[token] = caller
+        return f"{_SCHEME} {token}"
+
+
+class TestedAuthenticator:
+    """An authenticator that knows the callers of tests, too.
+
+    Attributes:
+        believed: the callers of each app that is served with it.
+    """
+
+    __test__ = False
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self.believed: list[ChosenCallers] = []
+
+    def put_on(self) -> None:
+        """Put this in the place of the authenticator's own method."""
+        verify = self._authenticator.authenticate
+
+        async def authenticate(request: Request) -> Principal | None:
+            caller = self._find(request)
+            if caller is None:
+                return await verify(request)  # which refuses the token that nobody knows
+            return build_principal(caller, self._authenticator)
+
+        # NOTE: on the object alone, as its class has others; `object`, as it may be frozen.
+        object.__setattr__(self._authenticator, "authenticate", authenticate)
+
+    def take_off(self) -> None:
+        """Leave the authenticator as it was."""
+        object.__delattr__(self._authenticator, "authenticate")
+
+    def _find(self, request: Request) -> PrincipalOrClaims | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != _SCHEME:
+            return None
+        own = (callers for callers in self.believed if callers.app is request.app)
+        return next((callers.known[token] for callers in own if token in callers.known), None)
+
+
+def build_principal(caller: PrincipalOrClaims, authenticator: Authenticator) -> Principal | None:
+    """Return *caller* as *authenticator* would know it; `None` for one of another authenticator."""
+    if not isinstance(caller, Principal):
+        make = getattr(authenticator, "make_principal", None)  # of JWTBearer
+        subject, scopes = read_claims(caller)
+        if make is not None:
+            return cast(Principal, make(subject, scopes, caller))
+        return Principal(subject, scopes, caller, authenticator.name)
+    if caller.authenticator == "":
+        return replace(caller, authenticator=authenticator.name)
+    return caller if caller.authenticator == authenticator.name else None
+
+
+def read_claims(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    """Return whom *claims* are about, `sub`, and what they allow: `scope`, a text or a list.
+
+    Raises:
+        ValueError: there is no `sub`.
+    """
+    subject, scope = claims.get("sub"), claims.get("scope", ())
+    if not isinstance(subject, str) or not subject:
+        raise ValueError(f"as_principal: expected a text as `sub` of the claims, got {subject!r}")
+    return subject, frozenset(scope.split() if isinstance(scope, str) else scope)
+
+
+@contextmanager
+def believing(app: object, url: str, unix: Path | None) -> Iterator[None]:
+    """Let *app*, which is served at *url*, know the callers of tests for the time of the block."""
+    callers, place = ChosenCallers(app), _place(url, unix)
+    for authenticator in callers.authenticators.values():
+        if id(authenticator) not in _tested:
+            _tested[id(authenticator)] = TestedAuthenticator(authenticator)
+            _tested[id(authenticator)].put_on()
+        _tested[id(authenticator)].believed.append(callers)
+    _served[place] = callers
+    try:
+        yield
+    finally:
+        del _served[place]
+        for authenticator in callers.authenticators.values():
+            tested = _tested[id(authenticator)]
+            tested.believed.remove(callers)
+            if not tested.believed:
+                tested.take_off()
+                del _tested[id(authenticator)]
+
+
+def find_callers(url: str, unix: Path | None = None) -> ChosenCallers:
+    """Return the callers of the app that is served at *url*.
+
+    Raises:
+        ValueError: no server of this process's tests listens there.
+    """
+    callers = _served.get(_place(url, unix))
+    if callers is None:
+        raise ValueError(
+            f"as_principal: no server of these tests listens at {unix or url}. Only a service that "
+            "the fixtures, `serving` or `BackgroundServer` serve knows the callers of tests; send "
+            "another one real credentials."
+        )
+    return callers
+
+
+def _place(url: str, unix: Path | None) -> str:
+    return str(unix) if unix else url.rstrip("/")
