@@ -63,7 +63,7 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
             "if request.__class__ is LeanRequest:",
             "    await admit(request)",
             "elif not request.admitted:",
-            "    await request.app.admit(request)",
+            "    await request.app._admit(request)",
         )
 
 
