@@ -86,6 +86,7 @@ def open_doors(place):
         @service.on_request
         async def note(request):
             service.done.append("middleware")
+            request.method = request.headers.get("x-method", request.method)
 
     return service
 
@@ -111,6 +112,10 @@ def _add_operations(service, note):
     @doc.guards(Named())
     async def named(request, name):
         return {"name": name}
+
+    @doors.route("/both", methods=["GET", "POST"])
+    async def both(request):
+        return {"method": request.method}
 
     ill = Ill()
 
@@ -296,6 +301,18 @@ async def test_each_door(street, method, path, credentials, status):
     assert "secret" not in str(said)
     if status >= 400 and status not in (404, 405):
         assert street.service.done == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("credentials", "status"), [("Bearer a", 403), ("Bearer a write", 200)])
+async def test_a_method_that_middleware_chooses_has_its_own_guards(street, credentials, status):
+    if street.service.name != "middleware":
+        return
+    sent = ask("/doors/both", "GET", credentials, more="X-Method: POST\r\n")
+
+    outcome, _, _ = await exchange(street, sent)
+
+    assert outcome.statuses == [status]
 
 
 @pytest.mark.asyncio(loop_scope="module")
