@@ -154,6 +154,7 @@ def _add_others(service, note):
     async def scoped_stream(request):
         return sanic_response.text("scoped")
 
+    wires.static("/file", __file__, name="file")
     service.blueprint(wires)
     service.static("/this", __file__, name="this")
     service.static("/that", __file__, name="that", public=True)
@@ -286,6 +287,8 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
         ("HEAD", "/this", "", 401),
         ("GET", "/this", "Bearer a", 200),
         ("GET", "/that", "", 200),
+        ("GET", "/wires/file", "Bearer a", 403),
+        ("GET", "/wires/file", "Bearer a write", 200),
         ("GET", "/wires/stream", "", 401),
         ("GET", "/wires/stream", "Bearer a", 403),
         ("GET", "/wires/stream", "Bearer a write", 200),
