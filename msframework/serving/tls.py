@@ -45,7 +45,7 @@ def build_server_context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-class Admission(Protocol):
+class PendingProtocol(Protocol):
     """A protocol of `serving.protocol`, as a handshake knows it."""
 
     signal: Signal
@@ -97,7 +97,7 @@ class ServerTLS:
         else:
             logger.info("the TLS files were read anew")
 
-    def admit(self, protocol: Admission, raw: Transport) -> None:
+    def admit(self, protocol: PendingProtocol, raw: Transport) -> None:
         """Begin *protocol* over *raw* once its handshake is over."""
         handshake = Handshake(protocol, raw)
         raw.set_protocol(handshake)
@@ -169,7 +169,7 @@ class Handshake(asyncio.Protocol):
     before `start_tls` returns; and between that and the protocol for whatever comes afterwards.
     """
 
-    def __init__(self, protocol: Admission, raw: Transport) -> None:
+    def __init__(self, protocol: PendingProtocol, raw: Transport) -> None:
         self._protocol, self._raw = protocol, raw
         self._early: list[bytes] = []
         self._has_begun = self._has_ended = self._is_lost = False
