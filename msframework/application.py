@@ -48,7 +48,7 @@ class Application(Sanic[Config, SimpleNamespace]):
     queue: SpanQueue
     _serving: Signatory
 
-    async def admit(self, request: Any) -> None:
+    async def _admit(self, request: Any) -> None:
         """Ask the guards of the endpoint that *request* is for, unless they were asked.
 
         Raises:

@@ -82,7 +82,7 @@ class ObservedSanic(Application):
             raise
         self._serving.observer.end(request)
 
-    async def admit(self, request: Any) -> None:
+    async def _admit(self, request: Any) -> None:
         """Ask the guards of the endpoint that *request* is for, unless they were asked."""
         route = request.route
         admits = {} if route is None else getattr(route.extra, "admits", {})
@@ -90,6 +90,7 @@ class ObservedSanic(Application):
         if admit is None or request.admitted is not None:
             return
         self._serving.observer.begin(request, path_template(f"/{route.path}"))
+        request.admitted = False
         try:
             await admit(request)
         except BaseException:
@@ -98,9 +99,10 @@ class ObservedSanic(Application):
                 # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
                 stream.expecting_continue = stream.keep_alive = False
             raise
+        request.admitted = True
 
     async def _run_request_middleware(self, request: Any, middleware: object) -> Any:
-        await self.admit(request)
+        await self._admit(request)
         run: Any = super()._run_request_middleware
         return await run(request, middleware)
 
@@ -120,7 +122,7 @@ class ObservedSanic(Application):
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
         if self._serving.cors is not None:
             self._serving.cors.check_websocket(request)
-        await self.admit(request)
+        await self._admit(request)
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler
         await serve(handler, request, *args, **options)

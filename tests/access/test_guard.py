@@ -98,7 +98,7 @@ def test_a_guard_has_no_truth_value(ask):
         (Owner().on("PUT"), Principal("bob"), {}, None),
         (Owner().on("GET"), Principal("bob"), {}, Forbidden),
         (Owner().on("PUT") | Scopes("write"), Principal("bob"), {}, Forbidden),
-        (Owner().on("PUT") | Scopes("write"), ADA, {}, None),
+        (Owner().on("PUT") | Scopes("read"), ADA, {}, None),
         (~(Owner().on("PUT") & Scopes("read")), ADA, {}, Forbidden),
     ],
 )

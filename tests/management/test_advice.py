@@ -278,7 +278,7 @@ WARNINGS = {
     "operations that are neither guarded nor public": (
         {"resources": resources(MANY), "settings": TOLD},
         (
-            "6 operations are neither guarded nor public",
+            "6 routes are neither guarded nor public",
             "GET /things (",
             "resources.py:9 Things.get)",
             ", and 1 more. Guard them",
