@@ -103,7 +103,8 @@ class JWKS:
             ServiceUnavailable: no keys were ever fetched, and none can be now.
         """
         key = self._ring.find(token)
-        if key is None and (task := self._begin()) is not None:
+        is_known = key is not None and (token.kid is None or token.kid == key.kid)
+        if not is_known and (task := self._begin()) is not None:
             # NOTE: whoever waits here may be cancelled, and the fetch goes on for the others.
             await asyncio.wait({task})
             key = self._ring.find(token)
