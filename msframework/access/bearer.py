@@ -28,7 +28,7 @@ Names: TypeAlias = str | Iterable[str]
 # What a caller is told; which of the rules a token broke is nobody's business.
 INVALID: Final = "the token is not valid"
 EXPIRED: Final = "the token has expired"
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 class JWTBearer(Authenticator):

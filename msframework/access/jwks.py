@@ -26,7 +26,7 @@ from msframework.problem import Problem
 # The seconds until the next try, while there are no keys at all.
 FIRST_RETRY: Final = 5.0
 WARNING_PAUSE: Final = 60.0
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 class FetchFailed(Exception):
