@@ -13,6 +13,7 @@ accounts = Blueprint("accounts", url_prefix="/accounts", description="Who may lo
 @accounts.post("/")
 @doc.public
 @doc.summary("Register")
+@doc.description("An email has one account, whatever letters of it are capitals.")
 @doc.consumes(CredentialsSchema)
 @doc.produces({"id": int}, status=201)
 @doc.raises(AccountExists, constraint="accounts_email")
@@ -27,6 +28,7 @@ async def register(request, body, db):
 @accounts.post("/login")
 @doc.public
 @doc.summary("Log in")
+@doc.description("The access token is for all services, the refresh token for the next tokens.")
 @doc.consumes(CredentialsSchema)
 @doc.produces(TokenSchema, headers={"Cache-Control": "Nobody may keep the tokens."})
 @doc.raises(WrongCredentials)
@@ -74,6 +76,7 @@ async def log_out(request, body, tx, principal):
 @accounts.get("/me")
 @doc.guards(AuthenticatedBy("token"))
 @doc.summary("Read the caller's own account")
+@doc.description("That of the access token which comes with the request.")
 @doc.produces(AccountSchema)
 @doc.raises(NotFound)
 async def me(request, cur, principal):

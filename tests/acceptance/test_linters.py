@@ -53,7 +53,11 @@ def test_redocly_finds_nothing(programs, document, tmp_path):
 
 @EACH
 def test_spectral_finds_nothing(programs, document, tmp_path):
-    (tmp_path / "rules.yaml").write_text('extends: ["spectral:oas"]\n')
+    rules = 'extends: ["spectral:oas"]\n'
+    if json.loads(document.read_text()).get("openapi", "").startswith("3.1"):
+        # It asks for flows where 3.1 lets any scheme have names of roles (3.1.0, 4.8.30).
+        rules += "rules: {oas3-operation-security-defined: off}\n"
+    (tmp_path / "rules.yaml").write_text(rules)
     command = ("lint", "-r", "rules.yaml", "-f", "json", "-q", "--fail-severity", "hint", document)
 
     said = run(programs / "spectral", *command, cwd=tmp_path).strip()
