@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -32,16 +33,7 @@ def admit_others(
 
     What they are is said by the service, the blueprint, and the notes on the function.
     """
-    where, params = name_route(route), path_params(f"/{route.path}")
-    around = Surroundings(
-        where,
-        _notes_of(route),
-        Notes(),
-        getattr(mounted.blueprint, "notes", None) or Notes(),
-        None,
-        mounted.name,
-        getattr(mounted.blueprint, "guards", ()),
-    )
+    around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
     admits = {}
     for method in sorted(route.methods):
         access, _ = read_access(around, method, params, (), service, problems)
@@ -49,6 +41,32 @@ def admit_others(
             name = f"other_{method.lower()}"
             admits[method] = compile_admission(access, params, name).admit
     return with_head(admits)
+
+
+def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
+    """Return what may guard *route*, which is no endpoint."""
+    return Surroundings(
+        name_route(route),
+        _notes_of(route),
+        Notes(),
+        getattr(mounted.blueprint, "notes", None) or Notes(),
+        None,
+        mounted.name,
+        getattr(mounted.blueprint, "guards", ()),
+    )
+
+
+def guard_document(route: Route, service: ServiceAccess, problems: list[str]) -> bool:
+    """Let the guards of `OPENAPI_GUARDS` alone stand before *route*; tell whether there are any."""
+    if not service.document_guards:
+        return False
+    around = Surroundings(
+        "OPENAPI_GUARDS", Notes(), Notes(), Notes(), guards=service.document_guards
+    )
+    access, _ = read_access(around, "GET", (), (), replace(service, guards=()), problems)
+    admission = compile_admission(access, (), "document")
+    route.extra.admits = with_head({"GET": admission.admit})
+    return True
 
 
 def _notes_of(route: Any) -> Notes:

@@ -11,7 +11,7 @@ from typing import Any
 from sanic.models.futures import FutureRoute
 from sanic_routing import Route
 
-from msframework.admission import admit_others, ask_first, with_head
+from msframework.admission import admit_others, ask_first, guard_document, with_head
 from msframework.codec import CompiledSchema, Engine
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
@@ -229,13 +229,23 @@ class Endpoints:
         )
 
     def mount_plain(self, mount: Callable[..., None], *args: Any) -> None:
-        """Let *mount* add routes that are no endpoints, neither compiled nor documented."""
-        routes = self._service.router.routes
-        known = set(map(id, routes))
+        """Let *mount* add the document and its page, which are neither compiled nor documented.
+
+        Raises:
+            ImproperlyConfigured: the guards of `OPENAPI_GUARDS` are wrong.
+        """
+        service, problems = self._service, list[str]()
+        known = set(map(id, service.router.routes))
         mount(*args)
-        for route in self._service.router.routes:
-            if id(route) not in known:
-                route.handler.__msframework_plain__ = True
+        for route in service.router.routes:
+            if id(route) in known:
+                continue
+            if guard_document(route, service.access, problems):
+                trace = service._serving.observer.trace
+                route.handler = trace(ask_first(route.handler), path_template(f"/{route.path}"))
+            route.handler.__msframework_plain__ = True
+        if problems:
+            raise ImproperlyConfigured.of(problems)
 
     def add_missing_methods(self) -> tuple[str, ...]:
         """Add OPTIONS for every path, and HEAD for every GET that opens no websocket.

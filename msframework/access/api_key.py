@@ -36,7 +36,7 @@ _is_scope = re.compile(r"[!#-\[\]-~]+").fullmatch  # RFC 6749, 3.3
 _is_key = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}").fullmatch
 _ELSEWHERE: Final = frozenset(("authorization", "cookie", "host", "proxy-authorization"))
 
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 @dataclass(frozen=True, slots=True)

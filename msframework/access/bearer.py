@@ -28,7 +28,7 @@ Names: TypeAlias = str | Iterable[str]
 # What a caller is told; which of the rules a token broke is nobody's business.
 INVALID: Final = "the token is not valid"
 EXPIRED: Final = "the token has expired"
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 class JWTBearer(Authenticator):
@@ -96,7 +96,7 @@ class JWTBearer(Authenticator):
         self._clock = clock
         self._size = cache
         self._generation = 0
-        # PERF: verifying costs twenty times a digest, and more for RSA (benchmarks/access.py).
+        # PERF: a known token costs a tenth of a new one, or less (benchmarks/access.py).
         self._verified: dict[bytes, tuple[TokenClaims, Principal]] = {}
 
     async def authenticate(self, request: Request) -> Principal | None:

@@ -20,7 +20,7 @@ MAX_SIZE: Final = 512 * 1024
 MAX_KEYS: Final = 100
 # What public keys consist of. Anything else, parts of private keys first of all, is not read.
 _MEMBERS: Final = ("kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y")
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 def read_keys(body: bytes, known: Mapping[bytes, JWTKey]) -> dict[bytes, JWTKey]:

@@ -26,7 +26,7 @@ from msframework.problem import Problem
 # The seconds until the next try, while there are no keys at all.
 FIRST_RETRY: Final = 5.0
 WARNING_PAUSE: Final = 60.0
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 class FetchFailed(Exception):
@@ -103,7 +103,8 @@ class JWKS:
             ServiceUnavailable: no keys were ever fetched, and none can be now.
         """
         key = self._ring.find(token)
-        if key is None and (task := self._begin()) is not None:
+        is_known = key is not None and (token.kid is None or token.kid == key.kid)
+        if not is_known and (task := self._begin()) is not None:
             # NOTE: whoever waits here may be cancelled, and the fetch goes on for the others.
             await asyncio.wait({task})
             key = self._ring.find(token)

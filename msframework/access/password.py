@@ -40,7 +40,7 @@ _read_hash = re.compile(
     r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{6,86}"
 ).fullmatch
 
-logger = logging.getLogger("msframework.access")
+logger = logging.getLogger("msframework.credentials")
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class ObservedSanic(Application):
         if admit is None or request.admitted is not None:
             return
         self._serving.observer.begin(request, path_template(f"/{route.path}"))
+        request.admitted = False
         try:
             await admit(request)
         except BaseException:
@@ -98,6 +99,7 @@ class ObservedSanic(Application):
                 # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
                 stream.expecting_continue = stream.keep_alive = False
             raise
+        request.admitted = True
 
     async def _run_request_middleware(self, request: Any, middleware: object) -> Any:
         await self._admit(request)

@@ -185,6 +185,18 @@ async def test_an_unknown_key_is_fetched_once_in_a_while(bearer, issuer, clock):
     assert len(issuer.fetches) == 2
 
 
+async def test_a_key_without_a_name_hides_no_new_one(bearer, issuer, clock):
+    nameless = {name: value for name, value in ONE.public_jwk().items() if name != "kid"}
+    issuer.body = {"keys": [nameless]}
+    assert await status(bearer, signed(kid=None)) == 401  # null is no kid
+    assert await status(bearer, signed()) == "ada"
+    issuer.body = {"keys": [nameless, TWO.public_jwk()]}
+    clock.now += 60
+
+    assert await status(bearer, signed(TWO)) == "ada"
+    assert len(issuer.fetches) == 2
+
+
 async def test_old_keys_are_fetched_in_the_background_also_for_known_tokens(bearer, issuer, clock):
     assert await status(bearer, signed()) == "ada"
     clock.now += 300

@@ -248,7 +248,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("stored", BROKEN)
 async def test_a_broken_hash_lets_nobody_in_and_the_log_says_so_without_it(stored, caplog):
-    with caplog.at_level(logging.ERROR, "msframework.access"):
+    with caplog.at_level(logging.ERROR, "msframework.credentials"):
         assert await HASHER.verify("correct horse", stored) == PasswordCheck(False)
 
     assert "a stored hash of a password is refused" in caplog.text

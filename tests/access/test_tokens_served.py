@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 import pytest_asyncio
+from sanic.response import json as json_response
 
 from msframework import Authenticated, doc
-from msframework.access import JWKS
+from msframework.access import JWKS, JWTIssuer, JWTKey
 from msframework.access.credentials import MAX_CREDENTIALS
 from msframework.app import Service
 from tests.access.tokens import OTHER, forge, make_bearer
@@ -93,6 +95,23 @@ async def test_wrong_credentials_are_a_401(name, place):
 @pytest.mark.parametrize("value", [b"Bearer a\0b", b"Bearer a\x01b", b"Bearer a\rb"])
 async def test_what_no_header_may_have_is_refused_before(value, place):
     assert (await call(place, value))[0] in (400, 401)
+
+
+async def test_the_keys_of_one_service_verify_its_tokens_in_another():
+    issuer = JWTIssuer(JWTKey.generate("ES256"), issuer="https://issuer", audience="notes")
+    accounts = Service(with_settings(service_name="accounts"))
+    accounts.config.TOUCHUP = False
+
+    @accounts.get("/keys")
+    async def keys(request):
+        return json_response(issuer.jwks())  # as it is, in no envelope
+
+    async with serve_service(accounts) as (host, port):
+        bearer = make_bearer(jwks=f"http://{host}:{port}/keys", typ="at+jwt", clock=time.time)
+        async with serve_service(make_service(None, bearer)) as place:
+            status, _, body = await call(place, f"Bearer {issuer.issue(7)}".encode())
+
+    assert (status, body["data"]["id"]) == (200, "7")
 
 
 async def test_keys_that_cannot_be_fetched_are_a_503_and_keep_no_service_from_starting():

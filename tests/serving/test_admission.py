@@ -180,6 +180,7 @@ async def exchange(street, *pieces):
 @pytest.mark.parametrize("credentials", CREDENTIALS)
 @pytest.mark.parametrize("way", ["whole", "pieces", "huge", "expect"])
 async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credentials, way):
+    place = street.service.name
     size = HUGE if way == "huge" else 20
     body = json.dumps({"text": "a" * size}).encode()
     more = "Expect: 100-continue\r\n" if way == "expect" else ""
@@ -190,11 +191,13 @@ async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credential
         cuts["huge"] = [head, *(body[at : at + 60_000] for at in range(0, len(body), 60_000))]
     expected = STATUSES[credentials]
     cuts["expect"] = [head, body] if expected == 200 else [head]
+    is_open = way != "expect" or expected == 200
+    follows = [ask("/doors/", credentials="Bearer a")] if is_open else []
 
-    outcome, head, said = await exchange(street, *cuts[way])
+    outcome, head, said = await exchange(street, *cuts[way], *follows)
 
     final = [status for status in outcome.statuses if status != 100]
-    assert final == [expected]
+    assert final == [expected, *(200 for _ in follows)]
     assert (100 in outcome.statuses) == (way == "expect" and expected == 200)
     if expected == 200:
         assert said["data"] == {"size": size} if way != "expect" else True
@@ -205,9 +208,18 @@ async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credential
             **({"error": "this word is not known"} if credentials == "wrong" else {}),
         }
         assert "x-trace-id" in head
-        assert "middleware" not in street.service.done
+        assert street.service.done.count("middleware") == (place == "middleware") * len(follows)
         assert outcome.answers[0][1] == ("close" if way == "expect" else "keep-alive")
-    assert street.service.authenticators["words"].asked == 1
+    assert street.service.authenticators["words"].asked == len(final)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_that_no_handler_would_read_is_not_asked_for(street):
+    sent = ask("/doors/named/a", "GET", "", b"x" * 100, "Expect: 100-continue\r\n")
+
+    outcome, _, _ = await exchange(street, sent[:-100])
+
+    assert [answer[:2] for answer in outcome.answers] == [(401, "close")]
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -369,7 +369,7 @@ async def test_any_bytes_do_the_same_as_without_tls(fast, tls, context):
         street_of(make_service(tls, fast), context) as secured,
         street_of(make_shop(fast)) as plain,
     ):
-        for _ in range(60):
+        for _ in range(40):
             pieces = cut(chance, make_stream(chance))
             both = []
             for street in (secured, plain):
