@@ -13,8 +13,8 @@ from sanic_routing import Route
 
 from msframework.access.registry import ServiceAccess
 from msframework.compile.access import Admit, compile_admission
-from msframework.compile.guarding import Surroundings, read_access
-from msframework.doc import Notes, notes_of
+from msframework.compile.guarding import Surroundings, find_lost_guards, read_access
+from msframework.doc import Notes, find_notes
 from msframework.operation import path_params
 from msframework.routing import Mounted, name_route
 from msframework.serving.request import Request
@@ -34,6 +34,7 @@ def admit_others(
     What they are is said by the service, the blueprint, and the notes on the function.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
+    find_lost_guards(_function_of(route), around.where, problems)
     admits = {}
     for method in sorted(route.methods):
         access, _ = read_access(around, method, params, (), service, problems)
@@ -73,10 +74,14 @@ def _notes_of(route: Any) -> Notes:
     """Return the notes on the function of *route*; those of static files say whether all may."""
     if getattr(route.extra, "static", False):
         return Notes(public=getattr(route.extra, "public", False))
-    handler = route.handler
-    if isinstance(handler, partial) and handler.args:  # a websocket's
-        handler = handler.args[0]
-    return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
+    return find_notes(_function_of(route)) or Notes()
+
+
+def _function_of(route: Any) -> Handler:
+    """Return the function that a service registered as *route*."""
+    handler: Handler = route.handler
+    is_websocket = getattr(handler, "is_websocket", False) and isinstance(handler, partial)
+    return handler.args[0] if is_websocket and handler.args else handler  # type: ignore[attr-defined]
 
 
 def ask_first(handler: Handler) -> Handler:

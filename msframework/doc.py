@@ -117,6 +117,12 @@ def notes_of(handler: object) -> Notes:
     return notes
 
 
+def find_notes(thing: object) -> Notes | None:
+    """Return the notes of *thing*, `None` where nothing was noted on it."""
+    found = getattr(getattr(thing, "__func__", thing), "__dict__", {}).get(_ATTRIBUTE)
+    return found if isinstance(found, Notes) else None
+
+
 def _check_call(decorator: str, *given: object) -> None:
     """Refuse a decorator that was written without its parentheses, and so given a handler.
 

@@ -1,6 +1,7 @@
 """The guards around an operation: where they stand, what is refused, and what is compiled."""
 
 import asyncio
+from functools import partial, wraps
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -311,13 +312,29 @@ def test_guards_where_nothing_reads_them_are_refused(make):
 
         async def get(self, request): ...
 
+    @doc.guards(Authenticated())
+    async def noted(request): ...
+
+    @wraps(noted)
+    async def wrapped(request): ...
+
+    async def later(request): ...
+
+    @wraps(later)
+    async def outer(request): ...
+
+    doc.guards(Authenticated())(later)
     service, things = make(), Blueprint("things")
     things.resource("/thing")(Thing)
     service.blueprint(things)
     service.add_route(View.as_view(), "/view")
+    service.add_route(wrapped, "/wrapped", name="wrapped")
+    service.add_route(partial(noted), "/partial", name="partial")
+    service.add_route(outer, "/outer", name="outer")
 
     lost = [problem for problem in problems_of(service) if "nothing reads them" in problem]
-    assert len(lost) == 2
+    assert len(lost) == 4
+    assert not any("wrapped:" in problem for problem in lost)  # the notes came along
 
 
 @pytest.mark.parametrize(
