@@ -14,8 +14,9 @@ from sanic_routing import Route
 from msframework.access.registry import ServiceAccess
 from msframework.compile.access import Admit, compile_admission
 from msframework.compile.guarding import Surroundings, find_lost_guards, read_access
-from msframework.doc import Notes, find_notes
+from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
+from msframework.resource import Resource
 from msframework.routing import Mounted, name_route
 from msframework.serving.request import Request
 from msframework.types import Handler
@@ -31,10 +32,10 @@ def admit_others(
 ) -> Mapping[str, Admit]:
     """Return, by method, what asks the guards around *route*; nothing where there are none.
 
-    What they are is said by the service, the blueprint, and the notes on the function.
+    What they are is said by the service, the blueprint, its Resource, and notes on the function.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
-    find_lost_guards(_function_of(route), around.where, problems)
+    find_lost_guards(_handler_of(route), around.where, problems)
     admits = {}
     for method in sorted(route.methods):
         access, _ = read_access(around, method, params, (), service, problems)
@@ -46,12 +47,14 @@ def admit_others(
 
 def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
     """Return what may guard *route*, which is no endpoint."""
+    owner = getattr(_handler_of(route), "__self__", None)
+    resource = type(owner) if isinstance(owner, Resource) else None
     return Surroundings(
         name_route(route),
         _notes_of(route),
-        Notes(),
+        Notes() if resource is None else notes_of(resource),
         getattr(mounted.blueprint, "notes", None) or Notes(),
-        None,
+        resource,
         mounted.name,
         getattr(mounted.blueprint, "guards", ()),
     )
@@ -74,14 +77,16 @@ def _notes_of(route: Any) -> Notes:
     """Return the notes on the function of *route*; those of static files say whether all may."""
     if getattr(route.extra, "static", False):
         return Notes(public=getattr(route.extra, "public", False))
-    return find_notes(_function_of(route)) or Notes()
+    handler = _handler_of(route)
+    return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
 
 
-def _function_of(route: Any) -> Handler:
-    """Return the function that a service registered as *route*."""
-    handler: Handler = route.handler
-    is_websocket = getattr(handler, "is_websocket", False) and isinstance(handler, partial)
-    return handler.args[0] if is_websocket and handler.args else handler  # type: ignore[attr-defined]
+def _handler_of(route: Any) -> Any:
+    """Return the function that was registered for *route*."""
+    handler = route.handler
+    if isinstance(handler, partial) and handler.args:  # a websocket's
+        return handler.args[0]
+    return handler
 
 
 def ask_first(handler: Handler) -> Handler:

@@ -13,6 +13,7 @@ accounts = Blueprint("accounts", url_prefix="/accounts", description="Who may lo
 @accounts.post("/")
 @doc.public
 @doc.summary("Register")
+@doc.description("Everybody may; the address is the name to log in with.")
 @doc.consumes(CredentialsSchema)
 @doc.produces({"id": int}, status=201)
 @doc.raises(AccountExists, constraint="accounts_email")
@@ -27,6 +28,7 @@ async def register(request, body, db):
 @accounts.post("/login")
 @doc.public
 @doc.summary("Log in")
+@doc.description("The refresh token gets the next access token, once.")
 @doc.consumes(CredentialsSchema)
 @doc.produces(TokenSchema, headers={"Cache-Control": "Nobody may keep the tokens."})
 @doc.raises(WrongCredentials)
@@ -74,6 +76,7 @@ async def log_out(request, body, tx, principal):
 @accounts.get("/me")
 @doc.guards(AuthenticatedBy("token"))
 @doc.summary("Read the caller's own account")
+@doc.description("Whose it is says the token.")
 @doc.produces(AccountSchema)
 @doc.raises(NotFound)
 async def me(request, cur, principal):

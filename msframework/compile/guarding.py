@@ -5,10 +5,8 @@ Runs at start-up.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 from msframework.access.guard import (
@@ -23,7 +21,7 @@ from msframework.access.guard import (
 from msframework.access.policy import Access, build_access, named_authenticators
 from msframework.access.registry import ServiceAccess, read_guards
 from msframework.compile.provider import Security
-from msframework.doc import Notes, find_notes
+from msframework.doc import Notes
 from msframework.operation import PathParam
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, ProviderKind
@@ -110,34 +108,11 @@ def _collect(
 
 
 def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
-    """Append to *problems* the guards that stand where nothing reads them."""
-    owner, view = getattr(handler, "__self__", None), getattr(handler, "view_class", None)
+    """Append to *problems* the guards of an instance of a Resource, whose class alone is read."""
+    owner = getattr(handler, "__self__", None)
     if isinstance(owner, Resource) and "guards" in vars(owner):
         found = "its guards are set on an instance, where nothing reads them"
         problems.append(Problem(where, found, advice="Write guards = (…) in the class."))
-    lost = [("a function that is wrapped", inner) for inner in _wrapped_by(handler)]
-    if view is not None:
-        methods = inspect.getmembers(view, inspect.isfunction)
-        lost += [("a method of one of Sanic's views", method) for _, method in methods]
-    own = find_notes(handler)
-    for what, function in lost:
-        notes = find_notes(function)
-        if notes is None or notes is own:
-            continue
-        if notes.guards or notes.public or notes.security:
-            found = f"guards are noted on {what}, where nothing reads them"
-            advice = "Note them on what is registered, the outermost, or write a Resource."
-            problems.append(Problem(where, found, advice=advice))
-
-
-def _wrapped_by(handler: Any) -> Iterator[object]:
-    """Yield the functions within *handler*, as partial and functools.wraps leave them."""
-    while True:
-        inner = handler.func if isinstance(handler, partial) else None
-        handler = inner or getattr(handler, "__wrapped__", None)
-        if handler is None:
-            return
-        yield handler
 
 
 def _contradiction(where: str) -> Problem:

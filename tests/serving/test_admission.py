@@ -6,6 +6,7 @@ import json
 import pytest
 import pytest_asyncio
 from sanic import response as sanic_response
+from sanic.views import stream as sanic_stream
 
 from msframework import Authenticator, Blueprint, Guard, Principal, Resource, Unauthorized, doc
 from msframework.access import Authenticated, Scopes
@@ -15,6 +16,10 @@ from tests.serving.stranger import street_of
 
 PLACES = ("fast", "middleware", "sanic")
 HUGE = 3_000_000
+HANDSHAKE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 BEARER = {"type": "http", "scheme": "bearer"}
 CREDENTIALS = {
     "none": "",
@@ -157,6 +162,20 @@ def _add_others(service, note):
 
     wires.static("/file", __file__, name="file")
     service.blueprint(wires)
+
+    class Feeds(Resource):
+        guards = (Scopes("write"),)
+
+        @sanic_stream
+        async def post(self, request):
+            note("a stream of a Resource")
+            return sanic_response.empty()
+
+        async def talk(self, request, websocket):
+            note("a websocket of a Resource")
+
+    service.add_route(Feeds().post, "/feeds/stream", methods=["POST"])
+    service.add_websocket_route(Feeds().talk, "/feeds/talk")
     service.static("/this", __file__, name="this")
     service.static("/that", __file__, name="that", public=True)
 
@@ -356,12 +375,8 @@ async def test_a_stream_is_not_read_for_those_who_may_not_send_it(street, creden
     ],
 )
 async def test_a_websocket_begins_for_those_alone_who_may(street, path, credentials, status, did):
-    upgrade = (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
     stranger = await street.meet()
-    await stranger.send(ask(path, credentials=credentials, more=upgrade))
+    await stranger.send(ask(path, credentials=credentials, more=HANDSHAKE))
 
     assert stranger.outcome().statuses == [status]
     assert [what for what in street.service.done if what != "middleware"] == did
