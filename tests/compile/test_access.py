@@ -253,6 +253,7 @@ def test_a_guard_that_cannot_be_right_is_refused(make, guards, said):
         ("token", Authenticator(), "Authenticator has no scheme for the document."),
         ("token", type("Bare", (Authenticator,), {"scheme": BEARER})(), "Bare has no coroutine"),
         ("token", type("Odd", (Tokens,), {"challenge": "a\nb"})(), "that no header can hold"),
+        ("token", type("Half", (Tokens,), {"start": None})(), "Half has only one of start and"),
         ("old", Tokens(), "SECURITY_SCHEMES has 'old' too."),
     ],
 )
