@@ -83,7 +83,8 @@ def open_doors(place):
         )
     )
     service.config.TOUCHUP = False
-    service.done, service.asked = [], []
+    service.done, service.asked, service.spans = [], [], []
+    service.tracer.record = service.spans.append
     _add_operations(service, service.done.append)
     _add_others(service, service.done.append)
     if place == "middleware":
@@ -190,6 +191,7 @@ def street(open_street):
     service = open_street.service
     service.done.clear()
     service.asked.clear()
+    service.spans.clear()
     service.authenticators["words"].asked = 0
     return open_street
 
@@ -272,6 +274,8 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
 
     lines = [line for line in head.split("\r\n") if line.lower().startswith("www-authenticate")]
     assert [line.partition(": ")[2] for line in lines] == [challenge]
+    spans = [(span.operation_name, span.tags["http.status_code"]) for span in street.service.spans]
+    assert spans == [("post /doors", STATUSES[credentials])]
 
 
 @pytest.mark.asyncio(loop_scope="module")
