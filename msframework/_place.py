@@ -39,7 +39,7 @@ def assignment_of(exc: BaseException) -> str:
     """Return file, line and name of the assignment of a project's module that brought up *exc*."""
     for step in reversed(traceback.extract_tb(exc.__traceback__)):
         path, line = Path(step.filename).resolve(), step.lineno or 0
-        if step.name != "<module>" or not _is_own(path):
+        if step.name != "<module>" or not (path.is_file() and _is_own(path)):
             continue
         body = ast.parse(path.read_text(encoding="utf-8")).body
         around = [node for node in body if node.lineno <= line <= (node.end_lineno or 0)]

@@ -191,8 +191,8 @@ class Conflict(ServiceException):
     message = "Conflict"
 
 
-class ConstraintConflict(Conflict):
-    """A unique, exclusion or foreign-key constraint of PostgreSQL said no."""
+class _ConstraintFailure(ServiceException):
+    """A constraint of PostgreSQL said no; `constraint` is its name, where PostgreSQL gave one."""
 
     def __init__(
         self,
@@ -206,6 +206,10 @@ class ConstraintConflict(Conflict):
     ) -> None:
         self.constraint = constraint
         super().__init__(error, code, message, status_code=status_code, headers=headers)
+
+
+class ConstraintConflict(_ConstraintFailure, Conflict):
+    """A unique, exclusion or foreign-key constraint of PostgreSQL said no."""
 
 
 class Gone(ServiceException):
@@ -249,21 +253,8 @@ class InvalidInput(UnprocessableEntity):
     message = "Invalid input"
 
 
-class ConstraintViolation(UnprocessableEntity):
+class ConstraintViolation(_ConstraintFailure, UnprocessableEntity):
     """A not-null or check constraint of PostgreSQL, or a value that its column cannot hold."""
-
-    def __init__(
-        self,
-        error: object = None,
-        code: Code | None = None,
-        message: str | None = None,
-        *,
-        constraint: str | None = None,
-        status_code: int | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.constraint = constraint
-        super().__init__(error, code, message, status_code=status_code, headers=headers)
 
 
 class PreconditionRequired(ServiceException):

@@ -11,11 +11,12 @@ from typing import Any
 from sanic.models.futures import FutureRoute
 from sanic_routing import Route
 
-from msframework.admission import admit_others, ask_first, with_head
+from msframework.admission import admit_others, ask_first, guard_document, with_head
 from msframework.codec import CompiledSchema, Engine
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
+from msframework.compile.hidden import find_hidden, function_of
 from msframework.compile.operation_id import name_operations
 from msframework.compile.provider import check_providers
 from msframework.compile.reader import Endpoint, read_operations
@@ -97,6 +98,7 @@ class Endpoints:
             self._read_refused(route, mounted, problems)
         find_clashes([*self.operations, *new], service.router.regex_types, problems)
         self._find_same_names(problems)
+        self._find_hidden(problems)
         if problems:
             if not strict and all(isinstance(each, Problem) and each.mendable for each in problems):
                 return
@@ -174,6 +176,17 @@ class Endpoints:
             advice = f"Drop one of them, or change its path{why}."
             problems.append(Problem(endpoint.where, found, advice=advice))
 
+    def _find_hidden(self, problems: list[str]) -> None:
+        """Refuse guards on functions that are called by those that are mounted."""
+        routes = [
+            route for route in self._service.router.routes if route.handler not in self._handlers
+        ]
+        known = {id(function_of(operation.handler)) for operation in self.operations}
+        known.update(id(function_of(route.handler)) for route in routes)
+        for route in routes:
+            if not getattr(route.extra, "static", False):
+                problems.extend(find_hidden(route.handler, name_route(route), known))
+
     def _find_same_names(self, problems: list[str]) -> None:
         """Refuse two routes of one name, for which Sanic would not start."""
         named: dict[str, Route] = {}
@@ -229,13 +242,23 @@ class Endpoints:
         )
 
     def mount_plain(self, mount: Callable[..., None], *args: Any) -> None:
-        """Let *mount* add routes that are no endpoints, neither compiled nor documented."""
-        routes = self._service.router.routes
-        known = set(map(id, routes))
+        """Let *mount* add the document and its page, which are neither compiled nor documented.
+
+        Raises:
+            ImproperlyConfigured: the guards of `OPENAPI_GUARDS` are wrong.
+        """
+        service, problems = self._service, list[str]()
+        known = set(map(id, service.router.routes))
         mount(*args)
-        for route in self._service.router.routes:
-            if id(route) not in known:
-                route.handler.__msframework_plain__ = True
+        for route in service.router.routes:
+            if id(route) in known:
+                continue
+            if guard_document(route, service.access, problems):
+                trace = service._serving.observer.trace
+                route.handler = trace(ask_first(route.handler), path_template(f"/{route.path}"))
+            route.handler.__msframework_plain__ = True
+        if problems:
+            raise ImproperlyConfigured.of(problems)
 
     def add_missing_methods(self) -> tuple[str, ...]:
         """Add OPTIONS for every path, and HEAD for every GET that opens no websocket.

@@ -15,7 +15,7 @@ from peewee import SQL, Select, fn
 from msframework.table import Table
 from msframework.types import JSONObject, Query
 
-Errors = dict[str, Any]
+PageErrors = dict[str, Any]
 
 
 class RowSource(Protocol):
@@ -160,7 +160,7 @@ class Pages:
         if self.per_page < 1 or self.max_per_page < 1:
             yield "@doc.paginate needs per_page and max_per_page of 1 or more."
 
-    def compile(self) -> Callable[[Any, Errors], Page | None]:
+    def compile(self) -> Callable[[Any, PageErrors], Page | None]:
         """Return the function that reads `page` and `per_page` from a request's query string."""
         default = Page(1, self.per_page, self.total)
         usual, largest, last = self.per_page, self.max_per_page, self.max_page
@@ -169,7 +169,7 @@ class Pages:
             for most in (largest, last)
         )
 
-        def load_page(request: Any, errors: Errors) -> Page | None:
+        def load_page(request: Any, errors: PageErrors) -> Page | None:
             query = request.query_string
             if not query:
                 return default

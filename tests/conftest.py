@@ -1,5 +1,6 @@
 """What all tests share: services made from a few settings, and real servers for them."""
 
+import gc
 import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,9 +21,20 @@ SLOW = (
 SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls")
 
 
+# NOTE: thousands of tests are collected, and none of them goes before the end. So the collector of
+# garbage is left out until they are there, and does not look at them again.
+gc.disable()
+
+
 def pytest_collection_modifyitems(items):
     """Put the slow files first."""
     items.sort(key=lambda item: item.path.stem not in SLOW)
+
+
+def pytest_collection_finish():
+    """Let garbage be collected from now on."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -42,14 +42,6 @@ LONG_FUNCTIONS = {
 # all but one are renamed, the entry is dropped.
 HOMONYMS = {
     "Answer": "operation serving.answer testing.answer",
-    "Call": "db.stream testing.replies",
-    "Converter": "models.sql openapi.converter",
-    "Errors": "compile.request pagination",
-    "Options": "client.exchange db.session",
-    "Pairs": "headers inputs.urlencoded",
-    "Source": "db.shared operation",
-    "Texts": "compile.clashes table",
-    "Ticks": "db.beyond schemas.columns",
 }
 # What comments cite and our code doesn't hold: names of others, and of examples.
 CITED_ELSEWHERE = {

@@ -1,5 +1,7 @@
 """`CORS`: which origins some browser sends, and the right form of those that none does."""
 
+import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +75,10 @@ NEVER_SENT = {
     5: ("a value of type int", "'https://app.example.com'"),
 }
 
+PIECES = ["https", "http", "ws", "://", ":", "/", "//", "a", "example", "com", ".", "*", "-", "_"]
+PIECES += ["[", "]", "::1", "443", "80", "99999", "@", "é", "ß", "İ", "\udce9", "\0", " ", "?", "#"]
+PIECES += ["\\", "%2e", "xn--", "null", ",", "A", "127.0.0.1", "1", "。", "\u200d", "٣"]
+
 
 @pytest.mark.parametrize("origin", SENT)
 def test_an_origin_that_a_browser_sends_is_taken(origin):
@@ -91,6 +97,19 @@ def test_any_other_is_refused_with_the_right_form(origin):
 def test_no_password_is_shown():
     assert not any("secret" in text for text in find_fault("https://me:secret@a.example"))
     assert "Write 'https://a.example'." in find_fault("https://me:secret@a.example")
+
+
+def test_whatever_is_written_the_form_that_is_advised_is_right():
+    chance, taken = random.Random(17), 0
+    for _ in range(4000):
+        text = "".join(chance.choice(PIECES) for _ in range(chance.randint(0, 8)))
+        for origin in (text, f"https://{text}"):
+            fault = find_fault(origin)
+            taken += fault is None
+            advised = fault and re.fullmatch(r"Write '(.*)'\.", fault[2])
+            assert not advised or find_fault(advised[1]) is None, origin
+
+    assert taken > 50
 
 
 @pytest.mark.parametrize(

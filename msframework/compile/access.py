@@ -38,14 +38,14 @@ from msframework.exceptions import InvalidInput
 from msframework.operation import Operation, PathParam, text_params
 from msframework.principal import Principal
 from msframework.schemas.storable import why_not_storable
-from msframework.serving.request import Request
+from msframework.serving.request import LeanRequest, Request
 
 Admit: TypeAlias = Callable[[Request], Awaitable[None]]
 Ask: TypeAlias = Callable[[Request, Principal | None], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledAccess:
+class CompiledGuards:
     """The compiled guards of one operation, and the source they were compiled from."""
 
     admit: Admit
@@ -58,10 +58,16 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         admission = compile_admission(operation.access, operation.path_params, operation.id)
         emitter.called.append(admission.source)
         emitter.bind("admit", admission.admit)
-        emitter.lines("if not request.admitted:", "    await admit(request)")
+        emitter.bind("LeanRequest", LeanRequest)
+        emitter.lines(
+            "if request.__class__ is LeanRequest:",
+            "    await admit(request)",
+            "elif request.admitted is not admit:",
+            "    await request.app._admit(request, admit)",
+        )
 
 
-def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledAccess:
+def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledGuards:
     """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
 
     Args:
@@ -74,14 +80,12 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
     with writer.indented():
         if conditions.repeated:
             writer.line("asked = {}")
-        writer.lines("request.admitted = False", "try:")
+        writer.line("try:")
         with writer.indented():
             if access.authenticators:
                 conditions.names["identify"] = build_identify(access.authenticators, refusals)
             _write_questions(access, conditions, writer)
-        writer.lines(
-            "except Misread as exc:", "    raise misread(exc) from exc", "request.admitted = True"
-        )
+        writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
     conditions.names.update(
         refuse_stranger=refusals.of_stranger,
         refuse_principal=refusals.of_principal,
@@ -89,7 +93,7 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
         misread=_misread,
     )
     source = str(writer)
-    return CompiledAccess(compile_function(f"admit_{name}", source, conditions.names), source)
+    return CompiledGuards(compile_function(f"admit_{name}", source, conditions.names), source)
 
 
 def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:

@@ -30,7 +30,7 @@ _SAMPLES: Final = (
 )
 # The cast of each kind that Sanic's router knows; it raises ValueError for any other text.
 Kinds = Mapping[str, tuple[Callable[[str], object], object, object]]
-Texts = frozenset[str]
+AcceptedTexts = frozenset[str]
 
 
 def find_clashes(operations: Iterable[Operation], kinds: Kinds, problems: list[str]) -> None:
@@ -99,7 +99,7 @@ def _find_hidden(operations: list[Operation], kinds: Kinds, problems: list[str])
 
 
 def _check_pair(
-    one: Path, other: Path, accepted: Callable[[str], Texts], problems: list[str]
+    one: Path, other: Path, accepted: Callable[[str], AcceptedTexts], problems: list[str]
 ) -> None:
     order = _compare(one[0], other[0], accepted)
     if order is None:
@@ -146,7 +146,7 @@ def _find_other_names(
 
 
 def _compare(
-    shape: tuple[str, ...], other: tuple[str, ...], accepted: Callable[[str], Texts]
+    shape: tuple[str, ...], other: tuple[str, ...], accepted: Callable[[str], AcceptedTexts]
 ) -> str | None:
     """Tell how two paths overlap: `narrower`, `wider` or `crossing`; `None` when they do not."""
     narrower = wider = False
@@ -163,14 +163,14 @@ def _compare(
     return "narrower" if narrower else "wider" if wider else None
 
 
-def _accepted(part: str, kinds: Kinds, known: dict[str, Texts]) -> Texts:
+def _accepted(part: str, kinds: Kinds, known: dict[str, AcceptedTexts]) -> AcceptedTexts:
     """Return the samples that a part with a parameter accepts; none where that is not clear."""
     if part not in known:
         known[part] = _read_accepted(part[1:-1], kinds)
     return known[part]
 
 
-def _read_accepted(kind: str, kinds: Kinds) -> Texts:
+def _read_accepted(kind: str, kinds: Kinds) -> AcceptedTexts:
     base = kind.partition("=")[0]
     if kind == "path":
         return frozenset()

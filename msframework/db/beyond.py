@@ -25,7 +25,7 @@ _FIRST: Final = dt.datetime.min
 _ENDLESS: Final = 2**63 - 1
 _ENDLESS_DAYS: Final = 2**31 - 1
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
-Ticks = tuple[int, ...]
+TickCounts = tuple[int, ...]
 
 
 def is_beyond(exc: BaseException, method: Method, statement: Statement) -> bool:
@@ -82,7 +82,7 @@ def _clock_text(microseconds: int) -> str:
 
 
 def _read_moment(
-    ticks: Ticks, zone: str, made: Callable[[dt.datetime], dt.datetime]
+    ticks: TickCounts, zone: str, made: Callable[[dt.datetime], dt.datetime]
 ) -> dt.datetime | str:
     (microseconds,) = ticks
     if microseconds == _ENDLESS:
@@ -97,15 +97,15 @@ def _read_moment(
         return f"{date}T{_clock_text(time)}{zone}{' ' if era else ''}{era}"
 
 
-def _read_timestamp(ticks: Ticks) -> dt.datetime | str:
+def _read_timestamp(ticks: TickCounts) -> dt.datetime | str:
     return _read_moment(ticks, "", lambda moment: moment)
 
 
-def _read_timestamptz(ticks: Ticks) -> dt.datetime | str:
+def _read_timestamptz(ticks: TickCounts) -> dt.datetime | str:
     return _read_moment(ticks, "+00:00", lambda moment: moment.replace(tzinfo=dt.UTC))
 
 
-def _read_date(ticks: Ticks) -> dt.date | str:
+def _read_date(ticks: TickCounts) -> dt.date | str:
     (day,) = ticks
     if day == _ENDLESS_DAYS:
         return dt.date.max
@@ -117,12 +117,12 @@ def _read_date(ticks: Ticks) -> dt.date | str:
         return _date_of(day)
 
 
-def _read_time(ticks: Ticks) -> dt.time | str:
+def _read_time(ticks: TickCounts) -> dt.time | str:
     (microseconds,) = ticks
     return "24:00:00" if microseconds == _DAY else _make_time(microseconds)
 
 
-def _read_timetz(ticks: Ticks) -> dt.time | str:
+def _read_timetz(ticks: TickCounts) -> dt.time | str:
     microseconds, west = ticks
     zone = dt.timezone(dt.timedelta(seconds=-west))
     if microseconds == _DAY:
@@ -134,7 +134,7 @@ def _make_time(microseconds: int) -> dt.time:
     return (_EPOCH + dt.timedelta(microseconds=microseconds)).time()
 
 
-def _read_interval(ticks: Ticks) -> dt.timedelta | str:
+def _read_interval(ticks: TickCounts) -> dt.timedelta | str:
     months, days, microseconds = ticks
     if ticks == (_ENDLESS_DAYS, _ENDLESS_DAYS, _ENDLESS):
         return "infinity"
@@ -148,13 +148,13 @@ def _read_interval(ticks: Ticks) -> dt.timedelta | str:
         return f"{years} years {months} mons {days} days {microseconds / 1e6} secs"
 
 
-def _write_date(value: dt.date) -> Ticks:
+def _write_date(value: dt.date) -> TickCounts:
     if value == dt.date.max:
         return (_ENDLESS_DAYS,)
     return (-_ENDLESS_DAYS - 1 if value == dt.date.min else value.toordinal() - _ORDINAL,)
 
 
-def _write_timestamp(value: dt.date) -> Ticks:
+def _write_timestamp(value: dt.date) -> TickCounts:
     if not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if value == _LAST:
@@ -162,7 +162,7 @@ def _write_timestamp(value: dt.date) -> Ticks:
     return (-_ENDLESS - 1 if value == _FIRST else (value - _EPOCH) // _MICROSECOND,)
 
 
-def _write_timestamptz(value: dt.date) -> Ticks:
+def _write_timestamptz(value: dt.date) -> TickCounts:
     if not isinstance(value, dt.datetime):
         value = dt.datetime(value.year, value.month, value.day)
     if value in (_LAST, _FIRST):
@@ -170,17 +170,17 @@ def _write_timestamptz(value: dt.date) -> Ticks:
     return _write_timestamp(value.astimezone(dt.UTC).replace(tzinfo=None))
 
 
-def _write_time(value: dt.time) -> Ticks:
+def _write_time(value: dt.time) -> TickCounts:
     moment = dt.datetime.combine(_EPOCH, value.replace(tzinfo=None))
     return ((moment - _EPOCH) // _MICROSECOND,)
 
 
-def _write_timetz(value: dt.time) -> Ticks:
+def _write_timetz(value: dt.time) -> TickCounts:
     offset = value.utcoffset() or dt.timedelta()
     return (*_write_time(value), -int(offset.total_seconds()))
 
 
-def _write_interval(value: dt.timedelta) -> Ticks:
+def _write_interval(value: dt.timedelta) -> TickCounts:
     return (0, value.days, value.seconds * 1_000_000 + value.microseconds)
 
 

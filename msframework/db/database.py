@@ -24,7 +24,7 @@ from msframework.db.cursor import Cursor, ReadCursor
 from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
 from msframework.db.replicas import Replica, Replicas
-from msframework.db.shared import Shared, Source
+from msframework.db.shared import Lender, Shared
 from msframework.db.statement import ServerTags, Statements
 from msframework.db.transaction import (
     Isolation,
@@ -94,7 +94,7 @@ class Database:
         self._settings = settings
         self._tracer = tracer
         self._debug = debug and settings.statement_cache_size > 0
-        self._primary: Source = _Unconfigured()
+        self._primary: Lender = _Unconfigured()
         self._pool: Pool | None = None
         self._replicas: Replicas | None = None
         if settings.url is not None:

@@ -26,15 +26,15 @@ from msframework.db.failure import (
 from msframework.db.lease import Lease
 from msframework.db.listening import Listening
 from msframework.db.rows import as_it_is
-from msframework.db.shared import Shared, Source
+from msframework.db.shared import Lender, Shared
 from msframework.db.statement import Statement
 from msframework.db.statement_cache import TABLE, Method
-from msframework.db.stream import Call, IdleLimit
+from msframework.db.stream import ConnectionCall, IdleLimit
 from msframework.db.traced import note_statement
 from msframework.models.sql import render
 from msframework.table import Table
 
-Options = dict[str, Any]
+MethodOptions = dict[str, Any]
 T = TypeVar("T")
 # The states of a cursor; all but the first refuse a statement.
 READY: Final = 0
@@ -80,7 +80,7 @@ class Session:
     def __init__(
         self,
         shared: Shared,
-        source: Source,
+        source: Lender,
         request: Any,
         span: Any,
         scope: Scope | None = None,
@@ -207,7 +207,9 @@ class Session:
         lease = self.lease
         return Table(records, () if lease is None else lease.statements.texts.get(query, ()))
 
-    async def call(self, method: str, label: str, args: Sequence[object], options: Options) -> Any:
+    async def call(
+        self, method: str, label: str, args: Sequence[object], options: MethodOptions
+    ) -> Any:
         """Call a method of asyncpg after which the connection must be reset."""
 
         async def call(conn: asyncpg.Connection) -> Any:
@@ -218,7 +220,7 @@ class Session:
 
     async def guard(
         self,
-        call: Call,
+        call: ConnectionCall,
         label: str,
         args: Sequence[object] = (),
         timeout: float | None = None,
@@ -240,7 +242,7 @@ class Session:
             self._note(began, held, statement, args, result)
         return result
 
-    async def _guarded(self, call: Call, label: str, timeout: float | None) -> Any:
+    async def _guarded(self, call: ConnectionCall, label: str, timeout: float | None) -> Any:
         self.state = BUSY
         try:
             lease = await self._connect()
@@ -257,7 +259,7 @@ class Session:
             self.state = READY
         return result
 
-    async def stream(self, call: Call, label: str, timeout: float | None) -> Any:
+    async def stream(self, call: ConnectionCall, label: str, timeout: float | None) -> Any:
         """Await *call* inside of a transaction, and watch the time until the next one."""
         idle = self.idle
         if idle is None:

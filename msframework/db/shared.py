@@ -11,7 +11,7 @@ from msframework.db.lease import Lease
 from msframework.db.statement import Statements
 
 
-class Source(Protocol):
+class Lender(Protocol):
     """Lends connections: one pool, or whichever replica is fit to be read from."""
 
     def take_nowait(self) -> Lease | None:

@@ -17,18 +17,22 @@ from msframework.db.rows import to_dict, to_dicts
 from msframework.exceptions import DatabaseUnavailable
 from msframework.types import Row
 
-Call = Callable[[Connection], Awaitable[Any]]
+ConnectionCall = Callable[[Connection], Awaitable[Any]]
 
 
 class Owner(Protocol):
     """The cursor whose connection is used."""
 
     async def guard(
-        self, call: Call, label: str, args: Sequence[object] = (), timeout: float | None = None
+        self,
+        call: ConnectionCall,
+        label: str,
+        args: Sequence[object] = (),
+        timeout: float | None = None,
     ) -> Any:
         """Await *call* on the connection."""
 
-    async def stream(self, call: Call, label: str, timeout: float | None) -> Any:
+    async def stream(self, call: ConnectionCall, label: str, timeout: float | None) -> Any:
         """Await *call* on the connection, inside of a transaction."""
 
 

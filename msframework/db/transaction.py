@@ -18,7 +18,7 @@ from msframework.db.failure import explain
 from msframework.db.hooks import Callback, CommitHooks
 from msframework.db.lease import is_lost
 from msframework.db.session import BUSY, CLOSED, READY, Session
-from msframework.db.shared import Shared, Source
+from msframework.db.shared import Lender, Shared
 from msframework.exceptions import TransactionAborted
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
@@ -78,7 +78,7 @@ class Transaction(Cursor):
     def __init__(
         self,
         shared: Shared,
-        source: Source,
+        source: Lender,
         request: RequestContext | None,
         span: Any,
         begin: str,

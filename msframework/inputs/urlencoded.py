@@ -11,11 +11,11 @@ from msframework.conf.settings import ServerSettings
 from msframework.exceptions import BadRequest, PayloadTooLarge
 from msframework.inputs.percent import decode
 
-Pairs = list[tuple[str, str]]
+TextPairs = list[tuple[str, str]]
 LONGEST_NAME: Final = 4096
 
 
-def parse_pairs(text: str, label: str) -> Pairs:
+def parse_pairs(text: str, label: str) -> TextPairs:
     """Return the names and values of *text*, in their order.
 
     Args:
@@ -32,7 +32,7 @@ def parse_pairs(text: str, label: str) -> Pairs:
     return pairs
 
 
-def group_pairs(pairs: Pairs) -> dict[str, list[str]]:
+def group_pairs(pairs: TextPairs) -> dict[str, list[str]]:
     """Return the values of each name, in their order."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -40,7 +40,7 @@ def group_pairs(pairs: Pairs) -> dict[str, list[str]]:
     return found
 
 
-def parse_query(query: str, limits: ServerSettings) -> Pairs:
+def parse_query(query: str, limits: ServerSettings) -> TextPairs:
     """Return the parameters of the query string *query*.
 
     Args:

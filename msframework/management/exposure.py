@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msframework.access.contradiction import is_satisfiable
 from msframework.access.text import guards_text
+from msframework.management.guarded import AccessRow, read_access_rows
 from msframework.management.leak import find_leaks
 from msframework.operation import Operation
 
@@ -18,26 +19,19 @@ _SHOWN: Final = 5
 
 def find_exposure(service: Any) -> list[str]:
     """Return the warnings about who may call *service*."""
-    settings, operations = service.settings, service.operations
+    settings = service.settings
     return [
-        *(_open_operations(operations) if service.authenticators else ()),
-        *_closed_to_all(operations),
+        *_open(read_access_rows(service)),
+        *_closed_to_all(service.operations),
         *(() if settings.debug else find_leaks(settings.module)),
     ]
 
 
-def is_open(operation: Operation) -> bool:
-    """Tell whether anybody may call *operation*, and nothing says that this is meant."""
-    if operation.access.is_public or operation.access.guards:
-        return False
-    return not operation.security or {} in operation.security
-
-
-def _open_operations(operations: Iterable[Operation]) -> Iterator[str]:
-    found = [f"{each.method} {each.path} ({each.where})" for each in operations if is_open(each)]
+def _open(rows: Iterable[AccessRow]) -> Iterator[str]:
+    found = [f"{row.method} {row.path} ({row.where})" for row in rows if row.is_forgotten]
     if found:
         yield (
-            f"{_count(found, 'operation')} neither guarded nor public, so anybody may call "
+            f"{_count(found, 'route')} neither guarded nor public, so anybody may call "
             f"{'them' if found[1:] else 'it'}: {_first(found)}. Guard them (GUARDS, guards= of a "
             "Blueprint, guards of a Resource, @doc.guards), or say that it is meant: @doc.public."
         )

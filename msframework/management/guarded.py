@@ -12,10 +12,12 @@ from typing import Any, Final
 from msframework.access.guard import Guard
 from msframework.access.policy import Access, build_access, normalize
 from msframework.access.text import guard_text
+from msframework.admission import surroundings_of
+from msframework.compile.guarding import Surroundings, read_access
 from msframework.doc import Notes, notes_of
-from msframework.operation import Operation
+from msframework.operation import Operation, path_params
 from msframework.resource import Resource
-from msframework.routing import Blueprint, find_mounted, is_compiled_kind
+from msframework.routing import find_mounted, is_compiled_kind
 from msframework.types import JSONObject
 
 COLUMNS: Final = ("method", "path", "name", "access", "from")
@@ -27,6 +29,7 @@ class AccessRow:
 
     Attributes:
         kind: what it is: an operation, a stream, a websocket, a static file or a document.
+        where: file and line, for messages.
         guards: its guards in words.
         elsewhere: what else asks for credentials: provided values, and a gateway.
         origins: where its guards stand, from the outside in.
@@ -36,6 +39,7 @@ class AccessRow:
     method: str
     path: str
     name: str
+    where: str
     access: Access
     guards: tuple[str, ...]
     elsewhere: tuple[str, ...] = ()
@@ -43,12 +47,17 @@ class AccessRow:
     tells_callers: bool = field(default=False, repr=False)
 
     @property
+    def is_forgotten(self) -> bool:
+        """Whether anybody may call it, and nothing says that this is meant."""
+        return self.tells_callers and not (self.access.is_public or self.guards or self.elsewhere)
+
+    @property
     def text(self) -> str:
         """What a caller must meet; an exclamation mark where nothing says that it is open."""
         if self.access.is_public:
             return "public"
         asked = (*self.guards, *self.elsewhere)
-        return ", ".join(asked) if asked else "open!" if self.tells_callers else "open"
+        return ", ".join(asked) or ("open!" if self.is_forgotten else "open")
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of the table."""
@@ -82,6 +91,7 @@ def _read(operation: Operation, service: Any) -> AccessRow:
         operation.method.upper(),
         operation.path,
         operation.name,
+        operation.where,
         operation.access,
         tuple(map(guard_text, operation.access.guards)),
         tuple(_elsewhere(operation)),
@@ -105,32 +115,43 @@ def _elsewhere(operation: Operation) -> Iterator[str]:
             yield f"{name}, by a gateway"
 
 
-def _origins(operation: Operation, service: Any) -> Iterator[str]:
-    """Yield where the guards of *operation* stand, from the outside in."""
+def _origins(operation: Operation, service: Any) -> list[str]:
+    """Return where the guards of *operation* stand, from the outside in."""
     owner = getattr(operation.handler, "__self__", None)
     resource = type(owner) if isinstance(owner, Resource) else None
-    notes = notes_of(operation.handler)
-    shared = notes_of(resource) if resource is not None else Notes()
     blueprint = service.blueprints.get(operation.blueprint)
-    outer = getattr(blueprint, "notes", None) or Notes()
+    around = Surroundings(
+        operation.where,
+        notes_of(operation.handler),
+        notes_of(resource) if resource is not None else Notes(),
+        getattr(blueprint, "notes", None) or Notes(),
+        resource,
+        operation.blueprint,
+        getattr(blueprint, "guards", ()),
+    )
+    return _levels(around, operation.method, operation.access, service)
+
+
+def _levels(around: Surroundings, method: str, access: Access, service: Any) -> list[str]:
+    """Return the names of the declarations around a method that guard it."""
+    notes, shared, outer, resource = around.notes, around.shared, around.outer, around.resource
     levels: list[tuple[str, Iterable[Guard], Notes]] = []
     if not (notes.public or shared.public):
+        blueprint: Any = around.guards
         levels.append(("service", service.guards, Notes()))
-        levels.append((f"blueprint {operation.blueprint}", _guards_of(blueprint), outer))
+        levels.append((f"blueprint {around.blueprint}", blueprint, outer))
         for cls in reversed(resource.__mro__ if resource is not None else ()):
             own = shared if cls is resource else Notes()
             levels.append((cls.__qualname__, vars(cls).get("guards", ()), own))
     levels.append(("method", notes.guards, notes))
-    names = {each.name for each in operation.access.authenticators}
+    names = {each.name for each in access.authenticators}
     declared = next((each for each in (notes, shared, outer) if each.security is not None), None)
-    for name, guards, given in levels:
-        is_guard = given is declared and any(names & need.keys() for need in given.security or ())
-        if is_guard or normalize(guards, operation.method):
-            yield name
-
-
-def _guards_of(blueprint: object) -> tuple[Guard, ...]:
-    return tuple(blueprint.guards) if isinstance(blueprint, Blueprint) else ()
+    return [
+        name
+        for name, guards, given in levels
+        if normalize(guards, method)
+        or (given is declared and any(names & need.keys() for need in given.security or ()))
+    ]
 
 
 def _plain_rows(service: Any) -> Iterator[AccessRow]:
@@ -138,22 +159,19 @@ def _plain_rows(service: Any) -> Iterator[AccessRow]:
     for route in service.router.routes:
         if is_compiled_kind(route) or getattr(route.handler, "__msframework_plain__", False):
             continue
-        mounted = find_mounted(route, service.blueprints.values()).blueprint
-        levels = {
-            "service": service.guards,
-            f"blueprint {getattr(mounted, 'name', '')}": _guards_of(mounted),
-        }
-        guards = [guard for level in levels.values() for guard in level]
-        for method in sorted(route.methods):
-            access = build_access(guards, method, service.authenticators)
+        around = surroundings_of(route, find_mounted(route, service.blueprints.values()))
+        params = path_params(f"/{route.path}")
+        for method in sorted(route.methods - {"HEAD"} or route.methods):  # HEAD goes with GET
+            access, _ = read_access(around, method, params, (), service.access, [])
             yield AccessRow(
                 _kind_of(route),
                 method,
                 f"/{route.path}",
                 route.name.rpartition(".")[2],
+                around.where,
                 access,
                 tuple(map(guard_text, access.guards)),
-                origins=tuple(name for name, level in levels.items() if normalize(level, method)),
+                origins=tuple(_levels(around, method, access, service)),
                 tells_callers=bool(service.authenticators),
             )
 
@@ -167,10 +185,14 @@ def _kind_of(route: Any) -> str:
 
 def _document_rows(service: Any) -> Iterator[AccessRow]:
     """Yield the rows of the document and the page that shows it."""
-    openapi = service.settings.openapi
+    openapi, guards = service.settings.openapi, service.access.document_guards
     if not openapi.enabled:
         return
-    access = build_access((), "GET", service.authenticators)
+    access = build_access(guards, "GET", service.authenticators)
+    shown = tuple(map(guard_text, access.guards))
+    origins = ("OPENAPI_GUARDS",) if guards else ()
     for path, name in ((openapi.url, "openapi_document"), (openapi.docs_url, "docs_page")):
         if path is not None:
-            yield AccessRow("document", "GET", path, name, access, ())
+            yield AccessRow(
+                "document", "GET", path, name, "OPENAPI_URL", access, shown, origins=origins
+            )

@@ -21,8 +21,8 @@ from msframework.models.shape import read_shape
 
 _MARK = "\0parameter\0"
 _MOST_SHAPES = 2048
-Converter = Callable[[Any], object] | None
-Recorded = tuple[object, Converter]
+ValueConverter = Callable[[Any], object] | None
+Recorded = tuple[object, ValueConverter]
 # NOTE: importing this must not fail where peewee lacks a name; rendering does, and says why.
 _CONTEXT: Any = getattr(peewee, "Context", object)
 _JSON: Any = getattr(postgres_ext, "Json", ())
@@ -52,7 +52,10 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
         return self.value(obj.value, _as_written_by(obj.dumps))
 
     def value(
-        self, value: object, converter: Converter | Literal[False] = None, add_param: bool = True
+        self,
+        value: object,
+        converter: ValueConverter | Literal[False] = None,
+        add_param: bool = True,
     ) -> object:
         """Add a parameter; those of raw SQL replace its `%s` one after the other."""
         if not add_param and self._sql:
@@ -78,7 +81,7 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
         return "".join(parts), self._values
 
 
-def _as_written_by(dumps: Callable[[object], str]) -> Converter | Literal[False]:
+def _as_written_by(dumps: Callable[[object], str]) -> ValueConverter | Literal[False]:
     """Return what converts a value for asyncpg's codec, so that it stores what *dumps* writes."""
     return False if dumps is json.dumps else lambda value: json.loads(dumps(value))
 
@@ -120,7 +123,7 @@ class Text(NamedTuple):
     """
 
     sql: str
-    arguments: tuple[tuple[tuple[int, ...], Converter], ...]
+    arguments: tuple[tuple[tuple[int, ...], ValueConverter], ...]
     pins: list[object]
 
 

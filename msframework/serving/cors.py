@@ -18,7 +18,8 @@ from msframework.headers import OwnHeaders, Pairs
 from msframework.routing import find_mounted, group_paths
 from msframework.serving.answer import Answer, Heads
 from msframework.serving.head import shorten
-from msframework.serving.request import LeanRequest
+from msframework.serving.request import LeanRequest, Request
+from msframework.serving.router import Router
 
 # Headers by which traces go on: a page that is traced sends them with every request.
 TRACING: Final = (
@@ -162,7 +163,7 @@ class CrossOrigin:
     __slots__ = ("_default", "_heads", "_paths", "_router", "_varies_by_path", "preflights")
 
     def __init__(
-        self, heads: Heads, router: Any, default: Sharing | None, paths: dict[int, SharedPath]
+        self, heads: Heads, router: Router, default: Sharing | None, paths: dict[int, SharedPath]
     ) -> None:
         self._heads, self._router, self._default, self._paths = heads, router, default, paths
         self.preflights = Heads(heads.headers, fast=heads.fast)
@@ -178,7 +179,7 @@ class CrossOrigin:
         else:
             self._heads.varying = self.headers_of
 
-    def headers_of(self, request: Any) -> OwnHeaders | None:
+    def headers_of(self, request: Request) -> OwnHeaders | None:
         """Return the headers that an answer to *request* has for its origin."""
         # PERF: most services share all that they answer alike (benchmarks/README.md, row json).
         sharing = self.sharing_of(request) if self._varies_by_path else self._default
@@ -188,12 +189,12 @@ class CrossOrigin:
         fields = request.fields if request.__class__ is LeanRequest else request.headers
         return sharing.grant(fields.get("origin"))
 
-    def sharing_of(self, request: Any) -> Sharing | None:
+    def sharing_of(self, request: Request) -> Sharing | None:
         """Return the sharing of the path of *request*."""
         path = self._path_of(request)
         return self._default if path is None else path.of(request.method)
 
-    def _path_of(self, request: Any) -> SharedPath | None:
+    def _path_of(self, request: Request) -> SharedPath | None:
         """Return the path of *request*; `None` where nobody has it."""
         route = request.route
         if route is None:
@@ -228,7 +229,7 @@ class CrossOrigin:
         own = OwnHeaders(headers, _WHERE) if headers else None
         return Answer(self.preflights, self.preflights.head(204), b"", request, own)
 
-    def check_websocket(self, request: Any) -> None:
+    def check_websocket(self, request: Request) -> None:
         """Refuse the websocket of a page that may not read answers.
 
         A browser asks nobody before it opens one, and sends its cookies along (RFC 6455, 10.2).

@@ -28,7 +28,7 @@ from msframework.inputs.cookies import parse_cookies
 from msframework.inputs.encoding import decode_body, read_coding
 from msframework.inputs.form import read_form
 from msframework.inputs.media import JSON, read_content_type, require_utf8
-from msframework.inputs.urlencoded import Pairs, group_pairs, parse_query
+from msframework.inputs.urlencoded import TextPairs, group_pairs, parse_query
 from msframework.principal import Principal
 from msframework.serving.answer import StreamedResponse
 from msframework.strict_json import parse
@@ -75,7 +75,8 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
         principal: who calls, once an authenticator has told; `None` for a stranger.
-        admitted: whether its guards let it pass; `None` as long as they were not asked.
+        admitted: what let it pass its guards; `None` as long as they were not asked, `False` where
+            they refused it.
         recorded: whether the request is over, its span finished and its access line noted.
         db_state: the note of the data layer on this request (read-your-writes).
     """
@@ -94,7 +95,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         super().__init__(*args, **kwargs)
         self.span: Span | None = None
         self.principal: Principal | None = None
-        self.admitted: bool | None = None
+        self.admitted: object = None
         self.data: JSONValue = None
         self.db_state: object = None
         self.recorded = False
@@ -235,7 +236,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         strict_parsing: bool = False,
         encoding: str = "utf-8",
         errors: str = "strict",
-    ) -> Pairs:
+    ) -> TextPairs:
         """Return the parameters of the query string in their order; see `get_args`."""
         if strict_parsing or (encoding, errors) != ("utf-8", "strict"):
             return super().get_query_args(keep_blank_values, strict_parsing, encoding, errors)
@@ -249,7 +250,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
 
     # NOTE: a type checker learns nothing from Sanic's properties, which these names are.
     args: RequestParameters = property(get_args)  # type: ignore[assignment]
-    query_args: Pairs = property(get_query_args)  # type: ignore[assignment]
+    query_args: TextPairs = property(get_query_args)  # type: ignore[assignment]
     form: RequestParameters
     files: RequestParameters
 
@@ -302,6 +303,8 @@ class LeanRequest(Request):
 
     # NOTE: these are properties of the classes above, computed each time.
     __slots__ = ("fields", "id", "pairs", "path", "query_string", "repeats", "target")
+    # NOTE: it takes the place of the slot. Its handler asks the guards, and nobody before that.
+    admitted = True
 
     def __init__(
         self,
@@ -313,7 +316,7 @@ class LeanRequest(Request):
         query: str,
         head: bytes,
         body: bytes,
-        pairs: Pairs,
+        pairs: TextPairs,
         fields: dict[str, str],
         params: PathValues,
         request_id: str,
@@ -351,7 +354,6 @@ _LATE: dict[str, Callable[[LeanRequest], object]] = {
     "_request_middleware_started": partial(_constant, False),
     "_response_middleware_started": partial(_constant, False),
     "_stream_id": partial(_constant, 0),
-    "admitted": partial(_constant, None),
     "headers": lambda request: Header(request.pairs),
     "parsed_accept": partial(_constant, None),
     "parsed_args": lambda request: defaultdict(RequestParameters),

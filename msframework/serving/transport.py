@@ -5,12 +5,11 @@ Built when a worker starts; runs per answer where `SECURITY_HEADERS` has it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from msframework.conf.security import HSTS, read_headers
 from msframework.conf.settings import ServerSettings
 from msframework.headers import OwnHeaders, Pairs
 from msframework.serving.answer import Heads, Varying
+from msframework.serving.request import Request
 
 
 def plain_headers(settings: ServerSettings) -> Pairs:
@@ -31,7 +30,7 @@ def add_transport_security(heads: Heads, settings: ServerSettings) -> None:
 
 
 def _with_transport_security(inner: Varying | None, own: OwnHeaders, proxied: bool) -> Varying:
-    def headers_of(request: Any) -> OwnHeaders | None:
+    def headers_of(request: Request) -> OwnHeaders | None:
         found = None if inner is None else inner(request)
         connection = request.conn_info
         secure = connection is not None and connection.ssl

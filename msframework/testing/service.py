@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msframework.app import build_database
 from msframework.client import Client
 from msframework.conf.settings import Settings
-from msframework.db import Database
 from msframework.testing.database import TestDatabase
 from msframework.testing.server import App
 
@@ -20,8 +20,7 @@ def settings_of(app: App) -> Settings | None:
 def use_database(app: Any, database: TestDatabase) -> None:
     """Let *app*, which is not started, use *database* from now on."""
     app.settings = database.point(app.settings)
-    own = Database(app.settings.database, tracer=app.tracer, debug=app.settings.debug)
-    app.replace_part("db", own)
+    app.replace_part("db", build_database(app.settings, app.tracer))
 
 
 def clients_of(app: App) -> Iterator[Client]:

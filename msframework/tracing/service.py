@@ -94,11 +94,13 @@ def build_exporters(settings: Settings) -> list[Exporter]:
 
 def build_encoder(settings: Settings) -> Encoder:
     """Build the encoder of this service's spans as Zipkin's JSON."""
+    server = settings.server
+    has_port = not server.host.startswith(("unix:", "fd:"))
     return Encoder(
         settings.service_name,
         Redactor(settings.log.redact),
-        host=settings.server.host,
-        port=settings.server.port,
+        host=server.host,
+        port=server.port if has_port else 0,
     )
 
 

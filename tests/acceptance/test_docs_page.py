@@ -1,4 +1,5 @@
-"""The docs page in a real browser: it shows every operation, calls one, and loads nothing foreign.
+"""The docs page in a real browser: it shows every operation, authorizes and calls
+some, and loads nothing foreign.
 
 Needs Debian's `chromium` and `chromium-driver`. Screenshots go to `reports/docs-*.png`.
 """
@@ -14,7 +15,15 @@ import aiohttp
 import pytest
 from marshmallow import Schema, fields
 
-from msframework import Blueprint, Conflict, Resource, doc
+from msframework import Blueprint, Conflict, Principal, Resource, doc
+from msframework.access import (
+    APIKey,
+    AuthenticatedBy,
+    HTTPBasic,
+    JWTBearer,
+    JWTIssuer,
+    hash_key,
+)
 
 CHROMIUM = shutil.which("chromium") or ""
 DRIVER = shutil.which("chromedriver") or ""
@@ -31,7 +40,6 @@ FLAGS = (
     "--window-size=1280,1600",
 )
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-GATEWAYS = {"type": "http", "scheme": "bearer", "x-enforced-by": "gateway"}
 
 pytestmark = [
     pytest.mark.acceptance,
@@ -206,9 +214,9 @@ async def test_the_docs_page_shows_and_calls_the_service(documented, tmp_path, v
         title = (await browser.texts("h1.title, h2.title"))[0]
         await browser.save_screenshot(f"{name}-list")
 
-        await browser.click("#operations-cities-cities_city_list_get .opblock-summary-control")
-        await browser.click("#operations-cities-cities_city_list_get .try-out__btn")
-        await browser.click("#operations-cities-cities_city_list_get .execute")
+        await browser.click("#operations-cities-cities_list .opblock-summary-control")
+        await browser.click("#operations-cities-cities_list .try-out__btn")
+        await browser.click("#operations-cities-cities_list .execute")
         status = (await browser.texts(".live-responses-table .response-col_status"))[-1]
         body = (await browser.texts(".live-responses-table .highlight-code"))[0]
         await browser.save_screenshot(f"{name}-called")
@@ -227,11 +235,9 @@ async def test_the_docs_page_shows_and_calls_the_service(documented, tmp_path, v
 
 async def test_a_model_is_shown_with_its_fields(documented, tmp_path):
     async with documented("3.1") as url, open_browser(tmp_path) as browser:
-        await browser.call("POST", "/url", url=f"{url}/docs/#/cities/cities_city_list_post")
-        await browser.texts("#operations-cities-cities_city_list_post .opblock-body")
-        statuses = await browser.texts(
-            "#operations-cities-cities_city_list_post .response-col_status"
-        )
+        await browser.call("POST", "/url", url=f"{url}/docs/#/cities/cities_create")
+        await browser.texts("#operations-cities-cities_create .opblock-body")
+        statuses = await browser.texts("#operations-cities-cities_create .response-col_status")
         text = await browser.run("return document.body.innerText")
         await browser.save_screenshot("operation")
         complaints = await browser.complaints()
@@ -239,3 +245,101 @@ async def test_a_model_is_shown_with_its_fields(documented, tmp_path):
     assert {"201", "401", "409", "422", "500", "503"} <= {each.split()[0] for each in statuses}
     assert "There is such a city" in text
     assert complaints == []
+
+
+SECRET = "a secret of the tests that is long enough for HS256"
+KEY = "k" * 32
+# The fields of the dialog by the name of the scheme, and what is written into them.
+FIELDS = {
+    "token": {
+        "#auth-bearer-value": JWTIssuer(
+            SECRET, "HS256", issuer="tests", audience="tests", lifetime=3600
+        ).issue("ada"),
+    },
+    "key": {"#api_key_value": KEY},
+    "login": {"#auth-basic-username": "ada", "#auth-basic-password": "pa55"},
+}
+
+
+async def find_user(username: str, password: str) -> Principal | None:
+    return Principal(username) if password == "pa55" else None
+
+
+def build_guarded(make_service, **openapi):
+    """Make a service of which each operation is for callers with other credentials."""
+    service = make_service(openapi=openapi)
+    told = {
+        "token": JWTBearer(SECRET, "HS256", issuer="tests", audience="tests"),
+        "key": APIKey({"ada": hash_key(KEY)}),
+        "login": HTTPBasic(find_user),
+    }
+    callers = Blueprint("callers", url_prefix="/callers")
+    for name, authenticator in told.items():
+        service.authenticate(name, authenticator)
+
+        @callers.get(f"/{name}", name=name)
+        @doc.operation_id(f"read_{name}")
+        @doc.guards(AuthenticatedBy(name))
+        @doc.produces({"id": str, "by": str})
+        async def read_caller(request, principal):
+            return {"id": principal.id, "by": principal.authenticator}
+
+    service.blueprint(callers)
+    return service
+
+
+async def authorize(browser: Browser, fields: dict[str, str]) -> None:
+    """Fill in the form of one scheme in the dialog behind *Authorize*."""
+    await browser.click(".scheme-container button.authorize")
+    for css, text in fields.items():
+        await browser.write(css, text)
+    await browser.click(f".auth-container:has({next(iter(fields))}) button.authorize")
+    await browser.click(".auth-container .btn-done")
+
+
+async def execute(browser: Browser, place: str) -> str:
+    """Call the operation that is open at *place*; return the status and body that it shows."""
+    await browser.click(f"{place} .execute")
+    status = (await browser.texts(f"{place} .live-responses-table .response-col_status"))[-1]
+    body = (await browser.texts(f"{place} .live-responses-table .highlight-code"))[0]
+    await browser.click(f"{place} .btn-clear")
+    return f"{status.split()[0]} {body}"
+
+
+async def test_the_docs_page_authorizes_and_calls(make_service, serve, tmp_path):
+    found = {}
+    async with (
+        serve(build_guarded(make_service)) as (host, port),
+        open_browser(tmp_path) as browser,
+    ):
+        await browser.call("POST", "/url", url=f"http://{host}:{port}/docs")
+        for name, fields in FIELDS.items():
+            place = f"#operations-callers-read_{name}"
+            await browser.click(f"{place} .opblock-summary-control")
+            await browser.click(f"{place} .try-out__btn")
+            # Where a challenge says Basic, the browser asks its user before the page hears of it.
+            refused = "" if name == "login" else await execute(browser, place)
+            await authorize(browser, fields)
+            found[name] = refused, await execute(browser, place)
+        await browser.save_screenshot("authorized")
+
+    for name, (refused, answered) in found.items():
+        assert refused[:4] == ("" if name == "login" else "401 ")
+        assert answered.startswith("200 ")
+        assert f'"by": "{name}"' in answered
+
+
+async def test_a_guarded_page_is_for_whom_the_browser_knows(make_service, serve, tmp_path):
+    service = build_guarded(make_service, guards=(AuthenticatedBy("login"),))
+    async with serve(service) as (host, port), open_browser(tmp_path) as browser:
+        await browser.call("POST", "/url", url=f"http://{host}:{port}/docs")
+        refused = await browser.run("return document.body.innerText")
+        # The browser keeps them, as those that it asks a user for; no script may fetch such a URL.
+        await browser.call("POST", "/url", url=f"http://ada:pa55@{host}:{port}/docs/docs.js")
+        await browser.call("POST", "/url", url=f"http://{host}:{port}/docs")
+        shown = await browser.texts(".opblock-summary-path")
+        complaints = await browser.complaints()
+
+    assert "Swagger" not in refused
+    assert sorted(shown) == ["/callers/key", "/callers/login", "/callers/token"]
+    assert [line for line in complaints if "401" not in line and "/favicon.ico" not in line] == []

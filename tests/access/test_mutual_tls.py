@@ -1,13 +1,15 @@
 """Callers by certificate: over real connections, and what may stand in a certificate."""
 
 import ssl
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
-from msframework.access import MutualTLS
+from msframework import doc
+from msframework.access import MutualTLS, Scopes
 from msframework.app import Service
 from msframework.conf.settings import TLSSettings
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
@@ -170,36 +172,53 @@ async def served(request, tmp_path):
     authority = Authority(tmp_path)
     pair = authority.issue()
     tls = TLSSettings(pair.cert, pair.key, client_ca=authority.ca, client_cert="optional")
-    service = Service(with_settings(server={"fast_path": request.param}))
+    service = Service(with_settings(server={"fast_path": request.param}, tls=asdict(tls)))
     service.config.TOUCHUP = False
-    authenticator = MutualTLS(by="uri")
+    service.authenticate("mesh", MutualTLS({SPIFFE: ("read",)}, by="uri"))
 
     @service.get("/me")
-    async def me(request):
-        principal = await authenticator.authenticate(request)
+    @doc.public
+    async def me(request, principal):
         return None if principal is None else principal.id
+
+    @service.get("/guarded")
+    @doc.guards(Scopes("read"))
+    async def guarded(request):
+        return request.principal.authenticator
+
+    @service.get("/forbidden")
+    @doc.guards(Scopes("write"))
+    async def forbidden(request):
+        raise AssertionError
 
     service._serving.tls = ServerTLS(tls, 5.0)
     async with serving(service) as server:
 
-        async def ask(mine=None, **headers):
+        async def ask(mine=None, path="/me", **headers):
             context = ssl.create_default_context(cafile=authority.ca)
             if mine is not None:
                 context.load_cert_chain(mine.cert, mine.key)
             connector = aiohttp.TCPConnector(ssl=context)
             async with aiohttp.ClientSession(connector=connector) as session:
-                async with session.get(f"{server.url}/me", headers=headers) as answer:
-                    return answer.status, (await answer.json()).get("data")
+                async with session.get(f"{server.url}{path}", headers=headers) as answer:
+                    challenge = answer.headers.get("WWW-Authenticate")
+                    return answer.status, challenge or (await answer.json()).get("data")
 
         yield authority, ask
 
 
 async def test_the_certificate_of_a_connection_names_its_caller(served):
     authority, ask = served
+    known, nobody = authority.issue("orders", uri=SPIFFE), authority.issue("nobody")
+    challenged = 401, 'MutualTLS realm="api"'
 
-    assert await ask(authority.issue("orders", uri=SPIFFE)) == (200, SPIFFE)
+    assert await ask(known) == (200, SPIFFE)
     assert await ask() == (200, None)
-    assert (await ask(authority.issue("nobody")))[0] == 401
+    assert await ask(nobody) == challenged
+    assert await ask(known, "/guarded") == (200, "mesh")
+    assert await ask(path="/guarded") == challenged
+    assert await ask(nobody, "/guarded") == challenged
+    assert await ask(known, "/forbidden") == (403, None)
 
 
 async def test_a_header_is_no_certificate(served):

@@ -5,6 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from marshmallow import ValidationError
+from sanic.exceptions import BadRequest
+from sanic.views import HTTPMethodView
 
 from msframework import (
     Authenticator,
@@ -18,7 +21,7 @@ from msframework import (
     doc,
 )
 from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
-from msframework.exceptions import Forbidden
+from msframework.exceptions import Forbidden, ServiceUnavailable
 
 GOLDEN = Path(__file__).parent / "golden"
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -139,6 +142,21 @@ def test_public_cuts_off_what_stands_further_outside(make):
     ]
     assert [found[each].access.is_public for each in ("GET", "PUT", "POST")] == [True, True, False]
     assert found["GET"].access.is_checked  # credentials that are wrong are a 401 there, too
+
+
+def test_a_copy_of_a_blueprint_has_its_guards(make):
+    things = Blueprint("things", url_prefix="/things", guards=(Scopes("a") & Own(),))
+
+    @things.get("/<id:int>")
+    async def read(request, id): ...
+
+    service = make()
+    service.blueprint(things)
+    service.blueprint(things.copy("copies", url_prefix="/copies", with_registration=False))
+
+    shown = {operation.path: str(operation.access.guards) for operation in service.operations}
+    assert set(shown) == {"/things/<id:int>", "/copies/<id:int>"}
+    assert set(shown.values()) == {"(Scopes('a'), Own())"}
 
 
 def test_a_class_derived_from_a_public_one_is_not_public(make):
@@ -280,6 +298,26 @@ def test_what_stands_beside_public_is_refused(make):
     on_class, on_method = problems_of(service)
     assert "Thing: @doc.public stands on it, and guards (or @doc.security) too" in on_class
     assert "Thing.put: @doc.public stands on it" in on_method
+
+
+def test_guards_where_nothing_reads_them_are_refused(make):
+    class View(HTTPMethodView):
+        @doc.guards(Authenticated())
+        async def get(self, request): ...
+
+    class Thing(Resource):
+        def __init__(self):
+            self.guards = (Authenticated(),)
+
+        async def get(self, request): ...
+
+    service, things = make(), Blueprint("things")
+    things.resource("/thing")(Thing)
+    service.blueprint(things)
+    service.add_route(View.as_view(), "/view")
+
+    lost = [problem for problem in problems_of(service) if "nothing reads them" in problem]
+    assert len(lost) == 2
 
 
 @pytest.mark.parametrize(
@@ -494,9 +532,7 @@ class Slow(Guard):
 
 
 def request_of(service, **facts):
-    return SimpleNamespace(
-        **{"admitted": None, "principal": None, "fields": {}, "match_info": {}, **facts}
-    )
+    return SimpleNamespace(**{"principal": None, "fields": {}, "match_info": {}, **facts})
 
 
 @pytest.mark.parametrize("who", ["authenticator", "guard"])
@@ -519,12 +555,12 @@ async def test_a_request_that_is_cancelled_meanwhile_is_not_admitted(make, who):
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert request.admitted is False
+    assert request.principal is None or who == "guard"
     waiting.free.set()
     slow.free.set()
     again = request_of(service)
     await compiled.admit(again)
-    assert (again.admitted, again.principal.id) == (True, "ada")
+    assert again.principal.id == "ada"
 
 
 @pytest.mark.parametrize(
@@ -548,6 +584,38 @@ async def test_what_is_no_principal_is_none(make, told, said):
     service.compile()
     (compiled,) = service.endpoints._compiled
     with pytest.raises(TypeError, match=said):
+        await compiled.admit(request_of(service))
+
+
+@pytest.mark.parametrize(
+    ("raised", "answered"),
+    [
+        (ValidationError("no"), TypeError),
+        (BadRequest("no"), TypeError),
+        (RuntimeError("no"), RuntimeError),
+        (ServiceUnavailable("the keys are away"), ServiceUnavailable),
+    ],
+)
+@pytest.mark.parametrize("who", ["authenticator", "guard", "opposite"])
+async def test_a_failure_is_never_taken_for_a_mistake_of_the_caller(make, raised, answered, who):
+    class Failing(Tokens):
+        async def authenticate(self, request):
+            if who == "authenticator":
+                raise raised
+            return Principal("ada")
+
+    class Ill(Guard):
+        def allows(self, request, principal):
+            raise raised
+
+    service = make(~Ill() if who == "opposite" else Ill(), authenticators={"token": Failing()})
+
+    @service.get("/")
+    async def read(request): ...
+
+    service.compile()
+    (compiled,) = service.endpoints._compiled
+    with pytest.raises(answered):
         await compiled.admit(request_of(service))
 
 

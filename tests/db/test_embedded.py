@@ -50,10 +50,24 @@ def server(checkout):
     return EmbeddedServer(checkout)
 
 
-@pytest.fixture
-def home(server):
+@pytest.fixture(scope="module")
+def new_data(tmp_path_factory):
+    """The data of a new cluster, to be copied: `initdb` takes most of a first start's time."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("new"))
     server.start()
-    return find_home(server.root)
+    server.stop()
+    yield find_home(server.root).data
+    remove(server)
+
+
+@pytest.fixture
+def home(server, new_data):
+    """The home of a server that was started."""
+    home = make_home(server.root)
+    claim_home(server.root, home)
+    subprocess.run(["cp", "-a", str(new_data), str(home.data)], check=True)
+    server.start()
+    return home
 
 
 @pytest.fixture(scope="module")

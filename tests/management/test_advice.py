@@ -7,6 +7,8 @@ from itertools import count
 
 import pytest
 
+from tests.certificates import DAY, Authority
+
 NUMBERS = count()
 RESOURCES = """
 from msframework import Blueprint, Conflict, Resource, doc
@@ -96,6 +98,19 @@ def test_a_scheme_that_a_provided_value_enforces_has_no_warning(check):
     code, _, err = check("--strict", resources=resources(text), settings=settings)
 
     assert (code, err) == (0, "")
+
+
+def test_files_of_tls_are_read(check, tmp_path):
+    pair = Authority(tmp_path / "ca").issue(until=-DAY)
+    settings = f"TLS_CERT = {pair.cert!r}\nTLS_KEY = {pair.key!r}"
+    code, _, err = check(resources=resources(GOOD), settings=settings)
+    assert code == 0
+    assert "Warning: TLS_CERT: the certificate in" in err
+
+    os.unlink(pair.key)
+    code, _, err = check(resources=resources(GOOD), settings=settings)
+    assert code == 1
+    assert f"TLS_KEY: {pair.key!r} cannot be read (No such file or directory)" in err
 
 
 def test_an_envelope_that_documents_what_it_writes_has_no_warnings(check):
@@ -263,7 +278,7 @@ WARNINGS = {
     "operations that are neither guarded nor public": (
         {"resources": resources(MANY), "settings": TOLD},
         (
-            "6 operations are neither guarded nor public",
+            "6 routes are neither guarded nor public",
             "GET /things (",
             "resources.py:9 Things.get)",
             ", and 1 more. Guard them",

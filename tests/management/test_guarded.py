@@ -29,9 +29,9 @@ class Base(Resource):
 def rows(make_service):
     """Return a function that gives the rows of a service by method and path."""
 
-    def read(*, authenticators=("token",), guards=(), register):
+    def read(*, authenticators=("token",), guards=(), documents=(), register):
         schemes = {"gateway": GATEWAY, "login": BASIC}
-        service = make_service(openapi={"security_schemes": schemes})
+        service = make_service(openapi={"security_schemes": schemes, "guards": documents})
         for name in authenticators:
             service.authenticate(name, Token())
         service.add_guards(*guards)
@@ -69,10 +69,15 @@ def register(service):
     async def known(request, user): ...
 
     @things.post("/stream", stream=True)
+    @doc.guards(Scopes("stream"))
     async def stream(request): ...
 
     @things.websocket("/feed")
     async def feed(request, ws): ...
+
+    @plain.websocket("/feed")
+    @doc.public
+    async def feed_all(request, ws): ...
 
     plain.static("/file", Path(__file__), name="file")
     plain.provide("user", lambda request: 1, security="login")
@@ -96,10 +101,13 @@ def test_each_operation_says_who_may_call_it_and_why(rows):
         "GET /plain/open": ("open!", ()),
         "GET /plain/gateway": ("gateway, by a gateway", ()),
         "GET /plain/user": ("login, by the provided value user", ()),
-        "POST /things/stream": ("authenticated", ("blueprint things",)),
+        "POST /things/stream": (
+            "authenticated, scopes: stream",
+            ("blueprint things", "method"),
+        ),
         "GET /things/feed": ("authenticated", ("blueprint things",)),
+        "GET /plain/feed": ("public", ()),
         "GET /plain/file": ("open!", ()),
-        "HEAD /plain/file": ("open!", ()),
         "GET /openapi/spec.json": ("open", ()),
         "GET /docs": ("open", ()),
     }
@@ -112,8 +120,8 @@ def test_the_kind_of_each_route(rows):
     assert kinds == {
         "POST /things/stream": "stream",
         "GET /things/feed": "websocket",
+        "GET /plain/feed": "websocket",
         "GET /plain/file": "static",
-        "HEAD /plain/file": "static",
         "GET /openapi/spec.json": "document",
         "GET /docs": "document",
     }
@@ -125,6 +133,13 @@ def test_guards_of_the_service_hold_for_all_but_what_is_public(rows):
     assert found["PUT /things"].origins == ()
     assert found["GET /plain/file"].text == "scopes: all"
     assert found["GET /things"].origins == ("service", "blueprint things", "Base")
+
+
+def test_documents_have_guards_of_their_own(rows):
+    found = rows(guards=(Scopes("all"),), documents=(Authenticated(),), register=register)
+
+    rows = [found[f"GET {path}"] for path in ("/openapi/spec.json", "/docs")]
+    assert {(row.text, row.origins) for row in rows} == {("authenticated", ("OPENAPI_GUARDS",))}
 
 
 def test_a_service_without_authenticators_is_open_without_an_exclamation(rows):

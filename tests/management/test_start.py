@@ -8,13 +8,14 @@ from peewee import ProgrammingError
 from sanic import Sanic
 
 from msframework.app import Service
-from msframework.conf.settings import DatabaseSettings, Settings
+from msframework.conf.settings import DatabaseSettings, Settings, TLSSettings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management import start
 from msframework.management.commands.migrate import tell_missing
 from msframework.management.start import Start, stand_in
 from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE
 from msframework.migrations.runner import Runner
+from tests.certificates import Authority
 
 RESOURCES = """
 from msframework import Blueprint, Resource
@@ -149,6 +150,16 @@ def test_a_stand_in_takes_the_place_of_what_is_half_built(make_service):
 
     assert stand_in("shop", "why") is Sanic.get_app("shop")
     assert isinstance(half, Service)
+
+
+def test_a_stand_in_speaks_tls_where_its_files_allow_it(make_service, tmp_path):
+    pair = Authority(tmp_path).issue()
+
+    secured = stand_in("shop", "why", TLSSettings(pair.cert, pair.key))
+    plain = stand_in("shop", "why", TLSSettings(pair.cert, "/no/such.key"))
+
+    assert secured._serving.tls is not None
+    assert plain._serving.tls is None
 
 
 @pytest.fixture

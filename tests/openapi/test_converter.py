@@ -14,8 +14,10 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, fields, post_dump, pre_load
 from marshmallow.validate import Length, OneOf, Range, Regexp
 from openapi_schema_validator import OAS30Validator, OAS31Validator
 
+from msframework.conf.settings import OpenAPISettings, Settings
 from msframework.openapi.pattern import NO_NUL
-from msframework.operation import Answer, Input, Source
+from msframework.openapi.spec import build_document
+from msframework.operation import Answer, Input, Operation, Source
 from msframework.schemas import Reference
 from msframework.schemas import api as doc
 
@@ -166,14 +168,34 @@ def read_schema(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def thing(operation, document):
+def thing_operation(operation):
+    """Make an operation that reads and answers one schema."""
+
+    def make(schema: Schema) -> Operation:
+        return operation(
+            "POST", inputs=(Input(Source.BODY, schema),), answers=(Answer(200, schema),)
+        )
+
+    return make
+
+
+@pytest.fixture
+def thing(thing_operation, document):
     """Document an operation that reads and answers one schema."""
 
     def build(schema: Schema, version: str = "3.1") -> dict[str, Any]:
-        post = operation(
-            "POST", inputs=(Input(Source.BODY, schema),), answers=(Answer(200, schema),)
-        )
-        return document(post, version=version)
+        return document(thing_operation(schema), version=version)
+
+    return build
+
+
+@pytest.fixture
+def thing_of_a_kind(thing_operation):
+    """Document an operation of one of `CASES`, which test_constructs.py validates together."""
+
+    def build(schema: Schema, version: str) -> dict[str, Any]:
+        settings = Settings(service_name="things", openapi=OpenAPISettings(version=version))
+        return build_document([thing_operation(schema)], settings)
 
     return build
 
@@ -181,10 +203,10 @@ def thing(operation, document):
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
 @pytest.mark.parametrize(("field", "dumped", "loaded", "refused"), CASES)
 def test_what_is_dumped_and_loaded_is_valid_and_what_is_refused_is_not(
-    thing, field, dumped, loaded, refused, version
+    thing_of_a_kind, field, dumped, loaded, refused, version
 ):
     schema = strict(field)()
-    document = thing(schema, version)
+    document = thing_of_a_kind(schema, version)
     sent = validator_for(document, sent_schema(document))
     read = validator_for(document, read_schema(document))
 
@@ -200,8 +222,8 @@ def test_what_is_dumped_and_loaded_is_valid_and_what_is_refused_is_not(
 
 
 @pytest.mark.parametrize(("field", "dumped", "loaded", "refused"), CASES)
-def test_every_kind_of_field_has_a_swagger_2_form(thing, field, dumped, loaded, refused):
-    document = thing(strict(field)(), "2.0")
+def test_every_kind_of_field_has_a_swagger_2_form(thing_of_a_kind, field, dumped, loaded, refused):
+    document = thing_of_a_kind(strict(field)(), "2.0")
 
     definition = document["definitions"]["Thing"]["properties"]["value"]
     assert not {"anyOf", "oneOf", "not", "nullable", "const", "prefixItems"} & set(definition)

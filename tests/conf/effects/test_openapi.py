@@ -1,7 +1,13 @@
 """What the settings of the document do."""
 
+from base64 import b64encode
+
 import pytest
 
+from msframework import Authenticated, ImproperlyConfigured, Principal
+from msframework.access import HTTPBasic
+
+HERE = "tests.conf.effects.test_openapi"
 PATHS = ("/openapi/spec.json", "/docs")
 
 
@@ -58,3 +64,42 @@ async def test_security_schemes(serve):
         document = (await running.ask(PATHS[0])).said
 
     assert document["components"]["securitySchemes"] == {"key": key}
+
+
+async def find_user(username, password):
+    return Principal(username) if password == "pa55" else None
+
+
+login, known = HTTPBasic(find_user), Authenticated()
+
+
+async def test_openapi_guards_that_nobody_can_pass(make):
+    service = make(OPENAPI_GUARDS=(f"{HERE}.known",))
+
+    with pytest.raises(ImproperlyConfigured) as refused:
+        await service.rehearse()
+
+    assert str(refused.value).startswith("OPENAPI_GUARDS: nobody can pass its guards")
+
+
+async def test_openapi_guards(serve):
+    settings = {
+        "AUTHENTICATORS": {"login": f"{HERE}.login"},
+        "OPENAPI_GUARDS": (f"{HERE}.known",),
+    }
+    paths = (*PATHS, "/docs/", "/docs/docs.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png")
+    right = {"authorization": f"Basic {b64encode(b'ada:pa55').decode()}"}
+
+    async with serve(**settings) as running:
+        refused = [await running.ask(path) for path in paths]
+        wrong = await running.ask(PATHS[0], headers={"authorization": "Basic YWRhOm5v"})
+        let_in = [await running.ask(path, headers=right) for path in paths]
+        head = await running.ask(PATHS[0], method="HEAD")
+
+    assert {answer.status for answer in refused} == {401}
+    assert {answer.headers["www-authenticate"] for answer in refused} == {
+        'Basic realm="api", charset="UTF-8"'
+    }
+    assert (wrong.status, head.status) == (401, 401)
+    assert {answer.status for answer in let_in} == {200}
+    assert {answer.headers["cache-control"] for answer in let_in[:3]} == {"private, no-cache"}
