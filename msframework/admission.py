@@ -16,6 +16,7 @@ from msframework.compile.access import Admit, compile_admission
 from msframework.compile.guarding import Surroundings, read_access
 from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
+from msframework.resource import Resource
 from msframework.routing import Mounted, name_route
 from msframework.serving.request import Request
 from msframework.types import Handler
@@ -31,7 +32,7 @@ def admit_others(
 ) -> Mapping[str, Admit]:
     """Return, by method, what asks the guards around *route*; nothing where there are none.
 
-    What they are is said by the service, the blueprint, and the notes on the function.
+    What they are is said by the service, the blueprint, its Resource, and notes on the function.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
     admits = {}
@@ -45,12 +46,14 @@ def admit_others(
 
 def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
     """Return what may guard *route*, which is no endpoint."""
+    owner = getattr(_handler_of(route), "__self__", None)
+    resource = type(owner) if isinstance(owner, Resource) else None
     return Surroundings(
         name_route(route),
         _notes_of(route),
-        Notes(),
+        Notes() if resource is None else notes_of(resource),
         getattr(mounted.blueprint, "notes", None) or Notes(),
-        None,
+        resource,
         mounted.name,
         getattr(mounted.blueprint, "guards", ()),
     )
@@ -73,10 +76,16 @@ def _notes_of(route: Any) -> Notes:
     """Return the notes on the function of *route*; those of static files say whether all may."""
     if getattr(route.extra, "static", False):
         return Notes(public=getattr(route.extra, "public", False))
+    handler = _handler_of(route)
+    return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
+
+
+def _handler_of(route: Any) -> Any:
+    """Return the function that was registered for *route*."""
     handler = route.handler
     if isinstance(handler, partial) and handler.args:  # a websocket's
-        handler = handler.args[0]
-    return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
+        return handler.args[0]
+    return handler
 
 
 def ask_first(handler: Handler) -> Handler:

@@ -110,11 +110,17 @@ def notes_of(handler: object) -> Notes:
             f"a doc decorator was given {target!r}, on which nothing can be noted. "
             "Decorate a function, a Resource class or a msframework.Blueprint."
         )
-    notes = target.__dict__.get(_ATTRIBUTE)
+    notes = find_notes(target)
     if notes is None:
         notes = Notes()
         setattr(target, _ATTRIBUTE, notes)
     return notes
+
+
+def find_notes(function: object) -> Notes | None:
+    """Return what was noted on *function* or class itself; `None` for nothing."""
+    found = getattr(function, "__dict__", {}).get(_ATTRIBUTE)
+    return found if isinstance(found, Notes) else None
 
 
 def _check_call(decorator: str, *given: object) -> None:

@@ -16,6 +16,7 @@ from msframework.codec import CompiledSchema, Engine
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
+from msframework.compile.hidden import find_hidden, function_of
 from msframework.compile.operation_id import name_operations
 from msframework.compile.provider import check_providers
 from msframework.compile.reader import Endpoint, read_operations
@@ -97,6 +98,7 @@ class Endpoints:
             self._read_refused(route, mounted, problems)
         find_clashes([*self.operations, *new], service.router.regex_types, problems)
         self._find_same_names(problems)
+        self._find_hidden(problems)
         if problems:
             if not strict and all(isinstance(each, Problem) and each.mendable for each in problems):
                 return
@@ -173,6 +175,17 @@ class Endpoints:
             found = f"{endpoint.method} {path} is taken by {by}"
             advice = f"Drop one of them, or change its path{why}."
             problems.append(Problem(endpoint.where, found, advice=advice))
+
+    def _find_hidden(self, problems: list[str]) -> None:
+        """Refuse guards on functions that are called by those that are mounted."""
+        routes = [
+            route for route in self._service.router.routes if route.handler not in self._handlers
+        ]
+        known = {id(function_of(operation.handler)) for operation in self.operations}
+        known.update(id(function_of(route.handler)) for route in routes)
+        for route in routes:
+            if not getattr(route.extra, "static", False):
+                problems.extend(find_hidden(route.handler, name_route(route), known))
 
     def _find_same_names(self, problems: list[str]) -> None:
         """Refuse two routes of one name, for which Sanic would not start."""

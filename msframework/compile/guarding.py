@@ -5,6 +5,7 @@ Runs at start-up.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,11 +22,12 @@ from msframework.access.guard import (
 from msframework.access.policy import Access, build_access, named_authenticators
 from msframework.access.registry import ServiceAccess, read_guards
 from msframework.compile.provider import Security
-from msframework.doc import Notes
+from msframework.doc import Notes, notes_of
 from msframework.operation import PathParam
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, ProviderKind
 from msframework.resource import Resource
+from msframework.types import Handler
 
 _GATEWAY: Final = "gateway"
 _TOLD_BY: Final = "Name one in AUTHENTICATORS, or call service.authenticate(…)."
@@ -95,7 +97,7 @@ def _collect(
     is_public = around.shared.public or around.notes.public
     if around.shared.public and resource is not None:
         guards = []
-        if vars(resource).get("guards") or around.shared.security:
+        if vars(resource).get("guards", ()) != () or around.shared.security:
             owner = f"{resource.__module__}.{resource.__qualname__}"
             problems.append(_contradiction(owner))
     own = read_guards(tuple(around.notes.guards), where, problems)
@@ -104,6 +106,22 @@ def _collect(
         if own or around.notes.security:
             problems.append(_contradiction(where))
     return [*guards, *own], is_public
+
+
+def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
+    """Append to *problems* the guards that stand where nothing reads them."""
+    owner, view = getattr(handler, "__self__", None), getattr(handler, "view_class", None)
+    if isinstance(owner, Resource) and "guards" in vars(owner):
+        found = "its guards are set on an instance, where nothing reads them"
+        problems.append(Problem(where, found, advice="Write guards = (…) in the class."))
+    for name, method in inspect.getmembers(view, inspect.isfunction) if view is not None else ():
+        notes = notes_of(method)
+        if notes.guards or notes.public or notes.security:
+            found = (
+                f"guards are noted on {name!r}, a method of one of Sanic's views, where nothing "
+                "reads them"
+            )
+            problems.append(Problem(where, found, advice="Write a Resource."))
 
 
 def _contradiction(where: str) -> Problem:

@@ -5,6 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from marshmallow import ValidationError
+from sanic.exceptions import BadRequest
+from sanic.views import HTTPMethodView
 
 from msframework import (
     Authenticator,
@@ -18,7 +21,7 @@ from msframework import (
     doc,
 )
 from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
-from msframework.exceptions import Forbidden
+from msframework.exceptions import Forbidden, ServiceUnavailable
 
 GOLDEN = Path(__file__).parent / "golden"
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -298,6 +301,26 @@ def test_what_stands_beside_public_is_refused(make):
     assert "Thing.put: @doc.public stands on it" in on_method
 
 
+def test_guards_where_nothing_reads_them_are_refused(make):
+    class View(HTTPMethodView):
+        @doc.guards(Authenticated())
+        async def get(self, request): ...
+
+    class Thing(Resource):
+        def __init__(self):
+            self.guards = (Authenticated(),)
+
+        async def get(self, request): ...
+
+    service, things = make(), Blueprint("things")
+    things.resource("/thing")(Thing)
+    service.blueprint(things)
+    service.add_route(View.as_view(), "/view")
+
+    lost = [problem for problem in problems_of(service) if "nothing reads them" in problem]
+    assert len(lost) == 2
+
+
 @pytest.mark.parametrize(
     ("guards", "said"),
     [
@@ -566,6 +589,38 @@ async def test_what_is_no_principal_is_none(make, told, said):
     service.compile()
     (compiled,) = service.endpoints._compiled
     with pytest.raises(TypeError, match=said):
+        await compiled.admit(request_of(service))
+
+
+@pytest.mark.parametrize(
+    ("raised", "answered"),
+    [
+        (ValidationError("no"), TypeError),
+        (BadRequest("no"), TypeError),
+        (RuntimeError("no"), RuntimeError),
+        (ServiceUnavailable("the keys are away"), ServiceUnavailable),
+    ],
+)
+@pytest.mark.parametrize("who", ["authenticator", "guard", "opposite"])
+async def test_a_failure_is_never_taken_for_a_mistake_of_the_caller(make, raised, answered, who):
+    class Failing(Tokens):
+        async def authenticate(self, request):
+            if who == "authenticator":
+                raise raised
+            return Principal("ada")
+
+    class Ill(Guard):
+        def allows(self, request, principal):
+            raise raised
+
+    service = make(~Ill() if who == "opposite" else Ill(), authenticators={"token": Failing()})
+
+    @service.get("/")
+    async def read(request): ...
+
+    service.compile()
+    (compiled,) = service.endpoints._compiled
+    with pytest.raises(answered):
         await compiled.admit(request_of(service))
 
 

@@ -6,6 +6,7 @@ import json
 import pytest
 import pytest_asyncio
 from sanic import response as sanic_response
+from sanic.views import stream as sanic_stream
 
 from msframework import Authenticator, Blueprint, Guard, Principal, Resource, Unauthorized, doc
 from msframework.access import Authenticated, Scopes
@@ -15,6 +16,10 @@ from tests.serving.stranger import street_of
 
 PLACES = ("fast", "middleware", "sanic")
 HUGE = 3_000_000
+HANDSHAKE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
 BEARER = {"type": "http", "scheme": "bearer"}
 CREDENTIALS = {
     "none": "",
@@ -86,6 +91,7 @@ def open_doors(place):
         @service.on_request
         async def note(request):
             service.done.append("middleware")
+            request.method = request.headers.get("x-method", request.method)
 
     return service
 
@@ -111,6 +117,10 @@ def _add_operations(service, note):
     @doc.guards(Named())
     async def named(request, name):
         return {"name": name}
+
+    @doors.route("/both", methods=["GET", "POST"])
+    async def both(request):
+        return {"method": request.method}
 
     ill = Ill()
 
@@ -139,6 +149,32 @@ def _add_others(service, note):
     async def open_feed(request, websocket):
         note("open")
 
+    wires = Blueprint("wires", url_prefix="/wires", guards=(Scopes("write"),))
+
+    @wires.websocket("/feed")
+    async def scoped_feed(request, websocket):
+        note("scoped")
+
+    @wires.get("/stream", stream=True)
+    async def scoped_stream(request):
+        return sanic_response.text("scoped")
+
+    wires.static("/file", __file__, name="file")
+    service.blueprint(wires)
+
+    class Feeds(Resource):
+        guards = (Scopes("write"),)
+
+        @sanic_stream
+        async def post(self, request):
+            note("a stream of a Resource")
+            return sanic_response.empty()
+
+        async def talk(self, request, websocket):
+            note("a websocket of a Resource")
+
+    service.add_route(Feeds().post, "/feeds/stream", methods=["POST"])
+    service.add_websocket_route(Feeds().talk, "/feeds/talk")
     service.static("/this", __file__, name="this")
     service.static("/that", __file__, name="that", public=True)
 
@@ -270,6 +306,11 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
         ("HEAD", "/this", "", 401),
         ("GET", "/this", "Bearer a", 200),
         ("GET", "/that", "", 200),
+        ("GET", "/wires/file", "Bearer a", 403),
+        ("GET", "/wires/file", "Bearer a write", 200),
+        ("GET", "/wires/stream", "", 401),
+        ("GET", "/wires/stream", "Bearer a", 403),
+        ("GET", "/wires/stream", "Bearer a write", 200),
         ("GET", "/feed", "", 401),
         ("GET", "/feed", "Bearer bad", 401),
     ],
@@ -282,6 +323,18 @@ async def test_each_door(street, method, path, credentials, status):
     assert "secret" not in str(said)
     if status >= 400 and status not in (404, 405):
         assert street.service.done == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("credentials", "status"), [("Bearer a", 403), ("Bearer a write", 200)])
+async def test_a_method_that_middleware_chooses_has_its_own_guards(street, credentials, status):
+    if street.service.name != "middleware":
+        return
+    sent = ask("/doors/both", "GET", credentials, more="X-Method: POST\r\n")
+
+    outcome, _, _ = await exchange(street, sent)
+
+    assert outcome.statuses == [status]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -311,17 +364,15 @@ async def test_a_stream_is_not_read_for_those_who_may_not_send_it(street, creden
         ("/feed", "", 401, []),
         ("/feed", "Bearer bad", 401, []),
         ("/feed", "Bearer a", 101, ["a"]),
+        ("/wires/feed", "Bearer a", 403, []),
+        ("/wires/feed", "Bearer a write", 101, ["scoped"]),
         ("/open", "", 101, ["open"]),
         ("/open", "Bearer bad", 401, []),
     ],
 )
 async def test_a_websocket_begins_for_those_alone_who_may(street, path, credentials, status, did):
-    upgrade = (
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    )
     stranger = await street.meet()
-    await stranger.send(ask(path, credentials=credentials, more=upgrade))
+    await stranger.send(ask(path, credentials=credentials, more=HANDSHAKE))
 
     assert stranger.outcome().statuses == [status]
     assert [what for what in street.service.done if what != "middleware"] == did
