@@ -16,8 +16,9 @@ from msframework.access.authenticator import Authenticator
 from msframework.access.claims import ClaimRules, TokenClaims
 from msframework.access.credentials import read_authorization
 from msframework.access.jwks import JWKS
-from msframework.access.jws import SignedToken, TokenRefused, read_token
+from msframework.access.jws import SignedToken, TokenRefused, read_token, show
 from msframework.access.keys import JWTKey, KeyMaterial, KeyRing
+from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
 from msframework.principal import Principal
 from msframework.problem import Problem
@@ -96,8 +97,15 @@ class JWTBearer(Authenticator):
         self._clock = clock
         self._size = cache
         self._generation = 0
+        self._level = logging.DEBUG
         # PERF: a known token costs a tenth of a new one, or less (benchmarks/access.py).
         self._verified: dict[bytes, tuple[TokenClaims, Principal]] = {}
+
+    def check(self, settings: Settings) -> Iterable[Problem]:
+        """Return nothing; with `DEBUG` the log says of each token why it is refused."""
+        if settings.debug:
+            self._level = logging.INFO
+        return ()
 
     async def authenticate(self, request: Request) -> Principal | None:
         """Return the caller whose token *request* brings; `None` where it brings no bearer token.
@@ -126,7 +134,7 @@ class JWTBearer(Authenticator):
         try:
             claims = await self._verify(found[1], now)
         except TokenRefused as exc:
-            logger.debug("a token was refused: %s", exc)
+            logger.log(self._level, "a token was refused: %s", exc)
             raise Unauthorized(EXPIRED if exc.has_expired else INVALID) from exc
         principal = self.make_principal(claims.subject, claims.scopes, claims.claims)
         self._keep(digest, claims, principal)
@@ -159,7 +167,7 @@ class JWTBearer(Authenticator):
         """
         signed = read_token(token)
         if self._typ is not None and signed.type != self._typ:
-            raise TokenRefused("another typ")
+            raise TokenRefused(f"typ is {show(signed.type)}, expected {show(self._typ)}")
         await self._check_signature(signed)
         claims = self._rules.read(signed.payload)
         claims.check_time(now)
@@ -168,9 +176,9 @@ class JWTBearer(Authenticator):
     async def _check_signature(self, signed: SignedToken) -> None:
         key = self._ring.find(signed) if self._jwks is None else await self._jwks.find(signed)
         if key is None:
-            raise TokenRefused("no key for it")
+            raise TokenRefused(f"no key for alg {show(signed.algorithm)}, kid {show(signed.kid)}")
         if not key.verifies(signed):
-            raise TokenRefused("another signature")
+            raise TokenRefused("another key signed it, or it was changed")
 
     def _follow(self, jwks: JWKS) -> None:
         """Forget tokens that were verified with keys that are others by now."""
@@ -205,7 +213,9 @@ def _check_options(key: object, keys: object, jwks: object, *, leeway: float, ca
                 "JWTBearer",
                 f"got {' and '.join(said) or 'no key'}",
                 "one of key=, keys= and jwks=",
-                "Tokens of two issuers need two authenticators.",
+                "Tokens of two issuers need two authenticators."
+                if said
+                else "If it comes from the environment, its variable is not set.",
             )
         )
     if not 0 <= leeway < math.inf:

@@ -222,6 +222,7 @@ def test_a_principal_is_given_even_where_it_has_a_default(make):
         ((Odd(),), "GUARDS: Odd.allows does not take request, principal."),
         ((Scopes(),), "GUARDS: Scopes() names no scope. Name one at least;"),
         ((AnyScope("a b"),), "GUARDS: AnyScope('a b') names 'a b', which is no scope (RFC 6749"),
+        ((Scopes("a b", "c"),), "which is no scope (RFC 6749, 3.3). Write Scopes('a', 'b')."),
         ((~Scopes('"'),), "GUARDS: Scopes('\"') names '\"', which is no scope"),
         ((Scopes(("a", "b")),), "GUARDS: Scopes(('a', 'b')) names ('a', 'b'), which is no scope"),
         ((Scopes("a").on(),), "GUARDS: Scopes('a').on() names no method."),
@@ -318,7 +319,10 @@ def test_guards_of_an_instance_are_refused_as_its_class_is_read(make):
 @pytest.mark.parametrize(
     ("guards", "said"),
     [
-        (Authenticated(), "its guards are Authenticated(); expected a tuple of guards."),
+        (
+            Authenticated(),
+            "its guards are Authenticated(); expected a tuple of guards. Put a comma",
+        ),
         (Authenticated, "its guards are the class Authenticated; expected a tuple"),
     ],
 )
@@ -564,6 +568,7 @@ async def test_a_request_that_is_cancelled_meanwhile_is_not_admitted(make, who):
         ("ada", "Telling.authenticate must return a Principal or None; it returned str"),
         (True, "it returned bool"),
         (Principal("ada", scopes="admin"), "returned a Principal whose scopes are str; expected"),
+        (Principal(7), "returned a Principal whose id is int; expected a text: write str"),
     ],
 )
 async def test_what_is_no_principal_is_none(make, told, said):
