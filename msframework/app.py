@@ -31,6 +31,7 @@ from msframework.log.access import AccessLog
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
 from msframework.requirement import check_database
@@ -82,10 +83,10 @@ def _configure(service: Service, path: str) -> None:
         result = import_object(path, where="CONFIGURE")(service)
         if isinstance(result, Awaitable | Generator | AsyncGenerator):
             getattr(result, "close", bool)()  # no warning beside the message
-            raise ImproperlyConfigured(
-                f"CONFIGURE: {path!r} is asynchronous or yields, and nothing runs what it returns. "
-                "Write a plain function; what is to be awaited goes into a part (service.add_part)."
-            )
+            found = f"{path!r} is asynchronous or yields, and nothing runs what it returns"
+            advice = "Write a plain function; what is to be awaited goes into a part"
+            advice += " (service.add_part)."
+            raise ImproperlyConfigured(Problem("CONFIGURE", found, advice=advice))
     except ImproperlyConfigured as exc:
         raise ImproperlyConfigured.of([*service.problems, *exc.problems]) from exc
     except Exception as exc:
@@ -299,7 +300,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         try:
             super().finalize()
         except (RoutingError, SanicException) as exc:
-            raise ImproperlyConfigured(f"Sanic's router refuses the routes: {exc}") from exc
+            text = f"Sanic's router refuses the routes: {exc}"
+            raise ImproperlyConfigured(Problem.caused(exc, text)) from exc
         serving.open(self, endpoints.handlers)
 
     async def rehearse(self) -> None:
@@ -311,7 +313,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         try:
             self.signalize(self.config.TOUCHUP is not False)
         except RoutingError as exc:
-            raise ImproperlyConfigured(f"Sanic's router refuses the signals: {exc}") from exc
+            text = f"Sanic's router refuses the signals: {exc}"
+            raise ImproperlyConfigured(Problem.caused(exc, text)) from exc
         self.finalize()
 
     # Start and stop.

@@ -17,6 +17,7 @@ from msframework.conf.settings import Settings
 from msframework.context import RequestContext
 from msframework.db import Database
 from msframework.tracing import SpanQueue, Tracer
+from msframework.types import Handler
 
 
 class Signatory(Protocol):
@@ -48,8 +49,11 @@ class Application(Sanic[Config, SimpleNamespace]):
     queue: SpanQueue
     _serving: Signatory
 
-    async def _admit(self, request: Any) -> None:
-        """Ask the guards of the endpoint that *request* is for, unless they were asked.
+    async def _admit(self, request: Any, admit: Handler | None = None) -> None:
+        """Ask the guards of the endpoint that *request* is for, unless they have let it pass.
+
+        Args:
+            admit: what asks them; the route says it when `None`.
 
         Raises:
             Unauthorized: nobody says who calls, or the credentials are wrong.

@@ -17,6 +17,7 @@ from sanic_routing.exceptions import BaseException as RoutingError
 from sanic_routing.exceptions import RouteExists
 
 from msframework.conf.settings import Settings
+from msframework.problem import Problem
 from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route
 
 
@@ -46,7 +47,7 @@ class CheckedRegistration(CheckedDecorators):
         try:
             super().blueprint(blueprint, **options)  # type: ignore[misc]
         except (RoutingError, SanicException, AssertionError) as exc:
-            self.problems.append(str(exc))
+            self.problems.append(Problem.caused(exc, str(exc)))
         finally:
             self._mounting = outer
 
@@ -64,8 +65,8 @@ class CheckedRegistration(CheckedDecorators):
             self.refused.append((route, self._mounting))  # compile() says which two are alike
             return []
         except (RoutingError, SanicException, ValueError, re.error) as exc:
-            place = name_route(route)
-            self.problems.append(f"{place}: the path {full_uri(route)} is refused: {exc}")
+            text = f"{name_route(route)}: the path {full_uri(route)} is refused: {exc}"
+            self.problems.append(Problem.caused(exc, text))
             return []
         for one in added:
             one.extra.mounted = self._mounting

@@ -12,6 +12,7 @@ import peewee
 from msframework._imports import exists, import_module
 from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Operation
+from msframework.problem import Problem
 from msframework.provider import ProviderKind
 
 
@@ -29,10 +30,13 @@ def check_database(service: Any) -> None:
     if users:
         others = f" (and {len(users) - 1} more)" if len(users) > 1 else ""
         problems.append(
-            f"DATABASE_URL is not set and DEBUG is off, but {users[0]}{others}; expected the "
-            "address of a PostgreSQL. Set DATABASE_URL (or DATABASE_URL_FILE) to "
-            "postgresql://user@host/name, or DEBUG to True at your desk, where an embedded server "
-            "is started."
+            Problem(
+                "",
+                f"DATABASE_URL is not set and DEBUG is off, but {users[0]}{others}; expected the "
+                "address of a PostgreSQL.",
+                advice="Set DATABASE_URL (or DATABASE_URL_FILE) to postgresql://user@host/name, or "
+                "DEBUG to True at your desk, where an embedded server is started.",
+            )
         )
     if problems:
         raise ImproperlyConfigured.of(problems)

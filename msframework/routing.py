@@ -29,6 +29,7 @@ from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
+from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.types import Handler, Provider
@@ -173,8 +174,11 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         def refuse(decorated: T) -> T:
             name = getattr(decorated, "__qualname__", repr(decorated))
             self.problems.append(
-                f"{caller_place()} {name}: @blueprint.raises(…) decorates it, but holds for the "
-                "whole blueprint. Write @doc.raises(…), or the call on a line of its own."
+                Problem(
+                    f"{caller_place()} {name}",
+                    "@blueprint.raises(…) decorates it, but holds for the whole blueprint",
+                    advice="Write @doc.raises(…), or the call on a line of its own.",
+                )
             )
             return decorated
 
@@ -188,16 +192,22 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         def mount(cls: object) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
                 self.problems.append(
-                    f"{caller_place()}: blueprint {self.name!r}: resource({uri!r}) got {cls!r}, "
-                    "which is no Resource class. Derive it from msframework.Resource."
+                    Problem(
+                        f"{caller_place()}: blueprint {self.name!r}",
+                        f"resource({uri!r}) got {cls!r}, which is no Resource class",
+                        advice="Derive it from msframework.Resource.",
+                    )
                 )
                 return cls
             self.problems += misspelt_for_sure(cls)
             found = [method for method in METHODS if callable(getattr(cls, method, None))]
             if not found:
                 self.problems.append(
-                    f"{caller_place()}: blueprint {self.name!r}: {cls.__qualname__} has none of "
-                    f"the methods {', '.join(METHODS)}. Write at least one."
+                    Problem(
+                        f"{caller_place()}: blueprint {self.name!r}",
+                        f"{cls.__qualname__} has none of the methods {', '.join(METHODS)}",
+                        advice="Write at least one.",
+                    )
                 )
             instance = cls()
             instance.mounted_at = uri
@@ -237,8 +247,12 @@ def read_blueprints(
     for app in apps:
         if not exists(app):
             problems.append(
-                f"INSTALLED_APPS: there is no package {app!r}. Check the spelling and that the "
-                "project's root is the current directory."
+                Problem(
+                    "INSTALLED_APPS",
+                    f"there is no package {app!r}",
+                    advice="Check the spelling and that the project's root is the current "
+                    "directory.",
+                )
             )
         elif import_module(app, problems) is not None:
             for name in MODULES:

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from msframework._tested import NAMES, REQUIRED, exists
-from tests.test_architecture import MODULES, PACKAGE, ROOT, tree_of
+from tests.test_architecture import MODULES, PACKAGE, ROOT, faults, tree_of
 
 DOCUMENTED = "its documentation has it"
 FINISHED = "there will be no other version"
@@ -214,10 +214,22 @@ def file_of(name):
     return MODULES[name].relative_to(PACKAGE).as_posix()
 
 
-def defined_in(tree):
-    """Return the names that a module defines, its objects' attributes among them."""
+@cache
+def nodes_of(name):
+    """Return all nodes of the syntax tree of the module *name*."""
+    return tuple(ast.walk(tree_of(name)))
+
+
+@cache
+def defined_by(name):
+    """Return the names that the module *name* defines, its objects' attributes among them."""
+    return defined_in(nodes_of(name))
+
+
+def defined_in(nodes):
+    """Return the names that *nodes* of syntax define."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -250,7 +262,7 @@ def asks_above(node):
 @cache
 def our_names():
     """Return all names that some module of ours defines."""
-    return set().union(*(defined_in(tree_of(name)) for name in MODULES))
+    return set().union(*map(defined_by, MODULES))
 
 
 @cache
@@ -266,6 +278,7 @@ def their_names():
     return found
 
 
+@cache
 def names_of(cls):
     """Return the private names that *cls* has, or that its methods use."""
     found = set()
@@ -277,29 +290,29 @@ def names_of(cls):
 
 def uses_in(name):
     """Return the private names of others that the module *name* uses."""
-    tree = tree_of(name)
-    own, found = defined_in(tree), set()
-    for node in ast.walk(tree):
+    own, found = defined_by(name), set()
+    for node in nodes_of(name):
         asked = asked_for(node)
         if asked is not None and _PRIVATE(asked) and (asked not in own or asks_above(node)):
             found.add(asked)
         if isinstance(node, ast.ImportFrom) and not node.module.startswith("msframework"):
             found |= {alias.name for alias in node.names if _PRIVATE(alias.name)}
     found = {each for each in found if each not in our_names() or each in their_names()}
-    return found | overridden_in(name, tree)
+    return found | overridden_in(name)
 
 
-def overridden_in(name, tree):
+def overridden_in(name):
     """Return the private names that classes of the module *name* share with a library's."""
     module, found = importlib.import_module(name), set()
-    for node in tree.body:
+    for node in tree_of(name).body:
         cls = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
         if not isinstance(cls, type):
             continue
         bases = [each for each in cls.__mro__ if each.__module__.partition(".")[0] in packages()]
-        used = defined_in(node) | {
+        nodes = tuple(ast.walk(node)) if bases else ()
+        used = defined_in(nodes) | {
             each.attr
-            for each in ast.walk(node)
+            for each in nodes
             if isinstance(each, ast.Attribute) and getattr(each.value, "id", "") == "self"
         }
         for base in bases:
@@ -329,13 +342,15 @@ def is_in(file, place):
     return file == place or (place.endswith("/") and file.startswith(place))
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_private_name_is_listed(name):
-    file = file_of(name)
-    uses = uses_in(name).difference(*(names for place, names in OURS.items() if is_in(file, place)))
-    unlisted = {used for used in uses if not any(is_in(file, place) for place in places_of(used))}
+def test_every_private_name_is_listed():
+    def unlisted(name):
+        file = file_of(name)
+        ours = [names for place, names in OURS.items() if is_in(file, place)]
+        uses = uses_in(name).difference(*ours)
+        return [used for used in uses if not any(is_in(file, place) for place in places_of(used))]
 
-    assert not unlisted, f"{file}: list {sorted(unlisted)} in PRIVATES, with what it belongs to"
+    found = faults(unlisted)
+    assert not found, f"list them in PRIVATES, with what they belong to: {found}"
 
 
 @pytest.mark.parametrize("name", [name for name, _ in listed() if "namedtuple" not in name])

@@ -7,6 +7,7 @@ import uuid
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from sanic import exceptions as sanic_exceptions
 from sanic import response as sanic_response
 
@@ -24,6 +25,9 @@ from msframework import (
 )
 from msframework.envelope import ProblemDetails
 from msframework.schemas import fields
+from tests.conftest import new_service, serve_service
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class EmailTaken(Conflict):
@@ -45,11 +49,13 @@ class Wire:
             return response
 
 
-@pytest.fixture(params=[True, False], ids=["fast", "sanic"])
-async def wire(request, make_service, serve):
-    service = make_service(server={"fast_path": request.param})
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
+)
+async def wire(request):
+    service = new_service(server={"fast_path": request.param})
     declare(service)
-    async with serve(service) as (host, port), aiohttp.ClientSession() as session:
+    async with serve_service(service) as (host, port), aiohttp.ClientSession() as session:
         yield Wire(session, f"http://{host}:{port}")
 
 

@@ -13,6 +13,7 @@ accounts = Blueprint("accounts", url_prefix="/accounts", description="Who may lo
 @accounts.post("/")
 @doc.public
 @doc.summary("Register")
+@doc.description("An email has one account, whatever letters of it are capitals.")
 @doc.consumes(CredentialsSchema)
 @doc.produces({"id": int}, status=201)
 @doc.raises(AccountExists, constraint="accounts_email")
@@ -27,6 +28,7 @@ async def register(request, body, db):
 @accounts.post("/login")
 @doc.public
 @doc.summary("Log in")
+@doc.description("The access token is for all services, the refresh token for the next tokens.")
 @doc.consumes(CredentialsSchema)
 @doc.produces(TokenSchema, headers={"Cache-Control": "Nobody may keep the tokens."})
 @doc.raises(WrongCredentials)
@@ -68,19 +70,25 @@ async def refresh(request, body, db):
 @doc.consumes(RefreshSchema)
 @doc.produces(status=204)
 async def log_out(request, body, tx, principal):
-    await end_session(tx, body["refresh_token"], int(principal.id))
+    await end_session(tx, body["refresh_token"], account_of(principal))
 
 
 @accounts.get("/me")
 @doc.guards(AuthenticatedBy("token"))
 @doc.summary("Read the caller's own account")
+@doc.description("That of the access token which comes with the request.")
 @doc.produces(AccountSchema)
 @doc.raises(NotFound)
 async def me(request, cur, principal):
-    account = await cur.fetchrow("SELECT * FROM accounts WHERE id = $1", int(principal.id))
+    account = await cur.fetchrow("SELECT * FROM accounts WHERE id = $1", account_of(principal))
     if account is None:
-        raise NotFound(error="the account is gone")
+        raise NotFound(error="the caller has no account")
     return account
+
+
+def account_of(principal):
+    """Return the id of the caller's account; 0, which nobody has, for a caller without one."""
+    return int(principal.id) if principal.id.isdecimal() and len(principal.id) < 10 else 0
 
 
 def answer_tokens(request, account, refresh_token):

@@ -62,8 +62,8 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         emitter.lines(
             "if request.__class__ is LeanRequest:",
             "    await admit(request)",
-            "elif not request.admitted:",
-            "    await request.app._admit(request)",
+            "elif request.admitted is not admit:",
+            "    await request.app._admit(request, admit)",
         )
 
 

@@ -26,6 +26,7 @@ from msframework.operation import PathParam
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, ProviderKind
 from msframework.resource import Resource
+from msframework.types import Handler
 
 _GATEWAY: Final = "gateway"
 _TOLD_BY: Final = "Name one in AUTHENTICATORS, or call service.authenticate(…)."
@@ -104,7 +105,7 @@ def _collect(
     is_public = around.shared.public or around.notes.public
     if around.shared.public and resource is not None:
         guards = []
-        if vars(resource).get("guards") or around.shared.security:
+        if vars(resource).get("guards", ()) != () or around.shared.security:
             owner = f"{resource.__module__}.{resource.__qualname__}"
             problems.append(_contradiction(owner))
     own = read_guards(tuple(around.notes.guards), where, problems)
@@ -113,6 +114,14 @@ def _collect(
         if own or around.notes.security:
             problems.append(_contradiction(where))
     return [*guards, *own], is_public
+
+
+def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
+    """Append to *problems* the guards of an instance of a Resource, whose class alone is read."""
+    owner = getattr(handler, "__self__", None)
+    if isinstance(owner, Resource) and "guards" in vars(owner):
+        found = "its guards are set on an instance, where nothing reads them"
+        problems.append(Problem(where, found, advice="Write guards = (…) in the class."))
 
 
 def _contradiction(where: str) -> Problem:

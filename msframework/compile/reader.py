@@ -14,7 +14,12 @@ from typing import Any
 from msframework._place import place_of
 from msframework.access.registry import ServiceAccess
 from msframework.compile.failures import complete_failures, read_failures
-from msframework.compile.guarding import Surroundings, join_security, read_access
+from msframework.compile.guarding import (
+    Surroundings,
+    find_lost_guards,
+    join_security,
+    read_access,
+)
 from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
 from msframework.compile.provider import add_security, is_failure, read_provisions
@@ -164,6 +169,7 @@ def _check_notes(
     where, outer = endpoint.where, endpoint.notes
     for mistake in (*notes.mistakes, *shared.mistakes, *outer.mistakes):
         problems.append(f"{where}: {mistake}")
+    find_lost_guards(endpoint.handler, where, problems)
     if notes.page is not None:
         problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
     if resource is not None:

@@ -48,7 +48,7 @@ def read_arguments(
         inspect.Parameter.VAR_KEYWORD,
         inspect.Parameter.KEYWORD_ONLY,
     ):
-        problems.append(f"{where}: its first parameter must be the request; it has none.")
+        problems.append(Problem(where, "its first parameter must be the request; it has none"))
         return ()
     in_path = {param.name: param.kind for param in params}
     inputs = {note.name: note.source for note in notes.inputs}
@@ -64,10 +64,11 @@ def read_arguments(
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             continue
         elif parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-            problems.append(
-                f"{where}: its parameter {name!r} takes no name, as it stands before a slash; "
-                "arguments are given by name. Drop the slash."
+            found = (
+                f"its parameter {name!r} takes no name, as it stands before a slash; arguments are "
+                "given by name"
             )
+            problems.append(Problem(where, found, advice="Drop the slash."))
         elif name in in_path:
             arguments.append(Argument(name, Source.PATH))
             check_annotation(parameter, in_path[name], where, problems)
@@ -84,8 +85,12 @@ def read_arguments(
         else:
             problems.append(_undeclared(where, name, in_path, notes, providers))
     problems.extend(
-        f"{where}: its parameter {argument.name!r} is the {argument.source.value} of the request, "
-        "so what provide() gives under that name never runs. Rename one of them."
+        Problem(
+            where,
+            f"its parameter {argument.name!r} is the {argument.source.value} of the request, so "
+            "what provide() gives under that name never runs",
+            advice="Rename one of them.",
+        )
         for argument in arguments[1:]
         if argument.name in providers and argument.source is not Source.PROVIDED
     )
@@ -121,18 +126,22 @@ def check_path_taken(
     for provision in provisions:
         taken |= {each.name for each in provision.arguments if each.source is Source.PATH}
     problems.extend(
-        f"{where}: the path has <{param.name}>, but the method does not take it. "
-        f"Add the parameter {param.name!r}, or drop it from the path."
+        Problem(
+            where,
+            f"the path has <{param.name}>, but the method does not take it",
+            advice=f"Add the parameter {param.name!r}, or drop it from the path.",
+        )
         for param in params
         if param.name not in taken and param.kind != EXTENSION
     )
 
 
-def request_missing(where: str, name: str) -> str:
+def request_missing(where: str, name: str) -> Problem:
     """Return the problem of a method whose first parameter is called as what something declares."""
-    return (
-        f"{where}: its first parameter {name!r} receives the request, whatever else is called "
-        f"{name!r}. Put the request before it: (request, {name}, …)."
+    return Problem(
+        where,
+        f"its first parameter {name!r} receives the request, whatever else is called {name!r}",
+        advice=f"Put the request before it: (request, {name}, …).",
     )
 
 

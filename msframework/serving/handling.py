@@ -82,12 +82,15 @@ class ObservedSanic(Application):
             raise
         self._serving.observer.end(request)
 
-    async def _admit(self, request: Any) -> None:
-        """Ask the guards of the endpoint that *request* is for, unless they were asked."""
+    async def _admit(self, request: Any, admit: Handler | None = None) -> None:
+        """Ask the guards of the endpoint that *request* is for, unless they have let it pass.
+
+        NOTE: middleware may change the method of a request; those of the new one are asked then.
+        """
         route = request.route
-        admits = {} if route is None else getattr(route.extra, "admits", {})
-        admit = admits.get(request.method)
-        if admit is None or request.admitted is not None:
+        if admit is None and route is not None:
+            admit = getattr(route.extra, "admits", {}).get(request.method)
+        if admit is None or request.admitted is admit:
             return
         self._serving.observer.begin(request, path_template(f"/{route.path}"))
         request.admitted = False
@@ -99,7 +102,7 @@ class ObservedSanic(Application):
                 # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
                 stream.expecting_continue = stream.keep_alive = False
             raise
-        request.admitted = True
+        request.admitted = admit
 
     async def _run_request_middleware(self, request: Any, middleware: object) -> Any:
         await self._admit(request)

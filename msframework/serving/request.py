@@ -75,7 +75,8 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
         principal: who calls, once an authenticator has told; `None` for a stranger.
-        admitted: whether its guards let it pass; `None` as long as they were not asked.
+        admitted: what let it pass its guards; `None` as long as they were not asked, `False` where
+            they refused it.
         recorded: whether the request is over, its span finished and its access line noted.
         db_state: the note of the data layer on this request (read-your-writes).
     """
@@ -94,7 +95,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         super().__init__(*args, **kwargs)
         self.span: Span | None = None
         self.principal: Principal | None = None
-        self.admitted: bool | None = None
+        self.admitted: object = None
         self.data: JSONValue = None
         self.db_state: object = None
         self.recorded = False

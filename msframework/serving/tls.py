@@ -22,8 +22,9 @@ logger = logging.getLogger("msframework.server")
 # Lines about failed handshakes in one span of time, whose further ones are counted.
 _MOST_LINES: Final = 10
 _LINES_SPAN: Final = 60.0
-# Seconds to wait for the other side's end of TLS, where it has begun to end the connection.
-_SHUTDOWN: Final = 5.0
+# Seconds from the end of the answers to the end of the connection, whatever the client reads until
+# then: so many that the clock of the connection, which looks at that, always comes first.
+_SHUTDOWN: Final = 86_400.0
 # What is the client's own affair: it went away, or said no.
 _HUNG_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -44,7 +45,7 @@ def build_server_context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-class Admission(Protocol):
+class PendingProtocol(Protocol):
     """A protocol of `serving.protocol`, as a handshake knows it."""
 
     signal: Signal
@@ -96,7 +97,7 @@ class ServerTLS:
         else:
             logger.info("the TLS files were read anew")
 
-    def admit(self, protocol: Admission, raw: Transport) -> None:
+    def admit(self, protocol: PendingProtocol, raw: Transport) -> None:
         """Begin *protocol* over *raw* once its handshake is over."""
         handshake = Handshake(protocol, raw)
         raw.set_protocol(handshake)
@@ -168,7 +169,7 @@ class Handshake(asyncio.Protocol):
     before `start_tls` returns; and between that and the protocol for whatever comes afterwards.
     """
 
-    def __init__(self, protocol: Admission, raw: Transport) -> None:
+    def __init__(self, protocol: PendingProtocol, raw: Transport) -> None:
         self._protocol, self._raw = protocol, raw
         self._early: list[bytes] = []
         self._has_begun = self._has_ended = self._is_lost = False
@@ -176,8 +177,8 @@ class Handshake(asyncio.Protocol):
     def hand_over(self) -> None:
         """Give what came before `start_tls` to the loop's protocol of TLS.
 
-        NOTE: uvloop (0.23) reads before anything can pause it; whether there is such a protocol yet
-        is seen by its kind, as it is the one that provides buffers.
+        NOTE: uvloop (0.23) reads before anything can pause it. What `start_tls` puts in our place
+        keeps bytes until its handshake begins.
         """
         early, self._early = b"".join(self._early), []
         protocol = self._raw.get_protocol()
@@ -225,6 +226,7 @@ class TLSTransport(Transport):
 
     NOTE: the loop's own counts what is not encrypted yet. An answer that the client does not read
     lies encrypted in the transport below, and would be lost by closing the connection too early.
+    Nor can it end one direction alone; but it does so when it is closed, until it is aborted.
     """
 
     __slots__ = ("_has_ended", "_raw", "_tls")
@@ -250,27 +252,24 @@ class TLSTransport(Transport):
         self._tls.set_write_buffer_limits(high, low)
 
     def can_write_eof(self) -> bool:
-        """Return whether `write_eof` would come behind all that was written."""
-        return not self._tls.get_write_buffer_size()
+        """Return whether `write_eof` will do."""
+        return True
 
     def write_eof(self) -> None:
-        """Send nothing more; the client may still send.
-
-        NOTE: the loops have no way to say it by TLS in one direction, so TCP alone says it. Whoever
-        reads on behind a whole answer sees an end that TLS does not confirm, and no answer.
-        """
+        """Say that nothing follows what was written, and drop what still comes."""
         self._has_ended = True
-        self._raw.write_eof()
+        self._tls.close()
 
     def is_closing(self) -> bool:
         """Return whether the connection is closed, or about to be."""
-        return self._tls.is_closing() or self._raw.is_closing()
+        return self._raw.is_closing() or (self._tls.is_closing() and not self._has_ended)
 
     def close(self) -> None:
         """Close the connection when all is sent."""
-        if self._has_ended:
-            self._raw.close()
+        if self._has_ended and not self.get_write_buffer_size():
+            self._tls.abort()
         else:
+            self._has_ended = False
             self._tls.close()
 
     def abort(self) -> None:

@@ -13,6 +13,9 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 SETTINGS = tuple(f"settings.{name}" for name in ("test", "accounts", "users", "regions", "roles"))
 VERSIONS = ("3.1", "3.0", "2.0")
+# Spectral takes scopes beside OAuth 2 for a mistake; in 3.1 they are roles (4.8.30). Redocly looks
+# for schemes that are not defined, too.
+RULES = 'extends: ["spectral:oas"]\nrules: {oas3-operation-security-defined: "off"}\n'
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def test_redocly_finds_nothing(programs, document, tmp_path):
 
 @EACH
 def test_spectral_finds_nothing(programs, document, tmp_path):
-    (tmp_path / "rules.yaml").write_text('extends: ["spectral:oas"]\n')
+    (tmp_path / "rules.yaml").write_text(RULES)
     command = ("lint", "-r", "rules.yaml", "-f", "json", "-q", "--fail-severity", "hint", document)
 
     said = run(programs / "spectral", *command, cwd=tmp_path).strip()

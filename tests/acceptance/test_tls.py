@@ -19,7 +19,7 @@ from tests.console import ROOT, environment
 from tests.processes import ServerProcess, fresh_database
 
 pytestmark = pytest.mark.acceptance
-GET = b"GET /roles/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GET = b"GET /openapi/spec.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 WORKERS = pytest.mark.parametrize("workers", ["1", "2"])
 
 

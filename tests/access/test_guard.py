@@ -120,7 +120,9 @@ async def wait():
 
 
 @pytest.mark.parametrize("combine", [lambda guard: guard, lambda guard: ~guard], ids=["as is", "~"])
-@pytest.mark.parametrize("verdict", [None, 1, "yes", Mock(), wait], ids=str)
+@pytest.mark.parametrize(
+    "verdict", [None, 1, "yes", Mock(), wait], ids=["None", "1", "yes", "mock", "function"]
+)
 async def test_whatever_is_no_boolean_is_no_permission(combine, verdict):
     guard = Saying(verdict() if verdict is wait else verdict)
 

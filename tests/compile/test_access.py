@@ -5,6 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from marshmallow import ValidationError
+from sanic.exceptions import BadRequest
 
 from msframework import (
     Authenticator,
@@ -18,7 +20,7 @@ from msframework import (
     doc,
 )
 from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
-from msframework.exceptions import Forbidden
+from msframework.exceptions import Forbidden, ServiceUnavailable
 
 GOLDEN = Path(__file__).parent / "golden"
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -220,6 +222,7 @@ def test_a_principal_is_given_even_where_it_has_a_default(make):
         ((Odd(),), "GUARDS: Odd.allows does not take request, principal."),
         ((Scopes(),), "GUARDS: Scopes() names no scope. Name one at least;"),
         ((AnyScope("a b"),), "GUARDS: AnyScope('a b') names 'a b', which is no scope (RFC 6749"),
+        ((Scopes("a b", "c"),), "which is no scope (RFC 6749, 3.3). Write Scopes('a', 'b')."),
         ((~Scopes('"'),), "GUARDS: Scopes('\"') names '\"', which is no scope"),
         ((Scopes(("a", "b")),), "GUARDS: Scopes(('a', 'b')) names ('a', 'b'), which is no scope"),
         ((Scopes("a").on(),), "GUARDS: Scopes('a').on() names no method."),
@@ -251,6 +254,7 @@ def test_a_guard_that_cannot_be_right_is_refused(make, guards, said):
         ("token", Authenticator(), "Authenticator has no scheme for the document."),
         ("token", type("Bare", (Authenticator,), {"scheme": BEARER})(), "Bare has no coroutine"),
         ("token", type("Odd", (Tokens,), {"challenge": "a\nb"})(), "that no header can hold"),
+        ("token", type("Half", (Tokens,), {"start": None})(), "Half has only one of start and"),
         ("old", Tokens(), "SECURITY_SCHEMES has 'old' too."),
     ],
 )
@@ -297,10 +301,28 @@ def test_what_stands_beside_public_is_refused(make):
     assert "Thing.put: @doc.public stands on it" in on_method
 
 
+def test_guards_of_an_instance_are_refused_as_its_class_is_read(make):
+    class Thing(Resource):
+        def __init__(self):
+            self.guards = (Authenticated(),)
+
+        async def get(self, request): ...
+
+    service, things = make(), Blueprint("things")
+    things.resource("/thing")(Thing)
+    service.blueprint(things)
+
+    (problem,) = problems_of(service)
+    assert "its guards are set on an instance, where nothing reads them" in problem
+
+
 @pytest.mark.parametrize(
     ("guards", "said"),
     [
-        (Authenticated(), "its guards are Authenticated(); expected a tuple of guards."),
+        (
+            Authenticated(),
+            "its guards are Authenticated(); expected a tuple of guards. Put a comma",
+        ),
         (Authenticated, "its guards are the class Authenticated; expected a tuple"),
     ],
 )
@@ -567,6 +589,7 @@ async def test_a_request_that_is_cancelled_meanwhile_is_not_admitted(make, who):
         ("ada", "Telling.authenticate must return a Principal or None; it returned str"),
         (True, "it returned bool"),
         (Principal("ada", scopes="admin"), "returned a Principal whose scopes are str; expected"),
+        (Principal(7), "returned a Principal whose id is int; expected a text: write str"),
     ],
 )
 async def test_what_is_no_principal_is_none(make, told, said):
@@ -582,6 +605,38 @@ async def test_what_is_no_principal_is_none(make, told, said):
     service.compile()
     (compiled,) = service.endpoints._compiled
     with pytest.raises(TypeError, match=said):
+        await compiled.admit(request_of(service))
+
+
+@pytest.mark.parametrize(
+    ("raised", "answered"),
+    [
+        (ValidationError("no"), TypeError),
+        (BadRequest("no"), TypeError),
+        (RuntimeError("no"), RuntimeError),
+        (ServiceUnavailable("the keys are away"), ServiceUnavailable),
+    ],
+)
+@pytest.mark.parametrize("who", ["authenticator", "guard", "opposite"])
+async def test_a_failure_is_never_taken_for_a_mistake_of_the_caller(make, raised, answered, who):
+    class Failing(Tokens):
+        async def authenticate(self, request):
+            if who == "authenticator":
+                raise raised
+            return Principal("ada")
+
+    class Ill(Guard):
+        def allows(self, request, principal):
+            raise raised
+
+    service = make(~Ill() if who == "opposite" else Ill(), authenticators={"token": Failing()})
+
+    @service.get("/")
+    async def read(request): ...
+
+    service.compile()
+    (compiled,) = service.endpoints._compiled
+    with pytest.raises(answered):
         await compiled.admit(request_of(service))
 
 

@@ -306,7 +306,10 @@ def resolve(router, method, path):
     return route.name.rpartition(".")[2], values
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=pytest.mark.acceptance if seed >= 50 else ()) for seed in range(150)],
+)
 def test_what_is_not_refused_is_found_as_sanic_finds_it(make_service, seed):
     random = Random(seed)
     routes = random_routes(random)

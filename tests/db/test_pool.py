@@ -264,7 +264,7 @@ async def test_starting_takes_what_it_gets_as_long_as_it_gets_one(open_database,
     lonely = url.replace("postgresql://postgres@", "postgresql://lonely@")
     assert lonely != url
     try:
-        async with open_database(url=lonely, min_size=2, pool="light") as db:
+        async with open_database(url=lonely, min_size=2, pool="light", acquire_timeout=0.5) as db:
             await lend_all(db, 1)
             assert await _connections_of(admin, "lonely") == 1
             async with db.acquire() as cur, db.acquire() as other:

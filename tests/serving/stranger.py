@@ -70,7 +70,7 @@ class Stranger:
     def _send(self, piece):
         try:
             sent = self._sock.send(piece)
-        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             return
         assert sent == len(piece)
 
@@ -85,7 +85,7 @@ class Stranger:
             raise AssertionError(f"the server came to no rest at {protocol._http.stage}")
         for _ in range(3):  # until what was written is sent
             await asyncio.sleep(0)
-        if isinstance(self._sock, ssl.SSLSocket) and protocol.is_ending:
+        if isinstance(self._sock, ssl.SSLSocket) and protocol.is_closing:
             async for _ in _turns():  # TLS ends in several steps
                 if protocol.conn_info.lost:
                     break
@@ -97,7 +97,7 @@ class Stranger:
                 data = self._sock.recv(1 << 20)
             except (BlockingIOError, ssl.SSLWantReadError):
                 break
-            except (ConnectionResetError, ssl.SSLEOFError):
+            except (ConnectionResetError, ssl.SSLError):
                 data = b""
             self._received += data
             self.closed = not data
@@ -145,8 +145,14 @@ def _watched(kind):
                 self.hungry = False
 
         @property
+        def is_closing(self):
+            return self.transport is None or self.transport.is_closing()
+
+        @property
         def is_ending(self):
-            return self.transport is None or self.transport.is_closing() or self._task is None
+            # TLS drops what comes behind the end of the answers.
+            lingers = getattr(self.transport, "_has_ended", False)
+            return self.is_closing or self._task is None or lingers
 
         @property
         def settled(self):

@@ -83,7 +83,8 @@ def open_doors(place):
         )
     )
     service.config.TOUCHUP = False
-    service.done, service.asked = [], []
+    service.done, service.asked, service.spans = [], [], []
+    service.tracer.record = service.spans.append
     _add_operations(service, service.done.append)
     _add_others(service, service.done.append)
     if place == "middleware":
@@ -91,6 +92,7 @@ def open_doors(place):
         @service.on_request
         async def note(request):
             service.done.append("middleware")
+            request.method = request.headers.get("x-method", request.method)
 
     return service
 
@@ -116,6 +118,10 @@ def _add_operations(service, note):
     @doc.guards(Named())
     async def named(request, name):
         return {"name": name}
+
+    @doors.route("/both", methods=["GET", "POST"])
+    async def both(request):
+        return {"method": request.method}
 
     ill = Ill()
 
@@ -143,6 +149,19 @@ def _add_others(service, note):
     @doc.public
     async def open_feed(request, websocket):
         note("open")
+
+    wires = Blueprint("wires", url_prefix="/wires", guards=(Scopes("write"),))
+
+    @wires.websocket("/feed")
+    async def scoped_feed(request, websocket):
+        note("scoped")
+
+    @wires.get("/stream", stream=True)
+    async def scoped_stream(request):
+        return sanic_response.text("scoped")
+
+    wires.static("/file", __file__, name="file")
+    service.blueprint(wires)
 
     class Feeds(Resource):
         guards = (Scopes("write"),)
@@ -172,6 +191,7 @@ def street(open_street):
     service = open_street.service
     service.done.clear()
     service.asked.clear()
+    service.spans.clear()
     service.authenticators["words"].asked = 0
     return open_street
 
@@ -254,6 +274,8 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
 
     lines = [line for line in head.split("\r\n") if line.lower().startswith("www-authenticate")]
     assert [line.partition(": ")[2] for line in lines] == [challenge]
+    spans = [(span.operation_name, span.tags["http.status_code"]) for span in street.service.spans]
+    assert spans == [("post /doors", STATUSES[credentials])]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -288,6 +310,11 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
         ("HEAD", "/this", "", 401),
         ("GET", "/this", "Bearer a", 200),
         ("GET", "/that", "", 200),
+        ("GET", "/wires/file", "Bearer a", 403),
+        ("GET", "/wires/file", "Bearer a write", 200),
+        ("GET", "/wires/stream", "", 401),
+        ("GET", "/wires/stream", "Bearer a", 403),
+        ("GET", "/wires/stream", "Bearer a write", 200),
         ("GET", "/feed", "", 401),
         ("GET", "/feed", "Bearer bad", 401),
     ],
@@ -300,6 +327,18 @@ async def test_each_door(street, method, path, credentials, status):
     assert "secret" not in str(said)
     if status >= 400 and status not in (404, 405):
         assert street.service.done == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("credentials", "status"), [("Bearer a", 403), ("Bearer a write", 200)])
+async def test_a_method_that_middleware_chooses_has_its_own_guards(street, credentials, status):
+    if street.service.name != "middleware":
+        return
+    sent = ask("/doors/both", "GET", credentials, more="X-Method: POST\r\n")
+
+    outcome, _, _ = await exchange(street, sent)
+
+    assert outcome.statuses == [status]
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -329,6 +368,8 @@ async def test_a_stream_is_not_read_for_those_who_may_not_send_it(street, creden
         ("/feed", "", 401, []),
         ("/feed", "Bearer bad", 401, []),
         ("/feed", "Bearer a", 101, ["a"]),
+        ("/wires/feed", "Bearer a", 403, []),
+        ("/wires/feed", "Bearer a write", 101, ["scoped"]),
         ("/open", "", 101, ["open"]),
         ("/open", "Bearer bad", 401, []),
     ],

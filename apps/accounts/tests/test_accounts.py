@@ -81,7 +81,9 @@ async def test_me_needs_a_token(client):
     assert response.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_an_account_that_is_gone_is_a_404(client):
-    response = await client.as_principal({"sub": "7"}).get("/accounts/me")
+@pytest.mark.parametrize("id", ["7", "billing", "9" * 40])
+async def test_a_caller_without_an_account_is_a_404(client, id):
+    response = await client.as_principal({"sub": id}).get("/accounts/me")
 
     assert response.status == 404
+    assert response.json["error"] == "the caller has no account"

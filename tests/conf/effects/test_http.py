@@ -246,8 +246,8 @@ async def read_slowly(serve, pause, **values):
 
 
 async def test_write_timeout(serve):
-    assert await read_slowly(serve, SHORT * 4) > 20_000_000
-    assert await read_slowly(serve, SHORT * 4, WRITE_TIMEOUT=SHORT) < 20_000_000
+    assert await read_slowly(serve, SHORT * 2) > 20_000_000
+    assert await read_slowly(serve, SHORT * 2, WRITE_TIMEOUT=SHORT) < 20_000_000
 
 
 async def test_write_min_rate(serve):
