@@ -76,6 +76,15 @@ def read_access(
         takes_principal=takes_principal,
     )
     _check(access, around.where, params, service, problems)
+    told = {each.name for each in access.authenticators}
+    for value in values:
+        if value.security in service.authenticators and value.security not in told:
+            found = f"it names {value.security!r}, which is an authenticator"
+            advice = (
+                "Drop security=, and guard the operations that take it: Authenticated(), or "
+                f"@doc.security({value.security!r}). The caller is request.principal there."
+            )
+            problems.append(Problem(value.where, found, advice=advice))
     if takes_principal and not service.authenticators:
         found = "it takes 'principal', and no authenticator tells who calls"
         problems.append(Problem(around.where, found, advice=_TOLD_BY, mendable=True))

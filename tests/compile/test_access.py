@@ -442,6 +442,27 @@ def test_an_authenticator_and_something_else_are_not_alternatives(make):
     assert "@doc.security names 'token', which is an authenticator, beside a scheme" in problem
 
 
+def test_a_provided_value_does_not_do_the_work_of_an_authenticator(make):
+    service = make()
+    service.provide("user", lambda request: "ann", security="token")
+
+    @service.get("/")
+    async def read(request, user): ...
+
+    (problem,) = problems_of(service)
+    assert "it names 'token', which is an authenticator. Drop security=, and guard" in problem
+
+
+def test_a_provided_value_may_stand_beside_the_authenticator_that_it_names(make):
+    service = make(Authenticated())
+    service.provide("user", lambda request: "ann", security="token")
+
+    @service.get("/")
+    async def read(request, user): ...
+
+    assert {"token": ()} in service.operations[0].security
+
+
 def test_the_security_of_a_method_replaces_that_of_its_class(make):
     @doc.security("key")
     class Thing(Resource):
