@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from msframework import doc
-from msframework.access import AnyScope, Authenticated, Authenticator, Guard, Principal, Scopes
+from msframework.access import (
+    AnyScope,
+    Authenticated,
+    AuthenticatedBy,
+    Authenticator,
+    Guard,
+    Principal,
+    Scopes,
+)
 from msframework.aio import async_request
 from msframework.app import Service, create_app
 from msframework.client import Client
@@ -60,6 +68,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "AnyScope",
     "async_request",
     "Authenticated",
+    "AuthenticatedBy",
     "Authenticator",
     "BadGateway",
     "BadRequest",

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from msframework.access.jws import TokenRefused, read_object
+from msframework.access.jws import TokenRefused, read_object, show
 
 _ABSENT: Final = object()
 Moment: TypeAlias = int | float
@@ -99,7 +99,7 @@ class ClaimRules:
         if type(issuer) is not str:
             raise TokenRefused("iss is absent, or no text")
         if self.issuers is not None and issuer not in self.issuers:
-            raise TokenRefused("another issuer")
+            raise TokenRefused(f"iss is {show(issuer)}, expected {show(*sorted(self.issuers))}")
 
     def _check_audience(self, audience: object) -> None:
         if audience is _ABSENT and self.audiences is None:
@@ -108,7 +108,7 @@ class ClaimRules:
         if not all(type(each) is str for each in found):
             raise TokenRefused("aud is absent, or neither text nor a list of texts")
         if self.audiences is not None and self.audiences.isdisjoint(found):
-            raise TokenRefused("for another audience")
+            raise TokenRefused(f"aud is {show(*found)}, expected {show(*sorted(self.audiences))}")
 
     def _read_subject(self, claims: Mapping[str, Any]) -> str:
         subject = claims.get(self.subject)

@@ -60,6 +60,11 @@ def _checked(principal: object, authenticator: Authenticator) -> Principal:
             f"{type(authenticator).__qualname__}.authenticate returned a Principal whose scopes "
             f"are {type(principal.scopes).__qualname__}; expected a frozenset"
         )
+    if not isinstance(principal.id, str):  # two kinds of ids would never be equal
+        raise TypeError(
+            f"{type(authenticator).__qualname__}.authenticate returned a Principal whose id is "
+            f"{type(principal.id).__qualname__}; expected a text: write str(…)"
+        )
     if principal.authenticator:
         return principal
     return replace(principal, authenticator=authenticator.name)

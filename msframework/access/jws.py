@@ -18,6 +18,8 @@ from msframework.strict_json import parse
 
 # Of arrays and objects within each other; real tokens need four or so.
 MAX_DEPTH: Final = 16
+# How much of what a token says a line of the log shows.
+_SHOWN: Final = 200
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)\.([A-Za-z0-9_-]+)").fullmatch
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]*").fullmatch
 
@@ -32,6 +34,12 @@ class TokenRefused(Exception):
     def __init__(self, reason: str, *, has_expired: bool = False) -> None:
         self.has_expired = has_expired
         super().__init__(reason)
+
+
+def show(*texts: str | None) -> str:
+    """Return *texts* of a token as a line of the log has them: on one line, and not too long."""
+    shown = " or ".join(ascii(text) for text in texts[:4]) or "nothing"
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 
 @dataclass(frozen=True, slots=True)

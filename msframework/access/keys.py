@@ -191,6 +191,11 @@ def import_jwt(where: str) -> Any:
 
 def _read(material: KeyMaterial, algorithm: str | None) -> tuple[AsymmetricKey | bytes, str]:
     """Return the key of *material* and its algorithm."""
+    given: object = material  # of settings that nobody checks the types of
+    if given is None or given in ("", b""):
+        found = "the key is None" if given is None else "the key is empty"
+        advice = "If it comes from the environment, its variable is not set, or empty."
+        raise KeyFault(found, "a secret, a PEM text, a Path, a JWK or a JWTKey", advice)
     if isinstance(material, Path):
         material = read_file(material)
     if isinstance(material, str):

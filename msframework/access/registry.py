@@ -108,6 +108,8 @@ def _find_missing(given: Any) -> tuple[str, str] | None:
                 f"{kind} has a challenge or refusal that no header can hold",
                 "Write a text such as 'Bearer realm=\"users\"' (RFC 9110, 11.6.1).",
             )
+    if hasattr(given, "start") is not hasattr(given, "stop"):
+        return f"{kind} has only one of start and stop", "Write both, or neither."
     is_written = type(given).authenticate is not Authenticator.authenticate
     if not is_written or not inspect.iscoroutinefunction(given.authenticate):
         return (
@@ -158,7 +160,8 @@ def read_guards(given: object, where: str, problems: list[str]) -> tuple[Guard, 
     """Return the valid guards of *given*; append the mistakes in it to *problems*."""
     if isinstance(given, Guard) or not isinstance(given, tuple | list):
         shown = f"the class {given.__qualname__}" if isinstance(given, type) else repr(given)
-        advice = "Put a comma behind a single one: (Authenticated(),)."
+        example = f"{given!r}" if isinstance(given, Guard) else "Authenticated()"
+        advice = f"Put a comma behind a single one: ({example},)."
         problems.append(Problem(where, f"its guards are {shown}", "a tuple of guards", advice))
         return ()
     good = []
@@ -230,7 +233,8 @@ def _find_wrong_scopes(guard: Scopes | AnyScope) -> Iterator[tuple[str, str]]:
     for scope in guard.scopes:
         given: Any = scope
         if not isinstance(given, str) or _is_scope(given) is None:
-            yield (
-                f"{guard!r} names {given!r}, which is no scope (RFC 6749, 3.3)",
-                "A scope is a text without spaces, quotes, backslashes and what is not ASCII.",
-            )
+            parts = given.split() if isinstance(given, str) else []
+            advice = "A scope is a text without spaces, quotes, backslashes and what is not ASCII."
+            if len(parts) > 1 and all(map(_is_scope, parts)):
+                advice = f"Write {type(guard)(*parts)!r}."
+            yield f"{guard!r} names {given!r}, which is no scope (RFC 6749, 3.3)", advice

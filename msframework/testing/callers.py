@@ -46,6 +46,8 @@ class ChosenCallers:
             )
         if not isinstance(caller, Principal):
             read_claims(caller)
+        elif not isinstance(caller.id, str):
+            raise ValueError(f"as_principal: expected a text as the id, got {caller.id!r}")
         elif caller.authenticator not in ("", *names):
             raise ValueError(
                 f"as_principal: the service has no authenticator {caller.authenticator!r}; "
@@ -54,6 +56,12 @@ class ChosenCallers:
         token = secrets.token_urlsafe(32)
         self.known[token] = caller
         return f"{_SCHEME} {token}"
+
+    def reads_claims(self, authenticator: Authenticator) -> bool:
+        """Tell whether *authenticator* takes claims: one for tokens, or any if there is none."""
+        return hasattr(authenticator, "make_principal") or not any(
+            hasattr(each, "make_principal") for each in self.authenticators.values()
+        )
 
 
 class TestedAuthenticator:
@@ -74,9 +82,12 @@ class TestedAuthenticator:
         verify = self._authenticator.authenticate
 
         async def authenticate(request: Request) -> Principal | None:
-            caller = self._find(request)
-            if caller is None:
+            found = self._find(request)
+            if found is None:
                 return await verify(request)  # which refuses the token that nobody knows
+            callers, caller = found
+            if not isinstance(caller, Principal) and not callers.reads_claims(self._authenticator):
+                return None
             return build_principal(caller, self._authenticator)
 
         # NOTE: on the object alone, as its class has others; `object`, as it may be frozen.
@@ -86,12 +97,13 @@ class TestedAuthenticator:
         """Leave the authenticator as it was."""
         object.__delattr__(self._authenticator, "authenticate")
 
-    def _find(self, request: Request) -> PrincipalOrClaims | None:
+    def _find(self, request: Request) -> tuple[ChosenCallers, PrincipalOrClaims] | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != _SCHEME:
             return None
         own = (callers for callers in self.believed if callers.app is request.app)
-        return next((callers.known[token] for callers in own if token in callers.known), None)
+        known = (callers for callers in own if token in callers.known)
+        return next(((callers, callers.known[token]) for callers in known), None)
 
 
 def build_principal(caller: PrincipalOrClaims, authenticator: Authenticator) -> Principal | None:

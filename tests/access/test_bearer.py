@@ -4,6 +4,7 @@ import ast
 import base64
 import contextlib
 import json
+import logging
 from types import MappingProxyType
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from msframework.access import JWTBearer, JWTKey, Principal
 from msframework.access.bearer import EXPIRED, INVALID
+from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured, Unauthorized
 from tests.access.tokens import (
     CLAIMS,
@@ -112,6 +114,36 @@ WRONG_CLAIMS = {
 @pytest.mark.parametrize("name", sorted(WRONG_CLAIMS))
 async def test_wrong_claims_are_refused(name):
     assert await told(make_bearer(), forge(**WRONG_CLAIMS[name])) == INVALID
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (forge(aud=["else", "a\nb"]), r"aud is 'else' or 'a\nb', expected 'notes'"),
+        (forge(aud=[]), "aud is nothing, expected 'notes'"),
+        (forge(iss="https://issuer/"), "iss is 'https://issuer/', expected 'https://issuer'"),
+        (forge(iss="x" * 500), f"iss is '{'x' * 199}…, expected 'https://issuer'"),
+        (forge(secret=OTHER), "another key signed it, or it was changed"),
+        (forge(header={"alg": "HS512", "kid": "2"}), "no key for alg 'HS512', kid '2'"),
+    ],
+)
+async def test_the_log_says_why_a_token_is_refused(token, reason, caplog):
+    caplog.set_level(logging.DEBUG, "msframework.credentials")
+    bearer, at_desk = make_bearer(), make_bearer()
+    at_desk.check(Settings(debug=True))
+
+    assert await told(bearer, token) == await told(at_desk, token) == INVALID
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("DEBUG", f"a token was refused: {reason}"),
+        ("INFO", f"a token was refused: {reason}"),
+    ]
+
+
+async def test_the_log_says_which_type_of_token_was_expected(caplog):
+    caplog.set_level(logging.DEBUG, "msframework.credentials")
+
+    assert await told(make_bearer(typ="at+jwt"), forge()) == INVALID
+    assert caplog.messages == ["a token was refused: typ is None, expected 'at+jwt'"]
 
 
 PAYLOADS = {
@@ -383,6 +415,17 @@ async def test_verified_tokens_are_kept_by_digest_and_bounded():
     assert len(bearer._verified) == 2
     assert all(len(digest) == 32 for digest in bearer._verified)
     assert not any(token in repr(bearer._verified) for token in tokens)
+
+
+async def test_a_known_token_that_comes_twice_is_refused():
+    bearer = make_bearer()
+    value = f"Bearer {forge()}"
+    assert await bearer.authenticate(request_with(value))
+
+    with pytest.raises(Unauthorized, match="more than one"):
+        await bearer.authenticate(request_with(value, value))
+    with pytest.raises(Unauthorized, match="more than one"):
+        await bearer.authenticate(request_with(value, "Basic YTpi"))
 
 
 async def test_no_wrong_token_is_kept():

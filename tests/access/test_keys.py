@@ -133,7 +133,8 @@ def jwk_of(algorithm, **changes):
 WRONG = {
     "a short secret": (lambda: (SECRET[:31], "HS256"), "31 bytes; expected 32 or more for HS256"),
     "too short for the hash": (lambda: (SECRET, "HS512"), "32 bytes; expected 64 or more"),
-    "an empty secret": (lambda: ("", "HS256"), "0 bytes"),
+    "no secret": (lambda: (None, "HS256"), "the key is None.*its variable is not set"),
+    "an empty secret": (lambda: ("", "HS256"), "the key is empty.*its variable is not set"),
     "a secret without an algorithm": (lambda: (SECRET,), "no PEM.*algorithm='HS256'"),
     "an unknown algorithm": (lambda: (SECRET, "none"), "algorithm='none' is unknown"),
     "a public PEM as a secret": (

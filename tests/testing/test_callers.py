@@ -14,7 +14,7 @@ from msframework import (
     Unauthorized,
     doc,
 )
-from msframework.access import AuthenticatedBy
+from msframework.access import AuthenticatedBy, JWTIssuer
 from msframework.testing import APITestCase, TestClient, serving
 
 
@@ -216,6 +216,24 @@ async def test_callers_that_nobody_is_are_errors(client):
         client.as_principal({"scope": "a"})
     with pytest.raises(ValueError, match="no authenticator 'gone'; it has key, token"):
         client.as_principal(Principal("7", authenticator="gone"))
+
+
+async def test_ids_are_texts(client):
+    with pytest.raises(ValueError, match="expected a text as the id, got 7"):
+        client.as_principal(Principal(7))
+
+
+async def test_claims_are_those_of_a_token_where_there_are_tokens(make_service, make_key):
+    issuer = JWTIssuer(make_key(), issuer="https://here", audience="https://here")
+    guarded = declare(make_service(), issuer.bearer())
+
+    async with (
+        serving(guarded) as server,
+        TestClient(server.url, guarded.operations) as client,
+    ):
+        chosen = client.as_principal(CLAIMS)
+        assert (await chosen.get("/things/any")).json["data"] == ["7", ["a", "b"], "token"]
+        assert (await chosen.get("/things/key")).status == 401
 
 
 def test_a_case_logs_in_and_out(guarded):
