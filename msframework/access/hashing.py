@@ -31,7 +31,7 @@ class HashingThreads:
         self._current = ProcessThreads()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the result of *function*; when cancelled, it is not started, or its result dropped.
+        """Return the result of *function*; cancelled, it is not started, or its result dropped.
 
         Raises:
             ServiceUnavailable: *waiting* calls wait already.
