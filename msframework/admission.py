@@ -13,7 +13,7 @@ from sanic_routing import Route
 
 from msframework.access.registry import ServiceAccess
 from msframework.compile.access import Admit, compile_admission
-from msframework.compile.guarding import Surroundings, read_access
+from msframework.compile.guarding import Surroundings, find_lost_guards, read_access
 from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
 from msframework.resource import Resource
@@ -35,6 +35,7 @@ def admit_others(
     What they are is said by the service, the blueprint, its Resource, and notes on the function.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
+    find_lost_guards(_handler_of(route), around.where, problems)
     admits = {}
     for method in sorted(route.methods):
         access, _ = read_access(around, method, params, (), service, problems)

@@ -109,6 +109,8 @@ def _find_missing(given: Any) -> tuple[str, str] | None:
                 f"{kind} has a challenge or refusal that no header can hold",
                 "Write a text such as 'Bearer realm=\"users\"' (RFC 9110, 11.6.1).",
             )
+    if hasattr(given, "start") is not hasattr(given, "stop"):
+        return f"{kind} has only one of start and stop", "Write both, or neither."
     is_written = type(given).authenticate is not Authenticator.authenticate
     if not is_written or not inspect.iscoroutinefunction(given.authenticate):
         return (

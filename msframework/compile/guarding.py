@@ -5,7 +5,6 @@ Runs at start-up.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +21,7 @@ from msframework.access.guard import (
 from msframework.access.policy import Access, build_access, named_authenticators
 from msframework.access.registry import ServiceAccess, read_guards
 from msframework.compile.provider import Security
-from msframework.doc import Notes, notes_of
+from msframework.doc import Notes
 from msframework.operation import PathParam
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, ProviderKind
@@ -77,6 +76,15 @@ def read_access(
         takes_principal=takes_principal,
     )
     _check(access, around.where, params, service, problems)
+    told = {each.name for each in access.authenticators}
+    for value in values:
+        if value.security in service.authenticators and value.security not in told:
+            found = f"it names {value.security!r}, which is an authenticator"
+            advice = (
+                "Drop security=, and guard the operations that take it: Authenticated(), or "
+                f"@doc.security({value.security!r}). The caller is request.principal there."
+            )
+            problems.append(Problem(value.where, found, advice=advice))
     if takes_principal and not service.authenticators:
         found = "it takes 'principal', and no authenticator tells who calls"
         problems.append(Problem(around.where, found, advice=_TOLD_BY, mendable=True))
@@ -109,19 +117,11 @@ def _collect(
 
 
 def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
-    """Append to *problems* the guards that stand where nothing reads them."""
-    owner, view = getattr(handler, "__self__", None), getattr(handler, "view_class", None)
+    """Append to *problems* the guards of an instance of a Resource, whose class alone is read."""
+    owner = getattr(handler, "__self__", None)
     if isinstance(owner, Resource) and "guards" in vars(owner):
         found = "its guards are set on an instance, where nothing reads them"
         problems.append(Problem(where, found, advice="Write guards = (…) in the class."))
-    for name, method in inspect.getmembers(view, inspect.isfunction) if view is not None else ():
-        notes = notes_of(method)
-        if notes.guards or notes.public or notes.security:
-            found = (
-                f"guards are noted on {name!r}, a method of one of Sanic's views, where nothing "
-                "reads them"
-            )
-            problems.append(Problem(where, found, advice="Write a Resource."))
 
 
 def _contradiction(where: str) -> Problem:

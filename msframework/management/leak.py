@@ -86,9 +86,13 @@ def _text(name: str) -> str:
 
 def _secrets_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield line and name of each literal that is given to what is called a secret."""
+    inside: set[ast.AST] = set()  # what was told already: names in there may be the secrets
     for node in ast.walk(tree):
+        if node in inside:
+            continue
         for name, value in _given(node):
             if any(_is_leak(name, text) for text in _literals(value)):
+                inside.update(ast.walk(value))
                 yield value.lineno, name
 
 

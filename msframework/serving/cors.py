@@ -229,21 +229,25 @@ class CrossOrigin:
         own = OwnHeaders(headers, _WHERE) if headers else None
         return Answer(self.preflights, self.preflights.head(204), b"", request, own)
 
-    def check_websocket(self, request: Request) -> None:
-        """Refuse the websocket of a page that may not read answers.
 
-        A browser asks nobody before it opens one, and sends its cookies along (RFC 6455, 10.2).
-        Pages of the host itself, and whoever is no browser, may.
+def check_websocket(request: Any, cors: CrossOrigin | None) -> None:
+    """Refuse the websocket of a page that may not read answers.
 
-        Raises:
-            Forbidden: its origin is another's.
-        """
-        sharing, origin = self.sharing_of(request), request.headers.get("origin")
-        if sharing is None or origin is None or sharing.allows(origin):
-            return
-        host = request.headers.get("host", "")
-        if origin.partition("://")[2].lower() != host.lower():
-            raise Forbidden(f"pages of {shorten(origin)} may not open this websocket")
+    A browser asks nobody before it opens one, and sends along its cookies, its certificate and the
+    password that it knows (RFC 6455, 10.2). Pages of the host itself, and whoever is no browser,
+    may; so may all where nothing is said of pages and nobody is asked who calls.
+
+    Raises:
+        Forbidden: its origin is another's.
+    """
+    origin = request.headers.get("origin")
+    sharing = None if cors is None else cors.sharing_of(request)
+    is_asked = bool(getattr(request.route.extra, "admits", None))
+    if origin is None or (not is_asked if sharing is None else sharing.allows(origin)):
+        return
+    host = request.headers.get("host", "")
+    if origin.partition("://")[2].lower() != host.lower():
+        raise Forbidden(f"pages of {shorten(origin)} may not open this websocket")
 
 
 def build_cross_origin(service: Any) -> CrossOrigin | None:

@@ -16,6 +16,7 @@ from sanic.http import Stage
 
 from msframework.application import Application
 from msframework.operation import path_template
+from msframework.serving.cors import check_websocket
 from msframework.serving.hosts import Misdirected, check_host
 from msframework.serving.protocol import choose_protocol
 from msframework.serving.websocket import watch_websocket
@@ -123,8 +124,7 @@ class ObservedSanic(Application):
         self, handler: Handler, request: Any, *args: object, **options: object
     ) -> None:
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
-        if self._serving.cors is not None:
-            self._serving.cors.check_websocket(request)
+        check_websocket(request, self._serving.cors)
         await self._admit(request)
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler

@@ -90,7 +90,7 @@ class Stage:
         cors = service._serving.cors
 
         class Counted:
-            check_websocket = cors.check_websocket
+            sharing_of = cors.sharing_of
 
             @staticmethod
             def answer(request):

@@ -417,6 +417,17 @@ async def test_verified_tokens_are_kept_by_digest_and_bounded():
     assert not any(token in repr(bearer._verified) for token in tokens)
 
 
+async def test_a_known_token_that_comes_twice_is_refused():
+    bearer = make_bearer()
+    value = f"Bearer {forge()}"
+    assert await bearer.authenticate(request_with(value))
+
+    with pytest.raises(Unauthorized, match="more than one"):
+        await bearer.authenticate(request_with(value, value))
+    with pytest.raises(Unauthorized, match="more than one"):
+        await bearer.authenticate(request_with(value, "Basic YTpi"))
+
+
 async def test_no_wrong_token_is_kept():
     bearer = make_bearer()
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from marshmallow import ValidationError
 from sanic.exceptions import BadRequest
-from sanic.views import HTTPMethodView
 
 from msframework import (
     Authenticator,
@@ -255,6 +254,7 @@ def test_a_guard_that_cannot_be_right_is_refused(make, guards, said):
         ("token", Authenticator(), "Authenticator has no scheme for the document."),
         ("token", type("Bare", (Authenticator,), {"scheme": BEARER})(), "Bare has no coroutine"),
         ("token", type("Odd", (Tokens,), {"challenge": "a\nb"})(), "that no header can hold"),
+        ("token", type("Half", (Tokens,), {"start": None})(), "Half has only one of start and"),
         ("old", Tokens(), "SECURITY_SCHEMES has 'old' too."),
     ],
 )
@@ -301,11 +301,7 @@ def test_what_stands_beside_public_is_refused(make):
     assert "Thing.put: @doc.public stands on it" in on_method
 
 
-def test_guards_where_nothing_reads_them_are_refused(make):
-    class View(HTTPMethodView):
-        @doc.guards(Authenticated())
-        async def get(self, request): ...
-
+def test_guards_of_an_instance_are_refused_as_its_class_is_read(make):
     class Thing(Resource):
         def __init__(self):
             self.guards = (Authenticated(),)
@@ -315,10 +311,9 @@ def test_guards_where_nothing_reads_them_are_refused(make):
     service, things = make(), Blueprint("things")
     things.resource("/thing")(Thing)
     service.blueprint(things)
-    service.add_route(View.as_view(), "/view")
 
-    lost = [problem for problem in problems_of(service) if "nothing reads them" in problem]
-    assert len(lost) == 2
+    (problem,) = problems_of(service)
+    assert "its guards are set on an instance, where nothing reads them" in problem
 
 
 @pytest.mark.parametrize(
@@ -445,6 +440,27 @@ def test_an_authenticator_and_something_else_are_not_alternatives(make):
 
     (problem,) = problems_of(service)
     assert "@doc.security names 'token', which is an authenticator, beside a scheme" in problem
+
+
+def test_a_provided_value_does_not_do_the_work_of_an_authenticator(make):
+    service = make()
+    service.provide("user", lambda request: "ann", security="token")
+
+    @service.get("/")
+    async def read(request, user): ...
+
+    (problem,) = problems_of(service)
+    assert "it names 'token', which is an authenticator. Drop security=, and guard" in problem
+
+
+def test_a_provided_value_may_stand_beside_the_authenticator_that_it_names(make):
+    service = make(Authenticated())
+    service.provide("user", lambda request: "ann", security="token")
+
+    @service.get("/")
+    async def read(request, user): ...
+
+    assert {"token": ()} in service.operations[0].security
 
 
 def test_the_security_of_a_method_replaces_that_of_its_class(make):

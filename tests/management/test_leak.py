@@ -41,6 +41,7 @@ def leaks(tmp_path, monkeypatch):
         ('AUTHENTICATORS = {"token": JWTBearer(key="s3cret".encode())}', "key"),
         ('EXTRA = {"mail": {"password": "s3cret"}}', "password"),
         ('EXTRA = {"tokens": ["s3cret"]}', "tokens"),
+        ('EXTRA = {"tokens": {"s3cret_token": "ann"}}', "tokens"),
         ('key = {"kty": "oct", "k": "s3cret"}', "key"),
         ('DATABASE_URL = "postgresql://ann:s3cret@db/site"', "DATABASE_URL"),
         ('FORWARDED_SECRET = "s3cret"', "FORWARDED_SECRET"),

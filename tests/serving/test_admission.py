@@ -83,7 +83,8 @@ def open_doors(place):
         )
     )
     service.config.TOUCHUP = False
-    service.done, service.asked = [], []
+    service.done, service.asked, service.spans = [], [], []
+    service.tracer.record = service.spans.append
     _add_operations(service, service.done.append)
     _add_others(service, service.done.append)
     if place == "middleware":
@@ -190,6 +191,7 @@ def street(open_street):
     service = open_street.service
     service.done.clear()
     service.asked.clear()
+    service.spans.clear()
     service.authenticators["words"].asked = 0
     return open_street
 
@@ -250,6 +252,30 @@ async def test_a_body_is_read_for_those_alone_who_may_send_it(street, credential
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("path", "origin", "status"),
+    [
+        ("/feed", "https://evil.example", 403),
+        ("/feed", "null", 403),
+        ("/feed", "https://x.evil.example", 403),
+        ("/feed", "https://x", 101),
+        ("/open", "https://evil.example", 403),
+    ],
+)
+async def test_a_page_of_others_opens_no_websocket_with_what_a_browser_adds(
+    street, path, origin, status
+):
+    more = f"{HANDSHAKE}Origin: {origin}\r\n"
+
+    outcome, _, _ = await exchange(street, ask(path, "GET", "Bearer a", more=more))
+
+    assert outcome.statuses == [status]
+    assert [what for what in street.service.done if what != "middleware"] == (
+        ["a"] if status == 101 else []
+    )
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_body_that_no_handler_would_read_is_not_asked_for(street):
     sent = ask("/doors/named/a", "GET", "", b"x" * 100, "Expect: 100-continue\r\n")
 
@@ -272,6 +298,8 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
 
     lines = [line for line in head.split("\r\n") if line.lower().startswith("www-authenticate")]
     assert [line.partition(": ")[2] for line in lines] == [challenge]
+    spans = [(span.operation_name, span.tags["http.status_code"]) for span in street.service.spans]
+    assert spans == [("post /doors", STATUSES[credentials])]
 
 
 @pytest.mark.asyncio(loop_scope="module")
