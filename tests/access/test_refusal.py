@@ -1,5 +1,7 @@
 """Challenges of a refusal: those of its operation, whoever raised it and however often."""
 
+import pytest
+
 from msframework import Unauthorized
 from msframework.access.refusal import with_challenges
 
@@ -23,12 +25,12 @@ def test_an_exception_that_is_raised_again_has_the_challenges_of_each_operation(
 
 
 def test_what_led_to_it_is_kept():
-    try:
+    with pytest.raises(Own) as caught:
         raise Own("a") from KeyError("b")
-    except Own as exc:
-        found = with_challenges(exc, ["Bearer"])
 
-        assert (found.__cause__, found.__traceback__) == (exc.__cause__, exc.__traceback__)
+    found, raised = with_challenges(caught.value, ["Bearer"]), caught.value
+
+    assert (found.__cause__, found.__traceback__) == (raised.__cause__, raised.__traceback__)
 
 
 def test_challenges_of_its_own_stay():
