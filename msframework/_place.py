@@ -20,13 +20,14 @@ _PYTHONS: Final = tuple(
 )
 
 
-def describe(exc: BaseException, *, quoted: bool = True) -> str:
+def describe(exc: BaseException, *, quoted: bool = True, told: bool = True) -> str:
     """Return place, class and message of *exc*; the place is the project's own last line.
 
     Args:
         quoted: whether the line itself is shown; one of a settings module may hold a secret.
+        told: whether its message is shown; that may hold one, too.
     """
-    message = exc.msg if isinstance(exc, SyntaxError) else str(exc)
+    message = exc.msg if isinstance(exc, SyntaxError) else str(exc) if told else ""
     said = f"{type(exc).__name__}: {message}".removesuffix(": ")
     for path, line, text in reversed(list(_steps(exc))):
         if _is_own(path):

@@ -86,7 +86,7 @@ def _notes_of(route: Any) -> Notes:
 
 def _handler_of(route: Any) -> Any:
     """Return the function that was registered for *route*."""
-    handler = route.handler
+    handler = getattr(route.extra, "registered", route.handler)
     if isinstance(handler, partial) and handler.args:  # a websocket's
         return handler.args[0]
     return handler

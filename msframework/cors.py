@@ -159,9 +159,7 @@ def find_fault(text: object) -> tuple[str, str, str] | None:
     if not text.strip():
         return "an empty text", _RIGHT, "Leave it out."
     if text == "null":
-        expected = (
-            "the origin of a page; sandboxed frames, files and hostile pages send 'null'"
-        )
+        expected = "the origin of a page; sandboxed frames, files and hostile pages send 'null'"
         return "'null'", expected, "Serve the page from an origin of its own, and write that."
     if "," in text:
         parts = ", ".join(repr(part.strip()) for part in text.split(",") if part.strip())

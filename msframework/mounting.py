@@ -182,9 +182,9 @@ class Endpoints:
             route for route in self._service.router.routes if route.handler not in self._handlers
         ]
         known = {id(function_of(operation.handler)) for operation in self.operations}
-        known.update(id(function_of(route.handler)) for route in routes)
+        known.update(id(function_of(_registered(route) or route.handler)) for route in routes)
         for route in routes:
-            if not getattr(route.extra, "static", False):
+            if not getattr(route.extra, "static", False) and _registered(route) is None:
                 problems.extend(find_hidden(route.handler, name_route(route), known))
 
     def _find_same_names(self, problems: list[str]) -> None:
@@ -294,8 +294,10 @@ class Endpoints:
             websocket = getattr(handler, "is_websocket", False)
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
-            if is_compiled_kind(route) or plain:
+            # NOTE: `app.amend()` closes the routes once more.
+            if is_compiled_kind(route) or plain or _registered(route) is not None:
                 continue
+            route.extra.registered = route.handler
             mounted = find_mounted(route, self._service.blueprints.values())
             route.extra.admits = admit_others(route, mounted, self._service.access, problems)
             if not websocket:  # whose guards are asked before its handshake
@@ -318,6 +320,12 @@ class Endpoints:
         )
         for one in added if isinstance(added, list) else [added]:
             one.extra.websocket = False
+
+
+def _registered(route: Route) -> Handler | None:
+    """Return what was registered for a route that is no endpoint; `None` until it is closed."""
+    found: Handler | None = getattr(route.extra, "registered", None)
+    return found
 
 
 def answer_options(heads: Heads, allow: str) -> Handler:

@@ -72,11 +72,16 @@ def challenges_of(
 
 
 def with_challenges(refused: E, challenges: Sequence[str]) -> E:
-    """Give *refused* a `WWW-Authenticate` line for each challenge, unless it has its own."""
-    if challenges and not any(name.lower() == _HEADER.lower() for name in refused.headers):
-        headers: dict[str, Any] = {**refused.headers, _HEADER: list(challenges)}
-        refused.headers = headers
-    return refused
+    """Return *refused* with a line for each challenge, unless it has its own."""
+    if not challenges or any(name.lower() == _HEADER.lower() for name in refused.headers):
+        return refused
+    # NOTE: a service may keep one exception and raise it in several operations.
+    copied = type(refused).__new__(type(refused), *refused.args)
+    headers: dict[str, Any] = {**refused.headers, _HEADER: list(challenges)}
+    vars(copied).update(vars(refused), headers=headers)
+    copied.__cause__, copied.__context__ = refused.__cause__, refused.__context__
+    copied.__suppress_context__ = refused.__suppress_context__
+    return copied.with_traceback(refused.__traceback__)
 
 
 def _is_bearer(challenge: str) -> bool:

@@ -180,7 +180,12 @@ def find_mistakes(guard: object) -> Iterator[tuple[str, str]]:
         yield f"the class {name} is no guard", f"Write {name}()."
     elif not isinstance(guard, Guard):
         shown = getattr(guard, "__qualname__", repr(guard))
-        yield f"{shown} is no guard", "Derive a class from msframework.Guard, and make one of it."
+        advice = "Derive a class from msframework.Guard, and make one of it."
+        if isinstance(guard, str) and _is_scope(guard):
+            advice = f"Write Scopes({guard!r}) where it is a scope."
+        elif isinstance(guard, tuple | list):
+            advice = "Write its guards without the brackets, one after the other."
+        yield f"{shown} is no guard", advice
     elif isinstance(guard, AllOf | AnyOf):
         for each in guard.guards:
             yield from find_mistakes(each)
@@ -208,13 +213,24 @@ def _find_wrong_functions(guard: Any) -> Iterator[tuple[str, str]]:
     for name, given in takes.items():
         if not hasattr(guard, name):
             continue
+        function, advice = getattr(guard, name), f"Write `async def {name}(self, {given})`."
         try:
-            inspect.signature(getattr(guard, name)).bind_partial(*given.split(", "))
+            inspect.signature(function).bind_partial(*given.split(", "))
         except (TypeError, ValueError):
-            yield (
-                f"{type(guard).__qualname__}.{name} does not take {given}",
-                f"Write `async def {name}(self, {given})`.",
-            )
+            yield f"{type(guard).__qualname__}.{name} does not take {given}", advice
+            continue
+        second = _second_name(function)
+        if second not in ("principal", ""):  # which would receive the principal all the same
+            found = f"{type(guard).__qualname__}.{name} has {second!r} in the place of principal"
+            yield found, advice
+
+
+def _second_name(function: Any) -> str:
+    """Return the name of the second parameter of *function*; nothing for `_` and `*args`."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(function).parameters.values())[:2]
+    named = [each.name.lstrip("_") for each in parameters if each.kind in positional]
+    return named[1] if len(named) > 1 else ""
 
 
 def _find_wrong_methods(guard: Narrowed) -> Iterator[tuple[str, str]]:

@@ -150,5 +150,7 @@ def _refuse(
 ) -> object:
     default = "an empty dict" if declared.default == {} else repr(declared.default)
     advice = f"It is for: {declared.help}; leave it out for {default}."
+    if get_args(declared.kind)[:1] == (Any,) and not as_text:
+        advice = f"Put a comma behind a single one: (…,). {advice}"
     findings.add(where, declared.name, found, expected(declared, as_text=as_text), advice)
     return UNSET

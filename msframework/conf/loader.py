@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,14 @@ from msframework.types import UNSET
 MODULE_VARIABLE: Final = "SANIC_CONFIG_MODULE"
 ENVIRONMENT: Final = "environment"
 # NOTE: the text of any other exception may hold a secret that the module tried to read.
-_SAFE_ERRORS: Final = (ImportError, LookupError, NameError, AttributeError, SyntaxError)
+_SAFE_ERRORS: Final = (
+    ImportError,
+    LookupError,
+    NameError,
+    AttributeError,
+    SyntaxError,
+    TypeError,
+)
 
 
 def load_settings(module: str | None = None, environ: Mapping[str, str] | None = None) -> Settings:
@@ -79,12 +87,19 @@ def _import(name: str) -> ModuleType:
         if isinstance(exc, ImproperlyConfigured):  # of a key that is too short, for instance
             said = describe(exc, quoted=False).removeprefix("ImproperlyConfigured: ")
             raise ImproperlyConfigured(f"The settings module {name!r}: {said}") from exc
-        safe = isinstance(exc, _SAFE_ERRORS)
-        said = describe(exc, quoted=False) if safe else type(exc).__name__
+        said = describe(exc, quoted=False, told=isinstance(exc, _SAFE_ERRORS))
+        advice = "Mend the module; --traceback shows more."
+        if isinstance(exc, KeyError) and _is_of_environ(exc):
+            advice = f"Set the variable {exc.args[0]} in the environment."
         raise ImproperlyConfigured(
-            f"The settings module {name!r} cannot be imported: {said}. "
-            "Mend the module; --traceback shows the line."
+            f"The settings module {name!r} cannot be imported: {said}. {advice}"
         ) from exc
+
+
+def _is_of_environ(exc: KeyError) -> bool:
+    """Tell whether *exc* is of a variable that the environment does not have."""
+    (*_, last) = traceback.extract_tb(exc.__traceback__)
+    return last.filename == os.__file__ or last.filename == "<frozen os>"
 
 
 def _read_module(module: ModuleType, where: str, findings: Findings) -> dict[str, Any]:

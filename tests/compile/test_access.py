@@ -61,6 +61,19 @@ class Odd(Guard):
     def allows(self, request): ...
 
 
+class Swapped(Guard):
+    """Takes what it is given for one another."""
+
+    def allows(self, principal, request): ...
+
+
+class Stranger(Guard):
+    """Forgot who calls."""
+
+    def allows(self, _request, _, id=None, **_path): ...
+    def allows_object(self, request, obj, other=None): ...
+
+
 @pytest.fixture
 def make(make_service):
     """Return a function that makes a service with two authenticators, and guards."""
@@ -216,10 +229,13 @@ def test_a_principal_is_given_even_where_it_has_a_default(make):
     [
         ((Authenticated,), "GUARDS: the class Authenticated is no guard. Write Authenticated()."),
         ((7,), "GUARDS: 7 is no guard."),
+        (((Scopes("a"),),), "is no guard. Write its guards without the brackets, one after"),
         ((None,), "GUARDS: None is no guard."),
         (("no.such.guard",), "GUARDS: 'no.such.guard' names the module"),
         ((Idle(),), "GUARDS: Idle has neither allows nor allows_object."),
         ((Odd(),), "GUARDS: Odd.allows does not take request, principal."),
+        ((Swapped(),), "GUARDS: Swapped.allows has 'request' in the place of principal. Write `a"),
+        ((Stranger(),), "Stranger.allows_object has 'obj' in the place of principal."),
         ((Scopes(),), "GUARDS: Scopes() names no scope. Name one at least;"),
         ((AnyScope("a b"),), "GUARDS: AnyScope('a b') names 'a b', which is no scope (RFC 6749"),
         ((Scopes("a b", "c"),), "which is no scope (RFC 6749, 3.3). Write Scopes('a', 'b')."),

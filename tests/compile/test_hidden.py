@@ -3,10 +3,10 @@
 import functools
 
 import pytest
-from sanic.views import HTTPMethodView
+from sanic.views import HTTPMethodView, stream
 
 from msframework import Resource, doc
-from msframework.access import Scopes
+from msframework.access import APIKey, Scopes
 from msframework.app import Service
 from msframework.compile.hidden import find_hidden
 from msframework.exceptions import ImproperlyConfigured
@@ -117,3 +117,25 @@ def test_a_service_with_hidden_guards_does_not_start(kind):
 
     with pytest.raises(ImproperlyConfigured, match=r"@doc\.guards stands on it"):
         service.compile(strict=False)
+
+
+def test_routes_that_are_closed_once_more_keep_their_guards(make_service):
+    class Feed(Guarded):
+        @stream
+        async def post(self, request): ...
+
+    service = make_service(
+        access={"authenticators": {"key": APIKey(lookup=lambda digest: None)}},
+        openapi={"enabled": False},
+    )
+    service.add_route(Feed().post, "/feed", methods=["POST"])
+    service.finalize()
+    (route,) = [each for each in service.router.routes if each.methods == {"POST"}]
+    before = route.handler, route.extra.admits
+
+    assert service.operations == ()
+    service.router.reset()
+    service.finalize()
+
+    assert (route.handler, route.extra.admits) == before
+    assert before[1].keys() == {"POST"}

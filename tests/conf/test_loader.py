@@ -94,13 +94,27 @@ def test_a_module_that_fails_to_import_another_says_which(problems):
 def test_a_missing_variable_in_the_module_is_named(problems):
     (problem,) = problems("import os\nDATABASE_URL = os.environ['NO_SUCH_VARIABLE']")
 
-    assert "KeyError: 'NO_SUCH_VARIABLE'" in problem
+    assert "KeyError: 'NO_SUCH_VARIABLE' (" in problem
+    assert problem.endswith(".py:2). Set the variable NO_SUCH_VARIABLE in the environment.")
+
+
+def test_wrong_arguments_in_the_module_are_named(problems):
+    (problem,) = problems("from msframework.access import JWTBearer\nJWTBearer('key', keyz=1)")
+
+    assert "got an unexpected keyword argument 'keyz' (" in problem
+    assert problem.endswith(".py:2). Mend the module; --traceback shows more.")
+
+
+def test_a_single_guard_needs_a_comma(problems):
+    (problem,) = problems("from msframework import Authenticated\nGUARDS = (Authenticated())")
+
+    assert "(type Authenticated); expected a tuple. Put a comma behind a single one" in problem
 
 
 def test_the_text_of_other_exceptions_is_kept_back_as_it_may_hold_a_secret(problems):
     (problem,) = problems("PORT = int('s3cret')")
 
-    assert "ValueError" in problem
+    assert "ValueError (" in problem
     assert "s3cret" not in problem
 
 
