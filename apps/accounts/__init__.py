@@ -1,1 +1,1 @@
-"""Accounts: who may log in, and the tokens by which all services know the caller."""
+"""Accounts: who may log in, and the tokens that authenticate callers to all services."""

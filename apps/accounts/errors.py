@@ -1,4 +1,4 @@
-"""What the accounts service refuses, with the codes that its callers may rely on."""
+"""The failures of the accounts service, with codes that its callers may rely on."""
 
 from msframework import Conflict, Unauthorized
 
@@ -11,7 +11,7 @@ class AccountExists(Conflict):
 
 
 class WrongCredentials(Unauthorized):
-    """There is no such account, or the password is another one; the answer doesn't say which."""
+    """There is no such account, or the password is wrong; the answer does not say which."""
 
     code = 14002
     message = "The email or the password is wrong"

@@ -25,9 +25,9 @@ class Account(Model):
 
 
 class Session(Model):
-    """One log-in: the family of refresh tokens that follow each other, of which one is valid.
+    """One log-in: a chain of refresh tokens, of which the last one is valid.
 
-    A session without a digest was ended, as somebody came with a token that was used before.
+    A session without a digest was ended because a refresh token was used twice.
     """
 
     id = UUIDField(primary_key=True)

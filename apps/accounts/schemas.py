@@ -1,4 +1,4 @@
-"""What the accounts service reads and answers."""
+"""The schemas of requests and answers of the accounts service."""
 
 from marshmallow.validate import Length
 
@@ -8,7 +8,7 @@ from msframework.schemas import fields
 
 
 class CredentialsSchema(Schema):
-    """What somebody registers, and logs in, with."""
+    """The email and password to register or log in with."""
 
     email = fields.Email(required=True, validate=Length(max=128))
     password = fields.String(required=True, load_only=True, validate=Length(8, 128))

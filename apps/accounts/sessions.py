@@ -1,7 +1,7 @@
 """Sessions: refresh tokens that are valid once, each replaced by the next (RFC 9700, 4.14.2).
 
 A refresh token is the session's id and a secret, of which the database holds the digest only. The
-secret is random and long, so that a fast digest is enough, and no index can be searched by timing.
+secret is long and random, so that a fast digest is enough, and timing reveals nothing.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ START = """
     WITH expired AS (DELETE FROM sessions WHERE account_id = $2 AND expire_time < now())
     INSERT INTO sessions (id, account_id, digest, expire_time) VALUES ($1, $2, $3, now() + $4)
 """
-# One statement: of two at once the second waits for the row, and then sees the digest of the first.
-# Any other secret than the valid one was valid before, or is stolen and guessed: the session ends.
+# One statement: of two concurrent requests, the second waits for the row, then sees the new digest.
+# A secret that is not the valid one was valid before, or is guessed: the session ends.
 ROTATE = """
     UPDATE sessions
        SET digest = CASE WHEN sessions.digest = $2 THEN $3 END,
@@ -38,9 +38,9 @@ async def start_session(tx, account_id):
 
 
 async def rotate(tx, token):
-    """Return the account of *token* and the next token; None and None where *token* is not valid.
+    """Return the account of *token* and the next token; None and None if *token* is not valid.
 
-    NOTE: the caller has to commit even then, as a session may have ended.
+    NOTE: commit even then, as the session may have ended.
     """
     id, digest = read_token(token)
     following, following_digest = make_token(id)
@@ -49,7 +49,7 @@ async def rotate(tx, token):
 
 
 async def end_session(tx, token, account_id):
-    """End the session of *token*, if it is one of the account."""
+    """End the session of *token*, if it belongs to the account."""
     await tx.execute(END, read_token(token)[0], account_id)
 
 
@@ -60,7 +60,7 @@ def make_token(id):
 
 
 def read_token(token):
-    """Return session and digest of *token*; those of no session for what is no token."""
+    """Return session and digest of *token*; for a malformed one, those of no session."""
     id, _, secret = token.partition(".")
     try:
         return uuid.UUID(hex=id), digest_of(secret)
@@ -69,5 +69,5 @@ def read_token(token):
 
 
 def digest_of(secret):
-    """Return what the database holds of *secret*."""
+    """Return the digest of *secret*, which the database stores."""
     return hashlib.sha256(secret.encode()).hexdigest()

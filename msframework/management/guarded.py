@@ -1,4 +1,4 @@
-"""Who may call what of a service, as `manage.py routes --access` shows it.
+"""The access table of a service, as `manage.py routes --access` prints it.
 
 Runs on the command line.
 """
@@ -25,14 +25,14 @@ COLUMNS: Final = ("method", "path", "name", "access", "from")
 
 @dataclass(frozen=True, slots=True)
 class AccessRow:
-    """Who may call one operation, or one route that is none.
+    """A row of the access table: one operation, or one other route.
 
     Attributes:
         kind: what it is: an operation, a stream, a websocket, a static file or a document.
         where: file and line, for messages.
         guards: its guards in words.
-        elsewhere: what else asks for credentials: provided values, and a gateway.
-        origins: where its guards stand, from the outside in.
+        elsewhere: what else requires credentials: provided values, a gateway.
+        origins: where its guards are declared, from the outside in.
     """
 
     kind: str
@@ -48,12 +48,12 @@ class AccessRow:
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether anybody may call it, and nothing says that this is meant."""
+        """Whether anybody may call it though it is not declared public."""
         return self.tells_callers and not (self.access.is_public or self.guards or self.elsewhere)
 
     @property
     def text(self) -> str:
-        """What a caller must meet; an exclamation mark where nothing says that it is open."""
+        """What a caller must meet; `open!` where nothing guards it or declares it public."""
         if self.access.is_public:
             return "public"
         asked = (*self.guards, *self.elsewhere)
@@ -101,7 +101,7 @@ def _read(operation: Operation, service: Any) -> AccessRow:
 
 
 def _elsewhere(operation: Operation) -> Iterator[str]:
-    """Yield what asks for credentials beside the guards."""
+    """Yield what requires credentials beside the guards."""
     own = {authenticator.name for authenticator in operation.access.authenticators}
     enforced = {
         provision.value.security: provision.value.name
@@ -116,7 +116,7 @@ def _elsewhere(operation: Operation) -> Iterator[str]:
 
 
 def _origins(operation: Operation, service: Any) -> list[str]:
-    """Return where the guards of *operation* stand, from the outside in."""
+    """Return where the guards of *operation* are declared, from the outside in."""
     owner = getattr(operation.handler, "__self__", None)
     resource = type(owner) if isinstance(owner, Resource) else None
     blueprint = service.blueprints.get(operation.blueprint)

@@ -1,6 +1,7 @@
-"""Secrets that stand in a settings module, found in its source. Runs on the command line.
+"""Secrets in the source of a settings module. Runs on the command line.
 
-The source tells a literal from what was read of the environment; the value does not.
+The source is read, as it shows what the value does not: whether it is a literal, or comes from the
+environment.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _SECRET: Final = frozenset(
     ("key", "keys", "secret", "secrets", "password", "passwords", "passwd", "token", "tokens")
 )
 _HARMLESS: Final = frozenset(("primary", "foreign", "sort", "public", "cache"))
-# What is no secret wherever it stands: keys that are public, hashes, files, addresses.
+# What is never a secret: public keys, hashes, paths, addresses.
 _OPEN: Final = re.compile(
     r"-----BEGIN (CERTIFICATE|[A-Z ]*PUBLIC KEY)-----|sha256:[0-9a-f]{64}$|\$argon2|[./~]|https?:"
     r"|\S+\.(pem|key|crt|json)$"
@@ -36,14 +37,14 @@ _PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGN
 
 
 def find_leaks(module: str) -> list[str]:
-    """Return a warning for each secret in the settings *module*, the first few of them."""
+    """Return warnings for the first few secrets in the settings *module*."""
     found = list(dict.fromkeys(_leaks_of(module, set())))
     more = len(found) - _SHOWN
     return [*found[:_SHOWN], *([f"{more} more secrets stand in settings modules."] * (more > 0))]
 
 
 def _leaks_of(module: str, seen: set[str]) -> Iterator[str]:
-    """Yield the leaks of *module* and of what it imports by a star, inside the project."""
+    """Yield the leaks of *module*, and of modules of the project that it star-imports."""
     path = _source_of(module)
     if path is None or module in seen:
         return

@@ -1,4 +1,4 @@
-"""The socket that a server listens on: of TCP, of a path, or inherited.
+"""The socket that a server listens on: TCP, Unix domain, or inherited.
 
 Runs at start-up, on the command line.
 """
@@ -22,14 +22,14 @@ _BACKLOG: Final = 100  # connections that wait to be accepted
 _UNIX, _INHERITED = "unix:", "fd:"
 _LONGEST: Final = 107  # bytes of a path: sun_path without its end (unix(7))
 _MODE: Final = 0o660
-# What systemd tells of the sockets it hands over (sd_listen_fds(3)), the first of which is 3.
+# The variables of systemd, and the first descriptor that it passes (sd_listen_fds(3)).
 _SYSTEMD: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 _FIRST: Final = 3
 
 
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Listen where the settings say for the time of the block.
+    """Listen where the settings say, during the block.
 
     Raises:
         ImproperlyConfigured: the address is taken, not ours, or not allowed.
@@ -69,7 +69,7 @@ def _check_exposure(settings: Settings, sock: socket.socket) -> None:
 
 
 def name_of(sock: socket.socket) -> str:
-    """Return where *sock* listens, for people: `host:port` or `unix:/path`."""
+    """Return where *sock* listens, for messages: `host:port` or `unix:/path`."""
     if _is_unix(sock):
         return f"{_UNIX}{sock.getsockname()}"
     host, port = sock.getsockname()[:2]
@@ -95,13 +95,13 @@ def _listen_at_port(host: str, port: int) -> socket.socket:
         ) from exc
 
 
-# Sockets of a path.
+# Unix domain sockets.
 
 
 def listen_at_path(path: str) -> socket.socket:
     """Return a socket that listens at *path*, which its owner and group may connect to.
 
-    The socket of a server that is gone is replaced.
+    A stale socket file is replaced.
 
     Raises:
         ImproperlyConfigured: a server listens there, it is another file, or it cannot be made.
@@ -110,7 +110,7 @@ def listen_at_path(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     folder = -1
     try:
-        # NOTE: of two servers that find the same dead socket, one would remove the other's.
+        # NOTE: of two servers that find one stale socket, one would remove the other's new one.
         folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(folder, fcntl.LOCK_EX)
         _remove_dead(path)
@@ -149,7 +149,7 @@ def _check_path(path: str) -> None:
 
 
 def _remove_dead(path: str) -> None:
-    """Remove the socket of a server that is gone from *path*.
+    """Remove a stale socket file from *path*.
 
     Raises:
         ImproperlyConfigured: something else is there.
@@ -179,7 +179,7 @@ def _remove_dead(path: str) -> None:
 
 
 class SocketFile:
-    """The file of a socket, as this process made it."""
+    """The socket file that this process made."""
 
     __slots__ = ("_identity", "_path")
 
@@ -196,7 +196,7 @@ class SocketFile:
         return found.st_dev, found.st_ino, found.st_mtime_ns
 
     def remove(self) -> None:
-        """Remove the file, unless another one took its place."""
+        """Remove the file, unless it has been replaced."""
         if self._identity is not None and self._look() == self._identity:
             with suppress(OSError):
                 os.unlink(self._path)
@@ -211,7 +211,7 @@ def _file_of(sock: socket.socket) -> SocketFile | None:
 
 
 class InheritedSocket(socket.socket):
-    """A listening socket of another process, systemd for instance, which goes on listening."""
+    """A listening socket of another process, for instance systemd, which keeps it open."""
 
     def shutdown(self, how: int) -> None:
         """Do nothing: Sanic would shut it down for its owner, too, and for the next server."""
