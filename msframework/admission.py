@@ -1,4 +1,7 @@
-"""The guards of streams, websockets and static files, which are not compiled. Runs at start-up."""
+"""Admission to streams, websockets and static files, which have no compiled handler.
+
+Runs at start-up; `handle_guarded` runs per request.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ from msframework.types import Handler
 
 
 def with_head(admits: Mapping[str, Admit]) -> Mapping[str, Admit]:
-    """Return *admits* by method, with HEAD admitted as GET is where it has no method of its own."""
+    """Return *admits* by method, where HEAD is admitted as GET unless it has its own entry."""
     return {"HEAD": admits["GET"], **admits} if "GET" in admits else admits
 
 
 def admit_others(
     route: Route, mounted: Mounted, service: ServiceAccess, problems: list[str]
 ) -> Mapping[str, Admit]:
-    """Return, by method, what asks the guards around *route*; nothing where there are none.
+    """Return the `admit` of each method of *route*; nothing for methods without guards.
 
-    What they are is said by the service, the blueprint, its Resource, and notes on the function.
+    The guards are those of the service, the blueprint, the Resource, and the function's notes.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
     find_lost_guards(_handler_of(route), around.where, problems)
@@ -46,7 +49,7 @@ def admit_others(
 
 
 def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
-    """Return what may guard *route*, which is no endpoint."""
+    """Return the declarations that may guard *route*, which is no operation."""
     owner = getattr(_handler_of(route), "__self__", None)
     resource = type(owner) if isinstance(owner, Resource) else None
     return Surroundings(
@@ -61,7 +64,7 @@ def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
 
 
 def guard_document(route: Route, service: ServiceAccess, problems: list[str]) -> bool:
-    """Let the guards of `OPENAPI_GUARDS` alone stand before *route*; tell whether there are any."""
+    """Guard *route* by `OPENAPI_GUARDS` alone; tell whether there are any."""
     if not service.document_guards:
         return False
     around = Surroundings(
@@ -74,7 +77,7 @@ def guard_document(route: Route, service: ServiceAccess, problems: list[str]) ->
 
 
 def _notes_of(route: Any) -> Notes:
-    """Return the notes on the function of *route*; those of static files say whether all may."""
+    """Return the notes on the function of *route*; for static files, whether they are public."""
     if getattr(route.extra, "static", False):
         return Notes(public=getattr(route.extra, "public", False))
     handler = _handler_of(route)
@@ -90,7 +93,7 @@ def _handler_of(route: Any) -> Any:
 
 
 def ask_first(handler: Handler) -> Handler:
-    """Return *handler*, which runs when the guards of its route have let a request pass."""
+    """Return *handler* behind the admission of its route."""
 
     @functools.wraps(handler)
     async def handle_guarded(request: Request, *args: object, **path: object) -> Any:

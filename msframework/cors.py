@@ -1,4 +1,4 @@
-"""`CORS`: the pages of other origins that may read answers, and what they may send.
+"""`CORS`: the origins whose pages may read answers, and what they may send (Fetch, 3.3).
 
 The settings `ACCESS_CONTROL_*` make one for the service, `Blueprint(cors=…)` one for its routes.
 Read and checked at start-up; `serving.cors` acts on it.
@@ -18,7 +18,7 @@ from msframework.headers import TOKEN
 from msframework.problem import Problem
 
 ANY: Final = "*"
-# Headers of ours that a page could not read otherwise (Fetch, 3.3.3).
+# Headers of our answers that a page cannot read by default (Fetch, 3.3.3).
 EXPOSED: Final = (
     "X-Request-ID",
     "X-Trace-ID",
@@ -42,14 +42,14 @@ _is_origin: Final = re.compile(
 ).fullmatch
 _PORTS: Final = {"http": "80", "https": "443"}
 _SOCKETS: Final = {"ws": "http", "wss": "https"}
-# Names below which nobody can register one, so that `*` may stand right before them.
+# Reserved names, below which nobody can register a domain: `*` may stand directly before them.
 _RESERVED: Final = frozenset(("example", "internal", "local", "localhost", "test"))
 _RIGHT: Final = "an origin as browsers send it: scheme and host in small letters, no path"
 _EXAMPLE: Final = "Write 'https://app.example.com', or 'https://*.example.com' for all below."
 
 
 class OriginFault(NamedTuple):
-    """One mistake in a `CORS`: the argument, what was found, what was expected, the cure."""
+    """One mistake in a `CORS`: the argument, what was found, what was expected, the advice."""
 
     name: str
     found: str
@@ -59,18 +59,18 @@ class OriginFault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CORS:
-    """The pages of other origins that may read answers, and what they may send (Fetch, 3.3).
+    """The origins whose pages may read answers, and what they may send (Fetch, 3.3).
 
     Args:
         origins: `https://app.example.com`; `https://*.example.com` for one or more labels in the
             place of `*`; `https://pr-*.example.com` for a part of one label; or `*` alone for any.
-            Without any, no other origin may.
-        credentials: whether they may send cookies and what else a browser adds by itself.
+            When empty, no other origin may.
+        credentials: whether they may send cookies and other credentials of the browser.
         headers: headers that they may send, beside those of tracing and of the authenticators.
-        methods: their methods; all that the path has when empty.
+        methods: the methods that they may use; all that the path has when empty.
         expose: headers that they may read.
-        max_age: seconds that a browser may remember a preflight.
-        private_network: whether a page from a public network may call into a private one.
+        max_age: seconds for which a browser may cache a preflight.
+        private_network: whether pages from a public network may call into a private one.
     """
 
     origins: Sequence[str] = ()
@@ -93,7 +93,7 @@ class CORS:
         return ANY in self.origins
 
     def faults(self) -> Iterator[OriginFault]:
-        """Yield the mistakes in it."""
+        """Yield the mistakes in this declaration."""
         for origin in self.origins:
             fault = find_fault(origin)
             if fault is not None:
@@ -147,10 +147,10 @@ def split_words(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def find_fault(text: object) -> tuple[str, str, str] | None:
-    """Return what is wrong with an origin that no browser would send so, else `None`.
+    """Return the mistake in an origin that no browser sends in this form, else `None`.
 
     Returns:
-        What was found, what was expected, and the cure.
+        What was found, what was expected, and the advice.
     """
     if text == ANY:
         return None
@@ -159,9 +159,7 @@ def find_fault(text: object) -> tuple[str, str, str] | None:
     if not text.strip():
         return "an empty text", _RIGHT, "Leave it out."
     if text == "null":
-        expected = (
-            "the origin of a page; sandboxed frames, files and pages of strangers send 'null'"
-        )
+        expected = "the origin of a page; sandboxed frames, files and hostile pages send 'null'"
         return "'null'", expected, "Serve the page from an origin of its own, and write that."
     if "," in text:
         parts = ", ".join(repr(part.strip()) for part in text.split(",") if part.strip())
@@ -248,7 +246,7 @@ def _as_ascii(host: str) -> str:
 
 
 def compile_pattern(origin: str) -> re.Pattern[str]:
-    """Return the expression of an origin with `*`; it has to match from end to end."""
+    """Return the regular expression of an origin with `*`, for `fullmatch`."""
     before, after = map(re.escape, origin.split(ANY))
     label = r"[a-z0-9_\-]+"
     if before.endswith("//") and after.startswith(re.escape(".")):

@@ -1,7 +1,7 @@
-"""Access: authenticators tell who calls, guards tell who may.
+"""Access: authenticators identify the caller, guards decide whether the caller may proceed.
 
-Libraries of cryptography are imported where an authenticator is made, so that a service without
-one does not wait for them at its start.
+PyJWT, cryptography and argon2-cffi are imported where they are first needed, so that a service
+without them does not pay for the import.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Algorithms of signatures (RFC 7518, 3; RFC 8037, 3), and how strong a key each needs.
+"""Signature algorithms (RFC 7518, 3; RFC 8037, 3), and the key strength that each needs.
 
-Runs at start-up, and where the keys of an address are read.
+Runs at start-up, and where the keys of a URL are read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST_EXPONENT: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class SignatureAlgorithm:
-    """An algorithm of signatures.
+    """A signature algorithm.
 
     Attributes:
         kind: the kind of its keys, as `kty` names it (RFC 7518, 6.1).
@@ -78,7 +78,7 @@ def default_algorithm(kind: str, curve: str) -> str | None:
 
 
 def describe_key(key: AsymmetricKey) -> tuple[str, str]:
-    """Return kind and curve of *key*; the kind is empty for one that signs no tokens."""
+    """Return kind and curve of *key*; the kind is empty for one that cannot sign tokens."""
     from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
     if isinstance(key, rsa.RSAPublicKey | rsa.RSAPrivateKey):
@@ -93,7 +93,7 @@ def describe_key(key: AsymmetricKey) -> tuple[str, str]:
 
 
 def check_strength(key: AsymmetricKey, name: str) -> None:
-    """Refuse *key* where the algorithm *name* needs another.
+    """Refuse *key* unless it fits the algorithm *name*.
 
     Raises:
         KeyFault: it is of another kind, on another curve, or too weak.

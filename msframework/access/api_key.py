@@ -1,4 +1,4 @@
-"""`APIKey`: callers by a key in a header, of which the service only holds the hash.
+"""`APIKey`: authenticates callers by a key in a header; the service stores only its hash.
 
 Made at start-up; `authenticate` runs per request.
 """
@@ -41,7 +41,7 @@ logger = logging.getLogger("msframework.credentials")
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One key of a caller: its hash, what it allows, and when it ends.
+    """One key of a caller: its hash, its scopes, and when it expires.
 
     Attributes:
         hash: `sha256:` and 64 hexadecimal digits, as `hash_key` returns it.
@@ -59,13 +59,13 @@ KeyForms = KeyEntry | str | Mapping[str, Any] | Sequence["KeyEntry | str | Mappi
 
 
 def hash_key(key: str) -> str:
-    """Return what is stored of *key*, an API key.
+    """Return the hash of *key*, an API key, to be stored.
 
-    A fast hash is enough here, and a slow one as for passwords would be wasted: a key is random,
-    and of 2¹²⁸ keys none is found by trying.
+    It is SHA-256, which is fast: a key has at least 128 random bits and cannot be guessed, so the
+    slow hash of passwords is not needed.
 
     Raises:
-        ValueError: no 128 random bits fit in it, it is too long, or no header can carry it.
+        ValueError: *key* is too short for 128 random bits, too long, or no header can carry it.
     """
     if _is_key(key) is None or len(key) < MIN_KEY_LENGTH:
         raise ValueError(
@@ -80,18 +80,18 @@ def _digest(key: str) -> str:
 
 
 class APIKey(Authenticator):
-    """Knows a caller by the key that a header holds.
+    """Authenticates callers by the key in a header.
 
     Args:
-        keys: for the name of each caller the hash of its key, or a `KeyEntry` with its scopes, or
-            several of either, all of them valid; or the same as the text of a JSON object.
+        keys: a mapping from the name of each caller to the hash of its key, to a `KeyEntry`, or to
+            a list of these, all of them valid; or the same as the text of a JSON object.
         header: the name of the header.
-        lookup: `async lookup(digest) -> Principal | None`, for keys that are kept in a table. The
-            digest has the form of the hashes. It may take `request`, too.
-        realm: what the keys are for, as the challenge says it.
+        lookup: `async lookup(digest) -> Principal | None`, for keys that are stored in a table.
+            The digest has the form of `hash_key`. It may also take `request`.
+        realm: the realm of the challenge (RFC 9110, 11.5).
 
     Raises:
-        ImproperlyConfigured: with every mistake in the keys; none is shown.
+        ImproperlyConfigured: with every mistake in the keys; no key is shown.
     """
 
     header: str
@@ -118,10 +118,10 @@ class APIKey(Authenticator):
         )
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Return the caller whose key *request* brings; `None` where it brings none.
+        """Return the caller whose key *request* has; `None` where it has none.
 
         Raises:
-            Unauthorized: the key is of nobody, no longer valid, malformed, or sent twice.
+            Unauthorized: the key is unknown, expired, malformed, or sent twice.
         """
         key = request.fields.get(self.header)
         if key is None:
@@ -145,7 +145,7 @@ class APIKey(Authenticator):
         return found
 
     def _welcome(self, stored: StoredKey, key: str) -> Principal:
-        """Return the principal of a key that is known, if it still counts."""
+        """Return the principal of a known key, unless it has expired or is too short."""
         if len(key) < MIN_KEY_LENGTH:
             logger.warning(
                 "the API key of %r has less than %s characters and is refused: it can be guessed",
@@ -176,7 +176,7 @@ def _check_header(header: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """One key as it is looked up."""
+    """One key, as it is looked up by its digest."""
 
     name: str
     digest: str = field(repr=False)

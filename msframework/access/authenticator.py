@@ -1,4 +1,4 @@
-"""`Authenticator`: tells who calls; also a scheme of the document, and a challenge.
+"""`Authenticator`: verifies credentials and returns the caller as a `Principal`.
 
 Made at start-up; `authenticate` runs per request.
 """
@@ -15,14 +15,14 @@ from msframework.serving.request import Request
 
 
 class Authenticator:
-    """One way to tell who calls. Derive from it, and write `authenticate`, `scheme`, `challenge`.
+    """One way to authenticate. Derive from it; write `authenticate`, `scheme` and `challenge`.
 
     Attributes:
-        name: its name in `AUTHENTICATORS`, which is that of its scheme in the document.
+        name: its key in `AUTHENTICATORS`, and the name of its scheme in the document.
         scheme: its Security Scheme Object (OpenAPI 3.1, 4.8.27).
-        challenge: what `WWW-Authenticate` says of it in a 401 (RFC 9110, 11.6.1).
-        refusal: the same where its own credentials were wrong; the challenge when empty.
-        header: the header, in small letters, that its credentials come in; `None` for none.
+        challenge: its challenge, the value of `WWW-Authenticate` in a 401 (RFC 9110, 11.6.1).
+        refusal: the challenge where its credentials were sent and wrong; *challenge* when empty.
+        header: the lower-case name of the header that carries its credentials; `None` for none.
     """
 
     name: str = ""
@@ -32,13 +32,13 @@ class Authenticator:
     header: str | None = None
 
     def check(self, settings: Settings) -> Iterable[Problem]:
-        """Return what *settings* lack for it to work; asked once, when a service takes it."""
+        """Return the problems that *settings* cause for it; called once, when it is registered."""
         return ()
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Return the caller of *request*; `None` where it brings no credentials of this kind.
+        """Return the caller of *request*; `None` where it has no credentials of this kind.
 
         Raises:
-            Unauthorized: it brings some, and they are wrong.
+            Unauthorized: it has some, and they are wrong.
         """
         raise NotImplementedError

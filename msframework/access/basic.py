@@ -1,4 +1,4 @@
-"""`HTTPBasic`: callers by user name and password (RFC 7617).
+"""`HTTPBasic`: authenticates callers by user name and password (RFC 7617).
 
 Made at start-up; `authenticate` runs per request.
 """
@@ -26,14 +26,14 @@ _find_control = re.compile(r"[\x00-\x1f\x7f]").search
 
 
 class HTTPBasic(Authenticator):
-    """Knows a caller by user name and password, which come with every request.
+    """Authenticates callers by user name and password, which are sent with every request.
 
     Args:
         check: `check(username, password) -> Principal | None`, a function or coroutine function,
-            which may take `request`, too; or a mapping from user names to hashes of
+            which may also take `request`; or a mapping from user names to hashes of
             `hash_password`.
-        realm: what the passwords are for; a browser shows it.
-        hasher: what verifies the hashes of a mapping, in place of `verify_password`.
+        realm: the realm of the challenge, which a browser may show.
+        hasher: the `PasswordHasher` that verifies the hashes, in place of `verify_password`.
 
     Raises:
         ImproperlyConfigured: with every mistake in a mapping; no password is shown.
@@ -55,7 +55,7 @@ class HTTPBasic(Authenticator):
         self.challenge = build_challenge("Basic", realm=realm, charset="UTF-8")
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Return the user whose password *request* brings; `None` without Basic credentials.
+        """Return the user whose password *request* has; `None` without Basic credentials.
 
         Raises:
             Unauthorized: the password is wrong, there is no such user, or they are malformed.
@@ -73,7 +73,7 @@ def read_credentials(value: str) -> tuple[str, str]:
     """Return user name and password of the Basic credentials *value* (RFC 7617, 2).
 
     Raises:
-        Unauthorized: they are no base64 of UTF-8 with a colon, or hold control characters.
+        Unauthorized: they are not base64 of UTF-8 with a colon, or have control characters.
     """
     try:
         data = b64decode(value.encode("ascii"), validate=True)
@@ -90,7 +90,7 @@ def read_credentials(value: str) -> tuple[str, str]:
 
 
 class PasswordFile:
-    """User names with the hashes of their passwords, as settings hold them."""
+    """A mapping from user names to the hashes of their passwords, from the settings."""
 
     def __init__(self, hashes: Mapping[str, str], hasher: PasswordHasher | None) -> None:
         problems = [
@@ -112,7 +112,7 @@ class PasswordFile:
         self._hasher: Final = hasher
 
     async def find(self, username: str, password: str) -> Principal | None:
-        """Return the user; an unknown one takes as long as a wrong password."""
+        """Return the user; an unknown user name takes as long as a wrong password."""
         hasher = passwords.default if self._hasher is None else self._hasher
         right = await hasher.verify(password, self._hashes.get(username), rehash=False)
         return Principal(username) if right else None

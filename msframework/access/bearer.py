@@ -1,4 +1,4 @@
-"""`JWTBearer`: callers who bring a signed token (RFC 7519, RFC 6750).
+"""`JWTBearer`: authenticates callers by a signed token (RFC 7519, RFC 6750).
 
 Made at start-up; `authenticate` runs per request.
 """
@@ -33,10 +33,11 @@ logger = logging.getLogger("msframework.credentials")
 
 
 class JWTBearer(Authenticator):
-    """Callers with a token that one of these keys signed; its `sub` is the `Principal`'s id.
+    """Authenticates callers by a JWT that one of these keys signed; its `sub` is the caller's id.
 
-    The algorithm belongs to the key. Of several keys the `kid` of a token chooses; a token without
-    one is for the key without one, or for the only one of its algorithm. Nothing is tried out.
+    The algorithm belongs to the key. Of several keys, the `kid` of the token selects one; a token
+    without `kid` is verified with the key without one, or with the only key of its algorithm. One
+    key is selected, and no other is tried.
 
     A header whose token was verified is known by its digest, until the token expires.
 
@@ -44,20 +45,20 @@ class JWTBearer(Authenticator):
         key: the one key: a PEM text, a secret, a path, a JWK as a dict, or a `JWTKey`.
         algorithm: the algorithm of `key`; see `JWTKey`.
         keys: several keys, by their `kid`, or `JWTKey`s that have one.
-        jwks: the address of a JWK Set (RFC 7517, 5), or a `JWKS`.
-        audience: the `aud` of this service, or several; `None` takes tokens for anybody.
-        issuer: the `iss` of whoever makes the tokens, or several; `None` takes any.
+        jwks: the URL of a JWK Set (RFC 7517, 5), or a `JWKS`.
+        audience: the `aud` of this service, or several; `None` accepts any.
+        issuer: the `iss` of the issuer of the tokens, or several; `None` accepts any.
         leeway: the seconds by which clocks may differ.
         require_exp: whether a token without `exp` is refused.
         subject: the claim with the caller's id.
         scopes: the claim with the scopes, a text with spaces (RFC 8693, 4.2) or a list.
-        typ: the `typ` that tokens must have: `"at+jwt"` (RFC 9068, 2.1) tells access tokens from
-            others of the same issuer; `None` for any.
-        cache: how many verified tokens are kept.
-        clock: the seconds since 1970.
+        typ: the `typ` that tokens must have: `"at+jwt"` (RFC 9068, 2.1) distinguishes access tokens
+            from others of the same issuer; `None` for any.
+        cache: how many verified tokens are cached.
+        clock: returns the seconds since 1970.
 
     Raises:
-        ImproperlyConfigured: a key is weak or unreadable, or something is not said.
+        ImproperlyConfigured: a key is weak or unreadable, or an argument is missing or wrong.
     """
 
     scheme: Mapping[str, Any] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -108,7 +109,7 @@ class JWTBearer(Authenticator):
         return ()
 
     async def authenticate(self, request: Request) -> Principal | None:
-        """Return the caller whose token *request* brings; `None` where it brings no bearer token.
+        """Return the caller whose token *request* has; `None` where it has no bearer token.
 
         Raises:
             Unauthorized: the token, or the header, is wrong.
@@ -143,14 +144,14 @@ class JWTBearer(Authenticator):
     def make_principal(
         self, id: str, scopes: frozenset[str], claims: Mapping[str, Any]
     ) -> Principal:
-        """Return the caller of a verified token; override it to add facts of one's own.
+        """Return the principal of a verified token; override it to return a derived class.
 
-        What it returns is kept and given to further requests with the same token.
+        The result is cached, and shared by further requests with the same token.
         """
         return Principal(id, scopes, claims, self.name)
 
     async def start(self) -> None:
-        """Begin to fetch the keys, where they have an address."""
+        """Begin to fetch the keys, where `jwks` was given."""
         if self._jwks is not None:
             await self._jwks.start()
 
@@ -160,10 +161,10 @@ class JWTBearer(Authenticator):
             await self._jwks.stop()
 
     async def _verify(self, token: str, now: float) -> TokenClaims:
-        """Return the claims of *token*, which holds *now*.
+        """Return the claims of *token*, which is valid at *now*.
 
         Raises:
-            TokenRefused: it does not, or it is not for this service.
+            TokenRefused: it is not valid, or not for this service.
         """
         signed = read_token(token)
         if self._typ is not None and signed.type != self._typ:
@@ -181,7 +182,7 @@ class JWTBearer(Authenticator):
             raise TokenRefused("another key signed it, or it was changed")
 
     def _follow(self, jwks: JWKS) -> None:
-        """Forget tokens that were verified with keys that are others by now."""
+        """Forget the cached tokens if the keys of *jwks* have changed."""
         jwks.touch()
         if jwks.generation != self._generation:
             self._verified.clear()
@@ -202,7 +203,7 @@ class JWTBearer(Authenticator):
 
 
 def _check_options(key: object, keys: object, jwks: object, *, leeway: float, cache: int) -> None:
-    """Refuse options that do not go together, or have no meaning."""
+    """Refuse arguments that exclude each other, or are out of range."""
     said = [
         name for name, value in (("key", key), ("keys", keys), ("jwks", jwks)) if value is not None
     ]
@@ -231,7 +232,7 @@ def _read_keys(
     algorithm: str | None,
     keys: Mapping[str, KeyMaterial | JWTKey] | Iterable[JWTKey] | None,
 ) -> list[JWTKey]:
-    """Return the keys that were given, in whatever form."""
+    """Return the keys that were given in any of the three forms."""
     if key is not None:
         return [key if isinstance(key, JWTKey) else JWTKey(key, algorithm)]
     if keys is None:

@@ -18,14 +18,14 @@ Moment: TypeAlias = int | float
 
 @dataclass(frozen=True, slots=True)
 class TokenClaims:
-    """What a token says, and when that holds.
+    """The claims of a token, and when it is valid.
 
     Attributes:
-        subject: who it is about.
-        scopes: what it allows.
-        claims: all of it, read-only: objects are mappings and arrays are tuples.
-        earliest: the first moment at which it holds.
-        latest: the moment at which it no longer does.
+        subject: the id of the caller.
+        scopes: its scopes.
+        claims: all claims, read-only: objects are mappings and arrays are tuples.
+        earliest: the first moment at which it is valid, in seconds since 1970.
+        latest: the moment from which it is not.
     """
 
     subject: str
@@ -35,10 +35,10 @@ class TokenClaims:
     latest: Moment
 
     def check_time(self, now: float) -> None:
-        """Refuse the token where it does not hold at *now*.
+        """Refuse the token unless it is valid at *now*.
 
         Raises:
-            TokenRefused: it holds later, or did earlier.
+            TokenRefused: it is not valid yet, or has expired.
         """
         if now < self.earliest:
             raise TokenRefused("it holds later: nbf or iat is in the future")
@@ -48,15 +48,15 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRules:
-    """What the claims of a token must be.
+    """The rules for the claims of a token.
 
     Attributes:
-        audiences: `aud` has one of them; `None` for any, and for none at all.
-        issuers: `iss` is one of them; `None` likewise.
+        audiences: the values of which `aud` must have one; with `None` it may be absent, too.
+        issuers: the values of which `iss` must be one; likewise.
         leeway: the seconds by which clocks may differ.
         requires_exp: whether `exp` must be there.
-        subject: the claim that says who it is about.
-        scopes: the claim that says what it allows: a text with spaces (RFC 8693, 4.2), or a list.
+        subject: the name of the claim with the id of the caller.
+        scopes: the name of the claim with the scopes, a text with spaces (RFC 8693, 4.2) or a list.
     """
 
     audiences: frozenset[str] | None
@@ -67,7 +67,7 @@ class ClaimRules:
     scopes: str
 
     def read(self, payload: bytes) -> TokenClaims:
-        """Return the claims of *payload*; their time is yet to be checked.
+        """Return the claims of *payload*, without checking the time.
 
         Raises:
             TokenRefused: they are malformed, or not for this service.
@@ -138,7 +138,7 @@ def _read_moment(claims: Mapping[str, Any], name: str, absent: float) -> Moment:
 
 
 def _freeze(value: Any) -> Any:
-    """Return *value* so that nothing of it can change: it is kept for further requests."""
+    """Return *value* as a read-only copy, which is shared by further requests."""
     if type(value) is dict:
         return MappingProxyType({name: _freeze(inner) for name, inner in value.items()})
     if type(value) is list:

@@ -1,7 +1,7 @@
-"""Guards that nobody can pass, found by trying what may hold of a caller. Runs at start-up.
+"""Guards that no caller can meet, found by trying all combinations. Runs at start-up.
 
-`Access.can_pass` knows those that authenticators alone decide, and stops a start; this also weighs
-scopes, for a warning.
+`Access.can_pass` finds those that fail whatever the scopes are, and stops the start; this one also
+tries scopes, for a warning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from msframework.access.guard import (
     Scopes,
 )
 
-_MOST_FACTS: Final = 12  # 2^12 callers are tried; a guard of more facts is taken to be passable
+# All 2**12 combinations of so many are tried; guards of more facts are not warned of.
+_MOST_FACTS: Final = 12
 
 
 def is_satisfiable(guards: Iterable[Guard], authenticators: Iterable[str]) -> bool:
@@ -43,7 +44,7 @@ def is_satisfiable(guards: Iterable[Guard], authenticators: Iterable[str]) -> bo
 
 
 def _facts_of(guard: Guard) -> Iterator[object]:
-    """Yield what a caller may have or not: each scope, and each guard of a service's own."""
+    """Yield what may hold of a caller or not: each scope, and each guard that a service wrote."""
     match guard:
         case Authenticated() | AuthenticatedBy():
             return
@@ -59,7 +60,7 @@ def _facts_of(guard: Guard) -> Iterator[object]:
 
 
 def _holds(guard: Guard, name: str | None, caller: Mapping[object, bool]) -> bool:
-    """Tell whether *guard* lets a caller pass whom the authenticator *name* knows."""
+    """Tell whether *guard* allows a caller whom *name* authenticated; `None` for anonymous."""
     match guard:
         case Authenticated():
             return name is not None
@@ -75,6 +76,6 @@ def _holds(guard: Guard, name: str | None, caller: Mapping[object, bool]) -> boo
             return any(_holds(each, name, caller) for each in guards)
         case Not(inner):
             if name is None and inner.needs_principal and not isinstance(inner, Authenticated):
-                return False  # as it is asked: neither a guard nor its opposite knows a stranger
+                return False  # as `policy.fold` has it: no such guard, nor its negation
             return not _holds(inner, name, caller)
     return caller[id(guard)] and (name is not None or not guard.needs_principal)

@@ -1,6 +1,6 @@
 """The one `Authorization` header of a request, as its scheme and value. Runs per request.
 
-Every authenticator that reads this header reads it here, so that all refuse the same ones.
+Every authenticator of this header reads it here, so that all refuse the same malformed ones.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _CREDENTIALS: Final = re.compile(
 
 
 def read_authorization(request: Request) -> tuple[str, str] | None:
-    """Return the scheme, in small letters, and the credentials that *request* brings.
+    """Return the lower-case scheme and the credentials of *request*.
 
     Returns:
         `None` where it has no `Authorization` header (RFC 9110, 11.6.2).
 
     Raises:
-        Unauthorized: the header stands twice, is too long, or is malformed.
+        Unauthorized: the header is repeated, too long, or malformed.
     """
     value = request.fields.get("authorization")
     if value is None:

@@ -16,26 +16,26 @@ from msframework.principal import Principal
 from msframework.serving.request import Request
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What was asked already, by the identity of the guard.
+# The verdicts of guards that were asked already, by the identity of the guard.
 Verdicts: TypeAlias = dict[int, bool]
 
 
 class Guard:
-    """One condition. Derive from it, and write `allows`, `allows_object`, or both.
+    """A condition on the caller. Derive from it; write `allows`, `allows_object`, or both.
 
-    `async allows(self, request, principal, **path)` takes the path parameters that it names and
-    returns whether the caller may call the operation; `async allows_object(self, request,
-    principal, obj)` whether it may have one object, which `check` is given. Both may be plain
-    functions; whatever they return but a boolean is an error, and the caller is refused.
+    `async allows(self, request, principal, …)` returns whether the caller may call the operation;
+    it takes path parameters by name. `async allows_object(self, request, principal, obj)` returns
+    whether the caller may access the object that `check` is given. Both may be plain functions.
+    They must return a bool: anything else is an error (500).
 
     Attributes:
-        needs_principal: whether a caller without credentials is refused before it is asked.
+        needs_principal: whether anonymous callers are refused without asking the guard.
     """
 
     needs_principal: ClassVar[bool] = True
 
     def on(self, *methods: str) -> Guard:
-        """Return this guard for *methods* alone; HEAD goes with GET."""
+        """Return this guard limited to *methods*; HEAD counts as GET."""
         return Narrowed(self, methods)
 
     def __and__(self, other: object) -> Guard:
@@ -54,14 +54,14 @@ class Guard:
         return f"{type(self).__qualname__}()"
 
     async def check(self, request: Request, obj: object) -> None:
-        """Let the caller of *request* have *obj*, or refuse it.
+        """Refuse the caller of *request* unless it may access *obj*.
 
-        Each guard of a combination that has `allows_object` is asked that, the others whether they
-        allow the request.
+        In a combination each guard with `allows_object` is asked about *obj*, every other one about
+        the request.
 
         Raises:
-            Unauthorized: nobody says who calls.
-            Forbidden: the caller may not have it.
+            Unauthorized: the caller is anonymous, and a guard needs a principal.
+            Forbidden: the caller may not access it.
         """
         method = "GET" if request.method == "HEAD" else request.method
         narrowed = self.narrow(method)
@@ -87,12 +87,12 @@ class Guard:
 
 @dataclass(frozen=True, repr=False)
 class Authenticated(Guard):
-    """Any caller whose credentials were verified."""
+    """A caller with a principal, from whichever authenticator."""
 
 
 @dataclass(frozen=True, repr=False)
 class AuthenticatedBy(Guard):
-    """A caller whose credentials one of these authenticators verified."""
+    """A caller whose principal comes from one of these authenticators."""
 
     names: frozenset[str]
 
@@ -118,7 +118,7 @@ class Scopes(Guard):
 
 @dataclass(frozen=True, repr=False)
 class AnyScope(Guard):
-    """A caller with one of these scopes at least."""
+    """A caller with at least one of these scopes."""
 
     scopes: tuple[str, ...]
 
@@ -184,13 +184,13 @@ class Not(Guard):
         return None if left is None else Not(left)
 
     def resolve(self, *, negated: bool) -> Guard:
-        """Return the guard with the sign that comes out."""
+        """Return the inner guard resolved, negated once more."""
         return self.guard.resolve(negated=not negated)
 
 
 @dataclass(frozen=True, repr=False)
 class Narrowed(Guard):
-    """A guard that only holds for some methods."""
+    """A guard that is limited to some methods."""
 
     guard: Guard
     methods: tuple[str, ...]
@@ -211,13 +211,13 @@ def _call(guard: Guard, arguments: Iterable[object]) -> str:
 
 
 def _narrow(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
-    """Return what is left of each of the *guards* that holds for *method*."""
+    """Return what is left of each of *guards* for *method*, without those of which nothing is."""
     narrowed = [guard.narrow(method) for guard in guards]
     return tuple(guard for guard in narrowed if guard is not None)
 
 
 def _join(kind: type[AllOf | AnyOf], guards: Iterable[Guard], negated: bool) -> Guard:
-    """Return the *guards*, resolved, as one of *kind*: flat, and each once."""
+    """Return *guards*, resolved, as one *kind*: nested ones are merged, and each stands once."""
     members: list[Guard] = []
     for guard in guards:
         resolved = guard.resolve(negated=negated)
@@ -228,29 +228,29 @@ def _join(kind: type[AllOf | AnyOf], guards: Iterable[Guard], negated: bool) -> 
 
 
 def is_same(one: Guard, other: Guard) -> bool:
-    """Tell whether two guards are one, or equal, so that one of them need not be asked."""
+    """Tell whether two guards are identical or equal, so that asking one of them is enough."""
     return one is other or (type(one) is type(other) and (one == other) is True)
 
 
 def leaves_of(condition: Guard) -> list[Guard]:
-    """Return the single guards of *condition*, in their order, without their signs."""
+    """Return the single guards of *condition* in their order, without negations."""
     if isinstance(condition, AllOf | AnyOf):
         return [leaf for each in condition.guards for leaf in leaves_of(each)]
     return leaves_of(condition.guard) if isinstance(condition, Not | Narrowed) else [condition]
 
 
 def is_own(guard: Guard) -> bool:
-    """Tell whether a single guard is written by a service: it has a function that judges."""
+    """Tell whether a service wrote *guard*: it has `allows` or `allows_object`."""
     return hasattr(guard, "allows") or hasattr(guard, "allows_object")
 
 
 def judges_requests(guard: Guard) -> bool:
-    """Tell whether a single guard judges requests; one that only judges objects cannot yet."""
+    """Tell whether *guard* can be asked about a request, not only about objects."""
     return hasattr(guard, "allows") or not hasattr(guard, "allows_object")
 
 
 def holds(guard: Guard, principal: Principal) -> bool:
-    """Tell whether a guard of ours allows *principal*."""
+    """Tell whether *guard*, one of the framework, allows *principal*."""
     if isinstance(guard, Scopes):
         return principal.scopes.issuperset(guard.scopes)
     if isinstance(guard, AnyScope):
@@ -263,17 +263,17 @@ def holds(guard: Guard, principal: Principal) -> bool:
 
 
 def read_verdict(guard: Guard, verdict: object) -> bool:
-    """Return what *guard* said.
+    """Return the verdict of *guard*.
 
     Raises:
-        TypeError: it said neither yes nor no, which is no permission.
+        TypeError: it is no bool.
     """
     if verdict is True or verdict is False:
         return verdict
     if inspect.iscoroutine(verdict):
         verdict.close()  # no warning beside the message
     raise TypeError(
-        f"{type(guard).__qualname__} must say True or False; it returned "
+        f"{type(guard).__qualname__} must return True or False; it returned "
         f"{type(verdict).__qualname__}"
     )
 
@@ -285,7 +285,7 @@ async def _meets(
     obj: object,
     asked: Verdicts,
 ) -> bool:
-    """Tell whether the caller meets *condition*, a normal form, with respect to *obj*."""
+    """Tell whether the caller meets *condition*, a normal form, for *obj*."""
     if isinstance(condition, AllOf | AnyOf):
         ends = isinstance(condition, AnyOf)
         for each in condition.guards:
@@ -302,7 +302,7 @@ async def _meets(
 
 
 async def _judge(leaf: Any, request: Request, principal: Principal | None, obj: object) -> bool:
-    """Ask a single guard for *obj*, or for the request where it knows nothing of objects."""
+    """Ask a single guard about *obj*, or about the request where it has no `allows_object`."""
     if hasattr(leaf, "allows_object"):
         verdict = leaf.allows_object(request, principal, obj)
         function = leaf.allows_object
@@ -317,9 +317,9 @@ async def _judge(leaf: Any, request: Request, principal: Principal | None, obj: 
 
 
 def path_names(guard: Any, known: Iterable[str]) -> tuple[str, ...]:
-    """Return the parameters of the path that `allows` takes by name, all for one that takes any.
+    """Return the names of the path parameters that `allows` takes; all *known* ones for `**`.
 
-    Those that have a default are taken where they are *known*.
+    One with a default is only taken where it is *known*.
     """
     parameters = list(inspect.signature(guard.allows).parameters.values())
     if any(each.kind is each.VAR_KEYWORD for each in parameters):

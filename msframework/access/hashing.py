@@ -1,4 +1,4 @@
-"""`HashingThreads`: a few threads for work that takes long and much memory, and a bound for it.
+"""`HashingThreads`: a few threads for slow work that needs much memory, with a bounded queue.
 
 Runs where passwords are hashed.
 """
@@ -20,47 +20,47 @@ T = TypeVar("T")
 
 
 class HashingThreads:
-    """Runs functions in *threads* threads, with *waiting* more before them at most.
+    """Runs functions in *threads* threads; at most *waiting* more calls wait for one.
 
-    The threads begin with the first work and end with the last, so that there is nothing to close:
-    neither an idle service nor one that stops has any, and none is lost when a worker forks.
+    The threads start with the first call and end with the last one, so that there is nothing to
+    close, and none is lost when a worker forks.
     """
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._threads, self._most = threads, threads + waiting
-        self._crew = Crew()
+        self._current = ProcessThreads()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what *function* returns; cancelled, it is not begun, or its result is dropped.
+        """Return the result of *function*; cancelled, it is not started, or its result dropped.
 
         Raises:
-            ServiceUnavailable: as many wait as may.
+            ServiceUnavailable: *waiting* calls wait already.
         """
         return await asyncio.wrap_future(self._begin(partial(function, *args, **kwargs)))
 
     def _begin(self, work: Callable[[], T]) -> Future[T]:
-        if self._crew.pid != os.getpid():  # a fork has none of the threads
-            self._crew = Crew()
-        crew = self._crew
-        with crew.lock:
-            if crew.busy >= self._most:
+        if self._current.pid != os.getpid():  # a forked process has no threads of its parent
+            self._current = ProcessThreads()
+        current = self._current
+        with current.lock:
+            if current.busy >= self._most:
                 raise ServiceUnavailable(
                     "too many passwords are being checked", headers={"Retry-After": "1"}
                 )
-            if crew.executor is None:
-                crew.executor = ThreadPoolExecutor(self._threads, "msframework-password")
-            future = crew.executor.submit(work)
-            crew.busy += 1
-        future.add_done_callback(crew.leave)
+            if current.executor is None:
+                current.executor = ThreadPoolExecutor(self._threads, "msframework-password")
+            future = current.executor.submit(work)
+            current.busy += 1
+        future.add_done_callback(current.leave)
         return future
 
 
-class Crew:
-    """The threads of one process.
+class ProcessThreads:
+    """The threads of the current process, which a fork does not inherit.
 
     Attributes:
-        busy: the work that has begun or waits. What was cancelled after it began still counts, as
-            its memory does.
+        busy: the calls that run or wait. One that was cancelled after its start still counts, as
+            it still uses memory.
     """
 
     __slots__ = ("busy", "executor", "lock", "pid")
@@ -72,7 +72,7 @@ class Crew:
         self.busy = 0
 
     def leave(self, future: Future[T]) -> None:
-        """Count a piece of work that has ended; the last one ends the threads."""
+        """Count a call that has ended; the last one ends the threads."""
         with self.lock:
             self.busy -= 1
             ended = None if self.busy else self.executor

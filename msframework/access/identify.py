@@ -1,4 +1,4 @@
-"""`identify(request)`: the caller of a request, as the authenticators of its operation tell.
+"""`identify(request)`: the principal of a request, from the authenticators of its operation.
 
 `build_identify` runs at start-up; what it returns runs per request.
 """
@@ -19,10 +19,10 @@ Identify: TypeAlias = Callable[[Request], Awaitable[Principal | None]]
 
 
 def build_identify(authenticators: Sequence[Authenticator], refusals: Refusals) -> Identify:
-    """Return `identify(request)`, which asks *authenticators* in their order; the first wins.
+    """Return `identify(request)`, which tries *authenticators* until one returns a principal.
 
-    Credentials that are wrong are refused where no other are right. So is an `Authorization` that
-    nobody read: whoever sends it does not want to be taken for a stranger.
+    Wrong credentials are refused unless others in the same request are right. So is an
+    `Authorization` header that none reads: its sender does not mean to be anonymous.
     """
 
     async def identify(request: Request) -> Principal | None:
@@ -45,7 +45,7 @@ def build_identify(authenticators: Sequence[Authenticator], refusals: Refusals) 
 
 
 def _checked(principal: object, authenticator: Authenticator) -> Principal:
-    """Return what *authenticator* told, with its name.
+    """Return *principal* with the name of *authenticator*.
 
     Raises:
         TypeError: it is no principal.

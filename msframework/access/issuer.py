@@ -1,4 +1,4 @@
-"""`JWTIssuer`: makes tokens, for log-ins, for other services and for tests.
+"""`JWTIssuer`: issues tokens for log-ins, for other services and for tests.
 
 Made at start-up; `issue` runs per request.
 """
@@ -24,18 +24,18 @@ _OWN: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope
 
 
 class JWTIssuer:
-    """Makes tokens that its `bearer()` accepts.
+    """Issues tokens that its `bearer()` accepts.
 
     Args:
         key: a private key, a secret, or a `JWTKey`.
         algorithm: the algorithm of `key`; see `JWTKey`.
         kid: the name of the key; by default the thumbprint of a private one (RFC 7638).
-        issuer: the `iss` of all its tokens, as a rule its address.
-        audience: whom they are for, one or several.
-        lifetime: how long a token holds, as a timedelta or in seconds.
-        typ: the type in their header; that of access tokens (RFC 9068, 2.1) by default.
-        retired: keys that no longer sign, whose tokens are still accepted.
-        clock: the seconds since 1970.
+        issuer: the `iss` of its tokens, by convention its URL.
+        audience: the `aud` of its tokens, one or several.
+        lifetime: how long a token is valid, as a timedelta or in seconds.
+        typ: the `typ` of its tokens; `at+jwt`, an access token (RFC 9068, 2.1), by default.
+        retired: keys that no longer sign, but whose tokens are still accepted.
+        clock: returns the seconds since 1970.
 
     Raises:
         ImproperlyConfigured: the key is weak, unreadable or public, or something is missing.
@@ -80,17 +80,17 @@ class JWTIssuer:
         lifetime: float | timedelta | None = None,
         **claims: object,
     ) -> str:
-        """Return a new token about *subject*.
+        """Return a new token for *subject*.
 
         Args:
-            subject: who it is about; the `Principal`'s id, as a text.
-            scopes: what it allows.
-            lifetime: how long it holds; that of the issuer when `None`.
-            claims: whatever else it says.
+            subject: its `sub`, which is the id of the `Principal`; a number becomes a text.
+            scopes: its scopes.
+            lifetime: how long it is valid; as the issuer says when `None`.
+            claims: its other claims.
 
         Raises:
-            TypeError: a claim has no form in JSON, or *scopes* is one text.
-            ValueError: a claim is one that the issuer writes, or a scope has a space in it.
+            TypeError: a claim cannot be written as JSON, or *scopes* is one text.
+            ValueError: a claim is one that the issuer sets, or a scope has a space in it.
         """
         if not _OWN.isdisjoint(claims):
             raise ValueError(f"the issuer writes {', '.join(sorted(_OWN & claims.keys()))} itself")
@@ -119,7 +119,7 @@ class JWTIssuer:
         return JWTBearer(keys=(self._key, *self._retired), **defaults | options)
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """Return the JWK Set (RFC 7517, 5) for others to verify with; secrets are not in it."""
+        """Return the JWK Set (RFC 7517, 5) of the public keys; it has no secrets."""
         found = (key.public_jwk() for key in (self._key, *self._retired))
         return {"keys": [jwk for jwk in found if jwk is not None]}
 
@@ -128,7 +128,7 @@ class JWTIssuer:
 
 
 def _name(key: JWTKey, kid: str | None = None) -> JWTKey:
-    """Return *key* with the name that its tokens carry."""
+    """Return *key* with the `kid` that its tokens carry."""
     kid = kid or key.kid or key.thumbprint()
     return key if kid is None else key.named(kid)
 

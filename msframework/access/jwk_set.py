@@ -1,4 +1,4 @@
-"""JWK Sets (RFC 7517, 5), as an address gives them: untrusted text. Read while a service runs."""
+"""JWK Sets (RFC 7517, 5) from a URL, which are untrusted text. Read while a service runs."""
 
 from __future__ import annotations
 
@@ -72,11 +72,10 @@ def _read_key(
 
 
 def check_address(url: str) -> None:
-    """Refuse a *url* that keys may not be fetched from.
+    """Refuse a *url* that keys must not be fetched from.
 
     Raises:
-        ImproperlyConfigured: it is no address, has a password, or everybody on the way can change
-            what it gives.
+        ImproperlyConfigured: it is no URL, has a password, or has no TLS.
     """
     expected = "an https:// address"
     fault = http_fault(url and url.partition("?")[0])

@@ -1,4 +1,4 @@
-"""`JWKS`: the keys of an issuer, fetched from its address (RFC 7517, 5).
+"""`JWKS`: the public keys of an issuer, fetched from a URL (RFC 7517, 5).
 
 Made at start-up. The keys are fetched in a task of their own, while a service runs; requests look
 them up, and wait for a fetch where a token names a key that is not known.
@@ -30,29 +30,29 @@ logger = logging.getLogger("msframework.credentials")
 
 
 class FetchFailed(Exception):
-    """An address that gave no JWK Set; the message says why."""
+    """A URL did not answer with a JWK Set; the message says why."""
 
 
 class JWKS:
-    """The keys at an address, which are kept while it is away.
+    """The keys at a URL; the last ones stay in use while it cannot be reached.
 
     They are fetched when a service starts, or when they are first needed; again in the background
-    when they are older than `max_age`; and for a key that is not known, at most once in `cooldown`,
-    whoever asks for it.
+    when they are older than `max_age`; and for an unknown key, at most once in `cooldown` for all
+    requests together.
 
     Args:
         url: an https:// address; http:// is for the loopback alone.
         max_age: the seconds after which they are fetched again.
         cooldown: the seconds between two fetches at least.
         timeout: the seconds that a fetch may take.
-        ssl: what an https:// address is checked with; the system's authorities when `None`.
-        clock: seconds that never go back.
+        ssl: the context that verifies the server; with `None`, the CAs of the system.
+        clock: returns seconds that never go back.
 
     Attributes:
-        generation: a number that grows whenever the keys are others.
+        generation: a number that grows whenever the keys change.
 
     Raises:
-        ImproperlyConfigured: the address is not such a one, or a number has no meaning.
+        ImproperlyConfigured: the URL is not https://, or a number is out of range.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class JWKS:
             await asyncio.wait({self._task})
 
     def touch(self) -> None:
-        """Begin to fetch keys that are old, in the background."""
+        """Begin to fetch the keys in the background if they are older than `max_age`."""
         if self._is_fetched and self._clock() >= self._stale_at:
             self._begin()
 
     async def find(self, token: SignedToken) -> JWTKey | None:
-        """Return the key that may have signed *token*; an unknown one is worth a fetch.
+        """Return the key for *token*; an unknown one makes the keys be fetched.
 
         Raises:
             ServiceUnavailable: no keys were ever fetched, and none can be now.
@@ -169,7 +169,7 @@ class JWKS:
             logger.warning("no keys from %s: %s; %s", shorten(self.url), reason, kept)
 
     async def _fetch(self) -> bytes:
-        """Return what the address answers."""
+        """Return the body of the answer."""
         async with (
             aiohttp.ClientSession(
                 cookie_jar=aiohttp.DummyCookieJar(),

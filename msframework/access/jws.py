@@ -1,7 +1,7 @@
 """Signed tokens in their compact form (RFC 7515, 7.1), read strictly. Runs per request.
 
-What is read here is not yet believed: the signature is still to be verified, with the key and the
-algorithm that the service has for it.
+Nothing read here is trusted: the signature is verified afterwards, with the key and the algorithm
+that the service has for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TokenRefused(Exception):
     """A token that is not accepted; the reason is for the service's own log.
 
     Attributes:
-        has_expired: whether all else about it was right; a caller may be told.
+        has_expired: whether it was right but for its time, which the caller is told.
     """
 
     def __init__(self, reason: str, *, has_expired: bool = False) -> None:
@@ -47,10 +47,10 @@ class SignedToken:
     """The parts of a token whose signature is yet to be verified.
 
     Attributes:
-        algorithm: the one that its header names.
-        kid: the key that its header names; `None` for none.
-        type: the media type that its header names, in small letters and without `application/`.
-        signed: what the signature is over.
+        algorithm: the `alg` of its header.
+        kid: the `kid` of its header; `None` for none.
+        type: the `typ` of its header, in lower case and without `application/`.
+        signed: the bytes that were signed.
         payload: the claims, undecoded.
         signature: the signature.
     """
@@ -137,5 +137,5 @@ def read_token(token: str) -> SignedToken:
 
 
 def _media_type(name: str | None) -> str | None:
-    """Return *name* as it is compared (RFC 7515, 4.1.9)."""
+    """Return the media type *name* in the form that is compared (RFC 7515, 4.1.9)."""
     return None if name is None else name.lower().removeprefix("application/")

@@ -37,10 +37,10 @@ def read_file(path: Path) -> bytes:
 
 
 def refuse_public(secret: bytes) -> None:
-    """Refuse a *secret* that is a key of another kind, which everybody may know.
+    """Refuse a *secret* that is the text of an asymmetric key, as public keys are no secrets.
 
     Raises:
-        KeyFault: it is.
+        KeyFault: it is one.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -64,7 +64,7 @@ def load_pem(text: bytes) -> AsymmetricKey:
     """Return the key of the PEM *text*.
 
     Raises:
-        KeyFault: it is none, a certificate, or locked with a password.
+        KeyFault: it is no key, a certificate, or encrypted with a password.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import (
@@ -84,8 +84,8 @@ def load_pem(text: bytes) -> AsymmetricKey:
             return load_pem_private_key(text, password=None)
         return load_pem_public_key(text)
     except TypeError as exc:
-        advice = "Take that off: openssl pkey -in FILE."
-        raise KeyFault("the key is locked with a password", expected, advice) from exc
+        advice = "Decrypt it: openssl pkey -in FILE."
+        raise KeyFault("the key is encrypted with a password", expected, advice) from exc
     except (ValueError, UnsupportedAlgorithm) as exc:
         raise KeyFault("the PEM cannot be read", expected) from exc
 
@@ -94,7 +94,7 @@ def load_jwk(jwk: Mapping[str, Any], algorithm: str | None) -> tuple[AsymmetricK
     """Return the key of *jwk* (RFC 7517, 4) and its algorithm.
 
     Args:
-        algorithm: the one that it must be for; `None` for what it says, or what its kind is for.
+        algorithm: the algorithm that it must be for; with `None`, its `alg`, or that of its kind.
 
     Raises:
         KeyFault: it is malformed, or not meant to verify signatures.
@@ -121,7 +121,7 @@ def load_jwk(jwk: Mapping[str, Any], algorithm: str | None) -> tuple[AsymmetricK
 
 
 def _read_members(jwk: Mapping[str, Any], kind: str) -> dict[str, str]:
-    """Return the members of *jwk* that make its key, all of them texts of a sane form."""
+    """Return the members of *jwk* that make up its key, after a check of their form."""
     names = [*_PUBLIC[kind], *(name for name in _PRIVATE if name in jwk and kind != "oct")]
     members = {"kty": kind}
     for name in names:

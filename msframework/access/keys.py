@@ -1,4 +1,4 @@
-"""Keys of tokens: each is for one algorithm, and strong enough for it.
+"""Keys that sign or verify tokens: each is for one algorithm, and strong enough for it.
 
 Made at start-up, those of an address (`jwks.py`) also while a service runs; they verify and sign
 per request.
@@ -40,15 +40,15 @@ class JWTKey:
     Args:
         material: a PEM text, a secret, the path of a file with either, a JWK as a dict, or a key
             of the library cryptography.
-        algorithm: the one that it is for; by default that of the JWK, that of the curve, or RS256.
-            For a secret it must be said.
-        kid: its name, which tokens carry; by default that of the JWK.
+        algorithm: its algorithm; by default that of the JWK, that of the curve, or RS256. Required
+            for a secret.
+        kid: its id, which tokens carry; by default that of the JWK.
 
     Attributes:
         algorithm: the algorithm that it is for, and no other.
-        kid: its name; `None` for none.
+        kid: its id; `None` for none.
         can_sign: whether it is private, or a secret.
-        is_secret: whether it is a secret, which whoever verifies tokens can make them with.
+        is_secret: whether it is a secret: who can verify tokens can then also make them.
 
     Raises:
         ImproperlyConfigured: it cannot be read, is for another algorithm, or is too weak.
@@ -83,11 +83,11 @@ class JWTKey:
 
     @classmethod
     def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> JWTKey:
-        """Return a new key of the least strength that *algorithm* allows."""
+        """Return a new random key of the least size that *algorithm* allows."""
         return cls(_generate(algorithm), algorithm, kid=kid)
 
     def named(self, kid: str) -> JWTKey:
-        """Return this key under the name *kid*."""
+        """Return this key with another *kid*."""
         key = copy(self)
         key.kid = kid
         return key
@@ -136,7 +136,7 @@ class JWTKey:
 
 
 class KeyRing:
-    """The keys of one authenticator, by name, and by algorithm where a token names none."""
+    """The keys of one authenticator, by `kid`, and by algorithm for a token without `kid`."""
 
     __slots__ = ("_all", "_by_kid", "_nameless", "keys")
 
@@ -150,10 +150,10 @@ class KeyRing:
         self._nameless = _by_algorithm(key for key in self.keys if key.kid is None)
 
     def find(self, token: SignedToken) -> JWTKey | None:
-        """Return the one key that may have signed *token*; nothing is tried out.
+        """Return the one key for *token*; no other is tried.
 
-        Where it names no key, or none that is known, that is the one key without a name; or the
-        only one of its algorithm, where it names none.
+        For a token without `kid`, or with an unknown one, that is the key without `kid`; for one
+        without `kid` else the only key of its algorithm.
         """
         named = None if token.kid is None else self._by_kid.get(token.kid)
         if named is not None:

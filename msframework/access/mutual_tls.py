@@ -1,6 +1,7 @@
-"""`MutualTLS`: callers by the certificate of their connection (RFC 8446, 4.4.2).
+"""`MutualTLS`: authenticates callers by their client certificate (RFC 8446, 4.4.2).
 
-Made at start-up; `authenticate` runs per request, and reads what the handshake has verified.
+Made at start-up; `authenticate` runs per request, and reads the certificate that the handshake has
+verified.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ _CACHED: Final = 1024
 
 
 class MutualTLS(Authenticator):
-    """Knows a caller by the certificate that its connection began with.
+    """Authenticates callers by the client certificate of their connection.
 
-    The server verifies certificates with `TLS_CLIENT_CA`. A header in which a proxy passes one on
-    is never believed, as anybody can send it.
+    The server verifies certificates with `TLS_CLIENT_CA`. A header in which a proxy forwards one is
+    never trusted, as any client can send it.
 
     Args:
-        names: the names that are known, each with its scopes, or without any; all that the CA
-            certifies are known where neither this nor *find* is given.
+        names: the accepted names, with or without a mapping to their scopes; without this and
+            *find*, every certificate of the CA is accepted.
         by: the part of a certificate that names the caller: `cn`, the common name of its subject,
             or `dns`, `uri` (a SPIFFE ID, for instance) or `email` of its alternative names.
-        find: `find(name) -> Principal | None`, a function or coroutine function that knows callers
-            in the place of *names*; it may take `request`, too.
-        realm: what the certificates are for, as the challenge says it.
+        find: `find(name) -> Principal | None`, a function or coroutine function, in place of
+            *names*; it may also take `request`.
+        realm: the realm of the challenge (RFC 9110, 11.5).
 
     Raises:
         ImproperlyConfigured: an argument is wrong.
@@ -69,7 +70,7 @@ class MutualTLS(Authenticator):
     def check(self, settings: Settings) -> Iterator[Problem]:
         """Yield a problem where the server asks no client for a certificate.
 
-        With `DEBUG` it is none: nobody is known at a desk then.
+        With `DEBUG` it is none: in development nobody is authenticated then.
         """
         if settings.tls.client_ca is None and not settings.debug:
             yield Problem(
@@ -84,7 +85,7 @@ class MutualTLS(Authenticator):
         """Return the caller that the certificate names; `None` without TLS or a certificate.
 
         Raises:
-            Unauthorized: it names nobody who is known, or several, or has expired meanwhile.
+            Unauthorized: it has no accepted name, or several, or has expired since the handshake.
         """
         transport: BaseTransport | None = request.transport
         certificate = None if transport is None else transport.get_extra_info("peercert")
@@ -102,7 +103,7 @@ class MutualTLS(Authenticator):
         return Principal(name, scopes, MappingProxyType(certificate), self.name)
 
     def _choose(self, certificate: Mapping[str, Any]) -> str:
-        """Return the one name of the caller.
+        """Return the one accepted name in *certificate*.
 
         Raises:
             Unauthorized: there is none, or there are several.
@@ -129,7 +130,7 @@ def _names_in(certificate: Mapping[str, Any], kind: str) -> Iterator[str]:
 
 @lru_cache(_CACHED)
 def _end_of(text: str) -> float:
-    """Return the end of a certificate as seconds of the epoch."""
+    """Return the end of a certificate in seconds since 1970."""
     return float(ssl.cert_time_to_seconds(text))
 
 

@@ -1,6 +1,6 @@
 """Passwords: hashed with Argon2id (RFC 9106) in a few threads, never on the event loop.
 
-Runs where a caller registers or logs in. argon2-cffi is imported at the first hash.
+Runs where a caller registers or logs in; argon2-cffi is imported for the first hash.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ logger = logging.getLogger("msframework.credentials")
 
 @dataclass(frozen=True, slots=True)
 class PasswordCheck:
-    """Whether a password was right; true where it was.
+    """The result of `verify_password`; true if the password is right.
 
     Attributes:
-        matches: the same, by name.
-        rehashed: the hash to store from now on, where the password was right and its stored hash
-            has another cost than new ones have.
+        matches: whether it is right.
+        rehashed: the new hash to store, if it is right and the stored hash has another cost than
+            new ones; else `None`.
     """
 
     matches: bool
@@ -64,16 +64,17 @@ WRONG: Final = PasswordCheck(False)
 
 
 class PasswordHasher:
-    """Hashes passwords and verifies them; one for a service, as its threads bound the memory.
+    """Hashes and verifies passwords. Make one for a service: its threads limit the memory.
 
-    The cost is the second choice of RFC 9106, 4: three passes over 64 MiB in four lanes.
+    The default cost is the second recommended option of RFC 9106, 4: three passes over 64 MiB in
+    four lanes.
 
     Args:
         time_cost: the passes over the memory.
         memory_cost: the memory of one hash, in KiB.
         parallelism: the lanes.
-        threads: the hashes that are computed at the same time.
-        waiting: the hashes that may wait for a thread; any more are refused.
+        threads: how many hashes are computed at the same time.
+        waiting: how many more may wait for a thread before `ServiceUnavailable`.
 
     Raises:
         ImproperlyConfigured: a number is out of the bounds of Argon2.
@@ -118,7 +119,7 @@ class PasswordHasher:
         Args:
             stored: the hash; `None` for a user who doesn't exist, which takes as long as a wrong
                 password.
-            rehash: whether the answer brings a new hash where the cost has changed.
+            rehash: whether to make a new hash where the cost has changed.
 
         Raises:
             ServiceUnavailable: too many hashes are being computed.
@@ -135,7 +136,7 @@ class PasswordHasher:
         return await self._threads.run(self._verify, secret, stored, rehash)
 
     def _judge(self, stored: str) -> str | None:
-        """Return why *stored* is not verified at all; `None` for a sane hash."""
+        """Return why *stored* is refused; `None` for a valid hash at an acceptable cost."""
         found = _read_hash(stored) if is_hash(stored) else None
         if found is None:
             return "it is no hash of Argon2"
@@ -197,7 +198,7 @@ def is_hash(stored: object) -> bool:
 
 
 def _prepare(password: str) -> bytes | None:
-    """Return the bytes that are hashed; `None` for what is no password.
+    """Return the bytes of *password* that are hashed; `None` where it cannot be a password.
 
     Unicode has several ways to write the same letters, and each keyboard its own: NFKC makes them
     one (NIST SP 800-63B, 5.1.1.2).
@@ -216,7 +217,7 @@ def _encode(data: bytes) -> str:
 
 
 def _check_cost(hasher: PasswordHasher, threads: int, waiting: int) -> None:
-    """Refuse what Argon2 can't compute (RFC 9106, 3.1), and a pool that never runs."""
+    """Refuse a cost that Argon2 cannot have (RFC 9106, 3.1), and a pool without threads."""
     bounds: dict[str, tuple[object, int, int]] = {
         "parallelism": (hasher.parallelism, 1, 2**24 - 1),
         "time_cost": (hasher.time_cost, 1, 2**32 - 1),
@@ -249,8 +250,8 @@ async def hash_password(password: str) -> str:
 async def verify_password(password: str, stored: str | None) -> PasswordCheck:
     """Tell whether *password* is the one that *stored* is the hash of.
 
-    The answer is true where it is, and its `rehashed` is the hash to store instead where the cost
-    has changed since.
+    The result is true if it is, and its `rehashed` is the hash to store instead if the cost has
+    changed since.
 
     Args:
         stored: the hash; `None` for a user who doesn't exist, which takes as long as a wrong

@@ -1,7 +1,7 @@
-"""`Access`: what guards one operation, brought into a form that is compiled and documented.
+"""`Access`: the guards of one operation, in the form that is compiled and documented.
 
-The *normal form* of guards holds for one method: guards that are narrowed to others are left out,
-and each `~` stands at a single guard. Runs at start-up.
+The *normal form* of guards holds for one method: guards that are narrowed to other methods are
+left out, and `~` only negates single guards. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Access:
 
     Attributes:
         guards: the guards of its method in their normal form; a caller must meet all of them.
-        is_public: whether it is said to be open (`@doc.public`).
-        authenticators: those that may tell who calls, in the order in which they are tried.
-        is_checked: whether anything is asked before the operation runs.
-        requirements: the credentials that it takes, as alternatives.
+        is_public: whether it is declared public (`@doc.public`).
+        authenticators: those that may identify the caller, in the order in which they are tried.
+        is_checked: whether authenticators or guards are asked before the operation runs.
+        requirements: the credentials that it accepts, as alternatives.
     """
 
     guards: tuple[Guard, ...] = ()
@@ -51,30 +51,30 @@ class Access:
     requirements: Requirements = field(default=(), repr=False)
 
     @property
-    def for_stranger(self) -> Guard | bool:
-        """What is left to ask of a caller without credentials; or whether one may pass."""
+    def for_anonymous(self) -> Guard | bool:
+        """The guards left to ask for an anonymous caller; a bool where that is decided already."""
         return fold(AllOf(self.guards), is_known=False)
 
     @property
     def for_principal(self) -> Guard | bool:
-        """What is left to ask of a caller with a principal; or whether all may pass."""
+        """The guards left to ask for a principal; a bool where that is decided already."""
         return fold(AllOf(self.guards), is_known=True)
 
     @property
     def can_pass(self) -> bool:
-        """Whether anybody may pass; nobody does where a principal is needed and none is told."""
+        """Whether any caller can pass; none can if a principal is needed and nothing gives one."""
         if self.authenticators and self.for_principal is not False:
             return True
-        return self.for_stranger is not False
+        return self.for_anonymous is not False
 
     @property
     def can_ask(self) -> bool:
-        """Whether a caller may be told to bring credentials, or that those it has are wrong."""
+        """Whether a 401 is possible: for missing credentials, or for wrong ones."""
         return self.is_checked and bool(self.authenticators)
 
     @property
     def can_refuse(self) -> bool:
-        """Whether a caller may be refused for who it is, here or for an object."""
+        """Whether a 403 is possible: here, or from `check` about an object."""
         if not self.guards:
             return False
         if self.for_principal is not True or not self.authenticators:
@@ -83,7 +83,7 @@ class Access:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """The scopes that every caller needs."""
+        """The scopes that every caller must have."""
         needed = [each.scopes for each in self.guards if isinstance(each, Scopes)]
         return tuple(dict.fromkeys(scope for scopes in needed for scope in scopes))
 
@@ -106,8 +106,8 @@ def build_access(
         guards: all that guard it, from the outside in.
         method: its method; HEAD goes with GET.
         authenticators: those of the service by name.
-        is_public: whether it is said to be open.
-        takes_principal: whether it asks who calls.
+        is_public: whether it is declared public.
+        takes_principal: whether its method or a provider takes `principal`.
     """
     normal = normalize(guards, method)
     is_public = is_public and not normal
@@ -137,11 +137,11 @@ def normalize(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
     return resolved.guards if isinstance(resolved, AllOf) else (resolved,)
 
 
-# What a caller is asked.
+# What is asked of a caller.
 
 
 def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
-    """Return what is left of a normal form once it is clear whether a caller has a principal."""
+    """Return what is left of *condition*, a normal form, with and without a principal."""
     if isinstance(condition, AllOf | AnyOf):
         ends = isinstance(condition, AnyOf)
         left: list[Guard] = []
@@ -158,7 +158,7 @@ def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
     leaf = condition.guard if isinstance(condition, Not) else condition
     if isinstance(leaf, Authenticated) and not is_own(leaf):
         return is_known is not negated
-    # A guard that needs a principal is not met by a stranger, and neither is its opposite.
+    # An anonymous caller meets no guard that needs a principal, nor the negation of one.
     if leaf.needs_principal and not is_known:
         return False
     # NOTE: what a guard says of an object is known when `check` asks it.
@@ -170,7 +170,7 @@ def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
 
 @dataclass(frozen=True, slots=True)
 class _Alternative:
-    """One set of credentials that may be enough.
+    """One set of credentials that suffices.
 
     Attributes:
         is_known: whether they need a principal; `None` where it does not matter.
@@ -192,7 +192,7 @@ class _Alternative:
 
 
 def _alternatives(condition: Guard) -> tuple[_Alternative, ...] | None:
-    """Return what may be enough for *condition*; `None` where that is too much to list."""
+    """Return the alternatives that satisfy *condition*; `None` where there are too many to list."""
     if isinstance(condition, AnyOf):
         found: list[_Alternative] = []
         for each in condition.guards:
@@ -241,7 +241,7 @@ def _read_leaf(condition: Guard) -> Iterator[_Alternative]:
 
 
 def _both(one: _Alternative, other: _Alternative) -> _Alternative | None:
-    """Return what is enough for both; `None` where nothing is."""
+    """Return the alternative that satisfies both; `None` where they exclude each other."""
     known = one.is_known if other.is_known is None else other.is_known
     if one.is_known is not None and one.is_known is not known:
         return None
@@ -258,9 +258,9 @@ def _both(one: _Alternative, other: _Alternative) -> _Alternative | None:
 def _applicable(
     alternatives: Sequence[_Alternative], authenticators: Authenticators
 ) -> tuple[str, ...]:
-    """Return the authenticators that have a say.
+    """Return the names of the authenticators that are tried.
 
-    All of them have where strangers alone may pass, as only they tell who is none.
+    All are, where an alternative is for anonymous callers alone: each may find a principal.
     """
     if any(each.is_known is False for each in alternatives):
         return tuple(authenticators)
@@ -273,7 +273,7 @@ def _require(
     *,
     shows_optional: bool,
 ) -> Requirements:
-    """Return the credentials that are enough, by the authenticators *names* that verify them."""
+    """Return the *alternatives* as requirements, each by the *names* of authenticators for it."""
     found: list[Mapping[str, tuple[str, ...]]] = []
     for each in alternatives:
         if each.is_known or shows_optional:

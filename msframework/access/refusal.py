@@ -1,4 +1,4 @@
-"""The exceptions that refuse a caller, with what `WWW-Authenticate` says of the way in.
+"""The exceptions that refuse a caller, with their challenges (`WWW-Authenticate`).
 
 `Refusals` is made at start-up; its methods run per request that is refused.
 """
@@ -22,27 +22,27 @@ class Refusals:
     """The refusals of one operation.
 
     Attributes:
-        challenges: one for each authenticator that has a say (RFC 9110, 11.6.1).
+        challenges: one for each authenticator that is tried (RFC 9110, 11.6.1).
     """
 
-    __slots__ = ("_access", "_asks_strangers_in", "challenges")
+    __slots__ = ("_access", "_asks_for_credentials", "challenges")
 
     def __init__(self, access: Access) -> None:
         leaves = [leaf for guard in access.guards for leaf in leaves_of(guard)]
         self._access = access
-        self._asks_strangers_in = bool(access.authenticators) and any(
+        self._asks_for_credentials = bool(access.authenticators) and any(
             leaf.needs_principal for leaf in leaves
         )
         self.challenges = challenges_of(access.authenticators)
 
-    def of_stranger(self) -> ServiceException:
-        """Return the refusal of a caller without credentials: 401 where some would help."""
-        if not self._asks_strangers_in:
+    def of_anonymous(self) -> ServiceException:
+        """Return the refusal of an anonymous caller: 401 where credentials may help, else 403."""
+        if not self._asks_for_credentials:
             return Forbidden()
         return with_challenges(Unauthorized(), self.challenges)
 
     def of_principal(self, principal: Principal) -> ServiceException:
-        """Return the refusal of a known caller, with the scopes that it lacks (RFC 6750, 3.1)."""
+        """Return the refusal of *principal*, with the scopes that are needed (RFC 6750, 3.1)."""
         access, refused = self._access, Forbidden()
         if not principal.scopes.issuperset(access.scopes):
             for each in access.authenticators:
@@ -53,18 +53,18 @@ class Refusals:
         return refused
 
     def of_wrong(self, refused: Unauthorized, by: Authenticator) -> Unauthorized:
-        """Return the refusal of credentials that are wrong, as the authenticator *by* said."""
+        """Return the refusal of wrong credentials: the 401 that the authenticator *by* raised."""
         return with_challenges(refused, challenges_of(self._access.authenticators, refused_by=by))
 
     def of_unread(self) -> Unauthorized:
-        """Return the refusal of an `Authorization` that no authenticator reads."""
+        """Return the refusal of an `Authorization` header that no authenticator reads."""
         return with_challenges(Unauthorized(), self.challenges)
 
 
 def challenges_of(
     authenticators: Sequence[Authenticator], *, refused_by: Authenticator | None = None
 ) -> tuple[str, ...]:
-    """Return the challenges of *authenticators*, that of one which refused in its own words."""
+    """Return the challenge of each of *authenticators*; of *refused_by*, its `refusal`."""
     said = [
         (each.refusal if each is refused_by else "") or each.challenge for each in authenticators
     ]
@@ -72,7 +72,7 @@ def challenges_of(
 
 
 def with_challenges(refused: E, challenges: Sequence[str]) -> E:
-    """Return *refused* with the lines of *challenges*, unless it brings some of its own."""
+    """Return *refused* with a line for each challenge, unless it has its own."""
     if not challenges or any(name.lower() == _HEADER.lower() for name in refused.headers):
         return refused
     # NOTE: a service may keep one exception and raise it in several operations.

@@ -1,4 +1,4 @@
-"""`ServiceAccess`: the authenticators and guards of one service, and what is wrong with them.
+"""`ServiceAccess`: the authenticators and guards of one service, and their checks.
 
 Filled at start-up, from `AUTHENTICATORS` and `GUARDS` and by the code that `CONFIGURE` names.
 """
@@ -40,12 +40,11 @@ _is_scope: Final = re.compile(r"[!#-\[\]-~]+").fullmatch
 
 @dataclass(slots=True)
 class ServiceAccess:
-    """Who can tell who calls, and what guards all operations of a service.
+    """The authenticators of a service, and the guards of all its operations.
 
     Attributes:
         schemes: the security schemes that something else enforces (`SECURITY_SCHEMES`).
-        document_guards: the guards of the document and its page (`OPENAPI_GUARDS`), which the
-            others do not guard.
+        document_guards: the only guards of the document and its page (`OPENAPI_GUARDS`).
         settings: the settings that authenticators are checked against.
     """
 
@@ -56,7 +55,7 @@ class ServiceAccess:
     settings: Settings = field(default_factory=Settings)
 
     def authenticate(self, name: object, given: object, where: str, problems: list[str]) -> None:
-        """Take the authenticator *given* as *name*; append to *problems* what is wrong with it."""
+        """Register the authenticator *given* as *name*; append its mistakes to *problems*."""
         mistake = self._find_mistake(name, given)
         if mistake is not None:
             found, advice = mistake
@@ -95,7 +94,7 @@ class ServiceAccess:
 
 
 def _find_missing(given: Any) -> tuple[str, str] | None:
-    """Return what an authenticator lacks, and the cure of it."""
+    """Return what an authenticator lacks, and the advice."""
     kind, scheme = type(given).__qualname__, getattr(given, "scheme", None)
     if not isinstance(scheme, Mapping) or not isinstance(scheme.get("type"), str):
         return (
@@ -121,7 +120,7 @@ def _find_missing(given: Any) -> tuple[str, str] | None:
 
 
 def build_service_access(settings: Settings, problems: list[str]) -> ServiceAccess:
-    """Return what the settings say; append to *problems* whatever is wrong."""
+    """Return the access of a service from its settings; append their mistakes to *problems*."""
     access = ServiceAccess(schemes=settings.openapi.security_schemes, settings=settings)
     for name, given in settings.access.authenticators.items():
         where = f"AUTHENTICATORS[{name!r}]"
@@ -158,7 +157,7 @@ def _import(given: object, where: str, problems: list[str]) -> object:
 
 
 def read_guards(given: object, where: str, problems: list[str]) -> tuple[Guard, ...]:
-    """Return the guards of *given*; append to *problems* whatever is none, or is a wrong one."""
+    """Return the valid guards of *given*; append the mistakes in it to *problems*."""
     if isinstance(given, Guard) or not isinstance(given, tuple | list):
         shown = f"the class {given.__qualname__}" if isinstance(given, type) else repr(given)
         example = f"{given!r}" if isinstance(given, Guard) else "Authenticated()"
@@ -175,7 +174,7 @@ def read_guards(given: object, where: str, problems: list[str]) -> tuple[Guard, 
 
 
 def find_mistakes(guard: object) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with *guard*, and the cure of it."""
+    """Yield each mistake in *guard*, and the advice."""
     if isinstance(guard, type) and issubclass(guard, Guard):
         name = guard.__qualname__
         yield f"the class {name} is no guard", f"Write {name}()."

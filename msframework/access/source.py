@@ -1,4 +1,4 @@
-"""`PrincipalSource`: a function of the service that knows callers, with its result checked.
+"""`PrincipalSource`: a function of the service that returns principals, with its result checked.
 
 Made at start-up, where an authenticator is; called per request.
 """
@@ -15,12 +15,12 @@ from msframework.principal import Principal
 from msframework.problem import Problem
 from msframework.serving.request import Request
 
-# What tells the caller from credentials; may take `request`, too.
+# Returns the caller who has the credentials; may also take `request`.
 FindPrincipal = Callable[..., "Principal | Awaitable[Principal | None] | None"]
 
 
 class PrincipalSource:
-    """Calls *function* with the credentials, and with the request where it has such a parameter.
+    """Calls *function* with the credentials, and with the request if it has a parameter for it.
 
     Args:
         function: a function or coroutine function that returns a `Principal` or `None`.
@@ -28,7 +28,7 @@ class PrincipalSource:
         credentials: the names of what it is called with, in their order.
 
     Raises:
-        ImproperlyConfigured: it can't be called so.
+        ImproperlyConfigured: it can't be called with these arguments.
     """
 
     __slots__ = ("_function", "_request_at", "_where")
@@ -53,7 +53,7 @@ class PrincipalSource:
         self._where: Final = where
 
     async def find(self, request: Request, *credentials: str) -> Principal | None:
-        """Return the principal of *credentials*; `None` where the function knows of none.
+        """Return the principal of *credentials*; `None` where the function knows none.
 
         Raises:
             TypeError: the function returned something else.
@@ -71,7 +71,7 @@ class PrincipalSource:
 
 
 class RequestPlace(Enum):
-    """Where a function takes the request."""
+    """How a function takes the request."""
 
     NOWHERE = 0
     FIRST = 1

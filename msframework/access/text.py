@@ -23,7 +23,7 @@ def guards_text(guards: Iterable[Guard]) -> str:
 
 
 def guard_text(guard: Guard) -> str:
-    """Return *guard* in words; one of a service's own is called by its class."""
+    """Return *guard* in words; one that a service wrote is called by its class."""
     match guard:
         case Authenticated():
             return "authenticated"

@@ -50,7 +50,7 @@ def build_client_context(entry: ServiceEntry) -> ssl.SSLContext | None:
 
 
 def read_tls_failure(exc: BaseException) -> str | None:
-    """Return the reason for which TLS failed, fit for strangers; `None` where it did not."""
+    """Return why TLS failed, in words fit for an answer; `None` where it did not fail."""
     # NOTE: aiohttp's own exceptions derive from those of `ssl`, without their attributes.
     cause = getattr(exc, "certificate_error", None) or exc
     if isinstance(cause, ssl.SSLCertVerificationError):

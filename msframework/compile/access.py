@@ -1,4 +1,4 @@
-"""The step that asks who calls and whether they may, before anything of the body is read.
+"""The step that authenticates the caller and asks the guards, before any of the body is read.
 
 `compile_admission` runs at start-up; what it returns runs per request, at most once: in the
 compiled handler, or before that where Sanic is about to read a body or to run middleware.
@@ -53,7 +53,7 @@ class CompiledGuards:
 
 
 def check_access(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Write the lines that refuse a caller, where anybody is asked who it is."""
+    """Write the lines that admit or refuse the caller of an operation whose access is checked."""
     if operation.access.is_checked:
         admission = compile_admission(operation.access, operation.path_params, operation.id)
         emitter.called.append(admission.source)
@@ -68,7 +68,7 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
 
 
 def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledGuards:
-    """Return `admit(request)`, which finds the caller and lets it pass, or refuses it.
+    """Return `admit(request)`, which authenticates the caller, asks the guards, and may refuse.
 
     Args:
         params: the parameters of the path, which guards may take.
@@ -87,7 +87,7 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
             _write_questions(access, conditions, writer)
         writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
     conditions.names.update(
-        refuse_stranger=refusals.of_stranger,
+        refuse_anonymous=refusals.of_anonymous,
         refuse_principal=refusals.of_principal,
         Misread=(SanicException, ValidationError),
         misread=_misread,
@@ -97,19 +97,19 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
 
 
 def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:
-    """Write the lines that ask who calls, and refuse a stranger, or the principal that it is."""
-    stranger, known = access.for_stranger, access.for_principal
+    """Write the lines that authenticate the caller and raise the refusal of one not allowed."""
+    anonymous, known = access.for_anonymous, access.for_principal
     refuse_principal = "refuse_principal(principal)"
     if not access.authenticators:
         writer.line("principal = None")
-        _refuse(writer, conditions, stranger, "refuse_stranger()")
+        _refuse(writer, conditions, anonymous, "refuse_anonymous()")
         return
     writer.line("request.principal = principal = await identify(request)")
-    if stranger is not True:
+    if anonymous is not True:
         writer.line("if principal is None:")
         with writer.indented():
-            _refuse(writer, conditions, stranger, "refuse_stranger()")
-    if stranger is False:
+            _refuse(writer, conditions, anonymous, "refuse_anonymous()")
+    if anonymous is False:
         _refuse(writer, conditions, known, refuse_principal)
     elif known is not True:
         writer.line("if principal is not None:")
@@ -129,11 +129,11 @@ def _refuse(
 
 
 class _Conditions:
-    """The expressions of an operation's guards, and the names in them.
+    """Writes the guards of an operation as expressions of Python.
 
     Attributes:
-        names: the values of the names.
-        repeated: whether a guard of the service's own stands in an expression twice.
+        names: the values of the names in the expressions.
+        repeated: whether a guard that the service wrote stands in an expression twice.
     """
 
     def __init__(self, access: Access, params: tuple[PathParam, ...]) -> None:
@@ -142,7 +142,7 @@ class _Conditions:
         self.names: dict[str, Any] = {}
         self._twice = [
             leaf
-            for folded in (access.for_stranger, access.for_principal)
+            for folded in (access.for_anonymous, access.for_principal)
             for leaf in _repeated(folded)
         ]
         self.repeated = bool(self._twice)
@@ -186,7 +186,7 @@ class _Conditions:
 
 
 def _repeated(condition: Guard | bool) -> list[Guard]:
-    """Return the guards of a service's own that *condition* asks in several places."""
+    """Return the guards that the service wrote and *condition* asks in several places."""
     own = [] if isinstance(condition, bool) else [*filter(is_own, leaves_of(condition))]
     return [
         leaf
@@ -204,7 +204,7 @@ def _build_ask(guard: Any, params: tuple[PathParam, ...]) -> Ask:
     async def ask(request: Request, principal: Principal | None) -> bool:
         values = request.match_info
         for name in texts:
-            # NOTE: a guard that looks it up would fail for it, and its caller is not to blame.
+            # NOTE: a query with it would fail in PostgreSQL, and be a 500 where the path is wrong.
             message = why_not_storable(values[name])
             if message is not None:
                 raise InvalidInput({"path": {name: [message]}})
@@ -217,12 +217,12 @@ def _build_ask(guard: Any, params: tuple[PathParam, ...]) -> Ask:
 async def _ask_once(
     asked: dict[int, bool], number: int, ask: Ask, request: Request, principal: Principal | None
 ) -> bool:
-    """Return what a guard says, or said before of the same request."""
+    """Return the verdict of a guard, which is asked once for a request."""
     if number not in asked:
         asked[number] = await ask(request, principal)
     return asked[number]
 
 
 def _misread(exc: Exception) -> TypeError:
-    """Return the failure in the place of one that would be taken for a mistake of the caller."""
+    """Return an error for *exc*, which would be answered as if the caller were at fault."""
     return TypeError(f"an authenticator or a guard raised {type(exc).__qualname__}")

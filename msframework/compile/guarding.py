@@ -1,4 +1,4 @@
-"""Which guards stand around an operation, from its service down to its method.
+"""The guards of an operation, collected from its service down to its method.
 
 Runs at start-up.
 """
@@ -60,7 +60,7 @@ def read_access(
     service: ServiceAccess,
     problems: list[str],
 ) -> tuple[Access, tuple[Security, ...]]:
-    """Return who may call an operation, and the credentials that others than guards ask for.
+    """Return the access of an operation, and the credentials that are required beside its guards.
 
     Args:
         values: the provided values that it takes.
@@ -94,7 +94,7 @@ def read_access(
 def _collect(
     around: Surroundings, service: ServiceAccess, problems: list[str]
 ) -> tuple[list[Guard], bool]:
-    """Return the guards from the outside in, and whether `@doc.public` cut any off."""
+    """Return the guards from the outside in, and whether the operation is `@doc.public`."""
     where, resource = around.where, around.resource
     guards = list(service.guards)
     guards += read_guards(around.guards, f"blueprint {around.blueprint!r}", problems)
@@ -135,7 +135,7 @@ def _read_security(
     values: Iterable[ProvidedValue],
     problems: list[str],
 ) -> tuple[tuple[Guard, ...], tuple[Security, ...]]:
-    """Return what `@doc.security` stands for: guards, or what something else enforces."""
+    """Return the guards of `@doc.security`, and the credentials that something else enforces."""
     levels = [around.notes.security]
     if not around.notes.public:
         levels.append(around.shared.security)
@@ -189,7 +189,7 @@ def _check(
     service: ServiceAccess,
     problems: list[str],
 ) -> None:
-    """Append to *problems* why the guards of an operation cannot be asked, or never pass."""
+    """Append to *problems* why guards cannot be asked, or why no caller can meet them."""
     in_path = [param.name for param in params]
     for guard in access.guards:
         for leaf in leaves_of(guard):
@@ -221,7 +221,7 @@ def _check(
 def join_security(
     required: Sequence[Security], documented: Sequence[Security]
 ) -> tuple[Security, ...]:
-    """Return the alternatives that satisfy one of each."""
+    """Return the alternatives that satisfy both *required* and *documented*."""
     if not required or not documented:
         return (*required, *documented)
     joined = [{**one, **other} for one in required for other in documented]

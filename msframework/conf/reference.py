@@ -69,8 +69,8 @@ def _services() -> Iterator[str]:
         "connect_timeout": "time to open a connection",
         "limit": "connections kept to it at most",
         "headers": "headers of every call",
-        "ca": "path of the CA certificates that its own must be of, in the place of the system's",
-        "cert": "path of the certificate that it is shown, and those between it and its CA",
+        "ca": "path of the CA certificates to trust for it, in place of the system's",
+        "cert": "path of the client certificate to present, with its intermediates",
         "key": "path of that certificate's private key",
     }
     yield "## An entry of `SERVICES`\n"

@@ -92,7 +92,7 @@ def exposed(settings: Settings, host: str) -> Iterator[BrokenRule]:
         yield BrokenRule(
             ("DEBUG", "HOST"),
             f"DEBUG is on and HOST is {host!r}; expected a loopback address such as 127.0.0.1, as "
-            "tracebacks would be shown to strangers. Turn DEBUG off, or listen on 127.0.0.1.",
+            "tracebacks would be shown to any client. Turn DEBUG off, or listen on 127.0.0.1.",
         )
     if settings.database.auto_migrate:
         yield BrokenRule(

@@ -126,44 +126,44 @@ class ServerSettings:
     cors_origins: Pair = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN",
         (),
-        "origins that browsers may call from, as https://*.example.com; * for any",
+        "origins whose pages may read answers, such as https://*.example.com; * for any",
         takes_text=True,
     )
     cors_credentials: bool = setting(
-        "ACCESS_CONTROL_ALLOW_CREDENTIALS", False, "they may send cookies"
+        "ACCESS_CONTROL_ALLOW_CREDENTIALS", False, "pages may send cookies"
     )
     cors_headers: Pair = setting(
         "ACCESS_CONTROL_ALLOW_HEADERS",
         ACCEPTED,
-        "headers they may send, beside those of tracing and of the authenticators",
+        "headers pages may send, beside those of tracing and of authenticators",
         takes_text=True,
     )
     cors_methods: Pair = setting(
         "ACCESS_CONTROL_ALLOW_METHODS",
         (),
-        "their methods, of those that a path has; all if empty",
+        "methods pages may use; all that a path has if empty",
         takes_text=True,
     )
     cors_expose: Pair = setting(
-        "ACCESS_CONTROL_EXPOSE_HEADERS", EXPOSED, "headers they may read", takes_text=True
+        "ACCESS_CONTROL_EXPOSE_HEADERS", EXPOSED, "headers pages may read", takes_text=True
     )
     cors_max_age: int = setting(
-        "ACCESS_CONTROL_MAX_AGE", MAX_AGE, "time that they may remember a preflight", least=0
+        "ACCESS_CONTROL_MAX_AGE", MAX_AGE, "time for which browsers may cache a preflight", least=0
     )
     cors_private_network: bool = setting(
         "ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK",
         False,
-        "pages of public networks may call, where this is a private one",
+        "pages from public networks may call this service in a private one",
     )
     security_headers: Mapping[str, Any] = setting(
         "SECURITY_HEADERS",
         {},
-        "headers of every answer, beside X-Content-Type-Options: nosniff; None for none",
+        "headers of every answer, beside X-Content-Type-Options; None leaves one out",
     )
 
     @property
     def cors(self) -> CORS:
-        """The sharing of answers with pages of other origins."""
+        """The CORS declaration of the service."""
         return CORS(
             self.cors_origins,
             credentials=self.cors_credentials,
@@ -180,19 +180,19 @@ class TLSSettings:
     """The files of HTTPS, in PEM; runserver reads them again at SIGHUP."""
 
     cert: str | None = setting(
-        "TLS_CERT", None, "path of the certificate and those between it and its CA; serves HTTPS"
+        "TLS_CERT", None, "path of the certificate with its intermediates, in PEM; serves HTTPS"
     )
     key: str | None = setting("TLS_KEY", None, "path of its private key")
     key_password: str | None = setting(
         "TLS_KEY_PASSWORD", None, "password of an encrypted key", secret=True
     )
     client_ca: str | None = setting(
-        "TLS_CLIENT_CA", None, "path of the CA certificates that clients' certificates must be of"
+        "TLS_CLIENT_CA", None, "path of the CA certificates that verify client certificates"
     )
     client_cert: str = setting(
         "TLS_CLIENT_CERT",
         "required",
-        "with TLS_CLIENT_CA: no connection without a certificate, or 'optional'",
+        "with TLS_CLIENT_CA: whether every client needs a certificate",
         choices=("required", "optional"),
     )
 
@@ -335,7 +335,7 @@ class OpenAPISettings:
 
 @dataclass(frozen=True, slots=True)
 class AccessSettings:
-    """The authenticators, which tell who calls, and the guards of all operations."""
+    """The authenticators, and the guards of all operations."""
 
     authenticators: Mapping[str, Any] = setting(
         "AUTHENTICATORS", {}, "authenticators by name, or their dotted paths", secret=True

@@ -1,6 +1,6 @@
-"""Checks of the certificates and keys that settings name. Runs at start-up.
+"""Checks of the certificate and key files that settings name. Runs at start-up.
 
-They are in PEM (RFC 7468). No message shows anything that stands in a file.
+They are in PEM (RFC 7468). No message shows the contents of a file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class CertificateFiles:
     password_name: str = ""
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Have *context* use the files.
+        """Load the files into *context*.
 
         Raises:
             OSError: one of them cannot be read or used; `ssl.SSLError` is of that class.
@@ -86,7 +86,7 @@ def all_files(settings: Settings) -> Iterator[CertificateFiles]:
 
 
 def names_files(settings: Settings) -> bool:
-    """Tell whether *settings* name any certificate."""
+    """Tell whether *settings* name any certificate file."""
     return any(files.cert is not None or files.ca is not None for files in all_files(settings))
 
 
@@ -102,7 +102,7 @@ def check_files(settings: Settings) -> None:
 
 
 def find_warnings(settings: Settings) -> Iterator[str]:
-    """Yield a warning for each file that works, and probably should not be as it is."""
+    """Yield a warning for each expired certificate, and for each key that all users can read."""
     for files in all_files(settings):
         cert_name, key_name, _ = files.names
         if files.key is not None and os.stat(files.key).st_mode & stat.S_IROTH:
@@ -181,7 +181,7 @@ def _key_problem(files: CertificateFiles) -> Problem | None:
 
 
 def _read(name: str, path: str, expected: str) -> bytes | Problem:
-    """Return what stands in the file of the setting *name*, or its problem."""
+    """Return the contents of the file of the setting *name*, or its problem."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return Problem(name, f"{path!r} is no file", expected, "Mend the path.")

@@ -1,7 +1,7 @@
-"""CORS at work: what an answer grants to the origin of its request, and the answer to a preflight.
+"""The CORS headers of answers, and the answers to preflights (Fetch, 3.3).
 
-Built when a worker starts. A service where nothing is shared has none of it; where any origin may
-read all answers they carry the same headers, built beforehand; else `headers_of` runs per answer.
+Built when a worker starts. A service without CORS origins has none of it; where any origin may read
+all answers, they have the same headers, built beforehand; else `headers_of` runs per answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from msframework.serving.head import shorten
 from msframework.serving.request import LeanRequest, Request
 from msframework.serving.router import Router
 
-# Headers by which traces go on: a page that is traced sends them with every request.
+# Headers of trace propagation, which a traced page sends with every request.
 TRACING: Final = (
     "X-Request-ID",
     "traceparent",
@@ -33,7 +33,7 @@ TRACING: Final = (
     "X-B3-Sampled",
     "X-B3-Flags",
 )
-# The methods of a path that nobody has, where the settings name none.
+# The methods allowed for a path that does not exist, where the settings name none.
 USUAL: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _ASKS_METHOD: Final = "access-control-request-method"
 _ASKS_PRIVATE: Final = "access-control-request-private-network"
@@ -44,11 +44,11 @@ _WHERE: Final = "ACCESS_CONTROL_*"
 
 
 class Sharing:
-    """One `CORS` at work: its grants by the value of `Origin`.
+    """One `CORS`, compiled: its grants by the value of `Origin`.
 
     Args:
         cors: the declaration.
-        accepted: headers that pages may send beside those that it names.
+        accepted: further headers that pages may send.
     """
 
     __slots__ = ("_cors", "_exact", "_granted", "_headers", "_known", "_otherwise", "_patterns")
@@ -73,7 +73,7 @@ class Sharing:
 
     @property
     def constant(self) -> Pairs | None:
-        """The headers of every answer, whoever asks; `None` where they depend on that."""
+        """The headers of every answer; `None` where they depend on the origin."""
         if self._cors.is_open:
             return (("access-control-allow-origin", ANY), *self._granted.items())
         return None if self._cors.origins else ()
@@ -106,7 +106,7 @@ class Sharing:
     def answer_preflight(
         self, origin: str, methods: Sequence[str], *, asks_private: bool
     ) -> dict[str, str]:
-        """Return the headers for a page of *origin* that asks before it calls (Fetch, 4.8).
+        """Return the headers of the answer to a preflight of *origin* (Fetch, 4.8).
 
         Args:
             methods: those of the path.
@@ -135,7 +135,7 @@ class Sharing:
 
 @dataclass(slots=True, eq=False)
 class SharedPath:
-    """One path: its methods, and the sharing of each; `None` where it shares nothing."""
+    """One path: its methods, and the sharing of each; `None` for one without CORS."""
 
     methods: tuple[str, ...]
     sharing: dict[str, Sharing | None]
@@ -148,16 +148,16 @@ class SharedPath:
 
 
 class CrossOrigin:
-    """The sharing of all answers of a service with pages of other origins.
+    """The sharing of all answers of a service.
 
     Args:
         heads: the heads of its answers.
-        router: its router, which is asked for the path of a request without a route.
+        router: its router, which finds the path of a request without a route.
         default: the sharing of whatever has none of its own.
         paths: the paths by the identity of their routes.
 
     Attributes:
-        preflights: the heads of the answers to preflights, which grant by themselves.
+        preflights: the heads of the answers to preflights, which have no other CORS headers.
     """
 
     __slots__ = ("_default", "_heads", "_paths", "_router", "_varies_by_path", "preflights")
@@ -172,7 +172,7 @@ class CrossOrigin:
         self._varies_by_path = used - {id(default)} != set()
 
     def begin(self) -> None:
-        """Give the heads what does not depend on the request, and let the rest be asked for."""
+        """Give the heads the constant headers, or `headers_of` where they depend on the request."""
         default = self._default
         if default is not None and not self._varies_by_path and default.constant is not None:
             self._heads.carry(default.constant)
@@ -195,19 +195,19 @@ class CrossOrigin:
         return self._default if path is None else path.of(request.method)
 
     def _path_of(self, request: Request) -> SharedPath | None:
-        """Return the path of *request*; `None` where nobody has it."""
+        """Return the path of *request*; `None` where it does not exist."""
         route = request.route
         if route is None:
             try:
                 # NOTE: every path has OPTIONS.
                 host = request.headers.getone("host", None)
                 route, _, _ = self._router.look_up(request.path, "OPTIONS", host)
-            except Exception:  # nobody has it, or its head is none
+            except Exception:  # it does not exist, or the head is malformed
                 return None
         return self._paths.get(id(route))
 
     def answer(self, request: Any) -> Answer | None:
-        """Return the answer to a preflight; `None` for another request, or where none is shared.
+        """Return the answer to a preflight; `None` for another request, or where there is no CORS.
 
         It comes before authentication: a browser sends no credentials with it (Fetch, 4.8).
         """
@@ -231,14 +231,14 @@ class CrossOrigin:
 
 
 def check_websocket(request: Any, cors: CrossOrigin | None) -> None:
-    """Refuse the websocket of a page that may not read answers.
+    """Refuse the websocket of a page whose origin is not allowed.
 
-    A browser asks nobody before it opens one, and sends along its cookies, its certificate and the
-    password that it knows (RFC 6455, 10.2). Pages of the host itself, and whoever is no browser,
-    may; so may all where nothing is said of pages and nobody is asked who calls.
+    A browser opens one without a preflight, and sends its cookies, certificate and password along
+    (RFC 6455, 10.2). Allowed are pages of the same host, clients without `Origin`, and every page
+    where there is neither CORS nor a guard.
 
     Raises:
-        Forbidden: its origin is another's.
+        Forbidden: its origin is not allowed.
     """
     origin = request.headers.get("origin")
     sharing = None if cors is None else cors.sharing_of(request)
@@ -251,7 +251,7 @@ def check_websocket(request: Any, cors: CrossOrigin | None) -> None:
 
 
 def build_cross_origin(service: Any) -> CrossOrigin | None:
-    """Return the sharing of *service*, whose routes are all there; `None` without any."""
+    """Return the sharing of *service*, whose routes are complete; `None` without CORS."""
     authenticators = service.authenticators.values()
     accepted = [
         each.header

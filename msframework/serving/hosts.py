@@ -1,7 +1,7 @@
 """The names that a service answers for: `ALLOWED_HOSTS`, and those of the loopback with `DEBUG`.
 
-A page of a stranger can give its own name the address 127.0.0.1 and then read what a server at a
-desk answers (DNS rebinding); its requests still carry that name as `Host`. Built at start-up; runs
+A hostile page can point its own domain at 127.0.0.1 and then read what a development server
+answers (DNS rebinding); its requests still carry that name as `Host`. Built at start-up; runs
 per request where there is something to check.
 """
 

@@ -74,9 +74,8 @@ class Request(SanicRequest[Application, SimpleNamespace]):
     Attributes:
         span: the span of this request; `None` while tracing is off.
         data: the validated body; `None` before validation and where no body is declared.
-        principal: who calls, once an authenticator has told; `None` for a stranger.
-        admitted: what let it pass its guards; `None` as long as they were not asked, `False` where
-            they refused it.
+        principal: the authenticated caller; `None` for an anonymous one, and before admission.
+        admitted: the `admit` that admitted it; `None` before that, `False` where it was refused.
         recorded: whether the request is over, its span finished and its access line noted.
         db_state: the note of the data layer on this request (read-your-writes).
     """

@@ -1,4 +1,4 @@
-"""TLS of a server: its context, which may be read anew, and the handshakes under way.
+"""TLS of the server: its context, which can be reloaded, and its pending handshakes.
 
 Runs per connection, before the protocol of `serving.protocol` sees it.
 """
@@ -19,13 +19,13 @@ from msframework.conf.settings import TLSSettings
 from msframework.conf.tls import server_files
 
 logger = logging.getLogger("msframework.server")
-# Lines about failed handshakes in one span of time, whose further ones are counted.
+# The log lines about failed handshakes in one span of time; further ones are counted.
 _MOST_LINES: Final = 10
 _LINES_SPAN: Final = 60.0
-# Seconds from the end of the answers to the end of the connection, whatever the client reads until
-# then: so many that the clock of the connection, which looks at that, always comes first.
+# Seconds to shut TLS down: so many that the time-outs of `serving.timeouts`, which see whether the
+# client still reads, always come first.
 _SHUTDOWN: Final = 86_400.0
-# What is the client's own affair: it went away, or said no.
+# Not logged: the client closed the connection, with or without a TLS alert.
 _HUNG_UP: Final = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
@@ -46,7 +46,7 @@ def build_server_context(settings: TLSSettings) -> ssl.SSLContext:
 
 
 class PendingProtocol(Protocol):
-    """A protocol of `serving.protocol`, as a handshake knows it."""
+    """The part of `serving.protocol` that a handshake uses."""
 
     signal: Signal
 
@@ -68,7 +68,7 @@ class ServerTLS:
 
     Args:
         settings: the files.
-        timeout: the seconds that a handshake may take; 0 for any.
+        timeout: the seconds that a handshake may take; 0 for no limit.
 
     Attributes:
         context: the context of new connections; those that exist keep theirs.
@@ -85,10 +85,10 @@ class ServerTLS:
         self._lines, self._since = 0, 0.0
 
     def reload(self) -> None:
-        """Read the files anew, for the connections that begin from now on.
+        """Read the files again, for new connections.
 
-        NOTE: a new context rather than new files in the old one, so that CA certificates that are
-        gone count no more, nor do sessions that began with them (RFC 8446, 2.2).
+        NOTE: a new context rather than new files in the old one, so that removed CA certificates
+        are no longer trusted, nor sessions that began with them resumed (RFC 8446, 2.2).
         """
         try:
             self.context = build_server_context(self._settings)
@@ -130,7 +130,7 @@ class ServerTLS:
             handshake.finish(transport)
 
     def _note(self, raw: Transport, exc: Exception) -> None:
-        """Log a failed handshake, unless there were many of late."""
+        """Log a failed handshake, within the limit of lines."""
         if isinstance(exc, _HUNG_UP) and not isinstance(exc, ConnectionAbortedError):
             return
         now = monotonic()
@@ -145,7 +145,7 @@ class ServerTLS:
             logger.warning("the TLS handshake with %s failed: %s", host, _said(exc))
 
     async def stop(self) -> None:
-        """Break off the handshakes under way."""
+        """Abort the pending handshakes."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -153,7 +153,7 @@ class ServerTLS:
 
 
 def _said(exc: Exception) -> str:
-    """Return *exc* as words; OpenSSL's longer text names lines of C."""
+    """Return the reason of *exc*, without OpenSSL's file names and line numbers."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return exc.verify_message
     if isinstance(exc, ssl.SSLError):
@@ -162,11 +162,11 @@ def _said(exc: Exception) -> str:
 
 
 class Handshake(asyncio.Protocol):
-    """The protocol of a connection until its handshake is over, and what came meanwhile.
+    """The protocol of a connection during its handshake; it keeps what arrives meanwhile.
 
-    It stands in three places, one after the other: over the plain transport before `start_tls` has
-    begun; over that of TLS, as what a client sends along with the end of its handshake is there
-    before `start_tls` returns; and between that and the protocol for whatever comes afterwards.
+    It is used in three stages: on the plain transport before `start_tls` has begun; on the TLS
+    transport, as data sent with the end of the handshake arrives before `start_tls` returns; and
+    between that transport and the real protocol until `finish`.
     """
 
     def __init__(self, protocol: PendingProtocol, raw: Transport) -> None:
@@ -175,7 +175,7 @@ class Handshake(asyncio.Protocol):
         self._has_begun = self._has_ended = self._is_lost = False
 
     def hand_over(self) -> None:
-        """Give what came before `start_tls` to the loop's protocol of TLS.
+        """Pass data that arrived before `start_tls` to the loop's TLS protocol.
 
         NOTE: uvloop (0.23) reads before anything can pause it. What `start_tls` puts in our place
         keeps bytes until its handshake begins.
@@ -191,7 +191,7 @@ class Handshake(asyncio.Protocol):
             early = early[size:]
 
     def finish(self, transport: Transport) -> None:
-        """Hand *transport* and what came over it to the protocol."""
+        """Begin the protocol over *transport*, with the data that has arrived."""
         protocol = self._protocol
         # NOTE: a server that stops has closed what was idle already.
         if self._is_lost or transport.is_closing() or protocol.signal.stopped:
@@ -222,11 +222,11 @@ class Handshake(asyncio.Protocol):
 
 
 class TLSTransport(Transport):
-    """A transport of TLS that also counts what its connection has still to send.
+    """A TLS transport whose buffer size includes the encrypted bytes that are still to be sent.
 
-    NOTE: the loop's own counts what is not encrypted yet. An answer that the client does not read
-    lies encrypted in the transport below, and would be lost by closing the connection too early.
-    Nor can it end one direction alone; but it does so when it is closed, until it is aborted.
+    NOTE: the loop's own transport only counts bytes that are not encrypted yet. An answer that the
+    client does not read waits encrypted in the transport below, and would be lost if the connection
+    were closed too early. Nor has it `write_eof`: `close` does that, until `abort`.
     """
 
     __slots__ = ("_has_ended", "_raw", "_tls")

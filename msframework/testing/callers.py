@@ -1,4 +1,4 @@
-"""The callers that tests choose with `as_principal`, and the served app that believes them.
+"""The callers that tests choose with `as_principal`, and the served app that accepts them.
 
 Runs in tests. A test sends a random token of its own (`Authorization: Test …`), and the app's
 authenticators know it for as long as `testing.server` serves the app, beside the credentials that
@@ -32,7 +32,7 @@ class ChosenCallers:
         self.known: dict[str, PrincipalOrClaims] = {}
 
     def admit(self, caller: PrincipalOrClaims) -> str:
-        """Return what the `Authorization` header says of *caller* from now on.
+        """Return the `Authorization` header that authenticates *caller* from now on.
 
         Raises:
             ValueError: the app has no authenticators, or not that of *caller*, or the claims are
@@ -65,10 +65,10 @@ class ChosenCallers:
 
 
 class TestedAuthenticator:
-    """An authenticator that knows the callers of tests, too.
+    """An authenticator that also accepts the callers of tests.
 
     Attributes:
-        believed: the callers of each app that is served with it.
+        believed: the accepted callers of each app that is served with it.
     """
 
     __test__ = False
@@ -77,8 +77,8 @@ class TestedAuthenticator:
         self._authenticator = authenticator
         self.believed: list[ChosenCallers] = []
 
-    def put_on(self) -> None:
-        """Put this in the place of the authenticator's own method."""
+    def install(self) -> None:
+        """Replace the `authenticate` of the authenticator."""
         verify = self._authenticator.authenticate
 
         async def authenticate(request: Request) -> Principal | None:
@@ -93,8 +93,8 @@ class TestedAuthenticator:
         # NOTE: on the object alone, as its class has others; `object`, as it may be frozen.
         object.__setattr__(self._authenticator, "authenticate", authenticate)
 
-    def take_off(self) -> None:
-        """Leave the authenticator as it was."""
+    def uninstall(self) -> None:
+        """Restore the `authenticate` of the authenticator."""
         object.__delattr__(self._authenticator, "authenticate")
 
     def _find(self, request: Request) -> tuple[ChosenCallers, PrincipalOrClaims] | None:
@@ -107,7 +107,7 @@ class TestedAuthenticator:
 
 
 def build_principal(caller: PrincipalOrClaims, authenticator: Authenticator) -> Principal | None:
-    """Return *caller* as *authenticator* would know it; `None` for one of another authenticator."""
+    """Return *caller* as *authenticator* would; `None` for one of another authenticator."""
     if not isinstance(caller, Principal):
         make = getattr(authenticator, "make_principal", None)  # of JWTBearer
         subject, scopes = read_claims(caller)
@@ -120,7 +120,7 @@ def build_principal(caller: PrincipalOrClaims, authenticator: Authenticator) -> 
 
 
 def read_claims(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
-    """Return whom *claims* are about, `sub`, and what they allow: `scope`, a text or a list.
+    """Return `sub` and the scopes of *claims*; `scope` is a text with spaces, or a list.
 
     Raises:
         ValueError: there is no `sub`.
@@ -133,12 +133,12 @@ def read_claims(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
 
 @contextmanager
 def believing(app: object, url: str, unix: Path | None) -> Iterator[None]:
-    """Let *app*, which is served at *url*, know the callers of tests for the time of the block."""
+    """Let *app*, which is served at *url*, accept the callers of tests during the block."""
     callers, place = ChosenCallers(app), _place(url, unix)
     for authenticator in callers.authenticators.values():
         if id(authenticator) not in _tested:
             _tested[id(authenticator)] = TestedAuthenticator(authenticator)
-            _tested[id(authenticator)].put_on()
+            _tested[id(authenticator)].install()
         _tested[id(authenticator)].believed.append(callers)
     _served[place] = callers
     try:
@@ -149,7 +149,7 @@ def believing(app: object, url: str, unix: Path | None) -> Iterator[None]:
             tested = _tested[id(authenticator)]
             tested.believed.remove(callers)
             if not tested.believed:
-                tested.take_off()
+                tested.uninstall()
                 del _tested[id(authenticator)]
 
 

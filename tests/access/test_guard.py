@@ -126,7 +126,7 @@ async def wait():
 async def test_whatever_is_no_boolean_is_no_permission(combine, verdict):
     guard = Saying(verdict() if verdict is wait else verdict)
 
-    with pytest.raises(TypeError, match="Saying must say True or False; it returned"):
+    with pytest.raises(TypeError, match="Saying must return True or False; it returned"):
         await combine(guard).check(request(ADA), "ada")
 
 

@@ -159,7 +159,10 @@ WRONG = {
         lambda: (rsa.RSAPublicNumbers(65537, WEAK_MODULUS).public_key(),),
         "CVE-2017-15361",
     ),
-    "a locked PEM": (lambda: (pem(private("ES256"), b"x"), "ES256"), "locked with a password"),
+    "an encrypted PEM": (
+        lambda: (pem(private("ES256"), b"x"), "ES256"),
+        "encrypted with a password",
+    ),
     "a broken PEM": (lambda: (pem(private("ES256"))[:80], "ES256"), "cannot be read"),
     "a certificate": (
         lambda: ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",),

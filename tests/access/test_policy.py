@@ -288,7 +288,7 @@ def test_the_example_of_the_docs_is_guarded_as_they_say(make_service):
 def test_a_guard_of_objects_lets_in_whoever_is_known(guard):
     access = build_access([guard], "GET", AUTHENTICATORS)
 
-    assert (access.for_stranger, access.for_principal) == (False, True)
+    assert (access.for_anonymous, access.for_principal) == (False, True)
     assert access.can_refuse
     assert {} not in access.requirements
 
