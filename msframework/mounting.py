@@ -294,7 +294,7 @@ class Endpoints:
             websocket = getattr(handler, "is_websocket", False)
             if getattr(route.extra, "static", False):
                 handler = answer_head_as_get(handler)
-            # NOTE: `app.amend()` closes the routes once more.
+            # NOTE: the routes of a service that is amended are closed once more.
             if is_compiled_kind(route) or plain or _registered(route) is not None:
                 continue
             route.extra.registered = route.handler

@@ -67,4 +67,11 @@ def _checked(principal: object, authenticator: Authenticator) -> Principal:
         )
     if principal.authenticator:
         return principal
-    return replace(principal, authenticator=authenticator.name)
+    try:
+        return replace(principal, authenticator=authenticator.name)
+    except TypeError as exc:
+        raise TypeError(
+            f"{type(authenticator).__qualname__}.authenticate returned a "
+            f"{type(principal).__qualname__} without its authenticator, which cannot be added; "
+            "make its class a frozen dataclass, or say authenticator=self.name"
+        ) from exc

@@ -74,6 +74,13 @@ class Stranger(Guard):
     def allows_object(self, request, obj, other=None): ...
 
 
+class Row(Principal):
+    """A caller that is made in another way."""
+
+    def __init__(self, row):
+        super().__init__(row["id"])
+
+
 @pytest.fixture
 def make(make_service):
     """Return a function that makes a service with two authenticators, and guards."""
@@ -606,6 +613,7 @@ async def test_a_request_that_is_cancelled_meanwhile_is_not_admitted(make, who):
         (True, "it returned bool"),
         (Principal("ada", scopes="admin"), "returned a Principal whose scopes are str; expected"),
         (Principal(7), "returned a Principal whose id is int; expected a text: write str"),
+        (Row({"id": "ada"}), "returned a Row without its authenticator, which cannot be added"),
     ],
 )
 async def test_what_is_no_principal_is_none(make, told, said):
