@@ -173,11 +173,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
 
     @property
     def authenticators(self) -> Mapping[str, Authenticator]:
-        """Those that tell who calls, by name, in the order in which they are tried."""
+        """The authenticators by name, in the order in which they are tried."""
         return MappingProxyType(self.access.authenticators)
 
     def authenticate(self, name: str, authenticator: Authenticator) -> None:
-        """Let *authenticator* tell who calls, after those of before; *name* is its scheme's.
+        """Register *authenticator* after the others; *name* is also that of its scheme.
 
         One that has `start` and `stop` is a part of the service.
         """

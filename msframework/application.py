@@ -50,14 +50,14 @@ class Application(Sanic[Config, SimpleNamespace]):
     _serving: Signatory
 
     async def _admit(self, request: Any, admit: Handler | None = None) -> None:
-        """Ask the guards of the endpoint that *request* is for, unless they have let it pass.
+        """Admit *request* to its route, or refuse it; do nothing if it was admitted already.
 
         Args:
-            admit: what asks them; the route says it when `None`.
+            admit: the `admit` of the operation; that of the route when `None`.
 
         Raises:
-            Unauthorized: nobody says who calls, or the credentials are wrong.
-            Forbidden: the caller may not.
+            Unauthorized: credentials are missing or wrong.
+            Forbidden: the guards do not allow the caller.
         """
         raise NotImplementedError
 

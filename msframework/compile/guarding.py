@@ -86,7 +86,7 @@ def read_access(
             )
             problems.append(Problem(value.where, found, advice=advice))
     if takes_principal and not service.authenticators:
-        found = "it takes 'principal', and no authenticator tells who calls"
+        found = "it takes 'principal', and the service has no authenticator"
         problems.append(Problem(around.where, found, advice=_TOLD_BY, mendable=True))
     return access, documented
 
@@ -205,7 +205,7 @@ def _check(
     unknown = sorted(named_authenticators(access.guards) - service.authenticators.keys())
     if unknown:
         known = ", ".join(service.authenticators) or "none"
-        found = f"a guard names the authenticator {unknown[0]!r}, which is not there ({known})"
+        found = f"a guard names the unknown authenticator {unknown[0]!r}; known are: {known}"
         problems.append(Problem(where, found, advice=_TOLD_BY, mendable=True))
     elif not access.can_pass:
         shown = ", ".join(map(repr, access.guards))

@@ -128,8 +128,8 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         compressed body is decoded, and the headers then are those of one that never was.
 
         Raises:
-            Unauthorized: nobody says who calls, or the credentials are wrong.
-            Forbidden: the caller may not.
+            Unauthorized: credentials are missing or wrong.
+            Forbidden: the guards do not allow the caller.
             ServiceUnavailable: the worker holds as much of bodies as it may.
             UnsupportedMediaType: it is encoded in a way that is not read.
         """

@@ -41,7 +41,7 @@ class ChosenCallers:
         names = sorted(self.authenticators)
         if not names:
             raise ValueError(
-                "as_principal: the service has no authenticators, so it asks nobody who calls. "
+                "as_principal: the service has no authenticators, so no caller has a principal. "
                 "Name one in AUTHENTICATORS."
             )
         if not isinstance(caller, Principal):

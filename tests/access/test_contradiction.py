@@ -17,7 +17,7 @@ class OwnerOnly(Guard):
 
 
 class FromInside(Guard):
-    """Of a service's own, for strangers, too."""
+    """Of a service's own, for anonymous callers, too."""
 
     needs_principal = False
 

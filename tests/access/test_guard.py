@@ -17,7 +17,7 @@ class Owner(Guard):
 
 
 class Friendly(Guard):
-    """Judges strangers too, and the path."""
+    """Judges anonymous callers too, and the path."""
 
     needs_principal = False
 

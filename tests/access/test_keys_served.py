@@ -100,7 +100,7 @@ async def test_right_credentials_of_either_kind_are_enough(name, place):
     assert (await call(place, line, path="/all"))[2]["data"] == caller[0]
 
 
-async def test_a_stranger_is_told_both_ways_in(place):
+async def test_an_anonymous_caller_gets_both_challenges(place):
     assert (await call(place))[:2] == (401, CHALLENGES)
     assert (await call(place, path="/all"))[0] == 200
 

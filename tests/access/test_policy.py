@@ -51,7 +51,7 @@ class Own(Guard):
 
 @dataclass(frozen=True)
 class Free(Own):
-    """The same, for strangers too."""
+    """The same, for anonymous callers too."""
 
     needs_principal = False
 
@@ -96,7 +96,7 @@ CALLERS = st.one_of(
 def says(guard, caller, verdicts, method, negated=False):
     """Return what *guard* says, as written: `None` where it does not hold for *method*.
 
-    A stranger meets no guard that needs a principal, whatever stands before it.
+    An anonymous caller meets no guard that needs a principal, whatever stands before it.
     """
     if isinstance(guard, Narrowed):
         return (

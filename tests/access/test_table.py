@@ -20,10 +20,10 @@ SCOPES = ("regions:write", "roles:write", "users:write")
 OTHER = "other:write"
 
 
-def row(open_to_strangers, wrong_scope_may, right_may):
+def row(open_to_anonymous, wrong_scope_may, right_may):
     """Return the cells of one operation: 401, 403, or "in" for whatever lies behind the guards."""
     return {
-        "none": "in" if open_to_strangers else 401,
+        "none": "in" if open_to_anonymous else 401,
         "bad": 401,
         "expired": 401,
         "wrong scope": "in" if wrong_scope_may else 403,

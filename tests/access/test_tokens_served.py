@@ -62,7 +62,7 @@ async def test_a_caller_is_known_each_time(place):
         assert (status, body["data"]) == (200, {"id": "ada", "scopes": ["read", "write"]})
 
 
-async def test_a_stranger_is_told_what_to_bring(place):
+async def test_an_anonymous_caller_gets_the_challenge(place):
     assert (await call(place))[:2] == (401, ["Bearer"])
 
 
