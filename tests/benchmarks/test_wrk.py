@@ -94,4 +94,5 @@ async def test_callers_bring_their_tokens_in_turn(received, tmp_path):
 
     found = [re.search(r"Authorization: Bearer (\w+)\r", head)[1] for head in heads]
     assert set(found) == {"one", "two", "three"}
-    assert abs(found.count("one") - len(found) / 3) <= 2
+    # Threads of wrk, and its stop, leave some turns unfinished.
+    assert abs(found.count("one") - len(found) / 3) <= len(found) / 30

@@ -336,5 +336,5 @@ async def test_the_log_has_the_cause_that_callers_are_not_told(caplog):
 
             (record,) = (r for r in caplog.records if r.name == "msframework.client")
             assert record.levelname == "WARNING"
-            assert "regions gave no answer: the connection failed: Client" in record.getMessage()
+            assert "regions gave no answer: no connection by TLS: Client" in record.getMessage()
             assert "SSL" in record.getMessage()

@@ -49,6 +49,7 @@ def service(monkeypatch):
     """Return the stand-in of a service with TLS, which counts what it is told."""
     monkeypatch.setattr(workers, "handle_signals", lambda handler: None)
     monkeypatch.setattr(runners, "_setup_system_signals", None)
+    monkeypatch.setenv("SANIC_WORKER_PROCESS", "")  # a server sets it for the rest of its process
     monkeypatch.setattr(HangUp, "_has_terminal", staticmethod(lambda: False))
     service = SimpleNamespace(
         state=SimpleNamespace(is_running=False),
