@@ -199,7 +199,7 @@ def _reason(text: str) -> str | None:
 
 
 def _misspelling(text: str) -> str | None:
-    """Return what is wrong with the host or the port of *text*, which is an origin otherwise."""
+    """Return the fault of the host or the port of *text*, which is an origin otherwise."""
     found = _is_origin(text)
     if found is None or int(found["port"] or 0) > 65535:
         return "whose host or port cannot be read"

@@ -118,7 +118,7 @@ def notes_of(handler: object) -> Notes:
 
 
 def find_notes(function: object) -> Notes | None:
-    """Return what was noted on *function* or class itself; `None` for nothing."""
+    """Return the notes on *function* or class itself; `None` without any."""
     found = getattr(function, "__dict__", {}).get(_ATTRIBUTE)
     return found if isinstance(found, Notes) else None
 

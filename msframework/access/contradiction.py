@@ -44,7 +44,7 @@ def is_satisfiable(guards: Iterable[Guard], authenticators: Iterable[str]) -> bo
 
 
 def _facts_of(guard: Guard) -> Iterator[object]:
-    """Yield what may hold of a caller or not: each scope, and each guard that a service wrote."""
+    """Yield the facts of a caller: each scope, and the verdict of each guard of the service."""
     match guard:
         case Authenticated() | AuthenticatedBy():
             return

@@ -77,7 +77,7 @@ class Guard:
     # Its normal form.
 
     def narrow(self, method: str) -> Guard | None:
-        """Return what is left of this guard for *method*; `None` where nothing is."""
+        """Return the part of this guard that holds for *method*, or `None`."""
         return self
 
     def resolve(self, *, negated: bool) -> Guard:
@@ -104,29 +104,24 @@ class AuthenticatedBy(Guard):
 
 
 @dataclass(frozen=True, repr=False)
-class Scopes(Guard):
+class ScopeGuard(Guard):
+    """A guard that names scopes."""
+
+    scopes: tuple[str, ...]
+
+    def __init__(self, *scopes: str) -> None:
+        object.__setattr__(self, "scopes", scopes)
+
+    def __repr__(self) -> str:
+        return _call(self, self.scopes)
+
+
+class Scopes(ScopeGuard):
     """A caller with all of these scopes."""
 
-    scopes: tuple[str, ...]
 
-    def __init__(self, *scopes: str) -> None:
-        object.__setattr__(self, "scopes", scopes)
-
-    def __repr__(self) -> str:
-        return _call(self, self.scopes)
-
-
-@dataclass(frozen=True, repr=False)
-class AnyScope(Guard):
+class AnyScope(ScopeGuard):
     """A caller with at least one of these scopes."""
-
-    scopes: tuple[str, ...]
-
-    def __init__(self, *scopes: str) -> None:
-        object.__setattr__(self, "scopes", scopes)
-
-    def __repr__(self) -> str:
-        return _call(self, self.scopes)
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,7 +195,7 @@ class Narrowed(Guard):
         return f"{inner}.on({', '.join(map(repr, self.methods))})"
 
     def narrow(self, method: str) -> Guard | None:
-        """Return what is left of the guard for one of its methods; `None` for others."""
+        """Return the part of the guard that holds for *method*, or `None`."""
         if method not in self.methods:
             return None
         return self.guard.narrow(method)
@@ -211,7 +206,7 @@ def _call(guard: Guard, arguments: Iterable[object]) -> str:
 
 
 def _narrow(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
-    """Return what is left of each of *guards* for *method*, without those of which nothing is."""
+    """Return the parts of *guards* that hold for *method*."""
     narrowed = [guard.narrow(method) for guard in guards]
     return tuple(guard for guard in narrowed if guard is not None)
 

@@ -23,7 +23,7 @@ _SSH: Final = re.compile(rb"\s*(?:ssh-|ecdsa-|sk-)").match
 
 
 def read_file(path: Path) -> bytes:
-    """Return what the file at *path* holds, without the end of its last line.
+    """Return the content of the file at *path*, without the end of its last line.
 
     Raises:
         KeyFault: it cannot be read.

@@ -141,7 +141,7 @@ def normalize(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
 
 
 def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
-    """Return what is left of *condition*, a normal form, with and without a principal."""
+    """Return the rest of *condition*, a normal form, with and without a principal."""
     if isinstance(condition, AllOf | AnyOf):
         ends = isinstance(condition, AnyOf)
         left: list[Guard] = []

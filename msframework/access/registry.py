@@ -94,7 +94,7 @@ class ServiceAccess:
 
 
 def _find_missing(given: Any) -> tuple[str, str] | None:
-    """Return what an authenticator lacks, and the advice."""
+    """Return the first missing part of an authenticator, and the advice."""
     kind, scheme = type(given).__qualname__, getattr(given, "scheme", None)
     if not isinstance(scheme, Mapping) or not isinstance(scheme.get("type"), str):
         return (

@@ -41,7 +41,7 @@ def find_hidden(handler: object, where: str, mounted: Collection[int]) -> Iterat
 
 
 def _said_on(inner: Any, read: set[int]) -> Iterator[str]:
-    """Yield what *inner* says of access, unless its notes are among those that are *read*."""
+    """Yield the decorators of access on *inner*, unless its notes are among those *read*."""
     notes = find_notes(function_of(inner))
     if notes is not None and id(notes) not in read:
         read.add(id(notes))

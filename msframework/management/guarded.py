@@ -53,7 +53,7 @@ class AccessRow:
 
     @property
     def text(self) -> str:
-        """What a caller must meet; `open!` where nothing guards it or declares it public."""
+        """The conditions of a caller; `open!` where nothing guards it or declares it public."""
         if self.access.is_public:
             return "public"
         asked = (*self.guards, *self.elsewhere)
@@ -101,7 +101,7 @@ def _read(operation: Operation, service: Any) -> AccessRow:
 
 
 def _elsewhere(operation: Operation) -> Iterator[str]:
-    """Yield what requires credentials beside the guards."""
+    """Yield the requirements of credentials beside the guards."""
     own = {authenticator.name for authenticator in operation.access.authenticators}
     enforced = {
         provision.value.security: provision.value.name
