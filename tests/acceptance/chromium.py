@@ -19,7 +19,6 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--remote-debugging-port=0",
 )
 # Calls `fetch`, and returns what the page may read of the answer.
 FETCH = """
@@ -90,6 +89,7 @@ async def open_chromium(profile: Path):
     process = await asyncio.create_subprocess_exec(
         CHROMIUM,
         *FLAGS,
+        "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -24,21 +24,10 @@ from msframework.access import (
     JWTIssuer,
     hash_key,
 )
+from tests.acceptance.chromium import CHROMIUM, FLAGS
 
-CHROMIUM = shutil.which("chromium") or ""
 DRIVER = shutil.which("chromedriver") or ""
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,1600",
-)
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 pytestmark = [
@@ -160,7 +149,7 @@ async def open_browser(profile: Path):
             "browserName": "chrome",
             "goog:chromeOptions": {
                 "binary": CHROMIUM,
-                "args": [*FLAGS, f"--user-data-dir={profile}"],
+                "args": [*FLAGS, "--window-size=1280,1600", f"--user-data-dir={profile}"],
             },
             "goog:loggingPrefs": {"browser": "ALL"},
             "timeouts": {"implicit": 15_000},
