@@ -57,7 +57,8 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 FLOORS = (
     "aio clock cors exceptions headers pace principal problem table types"
     " _codegen _imports _place _tested",
-    "context envelope inputs json_text pg_values strict_json conf tracing log response",
+    "context envelope inputs json_text pg_values strict_json conf tracing log response"
+    " metrics limits",
     "serving.answer",
     "db models migrations client",
     "application serving.request",
@@ -65,7 +66,8 @@ FLOORS = (
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
-    "app admission lifecycle registration requirement routing mounting observer serving",
+    "app admission health lifecycle operations registration requirement routing mounting observer"
+    " serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

@@ -10,46 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msframework.conf.declare import Pair, setting
+from msframework.conf.operations import OperationsSettings
 from msframework.cors import ACCEPTED, CORS, EXPOSED, MAX_AGE
-
-Pair = tuple[str, ...]
-
-
-def setting(
-    name: str,
-    default: Any,
-    help: str,
-    *,
-    secret: bool = False,
-    alias: str | None = None,
-    choices: tuple[str, ...] = (),
-    least: float | None = None,
-    most: float | None = None,
-    takes_text: bool = False,
-) -> Any:
-    """Declare one setting: its name in capitals, its default, and its purpose.
-
-    Args:
-        secret: its value appears in no message and no `repr`.
-        alias: a second name that is read too.
-        choices: the texts it may have, or that each of its texts may be.
-        least: the smallest number allowed.
-        most: the largest number allowed.
-        takes_text: whether one text may stand for a tuple of it.
-    """
-    metadata = {
-        "name": name,
-        "help": help,
-        "secret": secret,
-        "alias": alias,
-        "choices": choices,
-        "least": least,
-        "most": most,
-        "takes_text": takes_text,
-    }
-    if isinstance(default, (dict, list)):
-        return field(default_factory=default.copy, metadata=metadata, repr=not secret)
-    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,3 +353,9 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     openapi: OpenAPISettings = field(default_factory=OpenAPISettings)
     access: AccessSettings = field(default_factory=AccessSettings)
+    operations: OperationsSettings = field(default_factory=OperationsSettings)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether requests and parts are counted: somebody can read `/metrics`."""
+        return self.debug or self.operations.port is not None

@@ -1,0 +1,45 @@
+"""The settings of a service in operation: probes, metrics, its stop, and its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msframework.conf.declare import Pair, setting
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsSettings:
+    """What an operator sees and bounds; times in seconds."""
+
+    port: int | None = setting(
+        "OPERATIONS_PORT",
+        None,
+        "port of /livez, /readyz and /metrics; with DEBUG they are on the service's own, too",
+        least=0,
+        most=65535,
+    )
+    host: str | None = setting("OPERATIONS_HOST", None, "address of that port; HOST if None")
+    drain_delay: float = setting(
+        "DRAIN_DELAY", 0.0, "time from the signal to stop to the end of listening", least=0
+    )
+    ready_services: Pair = setting(
+        "READY_SERVICES", (), "names of SERVICES without which the service is not ready"
+    )
+    max_connections: int = setting(
+        "MAX_CONNECTIONS", 10_000, "connections that one worker holds at once", least=1
+    )
+    shedding: bool = setting(
+        "SHEDDING", True, "refuse requests by 503 beyond the concurrency that a worker can serve"
+    )
+    rate_limits: Pair = setting(
+        "RATE_LIMITS",
+        (),
+        "rate limits of each caller over all operations, such as 1000/minute",
+        takes_text=True,
+    )
+    rate_limit_storage: str = setting(
+        "RATE_LIMIT_STORAGE",
+        "memory://",
+        "where rates are counted: memory:// (each worker) or redis://host:6379/0",
+        secret=True,
+    )

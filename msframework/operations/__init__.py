@@ -1,0 +1,1 @@
+"""What an operator asks of a service over HTTP: `/livez`, `/readyz`, `/metrics`."""

@@ -1,0 +1,36 @@
+"""The answers to an operator's questions: of one process, or of a supervisor for its workers.
+
+Runs per question, in the thread of the operations server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one check.
+
+    Attributes:
+        ok: whether the answer is 200; else it is 503.
+        parts: the reason why a part is not ready, by its name; `None` where it is.
+    """
+
+    ok: bool
+    parts: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class OperationsSource(Protocol):
+    """Whoever answers; its methods return within a second, whatever the loop does."""
+
+    def check_live(self) -> Report:
+        """Return whether the loop turns."""
+
+    def check_ready(self) -> Report:
+        """Return whether requests may be sent here, by part."""
+
+    def render_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics in the form that the header *accept* asks for, and its media type."""
