@@ -28,6 +28,8 @@ from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
@@ -104,10 +106,12 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         access_log: the lines on their way out.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.problems: list[str] = []
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
@@ -141,6 +145,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:
