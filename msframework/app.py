@@ -32,6 +32,7 @@ from msframework.log.access import AccessLog
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -147,6 +148,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts = Parts(settings.server.part_stop_timeout)
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
         parts.add(self._serving.heads.clock)
