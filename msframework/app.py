@@ -34,6 +34,7 @@ from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -151,6 +152,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts = Parts(settings.server.part_stop_timeout)
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
