@@ -194,19 +194,22 @@ class Proxied(Setup):
         """Return what starts the proxy with the configuration at *path*."""
         raise NotImplementedError
 
+    def launch(self, program: str) -> subprocess.Popen[bytes]:
+        """Start the proxy, and return it at once."""
+        with (self.folder / "proxy.log").open("wb") as out:
+            command = [program, *self.command(self.configure())]
+            return subprocess.Popen(command, stdout=out, stderr=out)
+
     async def start(self) -> None:
         """Start the instances, then the proxy."""
         program = shutil.which(self.program)
         if program is None:
             raise Unavailable(f"{self.program} is not installed")
         await super().start()
-        with (self.folder / "proxy.log").open("wb") as out:
-            self.proxy = subprocess.Popen(
-                [program, *self.command(self.configure())], stdout=out, stderr=out
-            )
+        self.proxy = proxy = self.launch(program)
         deadline = time.monotonic() + BOUND
         while not is_open(self.port):
-            if self.proxy.poll() is not None or time.monotonic() > deadline:
+            if proxy.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.folder / "proxy.log").read_text())
             await asyncio.sleep(_LOOK)
         await asyncio.sleep(self.settle)
@@ -271,9 +274,8 @@ class Envoy(Proxied):
 
     def command(self, path: Path) -> list[str]:
         """Return its command."""
-        return ["-c", str(path), "--concurrency", "1", "--log-level", "error"] + [
-            *("--base-id", str(random.randrange(1, 10_000)))
-        ]
+        own = ("--base-id", str(random.randrange(1, 10_000)))  # of its shared memory
+        return ["-c", str(path), "--concurrency", "1", "--log-level", "error", *own]
 
     def without_ready(self, text: str) -> str:
         """Return the configuration with checks that only connect."""
