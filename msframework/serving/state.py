@@ -46,6 +46,7 @@ class ServerState:
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         stopping: whether answers already say `Connection: close`.
+        draining: whether the service was told to stop, and is no longer ready.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
@@ -64,6 +65,7 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     stopping: bool = False
+    draining: bool = False
     tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:
