@@ -81,18 +81,9 @@ class Drain:
                 protocol.close()
 
     async def _break_off(self) -> None:
-        """Answer 503 where no answer has begun, cut off the others, and wait for their end."""
-        now = perf_counter()
-        failure = ServiceUnavailable("The service stops, and could not finish in time.")
-        left = tuple(self._connections)
-        logger.warning("%s connections did not end within the grace period", len(left))
-        for protocol in left:
-            if getattr(protocol, "websocket", None) is not None:
-                protocol.websocket.fail_connection(GOING_AWAY)
-            elif is_idle(protocol):
-                protocol.close()
-            elif protocol.http is not None:
-                protocol.clock.end(failure, now)
+        """Break off what is left, and wait for its end a little longer."""
+        logger.warning("%s connections did not end within the grace period", len(self._connections))
+        break_off(self._connections)
         loop = asyncio.get_running_loop()
         until = loop.time() + LAST_WORD
         while self._connections and loop.time() < until:  # noqa: ASYNC110 - nobody tells
@@ -100,6 +91,19 @@ class Drain:
         for protocol in tuple(self._connections):
             protocol.abort()
         await asyncio.sleep(0)  # for what was told to end
+
+
+def break_off(connections: Collection[Any]) -> None:
+    """Have each of *connections* answer 503 where no answer has begun, and cut off the others."""
+    now = perf_counter()
+    failure = ServiceUnavailable("The service stops, and could not finish in time.")
+    for protocol in tuple(connections):
+        if getattr(protocol, "websocket", None) is not None:
+            protocol.websocket.fail_connection(GOING_AWAY)
+        elif is_idle(protocol):
+            protocol.close()
+        elif protocol.http is not None:
+            protocol.clock.end(failure, now)
 
 
 async def _close_websocket(websocket: Any) -> None:

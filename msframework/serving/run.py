@@ -30,14 +30,14 @@ from sanic.server.events import trigger_events
 from msframework.conf.settings import Settings
 from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
-from msframework.serving.drain import LAST_WORD, Drain
+from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import accept_the_rest
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
 _MAIN: Final = ("main_start", "main_stop")  # settings of Sanic's that are for its manager
-_TURNS: Final = 3  # turns of the loop for tasks that were cancelled at last
+_TURNS: Final = 5  # turns of the loop for tasks that were cancelled at last
 
 
 def run(
@@ -112,6 +112,9 @@ class ServiceRun:
                 trigger_events(listeners["main_process_stop"], self._loop, service)
         except EndedAtOnce as exc:
             server_logger.warning("Ended at once by %s", exc)
+            if self._server is not None:
+                break_off(self._server.connections)
+                self._turn()
             return exc.code
         finally:
             signals.end()
@@ -140,12 +143,16 @@ class ServiceRun:
         try:
             for task in asyncio.all_tasks(loop):
                 task.cancel()
-            for _ in range(_TURNS):
-                loop.call_soon(loop.stop)
-                loop.run_forever()
+            self._turn()
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+    def _turn(self) -> None:
+        """Run the loop a few times, for what was told to end."""
+        for _ in range(_TURNS):
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
 
     async def _serve(self) -> None:
         """Serve until the request to stop is made."""
