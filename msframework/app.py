@@ -26,7 +26,7 @@ from msframework.db import Database
 from msframework.errors import ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.health import Monitor, Readiness
-from msframework.lifecycle import Parts, ignore_repeated_signals
+from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
 from msframework.metrics import Metrics
@@ -375,7 +375,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
-            await self._client.stop()
+            timeout = self.settings.server.part_stop_timeout
+            await complete(self._client.stop(), timeout, "app.client")
 
 
 def build_database(settings: Settings, tracer: Tracer) -> Database:
