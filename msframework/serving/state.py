@@ -48,7 +48,6 @@ class ServerState:
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         stopping: whether answers already say `Connection: close`.
-        draining: whether the service was told to stop, and is no longer ready.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
@@ -68,7 +67,6 @@ class ServerState:
     signals: frozenset[str] = frozenset()
     in_flight: int = 0
     stopping: bool = False
-    draining: bool = False
     tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:

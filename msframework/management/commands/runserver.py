@@ -17,7 +17,12 @@ from msframework.conf.settings import Settings
 from msframework.conf.tls import check_files, find_warnings, names_files
 from msframework.db.embedded import ensure_database, project_root
 from msframework.management.project import Project
-from msframework.management.sockets import is_inherited, listening, name_of
+from msframework.management.sockets import (
+    is_inherited,
+    listening,
+    listening_for_operations,
+    name_of,
+)
 from msframework.management.start import Start, build, prepare_database
 from msframework.management.watch import Watch
 from msframework.management.workers import Workers, shielded
@@ -65,7 +70,14 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     def announce() -> None:
         _announce(settings, sock, project)
 
-    code = run(service, sock, on_serving=announce, owns_socket=not is_inherited(sock))
+    with listening_for_operations(settings) as operations:
+        code = run(
+            service,
+            sock,
+            on_serving=announce,
+            operations=operations,
+            owns_socket=not is_inherited(sock),
+        )
     if code:
         sys.exit(code)
 
