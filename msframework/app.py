@@ -25,6 +25,7 @@ from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.errors import ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
+from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
@@ -107,6 +108,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         queue: finished spans on their way out.
         access_log: the lines on their way out.
         metrics: the counters, gauges and histograms that `/metrics` shows.
+        readiness: whether requests may be sent here, by part.
+        monitor: the beat of the loop.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -138,6 +141,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.parts = self._build_parts(tracing)
         self.endpoints = Endpoints(self)
         self.register_listener(self._start_parts, "before_server_start")
+        self.register_listener(self._begin_to_serve, "after_server_start")
         self.register_listener(self._begin_stop, "before_server_stop")
         self.register_listener(self._stop_parts, "after_server_stop")
 
@@ -147,6 +151,10 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts = Parts(settings.server.part_stop_timeout)
         if settings.is_measured:
             parts.add(MetricsSharing(self.metrics))
+        self.readiness = Readiness(parts)
+        self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        parts.add(self.readiness)
+        parts.add(self.monitor)
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:
@@ -352,8 +360,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self._serving.stopping = False
         await self.parts.start()
 
+    async def _begin_to_serve(self, app: object, loop: object = None) -> None:
+        self.readiness.starting = False
+
     async def _begin_stop(self, app: object, loop: object = None) -> None:
-        self._serving.stopping = True
+        self._serving.stopping = self.readiness.draining = True
         ignore_repeated_signals()
 
     async def _stop_parts(self, app: object, loop: object = None) -> None:
