@@ -152,11 +152,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts = Parts(settings.server.part_stop_timeout)
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
-        if settings.is_measured:
-            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
+            add_checks(self, self.readiness)
+            self.monitor.read = self.metrics.take_readings
             parts.add(MetricsSharing(self.metrics))
         parts.add(self._serving.heads.clock)
         parts.add(tracing)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable
 from itertools import chain, count
 from time import monotonic
@@ -150,6 +150,7 @@ class Monitor:
     Attributes:
         beat: when the loop last turned, by the monotonic clock; `None` while nothing watches it.
         lag: how much later than asked for it turned, in seconds.
+        loop: the loop, once it turned.
         send: takes the status of this worker for its supervisor; set before the start.
         read: reads the gauges.
     """
@@ -158,12 +159,14 @@ class Monitor:
         self._readiness, self._measured = readiness, measured
         self.beat: float | None = None
         self.lag = 0.0
+        self.loop: AbstractEventLoop | None = None
         self.send: Callable[[Status], None] | None = None
         self.read: Callable[[], None] | None = None
         self._task: Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to watch the loop, where anybody wants to know."""
+        self.loop = asyncio.get_running_loop()
         if self._measured or self.send is not None:
             self.beat = monotonic()
             self._task = asyncio.create_task(self._watch())
