@@ -154,10 +154,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
-        if settings.is_measured:
-            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
+            self.monitor.read = self.metrics.take_readings
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:
