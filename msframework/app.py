@@ -150,6 +150,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self.readiness)
         parts.add(self.monitor)
         parts.add(self._serving.heads.clock)
+        if self._serving.shedding is not None:
+            parts.add(self._serving.shedding)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
