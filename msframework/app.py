@@ -160,6 +160,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             add_checks(self, self.readiness)
             self.monitor.read = self.metrics.take_readings
         parts.add(self._serving.heads.clock)
+        if self._serving.shedding is not None:
+            parts.add(self._serving.shedding)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
