@@ -48,6 +48,8 @@ class ServerState:
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
+        in_flight: how many requests are handled now: on the fast path while their handler runs, on
+            Sanic's from their head to the end of their answer, streams and websockets too.
         stopping: whether answers already say `Connection: close`.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
@@ -67,6 +69,7 @@ class ServerState:
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
+    in_flight: int = 0
     stopping: bool = False
     tls: ServerTLS | None = None
 
