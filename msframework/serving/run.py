@@ -30,6 +30,9 @@ from sanic.server.events import trigger_events
 from msframework.conf.settings import Settings
 from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
+from msframework.operations.process import ServiceSource
+from msframework.operations.server import OperationsServer
+from msframework.operations.source import WorkerStatus
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import accept_the_rest
@@ -46,7 +49,8 @@ def run(
     *,
     on_serving: Callable[[], None],
     stop: StopRequest | None = None,
-    status: Callable[[Any], None] | None = None,
+    status: Callable[[WorkerStatus], None] | None = None,
+    operations: socket.socket | None = None,
     owns_socket: bool = False,
 ) -> int:
     """Serve *service* on *sock* until it is told to stop, and return the exit code.
@@ -59,13 +63,15 @@ def run(
         on_serving: called once all that starts has started.
         stop: the request that a supervisor will make; then main-process listeners and a second
             signal are its concern, too.
-        status: called by the service with its state, for the supervisor.
+        status: called once a second with the state of the service, for the supervisor.
+        operations: a socket that listens for probes, when no supervisor answers them; it is closed.
         owns_socket: whether nobody else accepts on the socket, now or later.
 
     Raises:
         Exception: it could not start.
     """
-    return ServiceRun(service, sock, on_serving, stop, status, owns_socket).run()
+    service.monitor.send = status
+    return ServiceRun(service, sock, on_serving, stop, operations, owns_socket).run()
 
 
 class ServiceRun:
@@ -77,11 +83,11 @@ class ServiceRun:
         sock: socket.socket,
         on_serving: Callable[[], None],
         stop: StopRequest | None,
-        status: Callable[[Any], None] | None,
+        operations: socket.socket | None,
         owns_socket: bool,
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
-        self._status, self._owns_socket = status, owns_socket
+        self._owns_socket = owns_socket
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
@@ -91,6 +97,15 @@ class ServiceRun:
         service.setup_loop()
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
+        self._operations = self._build_operations(operations)
+
+    def _build_operations(self, sock: socket.socket | None) -> OperationsServer | None:
+        if sock is None:
+            return None
+        service = self._service
+        render = service.metrics.render
+        source = ServiceSource(service.readiness, service.monitor, render, self._loop)
+        return OperationsServer(sock, source)
 
     def run(self) -> int:
         """Start, serve and stop; return the exit code."""
@@ -104,6 +119,8 @@ class ServiceRun:
         service, listeners = self._service, self._service.listeners
         service.prepare(sock=self._sock, single_process=True, **_options(self._sock))
         try:
+            if self._operations is not None:
+                self._operations.start()
             if not self._is_supervised:
                 trigger_events(listeners["main_process_start"], self._loop, service)
                 trigger_events(listeners["main_process_ready"], self._loop, service)
@@ -118,6 +135,8 @@ class ServiceRun:
             return exc.code
         finally:
             signals.end()
+            if self._operations is not None:
+                self._operations.stop()
             service.state.server_info.clear()
             self._sock.close()
             self._close_loop()
@@ -205,8 +224,8 @@ class ServiceRun:
 
     def _note_stop(self) -> None:
         """Fail readiness, and have answers say `close`."""
-        serving = self._service._serving
-        serving.draining = serving.stopping = True
+        service = self._service
+        service._serving.stopping = service.readiness.draining = True
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""

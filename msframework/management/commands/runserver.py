@@ -17,7 +17,12 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
 from msframework.management.project import Project
-from msframework.management.sockets import is_inherited, listening, name_of
+from msframework.management.sockets import (
+    is_inherited,
+    listening,
+    listening_for_operations,
+    name_of,
+)
 from msframework.management.start import Start, build, prepare_database
 from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
@@ -66,7 +71,14 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     def announce() -> None:
         _announce(settings, sock, project)
 
-    code = run(service, sock, on_serving=announce, owns_socket=not is_inherited(sock))
+    with listening_for_operations(settings) as operations:
+        code = run(
+            service,
+            sock,
+            on_serving=announce,
+            operations=operations,
+            owns_socket=not is_inherited(sock),
+        )
     if code:
         sys.exit(code)
 
