@@ -3,25 +3,15 @@
 They are processes of a few lines, told by files what to do, so that many of them are cheap.
 """
 
-import atexit
-import logging
-import multiprocessing
 import os
 import signal
-import socket
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from msframework.management import worker as worker_module
 from msframework.management.control import Serving, StartFailure, WorkerControl
-from msframework.management.process import RestartPause, WorkerState, describe_exit
-from msframework.management.start import Start, StartMode
-from msframework.management.supervisor import Supervisor
-from msframework.management.worker import Launcher, die_with_parent
+from msframework.management.start import StartMode
+from msframework.management.worker import die_with_parent
 
 
 def act(start, sock, pipes, environment, shared):
