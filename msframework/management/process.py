@@ -97,7 +97,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it on the spot."""
-        self.is_killed = True
+        self.is_killed, self.deadline = True, None
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 

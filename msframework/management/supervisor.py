@@ -289,7 +289,6 @@ class Supervisor:
         for worker in self.workers:
             if worker.deadline is None or now < worker.deadline:
                 continue
-            worker.deadline = None
             if worker.state is WorkerState.STARTING:
                 worker.failure = f"it does not serve within {START_TIME:g} s"
             else:
