@@ -18,7 +18,9 @@ from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
 from msframework.serving.bodies import Bodies
+from msframework.serving.connections import ConnectionBound, build_refusal
 from msframework.serving.cors import CrossOrigin, build_cross_origin
+from msframework.serving.descriptors import choose_most
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
@@ -45,7 +47,9 @@ class ServerState:
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
+        is_heard: whether some of them are about connections and requests.
         stopping: whether answers already say `Connection: close`.
+        bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
@@ -55,6 +59,7 @@ class ServerState:
     hosts: Hosts | None
     head_limits: HeadLimits
     watch: ConnectionWatch
+    bound: ConnectionBound
     bodies: Bodies
     trusts_request_id: bool
     outbox: Outbox = field(default_factory=Outbox)
@@ -63,6 +68,7 @@ class ServerState:
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
+    is_heard: bool = False
     stopping: bool = False
     tls: ServerTLS | None = None
 
@@ -85,9 +91,11 @@ class ServerState:
         self.signals = frozenset(
             signal.name for signal in service.signal_router.routes if signal.handler
         )
-        heard = any(name.startswith("http.") for name in self.signals)
+        refusal = build_refusal(self.heads, self.failures.envelope)
+        self.bound.open(choose_most(service.settings), refusal)
+        self.is_heard = any(name.startswith("http.") for name in self.signals)
         usual = service.request_class is Request and bool(service.config.KEEP_ALIVE)
-        self.lean = self.heads.fast and usual and not heard
+        self.lean = self.heads.fast and usual and not self.is_heard
         if self.lean:
             self.accept = build_accept(
                 service.router,
@@ -114,6 +122,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
+    watch = ConnectionWatch(server)
     return ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
@@ -124,7 +133,8 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
             server.request_max_target_size,
             server.request_max_headers,
         ),
-        ConnectionWatch(server),
+        watch,
+        ConnectionBound(watch),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
     )
