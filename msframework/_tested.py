@@ -60,7 +60,8 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *_members("asyncpg:Connection", "_protocol _transport"),
         *_members("asyncpg.prepared_stmt:PreparedStatement", "_state get_name"),
         *_members(
-            "asyncpg.protocol.protocol:BaseProtocol", "_is_cancelling bind_execute get_settings"
+            "asyncpg.protocol.protocol:BaseProtocol",
+            "_is_cancelling bind_execute get_settings query",
         ),
         *_members(
             "asyncpg.protocol.protocol:ConnectionSettings",

@@ -25,12 +25,16 @@ from msframework.conf.settings import Settings
 from msframework.db import Database
 from msframework.errors import ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
+from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -104,10 +108,14 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         access_log: the lines on their way out.
+        readiness: whether requests may be sent here, by part.
+        monitor: the beat of the loop.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.problems: list[str] = []
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
@@ -134,6 +142,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.parts = self._build_parts(tracing)
         self.endpoints = Endpoints(self)
         self.register_listener(self._start_parts, "before_server_start")
+        self.register_listener(self._begin_to_serve, "after_server_start")
         self.register_listener(self._begin_stop, "before_server_stop")
         self.register_listener(self._stop_parts, "after_server_stop")
 
@@ -141,6 +150,14 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
+        self.readiness = Readiness(parts)
+        self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
+        parts.add(self.readiness)
+        parts.add(self.monitor)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:
@@ -346,8 +363,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self._serving.stopping = False
         await self.parts.start()
 
+    async def _begin_to_serve(self, app: object, loop: object = None) -> None:
+        self.readiness.starting = False
+
     async def _begin_stop(self, app: object, loop: object = None) -> None:
-        self._serving.stopping = True
+        self._serving.stopping = self.readiness.draining = True
         ignore_repeated_signals()
 
     async def _stop_parts(self, app: object, loop: object = None) -> None:

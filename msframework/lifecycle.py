@@ -10,6 +10,7 @@ import inspect
 import logging
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -71,6 +72,12 @@ class Parts:
                 f"there are {known}. A part gets a name of its own by add_part(part, name=…)."
             )
         found[0].part = part
+
+    def items(self) -> Iterator[tuple[str, Part]]:
+        """Yield the name of each part, and the part."""
+        for place in self._places:
+            if place.part is not None:
+                yield place.name, place.part
 
     @property
     def running(self) -> bool:

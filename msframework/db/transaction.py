@@ -16,7 +16,7 @@ from msframework.db.beginning import Beginning
 from msframework.db.cursor import Cursor, Run
 from msframework.db.failure import explain
 from msframework.db.hooks import Callback, CommitHooks
-from msframework.db.lease import is_lost
+from msframework.db.lease import Lease, is_lost
 from msframework.db.session import BUSY, CLOSED, READY, Session
 from msframework.db.shared import Lender, Shared
 from msframework.exceptions import TransactionAborted
@@ -119,14 +119,21 @@ class Transaction(Cursor):
                 exc = failure = raised
         _current.set(self._previous)
         session = self._session
+        lease = session.lease
         try:
-            if session.lease is None:
+            if lease is None:
                 if session.idle is not None and session.idle.expired and exc is None:
                     raise session.idle.failure()
                 if self._beginning.doomed and exc is None:
                     raise TransactionAborted()
             elif exc is None:
-                await self._commit()
+                if session.state == BUSY or self._beginning.doomed:
+                    await self._refuse_commit()
+                status = await self._control(lease, "COMMIT")
+                lease.began = False
+                if status != "COMMIT":
+                    # A statement failed, and its exception was caught inside of the block.
+                    raise TransactionAborted()
             elif isinstance(exc, Exception):
                 await self._roll_back()
             else:
@@ -166,42 +173,35 @@ class Transaction(Cursor):
         """Return a savepoint: `async with cur.transaction()` rolls back alone if it fails."""
         return Savepoint(self)
 
-    async def _commit(self) -> None:
+    async def _refuse_commit(self) -> None:
+        """Raise the reason why nothing can be committed; roll back where that is possible."""
         session = self._session
         if session.state == BUSY:
             session.clean = False
             raise session.refusal()
-        if self._beginning.doomed:
-            await self._roll_back()
-            raise TransactionAborted()
-        status = await self._control("COMMIT")
-        assert session.lease is not None
-        session.lease.began = False
-        if status != "COMMIT":
-            # A statement failed, and its exception was caught inside of the block.
-            raise TransactionAborted()
+        await self._roll_back()
+        raise TransactionAborted()
 
     async def _roll_back(self) -> None:
         """Roll back; the exception that asked for it matters more than a failure to do so."""
-        session = self._session
-        if session.state != READY or is_lost(session.conn):
+        session, lease = self._session, self._session.lease
+        assert lease is not None
+        if session.state != READY or is_lost(lease.conn):
             session.clean = False
             return
         try:
-            await self._control("ROLLBACK")
+            await self._control(lease, "ROLLBACK")
         except Exception:
             return
-        assert session.lease is not None
-        session.lease.began = False
+        lease.began = False
 
-    async def _control(self, sql: str) -> str:
+    async def _control(self, lease: Lease, sql: str) -> str:
         """Send COMMIT or its like; no span is made, and a failure leaves the connection unclean."""
-        session, lease = self._session, self._session.lease
-        assert lease is not None
-        lease.deadline.begin()
+        session, deadline = self._session, lease.deadline
+        deadline.begin()
         try:
-            status: str = await lease.conn.execute(sql)
-            lease.deadline.finish()
+            status = await lease.statements.control(sql)
+            deadline.finish()
         except BaseException as exc:
             exc = session.settled(exc)
             session.note_failure(exc)

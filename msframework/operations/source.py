@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+# Seconds. A loop that has not turned for longer is taken for dead. NOTE: a handler that computes
+# for a few seconds makes a service unready, and is no reason to kill it.
+LIVE_BOUND: Final = 5.0
+# Seconds for a whole answer. NOTE: it leaves time to send it, as a kubelet waits for one second.
+ANSWER_BOUND: Final = 0.9
+
+# The reason why a part is not ready, by its name; `None` where it is.
+PartStates = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,22 @@ class Report:
     """
 
     ok: bool
-    parts: Mapping[str, str | None] = field(default_factory=dict)
+    parts: PartStates = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """The state of one worker, as its loop told it.
+
+    Attributes:
+        beat: when it was told, by the monotonic clock, which all processes of a machine share.
+        ready: the readiness of the worker.
+        lag: how much later than asked for the loop turned, in seconds.
+    """
+
+    beat: float
+    ready: Report
+    lag: float = 0.0
 
 
 class OperationsSource(Protocol):

@@ -45,6 +45,14 @@ class ObservedSanic(Application):
 
     async def handle_request(self, request: Request) -> None:
         """Serve a request, as Sanic does, and note its end."""
+        serving = self._serving
+        serving.in_flight += 1
+        try:
+            await self._handle(request)
+        finally:
+            serving.in_flight -= 1
+
+    async def _handle(self, request: Request) -> None:
         try:
             check_host(self._serving.hosts, request)
         except Misdirected as exc:

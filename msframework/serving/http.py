@@ -82,8 +82,12 @@ class LeanHttp(StrictHttp):
             _set_current(request)
             protocol.state["requests_count"] += 1
             late = b""
+            serving.in_flight += 1
             try:
-                answer = await handler(request, **params)
+                try:
+                    answer = await handler(request, **params)
+                finally:
+                    serving.in_flight -= 1
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
                     self.keep_alive = keep_alive = not serving.stopping
                     data = answer.to_bytes(keep_alive)

@@ -48,6 +48,8 @@ class ServerState:
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         is_heard: whether some of them are about connections and requests.
+        in_flight: how many requests are handled now: on the fast path while their handler runs, on
+            Sanic's from their head to the end of their answer, streams and websockets too.
         stopping: whether answers already say `Connection: close`.
         bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
@@ -69,6 +71,7 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     is_heard: bool = False
+    in_flight: int = 0
     stopping: bool = False
     tls: ServerTLS | None = None
 

@@ -1,0 +1,132 @@
+"""The head of a request to the operations port, and the bytes of its answer.
+
+Runs per question. Strict, as RFC 9112 has it: what is no HTTP is refused, not guessed at.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlsplit
+
+from msframework.operations.source import Report
+
+END: Final = b"\r\n\r\n"
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_FIELD = re.compile(rb"(%b):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*" % _TOKEN)
+_JSON: Final = "application/json"
+
+
+class UnfitRequest(Exception):
+    """A request that is not answered as it asks; the connection ends with the answer."""
+
+    def __init__(self, status: HTTPStatus, said: str) -> None:
+        super().__init__(said)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request: its method, its path, and the headers that matter here."""
+
+    method: str
+    path: str
+    accept: str = ""
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsAnswer:
+    """What is sent back: a status, a body and its media type."""
+
+    status: HTTPStatus
+    body: bytes
+    media_type: str = _JSON
+    allow: str | None = None
+
+
+def read_question(head: bytes) -> Question:
+    """Return what the bytes of *head* ask for.
+
+    Raises:
+        UnfitRequest: they are no request, or one with a body.
+    """
+    first, *lines = head.removesuffix(END).split(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(first)
+    if line is None:
+        raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed request line")
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise UnfitRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
+    fields: dict[bytes, list[bytes]] = {}
+    for each in lines:
+        field = _FIELD.fullmatch(each)
+        if field is None:
+            raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed header")
+        fields.setdefault(field[1].lower(), []).append(field[2])
+    is_new = minor != b"0"
+    if is_new and len(fields.get(b"host", ())) != 1:  # RFC 9112, 3.2
+        raise UnfitRequest(HTTPStatus.BAD_REQUEST, "expected one Host header")
+    if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
+        raise UnfitRequest(HTTPStatus.BAD_REQUEST, "expected no body")
+    words = {word.strip().lower() for word in b",".join(fields.get(b"connection", ())).split(b",")}
+    return Question(
+        method.decode(),
+        _path_of(target.decode()),
+        b", ".join(fields.get(b"accept", ())).decode("latin-1"),
+        is_new and b"close" not in words,
+    )
+
+
+def _path_of(target: str) -> str:
+    """Return the path of *target*, which may be a whole address, too (RFC 9112, 3.2.2)."""
+    if target.startswith("/"):
+        return target.partition("?")[0]
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed target") from None
+
+
+def answer_report(report: Report, word: str) -> OperationsAnswer:
+    """Return the answer that tells *report*: `{"status": "ready", "parts": {"db": "ok"}}`."""
+    told = {
+        "status": word if report.ok else f"not {word}",
+        "parts": {name: reason or "ok" for name, reason in report.parts.items()},
+    }
+    status = HTTPStatus.OK if report.ok else HTTPStatus.SERVICE_UNAVAILABLE
+    return OperationsAnswer(status, json.dumps(told, ensure_ascii=False).encode())
+
+
+def answer_plain(status: HTTPStatus, said: str = "", allow: str | None = None) -> OperationsAnswer:
+    """Return an answer that only says its *status*, and why."""
+    told = {"status": said or status.phrase.lower()}
+    return OperationsAnswer(status, json.dumps(told).encode(), allow=allow)
+
+
+def write_answer(answer: OperationsAnswer, *, has_body: bool, keeps: bool) -> bytes:
+    """Return the bytes of *answer*.
+
+    Args:
+        has_body: whether the body is sent; `HEAD` has its length only (RFC 9110, 9.3.2).
+        keeps: whether the connection goes on.
+    """
+    lines = [
+        f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
+        f"Date: {formatdate(usegmt=True)}",
+        f"Content-Type: {answer.media_type}",
+        f"Content-Length: {len(answer.body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+    ]
+    if answer.allow is not None:
+        lines.append(f"Allow: {answer.allow}")
+    if not keeps:
+        lines.append("Connection: close")
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return head + answer.body if has_body else head

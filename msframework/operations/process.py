@@ -1,0 +1,70 @@
+"""`ServiceSource`: the answers of one service that is served in this process.
+
+Runs per question, in the threads of the operations server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from time import monotonic
+from typing import Final
+
+from msframework.health import Monitor, Readiness
+from msframework.operations.source import ANSWER_BOUND, LIVE_BOUND, Report
+
+BUSY: Final = Report(False, {"loop": f"it did not turn for {ANSWER_BOUND} s"})
+
+
+class ServiceSource:
+    """Asks the loop of a service, and does not wait for one that is busy.
+
+    Args:
+        readiness: that of the service.
+        monitor: the beat of its loop.
+        render: renders its metrics, in any thread.
+        loop: the loop that it is served on.
+    """
+
+    def __init__(
+        self,
+        readiness: Readiness,
+        monitor: Monitor,
+        render: Callable[[str], tuple[bytes, str]],
+        loop: AbstractEventLoop,
+    ) -> None:
+        self._readiness, self._monitor, self._loop = readiness, monitor, loop
+        self.render_metrics = render
+
+    def check_live(self) -> Report:
+        """Return whether the loop has turned lately; before it does, and after, it is not asked."""
+        return judge_beat(self._monitor.beat)
+
+    def check_ready(self) -> Report:
+        """Return whether every part is ready, as the loop says."""
+        readiness = self._readiness
+        if (outside := readiness.outside) is not None:
+            return outside
+        checking = readiness.check()
+        try:
+            asked = asyncio.run_coroutine_threadsafe(checking, self._loop)
+        except RuntimeError:  # the loop is closed
+            checking.close()
+            return readiness.outside or BUSY
+        try:
+            return asked.result(ANSWER_BOUND)
+        except TimeoutError:
+            asked.cancel()
+            return BUSY
+        except CancelledError:  # the service stops
+            return readiness.outside or BUSY
+
+
+def judge_beat(beat: float | None) -> Report:
+    """Return whether a loop lives whose last *beat* is known; `None` where nothing watches it."""
+    silent = 0.0 if beat is None else monotonic() - beat
+    if silent <= LIVE_BOUND:
+        return Report(True, {"loop": None})
+    return Report(False, {"loop": f"it has not turned for {silent:.0f} s"})

@@ -1,0 +1,246 @@
+"""`OperationsServer`: a small HTTP/1.1 server in a thread of its own, for probes and metrics.
+
+It answers while the loop of the service is busy, before it turns and after. Runs beside the
+service, from its start to the end of its stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import threading
+from asyncio import Future, IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter, Task
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final
+
+from msframework.operations.exchange import (
+    END,
+    OperationsAnswer,
+    Question,
+    UnfitRequest,
+    answer_plain,
+    answer_report,
+    read_question,
+    write_answer,
+)
+from msframework.operations.source import OperationsSource, Report
+
+LIVE: Final = "/livez"
+READY: Final = "/readyz"
+METRICS: Final = "/metrics"
+PATHS: Final = (LIVE, READY, METRICS)
+
+_MOST: Final = 64  # connections; beyond them the one that has asked nothing for longest is closed
+_LARGEST_HEAD: Final = 8192  # bytes
+_HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
+_IDLE_TIMEOUT: Final = 75.0  # seconds between two requests of a connection
+_READY_TIMEOUT: Final = 1.0  # seconds for a source that does not keep to its bound
+_METRICS_TIMEOUT: Final = 10.0
+_LINGER: Final = 1.0  # seconds in which what was not read is thrown away
+_STOP_TIMEOUT: Final = 1.0  # seconds for what is being answered
+_METHODS: Final = ("GET", "HEAD")
+logger = logging.getLogger("msframework.operations")
+
+
+class OperationsServer:
+    """Answers for a source at a socket, from `start` to `stop`.
+
+    Args:
+        sock: a socket that listens; it is closed at the end.
+        source: whoever knows the answers.
+    """
+
+    def __init__(self, sock: socket.socket, source: OperationsSource) -> None:
+        self._sock, self._source = sock, source
+        self._connections: dict[Task[None], None] = {}  # the one that asked last is last
+        self._reading: set[Task[None]] = set()  # those that ask nothing now
+        self._asked: dict[str, Future[OperationsAnswer]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._failed: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._loop = asyncio.SelectorEventLoop()
+        self._stopped = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="operations", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer what was asked, and close the socket; does nothing the second time."""
+        loop, thread = self._loop, self._thread
+        self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        with suppress(RuntimeError):  # it has ended by itself
+            loop.call_soon_threadsafe(self._stopped.set)
+        thread.join(3 * _STOP_TIMEOUT)
+
+    def _run(self) -> None:
+        loop = self._loop
+        # NOTE: signals are for the main thread, whose waiting they are to interrupt.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        assert loop is not None
+        try:
+            loop.run_until_complete(self._serve())
+        except Exception:
+            logger.exception("The operations port is closed, as its server failed")
+        finally:
+            loop.close()
+            self._sock.close()
+
+    async def _serve(self) -> None:
+        self._readiness = ThreadPoolExecutor(1, "operations-ready")
+        self._metrics = ThreadPoolExecutor(1, "operations-metrics")
+        server = await asyncio.start_server(self._talk, sock=self._sock, limit=_LARGEST_HEAD)
+        try:
+            await self._stopped.wait()
+        finally:
+            server.close()
+            connections = set(self._connections)
+            for task in self._reading:
+                task.cancel()
+            if connections:
+                _, late = await asyncio.wait(connections, timeout=_STOP_TIMEOUT)
+                for task in late:
+                    task.cancel()
+            await asyncio.sleep(0)
+            for executor in (self._readiness, self._metrics):
+                executor.shutdown(wait=False, cancel_futures=True)
+
+    # Connections.
+
+    async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection to its end; never raises."""
+        task: Task[None] = asyncio.current_task()  # type: ignore[assignment]
+        if len(self._connections) >= _MOST:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.cancel()
+        # NOTE: so that `drain` waits until the whole answer is taken.
+        writer.transport.set_write_buffer_limits(0)
+        try:
+            patience, keeps = _HEAD_TIMEOUT, True
+            while keeps and not self._stopped.is_set():
+                self._connections.pop(task, None)
+                self._connections[task] = None  # the last
+                self._reading.add(task)
+                keeps = await self._answer_next(reader, writer, task, patience)
+                patience = _IDLE_TIMEOUT
+        except (OSError, TimeoutError, IncompleteReadError, asyncio.CancelledError):
+            pass  # it left, was too slow, or had to make room
+        except Exception:
+            logger.exception("A connection to the operations port failed")
+        finally:
+            self._connections.pop(task, None)
+            self._reading.discard(task)
+            if writer.transport.get_write_buffer_size():
+                writer.transport.abort()
+            writer.close()
+
+    async def _answer_next(
+        self, reader: StreamReader, writer: StreamWriter, task: Task[None], patience: float
+    ) -> bool:
+        """Answer the next request of a connection; return whether another may come."""
+        async with asyncio.timeout(patience):
+            first = await reader.read(1)
+        if not first:
+            return False
+        try:
+            question = read_question(await _read_head(reader, first))
+        except UnfitRequest as exc:
+            answer = answer_plain(exc.status, str(exc))
+            question = Question("GET", "")
+        else:
+            self._reading.discard(task)
+            answer = await self._answer(question)
+        keeps = question.keeps and answer.allow is None and not self._stopped.is_set()
+        writer.write(write_answer(answer, has_body=question.method != "HEAD", keeps=keeps))
+        async with asyncio.timeout(_HEAD_TIMEOUT):
+            await writer.drain()
+        if not keeps:
+            await _linger(reader, writer)
+        return keeps
+
+    # Answers.
+
+    async def _answer(self, question: Question) -> OperationsAnswer:
+        path = question.path
+        if path not in PATHS:
+            return answer_plain(HTTPStatus.NOT_FOUND)
+        if question.method not in _METHODS:
+            return answer_plain(HTTPStatus.METHOD_NOT_ALLOWED, allow=", ".join(_METHODS))
+        try:
+            if path == LIVE:
+                return answer_report(self._source.check_live(), "live")
+            if path == READY:
+                return await self._ask_ready()
+            return await self._ask_metrics(question.accept)
+        except Exception as exc:
+            if path not in self._failed:  # once, as it would fail for each probe
+                self._failed.add(path)
+                logger.exception("%s failed", path)
+            return answer_plain(HTTPStatus.INTERNAL_SERVER_ERROR, type(exc).__name__)
+
+    async def _ask_ready(self) -> OperationsAnswer:
+        def ask() -> OperationsAnswer:
+            return answer_report(self._source.check_ready(), "ready")
+
+        found = await self._share(READY, self._readiness, ask, _READY_TIMEOUT)
+        return found or answer_report(Report(False, {"service": "no answer"}), "ready")
+
+    async def _ask_metrics(self, accept: str) -> OperationsAnswer:
+        def ask() -> OperationsAnswer:
+            body, media_type = self._source.render_metrics(accept)
+            return OperationsAnswer(HTTPStatus.OK, body, media_type)
+
+        key = f"{METRICS} {accept}"
+        found = await self._share(key, self._metrics, ask, _METRICS_TIMEOUT)
+        return found or answer_plain(HTTPStatus.SERVICE_UNAVAILABLE, "no answer")
+
+    async def _share(
+        self,
+        key: str,
+        executor: ThreadPoolExecutor,
+        ask: Callable[[], OperationsAnswer],
+        timeout: float,
+    ) -> OperationsAnswer | None:
+        """Return what *ask* returns in a thread, once for all who wait; `None` if it is late."""
+        future = self._asked.get(key)
+        if future is None:
+            future = asyncio.get_running_loop().run_in_executor(executor, ask)
+            self._asked[key] = future
+            future.add_done_callback(lambda _: self._asked.pop(key))
+        done, _ = await asyncio.wait([future], timeout=timeout)
+        return future.result() if done else None
+
+
+async def _read_head(reader: StreamReader, first: bytes) -> bytes:
+    """Return the head that begins with *first*.
+
+    Raises:
+        UnfitRequest: it is too large, or too slow.
+    """
+    try:
+        async with asyncio.timeout(_HEAD_TIMEOUT):
+            return first + await reader.readuntil(END)
+    except LimitOverrunError:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        raise UnfitRequest(status, f"expected a head of {_LARGEST_HEAD} bytes at most") from None
+    except TimeoutError:
+        raise UnfitRequest(HTTPStatus.REQUEST_TIMEOUT, "the head took too long") from None
+
+
+async def _linger(reader: StreamReader, writer: StreamWriter) -> None:
+    """Let the answer arrive: what is not read when a socket closes resets it."""
+    with suppress(OSError, TimeoutError):
+        if writer.can_write_eof():
+            writer.write_eof()
+        async with asyncio.timeout(_LINGER):
+            while await reader.read(_LARGEST_HEAD):
+                pass

@@ -1,0 +1,66 @@
+"""`WorkersSource`: the answers of a supervisor for its workers, from the last word of each.
+
+Runs per question, in the threads of the operations server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from msframework.operations.process import judge_beat
+from msframework.operations.source import Report, WorkerStatus
+
+_FRESH: Final = 2.5  # seconds; workers tell their state once a second
+
+# The last word of each worker that lives, by its name; `None` for one that has said nothing yet.
+Statuses = Mapping[str, WorkerStatus | None]
+
+
+class WorkersSource:
+    """Live while the loop of any worker turns, ready while any worker is ready.
+
+    Args:
+        statuses: returns the last word of each worker.
+        draining: returns whether the supervisor was told to stop.
+        render: renders the metrics of all workers.
+    """
+
+    def __init__(
+        self,
+        statuses: Callable[[], Statuses],
+        draining: Callable[[], bool],
+        render: Callable[[str], tuple[bytes, str]],
+    ) -> None:
+        self._statuses, self._draining = statuses, draining
+        self.render_metrics = render
+
+    def check_live(self) -> Report:
+        """Return whether any loop turns; workers that start, or are replaced, are no failure."""
+        known = {name: status for name, status in self._statuses().items() if status is not None}
+        judged = {name: judge_beat(status.beat) for name, status in known.items()}
+        parts = {f"{name}: loop": report.parts["loop"] for name, report in judged.items()}
+        return Report(not judged or any(report.ok for report in judged.values()), parts)
+
+    def check_ready(self) -> Report:
+        """Return whether any worker is ready, with the parts of each."""
+        if self._draining():
+            return Report(False, {"service": "draining"})
+        parts: dict[str, str | None] = {}
+        ready = False
+        for name, status in self._statuses().items():
+            report = _judge(status)
+            ready |= report.ok
+            parts |= {f"{name}: {part}": reason for part, reason in report.parts.items()}
+        return Report(ready, parts or {"service": "no worker"})
+
+
+def _judge(status: WorkerStatus | None) -> Report:
+    """Return the readiness of a worker by its last word, which must be a fresh one."""
+    if status is None:
+        return Report(False, {"service": "starting"})
+    silent = monotonic() - status.beat
+    if silent > _FRESH:
+        return Report(False, {"loop": f"it has not turned for {silent:.0f} s"})
+    return status.ready
