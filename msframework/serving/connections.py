@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import ServiceUnavailable
 from msframework.headers import encode_lines
+from msframework.metrics import Metrics
 from msframework.serving.answer import Heads
 from msframework.serving.descriptors import MOST_CONNECTIONS
 from msframework.serving.timeouts import Claim, ConnectionClock, ConnectionWatch
@@ -85,18 +86,19 @@ class ConnectionBound:
     Attributes:
         most: the connections that it holds at once.
         evicted: how many gave way, by their claim.
-        refused: how many were refused.
+        answered: how many were refused by an answer.
+        cut_off: how many were refused without one: before a handshake of TLS, or in a flood.
     """
 
     __slots__ = (
         *("_entries", "_forget", "_lingering", "_looked", "_next_line", "_next_look"),
-        *("_refusal", "_watch", "evicted", "most", "refused"),
+        *("_refusal", "_watch", "answered", "cut_off", "evicted", "most"),
     )
 
     def __init__(self, watch: ConnectionWatch) -> None:
         self.most = MOST_CONNECTIONS
         self.evicted = dict.fromkeys(Claim, 0)
-        self.refused = 0
+        self.answered = self.cut_off = 0
         self._watch = watch
         self._refusal: Callable[[], bytes] = bytes
         self._entries: list[Eviction] = []  # the first to give way is the last
@@ -104,9 +106,30 @@ class ConnectionBound:
         self._looked = self._next_look = self._next_line = 0.0
         self._lingering = 0
 
+    def measure(self, metrics: Metrics) -> None:
+        """Register the metrics of connections, whose values are read where they are counted."""
+        metrics.gauge("http_connections", "Connections that are open.", read=lambda: self.held)
+        metrics.counter(
+            "http_connections_evicted_total",
+            "Connections that gave way to new ones, by what they did last.",
+            ["claim"],
+            read=lambda: {(claim.name.lower(),): n for claim, n in self.evicted.items() if n},
+        )
+        metrics.counter(
+            "http_connections_refused_total",
+            "Connections that there was no room for: answered 503, or cut off.",
+            ["how"],
+            read=lambda: {("answered",): self.answered, ("cut_off",): self.cut_off},
+        )
+
     def open(self, most: int, refusal: Callable[[], bytes]) -> None:
         """Hold *most* connections from now on; `refusal()` is the answer to those beyond."""
         self.most, self._refusal = most, refusal
+
+    @property
+    def refused(self) -> int:
+        """The connections that were refused."""
+        return self.answered + self.cut_off
 
     @property
     def held(self) -> int:
@@ -175,11 +198,12 @@ class ConnectionBound:
 
     def _refuse(self, transport: Transport, *, is_plain: bool) -> None:
         """Answer 503 instead of the first request; over TLS, hang up before the handshake."""
-        self.refused += 1
         if not is_plain or self._lingering >= _MOST_LINGERING:
+            self.cut_off += 1
             transport.set_protocol(asyncio.Protocol())
             transport.abort()
             return
+        self.answered += 1
         self._lingering += 1
         transport.set_protocol(Refusal(self._let_go, transport))
         transport.write(self._refusal())

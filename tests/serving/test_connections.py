@@ -46,10 +46,10 @@ def ages(monkeypatch):
 def make(request):
     """Return a function that makes a service with room for *most* connections."""
 
-    def make(most):
+    def make(most, port=None):
         settings = with_settings(
             server={"fast_path": request.param, "graceful_timeout": 0.1},
-            operations=OperationsSettings(max_connections=most),
+            operations=OperationsSettings(max_connections=most, port=port),
         )
         service = Service(settings)
         service.config.TOUCHUP = False
@@ -214,6 +214,22 @@ async def test_a_body_that_drips_and_an_answer_that_nobody_reads_give_way_at_las
         assert await ended(body) == b""
         assert len(await ended(big)) < 20_000_000
     assert evicted(service) == {"HELD_UP": 2}
+
+
+async def test_metrics_tell_of_them(make, serve):
+    service = make(2, port=0)
+    async with connected(serve, service) as connect:
+        await connect()
+        await served(connect)
+        await served(connect)
+
+        service.metrics.take_readings()
+        text, _ = service.metrics.render()
+
+    lines = text.decode().split("\n")
+    assert "http_connections 2.0" in lines
+    assert 'http_connections_evicted_total{claim="unasked"} 1.0' in lines
+    assert 'http_connections_refused_total{how="answered"} 0.0' in lines
 
 
 async def test_a_young_connection_is_left_the_time_to_ask(make, serve, ages):
