@@ -20,7 +20,9 @@ from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
 from msframework.serving.bodies import Bodies
+from msframework.serving.connections import ConnectionBound, build_refusal
 from msframework.serving.cors import CrossOrigin, build_cross_origin
+from msframework.serving.descriptors import choose_most
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
@@ -50,11 +52,13 @@ class ServerState:
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
+        is_heard: whether some of them are about connections and requests.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         free: up to how many of them a request is served without a look at the load.
         shedding: the admission of requests beyond that; `None` where all are admitted.
         stopping: whether answers already say `Connection: close`.
+        bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
@@ -64,6 +68,7 @@ class ServerState:
     hosts: Hosts | None
     head_limits: HeadLimits
     watch: ConnectionWatch
+    bound: ConnectionBound
     bodies: Bodies
     trusts_request_id: bool
     rates: RateMeters
@@ -73,6 +78,7 @@ class ServerState:
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
+    is_heard: bool = False
     in_flight: int = 0
     free: int = sys.maxsize
     shedding: Shedding | None = None
@@ -101,9 +107,13 @@ class ServerState:
         self.signals = frozenset(
             signal.name for signal in service.signal_router.routes if signal.handler
         )
-        heard = any(name.startswith("http.") for name in self.signals)
+        refusal = build_refusal(self.heads, self.failures.envelope)
+        self.bound.open(choose_most(service.settings), refusal)
+        if service.settings.is_measured:
+            self.bound.measure(service.metrics)
+        self.is_heard = any(name.startswith("http.") for name in self.signals)
         usual = service.request_class is Request and bool(service.config.KEEP_ALIVE)
-        self.lean = self.heads.fast and usual and not heard
+        self.lean = self.heads.fast and usual and not self.is_heard
         if self.lean:
             self.accept = build_accept(
                 service.router,
@@ -170,6 +180,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
+    watch = ConnectionWatch(server)
     serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
@@ -180,7 +191,8 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
             server.request_max_target_size,
             server.request_max_headers,
         ),
-        ConnectionWatch(server),
+        watch,
+        ConnectionBound(watch),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
         RateMeters(settings.operations.rate_limit_storage, settings.service_name),
