@@ -29,9 +29,12 @@ from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -107,10 +110,12 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         access_log: the lines on their way out.
         readiness: whether requests may be sent here, by part.
         monitor: the beat of the loop.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.problems: list[str] = []
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
@@ -147,8 +152,12 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts = Parts(settings.server.part_stop_timeout)
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:
