@@ -17,6 +17,8 @@ from marshmallow import Schema
 from msframework.access.policy import OPEN, Access
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
+from msframework.limits.priority import NORMAL
+from msframework.limits.rate import RatePolicy
 from msframework.provider import ProvidedValue
 from msframework.types import Handler, JSONObject, Provider
 
@@ -167,6 +169,8 @@ class Operation:
     Attributes:
         security: alternatives of schemes with scopes; an empty one needs no credentials.
         access: who may call it.
+        priority: who is still served where more comes than a worker can serve.
+        rates: how often each caller may, from the outside in.
     """
 
     id: str
@@ -187,6 +191,13 @@ class Operation:
     hosts: tuple[str, ...] = ()
     provisions: tuple[Provision, ...] = ()
     access: Access = OPEN
+    priority: str = NORMAL
+    rates: tuple[RatePolicy, ...] = ()
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether a request is admitted or refused before anything of its body is read."""
+        return self.access.is_checked or bool(self.rates)
 
     @property
     def template(self) -> str:

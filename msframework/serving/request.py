@@ -77,6 +77,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         principal: the authenticated caller; `None` for an anonymous one, and before admission.
         admitted: the `admit` that admitted it; `None` before that, `False` where it was refused.
         recorded: whether the request is over, its span finished and its access line noted.
+        rates: the counts of rate limits that admission has asked for; `None` before that.
         db_state: the note of the data layer on this request (read-your-writes).
     """
 
@@ -86,6 +87,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         "data",
         "db_state",
         "principal",
+        "rates",
         "recorded",
         "span",
     )
@@ -95,6 +97,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         self.span: Span | None = None
         self.principal: Principal | None = None
         self.admitted: object = None
+        self.rates: tuple[Any, ...] | None = None
         self.data: JSONValue = None
         self.db_state: object = None
         self.recorded = False
@@ -141,11 +144,13 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         if self.body or hold is None:
             await super().receive_body()  # type: ignore[no-untyped-call]
         else:
+            self.app._serving.set_aside(self)  # it waits for its client, not for us
             pieces = []
             async for data in stream:
                 hold(len(data))
                 pieces.append(data)
             self.body = b"".join(pieces)
+            self.app._serving.take_back(self)
         if "content-encoding" in self.headers:
             await self._decode_body(hold)
         if hold is not None and protocol.transport is not None:
@@ -171,6 +176,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
         if response is None:
             response = StreamedResponse(status=status, headers=headers, content_type=content_type)
+            self.app._serving.set_aside(self)
         started: HTTPResponse = await super().respond(response)
         self.app._serving.sign(self, started)
         return started
@@ -365,6 +371,7 @@ _LATE: dict[str, Callable[[LeanRequest], object]] = {
     "parsed_not_grouped_args": lambda request: defaultdict(list),
     "parsed_token": partial(_constant, None),
     "principal": partial(_constant, None),
+    "rates": partial(_constant, None),
     "raw_url": lambda request: request.target.encode(),
     "version": partial(_constant, "1.1"),
 }

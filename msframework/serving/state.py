@@ -5,6 +5,7 @@ Built at start-up; `open` runs when a worker starts, `sign` per answer of Sanic'
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
+from msframework.limits.meter import RateMeters
 from msframework.log.access import AccessLog
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
@@ -22,7 +24,9 @@ from msframework.serving.cors import CrossOrigin, build_cross_origin
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
+from msframework.serving.rates import tell_rates
 from msframework.serving.request import Request
+from msframework.serving.shedding import Shedding
 from msframework.serving.timeouts import ConnectionWatch
 from msframework.serving.tls import ServerTLS
 from msframework.serving.transport import add_transport_security, plain_headers
@@ -40,6 +44,7 @@ class ServerState:
         observer: the end of each request: spans and access lines.
         hosts: the names that it answers to; `None` for any.
         cors: the sharing of its answers with pages of other origins; `None` without any.
+        rates: the counts of its rate limits.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
         accept: the function that takes a request for the fast path; set while `lean`.
         lean: whether the fast path is open.
@@ -47,6 +52,8 @@ class ServerState:
         signals: Sanic's signals that have a handler of the user's.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
+        free: up to how many of them a request is served without a look at the load.
+        shedding: the admission of requests beyond that; `None` where all are admitted.
         stopping: whether answers already say `Connection: close`.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
@@ -59,6 +66,7 @@ class ServerState:
     watch: ConnectionWatch
     bodies: Bodies
     trusts_request_id: bool
+    rates: RateMeters
     outbox: Outbox = field(default_factory=Outbox)
     cors: CrossOrigin | None = None
     accept: Accept = field(init=False)
@@ -66,17 +74,22 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     in_flight: int = 0
+    free: int = sys.maxsize
+    shedding: Shedding | None = None
     stopping: bool = False
     tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""
         settings = service.settings.server
+        self.heads.varying = None  # as the routes of a service that is amended are closed again
         self.cors = build_cross_origin(service)
         if self.cors is not None:
             self.cors.begin()
             add_transport_security(self.cors.preflights, settings)
         add_transport_security(self.heads, settings)
+        if self.rates.is_used:
+            tell_rates(self.heads)
 
     def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
@@ -105,11 +118,51 @@ class ServerState:
         """Whether the user registered a handler for one of Sanic's signals."""
         return event in self.signals or f"{event.rpartition('.')[0]}.*" in self.signals
 
+    def begin(self, request: object) -> None:
+        """Note that Sanic handles *request* from now on, until `forget`."""
+        if self.shedding is not None:
+            self.shedding.begin(request)
+
+    def set_aside(self, request: object) -> None:
+        """Note that *request* waits for its client, or lasts as long as that likes."""
+        if self.shedding is not None:
+            self.shedding.set_aside(request)
+
+    def take_back(self, request: object) -> None:
+        """Note that *request* is our business again."""
+        if self.shedding is not None:
+            self.shedding.take_back(request)
+
+    def forget(self, request: object) -> None:
+        """Forget that *request*, whose handler is over, lasted as long as its client liked."""
+        if self.shedding is not None:
+            self.shedding.forget(request)
+
     def sign(self, request: Any, response: HTTPResponse) -> None:
         """Give an answer the headers of all answers; while the service stops it says `close`."""
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)
+        if self.shedding is not None:
+            self.shedding.end(request, response)
+
+
+# The least limit, over the connections of the pools: what works at once is never refused.
+_LEAST_IN_FLIGHT = 16
+
+
+def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
+    """Return the admission of requests to the service of *settings*; `None` without `SHEDDING`."""
+    if not settings.operations.shedding:
+        return None
+    database = settings.database
+    pools = 0 if database.url is None else 1 + len(database.replicas)
+    return Shedding(
+        serving,
+        serving.failures,
+        serving.observer.build_finish(),
+        least=max(_LEAST_IN_FLIGHT, 2 * pools * database.max_size),
+    )
 
 
 def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
@@ -117,7 +170,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
-    return ServerState(
+    serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
         Observer(settings, heads, tracer, access_log),
@@ -130,4 +183,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
         ConnectionWatch(server),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
+        RateMeters(settings.operations.rate_limit_storage, settings.service_name),
     )
+    serving.shedding = build_shedding(settings, serving)
+    return serving
