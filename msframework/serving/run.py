@@ -22,6 +22,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import uvloop
 from sanic.application.constants import ServerStage
 from sanic.log import server_logger
 from sanic.server import serve
@@ -94,8 +95,8 @@ class ServiceRun:
         self._fence = Fence()
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
-        service.setup_loop()
-        self._loop = asyncio.new_event_loop()
+        wants_uvloop = service.config.USE_UVLOOP is not False
+        self._loop = uvloop.new_event_loop() if wants_uvloop else asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._operations = self._build_operations(operations)
 
