@@ -150,15 +150,18 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
-        if settings.is_measured:
-            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
+            add_checks(self, self.readiness)
+            self.monitor.read = self.metrics.take_readings
         parts.add(self._serving.heads.clock)
+        if self._serving.shedding is not None:
+            parts.add(self._serving.shedding)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
