@@ -33,7 +33,7 @@ from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
-from msframework.operations.source import WorkerStatus
+from msframework.operations.status import Status
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import accept_the_rest
@@ -50,7 +50,7 @@ def run(
     *,
     on_serving: Callable[[], None],
     stop: StopRequest | None = None,
-    status: Callable[[WorkerStatus], None] | None = None,
+    status: Callable[[Status], None] | None = None,
     operations: socket.socket | None = None,
     owns_socket: bool = False,
 ) -> int:
@@ -105,7 +105,7 @@ class ServiceRun:
             return None
         service = self._service
         render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render, self._loop)
+        source = ServiceSource(service.readiness, service.monitor, render)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
