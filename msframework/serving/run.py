@@ -36,7 +36,7 @@ from msframework.operations.server import OperationsServer
 from msframework.operations.status import Status
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
-from msframework.serving.listener import accept_the_rest
+from msframework.serving.listener import Listener
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
@@ -88,7 +88,7 @@ class ServiceRun:
         owns_socket: bool,
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
-        self._owns_socket = owns_socket
+        self._listener = Listener(sock, shared=not owns_socket)
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
@@ -252,7 +252,7 @@ class ServiceRun:
             await asyncio.sleep(self._settings.operations.drain_delay)
         await self._run_listeners("before_server_stop")
         until = self._loop.time() + grace
-        await accept_the_rest(self._sock, until, shared=not self._owns_socket)
+        await self._listener.accept_the_rest(until)
         self._close_server()
         await Drain(self._server.connections, serving.tls).run(until)
         self._service.set_serving(False)
