@@ -45,7 +45,7 @@ def refuse_connections(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
-class Listener:
+class ListeningSocket:
     """The socket that a service accepts connections on.
 
     Args:

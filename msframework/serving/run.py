@@ -36,7 +36,7 @@ from msframework.operations.server import OperationsServer
 from msframework.operations.status import Status
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
-from msframework.serving.listener import Listener
+from msframework.serving.listener import ListeningSocket
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
@@ -88,7 +88,7 @@ class ServiceRun:
         owns_socket: bool,
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
-        self._listener = Listener(sock, shared=not owns_socket)
+        self._listener = ListeningSocket(sock, shared=not owns_socket)
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings

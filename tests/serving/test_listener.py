@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from msframework.serving.listener import Listener, refuse_connections
+from msframework.serving.listener import ListeningSocket, refuse_connections
 
 
 def tcp_socket(tmp_path):
@@ -52,7 +52,7 @@ def test_what_waits_can_be_accepted_and_nothing_follows(tmp_path):
 
 async def test_a_socket_file_that_was_replaced_is_another_servers(tmp_path):
     with unix_socket(tmp_path) as sock:
-        listener = Listener(sock, shared=False)
+        listener = ListeningSocket(sock, shared=False)
         (tmp_path / "socket").unlink()
         with unix_socket(tmp_path) as other:
             await listener.accept_the_rest(asyncio.get_running_loop().time() + 5)
@@ -73,7 +73,7 @@ async def test_the_loop_accepts_all_that_waits_before_the_socket_is_closed(liste
     make = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
     server = await make(Server, sock=sock)
 
-    await Listener(sock, shared=False).accept_the_rest(loop.time() + 5)
+    await ListeningSocket(sock, shared=False).accept_the_rest(loop.time() + 5)
 
     assert len(accepted) == 50
     with pytest.raises((TimeoutError, FileNotFoundError)):
@@ -86,7 +86,9 @@ async def test_the_loop_accepts_all_that_waits_before_the_socket_is_closed(liste
 
 async def test_a_shared_socket_is_left_to_the_others():
     with socket.create_server(("127.0.0.1", 0)) as sock, connect(sock):
-        await Listener(sock, shared=True).accept_the_rest(asyncio.get_running_loop().time() + 5)
+        await ListeningSocket(sock, shared=True).accept_the_rest(
+            asyncio.get_running_loop().time() + 5
+        )
 
         connect(sock).close()
 
@@ -94,4 +96,4 @@ async def test_a_shared_socket_is_left_to_the_others():
 async def test_nobody_waits_for_ever_for_connections_that_nobody_accepts():
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as sock, connect(sock):
-        await Listener(sock, shared=False).accept_the_rest(loop.time() + 0.15)
+        await ListeningSocket(sock, shared=False).accept_the_rest(loop.time() + 0.15)
