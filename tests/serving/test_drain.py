@@ -1,10 +1,14 @@
 """The end of connections: who is answered, who is told to go, and who is cut off."""
 
 import asyncio
+import ssl
 
 import pytest
 import websockets
 
+from msframework.conf.settings import TLSSettings
+from msframework.serving.tls import ServerTLS
+from tests.certificates import Authority
 from tests.serving.running import read_answer, request, running
 
 QUIET = 1.0
@@ -181,3 +185,24 @@ async def test_a_handler_that_ignores_its_end_is_cut_off(build):
             await reader.readuntil(b"\r\n\r\n")
         assert await run.end() == 0
         writer.close()
+
+
+async def test_a_handshake_of_tls_that_has_begun_comes_to_its_end(build, tmp_path):
+    authority = Authority(tmp_path)
+    pair = authority.issue()
+    service = build()
+    service._serving.tls = ServerTLS(TLSSettings(cert=pair.cert, key=pair.key), 5.0)
+    context = ssl.create_default_context(cafile=authority.ca)
+    async with running(service) as run:
+        reader, writer = await run.connect()
+        while not service._serving.tls.pending:
+            await asyncio.sleep(0.002)
+        await stopped(run)
+        await writer.start_tls(context, server_hostname="localhost")
+        writer.write(request("/now"))
+        head, body = await read_answer(reader)
+        assert await run.end() == 0
+        writer.close()
+
+    assert b"connection: close" in head
+    assert b'"now":true' in body
