@@ -50,11 +50,10 @@ class ListeningSocket:
 
     Args:
         sock: a socket that listens.
-        shared: whether others accept on it, too, now or later: then nothing need be emptied.
     """
 
-    def __init__(self, sock: socket.socket, *, shared: bool) -> None:
-        self._sock, self._shared = sock, shared
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
         name = sock.getsockname()
         is_file = sock.family == socket.AF_UNIX and isinstance(name, str) and bool(name)
         # NOTE: the working directory may be another one later.
@@ -68,13 +67,14 @@ class ListeningSocket:
                 return found.st_dev, found.st_ino
         return None
 
-    async def accept_the_rest(self, until: float) -> None:
+    async def accept_the_rest(self, until: float, *, shared: bool) -> None:
         """Let the running loop, which accepts on the socket, take what waits there.
 
         Args:
             until: the time of the loop when what still waits is left alone.
+            shared: whether others accept on it, too, now or later: then nothing need be emptied.
         """
-        if self._shared:
+        if shared:
             return
         if self._path is None:
             refuse_connections(self._sock)

@@ -52,10 +52,10 @@ def test_what_waits_can_be_accepted_and_nothing_follows(tmp_path):
 
 async def test_a_socket_file_that_was_replaced_is_another_servers(tmp_path):
     with unix_socket(tmp_path) as sock:
-        listener = ListeningSocket(sock, shared=False)
+        listener = ListeningSocket(sock)
         (tmp_path / "socket").unlink()
         with unix_socket(tmp_path) as other:
-            await listener.accept_the_rest(asyncio.get_running_loop().time() + 5)
+            await listener.accept_the_rest(asyncio.get_running_loop().time() + 5, shared=False)
             connect(other).close()
 
 
@@ -73,7 +73,7 @@ async def test_the_loop_accepts_all_that_waits_before_the_socket_is_closed(liste
     make = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
     server = await make(Server, sock=sock)
 
-    await ListeningSocket(sock, shared=False).accept_the_rest(loop.time() + 5)
+    await ListeningSocket(sock).accept_the_rest(loop.time() + 5, shared=False)
 
     assert len(accepted) == 50
     with pytest.raises((TimeoutError, FileNotFoundError)):
@@ -85,10 +85,9 @@ async def test_the_loop_accepts_all_that_waits_before_the_socket_is_closed(liste
 
 
 async def test_a_shared_socket_is_left_to_the_others():
+    loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as sock, connect(sock):
-        await ListeningSocket(sock, shared=True).accept_the_rest(
-            asyncio.get_running_loop().time() + 5
-        )
+        await ListeningSocket(sock).accept_the_rest(loop.time() + 5, shared=True)
 
         connect(sock).close()
 
@@ -96,4 +95,4 @@ async def test_a_shared_socket_is_left_to_the_others():
 async def test_nobody_waits_for_ever_for_connections_that_nobody_accepts():
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as sock, connect(sock):
-        await ListeningSocket(sock, shared=False).accept_the_rest(loop.time() + 0.15)
+        await ListeningSocket(sock).accept_the_rest(loop.time() + 0.15, shared=False)
