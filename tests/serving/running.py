@@ -12,8 +12,9 @@ from msframework.serving.signals import StopRequest
 class Running:
     """One run of *service*; `result` is its exit code, or its exception."""
 
-    def __init__(self, service, *, owns_socket=True):
+    def __init__(self, service, *, owns_socket=True, supervised=True):
         self.service, self.stop = service, StopRequest()
+        self._supervised = supervised
         self.sock = socket.create_server(("127.0.0.1", 0))
         self.port = self.sock.getsockname()[1]
         self.result = None
@@ -29,7 +30,7 @@ class Running:
                 self.service,
                 self.sock,
                 on_serving=lambda: self.tell(self.serving),
-                stop=self.stop,
+                stop=self.stop if self._supervised else None,
                 owns_socket=self._owns_socket,
             )
         except BaseException as exc:

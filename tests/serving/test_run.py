@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import socket
 
 import pytest
 
+from msframework.serving.run import ServiceRun
 from msframework.serving.signals import StopRequest
 from tests.serving.running import Running, read_answer, request, running
 
@@ -31,7 +33,6 @@ EVENTS = (
     "before_server_stop",
     "after_server_stop",
 )
-SIGNALS = ("server.init.before", "server.init.after", "server.shutdown.before")
 
 
 @pytest.fixture
@@ -102,6 +103,39 @@ async def test_a_handler_may_stop_its_service_and_is_answered(service, done):
         writer.close()
 
     assert done[-1] == "part stop"
+
+
+async def test_one_process_is_the_main_one_too(service, done):
+    run = Running(service, supervised=False)
+    await run.serving.wait()
+    reader, writer = await run.send(request("/stop", headers=b"Connection: close\r\n"))
+    await read_answer(reader)
+    assert await run.end() == 0
+    writer.close()
+
+    assert done[:2] == ["main_process_start", "main_process_ready"]
+    assert done[-1] == "main_process_stop"
+
+
+async def test_files_are_read_anew_once_a_service_serves(make_service):
+    service, told = make_service(), []
+    service.reload_certificates = lambda: told.append(service.state.is_running)
+    sock = socket.create_server(("127.0.0.1", 0))
+    run = ServiceRun(service, sock, lambda: None, StopRequest(), None, False)
+
+    async def ask(app):
+        run._ask_reload()
+
+    async def ask_again(app):
+        app.state.is_running = True
+        run._ask_reload()
+        run._stop.make()
+
+    service.register_listener(ask, "before_server_start")
+    service.add_task(ask_again)
+    assert await asyncio.to_thread(run.run) == 0
+
+    assert told == [True, True]
 
 
 async def test_tasks_are_cancelled_and_awaited_before_the_parts_stop(service, done):
