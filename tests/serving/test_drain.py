@@ -165,7 +165,7 @@ async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(buil
     assert sum("/stream was broken off: The service stops" in text for text in said) == 1
 
 
-async def test_a_handler_that_ignores_its_end_is_cut_off(build):
+async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
     service, loop = build(graceful_timeout=0.1, part_stop_timeout=0.1), asyncio.get_running_loop()
 
     @service.get("/stubborn")
@@ -185,6 +185,8 @@ async def test_a_handler_that_ignores_its_end_is_cut_off(build):
             await reader.readuntil(b"\r\n\r\n")
         assert await run.end() == 0
         writer.close()
+
+    assert "GET /stubborn was cut off" in caplog.text
 
 
 async def test_a_handshake_of_tls_that_has_begun_comes_to_its_end(build, tmp_path):
