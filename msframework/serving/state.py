@@ -149,9 +149,13 @@ class ServerState:
             self.shedding.forget(request)
 
     def sign(self, request: Any, response: HTTPResponse) -> None:
-        """Give an answer the headers of all answers; while the service stops it says `close`."""
-        if self.stopping and request.stream is not None:
-            request.stream.keep_alive = False
+        """Give an answer the headers of all answers.
+
+        While the service stops it says `close`, unless the next request has arrived already.
+        """
+        stream = request.stream
+        if self.stopping and stream is not None and not stream.recv_buffer:
+            stream.keep_alive = False
         self.observer.sign(request, response)
         if self.shedding is not None:
             self.shedding.end(request, response)
