@@ -34,6 +34,7 @@ from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -107,9 +108,9 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way out.
         access_log: the lines on their way out.
-        metrics: the counters, gauges and histograms that `/metrics` shows.
         readiness: whether requests may be sent here, by part.
         monitor: the beat of the loop.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -149,12 +150,14 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
-        if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         parts.add(self._serving.heads.clock)
         parts.add(tracing)
         if settings.log.access:

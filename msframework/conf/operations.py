@@ -18,7 +18,11 @@ class OperationsSettings:
         least=0,
         most=65535,
     )
-    host: str | None = setting("OPERATIONS_HOST", None, "address of that port; HOST if None")
+    host: str | None = setting(
+        "OPERATIONS_HOST",
+        None,
+        "address of that port, or unix:/path, fd:4; if None HOST, or loopback beside a socket",
+    )
     drain_delay: float = setting(
         "DRAIN_DELAY", 0.0, "time from the signal to stop to the end of listening", least=0
     )
@@ -43,3 +47,9 @@ class OperationsSettings:
         "where rates are counted: memory:// (each worker) or redis://host:6379/0",
         secret=True,
     )
+
+    def host_beside(self, host: str) -> str:
+        """Return the address of the operations port of a service that listens at *host*."""
+        if self.host is not None:
+            return self.host
+        return "127.0.0.1" if host.startswith(("unix:", "fd:")) else host

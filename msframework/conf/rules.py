@@ -246,6 +246,32 @@ def _files(settings: Settings) -> Iterator[BrokenRule]:
         )
 
 
+def _operations(settings: Settings) -> Iterator[BrokenRule]:
+    operations, server = settings.operations, settings.server
+    host = operations.host_beside(server.host)
+    if operations.host is not None and operations.port is None:
+        yield BrokenRule(
+            ("OPERATIONS_HOST", "OPERATIONS_PORT"),
+            "OPERATIONS_HOST is set and OPERATIONS_PORT is not; expected both, as the port opens "
+            "it. Set OPERATIONS_PORT (0 for a socket of a path), or remove OPERATIONS_HOST.",
+        )
+    sockets = any(name.startswith(("unix:", "fd:")) for name in (host, server.host))
+    if operations.port and operations.port == server.port and not sockets:
+        yield BrokenRule(
+            ("OPERATIONS_PORT", "PORT"),
+            f"OPERATIONS_PORT and PORT are both {server.port}; expected two ports, as probes are "
+            "answered while the service is busy. Change one of them.",
+        )
+    for name in operations.ready_services:
+        if name not in settings.services:
+            known = ", ".join(map(repr, settings.services)) or "none"
+            yield BrokenRule(
+                ("READY_SERVICES", "SERVICES"),
+                f"READY_SERVICES holds {name!r}; expected the name of one of SERVICES, which has "
+                f"{known}. Mend the name, or add the service.",
+            )
+
+
 _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _database,
     _exposure,
@@ -258,4 +284,5 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _dotted_paths,
     _tracing,
     _files,
+    _operations,
 )
