@@ -128,7 +128,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.access_log = AccessLog(settings)
         self.db = build_database(settings, self.tracer)
         self.clients = Clients(settings.services, self.tracer, settings.server.fast_path)
-        self._serving = build_state(settings, self.tracer, self.access_log)
+        self._serving = build_state(settings, self.tracer, self.access_log, self.metrics)
         handler = ErrorHandler()
         handler.answers = self._serving.failures
         super().__init__(

@@ -15,6 +15,8 @@ from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.requests import RequestCounter
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
@@ -158,15 +160,18 @@ def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
     )
 
 
-def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
+def build_state(
+    settings: Settings, tracer: Tracer, access_log: AccessLog, metrics: Metrics
+) -> ServerState:
     """Return the state of a service that is not served yet."""
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
+    counter = RequestCounter(metrics) if settings.is_measured else None
     serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
-        Observer(settings, heads, tracer, access_log),
+        Observer(settings, heads, tracer, access_log, counter),
         build_hosts(settings),
         HeadLimits(
             server.request_max_head_size,
