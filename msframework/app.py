@@ -29,8 +29,8 @@ from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.measuring import build_measuring
 from msframework.metrics import Metrics
-from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
@@ -150,10 +150,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
-        if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            for part in build_measuring(self):
+                parts.add(part)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:

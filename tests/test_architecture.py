@@ -66,8 +66,8 @@ FLOORS = (
     "schemas operation provider doc resource pagination",
     "codec",
     "compile openapi misfit errors template",
-    "app admission health lifecycle operations registration requirement routing mounting observer"
-    " serving",
+    "app admission health lifecycle measuring operations registration requirement routing mounting"
+    " observer serving",
     "management testing __main__",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}

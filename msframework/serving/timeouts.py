@@ -203,6 +203,11 @@ class ConnectionWatch:
         self._clocks: set[ConnectionClock] = set()
         self._loop: AbstractEventLoop | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._clocks)
+
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
         self._clocks.add(clock)
