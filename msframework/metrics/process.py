@@ -1,6 +1,6 @@
 """The process and the interpreter: CPU time, memory, file descriptors, and collections of garbage.
 
-`ProcessMetrics` is read once a second; `GarbageWatch` runs per collection.
+`register_process` is asked for once; `GarbageWatch` runs per collection.
 """
 
 from __future__ import annotations
