@@ -26,12 +26,15 @@ from msframework.db import Database
 from msframework.errors import ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.health import Monitor, Readiness
-from msframework.lifecycle import Parts, ignore_repeated_signals
+from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
+from msframework.operations.checks import add_checks
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -107,10 +110,12 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         access_log: the lines on their way out.
         readiness: whether requests may be sent here, by part.
         monitor: the beat of the loop.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.metrics = Metrics()
         self.problems: list[str] = []
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
@@ -145,10 +150,15 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
         parts.add(self.readiness)
         parts.add(self.monitor)
+        if settings.is_measured:
+            add_checks(self, self.readiness)
+            self.monitor.read = self.metrics.take_readings
         parts.add(self._serving.heads.clock)
         if self._serving.shedding is not None:
             parts.add(self._serving.shedding)
@@ -160,6 +170,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         else:
             parts.reserve("db")
         parts.add(self.clients, "clients")
+        if self._serving.rates.store is not None:
+            parts.add(self._serving.rates.store, "rates")
         for authenticator in self.access.authenticators.values():
             if isinstance(authenticator, Part):
                 parts.add(authenticator, f"authenticator {authenticator.name}")
@@ -368,7 +380,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
-            await self._client.stop()
+            timeout = self.settings.server.part_stop_timeout
+            await complete(self._client.stop(), timeout, "app.client")
 
 
 def build_database(settings: Settings, tracer: Tracer) -> Database:

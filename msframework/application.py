@@ -16,6 +16,7 @@ from msframework.client import Client, Clients
 from msframework.conf.settings import Settings
 from msframework.context import RequestContext
 from msframework.db import Database
+from msframework.metrics import Metrics
 from msframework.tracing import SpanQueue, Tracer
 from msframework.types import Handler
 
@@ -45,6 +46,7 @@ class Application(Sanic[Config, SimpleNamespace]):
         clients: the clients of `SERVICES` by name.
         tracer: the tracer behind `opentracing.tracer`.
         queue: finished spans on their way to the exporter.
+        metrics: the counters, gauges and histograms that `/metrics` shows.
     """
 
     settings: Settings
@@ -53,6 +55,7 @@ class Application(Sanic[Config, SimpleNamespace]):
     clients: Clients
     tracer: Tracer
     queue: SpanQueue
+    metrics: Metrics
     _serving: Signatory
 
     async def _admit(self, request: Any, admit: Handler | None = None) -> None:

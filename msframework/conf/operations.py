@@ -18,7 +18,11 @@ class OperationsSettings:
         least=0,
         most=65535,
     )
-    host: str | None = setting("OPERATIONS_HOST", None, "address of that port; HOST if None")
+    host: str | None = setting(
+        "OPERATIONS_HOST",
+        None,
+        "address of that port, or unix:/path, fd:4; if None HOST, or loopback beside a socket",
+    )
     drain_delay: float = setting(
         "DRAIN_DELAY", 0.0, "time from the signal to stop to the end of listening", least=0
     )
@@ -34,12 +38,18 @@ class OperationsSettings:
     rate_limits: Pair = setting(
         "RATE_LIMITS",
         (),
-        "rate limits of each caller over all operations, such as 1000/minute",
+        "rate limits of each caller over all operations: 1000/minute, 300/minute by address",
         takes_text=True,
     )
     rate_limit_storage: str = setting(
         "RATE_LIMIT_STORAGE",
         "memory://",
-        "where rates are counted: memory:// (each worker) or redis://host:6379/0",
+        "where rates are counted: memory:// (each worker), redis://… or valkey://host:6379/0",
         secret=True,
     )
+
+    def host_beside(self, host: str) -> str:
+        """Return the address of the operations port of a service that listens at *host*."""
+        if self.host is not None:
+            return self.host
+        return "127.0.0.1" if host.startswith(("unix:", "fd:")) else host

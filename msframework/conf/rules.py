@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msframework.conf.rates import find_rate_faults
 from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
@@ -236,6 +237,11 @@ def _tracing(settings: Settings) -> Iterator[BrokenRule]:
         )
 
 
+def _rates(settings: Settings) -> Iterator[BrokenRule]:
+    for name, text in find_rate_faults(settings.operations):
+        yield BrokenRule((name,), text)
+
+
 def _files(settings: Settings) -> Iterator[BrokenRule]:
     path = settings.log.config
     if path is not None and not os.path.isfile(path):
@@ -244,6 +250,32 @@ def _files(settings: Settings) -> Iterator[BrokenRule]:
             f"LOGGING_CONFIG is {path!r}, which is no file; expected the path of a logging.yml. "
             "Mend the path, or leave it out for the configuration that comes with msframework.",
         )
+
+
+def _operations(settings: Settings) -> Iterator[BrokenRule]:
+    operations, server = settings.operations, settings.server
+    host = operations.host_beside(server.host)
+    if operations.host is not None and operations.port is None:
+        yield BrokenRule(
+            ("OPERATIONS_HOST", "OPERATIONS_PORT"),
+            "OPERATIONS_HOST is set and OPERATIONS_PORT is not; expected both, as the port opens "
+            "it. Set OPERATIONS_PORT (0 for a socket of a path), or remove OPERATIONS_HOST.",
+        )
+    sockets = any(name.startswith(("unix:", "fd:")) for name in (host, server.host))
+    if operations.port and operations.port == server.port and not sockets:
+        yield BrokenRule(
+            ("OPERATIONS_PORT", "PORT"),
+            f"OPERATIONS_PORT and PORT are both {server.port}; expected two ports, as probes are "
+            "answered while the service is busy. Change one of them.",
+        )
+    for name in operations.ready_services:
+        if name not in settings.services:
+            known = ", ".join(map(repr, settings.services)) or "none"
+            yield BrokenRule(
+                ("READY_SERVICES", "SERVICES"),
+                f"READY_SERVICES holds {name!r}; expected the name of one of SERVICES, which has "
+                f"{known}. Mend the name, or add the service.",
+            )
 
 
 _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
@@ -257,5 +289,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _paths,
     _dotted_paths,
     _tracing,
+    _rates,
     _files,
+    _operations,
 )

@@ -23,6 +23,7 @@ from msframework.db.connection import build_opener
 from msframework.db.cursor import Cursor, ReadCursor
 from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
+from msframework.db.probe import PrimaryProbe
 from msframework.db.replicas import Replica, Replicas
 from msframework.db.shared import Lender, Shared
 from msframework.db.statement import ServerTags, Statements
@@ -81,6 +82,9 @@ class Database:
         debug: connections of `acquire()` are read-only, so that what would fail on a replica
             fails on the desk; not with `DB_STATEMENT_CACHE_SIZE` 0, as PgBouncer refuses that.
         trace_arguments: spans show the arguments of statements, too.
+
+    Attributes:
+        probe: asks whether the primary answers; `None` without one.
     """
 
     def __init__(
@@ -96,9 +100,11 @@ class Database:
         self._debug = debug and settings.statement_cache_size > 0
         self._primary: Lender = _Unconfigured()
         self._pool: Pool | None = None
+        self.probe: PrimaryProbe | None = None
         self._replicas: Replicas | None = None
         if settings.url is not None:
             self._primary = self._pool = self._build_pool(settings.url, "primary")
+            self.probe = PrimaryProbe(settings.url, settings)
             if settings.replicas:
                 self._replicas = self._build_replicas(settings.url)
         self._reader = self._primary if self._replicas is None else self._replicas
@@ -136,6 +142,8 @@ class Database:
             DatabaseUnavailable: the primary doesn't answer, or refuses us.
         """
         self._shared = replace(self._shared, loop=asyncio.get_running_loop())
+        if self.probe is not None:
+            self.probe.start()
         if self._pool is not None:
             try:
                 await self._pool.start()
@@ -157,11 +165,17 @@ class Database:
     async def stop(self) -> None:
         """Wait until every connection has come back, then close them; cancelling cuts them off."""
         try:
+            if self.probe is not None:
+                await self.probe.stop()
             if self._replicas is not None:
                 await self._replicas.stop()
         finally:
             if self._pool is not None:
                 await self._pool.stop()
+
+    async def ready(self) -> str | None:
+        """Return why the primary does not answer; `None` when it does, be the pool exhausted."""
+        return None if self.probe is None else await self.probe.ready()
 
     def acquire(self, request: RequestContext | None = None, *, primary: bool = False) -> Cursor:
         """Return a cursor for reading: `async with db.acquire(request) as cur`.

@@ -1,4 +1,4 @@
-"""The socket that a server listens on: TCP, Unix domain, or inherited.
+"""The sockets that a server listens on: TCP, Unix domain, or inherited.
 
 Runs at start-up, on the command line.
 """
@@ -11,6 +11,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.reduction import DupFd
 from typing import Any, Final
 
@@ -27,6 +28,21 @@ _SYSTEMD: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 _FIRST: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class SettingNames:
+    """The settings that say where a socket listens, for messages; *advice* says how to mend it."""
+
+    host: str
+    port: str
+    advice: str
+
+
+_SERVICE: Final = SettingNames("HOST", "PORT", "choose another with --host and --port")
+_OPERATIONS: Final = SettingNames(
+    "OPERATIONS_HOST", "OPERATIONS_PORT", "change OPERATIONS_PORT or OPERATIONS_HOST"
+)
+
+
 @contextmanager
 def listening(settings: Settings) -> Iterator[socket.socket]:
     """Listen where the settings say, during the block.
@@ -34,13 +50,35 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     Raises:
         ImproperlyConfigured: the address is taken, not ours, or not allowed.
     """
-    with listen(settings) as sock:
-        path = _file_of(sock)
-        try:
-            yield sock
-        finally:
-            if path is not None:
-                path.remove()
+    with listen(settings) as sock, _its_file(sock):
+        yield sock
+
+
+@contextmanager
+def listening_for_operations(settings: Settings) -> Iterator[socket.socket | None]:
+    """Listen where probes are answered, during the block; `None` without `OPERATIONS_PORT`.
+
+    Raises:
+        ImproperlyConfigured: the address is taken, or not ours.
+    """
+    port = settings.operations.port
+    if port is None:
+        yield None
+        return
+    host = settings.operations.host_beside(settings.server.host)
+    with _open(host, port, _OPERATIONS) as sock, _its_file(sock):
+        yield sock
+
+
+@contextmanager
+def _its_file(sock: socket.socket) -> Iterator[None]:
+    """Remove the file of *sock*, if it has one, after the block."""
+    path = _file_of(sock)
+    try:
+        yield
+    finally:
+        if path is not None:
+            path.remove()
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -49,16 +87,19 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         ImproperlyConfigured: the address is taken, not ours, or not allowed.
     """
-    host, port = settings.server.host, settings.server.port
-    if host.startswith(_UNIX):
-        sock = listen_at_path(host.removeprefix(_UNIX))
-    elif host.startswith(_INHERITED):
-        sock = inherit(host)
+    sock = _open(settings.server.host, settings.server.port, _SERVICE)
+    if isinstance(sock, InheritedSocket):
         _check_exposure(settings, sock)
-    else:
-        sock = _listen_at_port(host, port)
     sock.set_inheritable(True)
     return sock
+
+
+def _open(host: str, port: int, names: SettingNames) -> socket.socket:
+    if host.startswith(_UNIX):
+        return listen_at_path(host.removeprefix(_UNIX), names.host)
+    if host.startswith(_INHERITED):
+        return inherit(host, names.host)
+    return _listen_at_port(host, port, names)
 
 
 def _check_exposure(settings: Settings, sock: socket.socket) -> None:
@@ -80,7 +121,7 @@ def _is_unix(sock: socket.socket) -> bool:
     return sock.family == socket.AF_UNIX
 
 
-def _listen_at_port(host: str, port: int) -> socket.socket:
+def _listen_at_port(host: str, port: int, names: SettingNames) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         both = host.strip("[]") == "::" and socket.has_dualstack_ipv6()
@@ -89,31 +130,34 @@ def _listen_at_port(host: str, port: int) -> socket.socket:
         )
     except OSError as exc:
         raise ImproperlyConfigured(
-            f"HOST and PORT are {host!r} and {port}, where this process cannot listen "
-            f"({exc.strerror or exc}); expected a free address of this machine. Stop what listens "
-            "there, or choose another with --host and --port."
+            f"{names.host} and {names.port} are {host!r} and {port}, where this process cannot "
+            f"listen ({exc.strerror or exc}); expected a free address of this machine. Stop what "
+            f"listens there, or {names.advice}."
         ) from exc
 
 
 # Unix domain sockets.
 
 
-def listen_at_path(path: str) -> socket.socket:
+def listen_at_path(path: str, name: str = "HOST") -> socket.socket:
     """Return a socket that listens at *path*, which its owner and group may connect to.
 
     A stale socket file is replaced.
 
+    Args:
+        name: the setting that names it, for messages.
+
     Raises:
         ImproperlyConfigured: a server listens there, it is another file, or it cannot be made.
     """
-    _check_path(path)
+    _check_path(path, name)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     folder = -1
     try:
         # NOTE: of two servers that find one stale socket, one would remove the other's new one.
         folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(folder, fcntl.LOCK_EX)
-        _remove_dead(path)
+        _remove_dead(path, name)
         sock.bind(path)
         # NOTE: nobody can connect before `listen`, whatever the umask allowed until here.
         os.chmod(path, _MODE)
@@ -121,8 +165,8 @@ def listen_at_path(path: str) -> socket.socket:
     except OSError as exc:
         sock.close()
         raise ImproperlyConfigured(
-            f"HOST is {_UNIX + path!r}, where this process cannot listen ({exc.strerror or exc}); "
-            "expected a path in a folder that it may write to. Mend the path, or the folder's "
+            f"{name} is {_UNIX + path!r}, where this process cannot listen ({exc.strerror or exc})"
+            "; expected a path in a folder that it may write to. Mend the path, or the folder's "
             "permissions."
         ) from exc
     except ImproperlyConfigured:
@@ -134,21 +178,21 @@ def listen_at_path(path: str) -> socket.socket:
     return sock
 
 
-def _check_path(path: str) -> None:
+def _check_path(path: str, name: str) -> None:
     if not path or "\0" in path or path.endswith("/"):
         raise ImproperlyConfigured(
-            f"HOST is {_UNIX + path!r}; expected the path of a socket. Write "
+            f"{name} is {_UNIX + path!r}; expected the path of a socket. Write "
             "'unix:/run/orders/http.sock', for instance."
         )
     size = len(os.fsencode(path))
     if size > _LONGEST:
         raise ImproperlyConfigured(
-            f"HOST is {_UNIX + path!r}, a path of {size} bytes; expected {_LONGEST} at most, as "
+            f"{name} is {_UNIX + path!r}, a path of {size} bytes; expected {_LONGEST} at most, as "
             "Linux takes no longer one for a socket. Choose a shorter path."
         )
 
 
-def _remove_dead(path: str) -> None:
+def _remove_dead(path: str, name: str) -> None:
     """Remove a stale socket file from *path*.
 
     Raises:
@@ -160,8 +204,8 @@ def _remove_dead(path: str) -> None:
         return
     if not stat.S_ISSOCK(kind):
         raise ImproperlyConfigured(
-            f"HOST is {_UNIX + path!r}, which is there and no socket; expected a free path. Choose "
-            "another, or move that file away."
+            f"{name} is {_UNIX + path!r}, which is there and no socket; expected a free path. "
+            "Choose another, or move that file away."
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)  # a queue that is full would keep it waiting
@@ -173,8 +217,8 @@ def _remove_dead(path: str) -> None:
         except BlockingIOError:
             pass
     raise ImproperlyConfigured(
-        f"HOST is {_UNIX + path!r}, where another server listens; expected a free path. Stop that "
-        "server, or choose another path."
+        f"{name} is {_UNIX + path!r}, where another server listens; expected a free path. Stop "
+        "that server, or choose another path."
     )
 
 
@@ -221,54 +265,62 @@ class InheritedSocket(socket.socket):
         return _rebuild, (DupFd(self.fileno()), self.family, self.type, self.proto)
 
 
+def is_inherited(sock: socket.socket) -> bool:
+    """Return whether another process keeps *sock* open, too."""
+    return isinstance(sock, InheritedSocket)
+
+
 def _rebuild(duplicate: Any, family: int, kind: int, proto: int) -> socket.socket:
     return InheritedSocket(family, kind, proto, fileno=duplicate.detach())
 
 
-def inherit(host: str) -> InheritedSocket:
+def inherit(host: str, name: str = "HOST") -> InheritedSocket:
     """Return the listening socket that *host*, such as `fd:3`, names.
+
+    Args:
+        name: the setting that names it, for messages.
 
     Raises:
         ImproperlyConfigured: it is none that this process was given.
     """
-    number = _descriptor(host)
+    number = _descriptor(host, name)
     try:
         # NOTE: a duplicate, as a socket that is refused is not ours to close.
         sock = InheritedSocket(fileno=os.dup(number))
     except OSError as exc:
-        raise _not_given(host, f"no socket ({exc.strerror or exc})") from exc
+        raise _not_given(host, name, f"no socket ({exc.strerror or exc})") from exc
     stream = sock.type == socket.SOCK_STREAM
     families = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
     if not stream or sock.family not in families:
         sock.close()
-        raise _not_given(host, "a socket, but none of TCP or of a path")
+        raise _not_given(host, name, "a socket, but none of TCP or of a path")
     if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         sock.close()
-        raise _not_given(host, "a socket that does not listen")
+        raise _not_given(host, name, "a socket that does not listen")
     os.close(number)
-    for name in _SYSTEMD:  # they are not for the processes that are started here
-        os.environ.pop(name, None)
+    for variable in _SYSTEMD:  # they are not for the processes that are started here
+        os.environ.pop(variable, None)
     return sock
 
 
-def _descriptor(host: str) -> int:
+def _descriptor(host: str, name: str) -> int:
     text = host.removeprefix(_INHERITED)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= _FIRST):
         raise ImproperlyConfigured(
-            f"HOST is {host!r}; expected the number of an inherited descriptor, {_FIRST} or more. "
-            f"Write 'fd:{_FIRST}' for the first socket of systemd."
+            f"{name} is {host!r}; expected the number of an inherited descriptor, {_FIRST} or more."
+            f" Write 'fd:{_FIRST}' for the first socket of systemd."
         )
     number = int(text)
     pid, count = os.environ.get("LISTEN_PID"), os.environ.get("LISTEN_FDS")
     if pid is not None and pid != str(os.getpid()):
-        raise _not_given(host, f"meant for process {pid!r} (LISTEN_PID), not {os.getpid()}")
+        raise _not_given(host, name, f"meant for process {pid!r} (LISTEN_PID), not {os.getpid()}")
     if count is not None and count.isdigit() and number >= _FIRST + int(count):
-        raise _not_given(host, f"beyond the {count} that systemd hands over (LISTEN_FDS)")
+        raise _not_given(host, name, f"beyond the {count} that systemd hands over (LISTEN_FDS)")
     return number
 
 
-def _not_given(host: str, found: str) -> ImproperlyConfigured:
+def _not_given(host: str, name: str, found: str) -> ImproperlyConfigured:
     return ImproperlyConfigured(
-        f"HOST is {host!r}, which is {found}; expected a listening socket that this process "
+        f"{name} is {host!r}, which is {found}; expected a listening socket that this process "
         "inherited. Start it by a systemd socket unit (Accept=no), without a shell between them."
     )

@@ -1,5 +1,9 @@
 """Counters, gauges and histograms of a service, and their exposition to Prometheus."""
 
-from msframework.metrics.registry import Family, Metrics, Series
+from msframework.metrics.facts import MetricFacts
+from msframework.metrics.family import Family
+from msframework.metrics.registry import Metrics
+from msframework.metrics.series import Series
+from msframework.metrics.shared import SharedMetrics
 
-__all__ = ["Family", "Metrics", "Series"]
+__all__ = ["Family", "MetricFacts", "Metrics", "Series", "SharedMetrics"]

@@ -5,45 +5,39 @@ Families and series are made at start-up; `add`, `set` and `observe` run per req
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import os
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
-# The value of a gauge, or those of all its series by the values of their labels.
-Reading = float | Mapping[tuple[str, ...], float]
+from msframework.exceptions import ImproperlyConfigured
+from msframework.metrics.exposition import render
+from msframework.metrics.facts import (
+    DURATIONS,
+    MAX_SERIES,
+    Combine,
+    MetricFacts,
+    MetricKind,
+    read_labels,
+)
+from msframework.metrics.family import Family, Reading
+from msframework.metrics.shared import SharedMetrics, WorkerFile
+from msframework.metrics.snapshot import Snapshot
+from msframework.problem import Problem
 
+logger = logging.getLogger("msframework.metrics")
 
-class Series:
-    """The values of one metric for one set of labels."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value = 0.0
-
-    def add(self, amount: float = 1.0) -> None:
-        """Add *amount* to a counter or a gauge."""
-        self.value += amount
-
-    def set(self, value: float) -> None:
-        """Set a gauge."""
-        self.value = value
-
-    def observe(self, value: float) -> None:
-        """Count *value* in a histogram."""
-        self.value += value
-
-
-class Family:
-    """All series of one metric."""
-
-    __slots__ = ("_series", "help", "labels", "name")
-
-    def __init__(self, name: str, help: str, labels: Sequence[str]) -> None:
-        self.name, self.help, self.labels = name, help, tuple(labels)
-        self._series: dict[tuple[str, ...], Series] = {}
-
-    def series(self, *values: str) -> Series:
-        """Return the series for these *values* of the labels, in their order."""
-        return self._series.setdefault(values, Series())
+# The directory in which the workers of a supervisor share their metrics.
+DIRECTORY_VARIABLE: Final = "MSFRAMEWORK_METRICS_DIR"
+FOLDED: Final = MetricFacts(
+    "msframework_series_folded_total",
+    MetricKind.COUNTER,
+    'Values counted in a series "other", as their metric had as many series as it may.',
+    ("metric",),
+)
 
 
 class Metrics:
@@ -51,10 +45,41 @@ class Metrics:
 
     def __init__(self) -> None:
         self._families: dict[str, Family] = {}
+        self._bases: dict[str, str] = {}  # the names that OpenMetrics has for them
+        self._failing: set[str] = set()
+        self._file: WorkerFile | None = None
+        self._directory: SharedMetrics | None = None
+        self.register(FOLDED, read=self._count_folded)
 
-    def counter(self, name: str, help: str, labels: Sequence[str] = ()) -> Family:
-        """Return the counter *name*, whose name ends in "_total"."""
-        return self._families.setdefault(name, Family(name, help, labels))
+    def __iter__(self) -> Iterator[Family]:
+        return iter(tuple(self._families.values()))
+
+    def counter(
+        self,
+        name: str,
+        help: str,
+        labels: Sequence[str] = (),
+        *,
+        read: Callable[[], Reading] | None = None,
+        max_series: int = MAX_SERIES,
+    ) -> Family:
+        """Return the counter *name*, whose name ends in "_total".
+
+        Args:
+            help: one line that says what is counted.
+            labels: the names of its labels.
+            read: gives its value, or those of all its series by the values of their labels, once a
+                second, where it is counted elsewhere.
+            max_series: how many series it may have; what comes beyond is counted in one series
+                whose labels are "other".
+
+        Raises:
+            ImproperlyConfigured: the name or a label is wrong, or taken by another metric.
+        """
+        facts = MetricFacts(
+            name, MetricKind.COUNTER, help, read_labels(labels), max_series=max_series
+        )
+        return self.register(facts, read=read)
 
     def gauge(
         self,
@@ -63,12 +88,162 @@ class Metrics:
         labels: Sequence[str] = (),
         *,
         read: Callable[[], Reading] | None = None,
+        combine: str = "sum",
+        max_series: int = MAX_SERIES,
     ) -> Family:
-        """Return the gauge *name*; `read()` gives its value once a second, where it is given."""
-        return self._families.setdefault(name, Family(name, help, labels))
+        """Return the gauge *name*; `read()` gives its value once a second, where it is given.
+
+        Args:
+            help: one line that says what is measured.
+            combine: "sum", "max" or "min": how the values of several workers become one.
+
+        Raises:
+            ImproperlyConfigured: the name or a label is wrong, or taken by another metric.
+        """
+        facts = MetricFacts(
+            name,
+            MetricKind.GAUGE,
+            help,
+            read_labels(labels),
+            combine=Combine(combine),
+            max_series=max_series,
+        )
+        return self.register(facts, read=read)
 
     def histogram(
-        self, name: str, help: str, labels: Sequence[str] = (), *, buckets: Sequence[float] = ()
+        self,
+        name: str,
+        help: str,
+        labels: Sequence[str] = (),
+        *,
+        buckets: Sequence[float] = DURATIONS,
+        max_series: int = MAX_SERIES,
     ) -> Family:
-        """Return the histogram *name*, whose *buckets* end at these values."""
-        return self._families.setdefault(name, Family(name, help, labels))
+        """Return the histogram *name*, whose *buckets* end at these values.
+
+        Raises:
+            ImproperlyConfigured: a name or the buckets are wrong, or taken by another metric.
+        """
+        facts = MetricFacts(
+            name,
+            MetricKind.HISTOGRAM,
+            help,
+            read_labels(labels),
+            tuple(buckets),
+            max_series=max_series,
+        )
+        return self.register(facts)
+
+    def register(self, facts: MetricFacts, *, read: Callable[[], Reading] | None = None) -> Family:
+        """Return the metric of *facts*, made at the first call for it.
+
+        Args:
+            read: as `gauge` takes it; it takes the place of the one before, if any.
+
+        Raises:
+            ImproperlyConfigured: it is wrong, or another metric has its name.
+        """
+        found = self._families.get(facts.name)
+        if found is None:
+            facts.check()
+            self._check_base(facts)
+            found = self._families[facts.name] = Family(facts, read=read)
+            self._bases[facts.base] = facts.name
+            if self._file is not None:
+                found.move(self._file.allocator(facts))
+        elif found.facts != facts:
+            differing = _differences(found.facts, facts)
+            text = f"there is a metric of that name with {differing}"
+            advice = "Register it once, or choose another name."
+            raise ImproperlyConfigured(Problem(facts.where, text, advice=advice))
+        if read is not None:
+            found.read = read
+        return found
+
+    def _check_base(self, facts: MetricFacts) -> None:
+        other = self._bases.get(facts.base)
+        if other is not None:
+            text = f"OpenMetrics would call it as it calls {other!r}: {facts.base!r}"
+            raise ImproperlyConfigured(Problem(facts.where, text, advice="Choose another name."))
+
+    def take_readings(self) -> None:
+        """Ask the metrics that are read for their values; one that fails is logged once."""
+        for family in self:
+            try:
+                family.take_reading()
+            except Exception:
+                if family.name not in self._failing:
+                    self._failing.add(family.name)
+                    logger.exception("%s: its `read` failed", family.name)
+
+    def _count_folded(self) -> Mapping[tuple[str, ...], float]:
+        return {(each.name,): each.folded for each in self if each.folded}
+
+    # Several workers.
+
+    def begin_sharing(self, directory: str | Path) -> None:
+        """Let all numbers lie in a file in *directory*, with those of other workers.
+
+        Where the file cannot be made, they stay in this process, and the log says why.
+        """
+        self.end_sharing()
+        try:
+            self._directory = SharedMetrics(directory)
+            self._file = WorkerFile(self._directory)
+        except OSError as exc:
+            self._directory = None
+            logger.error("metrics cannot be shared in %s: %s", directory, exc)
+            return
+        for family in self:
+            family.move(self._file.allocator(family.facts))
+        _leave_in_child(weakref.ref(self), self._file)
+
+    def end_sharing(self) -> None:
+        """Leave the numbers to those who share them, and begin anew in this process."""
+        if self._file is not None:
+            self._leave_file(self._file)
+
+    def _leave_file(self, file: WorkerFile) -> None:
+        """Leave *file*, if it is the one of now, without touching what it holds."""
+        if self._file is not file:
+            return
+        self._file = self._directory = None
+        for family in self:
+            family.leave()
+        file.close()
+
+    # Exposition.
+
+    def collect(self) -> Snapshot:
+        """Return the numbers of this process, or of all workers where they are shared."""
+        shared = self._directory
+        if shared is not None:
+            return shared.collect()
+        snapshot = Snapshot()
+        for family in self:
+            snapshot.declare(family.facts)
+            for series in family:
+                snapshot.add(family.facts, series.labels, series.cells.tolist())
+        return snapshot
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics in the form that the header *accept* asks for, and its media type."""
+        return render(self.collect(), accept)
+
+
+def _differences(one: MetricFacts, other: MetricFacts) -> str:
+    """Return the facts of *one* in which *other* differs, for messages."""
+    names = ("kind", "labels", "help", "buckets", "combine", "exemplars")
+    differing = [name for name in names if getattr(one, name) != getattr(other, name)]
+    return ", ".join(f"{name} {getattr(replace(one), name)!r}" for name in differing)
+
+
+def _leave_in_child(metrics: weakref.ref[Metrics], file: WorkerFile) -> None:
+    """Let a process that is forked leave *file*; else it would count for its parent."""
+
+    def leave() -> None:
+        found = metrics()
+        if found is not None:
+            found._leave_file(file)
+
+    os.register_at_fork(after_in_child=leave)

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from msframework.conf.operations import OperationsSettings
 from msframework.conf.rules import broken_rules, is_loopback
 from msframework.conf.settings import Settings
 
@@ -54,6 +55,21 @@ def test_the_defaults_with_debug_break_no_rule():
             {"security_headers": {"X-Frame-Option": "DENY"}},
             ("SECURITY_HEADERS",),
             "SECURITY_HEADERS['X-Frame-Option'] is unknown",
+        ),
+        (
+            {"operations": OperationsSettings(host="127.0.0.1")},
+            ("OPERATIONS_HOST", "OPERATIONS_PORT"),
+            "OPERATIONS_PORT is not",
+        ),
+        (
+            {"operations": OperationsSettings(port=8000)},
+            ("OPERATIONS_PORT", "PORT"),
+            "are both 8000; expected two ports",
+        ),
+        (
+            {"operations": OperationsSettings(ready_services=("regions",))},
+            ("READY_SERVICES", "SERVICES"),
+            "READY_SERVICES holds 'regions'; expected the name of one of SERVICES, which has none",
         ),
         ({"url": "mysql://a/b"}, ("DATABASE_URL",), "expected a PostgreSQL address"),
         ({"url": "postgresql://a:x/b"}, ("DATABASE_URL",), "cannot be read"),

@@ -8,9 +8,16 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from msframework.conf.operations import OperationsSettings
 from msframework.conf.settings import ServerSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.sockets import InheritedSocket, listen, listening, name_of
+from msframework.management.sockets import (
+    InheritedSocket,
+    listen,
+    listening,
+    listening_for_operations,
+    name_of,
+)
 
 
 def settings_of(host, **values):
@@ -234,3 +241,51 @@ def test_debug_is_refused_where_strangers_connect():
 def test_a_plain_socket_is_ours_to_shut_down():
     with listen(settings_of("127.0.0.1")) as sock:
         assert not isinstance(sock, InheritedSocket)
+
+
+# The socket of probes and metrics.
+
+
+def with_operations(port, address=None, **server):
+    operations = OperationsSettings(port=port, host=address)
+    return Settings(server=ServerSettings(**server), operations=operations)
+
+
+def test_probes_have_no_socket_without_a_port():
+    with listening_for_operations(with_operations(None)) as sock:
+        assert sock is None
+
+
+def test_probes_have_a_socket_at_the_host_of_the_service_or_their_own(path):
+    with listening_for_operations(with_operations(0, host="127.0.0.1")) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+    with listening_for_operations(with_operations(0, host="0.0.0.0")) as sock:
+        assert sock.getsockname()[0] == "0.0.0.0"
+    with listening_for_operations(with_operations(0, f"unix:{path}")) as sock:
+        assert accepts(path)
+    assert not os.path.exists(path)
+
+
+def test_probes_beside_a_socket_of_a_path_are_for_this_machine(path):
+    with listening_for_operations(with_operations(0, host=f"unix:{path}")) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_port_of_probes_that_is_taken_is_said_by_its_own_name():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ImproperlyConfigured, match="OPERATIONS_PORT are") as got,
+            listening_for_operations(with_operations(port)),
+        ):
+            pass
+
+    assert "change OPERATIONS_PORT" in str(got.value)
+
+
+def test_an_inherited_socket_of_probes_that_is_none_is_said_by_its_own_name():
+    with (
+        pytest.raises(ImproperlyConfigured, match="OPERATIONS_HOST is 'fd:1'"),
+        listening_for_operations(with_operations(0, "fd:1")),
+    ):
+        pass

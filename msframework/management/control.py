@@ -1,0 +1,152 @@
+"""The control pipes between a supervisor and one worker, and the messages on them.
+
+Runs in the processes of `runserver`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, Pipe
+from threading import Thread
+from typing import Final, TypeAlias
+
+from msframework.operations.status import Status
+
+# NOTE: what is not longer is written whole or not at all (PIPE_BUF, pipe(7)), so that a reader
+# never waits for the rest of a message of a process that was killed.
+_LONGEST: Final = 4096
+_ROOM: Final = 512  # of it, for what is around a text
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The message of a worker that serves.
+
+    Attributes:
+        stop_time: the seconds that it takes to stop at most.
+    """
+
+    stop_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailure:
+    """The message of a worker that could not start, and why."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """The message to a worker that another has taken the place of: stop without DRAIN_DELAY."""
+
+
+WorkerMessage: TypeAlias = Serving | StartFailure | Status
+
+
+class WorkerControl:
+    """A worker's ends of the pipes.
+
+    Args:
+        receiving: where the supervisor writes; it ends with the supervisor.
+        sending: where the supervisor reads.
+    """
+
+    def __init__(self, receiving: Connection, sending: Connection) -> None:
+        self._receiving, self._sending = receiving, sending
+        os.set_blocking(sending.fileno(), False)
+
+    def send(self, message: WorkerMessage) -> None:
+        """Send *message*; it is lost where the supervisor is gone or does not read."""
+        with suppress(OSError):  # BlockingIOError, BrokenPipeError
+            self._sending.send(_shorten(message))
+
+    def watch(self, on_retire: Callable[[], None], on_end: Callable[[], None]) -> None:
+        """Call *on_retire* when the supervisor says so, *on_end* when it is gone.
+
+        They are called in a thread of their own, whatever the loop does.
+        """
+
+        def read() -> None:
+            with suppress(EOFError, OSError):
+                while True:
+                    if isinstance(self._receiving.recv(), Retire):
+                        on_retire()
+            on_end()
+
+        Thread(target=read, name="supervisor", daemon=True).start()
+
+
+def _shorten(message: WorkerMessage) -> WorkerMessage:
+    """Return *message* without what would not fit into one write."""
+    most = _LONGEST - _ROOM
+    if isinstance(message, StartFailure):
+        return replace(message, text=_cut(message.text, most))
+    if isinstance(message, Status):
+        parts = {name: why and _cut(why, 200) for name, why in message.parts.items()}
+        while sum(len(f"{name}{why}".encode()) + 16 for name, why in parts.items()) > most:
+            # Those that are ready say the least.
+            parts.pop(next((name for name, why in parts.items() if why is None), next(iter(parts))))
+        return replace(message, parts=parts)
+    return message
+
+
+def _cut(text: str, most: int) -> str:
+    """Return *text*, or what fits of it into *most* bytes."""
+    data = text.encode(errors="replace")
+    return text if len(data) <= most else f"{data[: most - 3].decode(errors='ignore')}…"
+
+
+class SupervisorControl:
+    """The supervisor's ends of the pipes to one worker, and the worker's until it has them."""
+
+    def __init__(self) -> None:
+        receiving, self._sending = Pipe(duplex=False)
+        self.receiving, sending = Pipe(duplex=False)
+        self._theirs = (receiving, sending)
+        os.set_blocking(self._sending.fileno(), False)
+
+    @property
+    def theirs(self) -> tuple[Connection, Connection]:
+        """The worker's ends, for `WorkerControl`."""
+        return self._theirs
+
+    def hand_over(self) -> None:
+        """Close the worker's ends here; without them, the pipes end with the worker."""
+        for each in self._theirs:
+            each.close()
+
+    def receive(self) -> Iterator[WorkerMessage]:
+        """Yield what the worker has said since.
+
+        Raises:
+            EOFError: the worker is gone.
+        """
+        try:
+            while self.receiving.poll():
+                yield self.receiving.recv()
+        except OSError as exc:
+            raise EOFError from exc
+
+    def has_ended(self) -> bool:
+        """Return whether the worker is gone, as far as its pipe tells."""
+        try:
+            for _ in self.receive():
+                pass
+        except EOFError:
+            return True
+        return False
+
+    def retire(self) -> None:
+        """Tell the worker to stop without DRAIN_DELAY."""
+        with suppress(OSError):
+            self._sending.send(Retire())
+
+    def close(self) -> None:
+        """Close the ends of the supervisor."""
+        self.hand_over()
+        self._sending.close()
+        self.receiving.close()

@@ -1,0 +1,201 @@
+"""The metrics of several workers: a file for each, in one directory, added up by a reader.
+
+A worker has two files: `NAME.series`, a line of JSON for each metric and each series, and
+`NAME.cells`, their numbers, which it maps into its memory. It holds a lock (flock(2)) on the first
+as long as it lives, so whoever gets that lock knows that it is dead: its counters and histograms
+are then added to those of all dead ones, in one file, and its own are removed. Whoever makes, adds
+up or removes files holds the lock of the directory.
+
+Runs when a worker starts, when a series is new, and per scrape.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import secrets
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final
+
+from msframework.metrics.exposition import render
+from msframework.metrics.facts import MetricFacts, MetricKind
+from msframework.metrics.series import Cells, allocate_array
+from msframework.metrics.snapshot import Snapshot
+from msframework.metrics.table import (
+    SharedTable,
+    read_store,
+    write_metric,
+    write_series,
+    write_store,
+)
+
+logger = logging.getLogger("msframework.metrics")
+
+SEGMENT: Final = 64 * 1024  # bytes by which the cells of a worker grow
+_LARGEST: Final = 64 * 1024 * 1024  # bytes of one file that a reader takes
+_PREFIX, _SERIES, _CELLS = "worker-", ".series", ".cells"
+_LOCK, _STORE = "lock", "dead.json"
+
+
+class WorkerFile:
+    """The numbers of this process, in files that others read.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+
+    def __init__(self, shared: SharedMetrics) -> None:
+        name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._size = 0
+        self._free: memoryview[float] = memoryview(array("d"))
+        self._start = 0  # the place of `_free` among all cells
+        self._declared: set[str] = set()
+        with shared.locked():
+            shared.fold()
+            self._table = os.open(shared.path / f"{name}{_SERIES}", flags, 0o600)
+            flock(self._table, LOCK_EX | LOCK_NB)
+            self._cells = os.open(shared.path / f"{name}{_CELLS}", flags & ~os.O_APPEND, 0o600)
+            self._grow()
+
+    def allocator(self, facts: MetricFacts) -> Callable[[int, tuple[str, ...]], Cells]:
+        """Return the function that makes the cells of the series of *facts*."""
+
+        def allocate(count: int, labels: tuple[str, ...]) -> Cells:
+            try:
+                return self._allocate(facts, count, labels)
+            except OSError as exc:
+                logger.error("a series of %s cannot be shared: %s", facts.name, exc)
+                return allocate_array(count)
+
+        return allocate
+
+    def _allocate(self, facts: MetricFacts, count: int, labels: tuple[str, ...]) -> Cells:
+        if count > len(self._free):
+            self._grow()
+        cells, self._free = self._free[:count], self._free[count:]
+        if facts.name not in self._declared:
+            os.write(self._table, write_metric(facts))
+            self._declared.add(facts.name)
+        os.write(self._table, write_series(facts, labels, self._start))
+        self._start += count
+        return cells
+
+    def _grow(self) -> None:
+        # NOTE: with its pages, so that a full disk is an error here and not the end of the process
+        # (SIGBUS) when a page is written for the first time.
+        os.posix_fallocate(self._cells, self._size, SEGMENT)
+        segment = mmap.mmap(self._cells, SEGMENT, offset=self._size)
+        self._free = memoryview(segment).cast("d")
+        self._start = self._size // 8
+        self._size += SEGMENT
+
+    def close(self) -> None:
+        """Let go of the files, which are a dead worker's from now on."""
+        self._free = memoryview(array("d"))
+        for descriptor in (self._table, self._cells):
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+class SharedMetrics:
+    """The metrics of all workers that share a directory.
+
+    Attributes:
+        path: the directory, which exists.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.path = Path(directory)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics in the form that the header *accept* asks for, and its media type."""
+        return render(self.collect(), accept)
+
+    def collect(self) -> Snapshot:
+        """Return the numbers of all workers; a file that cannot be read is left out."""
+        snapshot = Snapshot()
+        with self.locked():
+            self.fold()
+            for name in sorted(self._names(), reverse=True):
+                self._read(name).add_to(snapshot)
+            read_store(self._load(self.path / _STORE)).add_to(snapshot)
+        return snapshot
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of the directory."""
+        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            flock(descriptor, LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def fold(self) -> None:
+        """Add the counters and histograms of the dead to those of all dead, and remove their files.
+
+        NOTE: under the lock of the directory. The names of those that were added stand in the file
+        with the sums, so that none is added twice where this is broken off before its files went.
+        """
+        names = [name for name in self._names() if self._is_dead(name)]
+        if not names:
+            return
+        store = self.path / _STORE
+        table = read_store(self._load(store))
+        sums = Snapshot()
+        table.add_to(sums)
+        for name in names:
+            if name not in table.names:
+                self._read(name).add_to(sums, leave_out=MetricKind.GAUGE)
+        new = store.with_suffix(".new")
+        new.write_bytes(write_store(sums, names))
+        new.replace(store)
+        for name in names:
+            for suffix in (_CELLS, _SERIES):
+                with suppress(OSError):
+                    (self.path / f"{name}{suffix}").unlink()
+
+    def _names(self) -> list[str]:
+        """Return the names of the workers that have files, dead or alive."""
+        with os.scandir(self.path) as entries:
+            found = {
+                entry.name.rpartition(".")[0]
+                for entry in entries
+                if entry.name.startswith(_PREFIX)
+                and entry.name.endswith((_SERIES, _CELLS))
+                and entry.is_file(follow_symlinks=False)
+            }
+        return sorted(found)
+
+    def _is_dead(self, name: str) -> bool:
+        try:
+            descriptor = os.open(self.path / f"{name}{_SERIES}", os.O_RDONLY)
+        except OSError as exc:
+            return isinstance(exc, FileNotFoundError)
+        try:
+            flock(descriptor, LOCK_EX | LOCK_NB)
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _read(self, name: str) -> SharedTable:
+        lines = self._load(self.path / f"{name}{_SERIES}")
+        numbers = self._load(self.path / f"{name}{_CELLS}")
+        return SharedTable.read(lines, numbers)
+
+    @staticmethod
+    def _load(path: Path) -> bytes:
+        """Return the bytes of a file; none of one that cannot be read."""
+        try:
+            with path.open("rb") as file:
+                return file.read(_LARGEST)
+        except OSError:
+            return b""
