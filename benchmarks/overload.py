@@ -2,8 +2,8 @@
 
 A service whose requests need 20 ms of one of ten connections, or 5 ms of its processor, gets 1, 3
 and 10 times as many as it can serve, from callers who do not wait for each other (openload, which
-Go builds), and then few again. Once with SHEDDING, and once without. Prints a table and draws plots:
-what was accepted, how fast, what was refused, and how long until all was well again.
+Go builds), and then few again. Once with SHEDDING, and once without. Prints a table and draws
+plots: what was accepted, how fast, what was refused, and how long until all was well again.
 
 `--report FILE` prints a stored result again.
 """

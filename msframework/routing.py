@@ -130,10 +130,9 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
-        priority: who is refused last where more comes than a worker can serve: high, normal, low.
+        priority: who is refused last under overload: high, normal, low.
         rate_limits: how often each caller may call them, all together.
-        cors: the pages that may read its answers, in the place of the service's settings; the
-            others are Sanic's.
+        cors: the pages that may read its answers, in the place of the service's settings.
     """
 
     __slots__ = ("cors", "guards", "notes", "problems", "providers")

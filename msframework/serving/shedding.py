@@ -25,6 +25,7 @@ from msframework.limits.patience import Patience
 from msframework.limits.priority import NORMAL, SHARES
 from msframework.operation import Operation
 from msframework.serving.answer import Answer
+from msframework.serving.backlog import Backlog
 from msframework.serving.request import LeanRequest, Request
 from msframework.types import Handler, PathValues
 
@@ -47,6 +48,8 @@ class Occupancy(Protocol):
 
     in_flight: int
     free: int
+    stopping: bool
+    backlog: Backlog
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +142,8 @@ class Shedding:
         self._patience.observe(now - self._due, now - self._last, self._begun)
         self._last, self._begun = now, 0
         self._ticks += 1
+        if not self._occupancy.stopping:
+            self._occupancy.backlog.accept()
         if self._ticks % _TICKS_OF_WINDOW == 0:
             self._limit.update()
             self._samples = _SAMPLES
