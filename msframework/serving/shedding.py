@@ -101,8 +101,8 @@ class Shedding:
         self._aside: set[object] = set()
         self._handled: set[object] = set()  # those that Sanic handles
         self._timed: dict[object, _Timed] = {}
-        self._samples = self._begun = self._ticks = 0
-        self._due = self._last = self._logged = 0.0
+        self._samples = self._ticks = 0
+        self._due = self._logged = 0.0
         self._unlogged = 0
         self._timer: TimerHandle | None = None
         self.refused: Counter[tuple[str, str]] = Counter()
@@ -124,7 +124,6 @@ class Shedding:
 
     async def start(self) -> None:
         """Watch the loop from now on."""
-        self._last = monotonic()
         self._plan()
 
     async def stop(self) -> None:
@@ -139,8 +138,7 @@ class Shedding:
 
     def _tick(self) -> None:
         now = monotonic()
-        self._patience.observe(now - self._due, now - self._last, self._begun)
-        self._last, self._begun = now, 0
+        self._patience.observe(now - self._due)
         self._ticks += 1
         if not self._occupancy.stopping:
             self._occupancy.backlog.accept()
@@ -187,9 +185,8 @@ class Shedding:
         patience = self._patience
         if patience.is_watching:
             protocol = getattr(request.stream, "protocol", None)
-            if protocol and monotonic() - protocol._time > patience.value * load.share:
+            if protocol and patience.is_over(monotonic() - protocol._time, load.share):
                 return "delay"
-            self._begun += 1
         self._samples -= 1
         if self._samples == 0:
             self._open()
