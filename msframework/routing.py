@@ -216,13 +216,8 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
             instance = cls()
             instance.mounted_at = uri
             for method in found:
-                self.add_route(
-                    getattr(instance, method),
-                    uri,
-                    methods=[method.upper()],
-                    name=f"{cls.__name__}_{method}",
-                    **given,
-                )
+                handler, name = getattr(instance, method), f"{cls.__name__}_{method}"
+                self.add_route(handler, uri, methods=[method.upper()], name=name, **given)
             return cls
 
         return mount

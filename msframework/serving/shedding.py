@@ -23,6 +23,7 @@ from msframework.exceptions import Overloaded
 from msframework.limits.concurrency import Baseline, ConcurrencyLimit
 from msframework.limits.patience import Patience
 from msframework.limits.priority import NORMAL, SHARES
+from msframework.metrics import Metrics
 from msframework.operation import Operation
 from msframework.serving.answer import Answer
 from msframework.serving.backlog import Backlog
@@ -119,6 +120,20 @@ class Shedding:
         envelope = operation.envelope or self._failures.envelope
         refuse = self._failures.prebuild(envelope, Overloaded())
         return OperationLoad(envelope, refuse, operation.priority, share)
+
+    def register(self, metrics: Metrics) -> None:
+        """Show what is refused, and the limit, among *metrics*."""
+        metrics.counter(
+            "msframework_requests_shed_total",
+            "Requests refused under overload, by reason (concurrency or delay) and priority.",
+            ("reason", "priority"),
+            read=lambda: self.refused,
+        )
+        metrics.gauge(
+            "msframework_concurrency_limit",
+            "Requests that a worker may have in flight.",
+            read=lambda: self.limit,
+        )
 
     # A part of the service.
 
