@@ -56,7 +56,7 @@ def test_a_database_that_gets_slower_but_keeps_up_costs_nobody_an_answer():
 
 
 def test_a_dependency_without_a_queue_that_gets_slower_is_no_overload():
-    slow = [Kind(lambda now: 0.5 if 5 < now else 0.02, pool=None)]
+    slow = [Kind(lambda now: 0.5 if now > 5 else 0.02, pool=None)]
     course = simulate(1000, slow, seconds=14)
     assert course.between(0, 5).refused == 0
     assert course.between(11, 14).refused < 30
