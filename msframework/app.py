@@ -163,6 +163,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self._serving.heads.clock)
         if self._serving.shedding is not None:
             parts.add(self._serving.shedding)
+            self._serving.shedding.register(self.metrics)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)

@@ -21,6 +21,7 @@ from msframework.metrics.requests import RequestCounter
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
+from msframework.serving.backlog import Backlog
 from msframework.serving.bodies import Bodies
 from msframework.serving.cors import CrossOrigin, build_cross_origin
 from msframework.serving.head import HeadLimits
@@ -52,6 +53,7 @@ class ServerState:
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
+        backlog: the connections that wait to be accepted.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         free: up to how many of them a request is served without a look at the load.
@@ -75,6 +77,7 @@ class ServerState:
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
+    backlog: Backlog = field(default_factory=Backlog)
     in_flight: int = 0
     free: int = sys.maxsize
     shedding: Shedding | None = None
