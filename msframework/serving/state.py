@@ -16,9 +16,12 @@ from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
 from msframework.limits.meter import RateMeters
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.requests import RequestCounter
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
+from msframework.serving.backlog import Backlog
 from msframework.serving.bodies import Bodies
 from msframework.serving.connections import ConnectionBound, build_refusal
 from msframework.serving.cors import CrossOrigin, build_cross_origin
@@ -53,6 +56,7 @@ class ServerState:
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         is_heard: whether some of them are about connections and requests.
+        backlog: the connections that wait to be accepted.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         free: up to how many of them a request is served without a look at the load.
@@ -79,6 +83,7 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     is_heard: bool = False
+    backlog: Backlog = field(default_factory=Backlog)
     in_flight: int = 0
     free: int = sys.maxsize
     shedding: Shedding | None = None
@@ -179,16 +184,19 @@ def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
     )
 
 
-def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
+def build_state(
+    settings: Settings, tracer: Tracer, access_log: AccessLog, metrics: Metrics
+) -> ServerState:
     """Return the state of a service that is not served yet."""
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
     watch = ConnectionWatch(server)
+    counter = RequestCounter(metrics) if settings.is_measured else None
     serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
-        Observer(settings, heads, tracer, access_log),
+        Observer(settings, heads, tracer, access_log, counter),
         build_hosts(settings),
         HeadLimits(
             server.request_max_head_size,

@@ -271,6 +271,11 @@ class ConnectionWatch:
         self.clocks: dict[ConnectionClock, None] = {}
         self._loop: AbstractEventLoop | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._clocks)
+
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
         self.clocks[clock] = None
