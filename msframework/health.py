@@ -14,8 +14,7 @@ from time import monotonic
 from typing import Final
 
 from msframework.lifecycle import Parts
-from msframework.operations.source import PartStates, Report
-from msframework.operations.status import Status
+from msframework.operations.source import PartStates, Report, WorkerStatus
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
 CACHED: Final = 1.0  # seconds for which an outcome is told again
@@ -160,7 +159,7 @@ class Monitor:
         self.beat: float | None = None
         self.lag = 0.0
         self.loop: AbstractEventLoop | None = None
-        self.send: Callable[[Status], None] | None = None
+        self.send: Callable[[WorkerStatus], None] | None = None
         self.read: Callable[[], None] | None = None
         self._task: Task[None] | None = None
 
@@ -203,7 +202,7 @@ class Monitor:
             logger.exception("The gauges could not be read")
 
     def _report(
-        self, send: Callable[[Status], None], now: float, asking: Task[Report] | None
+        self, send: Callable[[WorkerStatus], None], now: float, asking: Task[Report] | None
     ) -> Task[Report] | None:
         """Send the last outcome, and ask for the next."""
         readiness = self._readiness
@@ -213,7 +212,7 @@ class Monitor:
             if self._measured and (asking is None or asking.done()):
                 asking = asyncio.create_task(readiness.check())
         try:
-            send(Status(now, self.lag, report.parts))
+            send(WorkerStatus(now, report, self.lag))
         except Exception as exc:
             logger.error("The supervisor could not be told: %s", type(exc).__name__)
         return asking

@@ -104,7 +104,7 @@ class ServiceRun:
             return None
         service = self._service
         render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render, self._loop)
+        source = ServiceSource(service.readiness, service.monitor, render)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
