@@ -16,7 +16,7 @@ from msframework.operations.exchange import OperationsAnswer, answer_report
 from msframework.operations.server import LIVE, METRICS, READY
 from msframework.operations.source import Report
 
-Ask = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
+ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
 
 
 def mount_probes(service: Any) -> None:
@@ -42,7 +42,7 @@ def mount_probes(service: Any) -> None:
             service.add_route(handler, path, methods=("GET", "HEAD"), name=name)
 
 
-def _handler_of(ask: Ask) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+def _handler_of(ask: ProbeAnswering) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
     async def send(request: Request) -> HTTPResponse:
         answer = await ask(request)
         request.recorded = True  # type: ignore[attr-defined]  # as far as the log is concerned
