@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UpstreamError,
     )
+    from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
     from msframework.pagination import Page, PageResult
@@ -116,6 +117,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "PreconditionRequired",
     "Principal",
     "ProblemDetails",
+    "RateLimit",
     "Reference",
     "Reply",
     "Request",
@@ -198,6 +200,7 @@ _HOMES = {
         "UnsupportedMediaType",
         "UpstreamError",
     ),
+    "limits.rate": ("RateLimit",),
     "log": ("logger",),
     "operation": ("Operation",),
     "pagination": (

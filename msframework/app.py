@@ -171,6 +171,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         else:
             parts.reserve("db")
         parts.add(self.clients, "clients")
+        if self._serving.rates.store is not None:
+            parts.add(self._serving.rates.store, "rates")
         for authenticator in self.access.authenticators.values():
             if isinstance(authenticator, Part):
                 parts.add(authenticator, f"authenticator {authenticator.name}")

@@ -29,6 +29,7 @@ from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
+from msframework.limits.rate import RateLimit
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
@@ -130,6 +131,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
         priority: who is refused last where more comes than a worker can serve: high, normal, low.
+        rate_limits: how often each caller may call them, all together.
         cors: the pages that may read its answers, in the place of the service's settings; the
             others are Sanic's.
     """
@@ -147,13 +149,14 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
+        rate_limits: Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
         priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
-        self.notes = Notes(description=description, priority=priority)
+        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
         self.guards = guards
         self.cors = cors
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")

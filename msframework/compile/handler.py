@@ -50,7 +50,7 @@ def start_span(operation: Operation, context: CompileContext, emitter: Emitter) 
         # NOTE: by name and not in the source, so that like handlers are compiled once.
         emitter.bind("label", f"{operation.method.lower()} {operation.template}")
         # NOTE: where its guards were asked before, so that Sanic may read a body, it has its span.
-        begun = "if request.span is None: " if operation.access.is_checked else ""
+        begun = "if request.span is None: " if operation.is_admitted else ""
         emitter.line(f"{begun}request.span = start_request(request, label)")
 
 
@@ -119,7 +119,7 @@ def compile_operation(
     source = str(emitter)
     handler = compile_function(name, source, emitter.namespace)
     shown = "\n\n".join((*emitter.called, source))
-    admit = emitter.namespace.get("admit") if operation.access.is_checked else None
+    admit = emitter.namespace.get("admit") if operation.is_admitted else None
     compiled = Compiled(operation, handler, shown, emitter.strict, admit)
     if context.checks_members:
         compiled.check_members()

@@ -125,6 +125,11 @@ class ServerSettings:
     )
 
     @property
+    def is_proxied(self) -> bool:
+        """Whether the settings say which proxy is believed about addresses."""
+        return bool(self.proxies_count or self.real_ip_header or self.forwarded_secret)
+
+    @property
     def cors(self) -> CORS:
         """The CORS declaration of the service."""
         return CORS(

@@ -6,7 +6,6 @@ Runs in the first process of `runserver`, where there are workers.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import time

@@ -14,6 +14,7 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
+from msframework.limits.meter import RateMeters
 from msframework.log.access import AccessLog
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
@@ -23,6 +24,7 @@ from msframework.serving.cors import CrossOrigin, build_cross_origin
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
+from msframework.serving.rates import tell_rates
 from msframework.serving.request import Request
 from msframework.serving.shedding import Shedding
 from msframework.serving.timeouts import ConnectionWatch
@@ -42,6 +44,7 @@ class ServerState:
         observer: the end of each request: spans and access lines.
         hosts: the names that it answers to; `None` for any.
         cors: the sharing of its answers with pages of other origins; `None` without any.
+        rates: the counts of its rate limits.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
         accept: the function that takes a request for the fast path; set while `lean`.
         lean: whether the fast path is open.
@@ -63,6 +66,7 @@ class ServerState:
     watch: ConnectionWatch
     bodies: Bodies
     trusts_request_id: bool
+    rates: RateMeters
     outbox: Outbox = field(default_factory=Outbox)
     cors: CrossOrigin | None = None
     accept: Accept = field(init=False)
@@ -78,11 +82,14 @@ class ServerState:
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""
         settings = service.settings.server
+        self.heads.varying = None  # as the routes of a service that is amended are closed again
         self.cors = build_cross_origin(service)
         if self.cors is not None:
             self.cors.begin()
             add_transport_security(self.cors.preflights, settings)
         add_transport_security(self.heads, settings)
+        if self.rates.is_used:
+            tell_rates(self.heads)
 
     def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
@@ -176,6 +183,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
         ConnectionWatch(server),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
+        RateMeters(settings.operations.rate_limit_storage, settings.service_name),
     )
     serving.shedding = build_shedding(settings, serving)
     return serving
