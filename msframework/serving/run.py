@@ -229,12 +229,10 @@ class ServiceRun:
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
-        server, operations = self._settings.server, self._settings.operations
         server_logger.info("Stopping worker [%s]", os.getpid())
+        server = self._settings.server
         grace, part = server.graceful_timeout, server.part_stop_timeout
-        parts = self._service.parts.longest_stop + 2 * (part + CANCEL_TIMEOUT)
-        total = operations.drain_delay + LAST_WORD + 3 * (grace + CANCEL_TIMEOUT) + parts
-        self._fence.begin(total, max(grace, part))
+        self._fence.begin(longest_stop(self._service), max(grace, part))
         if self._accepts:
             await self._end_serving()
         self._close_server()
@@ -251,7 +249,8 @@ class ServiceRun:
             await asyncio.sleep(self._settings.operations.drain_delay)
         await self._run_listeners("before_server_stop")
         until = self._loop.time() + grace
-        await accept_the_rest(self._sock, until, shared=not self._owns_socket)
+        owns_socket = self._owns_socket or self._stop.is_last
+        await accept_the_rest(self._sock, until, shared=not owns_socket)
         self._close_server()
         await Drain(self._server.connections, serving.tls).run(until)
         self._service.set_serving(False)
@@ -273,6 +272,14 @@ class ServiceRun:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.server.part_stop_timeout)
+
+
+def longest_stop(service: Any) -> float:
+    """Return the most seconds that a stop of *service* may take now."""
+    server, operations = service.settings.server, service.settings.operations
+    parts = service.parts.longest_stop + 2 * (server.part_stop_timeout + CANCEL_TIMEOUT)
+    listeners = 3 * (server.graceful_timeout + CANCEL_TIMEOUT)
+    return float(operations.drain_delay + LAST_WORD + listeners + parts)
 
 
 def _options(sock: socket.socket) -> dict[str, Any]:

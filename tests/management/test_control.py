@@ -11,7 +11,7 @@ from msframework.management.control import (
     SupervisorControl,
     WorkerControl,
 )
-from msframework.operations.status import Status
+from msframework.operations.source import Report, WorkerStatus
 
 
 @pytest.fixture
@@ -31,7 +31,11 @@ def pipes():
 
 @pytest.mark.parametrize(
     "message",
-    [Serving(20.0), StartFailure("no database"), Status(5.0, 0.1, {"db": "full", "clients": None})],
+    [
+        Serving(20.0),
+        StartFailure("no database"),
+        WorkerStatus(5.0, Report(False, {"db": "full", "clients": None}), 0.1),
+    ],
     ids=lambda message: type(message).__name__,
 )
 def test_a_worker_is_heard(pipes, message):
@@ -48,19 +52,19 @@ def test_a_message_that_is_too_long_is_cut(pipes):
     parts = {f"part {number}": "é" * 900 if number % 2 else None for number in range(200)}
 
     worker.send(StartFailure("é" * 9000))
-    worker.send(Status(1.0, parts=parts))
+    worker.send(WorkerStatus(1.0, Report(False, parts)))
 
     failure, status = supervisor.receive()
     assert len(failure.text) > 1500
-    assert set(status.parts) < set(parts)
-    assert all(status.parts.values())
+    assert set(status.ready.parts) < set(parts)
+    assert all(status.ready.parts.values())
 
 
 def test_a_supervisor_that_does_not_read_keeps_no_worker_waiting(pipes):
     supervisor, worker = pipes
 
     for beat in range(5000):
-        worker.send(Status(float(beat), parts={"db": "x" * 100}))
+        worker.send(WorkerStatus(float(beat), Report(False, {"db": "x" * 100})))
 
     received = list(supervisor.receive())
     assert [status.beat for status in received] == [float(beat) for beat in range(len(received))]
@@ -69,11 +73,12 @@ def test_a_supervisor_that_does_not_read_keeps_no_worker_waiting(pipes):
 
 def test_a_worker_hears_what_to_do_and_that_the_supervisor_is_gone(pipes):
     supervisor, worker = pipes
-    retired, ended = threading.Event(), threading.Event()
-    worker.watch(retired.set, ended.set)
+    told, ended, orders = threading.Event(), threading.Event(), []
+    worker.watch(lambda is_last: (orders.append(is_last), told.set()), ended.set)
 
-    supervisor.retire()
-    assert retired.wait(10)
+    supervisor.stop(is_last=True)
+    assert told.wait(10)
+    assert orders == [True]
     assert not ended.is_set()
 
     supervisor.close()
@@ -86,5 +91,5 @@ def test_the_pipe_of_a_worker_that_is_gone_ends():
 
     with pytest.raises(EOFError):
         list(supervisor.receive())
-    supervisor.retire()
+    supervisor.stop(is_last=True)
     supervisor.close()
