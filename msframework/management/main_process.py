@@ -6,6 +6,8 @@ Runs in the first process of `runserver`, where there are workers.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sanic.server.events import trigger_events
@@ -36,6 +38,19 @@ class MainProcessListeners:
             name: value for name, value in vars(self._service.shared_ctx).items() if name != "_lock"
         }
 
-    def close(self) -> None:
-        """Close the loop."""
-        self._loop.close()
+    @contextmanager
+    def around(self, *, reloads: bool) -> Iterator[None]:
+        """Call those of the main process before and after the block, and close the loop.
+
+        Args:
+            reloads: whether those of the reloader are called afterwards, too.
+        """
+        self.call("main_process_start")
+        self.call("main_process_ready")
+        try:
+            yield
+        finally:
+            if reloads:
+                self.call("reload_process_stop")
+            self.call("main_process_stop")
+            self._loop.close()

@@ -80,6 +80,11 @@ class Supervisor:
         self._next_look = 0.0
         self._announced = self._stopping = False
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the workers were told to stop, and no others come."""
+        return self._stopping
+
     # The loop.
 
     def run(self) -> int:

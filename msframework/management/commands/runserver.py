@@ -16,6 +16,11 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
+from msframework.management.operations import (
+    answering_probes,
+    place_of_probes,
+    sharing_metrics,
+)
 from msframework.management.project import Project
 from msframework.management.sockets import (
     is_inherited,
@@ -69,7 +74,7 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     service = build(settings)
 
     def announce() -> None:
-        _announce(settings, sock, project)
+        _announce(settings, sock, operations, project)
 
     with listening_for_operations(settings) as operations:
         code = run(
@@ -102,13 +107,15 @@ def serve_many(
     listeners = MainProcessListeners(service)
 
     def announce() -> None:
-        _announce(settings, sock, project)
+        _announce(settings, sock, operations, project)
         if watch is not None:
             listeners.call("reload_process_start")
 
-    listeners.call("main_process_start")
-    listeners.call("main_process_ready")
-    try:
+    with (
+        listening_for_operations(settings) as operations,
+        sharing_metrics(settings) as metrics,
+        listeners.around(reloads=watch is not None),
+    ):
         supervisor = Supervisor(
             settings.server.workers or 1,
             Launcher(start, sock, listeners.shared_context),
@@ -117,19 +124,17 @@ def serve_many(
             find_changes=None if watch is None else watch.changed,
             on_change=listeners.call_around_change,
         )
-        code = supervisor.run()
-    finally:
-        if watch is not None:
-            listeners.call("reload_process_stop")
-        listeners.call("main_process_stop")
-        listeners.close()
+        with answering_probes(operations, supervisor, metrics):
+            code = supervisor.run()
     if supervisor.failure is not None:
         raise ImproperlyConfigured(supervisor.failure)
     if code:
         sys.exit(code)
 
 
-def _announce(settings: Settings, sock: socket.socket, project: Project) -> None:
+def _announce(
+    settings: Settings, sock: socket.socket, operations: socket.socket | None, project: Project
+) -> None:
     is_unix = sock.family == socket.AF_UNIX
     scheme = "https" if settings.tls.cert is not None else "http"
     root = name_of(sock) if is_unix else f"{scheme}://{name_of(sock)}"
@@ -140,3 +145,5 @@ def _announce(settings: Settings, sock: socket.socket, project: Project) -> None
     project.echo(f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})")
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
+    if operations is not None:
+        project.echo(f"Probes and metrics: {place_of_probes(operations)}")
