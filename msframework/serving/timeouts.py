@@ -274,7 +274,7 @@ class ConnectionWatch:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._clocks)
+        return len(self.clocks)
 
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
