@@ -25,7 +25,6 @@ from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import OwnHeaders
-from msframework.metrics import Metrics
 from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
 from msframework.provider import BUILT_IN
@@ -248,7 +247,7 @@ class Endpoints:
         service = self._service
         return build_compile_takes(
             service._serving.rates,
-            getattr(service, "metrics", None) or Metrics(),
+            service.metrics,
             behind_proxy=service.settings.server.is_proxied,
         )
 

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import Final
 
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import SharedStore
 from msframework.limits.windows import Count, WindowCounter
-from msframework.metrics import Family, Metrics
+from msframework.metrics import Family, MetricFacts, Metrics
+from msframework.metrics.facts import MetricKind
 
-MEMORY = "memory://"
+MEMORY: Final = "memory://"
+REQUESTS: Final = MetricFacts(
+    "msframework_rate_limit_requests_total",
+    MetricKind.COUNTER,
+    "Requests that a rate limit was asked about, by policy and outcome: allowed or limited.",
+    ("policy", "outcome"),
+)
+RESCUED: Final = MetricFacts(
+    "msframework_rate_limit_rescued_total",
+    MetricKind.COUNTER,
+    "Requests that a worker counted for itself, as the store of rate limits was away.",
+    ("policy",),
+)
 
 
 class RateMeter:
@@ -68,16 +82,7 @@ class RateMeters:
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
         """Return the meters of *policies*; those of one budget share it."""
-        requests = metrics.counter(
-            "msframework_rate_limit_requests_total",
-            "Requests that a rate limit was asked for, by policy and outcome: allowed or limited.",
-            ("policy", "outcome"),
-        )
-        rescued = metrics.counter(
-            "msframework_rate_limit_rescued_total",
-            "Requests that a worker counted for itself, as the store of rate limits was away.",
-            ("policy",),
-        )
+        requests, rescued = metrics.register(REQUESTS), metrics.register(RESCUED)
         if self.store is not None:
             self.store.is_used = True
         return tuple(
