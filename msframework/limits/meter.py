@@ -89,6 +89,11 @@ class RateMeters:
             RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
         )
 
+    def forget(self) -> None:
+        """Forget what callers have used up in this process, as before each test of a project."""
+        for counter in self._counters.values():
+            counter.forget()
+
     def _counter(self, policy: RatePolicy) -> WindowCounter:
         key = f"{policy.name}={policy.amount}"
         found = self._counters.get(key)

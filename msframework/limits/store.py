@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # A policy, and the key of the caller who asks.
 Asked = tuple[RatePolicy, bytes]
-Question = tuple[Sequence[Asked], "asyncio.Future[list[Count] | None]"]
+PendingCounts = tuple[Sequence[Asked], "asyncio.Future[list[Count] | None]"]
 
 PATIENCE: Final = 0.2  # seconds for the questions of a request, however the answers come in
 PAUSE: Final = 1.0  # seconds between two looks at a store that is away
@@ -76,7 +76,7 @@ class SharedStore:
         self._url, self._prefix = url, f"rates:{service_name}"
         self._client: Redis | None = None
         self._sha = ""
-        self._waiting: list[Question] = []
+        self._waiting: list[PendingCounts] = []
         self._asking: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self.is_used = self.is_away = False
@@ -144,7 +144,7 @@ class SharedStore:
         finally:
             self._asking = None
 
-    async def _ask_batch(self, client: Redis, batch: Sequence[Question]) -> None:
+    async def _ask_batch(self, client: Redis, batch: Sequence[PendingCounts]) -> None:
         counts: list[Count] | None = None
         try:
             async with asyncio.timeout(PATIENCE):
