@@ -54,6 +54,7 @@ __all__ = [
     "notes_of",
     "operation_id",
     "paginate",
+    "priority",
     "produces",
     "public",
     "query",
@@ -95,6 +96,7 @@ class Notes:
     security: list[dict[str, tuple[str, ...]]] | None = None
     guards: list[Guard] = field(default_factory=list)
     public: bool = False
+    priority: str = ""
     rate_limits: list[object] = field(default_factory=list)
     unlimited: bool = False
     mistakes: list[str] = field(default_factory=list)
@@ -242,23 +244,25 @@ def public(handler: object = None) -> Any:
     return _note("public", True) if handler is None else _note("public", True)(handler)
 
 
+def priority(level: str) -> Callable[[T], T]:
+    """Say who is refused last where more comes than a worker can serve: high, normal or low.
+
+    It stands on a method; for all of a Resource or a blueprint, write `priority = …` in the class
+    and `Blueprint(…, priority=…)`. The nearer to the method wins.
+    """
+    _check_call("@doc.priority", level)
+    return _note("priority", level)
 def rate_limit(
     rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
 ) -> Callable[[T], T]:
     """Let each caller call it no more often than *rate*, beside the limits further outside.
-
     It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
     arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
-    """
     _check_call("@doc.rate_limit", rate)
-
     def take_note(handler: T) -> T:
         notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
         return handler
-
     return take_note
-
-
 @overload
 def unlimited(handler: T) -> T: ...
 @overload

@@ -130,8 +130,10 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
+        priority: who is refused last where more comes than a worker can serve: high, normal, low.
         rate_limits: how often each caller may call them, all together.
-        cors: the pages that may read its answers, in the place of the service's settings.
+        cors: the pages that may read its answers, in the place of the service's settings; the
+            others are Sanic's.
     """
 
     __slots__ = ("cors", "guards", "notes", "problems", "providers")
@@ -149,11 +151,12 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         guards: Sequence[Guard] = (),
         rate_limits: Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
+        priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
-        self.notes = Notes(description=description, rate_limits=[*rate_limits])
+        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
         self.guards = guards
         self.cors = cors
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
