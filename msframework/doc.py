@@ -252,17 +252,25 @@ def priority(level: str) -> Callable[[T], T]:
     """
     _check_call("@doc.priority", level)
     return _note("priority", level)
+
+
 def rate_limit(
     rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
 ) -> Callable[[T], T]:
     """Let each caller call it no more often than *rate*, beside the limits further outside.
+
     It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
     arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
+    """
     _check_call("@doc.rate_limit", rate)
+
     def take_note(handler: T) -> T:
         notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
         return handler
+
     return take_note
+
+
 @overload
 def unlimited(handler: T) -> T: ...
 @overload
