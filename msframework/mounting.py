@@ -30,7 +30,6 @@ from msframework.problem import Problem
 from msframework.provider import BUILT_IN
 from msframework.routing import (
     Mounted,
-    answer_head_as_get,
     declared_order,
     dispatch,
     find_mounted,
@@ -42,6 +41,7 @@ from msframework.routing import (
     read_endpoints,
 )
 from msframework.serving.answer import Answer, Heads
+from msframework.serving.files import answer_head_as_get
 from msframework.types import Handler
 
 
