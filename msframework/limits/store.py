@@ -26,6 +26,7 @@ PendingCounts = tuple[Sequence[Asked], "asyncio.Future[list[Count] | None]"]
 
 PATIENCE: Final = 0.2  # seconds for the questions of a request, however the answers come in
 PAUSE: Final = 1.0  # seconds between two looks at a store that is away
+_LAG: Final = 0.1  # seconds by which a busy loop may be late; more tells nothing of the store
 _BATCH: Final = 128  # requests that are asked for together
 # NOTE: Valkey speaks the protocol of Redis, and so one client is enough.
 _SCHEMES: Final = {
@@ -127,12 +128,13 @@ class SharedStore:
         self._waiting.append((asked, answer))
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask(self._client))
+        began = monotonic()
         try:
             # NOTE: one time for all of it, which no answer in pieces prolongs.
             async with asyncio.timeout(PATIENCE):
                 return await answer
         except TimeoutError as exc:
-            self._leave(exc)
+            self._leave(exc, monotonic() - began)
             return None
 
     async def _ask(self, client: Redis) -> None:
@@ -146,11 +148,12 @@ class SharedStore:
 
     async def _ask_batch(self, client: Redis, batch: Sequence[PendingCounts]) -> None:
         counts: list[Count] | None = None
+        began = monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
                 counts = await self._run(client, [each for asked, _ in batch for each in asked])
         except Exception as exc:
-            self._leave(exc)
+            self._leave(exc, monotonic() - began)
         finally:
             begin = 0
             for asked, answer in batch:
@@ -177,9 +180,13 @@ class SharedStore:
             self._sha = ""  # NOTE: a store that was started anew has forgotten it
         return [_read(policy, each) for (policy, _), each in zip(asked, found, strict=True)]
 
-    def _leave(self, exc: Exception) -> None:
-        """Note that the store is away, and look for it from now on."""
-        if self.is_away or self._client is None:
+    def _leave(self, exc: Exception, took: float) -> None:
+        """Note that the store is away, and look for it from now on.
+
+        Args:
+            took: how many seconds the question took.
+        """
+        if self.is_away or self._client is None or took > PATIENCE + _LAG:
             return
         self.is_away = True
         self._give_up()

@@ -1,11 +1,13 @@
 """Meters: which of them share a budget, and what a worker does without its store."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
 from msframework.limits.meter import RESCUED, RateMeters
 from msframework.limits.rate import RatePolicy
+from msframework.limits.store import PATIENCE, SharedStore
 from msframework.metrics import Metrics
 from tests.processes import free_port
 
@@ -64,3 +66,32 @@ async def test_a_worker_counts_for_itself_where_no_store_is(caplog):
 )
 def test_a_store_says_where_it_is_without_its_password(url, place):
     assert RateMeters(url, "meters").store.place == place
+
+
+async def test_a_store_that_answers_in_pieces_is_not_waited_for():
+    """No answer that is on its way prolongs the time of a request."""
+
+    async def trickle(reader, writer):
+        try:
+            while True:
+                writer.write(b"+OK" + b" " * 9)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            writer.close()
+
+    meters = RateMeters("", "meters")
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        meters.store = store = SharedStore(f"redis://127.0.0.1:{port}", "meters")
+        added = meters.add([POLICY], Metrics())
+        await store.start()
+        began = monotonic()
+
+        found = await meters.count_shared(added, [KEY])
+
+        assert found == [(True, 1, 60)]
+        assert monotonic() - began < PATIENCE + 0.3
+        assert store.is_away
+        await store.stop()
+        assert not hasattr(store, "ready")  # a service is ready without it

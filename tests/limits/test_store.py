@@ -5,6 +5,7 @@ import logging
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from time import monotonic
 
@@ -250,3 +251,16 @@ async def test_a_service_limits_without_its_store_and_with_it_again(redis, fast,
     requests = {each.labels: each.value for each in service.metrics.register(REQUESTS)}
     assert requests["read/address/hour", "limited"] == 3
     assert len([record for record in caplog.records if record.name == LOGGER]) == 2
+
+
+async def test_a_loop_that_is_busy_says_nothing_of_the_store(store, caplog):
+    await store.take([(MINUTE, b"k" * 16)])
+    asking = asyncio.create_task(store.take([(MINUTE, b"k" * 16)]))
+    await asyncio.sleep(0)
+
+    time.sleep(PATIENCE + 0.2)  # noqa: ASYNC251 - as a handler that does not await
+    await asking
+
+    assert not store.is_away
+    assert (await store.take([(MINUTE, b"o" * 16)]))[0][0]
+    assert caplog.records == []
