@@ -73,7 +73,12 @@ class RateMeters:
 
     def __init__(self, storage: str, service_name: str) -> None:
         self.store = None if storage == MEMORY else SharedStore(storage, service_name)
-        self._counters: dict[str, WindowCounter] = {}
+        self._counters: dict[tuple[str, int], WindowCounter] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its policies."""
+        return tuple(dict.fromkeys(name for name, _ in self._counters))
 
     @property
     def is_used(self) -> bool:
@@ -95,7 +100,7 @@ class RateMeters:
             counter.forget()
 
     def _counter(self, policy: RatePolicy) -> WindowCounter:
-        key = f"{policy.name}={policy.amount}"
+        key = (policy.name, policy.amount)
         found = self._counters.get(key)
         if found is None:
             found = self._counters[key] = WindowCounter(policy.amount, policy.window)

@@ -224,6 +224,21 @@ def test_a_stream_with_a_wrong_limit_is_refused(make_service):
         service.finalize()
 
 
+def test_streams_of_two_blueprints_share_no_budget(make_service):
+    service = make_service()
+    for name in ("one", "two"):
+        blueprint = Blueprint(name, f"/{name}")
+
+        @blueprint.get("/", stream=True)
+        @doc.rate_limit("1/minute", by="address")
+        async def read(request): ...
+
+        service.blueprint(blueprint)
+    service.finalize()
+
+    assert service._serving.rates.names == ("one.read/address/minute", "two.read/address/minute")
+
+
 def test_the_missing_package_is_named_with_the_extra(make_service, monkeypatch):
     monkeypatch.setitem(sys.modules, "limits", None)
     service = make_service()

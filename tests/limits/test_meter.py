@@ -71,13 +71,18 @@ def test_a_store_says_where_it_is_without_its_password(url, place):
 async def test_a_store_that_answers_in_pieces_is_not_waited_for():
     """No answer that is on its way prolongs the time of a request."""
 
+    handlers = []
+
     async def trickle(reader, writer):
+        handlers.append(asyncio.current_task())
         try:
-            while True:
+            while not writer.is_closing():
                 writer.write(b"+OK" + b" " * 9)
                 await writer.drain()
                 await asyncio.sleep(0.02)
         except ConnectionError:
+            pass
+        finally:
             writer.close()
 
     meters = RateMeters("", "meters")
@@ -95,3 +100,5 @@ async def test_a_store_that_answers_in_pieces_is_not_waited_for():
         assert store.is_away
         await store.stop()
         assert not hasattr(store, "ready")  # a service is ready without it
+        async with asyncio.timeout(10):
+            await asyncio.gather(*handlers)
