@@ -238,7 +238,7 @@ class Endpoints:
             heads=serving.heads,
             failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish=serving.observer.build_finish(),
+            build_finish=serving.observer.build_finish,
             engine=Engine.ROWS if service.settings.server.fast_path else Engine.MEMBERS,
             compile_takes=self._compile_takes(),
             checks_members=self._checks_members,

@@ -129,10 +129,9 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
-        priority: who is refused last where more comes than a worker can serve: high, normal, low.
+        priority: who is refused last under overload: high, normal, low.
         rate_limits: how often each caller may call them, all together.
-        cors: the pages that may read its answers, in the place of the service's settings; the
-            others are Sanic's.
+        cors: the pages that may read its answers, in the place of the service's settings.
     """
 
     __slots__ = ("cors", "guards", "notes", "problems", "providers")
@@ -216,13 +215,8 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
             instance = cls()
             instance.mounted_at = uri
             for method in found:
-                self.add_route(
-                    getattr(instance, method),
-                    uri,
-                    methods=[method.upper()],
-                    name=f"{cls.__name__}_{method}",
-                    **given,
-                )
+                handler, name = getattr(instance, method), f"{cls.__name__}_{method}"
+                self.add_route(handler, uri, methods=[method.upper()], name=name, **given)
             return cls
 
         return mount

@@ -344,9 +344,9 @@ async def test_a_client_that_does_not_read_its_answer_is_hung_up_on(make, serve,
         writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n" + end)
 
         async with asyncio.timeout(SOON):
-            while not service._serving.watch._clocks:
+            while not service._serving.watch.clocks:
                 await asyncio.sleep(0.01)
-            while service._serving.watch._clocks:
+            while service._serving.watch.clocks:
                 await asyncio.sleep(0.01)
             if path == b"/flood":
                 await service.ended.wait()
