@@ -26,7 +26,7 @@ from msframework.db import Database
 from msframework.errors import ErrorHandler, Hook
 from msframework.exceptions import ImproperlyConfigured, SetupClosed
 from msframework.health import Monitor, Readiness
-from msframework.lifecycle import Parts, ignore_repeated_signals
+from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
 from msframework.metrics import Metrics
@@ -150,15 +150,18 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
+        if settings.is_measured:
+            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
-        if settings.is_measured:
-            add_checks(self, self.readiness)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
+            add_checks(self, self.readiness)
+            self.monitor.read = self.metrics.take_readings
         parts.add(self._serving.heads.clock)
+        if self._serving.shedding is not None:
+            parts.add(self._serving.shedding)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
@@ -375,7 +378,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
-            await self._client.stop()
+            timeout = self.settings.server.part_stop_timeout
+            await complete(self._client.stop(), timeout, "app.client")
 
 
 def build_database(settings: Settings, tracer: Tracer) -> Database:

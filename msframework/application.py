@@ -29,6 +29,12 @@ class Signatory(Protocol):
     def sign(self, request: RequestContext, response: HTTPResponse) -> None:
         """Give an answer the headers of all answers."""
 
+    def set_aside(self, request: RequestContext) -> None:
+        """Note that *request* waits for its client, or lasts as long as that likes."""
+
+    def take_back(self, request: RequestContext) -> None:
+        """Note that *request* is our business again."""
+
 
 class Application(Sanic[Config, SimpleNamespace]):
     """Sanic's app, with the parts of a service: the type of `request.app`.

@@ -53,6 +53,7 @@ __all__ = [
     "notes_of",
     "operation_id",
     "paginate",
+    "priority",
     "produces",
     "public",
     "query",
@@ -92,6 +93,7 @@ class Notes:
     security: list[dict[str, tuple[str, ...]]] | None = None
     guards: list[Guard] = field(default_factory=list)
     public: bool = False
+    priority: str = ""
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -235,6 +237,16 @@ def public() -> Callable[[T], T]: ...
 def public(handler: object = None) -> Any:
     """Let anybody call it, whatever guards stand further outside; parentheses may follow."""
     return _note("public", True) if handler is None else _note("public", True)(handler)
+
+
+def priority(level: str) -> Callable[[T], T]:
+    """Say who is refused last where more comes than a worker can serve: high, normal or low.
+
+    It stands on a method; for all of a Resource or a blueprint, write `priority = …` in the class
+    and `Blueprint(…, priority=…)`. The nearer to the method wins.
+    """
+    _check_call("@doc.priority", level)
+    return _note("priority", level)
 
 
 def consumes(schema: SchemaSource) -> Callable[[T], T]:

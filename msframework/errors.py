@@ -106,13 +106,28 @@ class ErrorAnswers:
 
         return refuse_in_place
 
+    def prebuild(
+        self, envelope: Envelope, exc: ServiceException
+    ) -> Callable[[Request], Answer] | None:
+        """Return what answers for *exc* at no cost; `None` where *envelope* may look at a request.
+
+        A handler that the user registered with Sanic is not asked.
+        """
+        if getattr(envelope.error, "__func__", None) is not DefaultEnvelope.error:
+            return None
+        head, heads = self.heads.head(exc.status_code, envelope.error_content_type), self.heads
+        own = OwnHeaders(exc.headers, type(exc).__name__) if exc.headers else None
+        facts = ErrorFacts(exc.status_code, exc.answer_code, exc.message, exc.error, "")
+        body = dumps(envelope.error(facts))
+        return lambda request: Answer(heads, head, body, request, own)
+
     async def answer(
         self, request: Request, exc: Exception, constraints: Constraints, envelope: Envelope
     ) -> object:
         """Return the answer for *exc*: a registered Sanic handler's, or ours."""
         app: Any = request.app
         known = self.expected(exc, constraints)
-        if known is None or _is_users(app.error_handler):
+        if known is None or is_users(app.error_handler):
             try:
                 response = await self._users_answer(app, request, exc)
             except Exception as failure:
@@ -279,7 +294,7 @@ def _checked(response: T) -> T:
     return response
 
 
-def _is_users(error_handler: object) -> bool:
+def is_users(error_handler: object) -> bool:
     """Whether *error_handler* may have an answer of the user's own: `app.error_handler = …`."""
     return error_handler.__class__ is not ErrorHandler or error_handler.has_user_handlers
 

@@ -28,6 +28,7 @@
         ├── BadGateway                  502
         │   └── UpstreamError           502, 503 or 504: another service failed
         ├── ServiceUnavailable          503
+        │   ├── Overloaded              503, with Retry-After: more than a worker can serve
         │   └── DatabaseUnavailable     503, with Retry-After
         │       └── PoolExhausted       503, with Retry-After
         └── GatewayTimeout              504
@@ -320,6 +321,12 @@ class ServiceUnavailable(ServiceException):
 
     status_code = 503
     message = "Service Unavailable"
+
+
+class Overloaded(ServiceUnavailable):
+    """The worker has more requests than it can serve."""
+
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class DatabaseUnavailable(ServiceUnavailable):

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio import Task
+from asyncio import AbstractEventLoop, Task
 from collections.abc import Awaitable, Callable
 from itertools import chain, count
 from time import monotonic
 from typing import Final
 
 from msframework.lifecycle import Parts
-from msframework.operations.source import PartStates, Report, WorkerStatus
+from msframework.operations.source import PartStates, Report
+from msframework.operations.status import Status
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
-_CACHED: Final = 1.0  # seconds for which an outcome is told again
+CACHED: Final = 1.0  # seconds for which an outcome is told again
 _LONGEST: Final = 200  # characters of a reason
-_INTERVAL: Final = 1.0  # seconds between two beats
+INTERVAL: Final = 1.0  # seconds between two beats
 
 # Returns the reason why a part is not ready; `None` where it is.
 PartCheck = Callable[[], Awaitable[str | None]]
@@ -41,7 +42,7 @@ class Readiness:
         self._found: dict[str, PartCheck] | None = None
         self._running: dict[str, Task[str | None]] = {}
         self._asking: Task[Report] | None = None
-        self._report, self._until = Report(False), 0.0
+        self._report, self._until = Report(False, {"service": "not asked yet"}), 0.0
         self._told: dict[str, str | None] = {}
 
     def add(self, name: str, check: PartCheck) -> None:
@@ -87,7 +88,7 @@ class Readiness:
             task.cancel()
         self._tell(parts)
         self._report = Report(all(reason is None for reason in parts.values()), parts)
-        self._until = monotonic() + _CACHED
+        self._until = monotonic() + CACHED
         return self._report
 
     def _tell(self, parts: PartStates) -> None:
@@ -149,6 +150,7 @@ class Monitor:
     Attributes:
         beat: when the loop last turned, by the monotonic clock; `None` while nothing watches it.
         lag: how much later than asked for it turned, in seconds.
+        loop: the loop, once it turned.
         send: takes the status of this worker for its supervisor; set before the start.
         read: reads the gauges.
     """
@@ -157,12 +159,14 @@ class Monitor:
         self._readiness, self._measured = readiness, measured
         self.beat: float | None = None
         self.lag = 0.0
-        self.send: Callable[[WorkerStatus], None] | None = None
+        self.loop: AbstractEventLoop | None = None
+        self.send: Callable[[Status], None] | None = None
         self.read: Callable[[], None] | None = None
         self._task: Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to watch the loop, where anybody wants to know."""
+        self.loop = asyncio.get_running_loop()
         if self._measured or self.send is not None:
             self.beat = monotonic()
             self._task = asyncio.create_task(self._watch())
@@ -186,7 +190,7 @@ class Monitor:
                 if self.send is not None:
                     asking = self._report(self.send, now, asking)
                 # NOTE: after a pause it does not catch up on what it missed.
-                due = max(due + _INTERVAL, now)
+                due = max(due + INTERVAL, now)
                 await asyncio.sleep(due - monotonic())
         finally:
             if asking is not None:
@@ -199,7 +203,7 @@ class Monitor:
             logger.exception("The gauges could not be read")
 
     def _report(
-        self, send: Callable[[WorkerStatus], None], now: float, asking: Task[Report] | None
+        self, send: Callable[[Status], None], now: float, asking: Task[Report] | None
     ) -> Task[Report] | None:
         """Send the last outcome, and ask for the next."""
         readiness = self._readiness
@@ -209,7 +213,7 @@ class Monitor:
             if self._measured and (asking is None or asking.done()):
                 asking = asyncio.create_task(readiness.check())
         try:
-            send(WorkerStatus(now, report, self.lag))
+            send(Status(now, self.lag, report.parts))
         except Exception as exc:
             logger.error("The supervisor could not be told: %s", type(exc).__name__)
         return asking

@@ -10,12 +10,15 @@ import inspect
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, Final
 
 from msframework.types import Part
 
+# Seconds for a stop that was cancelled to end.
+CANCEL_TIMEOUT: Final = 1.0
 logger = logging.getLogger("msframework.lifecycle")
 
 
@@ -95,17 +98,43 @@ class Parts:
             await self.stop()
             raise
 
+    @property
+    def longest_stop(self) -> float:
+        """The most seconds that `stop` may take now."""
+        return len(self._started) * (self._stop_timeout + CANCEL_TIMEOUT)
+
     async def stop(self) -> None:
         """Stop the started parts, in reverse; failures and time-outs are logged, none is raised."""
         while self._started:
             part = self._started.pop()
-            try:
-                async with asyncio.timeout(self._stop_timeout):
-                    await part.stop()
-            except TimeoutError:
-                logger.error("%s did not stop within %s s", _name(part), self._stop_timeout)
-            except Exception:
-                logger.exception("%s failed to stop", _name(part))
+            await complete(part.stop(), self._stop_timeout, _name(part))
+
+
+async def complete(work: Coroutine[Any, Any, object], seconds: float, name: str) -> None:
+    """Await *work* of a stop, but no longer than *seconds*; what goes wrong is logged.
+
+    Work that is too late is cancelled, and left to itself if it does not end then either.
+
+    Args:
+        work: the work.
+        seconds: the time that it has.
+        name: whose work it is, for the log.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+    finally:
+        is_late = not task.done()
+        if is_late:
+            task.cancel()
+    if is_late:
+        logger.error("%s did not stop within %s s", name, seconds)
+        await asyncio.wait((task,), timeout=CANCEL_TIMEOUT)
+        if not task.done():
+            logger.error("%s ignores that it was cancelled, and is left behind", name)
+            return
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        logger.error("%s failed to stop", name, exc_info=exc)
 
 
 def _check(part: object, method: str) -> None:

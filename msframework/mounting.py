@@ -211,13 +211,16 @@ class Endpoints:
     def _mount(
         self, routes: list[Route], operations: tuple[Operation, ...], context: CompileContext
     ) -> None:
-        handlers, admits = {}, {}
+        handlers, admits, loads = {}, {}, {}
+        shedding = self._service._serving.shedding
         for operation in operations:
             compiled = compile_operation(operation, context)
             self._compiled.append(compiled)
             handlers[operation.method] = compiled.handler
             if compiled.admit is not None:
                 admits[operation.method] = compiled.admit
+            if shedding is not None:
+                loads[operation.method] = shedding.load_of(operation)
         if handlers:
             handler = dispatch(handlers)
             self._handlers.add(handler)
@@ -225,6 +228,7 @@ class Endpoints:
             for route in routes:
                 route.handler = handler
                 route.extra.admits = with_head(admits)
+                route.extra.loads = with_head(loads)
 
     def _context(self) -> CompileContext:
         service, serving = self._service, self._service._serving
@@ -301,6 +305,8 @@ class Endpoints:
             mounted = find_mounted(route, self._service.blueprints.values())
             route.extra.admits = admit_others(route, mounted, self._service.access, problems)
             if not websocket:  # whose guards are asked before its handshake
+                if self._service._serving.shedding is not None:
+                    handler = self._service._serving.shedding.leave_out(handler)
                 if route.extra.admits:
                     handler = ask_first(handler)
                 route.handler = trace(handler, path_template(f"/{route.path}"))

@@ -17,6 +17,7 @@ from marshmallow import Schema
 from msframework.access.policy import OPEN, Access
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
+from msframework.limits.priority import NORMAL
 from msframework.provider import ProvidedValue
 from msframework.types import Handler, JSONObject, Provider
 
@@ -167,6 +168,7 @@ class Operation:
     Attributes:
         security: alternatives of schemes with scopes; an empty one needs no credentials.
         access: who may call it.
+        priority: who is still served where more comes than a worker can serve.
     """
 
     id: str
@@ -187,6 +189,7 @@ class Operation:
     hosts: tuple[str, ...] = ()
     provisions: tuple[Provision, ...] = ()
     access: Access = OPEN
+    priority: str = NORMAL
 
     @property
     def template(self) -> str:

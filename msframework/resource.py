@@ -27,6 +27,8 @@ class Resource:
             when `None`.
         guards: whom its methods may be called by, beside those of its bases, its blueprint and the
             service.
+        priority: who is refused last under overload: its callers where this is "high", others
+            where it is "low"; its blueprint's when empty.
         mounted_at: its path below the blueprint's, set when it is mounted.
     """
 
@@ -34,6 +36,7 @@ class Resource:
 
     envelope: ClassVar[Envelope | type[Envelope] | str | Unset | None] = UNSET
     guards: ClassVar[tuple[Guard, ...]] = ()
+    priority: ClassVar[str] = ""
 
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:

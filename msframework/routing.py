@@ -129,6 +129,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
+        priority: who is refused last where more comes than a worker can serve: high, normal, low.
         cors: the pages that may read its answers, in the place of the service's settings; the
             others are Sanic's.
     """
@@ -147,11 +148,12 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         description: str = "",
         guards: Sequence[Guard] = (),
         cors: CORS | None = None,
+        priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
-        self.notes = Notes(description=description)
+        self.notes = Notes(description=description, priority=priority)
         self.guards = guards
         self.cors = cors
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")

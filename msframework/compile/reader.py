@@ -22,6 +22,7 @@ from msframework.compile.guarding import (
 )
 from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
+from msframework.compile.priority import read_priority
 from msframework.compile.provider import add_security, is_failure, read_provisions
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
@@ -139,6 +140,7 @@ def _read(
         security=join_security(access.requirements, elsewhere),
         provisions=provisions,
         access=access,
+        priority=read_priority(notes, resource, shared, outer, where, problems),
     )
 
 

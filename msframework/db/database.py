@@ -23,7 +23,7 @@ from msframework.db.connection import build_opener
 from msframework.db.cursor import Cursor, ReadCursor
 from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
-from msframework.db.probe import Probe
+from msframework.db.probe import PrimaryProbe
 from msframework.db.replicas import Replica, Replicas
 from msframework.db.shared import Lender, Shared
 from msframework.db.statement import ServerTags, Statements
@@ -100,11 +100,11 @@ class Database:
         self._debug = debug and settings.statement_cache_size > 0
         self._primary: Lender = _Unconfigured()
         self._pool: Pool | None = None
-        self.probe: Probe | None = None
+        self.probe: PrimaryProbe | None = None
         self._replicas: Replicas | None = None
         if settings.url is not None:
             self._primary = self._pool = self._build_pool(settings.url, "primary")
-            self.probe = Probe(settings.url, settings)
+            self.probe = PrimaryProbe(settings.url, settings)
             if settings.replicas:
                 self._replicas = self._build_replicas(settings.url)
         self._reader = self._primary if self._replicas is None else self._replicas

@@ -1,4 +1,4 @@
-"""`Probe`: asks whether PostgreSQL answers, on a connection of its own.
+"""`PrimaryProbe`: asks whether PostgreSQL answers, on a connection of its own.
 
 Runs per probe of the service's readiness, a second apart; nothing is opened before the first.
 """
@@ -20,7 +20,7 @@ _PARTING: Final = 0.5  # seconds for a last word to the server
 _LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
 
 
-class Probe:
+class PrimaryProbe:
     """One round trip to the primary at a time.
 
     NOTE: the connections of the pool cannot tell: all of them may be lent, which is no failure, and
@@ -64,14 +64,15 @@ class Probe:
             kept = self._conn is not None
             try:
                 await self._run()
-            except _LOST:
-                if not kept:
+            except _LOST as exc:
+                if not kept or isinstance(exc, TimeoutError):  # which is an OSError
                     raise
                 self.cut_off()
                 await self._run()
         except asyncpg.TooManyConnectionsError:
             return None  # it answers, and the pool has its connections
         except TimeoutError:
+            self.cut_off()
             return f"no answer within {self._patience} s"
         except Exception as exc:
             self.cut_off()

@@ -66,7 +66,12 @@ class ConcurrencyLimit:
     """
 
     def __init__(
-        self, *, least: int = 16, start: int = 128, most: int = 100_000, delay: float = ALLOWED_DELAY
+        self,
+        *,
+        least: int = 16,
+        start: int = 128,
+        most: int = 100_000,
+        delay: float = ALLOWED_DELAY,
     ) -> None:
         """Begin at *start*.
 

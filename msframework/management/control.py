@@ -131,6 +131,15 @@ class SupervisorControl:
         except OSError as exc:
             raise EOFError from exc
 
+    def has_ended(self) -> bool:
+        """Return whether the worker is gone, as far as its pipe tells."""
+        try:
+            for _ in self.receive():
+                pass
+        except EOFError:
+            return True
+        return False
+
     def retire(self) -> None:
         """Tell the worker to stop without DRAIN_DELAY."""
         with suppress(OSError):

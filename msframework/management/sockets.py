@@ -265,6 +265,11 @@ class InheritedSocket(socket.socket):
         return _rebuild, (DupFd(self.fileno()), self.family, self.type, self.proto)
 
 
+def is_inherited(sock: socket.socket) -> bool:
+    """Return whether another process keeps *sock* open, too."""
+    return isinstance(sock, InheritedSocket)
+
+
 def _rebuild(duplicate: Any, family: int, kind: int, proto: int) -> socket.socket:
     return InheritedSocket(family, kind, proto, fileno=duplicate.detach())
 

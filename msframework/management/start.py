@@ -36,8 +36,13 @@ def build(settings: Settings) -> Service:
     with without_collection():
         service = create_app(settings)
     open_tls(service)
-    SignalStop(service)
     SettledObjects(service)
+    return service
+
+
+def _build_worker(settings: Settings) -> Service:
+    service = build(settings)
+    SignalStop(service)
     return service
 
 
@@ -71,12 +76,14 @@ class Start:
     def __call__(self) -> Service:
         """Return the service, or under `--reload` its stand-in."""
         if not self.reload:
-            return build(load_settings(self.module))
+            return _build_worker(load_settings(self.module))
         how = os.environ.get(START_VARIABLE)
         if how == STAND_IN:
             return stand_in(self.name, "it failed when it started; its log says why", self.tls)
         try:
-            return self._build_again() if how == AGAIN else build(load_settings(self.module))
+            return (
+                self._build_again() if how == AGAIN else _build_worker(load_settings(self.module))
+            )
         except (Exception, SystemExit) as exc:
             said = str(exc) if isinstance(exc, ImproperlyConfigured) else describe(exc)
             click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
@@ -87,7 +94,7 @@ class Start:
         settings = load_settings(self.module)
         first = os.environ.get("SANIC_WORKER_NAME", "").endswith("-0-0")
         prepare_database(settings, migrate=self.migrate, tell=first)
-        service = build(settings)
+        service = _build_worker(settings)
         if service.name != self.name:
             raise ImproperlyConfigured(
                 f"SERVICE_NAME is {settings.service_name!r} now and was {self.name!r} when the "

@@ -22,50 +22,14 @@ from sanic.worker.process import WorkerProcess
 
 from msframework._tested import demand
 from msframework.conf.tls import names_files
+from msframework.serving.signals import SIGNALS, STOPS, HangUp, handle_signals
 
 # The environment of processes that the manager starts after a change, or after a failure.
 START_VARIABLE: Final = "MSFRAMEWORK_START"
 AGAIN: Final = "again"
 STAND_IN: Final = "stand-in"
-# The signals that nobody may keep from a server, whatever it was started with.
-_STOPS: Final = {signal.SIGINT, signal.SIGTERM}
-_SIGNALS: Final = (*_STOPS, signal.SIGHUP)
 _FIRST: Final = 1000  # priority among listeners; at the stop its negative is first
 _PAUSE: Final = 0.1  # seconds between looks whether the start is over
-
-
-def handle_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Let *handler* hear the signals to stop a server; `nohup` keeps a hang-up from it."""
-    for number in _SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-
-
-class HangUp:
-    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are to be read anew.
-
-    Args:
-        has_files: whether there are files to be read anew; without, it is always an end.
-    """
-
-    def __init__(self, has_files: bool) -> None:
-        self._has_files = has_files
-        self._had_terminal = has_files and self._has_terminal()
-
-    def means_reload(self, number: int) -> bool:
-        """Return whether the signal *number* asks for files to be read anew."""
-        if number != signal.SIGHUP or not self._has_files:
-            return False
-        return not self._had_terminal or self._has_terminal()
-
-    @staticmethod
-    def _has_terminal() -> bool:
-        try:
-            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
-        except OSError:
-            return False
-        return True
 
 
 @contextmanager
@@ -76,10 +40,10 @@ def shielded() -> Iterator[Callable[[], None]]:
     terminal that hangs up, and systemd, tell every process of a service to stop, and that one has
     no handlers: the manager would fail for want of it, and leave its workers behind.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS) - _STOPS
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS) - STOPS
     # NOTE: to start this, with the first process, lets signals through again.
     resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
     def lift() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import asyncpg
 
 from msframework.client import Client
-from msframework.db.probe import Probe, Rows
+from msframework.db.probe import PrimaryProbe, Rows
 from msframework.health import Readiness
 
 _MOST_NAMES: Final = 3
@@ -71,14 +71,14 @@ class Migrations:
         """Return the migrations that are pending, as far as that can be told."""
         if self._done:
             return None
-        # NOTE: as `Probe.ready`, a question goes on when its asker is cancelled.
+        # NOTE: as `PrimaryProbe.ready`, a question goes on when its asker is cancelled.
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> str | None:
         probe = getattr(self._service.db, "probe", None)
-        if not isinstance(probe, Probe):  # another part took the place of the database
+        if not isinstance(probe, PrimaryProbe):  # another part took the place of the database
             return None
         if self._known is None:
             try:
@@ -97,7 +97,7 @@ class Migrations:
         return f"{len(pending)} pending: {', '.join(pending[:_MOST_NAMES])}{more}"
 
 
-async def _read_applied(probe: Probe) -> Rows:
+async def _read_applied(probe: PrimaryProbe) -> Rows:
     try:
         return await probe.fetch(_APPLIED)
     except asyncpg.UndefinedTableError:

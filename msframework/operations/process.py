@@ -6,7 +6,6 @@ Runs per question, in the threads of the operations server.
 from __future__ import annotations
 
 import asyncio
-from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from time import monotonic
@@ -25,7 +24,6 @@ class ServiceSource:
         readiness: that of the service.
         monitor: the beat of its loop.
         render: renders its metrics, in any thread.
-        loop: the loop that it is served on.
     """
 
     def __init__(
@@ -33,9 +31,8 @@ class ServiceSource:
         readiness: Readiness,
         monitor: Monitor,
         render: Callable[[str], tuple[bytes, str]],
-        loop: AbstractEventLoop,
     ) -> None:
-        self._readiness, self._monitor, self._loop = readiness, monitor, loop
+        self._readiness, self._monitor = readiness, monitor
         self.render_metrics = render
 
     def check_live(self) -> Report:
@@ -44,12 +41,12 @@ class ServiceSource:
 
     def check_ready(self) -> Report:
         """Return whether every part is ready, as the loop says."""
-        readiness = self._readiness
-        if (outside := readiness.outside) is not None:
-            return outside
+        readiness, loop = self._readiness, self._monitor.loop
+        if (outside := readiness.outside) is not None or loop is None:
+            return outside or BUSY
         checking = readiness.check()
         try:
-            asked = asyncio.run_coroutine_threadsafe(checking, self._loop)
+            asked = asyncio.run_coroutine_threadsafe(checking, loop)
         except RuntimeError:  # the loop is closed
             checking.close()
             return readiness.outside or BUSY

@@ -44,6 +44,13 @@ _METRICS_TIMEOUT: Final = 10.0
 _LINGER: Final = 1.0  # seconds in which what was not read is thrown away
 _STOP_TIMEOUT: Final = 1.0  # seconds for what is being answered
 _METHODS: Final = ("GET", "HEAD")
+# The answers to requests that may not have been read to their end.
+_REFUSALS: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+)
 logger = logging.getLogger("msframework.operations")
 
 
@@ -163,7 +170,7 @@ class OperationsServer:
         writer.write(write_answer(answer, has_body=question.method != "HEAD", keeps=keeps))
         async with asyncio.timeout(_HEAD_TIMEOUT):
             await writer.drain()
-        if not keeps:
+        if answer.status in _REFUSALS:
             await _linger(reader, writer)
         return keeps
 

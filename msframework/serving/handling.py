@@ -47,28 +47,33 @@ class ObservedSanic(Application):
         """Serve a request, as Sanic does, and note its end."""
         serving = self._serving
         serving.in_flight += 1
+        serving.begin(request)
         try:
             await self._handle(request)
         finally:
             serving.in_flight -= 1
+            serving.forget(request)
 
     async def _handle(self, request: Request) -> None:
+        serving = self._serving
         try:
-            check_host(self._serving.hosts, request)
+            check_host(serving.hosts, request)
         except Misdirected as exc:
             await self.handle_exception(request, exc)
             return
-        cors = self._serving.cors
-        preflight = None if cors is None else cors.answer(request)
+        cors = serving.cors
+        early = None if cors is None else cors.answer(request)
         try:
-            if preflight is None:
+            if early is None and serving.shedding is not None and serving.in_flight > serving.free:
+                early = await serving.shedding.admit(request)
+            if early is None:
                 await super().handle_request(request)
             else:
-                await (await request.respond(preflight)).send(end_stream=True)
+                await (await request.respond(early)).send(end_stream=True)
         except CancelledError as exc:
-            self._serving.observer.end_cancelled(request, exc)
+            serving.observer.end_cancelled(request, exc)
             raise
-        self._serving.observer.end(request)
+        serving.observer.end(request)
 
     async def handle_exception(
         self, request: Any, exception: BaseException, run_middleware: bool = True
@@ -134,6 +139,7 @@ class ObservedSanic(Application):
         self._serving.observer.begin(request, path_template(f"/{request.route.path}"))
         check_websocket(request, self._serving.cors)
         await self._admit(request)
+        self._serving.set_aside(request)
         handler = watch_websocket(self, handler)
         serve: Any = super()._websocket_handler
         await serve(handler, request, *args, **options)

@@ -8,7 +8,7 @@ endpoint without middleware. It stands aside while a handler of an HTTP signal i
 from __future__ import annotations
 
 from asyncio import CancelledError, current_task
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from sanic.http import Stage
@@ -65,6 +65,7 @@ class LeanHttp(StrictHttp):
                 data = bytes(buffer)
                 buffer.clear()
                 protocol.transport.resume_reading()
+                protocol._time = monotonic()  # it waited for the one before it, not for the loop
             else:
                 protocol.waiter = waiter = create_future()
                 outbox.busy -= 1
@@ -85,7 +86,10 @@ class LeanHttp(StrictHttp):
             serving.in_flight += 1
             try:
                 try:
-                    answer = await handler(request, **params)
+                    if serving.in_flight > serving.free:
+                        answer = await serving.shedding.serve(request, handler, params)
+                    else:
+                        answer = await handler(request, **params)
                 finally:
                     serving.in_flight -= 1
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
@@ -100,15 +104,18 @@ class LeanHttp(StrictHttp):
                 else:
                     await self._send_other(request, answer)
             except CancelledError as exc:
+                serving.forget(request)
                 serving.observer.end_cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise
             except Exception as exc:
+                serving.forget(request)
                 await protocol.app.handle_exception(request, exc, False)
                 self._release_response()
             except BaseException as exc:
                 # NOTE: a `GeneratorExit` that leaves a task closes the coroutines that await it.
+                serving.forget(request)
                 await self._give_up(exc, task)
                 raise CancelledError from None
             request.stream = self.request = None
@@ -122,6 +129,7 @@ class LeanHttp(StrictHttp):
 
     async def _send_other(self, request: Request, answer: Any) -> None:
         """Send a response that is no plain `Answer`: Sanic's, or one that was begun already."""
+        self.protocol.serving.forget(request)
         if request.responded:
             answer = self.response
         elif answer is not None:

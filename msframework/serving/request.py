@@ -141,11 +141,13 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         if self.body or hold is None:
             await super().receive_body()  # type: ignore[no-untyped-call]
         else:
+            self.app._serving.set_aside(self)  # it waits for its client, not for us
             pieces = []
             async for data in stream:
                 hold(len(data))
                 pieces.append(data)
             self.body = b"".join(pieces)
+            self.app._serving.take_back(self)
         if "content-encoding" in self.headers:
             await self._decode_body(hold)
         if hold is not None and protocol.transport is not None:
@@ -171,6 +173,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         """Start the answer, as Sanic documents it; whatever its kind, it is signed."""
         if response is None:
             response = StreamedResponse(status=status, headers=headers, content_type=content_type)
+            self.app._serving.set_aside(self)
         started: HTTPResponse = await super().respond(response)
         self.app._serving.sign(self, started)
         return started

@@ -5,6 +5,7 @@ Built at start-up; `open` runs when a worker starts, `sign` per answer of Sanic'
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
 from msframework.serving.request import Request
+from msframework.serving.shedding import Shedding
 from msframework.serving.timeouts import ConnectionWatch
 from msframework.serving.tls import ServerTLS
 from msframework.serving.transport import add_transport_security, plain_headers
@@ -50,6 +52,8 @@ class ServerState:
         is_heard: whether some of them are about connections and requests.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
+        free: up to how many of them a request is served without a look at the load.
+        shedding: the admission of requests beyond that; `None` where all are admitted.
         stopping: whether answers already say `Connection: close`.
         bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
@@ -72,6 +76,8 @@ class ServerState:
     signals: frozenset[str] = frozenset()
     is_heard: bool = False
     in_flight: int = 0
+    free: int = sys.maxsize
+    shedding: Shedding | None = None
     stopping: bool = False
     tls: ServerTLS | None = None
 
@@ -115,11 +121,51 @@ class ServerState:
         """Whether the user registered a handler for one of Sanic's signals."""
         return event in self.signals or f"{event.rpartition('.')[0]}.*" in self.signals
 
+    def begin(self, request: object) -> None:
+        """Note that Sanic handles *request* from now on, until `forget`."""
+        if self.shedding is not None:
+            self.shedding.begin(request)
+
+    def set_aside(self, request: object) -> None:
+        """Note that *request* waits for its client, or lasts as long as that likes."""
+        if self.shedding is not None:
+            self.shedding.set_aside(request)
+
+    def take_back(self, request: object) -> None:
+        """Note that *request* is our business again."""
+        if self.shedding is not None:
+            self.shedding.take_back(request)
+
+    def forget(self, request: object) -> None:
+        """Forget that *request*, whose handler is over, lasted as long as its client liked."""
+        if self.shedding is not None:
+            self.shedding.forget(request)
+
     def sign(self, request: Any, response: HTTPResponse) -> None:
         """Give an answer the headers of all answers; while the service stops it says `close`."""
         if self.stopping and request.stream is not None:
             request.stream.keep_alive = False
         self.observer.sign(request, response)
+        if self.shedding is not None:
+            self.shedding.end(request, response)
+
+
+# The least limit, over the connections of the pools: what works at once is never refused.
+_LEAST_IN_FLIGHT = 16
+
+
+def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
+    """Return the admission of requests to the service of *settings*; `None` without `SHEDDING`."""
+    if not settings.operations.shedding:
+        return None
+    database = settings.database
+    pools = 0 if database.url is None else 1 + len(database.replicas)
+    return Shedding(
+        serving,
+        serving.failures,
+        serving.observer.build_finish(),
+        least=max(_LEAST_IN_FLIGHT, 2 * pools * database.max_size),
+    )
 
 
 def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
@@ -128,7 +174,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
     watch = ConnectionWatch(server)
-    return ServerState(
+    serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
         Observer(settings, heads, tracer, access_log),
@@ -143,3 +189,5 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
     )
+    serving.shedding = build_shedding(settings, serving)
+    return serving

@@ -140,7 +140,7 @@ class ConnectionClock:
             return
         failure = self._failure(now, seconds)
         if failure is not None:
-            self._end(failure, now)
+            self.end(failure, now)
 
     def _is_unread(self, transport: Transport, unsent: int, now: float) -> bool:
         """Whether the client does not read its answer, *unsent* bytes of which are left."""
@@ -216,8 +216,13 @@ class ConnectionClock:
         if self._raw is not None:
             self._raw.abort()
 
-    def _end(self, failure: Exception, now: float) -> None:
-        """Have the connection's task answer *failure*, where it still can, and end."""
+    def end(self, failure: Exception, now: float) -> None:
+        """Have the connection's task answer *failure*, where it still can, and end.
+
+        Args:
+            failure: the failure.
+            now: the time of `perf_counter`.
+        """
         self._ending = now + _LINGER
         http = self._protocol.http
         http.exception = failure

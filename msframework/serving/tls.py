@@ -148,6 +148,11 @@ class ServerTLS:
             host = peer[0] if isinstance(peer, tuple) else "a local client"
             logger.warning("the TLS handshake with %s failed: %s", host, _said(exc))
 
+    @property
+    def pending(self) -> bool:
+        """Whether a handshake is under way."""
+        return bool(self._tasks)
+
     async def stop(self) -> None:
         """Abort the pending handshakes."""
         tasks = tuple(self._tasks)

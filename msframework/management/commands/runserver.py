@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import Any
 
 import click
@@ -16,10 +17,16 @@ from msframework.conf.settings import Settings
 from msframework.conf.tls import check_files, find_warnings, names_files
 from msframework.db.embedded import ensure_database, project_root
 from msframework.management.project import Project
-from msframework.management.sockets import listening, name_of
+from msframework.management.sockets import (
+    is_inherited,
+    listening,
+    listening_for_operations,
+    name_of,
+)
 from msframework.management.start import Start, build, prepare_database
 from msframework.management.watch import Watch
 from msframework.management.workers import Workers, shielded
+from msframework.serving.run import run
 
 
 @click.command()
@@ -60,12 +67,19 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     """Serve in this process, until it is told to stop."""
     service = build(settings)
 
-    async def announce(*_: Any) -> None:
+    def announce() -> None:
         _announce(settings, sock, project)
 
-    service.register_listener(announce, "after_server_start")
-    service.prepare(sock=sock, single_process=True, **_address(sock))
-    Sanic.serve_single(primary=service)
+    with listening_for_operations(settings) as operations:
+        code = run(
+            service,
+            sock,
+            on_serving=announce,
+            operations=operations,
+            owns_socket=not is_inherited(sock),
+        )
+    if code:
+        sys.exit(code)
 
 
 def serve_many(

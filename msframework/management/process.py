@@ -1,0 +1,139 @@
+"""One worker as its supervisor knows it, and the pause before another takes its place.
+
+Runs in the supervisor of `runserver`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from msframework.management.control import Serving, StartFailure, SupervisorControl
+from msframework.operations.status import Status
+
+SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
+LONGEST_PAUSE: Final = 30.0
+_FIRST_PAUSE: Final = 0.5
+_LOST: Final = 255  # the exit code of a process whose fork server is gone (multiprocessing)
+
+
+class WorkerState(Enum):
+    """The stages of a worker."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True, eq=False)
+class WorkerProcess:
+    """A process that serves, will serve, or has served.
+
+    Attributes:
+        index: its place among the workers, from 0.
+        generation: how many were in that place before.
+        begun: when it was started, in seconds of `time.monotonic()`.
+        deadline: when it is killed, unless it has gone on by then.
+        stop_time: the seconds that it takes to stop at most.
+        is_stand_in: whether it stands in for a service that could not start.
+        is_successor: whether it was started to take the place of one that serves.
+        failure: why it could not start, as it said.
+        status: how it is, as it said last.
+    """
+
+    index: int
+    generation: int
+    process: BaseProcess
+    control: SupervisorControl
+    begun: float
+    deadline: float | None
+    stop_time: float
+    is_stand_in: bool = False
+    is_successor: bool = False
+    state: WorkerState = WorkerState.STARTING
+    served: float | None = None
+    failure: str | None = None
+    status: Status | None = None
+    pid: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pid = self.process.pid or 0
+
+    def __str__(self) -> str:
+        return f"worker {self.index} (pid {self.pid})"
+
+    def receive(self, now: float) -> bool:
+        """Take in what it has said since; return whether it serves from now on."""
+        begins = False
+        with suppress(EOFError):
+            for message in self.control.receive():
+                if isinstance(message, Status):
+                    self.status = message
+                elif isinstance(message, StartFailure):
+                    self.failure = message.text
+                elif isinstance(message, Serving) and self.state is WorkerState.STARTING:
+                    self.state, self.served, self.deadline = WorkerState.SERVING, now, None
+                    self.stop_time = message.stop_time
+                    begins = True
+        return begins
+
+    def stop(self, deadline: float, *, retire: bool = False) -> None:
+        """Tell it to stop until *deadline*; one that *retires* is needed no more at once."""
+        self.state, self.deadline = WorkerState.STOPPING, deadline
+        if retire:
+            self.control.retire()
+        else:
+            self.send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it on the spot."""
+        self.send(signal.SIGKILL)
+
+    def send(self, number: int) -> None:
+        """Send it a signal, if it is still there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def bury(self) -> str:
+        """Release what is left of a process that ended; return how it did."""
+        code = self.process.exitcode
+        if code == _LOST and not self.control.has_ended():
+            self.kill()  # only its fork server is gone, which would tell us how it ended
+        self.control.close()
+        self.process.close()
+        return "was lost with its fork server" if code == _LOST else describe_exit(code)
+
+
+def describe_exit(code: int | None) -> str:
+    """Return how a process ended whose exit code is *code*; negative for a signal."""
+    if code is None or code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = ", maybe for want of memory" if -code == signal.SIGKILL else ""
+    return f"was killed by {name}{hint}"
+
+
+class RestartPause:
+    """The pause before a worker is started in the place of one that died.
+
+    None at first; it grows while one dies after the other, and is over once one has served a while.
+    """
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def take(self, served: float) -> float:
+        """Return the seconds to wait after a worker that *served* so many seconds."""
+        if served >= SETTLED:
+            self._next = 0.0
+        pause = self._next
+        self._next = min(max(2 * pause, _FIRST_PAUSE), LONGEST_PAUSE)
+        return pause
