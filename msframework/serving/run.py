@@ -33,7 +33,7 @@ from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
 from msframework.operations.source import WorkerStatus
-from msframework.serving.descriptors import raise_limit
+from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import accept_the_rest
@@ -281,4 +281,5 @@ def _options(sock: socket.socket) -> dict[str, Any]:
     host, port = None, None
     if sock.family != socket.AF_UNIX:
         host, port = sock.getsockname()[:2]
-    return {"host": host, "port": port, "motd": False, "access_log": False}
+    address = {"host": host, "port": port}
+    return {**address, "backlog": BACKLOG, "motd": False, "access_log": False}
