@@ -116,14 +116,13 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics, self._documented = Metrics(), False
         self.problems: list[str] = []
         self.refused: list[tuple[FutureRoute, Mounted]] = []
         self._mounting = Mounted()
         self.providers: dict[str, ProvidedValue] = {}
         self.access = build_service_access(settings, self.problems)
         self._client: Client | None = None
-        self._documented = False
         tracing = build_tracer(settings)
         self.tracer, self.queue = tracing.tracer, tracing.queue
         self.access_log = AccessLog(settings)
@@ -145,7 +144,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.register_listener(self._start_parts, "before_server_start")
         self.register_listener(self._begin_to_serve, "after_server_start")
         self.register_listener(self._begin_stop, "before_server_stop")
-        self.register_listener(self._end_stop, "after_server_stop")
+        self.register_listener(self.stop_parts, "after_server_stop")
 
     def _build_parts(self, tracing: Part) -> Parts:
         """Return the service's own parts, in the order in which they start."""
@@ -380,12 +379,10 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self._serving.stopping = self.readiness.draining = True
         ignore_repeated_signals()
 
-    async def _end_stop(self, app: object, loop: object = None) -> None:
-        if self._serving.stops_parts:
-            await self.stop_parts()
-
-    async def stop_parts(self) -> None:
-        """Stop all parts, each within its time; does nothing the second time."""
+    async def stop_parts(self, app: object = None, loop: object = None) -> None:
+        """Stop all parts, each within its time; as a listener, only where Sanic serves."""
+        if app is not None and not self._serving.stops_parts:
+            return
         if self._serving.tls is not None:
             await self._serving.tls.stop()
         await self.parts.stop()
