@@ -94,7 +94,7 @@ class LeanHttp(StrictHttp):
                 finally:
                     serving.in_flight -= 1
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
-                    self.keep_alive = keep_alive = not serving.stopping
+                    self.keep_alive = keep_alive = not serving.stopping or bool(buffer)
                     data = answer.to_bytes(keep_alive)
                     ready = protocol._can_write.is_set() and not protocol.conn_info.lost
                     if keep_alive and ready and not buffer:
