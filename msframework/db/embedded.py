@@ -22,7 +22,7 @@ _PATIENCE = 10.0  # seconds for a server that lives and does not answer, before 
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ClusterStatus:
     """What can be said of an embedded server without starting it."""
 
     running: bool
@@ -106,12 +106,12 @@ class EmbeddedServer:
             cluster.halt()
             cluster.wipe()
 
-    def status(self) -> Status:
+    def status(self) -> ClusterStatus:
         """Say how the server is, without starting it."""
         home = find_home(self.root)
         if home is None:
-            return Status(False, None, None, None)
-        return Status(Cluster(home).answers(), _url(home), home.data, home.log)
+            return ClusterStatus(False, None, None, None)
+        return ClusterStatus(Cluster(home).answers(), _url(home), home.data, home.log)
 
     @property
     def url(self) -> str:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, Pipe
 from threading import Thread
 from typing import Final, TypeAlias
 
-from msframework.operations.source import Report, WorkerStatus
+from msframework.operations.status import Status
 
 # NOTE: what is not longer is written whole or not at all (PIPE_BUF, pipe(7)), so that a reader
 # never waits for the rest of a message of a process that was killed.
@@ -51,7 +51,7 @@ class StopOrder:
     is_last: bool
 
 
-WorkerMessage: TypeAlias = Serving | StartFailure | WorkerStatus
+WorkerMessage: TypeAlias = Serving | StartFailure | Status
 
 
 class WorkerControl:
@@ -91,12 +91,12 @@ def _shorten(message: WorkerMessage) -> WorkerMessage:
     most = _LONGEST - _ROOM
     if isinstance(message, StartFailure):
         return replace(message, text=_cut(message.text, most))
-    if isinstance(message, WorkerStatus):
-        parts = {name: why and _cut(why, 200) for name, why in message.ready.parts.items()}
+    if isinstance(message, Status):
+        parts = {name: why and _cut(why, 200) for name, why in message.parts.items()}
         while sum(len(f"{name}{why}".encode()) + 16 for name, why in parts.items()) > most:
             # Those that are ready say the least.
             parts.pop(next((name for name, why in parts.items() if why is None), next(iter(parts))))
-        return replace(message, ready=Report(message.ready.ok, parts))
+        return replace(message, parts=parts)
     return message
 
 

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from msframework.management.control import StartFailure, SupervisorControl
-from msframework.operations.source import WorkerStatus
+from msframework.operations.status import Status
 
 START_TIME: Final = 60.0  # seconds until a worker has to serve
 SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
@@ -62,7 +62,7 @@ class WorkerProcess:
     state: WorkerState = WorkerState.STARTING
     served: float | None = None
     failure: str | None = None
-    status: WorkerStatus | None = None
+    status: Status | None = None
     is_silent: bool = False
     is_killed: bool = False
     pid: int = field(init=False)
@@ -78,7 +78,7 @@ class WorkerProcess:
         begins = False
         try:
             for message in self.control.receive():
-                if isinstance(message, WorkerStatus):
+                if isinstance(message, Status):
                     self.status = message
                 elif isinstance(message, StartFailure):
                     self.failure = message.text
@@ -97,7 +97,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it on the spot."""
-        self.is_killed = True
+        self.is_killed, self.deadline = True, None
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 

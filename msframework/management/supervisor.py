@@ -23,6 +23,7 @@ from msframework.management.process import (
     WorkerState,
 )
 from msframework.management.start import StartMode
+from msframework.operations.status import Status
 from msframework.serving.signals import SIGNALS, HangUp
 
 _SLACK: Final = 1.0  # seconds beyond the times that a worker gives its parts
@@ -54,6 +55,10 @@ class Supervisor:
         announce: called once all of them serve.
         find_changes: what yields files that changed, under `--reload`.
         on_change: called with these, before the workers start again.
+
+    Attributes:
+        workers: those that live.
+        failure: why the service could not start.
     """
 
     def __init__(
@@ -81,21 +86,26 @@ class Supervisor:
         self._announced = self._stopping = False
 
     @property
-    def stopping(self) -> bool:
-        """Whether the workers were told to stop, and no others come."""
+    def is_stopping(self) -> bool:
+        """Whether all workers were told to stop."""
         return self._stopping
+
+    def statuses(self) -> dict[str, Status | None]:
+        """Return the last word of each worker that serves or starts, in any thread."""
+        workers = [each for each in self.workers if each.state is not WorkerState.STOPPING]
+        workers.sort(key=lambda each: each.state is WorkerState.SERVING)
+        return {f"worker {each.index}": each.status for each in workers}
 
     # The loop.
 
-    def run(self) -> int:
-        """Run the workers until they are told to stop; return the exit code."""
+    def run(self) -> None:
+        """Run the workers until they are told to stop, or cannot start; then `failure` says why."""
         with self._hearing_signals():
             try:
                 while self._due or self.workers:
                     self._turn()
             finally:
                 self._kill_all()
-        return 0 if self.failure is None else 1
 
     def _turn(self) -> None:
         """Do whatever is to be done now, and wait until there is more."""
@@ -279,7 +289,6 @@ class Supervisor:
         for worker in self.workers:
             if worker.deadline is None or now < worker.deadline:
                 continue
-            worker.deadline = None
             if worker.state is WorkerState.STARTING:
                 worker.failure = f"it does not serve within {START_TIME:g} s"
             else:

@@ -149,41 +149,59 @@ def serve_in_worker(
     die_with_parent()
     os.environ.clear()
     os.environ.update(environment)
-    control, stop = WorkerControl(*pipes), StopRequest()
-    is_ours = not is_inherited(sock)
-
-    def on_stop(is_last: bool) -> None:
-        stop.is_last = is_last and is_ours
-        stop.make(delay=is_last)
-
-    def on_end() -> None:
-        # NOTE: a stop that begins sets times of its own (`serving.fence`).
-        faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
-        on_stop(True)
-
-    control.watch(on_stop, on_end)
     _ignore_hang_up()
-    code = 1
-    serving = False
-
-    def announce() -> None:
-        nonlocal serving
-        serving = True
-        control.send(Serving(longest_stop(service)))
-
+    run = WorkerRun(WorkerControl(*pipes), is_ours=not is_inherited(sock))
     try:
-        service = start()
-        for name, value in shared.items():
-            setattr(service.shared_ctx, name, value)
-        code = run(service, sock, on_serving=announce, stop=stop, status=control.send)
-    except Exception as exc:
-        if serving:
-            raise
-        control.send(StartFailure(describe_failure(exc)))
+        code = run.serve(start, sock, shared)
     finally:
         # NOTE: a fork server ends its children without what was registered for their exit.
         atexit._run_exitfuncs()
     sys.exit(code)
+
+
+class WorkerRun:
+    """One run of a service in a worker, which hears its supervisor at any moment of it.
+
+    Args:
+        control: the pipes to the supervisor.
+        is_ours: whether the socket is ours, and nobody listens on it after the last worker.
+    """
+
+    def __init__(self, control: WorkerControl, *, is_ours: bool) -> None:
+        self._control, self._is_ours = control, is_ours
+        self._request = StopRequest()
+        self._serves = False
+        control.watch(self._stop, self._end_orphaned)
+
+    def serve(self, start: Start, sock: socket.socket, shared: Mapping[str, Any]) -> int:
+        """Build the service and serve it; return the exit code."""
+        control = self._control
+
+        def announce() -> None:
+            self._serves = True
+            control.send(Serving(longest_stop(service)))
+
+        try:
+            service = start()
+            for name, value in shared.items():
+                setattr(service.shared_ctx, name, value)
+            return run(service, sock, on_serving=announce, stop=self._request, status=control.send)
+        except Exception as exc:
+            if self._serves:
+                raise
+            control.send(StartFailure(describe_failure(exc)))
+            return 1
+
+    def _stop(self, is_last: bool) -> None:
+        self._request.is_last = is_last and self._is_ours
+        self._request.make(delay=is_last)
+
+    def _end_orphaned(self) -> None:
+        """Stop without a supervisor; a loop that hangs cannot keep the process."""
+        # NOTE: a stop that begins sets times of its own (`serving.fence`).
+        faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
+        self._request.make(delay=False)
+        self._stop(True)
 
 
 def _ignore_hang_up() -> None:

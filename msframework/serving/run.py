@@ -32,7 +32,7 @@ from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
-from msframework.operations.source import WorkerStatus
+from msframework.operations.status import Status
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import accept_the_rest
@@ -49,7 +49,7 @@ def run(
     *,
     on_serving: Callable[[], None],
     stop: StopRequest | None = None,
-    status: Callable[[WorkerStatus], None] | None = None,
+    status: Callable[[Status], None] | None = None,
     operations: socket.socket | None = None,
     owns_socket: bool = False,
 ) -> int:

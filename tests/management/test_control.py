@@ -11,7 +11,7 @@ from msframework.management.control import (
     SupervisorControl,
     WorkerControl,
 )
-from msframework.operations.source import Report, WorkerStatus
+from msframework.operations.status import Status
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def pipes():
     [
         Serving(20.0),
         StartFailure("no database"),
-        WorkerStatus(5.0, Report(False, {"db": "full", "clients": None}), 0.1),
+        Status(5.0, 0.1, {"db": "full", "clients": None}),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -52,19 +52,19 @@ def test_a_message_that_is_too_long_is_cut(pipes):
     parts = {f"part {number}": "é" * 900 if number % 2 else None for number in range(200)}
 
     worker.send(StartFailure("é" * 9000))
-    worker.send(WorkerStatus(1.0, Report(False, parts)))
+    worker.send(Status(1.0, parts=parts))
 
     failure, status = supervisor.receive()
     assert len(failure.text) > 1500
-    assert set(status.ready.parts) < set(parts)
-    assert all(status.ready.parts.values())
+    assert set(status.parts) < set(parts)
+    assert all(status.parts.values())
 
 
 def test_a_supervisor_that_does_not_read_keeps_no_worker_waiting(pipes):
     supervisor, worker = pipes
 
     for beat in range(5000):
-        worker.send(WorkerStatus(float(beat), Report(False, {"db": "x" * 100})))
+        worker.send(Status(float(beat), parts={"db": "x" * 100}))
 
     received = list(supervisor.receive())
     assert [status.beat for status in received] == [float(beat) for beat in range(len(received))]

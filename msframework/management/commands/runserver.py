@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import ExitStack
 
 import click
 
@@ -16,11 +17,7 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
-from msframework.management.operations import (
-    answering_probes,
-    place_of_probes,
-    sharing_metrics,
-)
+from msframework.management.overview import answering, sharing_metrics
 from msframework.management.project import Project
 from msframework.management.sockets import (
     is_inherited,
@@ -92,30 +89,21 @@ def serve_many(
     settings: Settings, sock: socket.socket, project: Project, *, reload: bool, migrate: bool
 ) -> None:
     """Serve in workers, which a supervisor in this process starts, replaces, renews and stops."""
-    prepare_fork_server()
-    setup_logging(settings)
-    service = create_app(settings)
-    start = Start(
-        settings.module,
-        service.name,
-        reload,
-        migrate,
-        is_loopback(settings.server.host),
-        settings.tls,
-    )
-    watch = Watch([project_root(settings)]) if reload else None
-    listeners = MainProcessListeners(service)
+    with ExitStack() as stack:
+        operations = stack.enter_context(listening_for_operations(settings))
+        metrics = stack.enter_context(sharing_metrics(settings))
+        prepare_fork_server()
+        setup_logging(settings)
+        service = create_app(settings)
+        watch = Watch([project_root(settings)]) if reload else None
+        listeners = stack.enter_context(MainProcessListeners(service, reload=reload))
 
-    def announce() -> None:
-        _announce(settings, sock, operations, project)
-        if watch is not None:
-            listeners.call("reload_process_start")
+        def announce() -> None:
+            _announce(settings, sock, project)
+            listeners.begin_watching()
 
-    with (
-        listening_for_operations(settings) as operations,
-        sharing_metrics(settings) as metrics,
-        listeners.around(reloads=watch is not None),
-    ):
+        shown = is_loopback(settings.server.host)
+        start = Start(settings.module, service.name, reload, migrate, shown, settings.tls)
         supervisor = Supervisor(
             settings.server.workers or 1,
             Launcher(start, sock, listeners.shared_context),
@@ -124,12 +112,10 @@ def serve_many(
             find_changes=None if watch is None else watch.changed,
             on_change=listeners.call_around_change,
         )
-        with answering_probes(operations, supervisor, metrics):
-            code = supervisor.run()
+        stack.enter_context(answering(operations, supervisor, metrics))
+        supervisor.run()
     if supervisor.failure is not None:
         raise ImproperlyConfigured(supervisor.failure)
-    if code:
-        sys.exit(code)
 
 
 def _announce(
