@@ -14,7 +14,8 @@ from time import monotonic
 from typing import Final
 
 from msframework.lifecycle import Parts
-from msframework.operations.source import PartStates, Report, WorkerStatus
+from msframework.operations.source import PartStates, Report
+from msframework.operations.status import Status
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
 CACHED: Final = 1.0  # seconds
@@ -160,7 +161,7 @@ class Monitor:
         self.beat: float | None = None
         self.lag = 0.0
         self.loop: AbstractEventLoop | None = None
-        self.send: Callable[[WorkerStatus], None] | None = None
+        self.send: Callable[[Status], None] | None = None
         self.read: Callable[[], None] | None = None
         self._task: Task[None] | None = None
 
@@ -203,7 +204,7 @@ class Monitor:
             logger.exception("The gauges could not be read")
 
     def _report(
-        self, send: Callable[[WorkerStatus], None], now: float, asking: Task[Report] | None
+        self, send: Callable[[Status], None], now: float, asking: Task[Report] | None
     ) -> Task[Report] | None:
         """Send the last outcome, and ask for the next."""
         readiness = self._readiness
@@ -213,7 +214,7 @@ class Monitor:
             if self._measured and (asking is None or asking.done()):
                 asking = asyncio.create_task(readiness.check())
         try:
-            send(WorkerStatus(now, report, self.lag))
+            send(Status(now, self.lag, report.parts))
         except Exception as exc:
             logger.error("The supervisor could not be told: %s", type(exc).__name__)
         return asking

@@ -6,8 +6,6 @@ Runs in the first process of `runserver`, where there are workers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from sanic.server.events import trigger_events

@@ -10,14 +10,20 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
 from msframework.conf.settings import Settings
+from msframework.exceptions import ImproperlyConfigured
 from msframework.management.supervisor import Supervisor
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from msframework.metrics.shared import SharedMetrics
 from msframework.operations.server import OperationsServer
 from msframework.operations.workers import WorkersSource
+
+# NOTE: every request writes there. A container has it even where its root is read-only.
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - the directory in it is made for us alone
+_PREFIX: Final = "msframework-metrics-"
 
 
 @contextmanager
@@ -27,13 +33,26 @@ def sharing_metrics(settings: Settings) -> Iterator[SharedMetrics | None]:
     if not settings.is_measured:
         yield None
         return
-    directory = tempfile.mkdtemp(prefix="msframework-metrics-")  # nobody else may enter it
+    directory = _make_directory()
     os.environ[DIRECTORY_VARIABLE] = directory
     try:
         yield SharedMetrics(directory)
     finally:
         del os.environ[DIRECTORY_VARIABLE]
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _make_directory() -> str:
+    """Return a new directory that nobody else may enter, in memory where that can be."""
+    with suppress(OSError):
+        return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
+    try:
+        return tempfile.mkdtemp(prefix=_PREFIX)
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"The workers cannot share their metrics ({exc.strerror or exc}); expected a directory "
+            "for temporary files that this process may write to. Name one in TMPDIR."
+        ) from exc
 
 
 @contextmanager

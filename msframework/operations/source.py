@@ -32,21 +32,6 @@ class Report:
     parts: PartStates = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """The state of one worker, as its loop told it.
-
-    Attributes:
-        beat: when it was told, by the monotonic clock, which all processes of a machine share.
-        ready: the readiness of the worker.
-        lag: how much later than asked for the loop turned, in seconds.
-    """
-
-    beat: float
-    ready: Report
-    lag: float = 0.0
-
-
 class OperationsSource(Protocol):
     """Whoever answers; its methods return within a second, whatever the loop does."""
 

@@ -10,12 +10,13 @@ from time import monotonic
 from typing import Final
 
 from msframework.operations.process import judge_beat
-from msframework.operations.source import Report, WorkerStatus
+from msframework.operations.source import Report
+from msframework.operations.status import Status
 
 _FRESH: Final = 2.5  # seconds; workers tell their state once a second
 
 # The last word of each worker that lives, by its name; `None` for one that has said nothing yet.
-Statuses = Mapping[str, WorkerStatus | None]
+Statuses = Mapping[str, Status | None]
 
 
 class WorkersSource:
@@ -56,11 +57,11 @@ class WorkersSource:
         return Report(ready, parts or {"service": "no worker"})
 
 
-def _judge(status: WorkerStatus | None) -> Report:
+def _judge(status: Status | None) -> Report:
     """Return the readiness of a worker by its last word, which must be a fresh one."""
     if status is None:
         return Report(False, {"service": "starting"})
     silent = monotonic() - status.beat
     if silent > _FRESH:
         return Report(False, {"loop": f"it has not turned for {silent:.0f} s"})
-    return status.ready
+    return Report(all(reason is None for reason in status.parts.values()), status.parts)

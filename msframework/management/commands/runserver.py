@@ -29,6 +29,7 @@ from msframework.management.start import Start, build, prepare_database
 from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
 from msframework.management.worker import Launcher, prepare_fork_server
+from msframework.operations.server import PATHS
 from msframework.serving.run import run
 
 
@@ -99,7 +100,7 @@ def serve_many(
         listeners = stack.enter_context(MainProcessListeners(service, reload=reload))
 
         def announce() -> None:
-            _announce(settings, sock, project)
+            _announce(settings, sock, operations, project)
             listeners.begin_watching()
 
         shown = is_loopback(settings.server.host)
@@ -132,4 +133,6 @@ def _announce(
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
     if operations is not None:
-        project.echo(f"Probes and metrics: {place_of_probes(operations)}")
+        probes = name_of(operations)
+        root = probes if operations.family == socket.AF_UNIX else f"http://{probes}"
+        project.echo(f"Probes and metrics: {root} ({', '.join(PATHS)})")
