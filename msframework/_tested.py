@@ -86,7 +86,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *_members("sanic.http:Http", "init_for_request perft0 response_func"),
         *_members(
             "sanic.server.protocols.http_protocol:HttpProtocol",
-            "_can_write _http _time access_log conn_info state",
+            "_can_write _data_received _http _time access_log conn_info state",
         ),
     ),
 }

@@ -37,7 +37,10 @@ PRIVATES = {
                     ),
                     "serving/request.py",
                 ),
-                "sanic.server.protocols.http_protocol:HttpProtocol._can_write": "serving/http.py",
+                "sanic.server.protocols.http_protocol:HttpProtocol._can_write": "serving/",
+                "sanic.server.protocols.http_protocol:HttpProtocol._data_received": (
+                    "serving/protocol.py"
+                ),
             },
         ),
         (

@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import Final
 
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import SharedStore
 from msframework.limits.windows import Count, WindowCounter
-from msframework.metrics import Family, Metrics
+from msframework.metrics import Family, MetricFacts, Metrics
+from msframework.metrics.facts import MetricKind
 
-MEMORY = "memory://"
+MEMORY: Final = "memory://"
+REQUESTS: Final = MetricFacts(
+    "msframework_rate_limit_requests_total",
+    MetricKind.COUNTER,
+    "Requests that a rate limit was asked about, by policy and outcome: allowed or limited.",
+    ("policy", "outcome"),
+)
+RESCUED: Final = MetricFacts(
+    "msframework_rate_limit_rescued_total",
+    MetricKind.COUNTER,
+    "Requests that a worker counted for itself, as the store of rate limits was away.",
+    ("policy",),
+)
 
 
 class RateMeter:
@@ -59,7 +73,12 @@ class RateMeters:
 
     def __init__(self, storage: str, service_name: str) -> None:
         self.store = None if storage == MEMORY else SharedStore(storage, service_name)
-        self._counters: dict[str, WindowCounter] = {}
+        self._counters: dict[tuple[str, int], WindowCounter] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its policies."""
+        return tuple(dict.fromkeys(name for name, _ in self._counters))
 
     @property
     def is_used(self) -> bool:
@@ -68,24 +87,20 @@ class RateMeters:
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
         """Return the meters of *policies*; those of one budget share it."""
-        requests = metrics.counter(
-            "msframework_rate_limit_requests_total",
-            "Requests that a rate limit was asked for, by policy and outcome: allowed or limited.",
-            ("policy", "outcome"),
-        )
-        rescued = metrics.counter(
-            "msframework_rate_limit_rescued_total",
-            "Requests that a worker counted for itself, as the store of rate limits was away.",
-            ("policy",),
-        )
+        requests, rescued = metrics.register(REQUESTS), metrics.register(RESCUED)
         if self.store is not None:
             self.store.is_used = True
         return tuple(
             RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
         )
 
+    def forget(self) -> None:
+        """Forget what callers have used up in this process, as before each test of a project."""
+        for counter in self._counters.values():
+            counter.forget()
+
     def _counter(self, policy: RatePolicy) -> WindowCounter:
-        key = f"{policy.name}={policy.amount}"
+        key = (policy.name, policy.amount)
         found = self._counters.get(key)
         if found is None:
             found = self._counters[key] = WindowCounter(policy.amount, policy.window)

@@ -66,6 +66,10 @@ class WindowCounter:
             return True, rest, ceil(left)
         return True, 0, wait(amount, window, cost, before, current, left)
 
+    def forget(self) -> None:
+        """Forget all callers."""
+        self._new, self._old, self._ends = {}, {}, 0.0
+
     def _turn(self, now: float) -> None:
         """Forget those who have not asked for the length of two windows."""
         self._old = self._new if now < self._ends + 2 * self._window else {}

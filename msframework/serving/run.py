@@ -22,6 +22,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import uvloop
 from sanic.application.constants import ServerStage
 from sanic.log import server_logger
 from sanic.server import serve
@@ -33,9 +34,10 @@ from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
 from msframework.operations.status import Status
+from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
-from msframework.serving.listener import accept_the_rest
+from msframework.serving.listener import ListeningSocket
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
@@ -88,14 +90,15 @@ class ServiceRun:
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
         self._owns_socket = owns_socket
+        self._listening = ListeningSocket(sock)
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._fence = Fence()
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
-        service.setup_loop()
-        self._loop = asyncio.new_event_loop()
+        wants_uvloop = service.config.USE_UVLOOP is not False
+        self._loop = uvloop.new_event_loop() if wants_uvloop else asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._operations = self._build_operations(operations)
 
@@ -116,6 +119,7 @@ class ServiceRun:
             is_supervised=self._is_supervised,
         )
         signals.begin()
+        raise_limit()
         service, listeners = self._service, self._service.listeners
         service.prepare(sock=self._sock, single_process=True, **_options(self._sock))
         try:
@@ -249,8 +253,8 @@ class ServiceRun:
             await asyncio.sleep(self._settings.operations.drain_delay)
         await self._run_listeners("before_server_stop")
         until = self._loop.time() + grace
-        owns_socket = self._owns_socket or self._stop.is_last
-        await accept_the_rest(self._sock, until, shared=not owns_socket)
+        is_last = self._owns_socket or self._stop.is_last
+        await self._listening.accept_the_rest(until, shared=not is_last)
         self._close_server()
         await Drain(self._server.connections, serving.tls).run(until)
         self._service.set_serving(False)
@@ -286,4 +290,5 @@ def _options(sock: socket.socket) -> dict[str, Any]:
     host, port = None, None
     if sock.family != socket.AF_UNIX:
         host, port = sock.getsockname()[:2]
-    return {"host": host, "port": port, "motd": False, "access_log": False}
+    address = {"host": host, "port": port}
+    return {**address, "backlog": BACKLOG, "motd": False, "access_log": False}

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ import pytest
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management import execute, overview
-from msframework.management.overview import sharing_metrics
+from msframework.management.overview import place_of_probes, sharing_metrics
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from tests.conftest import with_settings
 from tests.processes import ServerProcess, fresh_database
@@ -135,3 +136,10 @@ def test_metrics_lie_elsewhere_where_memory_has_no_place(monkeypatch, tmp_path):
         sharing_metrics(with_settings(operations={"port": 0})),
     ):
         pass
+
+
+def test_probes_are_announced_where_they_are(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("p") / "s")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path)
+        assert place_of_probes(sock) == f"unix:{path} (/livez, /readyz, /metrics)"

@@ -17,7 +17,7 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
-from msframework.management.overview import answering, sharing_metrics
+from msframework.management.overview import answering, place_of_probes, sharing_metrics
 from msframework.management.project import Project
 from msframework.management.sockets import (
     is_inherited,
@@ -29,7 +29,6 @@ from msframework.management.start import Start, build, prepare_database
 from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
 from msframework.management.worker import Launcher, prepare_fork_server
-from msframework.operations.server import PATHS
 from msframework.serving.run import run
 
 
@@ -133,6 +132,4 @@ def _announce(
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
     if operations is not None:
-        probes = name_of(operations)
-        root = probes if operations.family == socket.AF_UNIX else f"http://{probes}"
-        project.echo(f"Probes and metrics: {root} ({', '.join(PATHS)})")
+        project.echo(f"Probes and metrics: {place_of_probes(operations)}")
