@@ -36,6 +36,7 @@ from tests.certificates import Authority
 HERE = Path(__file__).resolve()
 MOST = 1500  # MAX_CONNECTIONS
 FILES = (1024, 20_000)  # soft and hard limit of the worker's open files
+PORTION = 1000  # connections that are begun together
 PATIENCE = 2.0  # seconds that the ordinary client waits
 SERVICE = textwrap.dedent("""
     import os
@@ -107,18 +108,18 @@ class Held:
 
 
 def attack(what: Attack, port: int) -> None:
-    """Attack until the process is killed; a line says that all connections were begun."""
+    """Attack until the process is killed; a line says when all connections were begun once."""
     held: deque[Held] = deque()
     if what.flood:
         _flood(what, port, held)
-    while True:
+    for number in count(1):
         began = time.monotonic()
         # NOTE: in portions, or the queue of the listening socket would be the bottleneck.
-        for _ in range(min(1000, what.connections - len(held))):
+        for _ in range(min(PORTION, what.connections - len(held))):
             held.append(_open(what, port))
             if len(held) % 50 == 0:
                 time.sleep(0.01)
-        if len(held) == what.connections:
+        if number == 1 + what.connections // PORTION:
             print("begun", flush=True)
         held = deque(each for each in held if _go_on(what, each))
         time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
@@ -338,6 +339,7 @@ def main() -> None:
     """Measure all attacks, or be the attacker."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, help="another checkout to compare with")
+    parser.add_argument("--tree", type=Path, default=HERE.parents[1])
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--only", action="append", choices=ATTACKS)
     parser.add_argument("--attack", choices=ATTACKS, help=argparse.SUPPRESS)
@@ -345,7 +347,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.attack:
         attack(ATTACKS[options.attack], options.port)
-    trees = {"now": HERE.parents[1]}
+    trees = {"now": options.tree.resolve()}
     if options.before:
         trees = {"before": options.before.resolve(), **trees}
     print("| attack | version | p50 ms | p99 ms | asked | failed | RSS MB | CPU % |")

@@ -35,6 +35,7 @@ from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.operations.checks import add_checks
+from msframework.operations.mount import mount_probes
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -316,6 +317,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        if self.settings.debug:
+            mount_probes(self)
         serving, endpoints = self._serving, self.endpoints
         serving.failures.templates = Templates(endpoints.operations, serving.failures.envelope)
         endpoints.trace_others()

@@ -13,7 +13,7 @@ from asyncio import Transport
 from collections.abc import Callable, Mapping
 from math import inf
 from operator import itemgetter
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, thread_time
 from typing import Final, Protocol
 
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
@@ -30,8 +30,8 @@ logger = logging.getLogger("msframework.server")
 # that it can send its head; its next request; a body or an answer over a poor line.
 _LEAST_AGE: Final = {
     Claim.UNASKED: 0.25,
-    Claim.KEPT: 1.0,
-    Claim.HELD_UP: 5.0,
+    Claim.KEPT: 0.5,
+    Claim.HELD_UP: 2.0,
     Claim.NEEDED: inf,
 }
 # The looks at all connections take a twentieth of the time at most; what they found is old after
@@ -165,8 +165,9 @@ class ConnectionBound:
             return True
         if now < self._next_look:
             return self._evict(now, seconds)
+        took = -thread_time()
         self._look(now, seconds)
-        took = perf_counter() - now
+        took += thread_time()
         self._looked, self._next_look = now, now + took * _SHARE
         if self._forget is not None:
             self._forget.cancel()

@@ -11,6 +11,9 @@ from msframework.conf.settings import Settings
 
 logger = logging.getLogger("msframework.server")
 MOST_CONNECTIONS: Final = 10_000  # where MAX_CONNECTIONS says nothing
+# Connections that wait to be accepted; the kernel may allow less (net.core.somaxconn). A client
+# that finds no place tries again after a second.
+BACKLOG: Final = 2048
 # For what is no connection of a pool: files, logs, pipes, listening sockets, the probes, refused
 # connections that are not closed yet, and what the service's own code opens.
 _RESERVE: Final = 256

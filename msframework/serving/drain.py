@@ -116,11 +116,12 @@ async def _close_websocket(websocket: Any) -> None:
 
 def is_idle(protocol: Any) -> bool:
     """Return whether the connection of *protocol* waits for a request, and none is there."""
-    http = protocol.http
-    if http is None or http.stage is not Stage.IDLE or protocol.recv_buffer:
+    http, transport = protocol.http, protocol.transport
+    if transport is None or transport.is_closing() or protocol.recv_buffer:
         return False
-    transport = protocol.transport
-    return transport is not None and not _has_arrived(transport)
+    # NOTE: the task of a connection begins with its first bytes.
+    waits = protocol._task is None if http is None else http.stage is Stage.IDLE
+    return waits and not _has_arrived(transport)
 
 
 def _has_arrived(transport: asyncio.Transport) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, Event, Future, Transport
 from collections.abc import Sequence
 from functools import partial
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -219,13 +218,15 @@ class PatientClose(HttpProtocol):
     def close(self, timeout: float | None = None) -> None:
         """Close the connection when the rest of its answers was read.
 
-        Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that
-        is being read; its clock knows better.
+        Sanic would look ten times a second whether it was, and break it off after
+        `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that is being read; its clock knows
+        better.
         """
         transport = self.transport
         if timeout is None and transport is not None and transport.get_write_buffer_size():
-            timeout = inf
-        super().close(timeout)
+            transport.close()
+        else:
+            super().close(timeout)
 
 
 class LeanProtocol(_SharedProtocol, PatientClose):  # type: ignore[override]

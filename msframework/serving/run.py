@@ -34,6 +34,7 @@ from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
 from msframework.operations.status import Status
+from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
 from msframework.serving.listener import ListeningSocket
@@ -118,6 +119,7 @@ class ServiceRun:
             is_supervised=self._is_supervised,
         )
         signals.begin()
+        raise_limit()
         service, listeners = self._service, self._service.listeners
         service.prepare(sock=self._sock, single_process=True, **_options(self._sock))
         try:
@@ -288,4 +290,5 @@ def _options(sock: socket.socket) -> dict[str, Any]:
     host, port = None, None
     if sock.family != socket.AF_UNIX:
         host, port = sock.getsockname()[:2]
-    return {"host": host, "port": port, "motd": False, "access_log": False}
+    address = {"host": host, "port": port}
+    return {**address, "backlog": BACKLOG, "motd": False, "access_log": False}

@@ -134,13 +134,20 @@ class ConnectionClock:
                 transport.abort()
             return
         if protocol.http is None:
-            idle = seconds - protocol._time
-            if protocol._task is None and idle > self._settings.keep_alive_timeout:
-                protocol.close()  # nothing ever came; closing it again changes nothing
+            if protocol._task is None:
+                self._check_silent(transport, unsent, seconds)
             return
         failure = self._failure(now, seconds)
         if failure is not None:
             self.end(failure, now)
+
+    def _check_silent(self, transport: Transport, unsent: int, seconds: float) -> None:
+        """End a connection to which nothing ever came, or whose answers are all read."""
+        if transport.is_closing():
+            if not unsent:
+                transport.abort()  # it may wait for the client, to end TLS
+        elif seconds - self._protocol._time > self._settings.keep_alive_timeout:
+            self._protocol.close()
 
     def _is_unread(self, transport: Transport, unsent: int, now: float) -> bool:
         """Whether the client does not read its answer, *unsent* bytes of which are left."""
@@ -274,7 +281,7 @@ class ConnectionWatch:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._clocks)
+        return len(self.clocks)
 
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
