@@ -245,7 +245,7 @@ async def test_a_beat_reads_the_gauges_and_tells_the_supervisor(readiness_of, mo
         told.append(status)
         if len(told) == 1:
             raise OSError("this once")
-        if len(told) > 3 and status.ready.parts == {"part": "gone"}:
+        if len(told) > 3 and status.parts == {"part": "gone"}:
             enough.set()
 
     monitor.read, monitor.send = read_gauges, send
@@ -255,7 +255,7 @@ async def test_a_beat_reads_the_gauges_and_tells_the_supervisor(readiness_of, mo
     await monitor.stop()
 
     assert len(read) >= 3
-    assert told[0].ready.parts == {"service": "not asked yet"}
+    assert told[0].parts == {"service": "not asked yet"}
     assert told[-1].beat > told[0].beat
     assert monitor.beat is None
     assert "The gauges could not be read" in caplog.text

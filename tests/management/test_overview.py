@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management import execute, operations
+from msframework.management import execute, overview
 from msframework.management.overview import place_of_probes, sharing_metrics
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from tests.conftest import with_settings
@@ -122,7 +122,7 @@ def test_nothing_is_shared_where_nothing_is_counted():
 
 
 def test_metrics_lie_elsewhere_where_memory_has_no_place(monkeypatch, tmp_path):
-    monkeypatch.setattr(operations, "_IN_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr(overview, "_IN_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with sharing_metrics(with_settings(operations={"port": 0})) as shared:
@@ -138,7 +138,7 @@ def test_metrics_lie_elsewhere_where_memory_has_no_place(monkeypatch, tmp_path):
         pass
 
 
-def test_a_socket_of_a_path_is_announced_as_it_is(tmp_path_factory):
+def test_probes_are_announced_where_they_are(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("p") / "s")
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(path)

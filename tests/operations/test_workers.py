@@ -13,11 +13,15 @@ BAD = Report(False, {"db": "no answer"})
 
 
 def word(report=GOOD, ago=0.0):
-    """Return the word of a worker, so many seconds old."""
-    return Status(time.monotonic() - ago, 0.0, report.parts)
+    """Return the word of a worker, and how many seconds old it is."""
+    return ago, report.parts
 
 
-def source_of(*, draining=False, **statuses):
+def source_of(*, draining=False, **words):
+    statuses = {
+        name: each and Status(time.monotonic() - each[0], parts=each[1])
+        for name, each in words.items()
+    }
     return WorkersSource(lambda: statuses, lambda: draining, lambda accept: (b"", accept))
 
 
