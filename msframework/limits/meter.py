@@ -11,7 +11,7 @@ from typing import Final
 
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import SharedStore
-from msframework.limits.windows import Count, WindowCounter
+from msframework.limits.windows import RateCount, WindowCounter
 from msframework.metrics import Family, MetricFacts, Metrics
 from msframework.metrics.facts import MetricKind
 
@@ -44,7 +44,7 @@ class RateMeter:
         self._limited = requests.series(policy.name, "limited")
         self._rescued = rescued.series(policy.name)
 
-    def count(self, key: bytes) -> Count:
+    def count(self, key: bytes) -> RateCount:
         """Count a request of the caller *key* in this process."""
         found = self._counter.take(key, self._cost, monotonic())
         if found[0]:
@@ -53,12 +53,12 @@ class RateMeter:
             self._limited.add()
         return found
 
-    def rescue(self, key: bytes) -> Count:
+    def rescue(self, key: bytes) -> RateCount:
         """Count a request in this process, as the store is away."""
         self._rescued.add()
         return self.count(key)
 
-    def note(self, found: Count) -> Count:
+    def note(self, found: RateCount) -> RateCount:
         """Return *found*, which the store has counted."""
         (self._allowed if found[0] else self._limited).add()
         return found
@@ -106,7 +106,9 @@ class RateMeters:
             found = self._counters[key] = WindowCounter(policy.amount, policy.window)
         return found
 
-    async def count_shared(self, meters: Sequence[RateMeter], keys: Sequence[bytes]) -> list[Count]:
+    async def count_shared(
+        self, meters: Sequence[RateMeter], keys: Sequence[bytes]
+    ) -> list[RateCount]:
         """Count a request in the store, or in this process while that is away."""
         store = self.store
         assert store is not None

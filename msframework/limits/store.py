@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from msframework.limits.rate import RatePolicy
-from msframework.limits.windows import Count, judge
+from msframework.limits.windows import RateCount, judge
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 # A policy, and the key of the caller who asks.
 Asked = tuple[RatePolicy, bytes]
-PendingCounts = tuple[Sequence[Asked], "asyncio.Future[list[Count] | None]"]
+PendingCounts = tuple[Sequence[Asked], "asyncio.Future[list[RateCount] | None]"]
 
 PATIENCE: Final = 0.2  # seconds for the questions of a request, however the answers come in
 PAUSE: Final = 1.0  # seconds between two looks at a store that is away
@@ -120,11 +120,11 @@ class SharedStore:
         if client is not None:
             await client.aclose()
 
-    async def take(self, asked: Sequence[Asked]) -> list[Count] | None:
+    async def take(self, asked: Sequence[Asked]) -> list[RateCount] | None:
         """Use up what is *asked* for, where that much is left; `None` while the store is away."""
         if self._client is None or self.is_away:
             return None
-        answer: asyncio.Future[list[Count] | None] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[list[RateCount] | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask(self._client))
@@ -147,7 +147,7 @@ class SharedStore:
             self._asking = None
 
     async def _ask_batch(self, client: Redis, batch: Sequence[PendingCounts]) -> None:
-        counts: list[Count] | None = None
+        counts: list[RateCount] | None = None
         began = monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
@@ -162,7 +162,7 @@ class SharedStore:
                     answer.set_result(None if counts is None else counts[begin:end])
                 begin = end
 
-    async def _run(self, client: Redis, asked: Sequence[Asked]) -> list[Count]:
+    async def _run(self, client: Redis, asked: Sequence[Asked]) -> list[RateCount]:
         """Return the count of each question; the script is loaded where the store lacks it."""
         from redis.exceptions import NoScriptError
 
@@ -223,7 +223,7 @@ class SharedStore:
         )
 
 
-def _read(policy: RatePolicy, found: Any) -> Count:
+def _read(policy: RatePolicy, found: Any) -> RateCount:
     """Return the count that the script answered.
 
     Raises:
