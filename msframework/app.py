@@ -142,7 +142,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.parts = self._build_parts(tracing)
         self.endpoints = Endpoints(self)
         self.register_listener(self._start_parts, "before_server_start")
-        self.register_listener(self._begin_to_serve, "after_server_start")
+        self.register_listener(self.readiness.begin, "after_server_start")
         self.register_listener(self._begin_stop, "before_server_stop")
         self.register_listener(self.stop_parts, "after_server_stop")
 
@@ -155,11 +155,10 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         if settings.is_measured:
             for part in build_measuring(self):
                 parts.add(part)
-        parts.add(self.readiness)
-        parts.add(self.monitor)
-        if settings.is_measured:
             add_checks(self, self.readiness)
             self.monitor.read = self.metrics.take_readings
+        parts.add(self.readiness)
+        parts.add(self.monitor)
         parts.add(self._serving.heads.clock)
         if self._serving.shedding is not None:
             parts.add(self._serving.shedding)
@@ -371,9 +370,6 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         setup_logging(self.settings)
         self._serving.stopping = False
         await self.parts.start()
-
-    async def _begin_to_serve(self, app: object, loop: object = None) -> None:
-        self.readiness.starting = False
 
     async def _begin_stop(self, app: object, loop: object = None) -> None:
         self._serving.stopping = self.readiness.draining = True

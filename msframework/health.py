@@ -105,6 +105,10 @@ class Readiness:
         """Begin as a service that starts."""
         self.starting, self.draining, self._until = True, False, 0.0
 
+    async def begin(self, app: object, loop: object = None) -> None:
+        """Ask the parts from now on, as the service serves."""
+        self.starting = False
+
     async def stop(self) -> None:
         """Cancel what still runs, and wait for it."""
         left = [*self._running.values(), *([self._asking] if self._asking is not None else ())]
