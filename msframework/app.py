@@ -156,15 +156,12 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         if settings.is_measured:
             for part in build_measuring(self):
                 parts.add(part)
-        parts.add(self.readiness)
-        parts.add(self.monitor)
+        first: list[Part] = [self.readiness, self.monitor]
+        for part in (*first, *self._serving.build_parts(self.metrics)):
+            parts.add(part)
         if settings.is_measured:
             add_checks(self, self.readiness)
             self.monitor.read = self.metrics.take_readings
-        parts.add(self._serving.heads.clock)
-        if self._serving.shedding is not None:
-            parts.add(self._serving.shedding)
-            self._serving.shedding.register(self.metrics)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
