@@ -157,12 +157,9 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
                 parts.add(part)
             add_checks(self, self.readiness)
             self.monitor.read = self.metrics.take_readings
-        parts.add(self.readiness)
-        parts.add(self.monitor)
-        parts.add(self._serving.heads.clock)
-        if self._serving.shedding is not None:
-            parts.add(self._serving.shedding)
-            self._serving.shedding.register(self.metrics)
+        first: list[Part] = [self.readiness, self.monitor]
+        for part in (*first, *self._serving.build_parts(self.metrics)):
+            parts.add(part)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)

@@ -36,7 +36,7 @@ from msframework.serving.timeouts import ConnectionWatch
 from msframework.serving.tls import ServerTLS
 from msframework.serving.transport import add_transport_security, plain_headers
 from msframework.tracing import Tracer
-from msframework.types import Handler
+from msframework.types import Handler, Part
 
 
 @dataclass(slots=True, eq=False)
@@ -91,6 +91,13 @@ class ServerState:
     stopping: bool = False
     stops_parts: bool = True
     tls: ServerTLS | None = None
+
+    def build_parts(self, metrics: Metrics) -> list[Part]:
+        """Return what starts before a service serves; it shows itself among *metrics*."""
+        if self.shedding is None:
+            return [self.heads.clock]
+        self.shedding.register(metrics)
+        return [self.heads.clock, self.shedding]
 
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""
