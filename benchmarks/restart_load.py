@@ -226,8 +226,10 @@ class Load:
                 await ws.send_str(text)
             message = await ws.receive()
             if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
-                if ws.close_code != GOING_AWAY:
-                    raise Wrong(f"websocket {ws.close_code}")
+                # NOTE: where the answer to CLOSE could not be sent, aiohttp's own code is 1006.
+                code = message.data if message.type is aiohttp.WSMsgType.CLOSE else ws.close_code
+                if code != GOING_AWAY:
+                    raise Wrong(f"websocket {code}")
                 return
             if message.data != text:
                 raise Wrong("wrong body")

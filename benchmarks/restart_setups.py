@@ -397,7 +397,7 @@ class SecondSignal(Held):
 
     def is_cut(self, failure: Failure) -> bool:
         """Return whether the second signal ended a request that was under way."""
-        if failure.kind not in ("reset", "closed", "websocket 1006"):
+        if failure.kind in ("refused", "timeout", "wrong body"):
             return False
         return any(failure.began < second <= failure.failed for second in self.seconds)
 

@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -110,6 +111,8 @@ def main() -> None:
         help="measure a service that has no /readyz: proxies look whether it listens",
     )
     options = parser.parse_args()
+    # NOTE: `nohup` would hand its disregard of SIGHUP down to what is renewed by it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     print(HEAD, flush=True)
     failed = 0
     for name in options.setups.split(","):

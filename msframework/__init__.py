@@ -52,6 +52,7 @@ from msframework.exceptions import (
     UnsupportedMediaType,
     UpstreamError,
 )
+from msframework.limits.rate import RateLimit
 from msframework.log import logger
 from msframework.operation import Operation
 from msframework.pagination import Page, PageResult
@@ -108,6 +109,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "PreconditionRequired",
     "Principal",
     "ProblemDetails",
+    "RateLimit",
     "Reference",
     "Reply",
     "Request",

@@ -17,6 +17,7 @@ from sanic_routing import Route
 from msframework.access.registry import ServiceAccess
 from msframework.compile.access import Admit, compile_admission
 from msframework.compile.guarding import Surroundings, find_lost_guards, read_access
+from msframework.compile.rates import CompileTakes, asks_principal, read_rates
 from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
 from msframework.resource import Resource
@@ -31,20 +32,28 @@ def with_head(admits: Mapping[str, Admit]) -> Mapping[str, Admit]:
 
 
 def admit_others(
-    route: Route, mounted: Mounted, service: ServiceAccess, problems: list[str]
+    route: Route,
+    mounted: Mounted,
+    service: ServiceAccess,
+    compile_takes: CompileTakes,
+    problems: list[str],
 ) -> Mapping[str, Admit]:
-    """Return the `admit` of each method of *route*; nothing for methods without guards.
+    """Return the `admit` of each method of *route*; nothing for methods that all may call.
 
-    The guards are those of the service, the blueprint, the Resource, and the function's notes.
+    The guards are those of the service, the blueprint, the Resource, and the function's notes; so
+    are the rate limits.
     """
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
     find_lost_guards(_handler_of(route), around.where, problems)
+    limits = service.settings.operations.rate_limits
+    rates = read_rates(around, route.name.rpartition(".")[2], limits, problems)
+    takes, asks = compile_takes(rates), asks_principal(rates)
     admits = {}
     for method in sorted(route.methods):
-        access, _ = read_access(around, method, params, (), service, problems)
-        if access.is_checked:
+        access, _ = read_access(around, method, params, (), service, problems, asks_principal=asks)
+        if access.is_checked or rates:
             name = f"other_{method.lower()}"
-            admits[method] = compile_admission(access, params, name).admit
+            admits[method] = compile_admission(access, params, name, takes).admit
     return with_head(admits)
 
 

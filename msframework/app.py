@@ -29,8 +29,8 @@ from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.measuring import build_measuring
 from msframework.metrics import Metrics
-from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
@@ -128,7 +128,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.access_log = AccessLog(settings)
         self.db = build_database(settings, self.tracer)
         self.clients = Clients(settings.services, self.tracer, settings.server.fast_path)
-        self._serving = build_state(settings, self.tracer, self.access_log)
+        self._serving = build_state(settings, self.tracer, self.access_log, self.metrics)
         handler = ErrorHandler()
         handler.answers = self._serving.failures
         super().__init__(
@@ -150,10 +150,11 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
-        if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            for part in build_measuring(self):
+                parts.add(part)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
@@ -162,6 +163,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self._serving.heads.clock)
         if self._serving.shedding is not None:
             parts.add(self._serving.shedding)
+            self._serving.shedding.register(self.metrics)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
@@ -170,6 +172,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         else:
             parts.reserve("db")
         parts.add(self.clients, "clients")
+        if self._serving.rates.store is not None:
+            parts.add(self._serving.rates.store, "rates")
         for authenticator in self.access.authenticators.values():
             if isinstance(authenticator, Part):
                 parts.add(authenticator, f"authenticator {authenticator.name}")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, overload
 from msframework._place import caller_place, short_path
 from msframework.access.guard import Guard
 from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.limits.rate import PRINCIPAL, ByCaller, RateLimit
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
 from msframework.resource import Resource
@@ -58,9 +59,11 @@ __all__ = [
     "public",
     "query",
     "raises",
+    "rate_limit",
     "security",
     "summary",
     "tag",
+    "unlimited",
 ]
 
 T = TypeVar("T")
@@ -94,6 +97,8 @@ class Notes:
     guards: list[Guard] = field(default_factory=list)
     public: bool = False
     priority: str = ""
+    rate_limits: list[object] = field(default_factory=list)
+    unlimited: bool = False
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -239,6 +244,32 @@ def public(handler: object = None) -> Any:
     return _note("public", True) if handler is None else _note("public", True)(handler)
 
 
+def rate_limit(
+    rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
+) -> Callable[[T], T]:
+    """Let each caller call it no more often than *rate*, beside the limits further outside.
+
+    It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
+    arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
+    """
+    _check_call("@doc.rate_limit", rate)
+
+    def take_note(handler: T) -> T:
+        notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
+        return handler
+
+    return take_note
+
+
+@overload
+def unlimited(handler: T) -> T: ...
+@overload
+def unlimited() -> Callable[[T], T]: ...
+def unlimited(handler: object = None) -> Any:
+    """Drop the rate limits that stand further outside; parentheses may follow."""
+    return _note("unlimited", True) if handler is None else _note("unlimited", True)(handler)
+
+
 def priority(level: str) -> Callable[[T], T]:
     """Say who is refused last where more comes than a worker can serve: high, normal or low.
 
@@ -247,6 +278,32 @@ def priority(level: str) -> Callable[[T], T]:
     """
     _check_call("@doc.priority", level)
     return _note("priority", level)
+
+
+def rate_limit(
+    rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
+) -> Callable[[T], T]:
+    """Let each caller call it no more often than *rate*, beside the limits further outside.
+
+    It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
+    arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
+    """
+    _check_call("@doc.rate_limit", rate)
+
+    def take_note(handler: T) -> T:
+        notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
+        return handler
+
+    return take_note
+
+
+@overload
+def unlimited(handler: T) -> T: ...
+@overload
+def unlimited() -> Callable[[T], T]: ...
+def unlimited(handler: object = None) -> Any:
+    """Drop the rate limits that stand further outside; parentheses may follow."""
+    return _note("unlimited", True) if handler is None else _note("unlimited", True)(handler)
 
 
 def consumes(schema: SchemaSource) -> Callable[[T], T]:

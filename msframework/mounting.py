@@ -19,11 +19,13 @@ from msframework.compile.handler import Compiled, compile_operation
 from msframework.compile.hidden import find_hidden, function_of
 from msframework.compile.operation_id import name_operations
 from msframework.compile.provider import check_providers
+from msframework.compile.rates import CompileTakes, build_compile_takes
 from msframework.compile.reader import Endpoint, read_operations
 from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import OwnHeaders
+from msframework.metrics import Metrics
 from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
 from msframework.provider import BUILT_IN
@@ -237,12 +239,21 @@ class Endpoints:
             heads=serving.heads,
             failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish=serving.observer.build_finish(),
+            build_finish=serving.observer.build_finish,
             engine=Engine.ROWS if service.settings.server.fast_path else Engine.MEMBERS,
+            compile_takes=self._compile_takes(),
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             max_errors=service.settings.server.max_errors,
             compiled_schemas=self._compiled_schemas,
+        )
+
+    def _compile_takes(self) -> CompileTakes:
+        service = self._service
+        return build_compile_takes(
+            service._serving.rates,
+            getattr(service, "metrics", None) or Metrics(),
+            behind_proxy=service.settings.server.is_proxied,
         )
 
     def mount_plain(self, mount: Callable[..., None], *args: Any) -> None:
@@ -292,6 +303,7 @@ class Endpoints:
             ImproperlyConfigured: guards of theirs are wrong.
         """
         trace, problems = self._service._serving.observer.trace, list[str]()
+        takes = self._compile_takes()
         for route in self._service.router.routes:
             handler = route.handler
             plain = getattr(handler, "__msframework_plain__", False)
@@ -303,7 +315,7 @@ class Endpoints:
                 continue
             route.extra.registered = route.handler
             mounted = find_mounted(route, self._service.blueprints.values())
-            route.extra.admits = admit_others(route, mounted, self._service.access, problems)
+            route.extra.admits = admit_others(route, mounted, self._service.access, takes, problems)
             if not websocket:  # whose guards are asked before its handshake
                 if self._service._serving.shedding is not None:
                     handler = self._service._serving.shedding.leave_out(handler)

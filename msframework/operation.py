@@ -18,6 +18,7 @@ from msframework.access.policy import OPEN, Access
 from msframework.envelope import Envelope
 from msframework.exceptions import ServiceException
 from msframework.limits.priority import NORMAL
+from msframework.limits.rate import RatePolicy
 from msframework.provider import ProvidedValue
 from msframework.types import Handler, JSONObject, Provider
 
@@ -169,6 +170,7 @@ class Operation:
         security: alternatives of schemes with scopes; an empty one needs no credentials.
         access: who may call it.
         priority: who is still served where more comes than a worker can serve.
+        rates: how often each caller may, from the outside in.
     """
 
     id: str
@@ -190,6 +192,12 @@ class Operation:
     provisions: tuple[Provision, ...] = ()
     access: Access = OPEN
     priority: str = NORMAL
+    rates: tuple[RatePolicy, ...] = ()
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether a request is admitted or refused before anything of its body is read."""
+        return self.access.is_checked or bool(self.rates)
 
     @property
     def template(self) -> str:

@@ -29,6 +29,7 @@ from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
+from msframework.limits.rate import RateLimit
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
@@ -129,9 +130,9 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
-        priority: who is refused last where more comes than a worker can serve: high, normal, low.
-        cors: the pages that may read its answers, in the place of the service's settings; the
-            others are Sanic's.
+        priority: who is refused last under overload: high, normal, low.
+        rate_limits: how often each caller may call them, all together.
+        cors: the pages that may read its answers, in the place of the service's settings.
     """
 
     __slots__ = ("cors", "guards", "notes", "problems", "providers")
@@ -147,13 +148,14 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
+        rate_limits: Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
         priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems: list[str] = []
-        self.notes = Notes(description=description, priority=priority)
+        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
         self.guards = guards
         self.cors = cors
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
@@ -214,13 +216,8 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
             instance = cls()
             instance.mounted_at = uri
             for method in found:
-                self.add_route(
-                    getattr(instance, method),
-                    uri,
-                    methods=[method.upper()],
-                    name=f"{cls.__name__}_{method}",
-                    **given,
-                )
+                handler, name = getattr(instance, method), f"{cls.__name__}_{method}"
+                self.add_route(handler, uri, methods=[method.upper()], name=name, **given)
             return cls
 
         return mount

@@ -15,6 +15,7 @@ QUICKSTART = ROOT / "docs" / "quickstart.md"
 # Pages without tests of their own, and what shows that they hold.
 WITHOUT_TESTS = {
     "pgbouncer": "tests/acceptance/test_pgbouncer.py",
+    "production": "tests/deploy/test_production.py",
     "tls": "tests/acceptance/test_tls.py",
 }
 TESTED = [page for page in PAGES if page.stem not in WITHOUT_TESTS]

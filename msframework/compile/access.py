@@ -1,4 +1,6 @@
-"""The step that authenticates the caller and asks the guards, before any of the body is read.
+"""The step that counts the request, authenticates the caller and asks the guards.
+
+All of it is done before anything of the body is read.
 
 `compile_admission` runs at start-up; what it returns runs per request, at most once: in the
 compiled handler, or before that where Sanic is about to read a body or to run middleware.
@@ -34,6 +36,7 @@ from msframework.access.policy import Access
 from msframework.access.refusal import Refusals
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
+from msframework.compile.rates import NO_TAKES, Takes
 from msframework.exceptions import InvalidInput
 from msframework.operation import Operation, PathParam, text_params
 from msframework.principal import Principal
@@ -53,9 +56,10 @@ class CompiledGuards:
 
 
 def check_access(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
-    """Write the lines that admit or refuse the caller of an operation whose access is checked."""
-    if operation.access.is_checked:
-        admission = compile_admission(operation.access, operation.path_params, operation.id)
+    """Write the lines that admit or refuse the caller of an operation where any may be refused."""
+    if operation.is_admitted:
+        takes = context.compile_takes(operation.rates)
+        admission = compile_admission(operation.access, operation.path_params, operation.id, takes)
         emitter.called.append(admission.source)
         emitter.bind("admit", admission.admit)
         emitter.bind("LeanRequest", LeanRequest)
@@ -67,12 +71,15 @@ def check_access(operation: Operation, context: CompileContext, emitter: Emitter
         )
 
 
-def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) -> CompiledGuards:
+def compile_admission(
+    access: Access, params: tuple[PathParam, ...], name: str, takes: Takes = NO_TAKES
+) -> CompiledGuards:
     """Return `admit(request)`, which authenticates the caller, asks the guards, and may refuse.
 
     Args:
         params: the parameters of the path, which guards may take.
         name: the name of the operation, for tracebacks.
+        takes: what counts the request against rate limits, and refuses it beyond them.
     """
     refusals, conditions = Refusals(access), _Conditions(access, params)
     writer = SourceWriter()
@@ -82,9 +89,12 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
             writer.line("asked = {}")
         writer.line("try:")
         with writer.indented():
+            _write_take("take_by_address", takes.before, takes, conditions, writer)
             if access.authenticators:
                 conditions.names["identify"] = build_identify(access.authenticators, refusals)
-            _write_questions(access, conditions, writer)
+            if access.is_checked:
+                _write_questions(access, conditions, writer)
+            _write_take("take_by_caller", takes.after, takes, conditions, writer)
         writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
     conditions.names.update(
         refuse_anonymous=refusals.of_anonymous,
@@ -94,6 +104,15 @@ def compile_admission(access: Access, params: tuple[PathParam, ...], name: str) 
     )
     source = str(writer)
     return CompiledGuards(compile_function(f"admit_{name}", source, conditions.names), source)
+
+
+def _write_take(
+    name: str, take: object, takes: Takes, conditions: _Conditions, writer: SourceWriter
+) -> None:
+    """Write the line that counts the request by *take*, where there is something to count."""
+    if take is not None:
+        conditions.names[name] = take
+        writer.line(f"{'await ' * takes.is_shared}{name}(request)")
 
 
 def _write_questions(access: Access, conditions: _Conditions, writer: SourceWriter) -> None:

@@ -10,6 +10,7 @@ from marshmallow import Schema
 
 from msframework.codec import CompiledSchema, Engine, compile_schema
 from msframework.codec.bounds import MAX_ERRORS
+from msframework.compile.rates import CompileTakes, no_takes
 from msframework.operation import Operation
 from msframework.serving.answer import Heads
 
@@ -30,17 +31,19 @@ class CompileContext:
 
     Attributes:
         engine: the fastest engine of dumps; see `codec.engine`.
+        compile_takes: what makes the functions that count requests against rate limits.
         checks_members: whether answers that lack required members are refused (DEBUG, tests).
     """
 
     heads: Heads
     failures: Failures
     start_request: Callable[..., Any] | None = None
-    finish: Callable[..., Any] | None = None
+    build_finish: Callable[[str, str], Callable[..., Any] | None] | None = None
     json_max_depth: int = 64
     max_errors: int = MAX_ERRORS
     engine: Engine = Engine.ROWS
     checks_members: bool = False
+    compile_takes: CompileTakes = no_takes
     compiled_schemas: dict[int, CompiledSchema] = field(default_factory=dict)
 
     def compile_schema(self, schema: Schema) -> CompiledSchema:

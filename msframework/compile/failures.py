@@ -20,10 +20,12 @@ from msframework.exceptions import (
     ServerError,
     ServiceException,
     ServiceUnavailable,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
 )
 from msframework.headers import OwnHeaders
+from msframework.limits.rate import RatePolicy
 from msframework.operation import Failure, Input, PathParam, Source, text_params
 from msframework.problem import Problem
 from msframework.schemas.storable import NUL
@@ -74,11 +76,13 @@ def complete_failures(
     params: tuple[PathParam, ...],
     access: Access,
     elsewhere: Sequence[Mapping[str, tuple[str, ...]]],
+    rates: Sequence[RatePolicy] = (),
 ) -> tuple[Failure, ...]:
     """Return the *declared* failures, and those that any operation with these facts has.
 
     Args:
         elsewhere: the credentials that provided values or a gateway ask for.
+        rates: the rate limits of the operation.
     """
     known = {failure.exception for failure in declared}
     general = (
@@ -88,10 +92,15 @@ def complete_failures(
             asks=access.can_ask or bool(elsewhere),
             refuses=access.can_refuse or bool(elsewhere),
         ),
+        *([_general(TooManyRequests, _limits_text(rates))] if rates else ()),
         _general(ServerError, "The service failed."),
         _general(ServiceUnavailable, "The service, or what it needs, cannot answer now."),
     )
     return (*declared, *(failure for failure in general if failure.exception not in known))
+
+
+def _limits_text(rates: Sequence[RatePolicy]) -> str:
+    return f"The caller asks more often than it may: {'; '.join(each.text for each in rates)}."
 
 
 def _general(

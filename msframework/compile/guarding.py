@@ -59,11 +59,14 @@ def read_access(
     values: Sequence[ProvidedValue],
     service: ServiceAccess,
     problems: list[str],
+    *,
+    asks_principal: bool = False,
 ) -> tuple[Access, tuple[Security, ...]]:
     """Return the access of an operation, and the credentials that are required beside its guards.
 
     Args:
         values: the provided values that it takes.
+        asks_principal: whether a rate limit of it may depend on the principal.
     """
     guards, is_public = _collect(around, service, problems)
     required, documented = _read_security(around, service, values, problems)
@@ -73,7 +76,7 @@ def read_access(
         method,
         service.authenticators,
         is_public=is_public,
-        takes_principal=takes_principal,
+        takes_principal=takes_principal or asks_principal,
     )
     _check(access, around.where, params, service, problems)
     told = {each.name for each in access.authenticators}

@@ -50,7 +50,7 @@ def start_span(operation: Operation, context: CompileContext, emitter: Emitter) 
         # NOTE: by name and not in the source, so that like handlers are compiled once.
         emitter.bind("label", f"{operation.method.lower()} {operation.template}")
         # NOTE: where its guards were asked before, so that Sanic may read a body, it has its span.
-        begun = "if request.span is None: " if operation.access.is_checked else ""
+        begun = "if request.span is None: " if operation.is_admitted else ""
         emitter.line(f"{begun}request.span = start_request(request, label)")
 
 
@@ -86,8 +86,10 @@ def answer_failure(operation: Operation, context: CompileContext, emitter: Emitt
 
 def finish(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
     """Write the lines that end the span, note the access line, and return the answer."""
-    if context.finish is not None:
-        emitter.bind("finish", context.finish)
+    build = context.build_finish
+    finish = None if build is None else build(operation.method, operation.template)
+    if finish is not None:
+        emitter.bind("finish", finish)
         emitter.line("finish(request, answer)")
     emitter.line("return answer")
 
@@ -119,7 +121,7 @@ def compile_operation(
     source = str(emitter)
     handler = compile_function(name, source, emitter.namespace)
     shown = "\n\n".join((*emitter.called, source))
-    admit = emitter.namespace.get("admit") if operation.access.is_checked else None
+    admit = emitter.namespace.get("admit") if operation.is_admitted else None
     compiled = Compiled(operation, handler, shown, emitter.strict, admit)
     if context.checks_members:
         compiled.check_members()

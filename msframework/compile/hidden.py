@@ -45,7 +45,12 @@ def _said_on(inner: Any, read: set[int]) -> Iterator[str]:
     notes = find_notes(function_of(inner))
     if notes is not None and id(notes) not in read:
         read.add(id(notes))
-        said = {"guards": notes.guards, "security": notes.security, "public": notes.public}
+        said = {
+            "guards": notes.guards,
+            "security": notes.security,
+            "public": notes.public,
+            "rate_limit": notes.rate_limits,
+        }
         yield from (f"@doc.{name}" for name, value in said.items() if value)
     owner = getattr(inner, "__self__", None)
     if isinstance(owner, Resource):

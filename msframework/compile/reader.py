@@ -24,6 +24,7 @@ from msframework.compile.inputs import decorator_of, read_inputs
 from msframework.compile.operation_id import operation_id
 from msframework.compile.priority import read_priority
 from msframework.compile.provider import add_security, is_failure, read_provisions
+from msframework.compile.rates import asks_principal, read_rates
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import check_path_taken, read_arguments
@@ -117,12 +118,20 @@ def _read(
     around = Surroundings(
         where, notes, shared, outer, resource, endpoint.blueprint, endpoint.guards
     )
+    id = notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name)
+    rates = read_rates(around, id, service_access.settings.operations.rate_limits, problems)
     access, documented = read_access(
-        around, endpoint.method, params, values, service_access, problems
+        around,
+        endpoint.method,
+        params,
+        values,
+        service_access,
+        problems,
+        asks_principal=asks_principal(rates),
     )
     elsewhere = add_security(documented, values)
     return Operation(
-        id=notes.operation_id or endpoint.id or operation_id(endpoint.blueprint, endpoint.name),
+        id=id,
         where=where,
         name=endpoint.name,
         blueprint=endpoint.blueprint,
@@ -133,7 +142,7 @@ def _read(
         path_params=params,
         inputs=inputs,
         answers=answers,
-        failures=complete_failures(declared, inputs, params, access, elsewhere),
+        failures=complete_failures(declared, inputs, params, access, elsewhere, rates),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
@@ -141,6 +150,7 @@ def _read(
         provisions=provisions,
         access=access,
         priority=read_priority(notes, resource, shared, outer, where, problems),
+        rates=rates,
     )
 
 

@@ -41,13 +41,13 @@ class OperationsSettings:
     rate_limits: Pair = setting(
         "RATE_LIMITS",
         (),
-        "rate limits of each caller over all operations, such as 1000/minute",
+        "rate limits of each caller over all operations: 1000/minute, 300/minute by address",
         takes_text=True,
     )
     rate_limit_storage: str = setting(
         "RATE_LIMIT_STORAGE",
         "memory://",
-        "where rates are counted: memory:// (each worker) or redis://host:6379/0",
+        "where rates are counted: memory:// (each worker), redis://… or valkey://host:6379/0",
         secret=True,
     )
 

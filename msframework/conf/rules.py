@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msframework.conf.rates import find_rate_faults
 from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
 from msframework.conf.url import database_fault, http_fault
@@ -236,6 +237,11 @@ def _tracing(settings: Settings) -> Iterator[BrokenRule]:
         )
 
 
+def _rates(settings: Settings) -> Iterator[BrokenRule]:
+    for name, text in find_rate_faults(settings.operations):
+        yield BrokenRule((name,), text)
+
+
 def _files(settings: Settings) -> Iterator[BrokenRule]:
     path = settings.log.config
     if path is not None and not os.path.isfile(path):
@@ -283,6 +289,7 @@ _RULES: Final[tuple[Callable[[Settings], Iterator[BrokenRule]], ...]] = (
     _paths,
     _dotted_paths,
     _tracing,
+    _rates,
     _files,
     _operations,
 )

@@ -25,7 +25,9 @@ class ServerSettings:
         "address to listen on; unix:/path of a socket, fd:3 if inherited",
     )
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
-    workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    workers: int | None = setting(
+        "WORKERS", None, "supervised worker processes; None is one process alone", least=1
+    )
     allowed_hosts: Pair = setting(
         "ALLOWED_HOSTS",
         (),
@@ -123,6 +125,11 @@ class ServerSettings:
         {},
         "headers of every answer, beside X-Content-Type-Options; None leaves one out",
     )
+
+    @property
+    def is_proxied(self) -> bool:
+        """Whether the settings say which proxy is believed about addresses."""
+        return bool(self.proxies_count or self.real_ip_header or self.forwarded_secret)
 
     @property
     def cors(self) -> CORS:

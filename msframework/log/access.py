@@ -32,9 +32,7 @@ class AccessLog:
     def __init__(self, settings: Settings) -> None:
         server = settings.server
         self._lines = AccessLines(settings.service_name)
-        self._behind_proxy = bool(
-            server.proxies_count or server.real_ip_header or server.forwarded_secret
-        )
+        self._behind_proxy = server.is_proxied
         self._logger = logging.getLogger("msframework.access")
         self._entries: deque[AccessEntry] = deque()
         self._pieces: list[str] = []  # of the block that is about to be written

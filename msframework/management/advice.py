@@ -20,6 +20,7 @@ from msframework._place import short_path
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
 from msframework.management.exposure import find_exposure
+from msframework.management.rates import find_rate_advice
 from msframework.migrations.detect import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
@@ -52,6 +53,7 @@ def find_advice(service: Any) -> list[str]:
         *_undocumented_envelopes(service._serving.failures.envelope, operations),
         *find_warnings(service.settings),
         *find_exposure(service),
+        *find_rate_advice(service),
     ]
 
 

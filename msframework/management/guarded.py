@@ -14,6 +14,7 @@ from msframework.access.policy import Access, build_access, normalize
 from msframework.access.text import guard_text
 from msframework.admission import surroundings_of
 from msframework.compile.guarding import Surroundings, read_access
+from msframework.compile.rates import asks_principal, read_rates
 from msframework.doc import Notes, notes_of
 from msframework.operation import Operation, path_params
 from msframework.resource import Resource
@@ -161,8 +162,12 @@ def _plain_rows(service: Any) -> Iterator[AccessRow]:
             continue
         around = surroundings_of(route, find_mounted(route, service.blueprints.values()))
         params = path_params(f"/{route.path}")
+        limits = service.settings.operations.rate_limits
+        asks = asks_principal(read_rates(around, "", limits, []))
         for method in sorted(route.methods - {"HEAD"} or route.methods):  # HEAD goes with GET
-            access, _ = read_access(around, method, params, (), service.access, [])
+            access, _ = read_access(
+                around, method, params, (), service.access, [], asks_principal=asks
+            )
             yield AccessRow(
                 _kind_of(route),
                 method,

@@ -15,7 +15,12 @@ from msframework.envelope import CODE, DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import Code, InvalidInput, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
-from msframework.openapi.headers import describe_challenge, describe_headers, failure_headers
+from msframework.openapi.headers import (
+    describe_challenge,
+    describe_headers,
+    failure_headers,
+    tell_rates,
+)
 from msframework.openapi.security import read_challenge
 from msframework.operation import Answer, Failure, Operation, Paging
 from msframework.response import BODYLESS
@@ -58,6 +63,8 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
         found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
+    if operation.rates:
+        tell_rates(found)
     return found
 
 

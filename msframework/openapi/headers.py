@@ -13,6 +13,8 @@ _KNOWN: Final[dict[str, tuple[str, JSONObject]]] = {
     "Accept-Encoding": ("The encodings of bodies that it reads.", _TEXT),
     "Allow": ("The methods that the path has.", _TEXT),
     "Location": ("Where the new resource is.", {"type": "string", "format": "uri-reference"}),
+    "RateLimit": ("What is left of each limit, and for how many seconds.", _TEXT),
+    "RateLimit-Policy": ("The limits, and their times in seconds.", _TEXT),
     "Retry-After": ("How many seconds to wait.", _TEXT),
     "WWW-Authenticate": ("How to bring credentials.", _TEXT),
     "X-Request-ID": ("The id of the request, in logs and in calls of other services.", _TEXT),
@@ -47,6 +49,15 @@ def describe_headers(headers: Mapping[str, str]) -> JSONObject:
 def failure_headers(status: int, own: Iterable[str]) -> JSONObject:
     """Return the headers of failures with *status*, whose exceptions name *own*."""
     return describe_headers(dict.fromkeys((*_OF_STATUS.get(status, ()), *own), ""))
+
+
+def tell_rates(responses: JSONObject) -> None:
+    """Give successes and the 429 among *responses*, by status, the headers of rate limits."""
+    added = describe_headers({"RateLimit-Policy": "", "RateLimit": ""})
+    for status, response in responses.items():
+        if status[0] in "23" or status == "429":
+            # NOTE: operations share what they answer alike, and not all of them have limits.
+            responses[status] = {**response, "headers": {**response.get("headers", {}), **added}}
 
 
 def describe_challenge(challenge: str) -> JSONObject:

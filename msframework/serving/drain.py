@@ -77,7 +77,7 @@ class Drain:
                 if protocol not in self._closes:
                     task = asyncio.ensure_future(_close_websocket(websocket))
                     self._closes[protocol] = task
-            elif is_idle(protocol) and now - protocol._time >= _QUIET:
+            elif now - protocol._time >= _QUIET and is_idle(protocol):
                 protocol.close()
 
     async def _break_off(self) -> None:
@@ -89,6 +89,9 @@ class Drain:
         while self._connections and loop.time() < until:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK)
         for protocol in tuple(self._connections):
+            request = getattr(protocol.http, "request", None)
+            if request is not None:
+                logger.warning("%s %s was cut off", request.method, request.path)
             protocol.abort()
         await asyncio.sleep(0)  # for what was told to end
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Event, Future, Transport
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,8 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
         self.serving = self.app._serving
+        if self.serving.backlog.make is None:
+            self.serving.backlog.make = partial(type(self), **options)
         self.waiter = None
         self.held = 0
         self.clock = ConnectionClock(self, self.app.settings.server)

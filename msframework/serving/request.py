@@ -77,6 +77,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         principal: the authenticated caller; `None` for an anonymous one, and before admission.
         admitted: the `admit` that admitted it; `None` before that, `False` where it was refused.
         recorded: whether the request is over, its span finished and its access line noted.
+        rates: the counts of rate limits that admission has asked for; `None` before that.
         db_state: the note of the data layer on this request (read-your-writes).
     """
 
@@ -86,6 +87,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         "data",
         "db_state",
         "principal",
+        "rates",
         "recorded",
         "span",
     )
@@ -95,6 +97,7 @@ class Request(SanicRequest[Application, SimpleNamespace]):
         self.span: Span | None = None
         self.principal: Principal | None = None
         self.admitted: object = None
+        self.rates: tuple[Any, ...] | None = None
         self.data: JSONValue = None
         self.db_state: object = None
         self.recorded = False
@@ -368,6 +371,7 @@ _LATE: dict[str, Callable[[LeanRequest], object]] = {
     "parsed_not_grouped_args": lambda request: defaultdict(list),
     "parsed_token": partial(_constant, None),
     "principal": partial(_constant, None),
+    "rates": partial(_constant, None),
     "raw_url": lambda request: request.target.encode(),
     "version": partial(_constant, "1.1"),
 }

@@ -22,6 +22,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import uvloop
 from sanic.application.constants import ServerStage
 from sanic.log import server_logger
 from sanic.server import serve
@@ -32,11 +33,11 @@ from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
-from msframework.operations.source import WorkerStatus
+from msframework.operations.status import Status
 from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
-from msframework.serving.listener import accept_the_rest
+from msframework.serving.listener import ListeningSocket
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
@@ -50,7 +51,7 @@ def run(
     *,
     on_serving: Callable[[], None],
     stop: StopRequest | None = None,
-    status: Callable[[WorkerStatus], None] | None = None,
+    status: Callable[[Status], None] | None = None,
     operations: socket.socket | None = None,
     owns_socket: bool = False,
 ) -> int:
@@ -89,14 +90,15 @@ class ServiceRun:
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
         self._owns_socket = owns_socket
+        self._listening = ListeningSocket(sock)
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._fence = Fence()
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
-        service.setup_loop()
-        self._loop = asyncio.new_event_loop()
+        wants_uvloop = service.config.USE_UVLOOP is not False
+        self._loop = uvloop.new_event_loop() if wants_uvloop else asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._operations = self._build_operations(operations)
 
@@ -105,7 +107,7 @@ class ServiceRun:
             return None
         service = self._service
         render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render, self._loop)
+        source = ServiceSource(service.readiness, service.monitor, render)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
@@ -231,12 +233,10 @@ class ServiceRun:
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
-        server, operations = self._settings.server, self._settings.operations
         server_logger.info("Stopping worker [%s]", os.getpid())
+        server = self._settings.server
         grace, part = server.graceful_timeout, server.part_stop_timeout
-        parts = self._service.parts.longest_stop + 2 * (part + CANCEL_TIMEOUT)
-        total = operations.drain_delay + LAST_WORD + 3 * (grace + CANCEL_TIMEOUT) + parts
-        self._fence.begin(total, max(grace, part))
+        self._fence.begin(longest_stop(self._service), max(grace, part))
         if self._accepts:
             await self._end_serving()
         self._close_server()
@@ -253,7 +253,8 @@ class ServiceRun:
             await asyncio.sleep(self._settings.operations.drain_delay)
         await self._run_listeners("before_server_stop")
         until = self._loop.time() + grace
-        await accept_the_rest(self._sock, until, shared=not self._owns_socket)
+        is_last = self._owns_socket or self._stop.is_last
+        await self._listening.accept_the_rest(until, shared=not is_last)
         self._close_server()
         await Drain(self._server.connections, serving.tls).run(until)
         self._service.set_serving(False)
@@ -275,6 +276,14 @@ class ServiceRun:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=self._settings.server.part_stop_timeout)
+
+
+def longest_stop(service: Any) -> float:
+    """Return the most seconds that a stop of *service* may take now."""
+    server, operations = service.settings.server, service.settings.operations
+    parts = service.parts.longest_stop + 2 * (server.part_stop_timeout + CANCEL_TIMEOUT)
+    listeners = 3 * (server.graceful_timeout + CANCEL_TIMEOUT)
+    return float(operations.drain_delay + LAST_WORD + listeners + parts)
 
 
 def _options(sock: socket.socket) -> dict[str, Any]:

@@ -14,10 +14,14 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
+from msframework.limits.meter import RateMeters
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.requests import RequestCounter
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
+from msframework.serving.backlog import Backlog
 from msframework.serving.bodies import Bodies
 from msframework.serving.connections import ConnectionBound, build_refusal
 from msframework.serving.cors import CrossOrigin, build_cross_origin
@@ -25,6 +29,7 @@ from msframework.serving.descriptors import choose_most
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
+from msframework.serving.rates import tell_rates
 from msframework.serving.request import Request
 from msframework.serving.shedding import Shedding
 from msframework.serving.timeouts import ConnectionWatch
@@ -44,12 +49,14 @@ class ServerState:
         observer: the end of each request: spans and access lines.
         hosts: the names that it answers to; `None` for any.
         cors: the sharing of its answers with pages of other origins; `None` without any.
+        rates: the counts of its rate limits.
         trusts_request_id: whether the `X-Request-ID` of a caller is taken over.
         accept: the function that takes a request for the fast path; set while `lean`.
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
         is_heard: whether some of them are about connections and requests.
+        backlog: the connections that wait to be accepted.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         free: up to how many of them a request is served without a look at the load.
@@ -68,6 +75,7 @@ class ServerState:
     bound: ConnectionBound
     bodies: Bodies
     trusts_request_id: bool
+    rates: RateMeters
     outbox: Outbox = field(default_factory=Outbox)
     cors: CrossOrigin | None = None
     accept: Accept = field(init=False)
@@ -75,6 +83,7 @@ class ServerState:
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
     is_heard: bool = False
+    backlog: Backlog = field(default_factory=Backlog)
     in_flight: int = 0
     free: int = sys.maxsize
     shedding: Shedding | None = None
@@ -84,11 +93,14 @@ class ServerState:
     def close_routes(self, service: Any) -> None:
         """Give the answers of *service*, whose routes are all there, what browsers look for."""
         settings = service.settings.server
+        self.heads.varying = None  # as the routes of a service that is amended are closed again
         self.cors = build_cross_origin(service)
         if self.cors is not None:
             self.cors.begin()
             add_transport_security(self.cors.preflights, settings)
         add_transport_security(self.heads, settings)
+        if self.rates.is_used:
+            tell_rates(self.heads)
 
     def open(self, service: Any, handlers: frozenset[Handler]) -> None:
         """Note whether *service*, whose routes are closed, has a fast path, and the routes on it.
@@ -142,9 +154,13 @@ class ServerState:
             self.shedding.forget(request)
 
     def sign(self, request: Any, response: HTTPResponse) -> None:
-        """Give an answer the headers of all answers; while the service stops it says `close`."""
-        if self.stopping and request.stream is not None:
-            request.stream.keep_alive = False
+        """Give an answer the headers of all answers.
+
+        While the service stops it says `close`, unless the next request has arrived already.
+        """
+        stream = request.stream
+        if self.stopping and stream is not None and not stream.recv_buffer:
+            stream.keep_alive = False
         self.observer.sign(request, response)
         if self.shedding is not None:
             self.shedding.end(request, response)
@@ -168,16 +184,19 @@ def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
     )
 
 
-def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
+def build_state(
+    settings: Settings, tracer: Tracer, access_log: AccessLog, metrics: Metrics
+) -> ServerState:
     """Return the state of a service that is not served yet."""
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
     watch = ConnectionWatch(server)
+    counter = RequestCounter(metrics) if settings.is_measured else None
     serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
-        Observer(settings, heads, tracer, access_log),
+        Observer(settings, heads, tracer, access_log, counter),
         build_hosts(settings),
         HeadLimits(
             server.request_max_head_size,
@@ -188,6 +207,7 @@ def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> Se
         ConnectionBound(watch),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
+        RateMeters(settings.operations.rate_limit_storage, settings.service_name),
     )
     serving.shedding = build_shedding(settings, serving)
     return serving

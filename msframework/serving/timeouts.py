@@ -278,6 +278,11 @@ class ConnectionWatch:
         self.clocks: dict[ConnectionClock, None] = {}
         self._loop: AbstractEventLoop | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self.clocks)
+
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
         self.clocks[clock] = None

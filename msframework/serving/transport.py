@@ -24,7 +24,7 @@ def add_transport_security(heads: Heads, settings: ServerSettings) -> None:
     """
     value = dict(read_headers(settings.security_headers)).get(HSTS)
     if value is not None:
-        proxied = settings.proxies_count or settings.real_ip_header or settings.forwarded_secret
+        proxied = settings.is_proxied
         own = OwnHeaders({HSTS: value}, "SECURITY_HEADERS")
         heads.varying = _with_transport_security(heads.varying, own, bool(proxied))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 
@@ -35,7 +35,7 @@ def command(project: Project, source: str | None, access: bool, as_json: bool) -
     elif as_json:
         project.echo(json.dumps([_facts(operation) for operation in service.operations], indent=2))
     else:
-        project.table(_KEYS, map(_row, service.operations))
+        _echo_table(project, service.operations)
 
 
 _KEYS = ("method", "path", "name", "id", "where")
@@ -51,9 +51,20 @@ def _row(operation: Operation) -> tuple[str, ...]:
     )
 
 
+def _echo_table(project: Project, operations: Iterable[Operation]) -> None:
+    """Print a row for each operation, with its rate limits where any has some."""
+    rows = [(*_row(each), "; ".join(rate.text for rate in each.rates)) for each in operations]
+    if any(row[-1] for row in rows):
+        project.table((*_KEYS, "limits"), rows)
+    else:
+        project.table(_KEYS, (row[:-1] for row in rows))
+
+
 def _facts(operation: Operation) -> JSONObject:
     inputs = [{"name": item.name, "source": item.source.value} for item in operation.inputs]
-    return {**dict(zip(_KEYS, _row(operation), strict=True)), "inputs": inputs}
+    limits = [policy.text for policy in operation.rates]
+    facts = dict(zip(_KEYS, _row(operation), strict=True))
+    return {**facts, "inputs": inputs, "limits": limits, "priority": operation.priority}
 
 
 def find_source(sources: Mapping[str, str], name: str) -> str:

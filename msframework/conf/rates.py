@@ -1,0 +1,65 @@
+"""The checks of the settings of rate limits; they never show a password. Runs at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Final
+from urllib.parse import urlsplit
+
+from msframework.conf.operations import OperationsSettings
+from msframework.limits.rate import EXTRA, as_rate_limit, find_mistakes
+
+_SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
+_UNIX: Final = ("redis+unix", "valkey+unix")
+_EXPECTED: Final = (
+    "expected memory://, or the address of a Redis or Valkey. Write redis://:password@host:6379/0, "
+    "rediss://… for TLS, valkey://…, or redis+unix:///path/of.sock."
+)
+
+
+def find_rate_faults(settings: OperationsSettings) -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting that is wrong, and why."""
+    if settings.rate_limits and find_spec("limits") is None:
+        text = f"RATE_LIMITS needs the package 'limits', which is not installed. {_INSTALL}"
+        yield "RATE_LIMITS", text
+        return
+    for text in settings.rate_limits:
+        for found, advice in find_mistakes(as_rate_limit(text)):
+            yield "RATE_LIMITS", f"RATE_LIMITS: {found}. {advice}"
+    url = settings.rate_limit_storage
+    if url == "memory://":
+        return
+    fault = _storage_fault(url)
+    if fault is not None:
+        yield "RATE_LIMIT_STORAGE", f"RATE_LIMIT_STORAGE is {fault}; {_EXPECTED}"
+    else:
+        for package in ("limits", "redis"):
+            if find_spec(package) is None:
+                text = f"needs the package {package!r}, which is not installed. {_INSTALL}"
+                yield "RATE_LIMIT_STORAGE", f"RATE_LIMIT_STORAGE {text}"
+
+
+_INSTALL: Final = f"Install it: {EXTRA}."
+
+
+def _storage_fault(url: str) -> str | None:
+    """Name the kind of *url* where no store can be at it, else `None`; nothing of it is shown."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "an address that cannot be read"
+    if parts.scheme in _UNIX:
+        return None if len(parts.path) > 1 else "an address without the path of a socket"
+    if parts.scheme not in _SCHEMES:
+        return "an address of another kind"
+    if not parts.hostname or port == 0:
+        return "an address without a host, or with the port 0"
+    number = parts.path[1:]
+    if parts.fragment or (number and not number.isdecimal()):
+        return (
+            "an address with something else behind the host than the number of a database (in a "
+            "password, @ is written as %40, / as %2F, # as %23)"
+        )
+    return None

@@ -1,0 +1,102 @@
+"""`RateMeters`: the counts of all policies of one service, and their metrics.
+
+Filled at start-up; `count` and `count_shared` run per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from msframework.limits.rate import RatePolicy
+from msframework.limits.store import SharedStore
+from msframework.limits.windows import Count, WindowCounter
+from msframework.metrics import Family, Metrics
+
+MEMORY = "memory://"
+
+
+class RateMeter:
+    """The counts of one policy."""
+
+    __slots__ = ("_allowed", "_cost", "_counter", "_limited", "_rescued", "item", "name", "policy")
+
+    def __init__(
+        self, policy: RatePolicy, counter: WindowCounter, requests: Family, rescued: Family
+    ) -> None:
+        self.policy, self.name, self.item = policy, policy.name, policy.item
+        self._counter, self._cost = counter, policy.cost
+        self._allowed = requests.series(policy.name, "allowed")
+        self._limited = requests.series(policy.name, "limited")
+        self._rescued = rescued.series(policy.name)
+
+    def count(self, key: bytes) -> Count:
+        """Count a request of the caller *key* in this process."""
+        found = self._counter.take(key, self._cost, monotonic())
+        if found[0]:
+            self._allowed.add()
+        else:
+            self._limited.add()
+        return found
+
+    def rescue(self, key: bytes) -> Count:
+        """Count a request in this process, as the store is away."""
+        self._rescued.add()
+        return self.count(key)
+
+    def note(self, found: Count) -> Count:
+        """Return *found*, which the store has counted."""
+        (self._allowed if found[0] else self._limited).add()
+        return found
+
+
+class RateMeters:
+    """The counts of one service.
+
+    Attributes:
+        store: where all workers count together; `None` where each counts for itself.
+    """
+
+    def __init__(self, storage: str, service_name: str) -> None:
+        self.store = None if storage == MEMORY else SharedStore(storage, service_name)
+        self._counters: dict[str, WindowCounter] = {}
+
+    @property
+    def is_used(self) -> bool:
+        """Whether any operation has a limit."""
+        return bool(self._counters)
+
+    def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
+        """Return the meters of *policies*; those of one budget share it."""
+        requests = metrics.counter(
+            "msframework_rate_limit_requests_total",
+            "Requests that a rate limit was asked for, by policy and outcome: allowed or limited.",
+            ("policy", "outcome"),
+        )
+        rescued = metrics.counter(
+            "msframework_rate_limit_rescued_total",
+            "Requests that a worker counted for itself, as the store of rate limits was away.",
+            ("policy",),
+        )
+        if self.store is not None:
+            self.store.is_used = True
+        return tuple(
+            RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
+        )
+
+    def _counter(self, policy: RatePolicy) -> WindowCounter:
+        key = f"{policy.name}={policy.amount}"
+        found = self._counters.get(key)
+        if found is None:
+            found = self._counters[key] = WindowCounter(policy.amount, policy.window)
+        return found
+
+    async def count_shared(self, meters: Sequence[RateMeter], keys: Sequence[bytes]) -> list[Count]:
+        """Count a request in the store, or in this process while that is away."""
+        store = self.store
+        assert store is not None
+        asked = [(meter.policy, key) for meter, key in zip(meters, keys, strict=True)]
+        found = await store.take(asked)
+        if found is None:
+            return [meter.rescue(key) for meter, key in zip(meters, keys, strict=True)]
+        return [meter.note(each) for meter, each in zip(meters, found, strict=True)]

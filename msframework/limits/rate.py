@@ -1,0 +1,175 @@
+"""`RateLimit`: how often one caller may ask, as it is declared, and the policies it stands for.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+# A caller's own key; `None` for the principal or the address in its place.
+ByCaller = Callable[[Any], str | int | None]
+
+PRINCIPAL: Final = "principal"
+ADDRESS: Final = "address"
+EXTRA: Final = "pip install 'msframework[limits]'"
+_MOST: Final = 1_000_000_000
+_LONGEST: Final = 366 * 24 * 3600
+_EXAMPLE: Final = "'100/minute', '10/second' or '500/6 hours'"
+_UNITS: Final = "second, minute, hour, day, month and year"
+_is_scope: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}").fullmatch
+_read_text: Final = re.compile(r"(.*?)(?:\s+by\s+(\w+))?\s*", re.DOTALL).fullmatch
+_not_plain: Final = re.compile(r"[^A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """One limit, or several with semicolons between them, for each caller.
+
+    Attributes:
+        rate: how many requests in which time: `100/minute`, `10/second; 500/6 hours`.
+        by: what tells callers apart: `principal` (the address of an anonymous caller), `address`,
+            or a function of the request that returns a text, a whole number, or `None`.
+        scope: the budget that is used up; limits of one scope share it. Where it is left out, all
+            that the limit stands on shares one: a method, a Resource, a Blueprint, the service.
+        cost: how much of the budget one request uses up.
+    """
+
+    rate: str
+    by: str | ByCaller = PRINCIPAL
+    scope: str = ""
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RatePolicy:
+    """One limit of an operation.
+
+    Attributes:
+        scope: the name of the budget that its requests use up.
+        by: what tells callers apart; see `RateLimit`.
+        amount: how much a caller may use up.
+        window: in how many seconds.
+        unit: the same in words: `minute`, `6 hours`.
+        cost: how much one request uses up.
+    """
+
+    scope: str
+    by: str | ByCaller
+    amount: int
+    window: int
+    unit: str
+    cost: int = 1
+
+    @property
+    def caller(self) -> str:
+        """What tells callers apart, in a word."""
+        return self.by if isinstance(self.by, str) else _name_of(self.by)
+
+    @property
+    def name(self) -> str:
+        """The name in headers and metrics, which no other policy of an operation has."""
+        return f"{self.scope}/{self.caller}/{self.unit.replace(' ', '-')}"
+
+    @property
+    def text(self) -> str:
+        """The limit in words."""
+        cost = f", {self.cost} each time" if self.cost > 1 else ""
+        return f"{self.amount}/{self.unit} by {self.caller}{cost}"
+
+    @property
+    def item(self) -> str:
+        """The Quota Policy Item (draft-ietf-httpapi-ratelimit-headers-11, 3.1)."""
+        return f'"{self.name}";q={self.amount};w={self.window}'
+
+
+def _name_of(function: ByCaller) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return _not_plain.sub("_", name).strip("_") or "own"
+
+
+def as_rate_limit(given: object) -> RateLimit:
+    """Return the limit for a text of the settings or a Blueprint: `9/minute by address`.
+
+    Raises:
+        TypeError: it is neither a text nor a limit.
+    """
+    if isinstance(given, RateLimit):
+        return given
+    if not isinstance(given, str):
+        raise TypeError(f"{given!r} is no rate limit")
+    match = _read_text(given)
+    assert match is not None  # which takes any text
+    return RateLimit(match[1], match[2] or PRINCIPAL)
+
+
+def find_mistakes(limit: RateLimit) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with *limit*, and the advice."""
+    by: Any = limit.by
+    if isinstance(by, str) and by not in (PRINCIPAL, ADDRESS):
+        yield (
+            f"a rate limit is by {by!r}; expected 'principal', 'address' or a function",
+            "Write by='address', or by=function, which takes the request.",
+        )
+    elif not isinstance(by, str) and (not callable(by) or inspect.iscoroutinefunction(by)):
+        yield (
+            f"a rate limit is by {by!r}, which is no plain function",
+            "Write `def tenant(request)`, which returns a text, a number or None.",
+        )
+    if limit.scope and _is_scope(limit.scope) is None:
+        yield (
+            f"a rate limit has the scope {limit.scope!r}",
+            "Write at most 64 letters, digits, dots, hyphens and underscores, a letter first.",
+        )
+    try:
+        rates = parse_rates(limit.rate)
+    except ValueError as exc:
+        yield str(exc), f"Write {_EXAMPLE}; the times are {_UNITS}."
+        return
+    cost: Any = limit.cost
+    least = min(amount for amount, _, _ in rates)
+    if isinstance(cost, bool) or not isinstance(cost, int) or not 1 <= cost <= least:
+        found = f"a rate limit of {limit.rate!r} has the cost {cost!r}, which it never allows"
+        yield found, f"Write a whole number from 1 to {least}."
+
+
+def parse_rates(text: object) -> list[tuple[int, int, str]]:
+    """Return amount, seconds and unit of each limit in *text*.
+
+    Raises:
+        ValueError: *text* is no limit, or one that nobody could keep or reach.
+        ModuleNotFoundError: the package `limits` is not installed.
+    """
+    # PERF: it takes a while to import, and most services have no limits.
+    from limits import parse_many
+
+    try:
+        items = parse_many(text)  # type: ignore[arg-type]
+    except ValueError:
+        raise ValueError(f"{text!r} is no rate limit") from None
+    found = []
+    for item, piece in zip(items, re.split(r"[,;|]", str(text)), strict=True):
+        amount, window = item.amount, item.get_expiry()
+        # NOTE: the library takes "1/0 minutes" for "1/minute".
+        if amount < 1 or any(int(each) < 1 for each in re.findall(r"\d+", piece)):
+            raise ValueError(f"{text!r} allows nothing, or is about no time")
+        if amount > _MOST or window > _LONGEST:
+            raise ValueError(
+                f"{text!r} is beyond what can be counted: {_MOST} requests, and {_LONGEST} seconds"
+            )
+        multiple, unit = item.multiples, item.GRANULARITY.name
+        found.append((amount, window, unit if multiple == 1 else f"{multiple} {unit}s"))
+    return found
+
+
+def policies_of(limit: RateLimit, place: str) -> list[RatePolicy]:
+    """Return the policies of *limit*, which has no mistake and stands on *place*."""
+    scope = limit.scope or place
+    return [
+        RatePolicy(scope, limit.by, amount, window, unit, limit.cost)
+        for amount, window, unit in parse_rates(limit.rate)
+    ]
