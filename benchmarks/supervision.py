@@ -88,7 +88,6 @@ class KilledService:
         self._callers = [threading.Thread(target=self._call) for _ in range(_CALLERS)]
         for caller in self._callers:
             caller.start()
-        wait_until(lambda: len(self.pids()) == 2)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -102,7 +101,11 @@ class KilledService:
     def text(self) -> str:
         return self.log.read_text()
 
-    def pids(self, since: float = 0.0) -> set[int]:
+    def workers(self) -> set[int]:
+        """Return the processes that have served so far."""
+        return {int(pid) for pid in re.findall(r"Worker ready \[(\d+)\]", self.text())}
+
+    def pids(self, since: float) -> set[int]:
         """Return the processes that have answered since."""
         return {pid for when, pid in self.answers if pid is not None and when >= since}
 
@@ -187,10 +190,10 @@ def signal_group(number: int) -> Callable[[KilledService], None]:
 
 
 CASES = (
-    Case("a worker, `kill -9` (as for want of memory)", lambda s: os.kill(min(s.pids()), 9)),
+    Case("a worker, `kill -9` (as for want of memory)", lambda s: os.kill(min(s.workers()), 9)),
     Case("a worker, `os._exit(3)` in a handler", lambda s: s.ask("exit")),
     Case("a worker, segmentation fault in a handler", lambda s: s.ask("crash")),
-    Case("both workers, `kill -9`", lambda s: [os.kill(pid, 9) for pid in s.pids()]),
+    Case("both workers, `kill -9`", lambda s: [os.kill(pid, 9) for pid in s.workers()]),
     Case("the fork server, `kill -9`", lambda s: os.kill(min(s.members("forkserver")), 9)),
     Case("nothing: SIGHUP renews", lambda s: s.process.send_signal(signal.SIGHUP)),
     Case("nothing: SIGHUP, with a mistake in the new code", spoil),
@@ -206,7 +209,8 @@ CASES = (
 def run(case: Case) -> str:
     """Return the row of one case."""
     with tempfile.TemporaryDirectory() as folder, KilledService(Path(folder)) as service:
-        known, seen = service.pids(), len(service.text())
+        time.sleep(0.5)  # of service
+        known, seen = service.workers(), len(service.text())
         began = time.monotonic()
         case.kill(service)
         if case.ends:

@@ -280,32 +280,6 @@ def priority(level: str) -> Callable[[T], T]:
     return _note("priority", level)
 
 
-def rate_limit(
-    rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
-) -> Callable[[T], T]:
-    """Let each caller call it no more often than *rate*, beside the limits further outside.
-
-    It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
-    arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
-    """
-    _check_call("@doc.rate_limit", rate)
-
-    def take_note(handler: T) -> T:
-        notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
-        return handler
-
-    return take_note
-
-
-@overload
-def unlimited(handler: T) -> T: ...
-@overload
-def unlimited() -> Callable[[T], T]: ...
-def unlimited(handler: object = None) -> Any:
-    """Drop the rate limits that stand further outside; parentheses may follow."""
-    return _note("unlimited", True) if handler is None else _note("unlimited", True)(handler)
-
-
 def consumes(schema: SchemaSource) -> Callable[[T], T]:
     """Read the JSON body through *schema*: a Schema, a model, a dict, a list of one, an API class.
 

@@ -5,7 +5,6 @@ Runs at start-up.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -367,26 +366,6 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
         return await handlers[request.method](request, **path)
 
     return handle_by_method
-
-
-def answer_head_as_get(handler: Handler) -> Handler:
-    """Return the *handler* of static files, with a HEAD whose head is that of GET.
-
-    NOTE: Sanic's own lacks the length and `Cache-Control`. It stays for a HEAD with `Range`, which
-    means nothing there (RFC 9110, 14.2).
-    """
-
-    @functools.wraps(handler)
-    async def handle_file(request: Request, **path: object) -> Any:
-        if request.method != "HEAD" or "range" in request.headers:
-            return await handler(request, **path)
-        request.method = "GET"
-        try:
-            return await handler(request, **path)
-        finally:
-            request.method = "HEAD"
-
-    return handle_file
 
 
 def group_paths(routes: Iterable[Route]) -> list[list[Route]]:

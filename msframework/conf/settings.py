@@ -228,7 +228,7 @@ class TracingSettings:
     )
     never: Pair = setting(
         "TRACE_NEVER",
-        ("/health", "/healthz", "/live", "/livez", "/ready", "/readyz"),
+        ("/health", "/healthz", "/live", "/livez", "/ready", "/readyz", "/metrics"),
         "paths that are never traced; the documents are not either",
     )
     trust_peers: Pair = setting(

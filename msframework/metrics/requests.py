@@ -19,7 +19,7 @@ METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 )
 # Counts a request with its status.
-Count = Callable[[Any, int], None]
+CountRequest = Callable[[Any, int], None]
 
 
 class RequestCounter:
@@ -27,16 +27,16 @@ class RequestCounter:
 
     def __init__(self, metrics: Metrics) -> None:
         self._family = metrics.register(REQUEST_DURATION)
-        self._counts: dict[tuple[str, str], Count] = {}
+        self._counts: dict[tuple[str, str], CountRequest] = {}
 
-    def of_operation(self, method: str, route: str) -> Count:
+    def of_operation(self, method: str, route: str) -> CountRequest:
         """Return the function that counts the requests of one *route*, as a template."""
         found = self._counts.get((method, route))
         if found is None:
             found = self._counts[method, route] = self._build(method, route)
         return found
 
-    def _build(self, method: str, route: str) -> Count:
+    def _build(self, method: str, route: str) -> CountRequest:
         family, known = self._family, dict[int, Series]()
 
         def count(request: Any, status: int) -> None:

@@ -95,6 +95,7 @@ class ServiceRun:
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._fence = Fence()
+        service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
         wants_uvloop = service.config.USE_UVLOOP is not False
@@ -184,9 +185,10 @@ class ServiceRun:
         try:
             await asyncio.wait((start, asked), return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
+                self._begin_fence()
                 start.cancel()
-                await asyncio.wait((start,))
-            if not start.cancelled():
+                await asyncio.wait((start,), timeout=self._settings.server.part_stop_timeout)
+            if start.done() and not start.cancelled():
                 start.result()
                 await asked
         finally:
@@ -234,17 +236,20 @@ class ServiceRun:
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
         server_logger.info("Stopping worker [%s]", os.getpid())
-        server = self._settings.server
-        grace, part = server.graceful_timeout, server.part_stop_timeout
-        self._fence.begin(longest_stop(self._service), max(grace, part))
+        self._begin_fence()
         if self._accepts:
             await self._end_serving()
         self._close_server()
         await self._end_tasks()
         if self._has_begun:
             await self._run_listeners("after_server_stop")
-        self._fence.allow(part)
-        await self._service._stop_parts(self._service)
+        self._fence.allow(self._settings.server.part_stop_timeout)
+        await self._service.stop_parts()
+
+    def _begin_fence(self) -> None:
+        server = self._settings.server
+        pause = max(server.graceful_timeout, server.part_stop_timeout)
+        self._fence.begin(longest_stop(self._service), pause)
 
     async def _end_serving(self) -> None:
         """Stop to listen, and end all connections, in the steps of a stop."""

@@ -106,7 +106,7 @@ class Shedding:
         self._due = self._logged = 0.0
         self._unlogged = 0
         self._timer: TimerHandle | None = None
-        self.refused: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[tuple[str, ...]] = Counter()
 
     @property
     def limit(self) -> int:

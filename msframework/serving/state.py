@@ -62,6 +62,7 @@ class ServerState:
         free: up to how many of them a request is served without a look at the load.
         shedding: the admission of requests beyond that; `None` where all are admitted.
         stopping: whether answers already say `Connection: close`.
+        stops_parts: whether parts stop as a listener of Sanic's, rather than after all of them.
         bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
@@ -88,6 +89,7 @@ class ServerState:
     free: int = sys.maxsize
     shedding: Shedding | None = None
     stopping: bool = False
+    stops_parts: bool = True
     tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -214,6 +215,41 @@ async def test_listeners_that_hang_or_fail_keep_no_part_from_stopping(make_servi
         "a listener before_server_stop failed to stop",
         "a listener after_server_stop did not stop within 0.05 s",
     ]
+
+
+async def test_parts_have_their_own_time_however_short_that_of_requests_is(make_service, caplog):
+    service = make_service(server={"graceful_timeout": 0.01, "part_stop_timeout": 5.0})
+    done = []
+
+    class Slow(Recorder):
+        async def stop(self):
+            await asyncio.sleep(0.1)
+            await super().stop()
+
+    service.add_part(Slow(done))
+    service.add_part(Slow(done))
+    async with running(service):
+        pass
+
+    assert done == ["part start", "part start", "part stop", "part stop"]
+
+
+async def test_a_start_that_ignores_its_end_is_left_behind(make_service):
+    service = make_service(server={"part_stop_timeout": 0.05})
+    waits = asyncio.Event()
+
+    async def ignore(app):
+        run.tell(waits)
+        while not run.ended.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.1)
+
+    service.register_listener(ignore, "before_server_start")
+    run = Running(service)
+    await waits.wait()
+    run.stop.make()
+
+    assert await run.end() == 0
 
 
 async def test_a_request_to_stop_is_made_once():

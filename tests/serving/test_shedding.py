@@ -158,7 +158,7 @@ async def test_what_finds_no_room_is_refused_as_every_failure_is(crowd):
     async with crowd.full():
         lines, body, ids = facts_of(await crowd.ask("/now"))
     assert (lines, ids) == (REFUSED, 2)
-    assert body == b'{"code":50300,"message":"Service Unavailable"}'
+    assert body == b'{"code":100503,"message":"Service Unavailable"}'
     assert crowd.shedding.refused["concurrency", "normal"] == before + 1
     assert await crowd.status("/now") == 200
 
@@ -253,6 +253,7 @@ async def test_what_waited_too_long_for_the_loop_is_refused(crowd, monkeypatch):
     patience.is_watching = True
     crowd.shedding._open()
     monkeypatch.setattr(type(patience), "is_over", lambda self, waited, share: waited >= 0)
+    monkeypatch.setattr(type(patience), "observe", lambda self, lag: None)
     try:
         assert await crowd.status("/now") == 503
         assert crowd.shedding.refused["delay", "normal"] == 1

@@ -17,7 +17,7 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
-from msframework.management.overview import answering, sharing_metrics
+from msframework.management.overview import answering, place_of_probes, sharing_metrics
 from msframework.management.project import Project
 from msframework.management.sockets import (
     is_inherited,
@@ -71,7 +71,7 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     service = build(settings)
 
     def announce() -> None:
-        _announce(settings, sock, project)
+        _announce(settings, sock, operations, project)
 
     with listening_for_operations(settings) as operations:
         code = run(
@@ -99,7 +99,7 @@ def serve_many(
         listeners = stack.enter_context(MainProcessListeners(service, reload=reload))
 
         def announce() -> None:
-            _announce(settings, sock, project)
+            _announce(settings, sock, operations, project)
             listeners.begin_watching()
 
         shown = is_loopback(settings.server.host)
@@ -118,7 +118,9 @@ def serve_many(
         raise ImproperlyConfigured(supervisor.failure)
 
 
-def _announce(settings: Settings, sock: socket.socket, project: Project) -> None:
+def _announce(
+    settings: Settings, sock: socket.socket, operations: socket.socket | None, project: Project
+) -> None:
     is_unix = sock.family == socket.AF_UNIX
     scheme = "https" if settings.tls.cert is not None else "http"
     root = name_of(sock) if is_unix else f"{scheme}://{name_of(sock)}"
@@ -129,3 +131,5 @@ def _announce(settings: Settings, sock: socket.socket, project: Project) -> None
     project.echo(f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})")
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
+    if operations is not None:
+        project.echo(f"Probes and metrics: {place_of_probes(operations)}")
