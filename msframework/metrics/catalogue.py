@@ -27,6 +27,18 @@ REQUESTS_IN_FLIGHT: Final = MetricFacts(
 CONNECTIONS: Final = MetricFacts(
     "msframework_connections", _GAUGE, "Connections of clients that are open."
 )
+CONNECTIONS_EVICTED: Final = MetricFacts(
+    "msframework_connections_evicted_total",
+    _COUNTER,
+    "Connections that gave way to new ones at MAX_CONNECTIONS, by their claim to be kept.",
+    ("claim",),
+)
+CONNECTIONS_REFUSED: Final = MetricFacts(
+    "msframework_connections_refused_total",
+    _COUNTER,
+    "Connections that there was no room for, by how they were told: answered or cut_off.",
+    ("how",),
+)
 LOOP_LAG: Final = MetricFacts(
     "msframework_loop_lag_seconds",
     _GAUGE,

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from msframework.envelope import DefaultEnvelope, Envelope, ErrorFacts
 from msframework.exceptions import ServiceUnavailable
 from msframework.headers import encode_lines
-from msframework.metrics import Metrics
+from msframework.metrics import Metrics, catalogue
 from msframework.serving.answer import Heads
 from msframework.serving.descriptors import MOST_CONNECTIONS
 from msframework.serving.timeouts import Claim, ConnectionClock, ConnectionWatch
@@ -107,20 +107,16 @@ class ConnectionBound:
         self._lingering = 0
 
     def measure(self, metrics: Metrics) -> None:
-        """Register the metrics of connections, whose values are read where they are counted."""
-        metrics.gauge("http_connections", "Connections that are open.", read=lambda: self.held)
-        metrics.counter(
-            "http_connections_evicted_total",
-            "Connections that gave way to new ones, by what they did last.",
-            ["claim"],
-            read=lambda: {(claim.name.lower(),): n for claim, n in self.evicted.items() if n},
-        )
-        metrics.counter(
-            "http_connections_refused_total",
-            "Connections that there was no room for: answered 503, or cut off.",
-            ["how"],
-            read=lambda: {("answered",): self.answered, ("cut_off",): self.cut_off},
-        )
+        """Register the metrics of the bound, whose values are read where they are counted."""
+
+        def evicted() -> dict[tuple[str, ...], float]:
+            return {(claim.name.lower(),): count for claim, count in self.evicted.items() if count}
+
+        def refused() -> dict[tuple[str, ...], float]:
+            return {("answered",): self.answered, ("cut_off",): self.cut_off}
+
+        metrics.register(catalogue.CONNECTIONS_EVICTED, read=evicted)
+        metrics.register(catalogue.CONNECTIONS_REFUSED, read=refused)
 
     def open(self, most: int, refusal: Callable[[], bytes]) -> None:
         """Hold *most* connections from now on; `refusal()` is the answer to those beyond."""

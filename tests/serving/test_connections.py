@@ -228,9 +228,9 @@ async def test_metrics_tell_of_them(make, serve):
         text, _ = service.metrics.render()
 
     lines = text.decode().split("\n")
-    assert "http_connections 2.0" in lines
-    assert 'http_connections_evicted_total{claim="unasked"} 1.0' in lines
-    assert 'http_connections_refused_total{how="answered"} 0.0' in lines
+    assert "msframework_connections 2.0" in lines
+    assert 'msframework_connections_evicted_total{claim="unasked"} 1.0' in lines
+    assert 'msframework_connections_refused_total{how="answered"} 0.0' in lines
 
 
 async def test_a_young_connection_is_left_the_time_to_ask(make, serve, ages):
