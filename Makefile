@@ -26,10 +26,12 @@ format:
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-# The page that is written from the declarations; a test holds it current.
+# The pages that are written from the declarations; tests hold them current.
 reference:
 	$(PYTHON) -m msframework.conf.reference > docs/reference/settings.md.new
 	mv docs/reference/settings.md.new docs/reference/settings.md
+	$(PYTHON) -m msframework.metrics.reference > docs/reference/metrics.md.new
+	mv docs/reference/metrics.md.new docs/reference/metrics.md
 
 # The documents that tests/openapi/test_golden.py holds.
 golden:

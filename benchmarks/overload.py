@@ -2,8 +2,8 @@
 
 A service whose requests need 20 ms of one of ten connections, or 5 ms of its processor, gets 1, 3
 and 10 times as many as it can serve, from callers who do not wait for each other (openload, which
-Go builds), and then few again. Once with SHEDDING, and once without. Prints a table and draws plots:
-what was accepted, how fast, what was refused, and how long until all was well again.
+Go builds), and then few again. Once with SHEDDING, and once without. Prints a table and draws
+plots: what was accepted, how fast, what was refused, and how long until all was well again.
 
 `--report FILE` prints a stored result again.
 """
@@ -26,7 +26,7 @@ from benchmarks.harness import RESULTS, Bench
 from benchmarks.load import add_options, note
 from benchmarks.machine import describe
 from benchmarks.plot import draw
-from benchmarks.processes import Server, expect
+from benchmarks.processes import Server, cpu_seconds, expect
 from benchmarks.targets import OURS, TARGETS
 
 SOURCE = Path(__file__).with_name("openload")
@@ -66,15 +66,17 @@ def load(program: Path, server: Server, path: str, phases: str, seed: int) -> li
     return [(float(due), int(status), float(seconds)) for due, status, seconds in lines]
 
 
-class Memory:
-    """The most memory of a server, looked at several times a second while it is open."""
+class Watch:
+    """Memory and processor time of a server, looked at several times a second while it is open."""
 
     def __init__(self, server: Server) -> None:
         self._server, self._stop = server, threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self.most = 0.0
+        self._began, self._first = time.monotonic(), cpu_seconds(server.process.pid)
+        self._used = [(0.0, 0.0)]
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> "Watch":
         self._thread.start()
         return self
 
@@ -85,6 +87,13 @@ class Memory:
     def _watch(self) -> None:
         while not self._stop.wait(0.25):
             self.most = max(self.most, self._server.memory()["rss"])
+            used = cpu_seconds(self._server.process.pid) - self._first
+            self._used.append((time.monotonic() - self._began, used))
+
+    def share(self, seconds: float) -> float:
+        """Return how much of a processor it had in the first *seconds*."""
+        at, used = min(self._used, key=lambda each: abs(each[0] - seconds))
+        return used / at if at else math.nan
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -129,23 +138,28 @@ def measure(
     server.wait_ready()
     path, runs = PATHS[kind], []
     measure_capacity(server, path, CONCURRENCY[kind], 1)  # to warm up
-    capacity = measure_capacity(server, path, CONCURRENCY[kind], options.duration // 2)
+    with Watch(server) as watch:
+        capacity = measure_capacity(server, path, CONCURRENCY[kind], options.duration // 2)
+    share = watch.share(options.duration // 2)
     normal = math.inf
     for factor in FACTORS:
         seconds = options.duration
         phases = f"{capacity * factor:.2f}:{seconds},{capacity * CALM:.2f}:{CALM_SECONDS}"
         before = server.memory()["rss"]
-        with Memory(server) as memory:
+        with Watch(server) as watch:
             outcomes = load(program, server, path, phases, factor)
         found = summarize([each for each in outcomes if each[0] < seconds], seconds)
         normal = found["p99"] if factor == 1 else normal
+        # What others left of the processor is what it could serve with.
+        left = min(1.0, watch.share(seconds) / share) if kind == "cpu" else 1.0
         found |= {
             "kind": kind,
             "variant": variant,
             "factor": factor,
             "capacity": round(capacity, 1),
             "rss_before": before,
-            "rss_most": max(memory.most, before),
+            "rss_most": max(watch.most, before),
+            "able": round(capacity * left, 1),
             "recovery": recovery(outcomes, seconds, normal),
         }
         runs.append(found)
@@ -156,7 +170,7 @@ def measure(
 
 
 COLUMNS = (
-    *("service", "SHEDDING", "load", "offered/s", "goodput/s", "of capacity", "refused/s"),
+    *("service", "SHEDDING", "load", "offered/s", "able/s", "goodput/s", "of that", "refused/s"),
     *("failed/s", "p50 ms", "p99 ms", "p99 x", "RSS MiB", "well after s"),
 )
 
@@ -167,8 +181,9 @@ def render(runs: Sequence[Mapping[str, Any]]) -> str:
     normal = {(run["kind"], run["variant"]): run["p99"] for run in runs if run["factor"] == 1}
     for run in runs:
         cells = (
-            *(run["kind"], run["variant"], f"{run['factor']} x", run["offered"], run["goodput"]),
-            *(f"{run['goodput'] / run['capacity']:.0%}", run["refused"], run["failed"]),
+            *(run["kind"], run["variant"], f"{run['factor']} x", run["offered"]),
+            *(run["able"], run["goodput"], f"{run['goodput'] / run['able']:.0%}"),
+            *(run["refused"], run["failed"]),
             *(run["p50"], run["p99"], f"{run['p99'] / normal[run['kind'], run['variant']]:.2f}"),
             *(f"{run['rss_before']:.0f} to {run['rss_most']:.0f}", run["recovery"]),
         )
@@ -185,7 +200,7 @@ def write_plots(runs: Sequence[Mapping[str, Any]], directory: Path) -> None:
     ):
         series = {
             f"{kind}, shedding {variant}": [
-                (run["factor"], run[key] / (run["capacity"] if key == "goodput" else 1))
+                (run["factor"], run[key] / (run["able"] if key == "goodput" else 1))
                 for run in runs
                 if (run["kind"], run["variant"]) == (kind, variant)
             ]

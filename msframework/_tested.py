@@ -86,7 +86,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *_members("sanic.http:Http", "init_for_request perft0 response_func"),
         *_members(
             "sanic.server.protocols.http_protocol:HttpProtocol",
-            "_can_write _http _time access_log conn_info state",
+            "_can_write _data_received _http _time access_log conn_info state",
         ),
     ),
 }
@@ -125,12 +125,6 @@ REQUIRED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         ),
         *_members("sanic.router:Router", "_get _matchers"),
         "sanic_routing.route:Route._compile_regex",
-    ),
-    ("sanic", "stopping it at any moment"): ("sanic.server.runners:_setup_system_signals",),
-    ("sanic", "stopping workers"): _members(
-        "sanic.worker.manager:WorkerManager",
-        "_all_workers_ack _handle_message _poll_monitor _sync_states transient_processes"
-        " worker_state",
     ),
 }
 logger = logging.getLogger("msframework")

@@ -46,7 +46,8 @@ def admit_others(
     around, params = surroundings_of(route, mounted), path_params(f"/{route.path}")
     find_lost_guards(_handler_of(route), around.where, problems)
     limits = service.settings.operations.rate_limits
-    rates = read_rates(around, route.name.rpartition(".")[2], limits, problems)
+    name = ".".join(filter(None, (mounted.name, route.name.rpartition(".")[2])))
+    rates = read_rates(around, name, limits, problems)
     takes, asks = compile_takes(rates), asks_principal(rates)
     admits = {}
     for method in sorted(route.methods):

@@ -29,12 +29,13 @@ from msframework.health import Monitor, Readiness
 from msframework.lifecycle import Parts, complete, ignore_repeated_signals
 from msframework.log import setup_logging
 from msframework.log.access import AccessLog
+from msframework.measuring import build_measuring
 from msframework.metrics import Metrics
-from msframework.metrics.sharing import MetricsSharing
 from msframework.mounting import Endpoints
 from msframework.openapi.ui import mount_documents
 from msframework.operation import Operation
 from msframework.operations.checks import add_checks
+from msframework.operations.mount import mount_probes
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.registration import CheckedRegistration
@@ -128,7 +129,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.access_log = AccessLog(settings)
         self.db = build_database(settings, self.tracer)
         self.clients = Clients(settings.services, self.tracer, settings.server.fast_path)
-        self._serving = build_state(settings, self.tracer, self.access_log)
+        self._serving = build_state(settings, self.tracer, self.access_log, self.metrics)
         handler = ErrorHandler()
         handler.answers = self._serving.failures
         super().__init__(
@@ -144,16 +145,17 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self.register_listener(self._start_parts, "before_server_start")
         self.register_listener(self._begin_to_serve, "after_server_start")
         self.register_listener(self._begin_stop, "before_server_stop")
-        self.register_listener(self._stop_parts, "after_server_stop")
+        self.register_listener(self._end_stop, "after_server_stop")
 
     def _build_parts(self, tracing: Part) -> Parts:
         """Return the service's own parts, in the order in which they start."""
         settings = self.settings
         parts = Parts(settings.server.part_stop_timeout)
-        if settings.is_measured:
-            parts.add(MetricsSharing(self.metrics))
         self.readiness = Readiness(parts)
         self.monitor = Monitor(self.readiness, measured=settings.is_measured)
+        if settings.is_measured:
+            for part in build_measuring(self):
+                parts.add(part)
         parts.add(self.readiness)
         parts.add(self.monitor)
         if settings.is_measured:
@@ -162,6 +164,7 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         parts.add(self._serving.heads.clock)
         if self._serving.shedding is not None:
             parts.add(self._serving.shedding)
+            self._serving.shedding.register(self.metrics)
         parts.add(tracing)
         if settings.log.access:
             parts.add(self.access_log)
@@ -314,6 +317,8 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
             self._documented = True
             self.endpoints.mount_plain(mount_documents, self, self.operations, self.settings)
         self.compile()
+        if self.settings.debug:
+            mount_probes(self)
         serving, endpoints = self._serving, self.endpoints
         serving.failures.templates = Templates(endpoints.operations, serving.failures.envelope)
         endpoints.trace_others()
@@ -375,13 +380,17 @@ class Service(CheckedRegistration, StaticFiles, ObservedSanic):
         self._serving.stopping = self.readiness.draining = True
         ignore_repeated_signals()
 
-    async def _stop_parts(self, app: object, loop: object = None) -> None:
+    async def _end_stop(self, app: object, loop: object = None) -> None:
+        if self._serving.stops_parts:
+            await self.stop_parts()
+
+    async def stop_parts(self) -> None:
+        """Stop all parts, each within its time; does nothing the second time."""
         if self._serving.tls is not None:
             await self._serving.tls.stop()
         await self.parts.stop()
         if self._client is not None:
-            timeout = self.settings.server.part_stop_timeout
-            await complete(self._client.stop(), timeout, "app.client")
+            await complete(self._client.stop(), self.settings.server.part_stop_timeout, "Client")
 
 
 def build_database(settings: Settings, tracer: Tracer) -> Database:

@@ -244,16 +244,6 @@ def public(handler: object = None) -> Any:
     return _note("public", True) if handler is None else _note("public", True)(handler)
 
 
-def priority(level: str) -> Callable[[T], T]:
-    """Say who is refused last where more comes than a worker can serve: high, normal or low.
-
-    It stands on a method; for all of a Resource or a blueprint, write `priority = …` in the class
-    and `Blueprint(…, priority=…)`. The nearer to the method wins.
-    """
-    _check_call("@doc.priority", level)
-    return _note("priority", level)
-
-
 def rate_limit(
     rate: str, *, by: str | ByCaller = PRINCIPAL, scope: str = "", cost: int = 1
 ) -> Callable[[T], T]:
@@ -278,6 +268,16 @@ def unlimited() -> Callable[[T], T]: ...
 def unlimited(handler: object = None) -> Any:
     """Drop the rate limits that stand further outside; parentheses may follow."""
     return _note("unlimited", True) if handler is None else _note("unlimited", True)(handler)
+
+
+def priority(level: str) -> Callable[[T], T]:
+    """Say who is refused last where more comes than a worker can serve: high, normal or low.
+
+    It stands on a method; for all of a Resource or a blueprint, write `priority = …` in the class
+    and `Blueprint(…, priority=…)`. The nearer to the method wins.
+    """
+    _check_call("@doc.priority", level)
+    return _note("priority", level)
 
 
 def consumes(schema: SchemaSource) -> Callable[[T], T]:

@@ -18,7 +18,7 @@ from msframework.operations.source import PartStates, Report
 from msframework.operations.status import Status
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
-CACHED: Final = 1.0  # seconds for which an outcome is told again
+CACHED: Final = 1.0  # seconds
 _LONGEST: Final = 200  # characters of a reason
 INTERVAL: Final = 1.0  # seconds between two beats
 
@@ -33,12 +33,13 @@ class Readiness:
     Attributes:
         starting: whether the service does not serve yet.
         draining: whether it is told to stop.
+        caching: seconds for which an outcome is told again.
     """
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._checks: dict[str, PartCheck] = {}
-        self.starting, self.draining = True, False
+        self.starting, self.draining, self.caching = True, False, CACHED
         self._found: dict[str, PartCheck] | None = None
         self._running: dict[str, Task[str | None]] = {}
         self._asking: Task[Report] | None = None
@@ -88,7 +89,7 @@ class Readiness:
             task.cancel()
         self._tell(parts)
         self._report = Report(all(reason is None for reason in parts.values()), parts)
-        self._until = monotonic() + CACHED
+        self._until = monotonic() + self.caching
         return self._report
 
     def _tell(self, parts: PartStates) -> None:

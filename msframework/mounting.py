@@ -25,13 +25,11 @@ from msframework.compile.schema import KnownSchemas
 from msframework.compile.signature import request_missing
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import OwnHeaders
-from msframework.metrics import Metrics
 from msframework.operation import Operation, path_params, path_template
 from msframework.problem import Problem
 from msframework.provider import BUILT_IN
 from msframework.routing import (
     Mounted,
-    answer_head_as_get,
     declared_order,
     dispatch,
     find_mounted,
@@ -43,6 +41,7 @@ from msframework.routing import (
     read_endpoints,
 )
 from msframework.serving.answer import Answer, Heads
+from msframework.serving.files import answer_head_as_get
 from msframework.types import Handler
 
 
@@ -239,7 +238,7 @@ class Endpoints:
             heads=serving.heads,
             failures=serving.failures,
             start_request=None if tracer is None else tracer.start_request,
-            finish=serving.observer.build_finish(),
+            build_finish=serving.observer.build_finish,
             engine=Engine.ROWS if service.settings.server.fast_path else Engine.MEMBERS,
             compile_takes=self._compile_takes(),
             checks_members=self._checks_members,
@@ -252,7 +251,7 @@ class Endpoints:
         service = self._service
         return build_compile_takes(
             service._serving.rates,
-            getattr(service, "metrics", None) or Metrics(),
+            service.metrics,
             behind_proxy=service.settings.server.is_proxied,
         )
 

@@ -19,6 +19,8 @@ from sanic.response import HTTPResponse
 from msframework.conf.settings import Settings
 from msframework.headers import WORDS, Pairs, check_response, take_framing, unite
 from msframework.log.access import AccessLog
+from msframework.metrics.requests import RequestCounter
+from msframework.operation import path_template
 from msframework.serving.answer import Answer, Heads
 from msframework.serving.request import Request
 from msframework.tracing import Tracer
@@ -33,22 +35,41 @@ class Observer:
     """Ends spans and writes access lines, each once a request, whoever answered it."""
 
     def __init__(
-        self, settings: Settings, heads: Heads, tracer: Tracer, access_log: AccessLog
+        self,
+        settings: Settings,
+        heads: Heads,
+        tracer: Tracer,
+        access_log: AccessLog,
+        counter: RequestCounter | None = None,
     ) -> None:
         self._heads = heads
         self._tracer = tracer if settings.tracing.enabled else None
         self._record = access_log.record if settings.log.access else None
+        self.counter = counter
 
-    def build_finish(self) -> Callable[[Any, Any], None] | None:
-        """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded."""
-        tracer, record = self._tracer, self._record
-        if tracer is None and record is None:
+    def build_finish(
+        self, method: str = "", template: str = ""
+    ) -> Callable[[Any, Any], None] | None:
+        """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded.
+
+        Args:
+            method: that of the operation; "" for requests of any.
+            template: its path, by which its requests are counted.
+        """
+        tracer, record, counter = self._tracer, self._record, self.counter
+        if tracer is None and record is None and counter is None:
             return None
+        count = None if counter is None else counter.of_operation(method, template)
 
         def finish(request: Request, answer: Any) -> None:
             if answer.__class__ is not Answer or request.responded:
                 return  # it may be a stream, which ends later: see `end`
             request.recorded = True
+            if counter is not None and count is not None:
+                if request.method == method:
+                    count(request, answer.status)
+                else:  # HEAD, which GET's handler answers
+                    counter.count(request, _route_of(request), answer.status)
             span = request.span
             if span is not None:
                 # PERF: `finish_request`, without the call where nothing is recorded
@@ -99,6 +120,8 @@ class Observer:
         if status is None:
             whole = response is not None and stream.stage is not Stage.FAILED
             status = response.status if whole else 500
+        if self.counter is not None:
+            self.counter.count(request, _route_of(request), status)
         if self._tracer is not None and request.span is not None:
             self._tracer.finish_request(request.span, status)
         if self._record is not None:
@@ -172,6 +195,12 @@ class Observer:
                 headers[name] = unite(value, ", ".join(headers.getall(name)))
             else:
                 headers.setdefault(name, value)
+
+
+def _route_of(request: Request) -> str:
+    """Return the template of the route of *request*; "" without one."""
+    route = request.route
+    return "" if route is None else path_template(f"/{route.path}")
 
 
 def name_of(request: Request) -> str:

@@ -5,7 +5,6 @@ Runs at start-up.
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -130,10 +129,9 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     Args:
         description: the text of its tag in the document.
         guards: whom its operations may be called by.
-        priority: who is refused last where more comes than a worker can serve: high, normal, low.
+        priority: who is refused last under overload: high, normal, low.
         rate_limits: how often each caller may call them, all together.
-        cors: the pages that may read its answers, in the place of the service's settings; the
-            others are Sanic's.
+        cors: the pages that may read its answers, in the place of the service's settings.
     """
 
     __slots__ = ("cors", "guards", "notes", "problems", "providers")
@@ -217,13 +215,8 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
             instance = cls()
             instance.mounted_at = uri
             for method in found:
-                self.add_route(
-                    getattr(instance, method),
-                    uri,
-                    methods=[method.upper()],
-                    name=f"{cls.__name__}_{method}",
-                    **given,
-                )
+                handler, name = getattr(instance, method), f"{cls.__name__}_{method}"
+                self.add_route(handler, uri, methods=[method.upper()], name=name, **given)
             return cls
 
         return mount
@@ -373,26 +366,6 @@ def dispatch(handlers: dict[str, Handler]) -> Handler:
         return await handlers[request.method](request, **path)
 
     return handle_by_method
-
-
-def answer_head_as_get(handler: Handler) -> Handler:
-    """Return the *handler* of static files, with a HEAD whose head is that of GET.
-
-    NOTE: Sanic's own lacks the length and `Cache-Control`. It stays for a HEAD with `Range`, which
-    means nothing there (RFC 9110, 14.2).
-    """
-
-    @functools.wraps(handler)
-    async def handle_file(request: Request, **path: object) -> Any:
-        if request.method != "HEAD" or "range" in request.headers:
-            return await handler(request, **path)
-        request.method = "GET"
-        try:
-            return await handler(request, **path)
-        finally:
-            request.method = "HEAD"
-
-    return handle_file
 
 
 def group_paths(routes: Iterable[Route]) -> list[list[Route]]:

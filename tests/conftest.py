@@ -18,7 +18,7 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
-SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls")
+SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls", "operations")
 
 
 # NOTE: thousands of tests are collected, and none of them goes before the end. So the collector of

@@ -37,7 +37,10 @@ PRIVATES = {
                     ),
                     "serving/request.py",
                 ),
-                "sanic.server.protocols.http_protocol:HttpProtocol._can_write": "serving/http.py",
+                "sanic.server.protocols.http_protocol:HttpProtocol._can_write": "serving/",
+                "sanic.server.protocols.http_protocol:HttpProtocol._data_received": (
+                    "serving/protocol.py"
+                ),
             },
         ),
         (
@@ -62,11 +65,6 @@ PRIVATES = {
                 "sanic.server.protocols.http_protocol:HttpProtocol._http": "serving/",
                 "sanic.server.protocols.http_protocol:HttpProtocol._task": "serving/",
                 "sanic.server.protocols.http_protocol:HttpProtocol._time": "serving/",
-                "sanic.server.runners:_setup_system_signals": "management/workers.py",
-                "sanic.worker.manager:WorkerManager._all_workers_ack": "management/workers.py",
-                "sanic.worker.manager:WorkerManager._handle_message": "management/workers.py",
-                "sanic.worker.manager:WorkerManager._poll_monitor": "management/workers.py",
-                "sanic.worker.manager:WorkerManager._sync_states": "management/workers.py",
                 "sanic_routing.route:Route._compile_regex": "serving/router.py",
             },
         ),
@@ -193,6 +191,11 @@ PRIVATES = {
                 "collections:namedtuple._replace": "registration.py testing/database.py",
                 "collections:namedtuple._fields": "codec/",
             },
+        ),
+        (
+            "the tests of that file find its effect",
+            "tests/management/test_supervisor.py",
+            {"atexit:_run_exitfuncs": "management/worker.py"},
         ),
     ],
 }

@@ -24,14 +24,35 @@ PYPROJECT = SOURCE.parents[1] / "pyproject.toml"
 
 
 def imported_names() -> set[str]:
-    """Return the names that the import statements of the package bind."""
+    """Return the names that the import statements of the package bind, for type checkers."""
+    return {name for names in imports_for_checkers().values() for name in names}
+
+
+def imports_for_checkers() -> dict[str, tuple[str, ...]]:
+    """Return the names that the package imports for type checkers, by their modules."""
     tree = ast.parse(SOURCE.read_text(encoding="utf-8"))
-    return {
-        alias.asname or alias.name
+    (block,) = (
+        node
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
-        for alias in node.names
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    return {
+        str(node.module).removeprefix("msframework").removeprefix("."): tuple(
+            alias.asname or alias.name for alias in node.names
+        )
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
     }
+
+
+def test_a_name_is_imported_from_where_type_checkers_find_it():
+    assert imports_for_checkers() == msframework._HOMES
+
+
+def test_the_names_are_listed_before_they_are_used():
+    assert set(msframework.__all__) <= set(dir(msframework))
+    with pytest.raises(AttributeError, match="module 'msframework' has no attribute 'Nothing'"):
+        _ = msframework.Nothing  # type: ignore[attr-defined]
 
 
 def test_all_lists_exactly_what_is_imported():

@@ -90,10 +90,9 @@ func main() {
 	flag.Parse()
 	request := []byte("GET " + *path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	chance := rand.New(rand.NewSource(*seed))
-	idle := make(chan *caller, *most)
-	for n := 0; n < *most; n++ {
-		idle <- nil
-	}
+	places := make(chan struct{}, *most)
+	var idle []*caller // the one that was used last is used first
+	var lock sync.Mutex
 	var due []float64
 	start := 0.0
 	for _, phase := range strings.Split(*phases, ",") {
@@ -116,12 +115,23 @@ func main() {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			mine := <-idle
+			places <- struct{}{}
+			var mine *caller
+			lock.Lock()
+			if last := len(idle) - 1; last >= 0 {
+				mine, idle = idle[last], idle[:last]
+			}
+			lock.Unlock()
 			status := 0
 			if left := *limit - time.Since(when); left > 0 {
 				mine, status = ask(*address, request, mine, left)
 			}
-			idle <- mine
+			if mine != nil {
+				lock.Lock()
+				idle = append(idle, mine)
+				lock.Unlock()
+			}
+			<-places
 			outcomes[n] = outcome{at, status, time.Since(when).Seconds()}
 		}()
 	}

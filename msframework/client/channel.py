@@ -29,6 +29,7 @@ from msframework.client.transport import Transport
 from msframework.conf.settings import ServiceEntry
 from msframework.envelope import DefaultEnvelope, Envelope
 from msframework.exceptions import ImproperlyConfigured
+from msframework.metrics.calls import CallTimer
 from msframework.tracing import Tracer
 
 logger = logging.getLogger("msframework.client")
@@ -48,6 +49,7 @@ class Channel:
         total_timeout: the seconds that a call may take.
         tracer: makes the spans of the calls; known once the session is open.
         peer_tags: the tags of the service in every span.
+        timer: counts the calls; `None` where nobody reads that.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Channel:
         "max_size",
         "name",
         "peer_tags",
+        "timer",
         "total_timeout",
         "tracer",
     )
@@ -93,6 +96,7 @@ class Channel:
         self.envelope = envelope or DefaultEnvelope()
         self.max_size = max_size
         self.tracer = self._tracer = tracer
+        self.timer: CallTimer | None = None
 
     def relocate(self, url: str) -> None:
         """Call the service at *url* from now on; connections to the old address are closed.

@@ -19,6 +19,7 @@ from msframework.client.response import Response
 from msframework.conf.settings import ServiceEntry
 from msframework.context import RequestContext
 from msframework.envelope import Envelope
+from msframework.metrics.calls import CallTimer
 from msframework.tracing import Tracer
 
 
@@ -73,6 +74,10 @@ class Client(Caller):
     def address(self) -> Address:
         """The address of the service."""
         return self._channel.address
+
+    def measure(self, timer: CallTimer) -> None:
+        """Count the calls by *timer* from now on."""
+        self._channel.timer = timer
 
     def cli(self, request: RequestContext | None = None) -> BoundClient:
         """Return the same client, for calls on behalf of *request*."""

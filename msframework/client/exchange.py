@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import perf_counter
 from types import TracebackType
 from typing import TypedDict
 
@@ -52,7 +53,7 @@ class Exchange:
         passing: statuses that are no error.
     """
 
-    __slots__ = ("_channel", "_outgoing", "_passing", "_request", "_response", "_span")
+    __slots__ = ("_began", "_channel", "_outgoing", "_passing", "_request", "_response", "_span")
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Exchange:
         self._outgoing, self._passing = outgoing, passing
         self._span: Span | None = None
         self._response: Response | None = None
+        self._began = 0.0 if channel.timer is None else perf_counter()
 
     async def fetch(self) -> BufferedResponse:
         """Send the request, and return the whole answer, of any status.
@@ -81,6 +83,8 @@ class Exchange:
             if (failure := self._read_failure(exc)) is None:
                 raise
             raise failure from exc
+        if (timer := self._channel.timer) is not None:
+            timer.answered(answer.status, perf_counter() - self._began)
         if (span := self._span) is not None:
             self._span = None
             tag_answer(span, answer.status, self._passing)
@@ -97,6 +101,8 @@ class Exchange:
             if (failure := self._read_failure(exc)) is None:
                 raise
             raise failure from exc
+        if (timer := self._channel.timer) is not None:
+            timer.answered(response.status, perf_counter() - self._began)
         if self._span is not None:
             tag_answer(self._span, response.status, self._passing)
             response.content.on_eof(self._end_span)
@@ -123,6 +129,8 @@ class Exchange:
         """
         status = self._outgoing.status
         failure = read_failure(self._channel.name, exc, status)
+        if (timer := self._channel.timer) is not None:
+            timer.failed(failure or exc, perf_counter() - self._began)
         if self._span is not None and status is not None:
             tag_answer(self._span, status, self._passing)
         self._fail_span(failure or exc)

@@ -38,7 +38,7 @@ class CompileContext:
     heads: Heads
     failures: Failures
     start_request: Callable[..., Any] | None = None
-    finish: Callable[..., Any] | None = None
+    build_finish: Callable[[str, str], Callable[..., Any] | None] | None = None
     json_max_depth: int = 64
     max_errors: int = MAX_ERRORS
     engine: Engine = Engine.ROWS

@@ -86,8 +86,10 @@ def answer_failure(operation: Operation, context: CompileContext, emitter: Emitt
 
 def finish(operation: Operation, context: CompileContext, emitter: Emitter) -> None:
     """Write the lines that end the span, note the access line, and return the answer."""
-    if context.finish is not None:
-        emitter.bind("finish", context.finish)
+    build = context.build_finish
+    finish = None if build is None else build(operation.method, operation.template)
+    if finish is not None:
+        emitter.bind("finish", finish)
         emitter.line("finish(request, answer)")
     emitter.line("return answer")
 

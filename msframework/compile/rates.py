@@ -24,7 +24,7 @@ from msframework.limits.rate import (
     find_mistakes,
     policies_of,
 )
-from msframework.limits.windows import Count
+from msframework.limits.windows import RateCount
 from msframework.metrics import Metrics
 from msframework.problem import Problem
 from msframework.resource import Resource
@@ -259,13 +259,13 @@ async def _take_shared(
     _conclude(asked, await meters.count_shared(asked, keys), request)
 
 
-def _conclude(meters: Sequence[RateMeter], counts: Sequence[Count], request: Request) -> None:
+def _conclude(meters: Sequence[RateMeter], counts: Sequence[RateCount], request: Request) -> None:
     request.rates = (*(request.rates or ()), *zip(meters, counts, strict=True))
     if not all(allowed for allowed, _, _ in counts):
         raise _refusal(meters, counts)
 
 
-def _refusal(meters: Sequence[RateMeter], counts: Sequence[Count]) -> TooManyRequests:
+def _refusal(meters: Sequence[RateMeter], counts: Sequence[RateCount]) -> TooManyRequests:
     """Return the failure of a caller who has used up its budgets (RFC 6585, 4)."""
     refused = [
         (meter.policy, seconds)

@@ -29,8 +29,11 @@ class OperationsSettings:
     ready_services: Pair = setting(
         "READY_SERVICES", (), "names of SERVICES without which the service is not ready"
     )
-    max_connections: int = setting(
-        "MAX_CONNECTIONS", 10_000, "connections that one worker holds at once", least=1
+    max_connections: int | None = setting(
+        "MAX_CONNECTIONS",
+        None,
+        "connections that one worker holds at once; if None 10000, or what its open files allow",
+        least=1,
     )
     shedding: bool = setting(
         "SHEDDING", True, "refuse requests by 503 beyond the concurrency that a worker can serve"

@@ -25,7 +25,9 @@ class ServerSettings:
         "address to listen on; unix:/path of a socket, fd:3 if inherited",
     )
     port: int = setting("PORT", 8000, "port to listen on", least=0, most=65535)
-    workers: int = setting("WORKERS", 1, "worker processes", least=1)
+    workers: int | None = setting(
+        "WORKERS", None, "supervised worker processes; None is one process alone", least=1
+    )
     allowed_hosts: Pair = setting(
         "ALLOWED_HOSTS",
         (),
@@ -226,7 +228,7 @@ class TracingSettings:
     )
     never: Pair = setting(
         "TRACE_NEVER",
-        ("/health", "/healthz", "/live", "/livez", "/ready", "/readyz"),
+        ("/health", "/healthz", "/live", "/livez", "/ready", "/readyz", "/metrics"),
         "paths that are never traced; the documents are not either",
     )
     trust_peers: Pair = setting(

@@ -16,7 +16,7 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
-from msframework.db.lease import Lease, exhausted, is_lost
+from msframework.db.lease import Lease, PoolCounts, exhausted, is_lost
 from msframework.db.statement import NO_SERVER, ServerTags
 from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import DatabaseUnavailable
@@ -50,6 +50,14 @@ class AsyncpgPool:
         self._born: dict[int, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[asyncio.Task[object]] = set()
+        self._waits = 0
+
+    @property
+    def counts(self) -> PoolCounts:
+        """How many connections and borrowers there are."""
+        size = 0 if self._pool is None else self._pool.get_size()
+        used, waiting = len(self._lent), len(self._waiting)
+        return PoolCounts(self._settings.max_size, used, max(0, size - used), waiting, self._waits)
 
     async def start(self) -> None:
         """Open `DB_MIN_SIZE` connections.
@@ -91,6 +99,7 @@ class AsyncpgPool:
         pool, waits = self._pool, self._settings.acquire_timeout
         if pool is None or pool.is_closing():
             raise DatabaseUnavailable()
+        self._waits += len(self._lent) >= self._settings.max_size
         getting = asyncio.ensure_future(pool.acquire(timeout=waits))
         self._waiting.add(getting)
         try:

@@ -25,7 +25,7 @@ from msframework.db.lease import Lease, Pool
 from msframework.db.pool import LightPool
 from msframework.db.probe import PrimaryProbe
 from msframework.db.replicas import Replica, Replicas
-from msframework.db.shared import Lender, Shared
+from msframework.db.shared import TIMED_ONLY, Lender, Observe, Shared
 from msframework.db.statement import ServerTags, Statements
 from msframework.db.transaction import (
     Isolation,
@@ -37,7 +37,7 @@ from msframework.db.transaction import (
 from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured
 from msframework.tracing import Tracer
 from msframework.tracing.context import current_span
-from msframework.tracing.span import Span, Tags
+from msframework.tracing.span import Tags
 
 T = TypeVar("T")
 _RETRIED = (
@@ -108,6 +108,7 @@ class Database:
             if settings.replicas:
                 self._replicas = self._build_replicas(settings.url)
         self._reader = self._primary if self._replicas is None else self._replicas
+        self._unkept: object = None
         self._plain_begin = begin_text(None, False, False, write=self._debug)
         self._shared = Shared(
             statements=Statements(always_reset=settings.reset == "always"),
@@ -134,6 +135,19 @@ class Database:
             for number, url in enumerate(settings.replicas, 1)
         ]
         return Replicas(self._pool, primary, replicas, settings)
+
+    def measure(self, observe: Observe) -> None:
+        """Count every statement by *observe* from now on."""
+        self._shared = replace(self._shared, observe=observe)
+        self._unkept = TIMED_ONLY
+
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The pools by the names of their servers."""
+        pools = {} if self._pool is None else {"primary": self._pool}
+        if self._replicas is not None:
+            pools |= {replica.name: replica.pool for replica in self._replicas.replicas}
+        return pools
 
     async def start(self) -> None:
         """Open the first connections; replicas that are away keep nothing from starting.
@@ -253,14 +267,17 @@ class Database:
             await asyncio.sleep(random.random() * _FIRST_PAUSE * 2 ** (attempt - 1))  # noqa: S311
         raise ValueError(f"attempts is {attempts}: at least one is needed")
 
-    def _find_span(self, request: RequestContext | None) -> Span | None:
-        """Return the span that statements are children of; `None` where none is to be made."""
+    def _find_span(self, request: RequestContext | None) -> Any:
+        """Return the span that statements are children of; `None` where none is to be made.
+
+        It is `TIMED_ONLY` where they are measured all the same.
+        """
         if self._tracer is None:
-            return None
+            return self._unkept
         span = current_span()
         if span is None and request is not None:
             span = request.span
-        return span if span is not None and span.sampled else None
+        return span if span is not None and span.sampled else self._unkept
 
 
 def peer_tags(url: str) -> Tags:

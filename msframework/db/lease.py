@@ -5,6 +5,7 @@ Runs per request.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Protocol
 
@@ -80,6 +81,17 @@ class Lease:
             limit_time(self.conn, self.deadline.seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    """How many connections a pool may have, lends and keeps; who waits, and who ever had to."""
+
+    limit: int
+    used: int
+    free: int
+    waiting: int
+    waits: int
+
+
 class Pool(Protocol):
     """Lends connections; `LightPool` and `AsyncpgPool` do, with the same tests.
 
@@ -88,6 +100,10 @@ class Pool(Protocol):
     """
 
     server: ServerTags
+
+    @property
+    def counts(self) -> PoolCounts:
+        """How many connections and borrowers there are."""
 
     async def start(self) -> None:
         """Open the first connections."""
@@ -140,3 +156,15 @@ def _name(holder: object) -> str:
     if hasattr(holder, "get_name"):
         return f"task {holder.get_name()}"
     return f"{getattr(holder, 'method', '')} {getattr(holder, 'path', holder)}".strip()
+
+
+async def reset(lease: Lease) -> None:
+    """Make the connection of *lease* as it was when it was opened."""
+    conn = lease.conn
+    if lease.began or conn.is_in_transaction():
+        await conn.execute("ROLLBACK")
+    if lease.statements.stale:
+        await lease.statements.renew()
+    await conn.reset()
+    lease.began = False
+    lease.spoiled = lease.retired

@@ -20,7 +20,7 @@ import asyncpg
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import Opener
 from msframework.db.deadline import Deadlines
-from msframework.db.lease import Lease, exhausted
+from msframework.db.lease import Lease, PoolCounts, exhausted, reset
 from msframework.db.statement import NO_SERVER, ServerTags
 from msframework.db.statement_cache import StatementCache, is_watched, supports_direct
 from msframework.exceptions import DatabaseUnavailable
@@ -72,7 +72,7 @@ class LightPool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = 0
-        self._opened = 0
+        self._opened = self._waits = 0
         self._closed = True
         self._away = False
         self._failure: Exception | None = None
@@ -80,6 +80,13 @@ class LightPool:
         self._complain_after = 0.0
         self._round: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
+
+    @property
+    def counts(self) -> PoolCounts:
+        """How many connections and borrowers there are."""
+        free = len(self._free)
+        used = len(self._leases) - free
+        return PoolCounts(self._max, used, free, len(self._waiters), self._waits)
 
     # Lending.
 
@@ -112,6 +119,7 @@ class LightPool:
         future: asyncio.Future[Lease] = loop.create_future()
         waiter = (future, loop.time() + self._acquire_timeout)
         self._waiters.append(waiter)
+        self._waits += 1
         if self._sweeper is None:
             self._sweeper = loop.call_at(waiter[1], self._sweep)
         if len(self._leases) < self._max:
@@ -386,15 +394,3 @@ class LightPool:
             lease.conn.terminate()
             self._deadlines.remove(lease.deadline)
         self._leases.clear()
-
-
-async def reset(lease: Lease) -> None:
-    """Make the connection of *lease* as it was when it was opened."""
-    conn = lease.conn
-    if lease.began or conn.is_in_transaction():
-        await conn.execute("ROLLBACK")
-    if lease.statements.stale:
-        await lease.statements.renew()
-    await conn.reset()
-    lease.began = False
-    lease.spoiled = lease.retired

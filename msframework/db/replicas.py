@@ -82,6 +82,9 @@ class Replicas:
         primary_url: where the primary is asked how far it has written.
         replicas: all of them.
         settings: `DB_PROBE_INTERVAL`, `DB_MAX_LAG`, `DB_CONNECT_TIMEOUT`.
+
+    Attributes:
+        replicas: all of them, fit to be read from or not.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class Replicas:
         settings: DatabaseSettings,
     ) -> None:
         self._primary = primary
-        self._replicas = tuple(replicas)
+        self.replicas = tuple(replicas)
         self._interval = settings.probe_interval
         self._max_lag = settings.max_lag
         timeout = min(settings.connect_timeout, settings.probe_interval)
@@ -147,7 +150,7 @@ class Replicas:
         self._healthy = []
         for probe in (self._written, *self._probes.values()):
             probe.close()
-        await asyncio.gather(*(item.pool.stop() for item in self._replicas if item.started))
+        await asyncio.gather(*(item.pool.stop() for item in self.replicas if item.started))
 
     async def _watch(self) -> None:
         while True:
@@ -164,7 +167,7 @@ class Replicas:
         except _FAILURES:
             # What is known of the primary's past still tells who is behind.
             logger.debug("the primary did not answer the probe")
-        await asyncio.gather(*(self._check(replica) for replica in self._replicas))
+        await asyncio.gather(*(self._check(replica) for replica in self.replicas))
 
     async def _check(self, replica: Replica) -> None:
         try:
@@ -199,14 +202,14 @@ class Replicas:
                 return
             replica.started = True
         replica.healthy = True
-        self._healthy = [item for item in self._replicas if item.healthy]
+        self._healthy = [item for item in self.replicas if item.healthy]
         logger.info("%s is read from", replica.name)
 
     def _eject(self, replica: Replica, reason: str) -> None:
         if not replica.healthy:
             return
         replica.healthy = False
-        self._healthy = [item for item in self._replicas if item.healthy]
+        self._healthy = [item for item in self.replicas if item.healthy]
         # Those who wait for one of its connections go on to the next replica.
         replica.pool.expel()
         logger.warning("%s is not read from any more: %s", replica.name, reason)

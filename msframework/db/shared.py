@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msframework.db.affinity import Affinity
 from msframework.db.lease import Lease
-from msframework.db.statement import Statements
+from msframework.db.statement import Kind, Statements
+
+Observe = Callable[[Kind, float, object], None]
+# Stands where the span of a statement would: it is timed, and leaves none.
+TIMED_ONLY: Final = object()
 
 
 class Lender(Protocol):
@@ -33,6 +38,7 @@ class Shared:
         max_size: connections of a pool at most.
         affinity: remembers which requests wrote; `None` where there are no replicas.
         loop: where they run, which saves looking it up; `None` before the start.
+        observe: counts a statement by its kind, duration and outcome; `None` if nobody reads that.
     """
 
     statements: Statements
@@ -42,3 +48,4 @@ class Shared:
     max_size: int
     affinity: Affinity | None
     loop: asyncio.AbstractEventLoop | None = None
+    observe: Observe | None = None

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from msframework.db.lease import Lease
-from msframework.db.shared import Shared
+from msframework.db.shared import TIMED_ONLY, Shared
 from msframework.db.statement import NO_SERVER, Statement
 from msframework.tracing.span import Span, Tags
 
@@ -16,7 +16,7 @@ _MOST_ARGUMENT = 200
 
 def note_statement(
     shared: Shared,
-    parent: Span,
+    parent: Any,
     began: float,
     statement: Statement,
     args: Sequence[object],
@@ -33,6 +33,10 @@ def note_statement(
         held: the same, before the statement.
         outcome: what the statement gave, or the exception that it ended with.
     """
+    if shared.observe is not None:
+        shared.observe(statement.kind, perf_counter() - began, outcome)
+        if parent is TIMED_ONLY:
+            return
     template = statement.template(NO_SERVER if lease is None else lease.pool.server)
     own: Tags = {}
     if args and shared.trace_arguments:

@@ -25,7 +25,7 @@ _STEADY: Final = 0.9  # changes that are smaller are smoothed
 _FALLEN: Final = 0.75  # of the requests, after which ...
 _SAME: Final = 0.9  # ... so much of the latency says that they wait in no queue
 _UNKNOWN: Final = 8  # how many times the start may be in flight before the first answers
-_RETURN: Final = 1.02  # how much a window without load changes it
+_RETURN: Final = 1.005  # how much a window without load changes it
 
 
 class Baseline:
@@ -69,7 +69,7 @@ class ConcurrencyLimit:
         self,
         *,
         least: int = 16,
-        start: int = 128,
+        start: int = 80,
         most: int = 100_000,
         delay: float = ALLOWED_DELAY,
     ) -> None:

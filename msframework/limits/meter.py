@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic
+from typing import Final
 
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import SharedStore
-from msframework.limits.windows import Count, WindowCounter
-from msframework.metrics import Family, Metrics
+from msframework.limits.windows import RateCount, WindowCounter
+from msframework.metrics import Family, MetricFacts, Metrics
+from msframework.metrics.facts import MetricKind
 
-MEMORY = "memory://"
+MEMORY: Final = "memory://"
+REQUESTS: Final = MetricFacts(
+    "msframework_rate_limit_requests_total",
+    MetricKind.COUNTER,
+    "Requests that a rate limit was asked about, by policy and outcome: allowed or limited.",
+    ("policy", "outcome"),
+)
+RESCUED: Final = MetricFacts(
+    "msframework_rate_limit_rescued_total",
+    MetricKind.COUNTER,
+    "Requests that a worker counted for itself, as the store of rate limits was away.",
+    ("policy",),
+)
 
 
 class RateMeter:
@@ -30,7 +44,7 @@ class RateMeter:
         self._limited = requests.series(policy.name, "limited")
         self._rescued = rescued.series(policy.name)
 
-    def count(self, key: bytes) -> Count:
+    def count(self, key: bytes) -> RateCount:
         """Count a request of the caller *key* in this process."""
         found = self._counter.take(key, self._cost, monotonic())
         if found[0]:
@@ -39,12 +53,12 @@ class RateMeter:
             self._limited.add()
         return found
 
-    def rescue(self, key: bytes) -> Count:
+    def rescue(self, key: bytes) -> RateCount:
         """Count a request in this process, as the store is away."""
         self._rescued.add()
         return self.count(key)
 
-    def note(self, found: Count) -> Count:
+    def note(self, found: RateCount) -> RateCount:
         """Return *found*, which the store has counted."""
         (self._allowed if found[0] else self._limited).add()
         return found
@@ -59,7 +73,12 @@ class RateMeters:
 
     def __init__(self, storage: str, service_name: str) -> None:
         self.store = None if storage == MEMORY else SharedStore(storage, service_name)
-        self._counters: dict[str, WindowCounter] = {}
+        self._counters: dict[tuple[str, int], WindowCounter] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its policies."""
+        return tuple(dict.fromkeys(name for name, _ in self._counters))
 
     @property
     def is_used(self) -> bool:
@@ -68,30 +87,28 @@ class RateMeters:
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
         """Return the meters of *policies*; those of one budget share it."""
-        requests = metrics.counter(
-            "msframework_rate_limit_requests_total",
-            "Requests that a rate limit was asked for, by policy and outcome: allowed or limited.",
-            ("policy", "outcome"),
-        )
-        rescued = metrics.counter(
-            "msframework_rate_limit_rescued_total",
-            "Requests that a worker counted for itself, as the store of rate limits was away.",
-            ("policy",),
-        )
+        requests, rescued = metrics.register(REQUESTS), metrics.register(RESCUED)
         if self.store is not None:
             self.store.is_used = True
         return tuple(
             RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
         )
 
+    def forget(self) -> None:
+        """Forget what callers have used up in this process, as before each test of a project."""
+        for counter in self._counters.values():
+            counter.forget()
+
     def _counter(self, policy: RatePolicy) -> WindowCounter:
-        key = f"{policy.name}={policy.amount}"
+        key = (policy.name, policy.amount)
         found = self._counters.get(key)
         if found is None:
             found = self._counters[key] = WindowCounter(policy.amount, policy.window)
         return found
 
-    async def count_shared(self, meters: Sequence[RateMeter], keys: Sequence[bytes]) -> list[Count]:
+    async def count_shared(
+        self, meters: Sequence[RateMeter], keys: Sequence[bytes]
+    ) -> list[RateCount]:
         """Count a request in the store, or in this process while that is away."""
         store = self.store
         assert store is not None

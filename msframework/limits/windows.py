@@ -15,7 +15,7 @@ from math import ceil
 from typing import Final
 
 # Whether the request is allowed, what the caller has left, and for how many seconds.
-Count = tuple[bool, int, int]
+RateCount = tuple[bool, int, int]
 # The begin of the present window, what was used up in the one before, and in it.
 Usage = list[float]
 
@@ -40,7 +40,7 @@ class WindowCounter:
         self._old: dict[bytes | int, Usage] = {}
         self._ends = 0.0
 
-    def take(self, key: bytes, cost: int, now: float) -> Count:
+    def take(self, key: bytes, cost: int, now: float) -> RateCount:
         """Use up *cost* of the budget of the caller *key*, where that much is left.
 
         Args:
@@ -65,6 +65,10 @@ class WindowCounter:
         if rest:
             return True, rest, ceil(left)
         return True, 0, wait(amount, window, cost, before, current, left)
+
+    def forget(self) -> None:
+        """Forget all callers."""
+        self._new, self._old, self._ends = {}, {}, 0.0
 
     def _turn(self, now: float) -> None:
         """Forget those who have not asked for the length of two windows."""
@@ -106,7 +110,7 @@ def wait(amount: int, window: int, cost: int, before: float, current: float, lef
 
 def judge(
     amount: int, window: int, cost: int, allowed: bool, before: int, current: int, left: float
-) -> Count:
+) -> RateCount:
     """Return the count of a caller, where a store has counted what is used up."""
     rest = int(amount - current - before * left // window)
     if allowed and rest > 0:

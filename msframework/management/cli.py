@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -15,7 +14,7 @@ import click
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.discovery import CommandEntry, app_commands, built_in_commands
-from msframework.management.project import Project
+from msframework.management.project import Project, describe_failure
 
 
 class ManagementGroup(click.Group):
@@ -158,14 +157,10 @@ def _color() -> bool | None:
 
 
 def _report(exc: Exception, project: Project) -> int:
+    text = describe_failure(exc, traceback=project.traceback)
     if project.traceback:
-        click.echo("".join(traceback.format_exception(exc)), err=True, nl=False)
+        click.echo(text, err=True, nl=False)
         return 1
-    text = str(exc)
-    if not isinstance(exc, ImproperlyConfigured):
-        chain = [item for item in (exc, exc.__cause__) if item is not None]
-        named = [f"{type(item).__name__}: {item}".removesuffix(": ") for item in chain]
-        text = f"{', from '.join(named)} (--traceback shows where)"
     click.secho("Error: ", fg="red", bold=True, err=True, nl=False, color=_color())
     click.echo(text, err=True)
     return 1

@@ -40,8 +40,15 @@ class StartFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
-    """The message to a worker that another has taken the place of: stop without DRAIN_DELAY."""
+class StopOrder:
+    """The message to a worker that it is to stop.
+
+    Attributes:
+        is_last: whether all workers stop; one that another has taken the place of does so without
+            DRAIN_DELAY, and leaves connections that wait to the others.
+    """
+
+    is_last: bool
 
 
 WorkerMessage: TypeAlias = Serving | StartFailure | Status
@@ -64,8 +71,8 @@ class WorkerControl:
         with suppress(OSError):  # BlockingIOError, BrokenPipeError
             self._sending.send(_shorten(message))
 
-    def watch(self, on_retire: Callable[[], None], on_end: Callable[[], None]) -> None:
-        """Call *on_retire* when the supervisor says so, *on_end* when it is gone.
+    def watch(self, on_stop: Callable[[bool], None], on_end: Callable[[], None]) -> None:
+        """Call *on_stop* with `StopOrder.is_last` when it comes, *on_end* without a supervisor.
 
         They are called in a thread of their own, whatever the loop does.
         """
@@ -73,8 +80,7 @@ class WorkerControl:
         def read() -> None:
             with suppress(EOFError, OSError):
                 while True:
-                    if isinstance(self._receiving.recv(), Retire):
-                        on_retire()
+                    on_stop(self._receiving.recv().is_last)
             on_end()
 
         Thread(target=read, name="supervisor", daemon=True).start()
@@ -131,19 +137,10 @@ class SupervisorControl:
         except OSError as exc:
             raise EOFError from exc
 
-    def has_ended(self) -> bool:
-        """Return whether the worker is gone, as far as its pipe tells."""
-        try:
-            for _ in self.receive():
-                pass
-        except EOFError:
-            return True
-        return False
-
-    def retire(self) -> None:
-        """Tell the worker to stop without DRAIN_DELAY."""
+    def stop(self, *, is_last: bool) -> None:
+        """Tell the worker to stop."""
         with suppress(OSError):
-            self._sending.send(Retire())
+            self._sending.send(StopOrder(is_last))
 
     def close(self) -> None:
         """Close the ends of the supervisor."""

@@ -13,12 +13,14 @@ from enum import Enum
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from msframework.management.control import Serving, StartFailure, SupervisorControl
+from msframework.management.control import StartFailure, SupervisorControl
 from msframework.operations.status import Status
 
+START_TIME: Final = 60.0  # seconds until a worker has to serve
 SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
 LONGEST_PAUSE: Final = 30.0
 _FIRST_PAUSE: Final = 0.5
+GOOD_END: Final = "ended with exit code 0"
 _LOST: Final = 255  # the exit code of a process whose fork server is gone (multiprocessing)
 
 
@@ -44,6 +46,8 @@ class WorkerProcess:
         is_successor: whether it was started to take the place of one that serves.
         failure: why it could not start, as it said.
         status: how it is, as it said last.
+        is_silent: whether its control pipe has ended.
+        is_killed: whether the supervisor killed it.
     """
 
     index: int
@@ -52,13 +56,15 @@ class WorkerProcess:
     control: SupervisorControl
     begun: float
     deadline: float | None
-    stop_time: float
+    stop_time: float = 0.0
     is_stand_in: bool = False
     is_successor: bool = False
     state: WorkerState = WorkerState.STARTING
     served: float | None = None
     failure: str | None = None
     status: Status | None = None
+    is_silent: bool = False
+    is_killed: bool = False
     pid: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,39 +76,35 @@ class WorkerProcess:
     def receive(self, now: float) -> bool:
         """Take in what it has said since; return whether it serves from now on."""
         begins = False
-        with suppress(EOFError):
+        try:
             for message in self.control.receive():
                 if isinstance(message, Status):
                     self.status = message
                 elif isinstance(message, StartFailure):
                     self.failure = message.text
-                elif isinstance(message, Serving) and self.state is WorkerState.STARTING:
+                elif self.state is WorkerState.STARTING:
                     self.state, self.served, self.deadline = WorkerState.SERVING, now, None
                     self.stop_time = message.stop_time
                     begins = True
+        except EOFError:
+            self.is_silent = True
         return begins
 
-    def stop(self, deadline: float, *, retire: bool = False) -> None:
-        """Tell it to stop until *deadline*; one that *retires* is needed no more at once."""
+    def stop(self, deadline: float, *, is_last: bool) -> None:
+        """Tell it to stop until *deadline*; *is_last* where all workers stop."""
         self.state, self.deadline = WorkerState.STOPPING, deadline
-        if retire:
-            self.control.retire()
-        else:
-            self.send(signal.SIGTERM)
+        self.control.stop(is_last=is_last)
 
     def kill(self) -> None:
         """End it on the spot."""
-        self.send(signal.SIGKILL)
-
-    def send(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        self.is_killed, self.deadline = True, None
         with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            os.kill(self.pid, signal.SIGKILL)
 
     def bury(self) -> str:
         """Release what is left of a process that ended; return how it did."""
         code = self.process.exitcode
-        if code == _LOST and not self.control.has_ended():
+        if code == _LOST and not self.is_silent:
             self.kill()  # only its fork server is gone, which would tell us how it ended
         self.control.close()
         self.process.close()

@@ -6,6 +6,7 @@ Runs on the command line.
 from __future__ import annotations
 
 import os
+import traceback as tracebacks
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any, Final
@@ -14,6 +15,7 @@ import click
 
 from msframework.conf.loader import MODULE_VARIABLE, load_settings
 from msframework.conf.settings import Settings
+from msframework.exceptions import ImproperlyConfigured
 
 _WIDE: Final = 1000
 
@@ -84,3 +86,14 @@ class Project:
             console.print(grid)
         for line in capture.get().splitlines():
             self.echo(line.rstrip())
+
+
+def describe_failure(exc: BaseException, *, traceback: bool = False) -> str:
+    """Return what a command that failed by *exc* says."""
+    if traceback:
+        return "".join(tracebacks.format_exception(exc))
+    if isinstance(exc, ImproperlyConfigured):
+        return str(exc)
+    chain = [item for item in (exc, exc.__cause__) if item is not None]
+    named = [f"{type(item).__name__}: {item}".removesuffix(": ") for item in chain]
+    return f"{', from '.join(named)} (--traceback shows where)"

@@ -18,8 +18,8 @@ from typing import Any, Final
 from msframework.conf.rules import exposed
 from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured
+from msframework.serving.descriptors import BACKLOG
 
-_BACKLOG: Final = 100  # connections that wait to be accepted
 _UNIX, _INHERITED = "unix:", "fd:"
 _LONGEST: Final = 107  # bytes of a path: sun_path without its end (unix(7))
 _MODE: Final = 0o660
@@ -126,7 +126,7 @@ def _listen_at_port(host: str, port: int, names: SettingNames) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         both = host.strip("[]") == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(
-            address[:2], family=family, backlog=_BACKLOG, dualstack_ipv6=both
+            address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both
         )
     except OSError as exc:
         raise ImproperlyConfigured(
@@ -161,7 +161,7 @@ def listen_at_path(path: str, name: str = "HOST") -> socket.socket:
         sock.bind(path)
         # NOTE: nobody can connect before `listen`, whatever the umask allowed until here.
         os.chmod(path, _MODE)
-        sock.listen(_BACKLOG)
+        sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
         raise ImproperlyConfigured(

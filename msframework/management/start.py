@@ -6,9 +6,9 @@ request is answered with 503 meanwhile, and the next change of a file tries agai
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import click
@@ -27,7 +27,6 @@ from msframework.conf.settings import (
 )
 from msframework.exceptions import ImproperlyConfigured, ServiceUnavailable
 from msframework.management.garbage import SettledObjects, without_collection
-from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE, SignalStop
 from msframework.serving.tls import ServerTLS
 
 
@@ -40,12 +39,6 @@ def build(settings: Settings) -> Service:
     return service
 
 
-def _build_worker(settings: Settings) -> Service:
-    service = build(settings)
-    SignalStop(service)
-    return service
-
-
 def open_tls(service: Service) -> None:
     """Let connections of *service* begin with TLS, where its settings name a certificate."""
     settings = service.settings
@@ -53,17 +46,27 @@ def open_tls(service: Service) -> None:
         service._serving.tls = ServerTLS(settings.tls, settings.server.request_timeout)
 
 
+class StartMode(Enum):
+    """The occasion of a worker's start."""
+
+    FIRST = "first"
+    AGAIN = "again"  # code and settings may be new
+    STAND_IN = "stand-in"  # the service could not start
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Builds the service in a process that Sanic started, from its settings module.
+    """Builds the service in the process of a worker, from its settings module.
 
     Args:
         module: the settings module.
-        name: the name of the app in Sanic.
+        name: the name of a stand-in.
         reload: whether a mistake may be mended while the server runs.
         migrate: whether pending migrations are applied, when it starts again.
         shown: whether the answers of a stand-in show the mistake, too.
         tls: the TLS of a stand-in.
+        mode: the occasion.
+        tells: whether it reports migrations that are missing; one worker is enough.
     """
 
     module: str
@@ -72,35 +75,28 @@ class Start:
     migrate: bool
     shown: bool
     tls: TLSSettings = field(default_factory=TLSSettings)
+    mode: StartMode = StartMode.FIRST
+    tells: bool = True
 
     def __call__(self) -> Service:
         """Return the service, or under `--reload` its stand-in."""
-        if not self.reload:
-            return _build_worker(load_settings(self.module))
-        how = os.environ.get(START_VARIABLE)
-        if how == STAND_IN:
+        if self.mode is StartMode.STAND_IN:
             return stand_in(self.name, "it failed when it started; its log says why", self.tls)
+        if not self.reload:
+            return self._build()
         try:
-            return (
-                self._build_again() if how == AGAIN else _build_worker(load_settings(self.module))
-            )
+            return self._build()
         except (Exception, SystemExit) as exc:
             said = str(exc) if isinstance(exc, ImproperlyConfigured) else describe(exc)
             click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
             click.echo(f"{said}\nWaiting for a change; requests are answered with 503.", err=True)
             return stand_in(self.name, said if self.shown else None, self.tls)
 
-    def _build_again(self) -> Service:
+    def _build(self) -> Service:
         settings = load_settings(self.module)
-        first = os.environ.get("SANIC_WORKER_NAME", "").endswith("-0-0")
-        prepare_database(settings, migrate=self.migrate, tell=first)
-        service = _build_worker(settings)
-        if service.name != self.name:
-            raise ImproperlyConfigured(
-                f"SERVICE_NAME is {settings.service_name!r} now and was {self.name!r} when the "
-                "server started, which keeps its name. Start it again by hand."
-            )
-        return service
+        if self.mode is StartMode.AGAIN:
+            prepare_database(settings, migrate=self.migrate, tell=self.tells)
+        return build(settings)
 
 
 def prepare_database(settings: Settings, *, migrate: bool, tell: bool = True) -> None:
@@ -138,5 +134,4 @@ def stand_in(name: str, why: str | None, tls: TLSSettings | None = None) -> Serv
 
     service.add_route(refuse, "/", name="stand_in")  # the router wants one at least
     service.exception(Exception)(refuse)
-    SignalStop(service)
     return service

@@ -15,15 +15,20 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Final, Protocol
 
-from msframework.management.process import RestartPause, WorkerProcess, WorkerState
+from msframework.management.process import (
+    GOOD_END,
+    START_TIME,
+    RestartPause,
+    WorkerProcess,
+    WorkerState,
+)
 from msframework.management.start import StartMode
-from msframework.management.workers import HangUp
+from msframework.operations.status import Status
+from msframework.serving.signals import SIGNALS, HangUp
 
-START_TIME: Final = 60.0  # seconds until a worker has to serve
 _SLACK: Final = 1.0  # seconds beyond the times that a worker gives its parts
 _HURRY: Final = 5.0  # seconds for a worker to stop that does not serve yet
 _LOOK: Final = 1.0  # seconds between looks at the files of the project
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 logger = logging.getLogger("msframework.supervisor")
 
@@ -50,6 +55,10 @@ class Supervisor:
         announce: called once all of them serve.
         find_changes: what yields files that changed, under `--reload`.
         on_change: called with these, before the workers start again.
+
+    Attributes:
+        workers: those that live.
+        failure: why the service could not start.
     """
 
     def __init__(
@@ -76,17 +85,27 @@ class Supervisor:
         self._next_look = 0.0
         self._announced = self._stopping = False
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether all workers were told to stop."""
+        return self._stopping
+
+    def statuses(self) -> dict[str, Status | None]:
+        """Return the last word of each worker that serves or starts, in any thread."""
+        workers = [each for each in self.workers if each.state is not WorkerState.STOPPING]
+        workers.sort(key=lambda each: each.state is WorkerState.SERVING)
+        return {f"worker {each.index}": each.status for each in workers}
+
     # The loop.
 
-    def run(self) -> int:
-        """Run the workers until they are told to stop; return the exit code."""
+    def run(self) -> None:
+        """Run the workers until they are told to stop, or cannot start; then `failure` says why."""
         with self._hearing_signals():
             try:
                 while self._due or self.workers:
                     self._turn()
             finally:
                 self._kill_all()
-        return 0 if self.failure is None else 1
 
     def _turn(self) -> None:
         """Do whatever is to be done now, and wait until there is more."""
@@ -134,7 +153,7 @@ class Supervisor:
                     self._due[index] = (now + self._pauses[index].take(0.0), mode)
 
     def _start(self, index: int, mode: StartMode) -> WorkerProcess | None:
-        """Start a worker in the place *index*; return `None` where there is no process to be had."""
+        """Start a worker in the place *index*; return `None` where no process is to be had."""
         generation = self._generations[index]
         try:
             worker = self._launch(index, generation, mode)
@@ -162,7 +181,8 @@ class Supervisor:
         self.workers.remove(worker)
         how = worker.bury()
         if worker.state is WorkerState.STOPPING:
-            logger.debug("%s %s", worker, how)
+            if not worker.is_killed and how != GOOD_END:
+                logger.error("%s %s while it stopped", worker, how)
             if not self._stopping and not self._siblings(worker):
                 self._due[worker.index] = (0.0, StartMode.AGAIN)
         elif worker.state is WorkerState.STARTING:
@@ -248,7 +268,7 @@ class Supervisor:
     # Stopping.
 
     def _retire(self, worker: WorkerProcess) -> None:
-        worker.stop(time.monotonic() + worker.stop_time + _SLACK, retire=True)
+        worker.stop(time.monotonic() + worker.stop_time + _SLACK, is_last=False)
 
     def _stop_all(self, *, at_once: bool = False) -> None:
         """Tell all workers to stop, and keep connections from coming that nobody would accept."""
@@ -262,14 +282,13 @@ class Supervisor:
                 worker.kill()
             elif worker.state is not WorkerState.STOPPING:
                 serves = worker.state is WorkerState.SERVING
-                worker.stop(now + (worker.stop_time + _SLACK if serves else _HURRY))
+                worker.stop(now + (worker.stop_time + _SLACK if serves else _HURRY), is_last=True)
 
     def _end_late(self, now: float) -> None:
         """Kill the workers whose time is over."""
         for worker in self.workers:
             if worker.deadline is None or now < worker.deadline:
                 continue
-            worker.deadline = None
             if worker.state is WorkerState.STARTING:
                 worker.failure = f"it does not serve within {START_TIME:g} s"
             else:
@@ -288,14 +307,14 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {number: signal.getsignal(number) for number in SIGNALS}
         earlier = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         self._wake_up = ours
-        for number in _SIGNALS:
+        for number in SIGNALS:
             # NOTE: what nohup keeps from a process stays so.
             if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:
                 signal.signal(number, self._note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         try:
             yield
         finally:

@@ -1,64 +1,63 @@
 """Which files of a project are watched for changes, and since when.
 
-Runs in the processes of `runserver --reload`.
+Runs in the supervisor of `runserver --reload`.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
-
-from sanic.worker.reloader import Reloader
+from typing import Final
 
 # NOTE: files that a service writes itself must not be among them, or it starts again and again.
 SUFFIXES: Final = frozenset((".py", ".yml", ".yaml", ".toml", ".ini", ".cfg", ".sql", ".html"))
 
 
-class Watch(Reloader):
-    """Sanic's reloader, which looks at the sources of the project only, and in time.
+class Watch:
+    """The files of all imported modules and of the project, as they were when last looked at.
 
-    NOTE: Sanic's own (25.12) looks for the first time after its process has loaded the app, when
-    the workers may already serve: a change that came in between was never noticed. It watches every
-    file of the folder, logs and bytecode included, and takes no notice of files that are new, gone,
-    or older than before, as after a checkout.
+    NOTE: the first look is when it is made: a change that comes while the workers still start is
+    seen. What is new, gone, or older than before, as after a checkout, has changed, too.
+
+    Args:
+        folders: the folders of the project.
     """
 
-    seen: dict[str, int | None]
-
-    @classmethod
-    def take_over(cls, reloader: Any) -> None:
-        """Make *reloader* one of this class; the workers must not have read any file yet."""
-        reloader.__class__ = cls
-        reloader.seen = {}
-        for _ in reloader.changed():
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+        self._seen: dict[str, int | None] = {}
+        for _ in self.changed():
             pass
 
     def changed(self) -> Iterator[str]:
         """Yield the files that changed since they were last looked at."""
         for name in self.files():
-            if self.check_file(name, self.seen):
+            when = _changed(name)
+            before = self._seen.get(name)
+            self._seen[name] = when
+            if when != before:
                 yield name
 
     def files(self) -> Iterator[str]:
         """Yield the files of all imported modules, the project's sources, and those that went."""
-        names = set(sources(self.reload_dirs))
-        for name in self.python_files():  # type: ignore[no-untyped-call]
+        names = set(sources(self._folders))
+        for name in _module_files():
             if name not in names:
                 # A library's, imported since: it was there all the time.
-                self.seen.setdefault(name, _changed(name))
+                self._seen.setdefault(name, _changed(name))
                 names.add(name)
         yield from names
-        yield from [name for name, when in self.seen.items() if when and name not in names]
+        yield from [name for name, when in self._seen.items() if when and name not in names]
 
-    def check_file(self, filename: Any, mtimes: dict[str, Any]) -> bool:  # type: ignore[override]
-        """Return whether *filename* changed since it was last looked at."""
-        name = str(filename)
-        when = _changed(name)
-        before = self.seen.get(name)
-        self.seen[name] = when
-        return when != before
+
+def _module_files() -> Iterator[str]:
+    """Yield the files of all modules that are imported."""
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__file__", None)
+        if isinstance(name, str) and os.path.isfile(name):
+            yield name
 
 
 def _changed(name: str) -> int | None:

@@ -55,6 +55,10 @@ class Series:
         """Count *value* in a histogram."""
         raise TypeError(f"{self._what}, which has no observe()")
 
+    def remember(self, value: float, trace_id: str) -> None:
+        """Note the trace of a *value* that a histogram with exemplars has counted."""
+        raise TypeError(f"{self._what}, which has no remember()")
+
 
 class CounterSeries(Series):
     """A sum that only grows."""
@@ -99,22 +103,24 @@ class HistogramSeries(Series):
 
     def observe(self, value: float) -> None:
         """Count *value* in its bucket."""
-        # PERF: no locks, as only the thread of the loop counts.
+        # PERF: no locks, as only the thread of the loop counts (benchmarks/metrics.py).
         cells = self.cells
         cells[bisect_left(self.bounds, value) + 1] += 1.0
         cells[0] += value
 
     def remember(self, value: float, trace_id: str) -> None:
-        """Let the bucket of *value* have *trace_id* for an exemplar.
+        """Let the bucket of *value* have *trace_id* for an exemplar, at most once a second.
 
         NOTE: the time at the end is written first and read last, so that a reader in another
         process sees by the two whether it read the exemplar while it was written.
         """
         bounds = self.bounds
         start = len(bounds) + 2 + bisect_left(bounds, value) * EXEMPLAR
+        cells, now = self.cells, time()
+        if now - cells[start] < 1.0:
+            return  # PERF: where all are sampled, few have to be remembered
         number = int(trace_id, 16)
-        cells = self.cells
-        cells[start + 6] = now = time()
+        cells[start + 6] = now
         cells[start + 1] = value
         cells[start + 2] = len(trace_id)
         cells[start + 3] = number & _MASK

@@ -16,10 +16,10 @@ from msframework.exceptions import Code, InvalidInput, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import (
+    OF_RATES,
     describe_challenge,
     describe_headers,
     failure_headers,
-    tell_rates,
 )
 from msframework.openapi.security import read_challenge
 from msframework.operation import Answer, Failure, Operation, Paging
@@ -54,26 +54,29 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
     """Return the responses of *operation* by status, successes first."""
     envelope = operation.envelope or DefaultEnvelope()
     found: JSONObject = {}
+    limits = OF_RATES if operation.rates else ()
     for number, answer in enumerate(operation.answers):
         paging = operation.page if number == 0 else None
-        found[str(answer.status)] = _success(answer, paging, envelope, registry)
+        found[str(answer.status)] = _success(answer, paging, envelope, registry, limits)
     cases: dict[int, list[Case]] = {}
     challenge = read_challenge(operation)
-    for case in (_case(failure, challenge) for failure in operation.failures):
+    for case in (_case(failure, challenge, limits) for failure in operation.failures):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
         found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
-    if operation.rates:
-        tell_rates(found)
     return found
 
 
 def _success(
-    answer: Answer, paging: Paging | None, envelope: Envelope, registry: Registry
+    answer: Answer,
+    paging: Paging | None,
+    envelope: Envelope,
+    registry: Registry,
+    limits: tuple[str, ...],
 ) -> JSONObject:
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
-    if answer.headers:
-        found["headers"] = describe_headers(dict(answer.headers))
+    if answer.headers or limits:
+        found["headers"] = describe_headers({**dict.fromkeys(limits, ""), **dict(answer.headers)})
     if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
@@ -90,12 +93,12 @@ def _is_many(schema: Schema | None) -> bool:
     return schema is not None and bool(schema.many)
 
 
-def _case(failure: Failure, challenge: str) -> Case:
+def _case(failure: Failure, challenge: str, limits: tuple[str, ...]) -> Case:
     exception = failure.exception
     status, message = exception.status_code, exception.message
     code = default_code(status) if exception.code is None else exception.code
     description = failure.description or message
-    headers = tuple(exception.headers)
+    headers = (*exception.headers, *(limits if status == 429 else ()))
     return Case(
         exception.__name__,
         status,

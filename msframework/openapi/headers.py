@@ -29,6 +29,9 @@ _OF_STATUS: Final[dict[int, tuple[str, ...]]] = {
     503: ("Retry-After",),
 }
 
+# Those of successes and of a 429, where an operation has rate limits.
+OF_RATES: Final = ("RateLimit-Policy", "RateLimit")
+
 
 def describe_headers(headers: Mapping[str, str]) -> JSONObject:
     """Return *headers*, texts by name, as an answer holds them; known ones are components."""
@@ -49,15 +52,6 @@ def describe_headers(headers: Mapping[str, str]) -> JSONObject:
 def failure_headers(status: int, own: Iterable[str]) -> JSONObject:
     """Return the headers of failures with *status*, whose exceptions name *own*."""
     return describe_headers(dict.fromkeys((*_OF_STATUS.get(status, ()), *own), ""))
-
-
-def tell_rates(responses: JSONObject) -> None:
-    """Give successes and the 429 among *responses*, by status, the headers of rate limits."""
-    added = describe_headers({"RateLimit-Policy": "", "RateLimit": ""})
-    for status, response in responses.items():
-        if status[0] in "23" or status == "429":
-            # NOTE: operations share what they answer alike, and not all of them have limits.
-            responses[status] = {**response, "headers": {**response.get("headers", {}), **added}}
 
 
 def describe_challenge(challenge: str) -> JSONObject:

@@ -77,7 +77,7 @@ class Drain:
                 if protocol not in self._closes:
                     task = asyncio.ensure_future(_close_websocket(websocket))
                     self._closes[protocol] = task
-            elif is_idle(protocol) and now - protocol._time >= _QUIET:
+            elif now - protocol._time >= _QUIET and is_idle(protocol):
                 protocol.close()
 
     async def _break_off(self) -> None:
@@ -89,6 +89,9 @@ class Drain:
         while self._connections and loop.time() < until:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(_LOOK)
         for protocol in tuple(self._connections):
+            request = getattr(protocol.http, "request", None)
+            if request is not None:
+                logger.warning("%s %s was cut off", request.method, request.path)
             protocol.abort()
         await asyncio.sleep(0)  # for what was told to end
 
@@ -113,11 +116,12 @@ async def _close_websocket(websocket: Any) -> None:
 
 def is_idle(protocol: Any) -> bool:
     """Return whether the connection of *protocol* waits for a request, and none is there."""
-    http = protocol.http
-    if http is None or http.stage is not Stage.IDLE or protocol.recv_buffer:
+    http, transport = protocol.http, protocol.transport
+    if transport is None or transport.is_closing() or protocol.recv_buffer:
         return False
-    transport = protocol.transport
-    return transport is not None and not _has_arrived(transport)
+    # NOTE: the task of a connection begins with its first bytes.
+    waits = protocol._task is None if http is None else http.stage is Stage.IDLE
+    return waits and not _has_arrived(transport)
 
 
 def _has_arrived(transport: asyncio.Transport) -> bool:

@@ -24,14 +24,15 @@ class Fence:
     """
 
     def __init__(self) -> None:
-        self._is_ours = threading.current_thread() is threading.main_thread()
         self._until = self._pause = 0.0
 
     def begin(self, total: float, pause: float) -> None:
         """Allow *total* seconds in all, and *pause* seconds without a turn of the running loop."""
+        beats = self._until > 0
         self._until = asyncio.get_running_loop().time() + total + MARGIN
         self.allow(pause)
-        self._beat()
+        if not beats:
+            self._beat()
 
     def allow(self, pause: float) -> None:
         """Allow the loop to stand still for *pause* seconds from now on."""
@@ -50,6 +51,6 @@ class Fence:
             loop.call_later(_PULSE, self._beat)
 
     def _arm(self, seconds: float) -> None:
-        if self._is_ours:
+        if threading.current_thread() is threading.main_thread():
             with suppress(RuntimeError, ValueError):  # there is no thread to be had
                 faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)

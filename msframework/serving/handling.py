@@ -36,11 +36,13 @@ class ObservedSanic(Application):
     def prepare(self, *args: Any, **options: Any) -> None:
         """Prepare to serve, as Sanic documents it."""
         options["protocol"] = options.get("protocol") or choose_protocol(self)
+        self._serving.backlog.sock = options.get("sock")
         super().prepare(*args, **options)
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Make a server in the running loop, as Sanic documents it."""
         options["protocol"] = options.get("protocol") or choose_protocol(self)
+        self._serving.backlog.sock = options.get("sock")
         return await super().create_server(*args, **options)
 
     async def handle_request(self, request: Request) -> None:

@@ -59,13 +59,14 @@ class LeanHttp(StrictHttp):
         protocol.transport.resume_reading()
         self.response_func = self.http1_response_header
         serving, create_future = protocol.serving, protocol.loop.create_future
-        outbox, task = serving.outbox, current_task()
+        outbox, task, data = serving.outbox, current_task(), None
         while True:
             if buffer:
+                if data is not None:  # it waited for the one before it, not for the loop
+                    protocol._time = monotonic()
                 data = bytes(buffer)
                 buffer.clear()
                 protocol.transport.resume_reading()
-                protocol._time = monotonic()  # it waited for the one before it, not for the loop
             else:
                 protocol.waiter = waiter = create_future()
                 outbox.busy -= 1
@@ -93,7 +94,7 @@ class LeanHttp(StrictHttp):
                 finally:
                     serving.in_flight -= 1
                 if answer.__class__ is Answer and answer.is_plain and not request.responded:
-                    self.keep_alive = keep_alive = not serving.stopping
+                    self.keep_alive = keep_alive = not serving.stopping or bool(buffer)
                     data = answer.to_bytes(keep_alive)
                     ready = protocol._can_write.is_set() and not protocol.conn_info.lost
                     if keep_alive and ready and not buffer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import select
 import socket
 import struct
@@ -35,30 +36,54 @@ def refuse_connections(sock: socket.socket) -> None:
     the port closed or another server on it. This is for every process that has the socket, and
     cannot be undone; where the kernel knows no filters nothing happens.
     """
+    if sock.family == socket.AF_UNIX:
+        return
+    code = b"".join(struct.pack("HBBI", *line) for line in _NO_SYN)
+    kept = ctypes.create_string_buffer(code)
+    program = struct.pack("HL", len(_NO_SYN), ctypes.addressof(kept))
     with suppress(OSError):
-        if sock.family == socket.AF_UNIX:
-            sock.shutdown(socket.SHUT_RD)
-        else:
-            code = b"".join(struct.pack("HBBI", *line) for line in _NO_SYN)
-            kept = ctypes.create_string_buffer(code)
-            program = struct.pack("HL", len(_NO_SYN), ctypes.addressof(kept))
-            sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
-async def accept_the_rest(sock: socket.socket, until: float, *, shared: bool) -> None:
-    """Let the running loop, which accepts on *sock*, take what waits there.
+class ListeningSocket:
+    """The socket that a service accepts connections on.
 
     Args:
         sock: a socket that listens.
-        until: the time of the loop when it is left alone in any case.
-        shared: whether others accept on it, too, now or later: then nothing need be emptied.
     """
-    loop = asyncio.get_running_loop()
-    if not shared:
-        refuse_connections(sock)
-        if sock.family != socket.AF_UNIX:
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        name = sock.getsockname()
+        is_file = sock.family == socket.AF_UNIX and isinstance(name, str) and bool(name)
+        # NOTE: the working directory may be another one later.
+        self._path = os.path.abspath(name) if is_file else None
+        self._identity = self._look()
+
+    def _look(self) -> tuple[int, int] | None:
+        with suppress(OSError):
+            if self._path is not None:
+                found = os.lstat(self._path)
+                return found.st_dev, found.st_ino
+        return None
+
+    async def accept_the_rest(self, until: float, *, shared: bool) -> None:
+        """Let the running loop, which accepts on the socket, take what waits there.
+
+        Args:
+            until: the time of the loop when what still waits is left alone.
+            shared: whether others accept on it, too, now or later: then nothing need be emptied.
+        """
+        if shared:
+            return
+        if self._path is None:
+            refuse_connections(self._sock)
             await asyncio.sleep(_HANDSHAKE)
-        while _has_waiting(sock) and loop.time() < until:  # noqa: ASYNC110 - the kernel tells not
+        elif self._identity is not None and self._look() == self._identity:
+            with suppress(OSError):
+                os.unlink(self._path)  # nobody finds it any more
+        loop = asyncio.get_running_loop()
+        while _has_waiting(self._sock) and loop.time() < until:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(_LOOK)
 
 

@@ -5,14 +5,15 @@ Runs per connection and per piece of data received.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, Transport
+from asyncio import AbstractEventLoop, Event, Future, Transport
 from collections.abc import Sequence
-from math import inf
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sanic import Request
 from sanic.http import Http, Stage
+from sanic.server.protocols.base_protocol import SanicProtocol
 from sanic.server.protocols.http_protocol import HttpProtocol
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from websockets import http11
@@ -29,6 +30,27 @@ _Base: Any = object
 _IDLE, _REQUEST = Stage.IDLE, Stage.REQUEST
 # NOTE: they stand in each protocol, as a class has one base at most that has slots.
 _SLOTS = ("_handle", "clock", "held", "serving", "waiter")
+
+
+class _Writable:
+    """The event of a connection that can be written to, as long as nobody has to wait for it.
+
+    NOTE: an `Event` is 800 bytes, mostly of its queue, and a protocol of Sanic's has two.
+    """
+
+    def is_set(self) -> bool:
+        """Return whether something may be written."""
+        return True
+
+    def set(self) -> None:
+        """Change nothing."""
+
+    async def wait(self) -> bool:
+        """Return at once."""
+        return True
+
+
+_WRITABLE = _Writable()
 
 
 class _SharedProtocol(_Base):  # type: ignore[misc]
@@ -50,17 +72,26 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     clock: ConnectionClock
     held: int
     request_handler: Any
+    recv_buffer: bytearray
+    transport: Any
+    _can_write: Any
+    _data_received: Any
     _http: Any
     _handle: Any
+    _task: Any
     _time: float
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)
         self.serving = self.app._serving
+        if self.serving.backlog.make is None:
+            self.serving.backlog.make = partial(type(self), **options)
         self.waiter = None
         self.held = 0
         self.clock = ConnectionClock(self, self.app.settings.server)
         self._handle, self.request_handler = self.app.handle_request, self._handle_request
+        if self.serving.heads.fast:
+            self._can_write, self._data_received = _WRITABLE, None
 
     @property
     def HTTP_CLASS(self) -> type[Http]:
@@ -71,6 +102,8 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
 
     async def receive_more(self) -> None:
         """Wait for more of a head or a body, while its time runs."""
+        if self.serving.heads.fast and self._data_received is None:
+            self._data_received = Event()
         http, clock = self._http, self.clock
         if http.stage is _IDLE and not http.request_body:
             await super().receive_more()
@@ -106,34 +139,62 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
     def connection_made(self, transport: Any) -> None:
         """Begin a connection, once its handshake is over where TLS is served."""
         tls = self.serving.tls
+        if not self.serving.bound.admit(self, transport, is_plain=tls is None):
+            return
         if tls is None:
             self.begin(transport)
         else:
             tls.admit(self, transport)
 
     def begin(self, transport: Transport) -> None:
-        """Begin a connection, and look after its time-outs."""
-        super().connection_made(transport)
-        self.serving.watch.add(self.clock, self.loop)
+        """Begin a connection, whose task waits for the first bytes where nobody else does.
+
+        One that never sends anything costs little more than its descriptor.
+        """
+        if self.serving.is_heard:
+            super().connection_made(transport)
+        else:
+            SanicProtocol.connection_made(self, transport)  # type: ignore[no-untyped-call]
+            self.recv_buffer = bytearray()
+
+    def abandon(self) -> None:
+        """Forget a connection whose handshake came to nothing."""
+        self.serving.watch.discard(self.clock)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
         self.serving.watch.discard(self.clock)
         super().connection_lost(exc)
 
+    def close_if_idle(self) -> bool:
+        """Close the connection if it is idle, and nothing came that the loop has still to see."""
+        return not self.recv_buffer and super().close_if_idle()
+
     def check_timeouts(self) -> None:
         """Do nothing: Sanic's own time-outs are those of `clock`."""
+
+    def pause_writing(self) -> None:
+        """Let what is written wait."""
+        if self.serving.heads.fast:
+            self._can_write = Event()
+        else:
+            super().pause_writing()
 
     def resume_writing(self) -> None:
         """Let more of an answer be written."""
         self.clock.resume_writing()
         super().resume_writing()
+        if self.serving.heads.fast:
+            self._can_write = _WRITABLE
 
     def data_received(self, data: bytes) -> None:
         """Hand *data* to whoever waits for a request, without a copy."""
         waiter = self.waiter
         if waiter is None or waiter.done() or not data:
             super().data_received(data)
+            transport = self.transport
+            if self._task is None and transport is not None and not transport.is_closing():
+                self._task = self.loop.create_task(self.connection_task())
             return
         self.waiter = None
         self._time = monotonic()
@@ -157,13 +218,15 @@ class PatientClose(HttpProtocol):
     def close(self, timeout: float | None = None) -> None:
         """Close the connection when the rest of its answers was read.
 
-        Sanic would break it off after `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that
-        is being read; its clock knows better.
+        Sanic would look ten times a second whether it was, and break it off after
+        `GRACEFUL_TCP_CLOSE_TIMEOUT`, in the middle of an answer that is being read; its clock knows
+        better.
         """
         transport = self.transport
         if timeout is None and transport is not None and transport.get_write_buffer_size():
-            timeout = inf
-        super().close(timeout)
+            transport.close()
+        else:
+            super().close(timeout)
 
 
 class LeanProtocol(_SharedProtocol, PatientClose):  # type: ignore[override]

@@ -22,6 +22,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import uvloop
 from sanic.application.constants import ServerStage
 from sanic.log import server_logger
 from sanic.server import serve
@@ -32,10 +33,11 @@ from msframework.conf.tls import names_files
 from msframework.lifecycle import CANCEL_TIMEOUT, complete
 from msframework.operations.process import ServiceSource
 from msframework.operations.server import OperationsServer
-from msframework.operations.source import WorkerStatus
+from msframework.operations.status import Status
+from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
 from msframework.serving.fence import Fence
-from msframework.serving.listener import accept_the_rest
+from msframework.serving.listener import ListeningSocket
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
@@ -49,7 +51,7 @@ def run(
     *,
     on_serving: Callable[[], None],
     stop: StopRequest | None = None,
-    status: Callable[[WorkerStatus], None] | None = None,
+    status: Callable[[Status], None] | None = None,
     operations: socket.socket | None = None,
     owns_socket: bool = False,
 ) -> int:
@@ -88,14 +90,16 @@ class ServiceRun:
     ) -> None:
         self._service, self._sock, self._on_serving = service, sock, on_serving
         self._owns_socket = owns_socket
+        self._listening = ListeningSocket(sock)
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._fence = Fence()
+        service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
-        service.setup_loop()
-        self._loop = asyncio.new_event_loop()
+        wants_uvloop = service.config.USE_UVLOOP is not False
+        self._loop = uvloop.new_event_loop() if wants_uvloop else asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._operations = self._build_operations(operations)
 
@@ -104,7 +108,7 @@ class ServiceRun:
             return None
         service = self._service
         render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render, self._loop)
+        source = ServiceSource(service.readiness, service.monitor, render)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
@@ -116,6 +120,7 @@ class ServiceRun:
             is_supervised=self._is_supervised,
         )
         signals.begin()
+        raise_limit()
         service, listeners = self._service, self._service.listeners
         service.prepare(sock=self._sock, single_process=True, **_options(self._sock))
         try:
@@ -180,9 +185,10 @@ class ServiceRun:
         try:
             await asyncio.wait((start, asked), return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
+                self._begin_fence()
                 start.cancel()
-                await asyncio.wait((start,))
-            if not start.cancelled():
+                await asyncio.wait((start,), timeout=self._settings.server.part_stop_timeout)
+            if start.done() and not start.cancelled():
                 start.result()
                 await asked
         finally:
@@ -229,20 +235,21 @@ class ServiceRun:
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
-        server, operations = self._settings.server, self._settings.operations
         server_logger.info("Stopping worker [%s]", os.getpid())
-        grace, part = server.graceful_timeout, server.part_stop_timeout
-        parts = self._service.parts.longest_stop + 2 * (part + CANCEL_TIMEOUT)
-        total = operations.drain_delay + LAST_WORD + 3 * (grace + CANCEL_TIMEOUT) + parts
-        self._fence.begin(total, max(grace, part))
+        self._begin_fence()
         if self._accepts:
             await self._end_serving()
         self._close_server()
         await self._end_tasks()
         if self._has_begun:
             await self._run_listeners("after_server_stop")
-        self._fence.allow(part)
-        await self._service._stop_parts(self._service)
+        self._fence.allow(self._settings.server.part_stop_timeout)
+        await self._service.stop_parts()
+
+    def _begin_fence(self) -> None:
+        server = self._settings.server
+        pause = max(server.graceful_timeout, server.part_stop_timeout)
+        self._fence.begin(longest_stop(self._service), pause)
 
     async def _end_serving(self) -> None:
         """Stop to listen, and end all connections, in the steps of a stop."""
@@ -251,7 +258,8 @@ class ServiceRun:
             await asyncio.sleep(self._settings.operations.drain_delay)
         await self._run_listeners("before_server_stop")
         until = self._loop.time() + grace
-        await accept_the_rest(self._sock, until, shared=not self._owns_socket)
+        is_last = self._owns_socket or self._stop.is_last
+        await self._listening.accept_the_rest(until, shared=not is_last)
         self._close_server()
         await Drain(self._server.connections, serving.tls).run(until)
         self._service.set_serving(False)
@@ -275,8 +283,17 @@ class ServiceRun:
             await asyncio.wait(tasks, timeout=self._settings.server.part_stop_timeout)
 
 
+def longest_stop(service: Any) -> float:
+    """Return the most seconds that a stop of *service* may take now."""
+    server, operations = service.settings.server, service.settings.operations
+    parts = service.parts.longest_stop + 2 * (server.part_stop_timeout + CANCEL_TIMEOUT)
+    listeners = 3 * (server.graceful_timeout + CANCEL_TIMEOUT)
+    return float(operations.drain_delay + LAST_WORD + listeners + parts)
+
+
 def _options(sock: socket.socket) -> dict[str, Any]:
     host, port = None, None
     if sock.family != socket.AF_UNIX:
         host, port = sock.getsockname()[:2]
-    return {"host": host, "port": port, "motd": False, "access_log": False}
+    address = {"host": host, "port": port}
+    return {**address, "backlog": BACKLOG, "motd": False, "access_log": False}

@@ -23,8 +23,10 @@ from msframework.exceptions import Overloaded
 from msframework.limits.concurrency import Baseline, ConcurrencyLimit
 from msframework.limits.patience import Patience
 from msframework.limits.priority import NORMAL, SHARES
+from msframework.metrics import Metrics
 from msframework.operation import Operation
 from msframework.serving.answer import Answer
+from msframework.serving.backlog import Backlog
 from msframework.serving.request import LeanRequest, Request
 from msframework.types import Handler, PathValues
 
@@ -47,6 +49,8 @@ class Occupancy(Protocol):
 
     in_flight: int
     free: int
+    stopping: bool
+    backlog: Backlog
 
 
 @dataclass(slots=True, eq=False)
@@ -98,11 +102,11 @@ class Shedding:
         self._aside: set[object] = set()
         self._handled: set[object] = set()  # those that Sanic handles
         self._timed: dict[object, _Timed] = {}
-        self._samples = self._begun = self._ticks = 0
-        self._due = self._last = self._logged = 0.0
+        self._samples = self._ticks = 0
+        self._due = self._logged = 0.0
         self._unlogged = 0
         self._timer: TimerHandle | None = None
-        self.refused: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[tuple[str, ...]] = Counter()
 
     @property
     def limit(self) -> int:
@@ -117,11 +121,24 @@ class Shedding:
         refuse = self._failures.prebuild(envelope, Overloaded())
         return OperationLoad(envelope, refuse, operation.priority, share)
 
+    def register(self, metrics: Metrics) -> None:
+        """Show what is refused, and the limit, among *metrics*."""
+        metrics.counter(
+            "msframework_requests_shed_total",
+            "Requests refused under overload, by reason (concurrency or delay) and priority.",
+            ("reason", "priority"),
+            read=lambda: self.refused,
+        )
+        metrics.gauge(
+            "msframework_concurrency_limit",
+            "Requests that a worker may have in flight.",
+            read=lambda: self.limit,
+        )
+
     # A part of the service.
 
     async def start(self) -> None:
         """Watch the loop from now on."""
-        self._last = monotonic()
         self._plan()
 
     async def stop(self) -> None:
@@ -136,9 +153,10 @@ class Shedding:
 
     def _tick(self) -> None:
         now = monotonic()
-        self._patience.observe(now - self._due, now - self._last, self._begun)
-        self._last, self._begun = now, 0
+        self._patience.observe(now - self._due)
         self._ticks += 1
+        if not self._occupancy.stopping:
+            self._occupancy.backlog.accept()
         if self._ticks % _TICKS_OF_WINDOW == 0:
             self._limit.update()
             self._samples = _SAMPLES
@@ -182,9 +200,8 @@ class Shedding:
         patience = self._patience
         if patience.is_watching:
             protocol = getattr(request.stream, "protocol", None)
-            if protocol and monotonic() - protocol._time > patience.value * load.share:
+            if protocol and patience.is_over(monotonic() - protocol._time, load.share):
                 return "delay"
-            self._begun += 1
         self._samples -= 1
         if self._samples == 0:
             self._open()

@@ -62,10 +62,11 @@ class StopRequest:
     Attributes:
         is_made: whether it was made.
         has_delay: whether `DRAIN_DELAY` passes before the service stops to listen.
+        is_last: whether nobody else accepts on the socket from now on.
     """
 
     def __init__(self) -> None:
-        self.is_made, self.has_delay = False, True
+        self.is_made, self.has_delay, self.is_last = False, True, False
         self._lock = threading.RLock()  # a signal may come while its thread is in here
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event: asyncio.Event | None = None

@@ -16,11 +16,16 @@ from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
 from msframework.limits.meter import RateMeters
 from msframework.log.access import AccessLog
+from msframework.metrics import Metrics
+from msframework.metrics.requests import RequestCounter
 from msframework.observer import Observer
 from msframework.serving.accept import Accept, build_accept, supports_fast_path
 from msframework.serving.answer import Heads
+from msframework.serving.backlog import Backlog
 from msframework.serving.bodies import Bodies
+from msframework.serving.connections import ConnectionBound, build_refusal
 from msframework.serving.cors import CrossOrigin, build_cross_origin
+from msframework.serving.descriptors import choose_most
 from msframework.serving.head import HeadLimits
 from msframework.serving.hosts import Hosts, build_hosts
 from msframework.serving.outbox import Outbox
@@ -50,11 +55,15 @@ class ServerState:
         lean: whether the fast path is open.
         methods: those that some path has, once it serves.
         signals: Sanic's signals that have a handler of the user's.
+        is_heard: whether some of them are about connections and requests.
+        backlog: the connections that wait to be accepted.
         in_flight: how many requests are handled now: on the fast path while their handler runs, on
             Sanic's from their head to the end of their answer, streams and websockets too.
         free: up to how many of them a request is served without a look at the load.
         shedding: the admission of requests beyond that; `None` where all are admitted.
         stopping: whether answers already say `Connection: close`.
+        stops_parts: whether parts stop as a listener of Sanic's, rather than after all of them.
+        bound: the bound on the connections.
         tls: the TLS that connections begin with; `None` for plain HTTP.
     """
 
@@ -64,6 +73,7 @@ class ServerState:
     hosts: Hosts | None
     head_limits: HeadLimits
     watch: ConnectionWatch
+    bound: ConnectionBound
     bodies: Bodies
     trusts_request_id: bool
     rates: RateMeters
@@ -73,10 +83,13 @@ class ServerState:
     lean: bool = False
     methods: tuple[str, ...] = ()
     signals: frozenset[str] = frozenset()
+    is_heard: bool = False
+    backlog: Backlog = field(default_factory=Backlog)
     in_flight: int = 0
     free: int = sys.maxsize
     shedding: Shedding | None = None
     stopping: bool = False
+    stops_parts: bool = True
     tls: ServerTLS | None = None
 
     def close_routes(self, service: Any) -> None:
@@ -101,9 +114,13 @@ class ServerState:
         self.signals = frozenset(
             signal.name for signal in service.signal_router.routes if signal.handler
         )
-        heard = any(name.startswith("http.") for name in self.signals)
+        refusal = build_refusal(self.heads, self.failures.envelope)
+        self.bound.open(choose_most(service.settings), refusal)
+        if service.settings.is_measured:
+            self.bound.measure(service.metrics)
+        self.is_heard = any(name.startswith("http.") for name in self.signals)
         usual = service.request_class is Request and bool(service.config.KEEP_ALIVE)
-        self.lean = self.heads.fast and usual and not heard
+        self.lean = self.heads.fast and usual and not self.is_heard
         if self.lean:
             self.accept = build_accept(
                 service.router,
@@ -139,9 +156,13 @@ class ServerState:
             self.shedding.forget(request)
 
     def sign(self, request: Any, response: HTTPResponse) -> None:
-        """Give an answer the headers of all answers; while the service stops it says `close`."""
-        if self.stopping and request.stream is not None:
-            request.stream.keep_alive = False
+        """Give an answer the headers of all answers.
+
+        While the service stops it says `close`, unless the next request has arrived already.
+        """
+        stream = request.stream
+        if self.stopping and stream is not None and not stream.recv_buffer:
+            stream.keep_alive = False
         self.observer.sign(request, response)
         if self.shedding is not None:
             self.shedding.end(request, response)
@@ -165,22 +186,27 @@ def build_shedding(settings: Settings, serving: ServerState) -> Shedding | None:
     )
 
 
-def build_state(settings: Settings, tracer: Tracer, access_log: AccessLog) -> ServerState:
+def build_state(
+    settings: Settings, tracer: Tracer, access_log: AccessLog, metrics: Metrics
+) -> ServerState:
     """Return the state of a service that is not served yet."""
     server = settings.server
     heads = Heads(plain_headers(server), fast=supports_fast_path(server.fast_path))
     envelope = read_envelope(settings.envelope, "ENVELOPE")
+    watch = ConnectionWatch(server)
+    counter = RequestCounter(metrics) if settings.is_measured else None
     serving = ServerState(
         heads,
         ErrorAnswers(heads, envelope, debug=settings.debug, max_errors=server.max_errors),
-        Observer(settings, heads, tracer, access_log),
+        Observer(settings, heads, tracer, access_log, counter),
         build_hosts(settings),
         HeadLimits(
             server.request_max_head_size,
             server.request_max_target_size,
             server.request_max_headers,
         ),
-        ConnectionWatch(server),
+        watch,
+        ConnectionBound(watch),
         Bodies(server.bodies_max_size),
         "request_id" in settings.tracing.trust_peers,
         RateMeters(settings.operations.rate_limit_storage, settings.service_name),

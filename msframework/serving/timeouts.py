@@ -8,11 +8,11 @@ late.
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from asyncio import AbstractEventLoop, Transport
 from collections.abc import Iterator
+from enum import IntEnum
 from itertools import islice
 from time import monotonic, perf_counter
 from typing import Any, Final
@@ -32,6 +32,15 @@ _TCP_INFO: Final = 128
 _SLICE: Final = 256  # connections that are looked at in one run of the loop
 
 
+class Claim(IntEnum):
+    """The claim of a connection to be kept, the least first."""
+
+    UNASKED = 0  # no whole head of a request has come: nothing, a part, or a handshake of TLS
+    KEPT = 1  # it is idle after a request
+    HELD_UP = 2  # a body is awaited from the client, or an answer was not read
+    NEEDED = 3  # a handler runs, or a stream or a websocket is open
+
+
 class ConnectionClock:
     """The time that one connection may still take: for a head, a body, the reading of an answer.
 
@@ -45,10 +54,12 @@ class ConnectionClock:
         "_ending",
         "_is_head",
         "_protocol",
+        "_raw",
         "_rested",
         "_resumed",
         "_settings",
         "_taken",
+        "_unread",
         "_unsent",
         "_waiting",
         "_write_until",
@@ -63,9 +74,14 @@ class ConnectionClock:
         self._rested = 0.0
         self._unsent = self._resumed = 0
         self._taken: int | None = None
-        self._write_until = 0.0
+        self._write_until = self._unread = 0.0
+        self._raw: Transport | None = None
 
     # What the protocol tells.
+
+    def begin_connection(self, raw: Transport) -> None:
+        """Note that the connection is open, over *raw*; a handshake may follow."""
+        self._raw, self._protocol._time = raw, monotonic()
 
     def begin_request(self) -> None:
         """Forget the time of the last request."""
@@ -117,16 +133,28 @@ class ConnectionClock:
             if now > self._ending and not unsent:
                 transport.abort()
             return
+        if protocol.http is None:
+            if protocol._task is None:
+                self._check_silent(transport, unsent, seconds)
+            return
         failure = self._failure(now, seconds)
         if failure is not None:
             self.end(failure, now)
+
+    def _check_silent(self, transport: Transport, unsent: int, seconds: float) -> None:
+        """End a connection to which nothing ever came, or whose answers are all read."""
+        if transport.is_closing():
+            if not unsent:
+                transport.abort()  # it may wait for the client, to end TLS
+        elif seconds - self._protocol._time > self._settings.keep_alive_timeout:
+            self._protocol.close()
 
     def _is_unread(self, transport: Transport, unsent: int, now: float) -> bool:
         """Whether the client does not read its answer, *unsent* bytes of which are left."""
         settings = self._settings
         before, self._taken = self._taken, _count_taken(transport)
         if not self._unsent:
-            self._write_until = now + settings.write_timeout
+            self._write_until, self._unread = now + settings.write_timeout, now
         else:
             taken = self._resumed * _RESUMED or max(0, self._unsent - unsent)
             if self._taken is not None and before is not None:
@@ -140,8 +168,6 @@ class ConnectionClock:
         """Return the exception for a client or a handler that is too late; `None` for none."""
         protocol, settings = self._protocol, self._settings
         http = protocol.http
-        if http is None:  # not begun, or closing
-            return None
         if self._waiting is not None:
             if now - self._waiting <= self._credit:
                 return None
@@ -157,6 +183,45 @@ class ConnectionClock:
         if began is None or now - max(began, self._rested) <= settings.response_timeout:
             return None
         return ServiceUnavailable("The handler did not answer in time.")
+
+    # What the bound asks.
+
+    def claim(self, now: float, seconds: float) -> tuple[Claim, float]:
+        """Return the claim of the connection to be kept, and for how long it has had that.
+
+        Args:
+            now: the time of `perf_counter`.
+            seconds: the time of `monotonic`.
+        """
+        protocol = self._protocol
+        http, transport = protocol.http, protocol.transport
+        if self._ending is not None:
+            return Claim.UNASKED, now - self._ending + _LINGER
+        if http is None or transport is None:
+            if protocol._task is not None:
+                return Claim.NEEDED, 0.0
+            return self._claim_of_answer(now) or (Claim.UNASKED, seconds - protocol._time)
+        if self._waiting is not None:
+            if self._is_head:
+                left = self._credit - now + self._waiting
+                return Claim.UNASKED, self._settings.request_timeout - left
+            is_stream = http.stage is _RESPONSE
+            return Claim.NEEDED if is_stream else Claim.HELD_UP, now - (http.perft0 or now)
+        if http.stage is not _IDLE or protocol.recv_buffer:
+            return Claim.NEEDED, 0.0
+        return self._claim_of_answer(now) or (Claim.KEPT, seconds - protocol._time)
+
+    def _claim_of_answer(self, now: float) -> tuple[Claim, float] | None:
+        """Return the claim by an answer that the client has still to read; `None` without one."""
+        transport = self._protocol.transport
+        if transport is None or not transport.get_write_buffer_size():
+            return None
+        return Claim.HELD_UP, now - self._unread if self._unsent else 0.0
+
+    def end_connection(self) -> None:
+        """End the connection at once, whatever it is about."""
+        if self._raw is not None:
+            self._raw.abort()
 
     def end(self, failure: Exception, now: float) -> None:
         """Have the connection's task answer *failure*, where it still can, and end.
@@ -181,15 +246,25 @@ def _count_taken(transport: Transport) -> int | None:
     """
     try:
         # NOTE: uvloop's sockets have no getsockopt.
-        with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
-            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO)
+        number = transport.get_extra_info("socket").fileno()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=number)
     except (AttributeError, OSError):
         return None
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO)
+    except (AttributeError, OSError):
+        return None
+    finally:
+        sock.detach()  # or it would close the descriptor, which is another's
     return int.from_bytes(info[-8:], sys.byteorder) if len(info) == _TCP_INFO else None
 
 
 class ConnectionWatch:
-    """Looks at the clocks of one worker's connections."""
+    """Looks at the clocks of one worker's connections.
+
+    Attributes:
+        clocks: those of all connections, in the order in which they began.
+    """
 
     def __init__(self, settings: ServerSettings) -> None:
         shortest = min(
@@ -200,27 +275,32 @@ class ConnectionWatch:
             settings.keep_alive_timeout,
         )
         self._interval = min(1.0, max(0.02, shortest / 4))
-        self._clocks: set[ConnectionClock] = set()
+        self.clocks: dict[ConnectionClock, None] = {}
         self._loop: AbstractEventLoop | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self.clocks)
 
     def add(self, clock: ConnectionClock, loop: AbstractEventLoop) -> None:
         """Look at *clock* from now on."""
-        self._clocks.add(clock)
+        self.clocks[clock] = None
         if self._loop is not loop:
-            self._clocks = {clock}  # another server of the same service was stopped before
+            self.clocks = {clock: None}  # another server of the same service was stopped before
             self._loop = loop
             loop.call_later(self._interval, self._begin)
 
     def discard(self, clock: ConnectionClock) -> None:
         """Look at *clock* no more."""
-        self._clocks.discard(clock)
+        self.clocks.pop(clock, None)
 
     def _begin(self) -> None:
         assert self._loop is not None
-        if not self._clocks:
+        if not self.clocks:
             self._loop = None
         else:
-            self._go_on(iter(tuple(self._clocks)), self._loop)
+            self._go_on(iter(tuple(self.clocks)), self._loop)
 
     def _go_on(self, clocks: Iterator[ConnectionClock], loop: AbstractEventLoop) -> None:
         """Look at some of *clocks*, and at the others after what is ready to run has run."""

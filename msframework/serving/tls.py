@@ -53,6 +53,9 @@ class PendingProtocol(Protocol):
     def begin(self, transport: Transport) -> None:
         """Begin the connection over *transport*."""
 
+    def abandon(self) -> None:
+        """Forget the connection: it came to nothing."""
+
     def data_received(self, data: bytes) -> None:
         """Take *data*."""
 
@@ -104,6 +107,7 @@ class ServerTLS:
         task = asyncio.get_running_loop().create_task(self._admit(handshake, raw))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(handshake.settle)
 
     async def _admit(self, handshake: Handshake, raw: Transport) -> None:
         if raw.is_closing():
@@ -209,6 +213,11 @@ class Handshake(asyncio.Protocol):
             protocol.data_received(data)
         if self._has_ended:
             protocol.eof_received()
+
+    def settle(self, task: asyncio.Task[None]) -> None:
+        """Let the protocol know if nothing came of the handshake, whose *task* is over."""
+        if not self._has_begun:
+            self._protocol.abandon()
 
     def data_received(self, data: bytes) -> None:
         """Keep *data*."""

@@ -16,7 +16,7 @@ from msframework.testing.calls import CallOptions, OperationName, Operations
 from msframework.testing.client import HTTPClient
 from msframework.testing.database import TestDatabase
 from msframework.testing.server import App, BackgroundServer, LoopThread
-from msframework.testing.service import clients_of, settings_of, use_database
+from msframework.testing.service import clients_of, forget_rates, settings_of, use_database
 from msframework.testing.services import MockService
 
 _LIMIT = 60.0  # seconds for one call
@@ -134,10 +134,12 @@ class APITestCase(unittest.TestCase):
         cls.__server.thread.run(cls.__http.close())
 
     def setUp(self) -> None:
-        """Forget the replies that the last test declared."""
+        """Forget the replies that the last test declared, and what rate limits have counted."""
         super().setUp()
         self._mock = self.__services
         self._mock.reset()
+        if self._app is not None:
+            forget_rates(self._app)
         operations = Operations(getattr(self._app, "operations", ()), self._blueprint)
         self.client = CaseClient(self.__http, self.__server.thread, operations)
         if self.__database is not None:

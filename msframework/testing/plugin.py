@@ -180,7 +180,11 @@ def app(
     clean_database: TestDatabase | None,
     services: MockService,
 ) -> Service:
-    """The service, which is being served; the rows that it writes are gone after the test."""
+    """The service, which is being served; the rows that it writes are gone after the test.
+
+    So are the requests that its rate limits have counted.
+    """
+    msframework_app._serving.rates.forget()
     return msframework_app
 
 

@@ -31,3 +31,10 @@ def clients_of(app: App) -> Iterator[Client]:
         if isinstance(value, Client) and id(value) not in seen:
             seen.add(id(value))
             yield value
+
+
+def forget_rates(app: App) -> None:
+    """Let the rate limits of *app* begin anew, where it has any."""
+    serving = getattr(app, "_serving", None)
+    if serving is not None:
+        serving.rates.forget()

@@ -204,7 +204,7 @@ async def test_those_who_wait_for_an_ejected_replica_go_on_to_the_next(open_repl
             task = asyncio.create_task(where(db))
             await asyncio.sleep(0.05)
             reader = db._replicas
-            reader._eject(reader._replicas[0], "the test says so")
+            reader._eject(reader.replicas[0], "the test says so")
 
             assert await task == "postgres"
 
@@ -241,7 +241,7 @@ async def test_a_replica_whose_pool_does_not_open_is_not_read_from(
     open_replicated, replicas, admin, monkeypatch
 ):
     async with open_replicated(min_size=1) as db:
-        replica = db._replicas._replicas[0]
+        replica = db._replicas.replicas[0]
         await replica.pool.stop()
         replica.started = replica.healthy = False
 

@@ -31,7 +31,11 @@ def pipes():
 
 @pytest.mark.parametrize(
     "message",
-    [Serving(20.0), StartFailure("no database"), Status(5.0, 0.1, {"db": "full", "clients": None})],
+    [
+        Serving(20.0),
+        StartFailure("no database"),
+        Status(5.0, 0.1, {"db": "full", "clients": None}),
+    ],
     ids=lambda message: type(message).__name__,
 )
 def test_a_worker_is_heard(pipes, message):
@@ -69,11 +73,12 @@ def test_a_supervisor_that_does_not_read_keeps_no_worker_waiting(pipes):
 
 def test_a_worker_hears_what_to_do_and_that_the_supervisor_is_gone(pipes):
     supervisor, worker = pipes
-    retired, ended = threading.Event(), threading.Event()
-    worker.watch(retired.set, ended.set)
+    told, ended, orders = threading.Event(), threading.Event(), []
+    worker.watch(lambda is_last: (orders.append(is_last), told.set()), ended.set)
 
-    supervisor.retire()
-    assert retired.wait(10)
+    supervisor.stop(is_last=True)
+    assert told.wait(10)
+    assert orders == [True]
     assert not ended.is_set()
 
     supervisor.close()
@@ -86,5 +91,5 @@ def test_the_pipe_of_a_worker_that_is_gone_ends():
 
     with pytest.raises(EOFError):
         list(supervisor.receive())
-    supervisor.retire()
+    supervisor.stop(is_last=True)
     supervisor.close()

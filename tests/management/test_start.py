@@ -10,10 +10,8 @@ from sanic import Sanic
 from msframework.app import Service
 from msframework.conf.settings import DatabaseSettings, Settings, TLSSettings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management import start
 from msframework.management.commands.migrate import tell_missing
-from msframework.management.start import Start, stand_in
-from msframework.management.workers import AGAIN, STAND_IN, START_VARIABLE
+from msframework.management.start import Start, StartMode, stand_in
 from msframework.migrations.runner import Runner
 from tests.certificates import Authority
 
@@ -44,8 +42,6 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "reloaded" / "settings.py").write_text(SETTINGS)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv(START_VARIABLE, AGAIN)
-    monkeypatch.setattr(start, "SignalStop", lambda service: None)
     yield tmp_path
     for name in [name for name in sys.modules if name.partition(".")[0] == "reloaded"]:
         del sys.modules[name]
@@ -56,7 +52,8 @@ def spoil(path, line):
 
 
 def begin(**changes):
-    options = {"reload": True, "migrate": True, "shown": True, **changes}
+    usual = {"reload": True, "migrate": True, "shown": True, "mode": StartMode.AGAIN}
+    options = {**usual, **changes}
     return Start("reloaded.settings", "shop", **options)()
 
 
@@ -77,7 +74,6 @@ def test_what_can_be_built_is_served(project):
         ("settings", "PROT = 80", "reloaded.settings: PROT is unknown"),
         ("settings", "PASSWORD = 's3cret", "unterminated string literal"),
         ("settings", "INSTALLED_APPS = ('nowhere',)", "there is no package 'nowhere'"),
-        ("settings", "SERVICE_NAME = 'new'", "SERVICE_NAME is 'new' now and was 'shop'"),
         ("settings", "CONFIGURE = 'reloaded.resources.nothing'", "has no name 'nothing'"),
     ],
 )
@@ -106,10 +102,8 @@ async def test_strangers_are_not_told_why(project, capsys, service_answer):
     assert (status, body) == (503, {"code": 100503, "message": "Service Unavailable"})
 
 
-async def test_a_service_that_failed_to_start_is_stood_in_for(project, monkeypatch, service_answer):
-    monkeypatch.setenv(START_VARIABLE, STAND_IN)
-
-    status, body = await service_answer(begin(), "/things")
+async def test_a_service_that_failed_to_start_is_stood_in_for(project, service_answer):
+    status, body = await service_answer(begin(mode=StartMode.STAND_IN), "/things")
 
     assert status == 503
     assert "failed when it started" in body["error"]

@@ -2,12 +2,9 @@
 
 import importlib
 import os
-import pickle
 import sys
 
 import pytest
-from sanic.worker.loader import AppLoader
-from sanic.worker.reloader import Reloader
 
 from msframework.management.watch import Watch, sources
 
@@ -41,12 +38,10 @@ def age(path, seconds):
 
 @pytest.fixture
 def watch(folder):
-    """Return a reloader of the folder that was taken over."""
+    """Return what watches the folder."""
     for name in (*FILES, *NOT_OURS):
         age(folder / name, 60)
-    reloader = Reloader(None, 0, {folder}, AppLoader(factory=dict))
-    Watch.take_over(reloader)
-    return reloader
+    return Watch([folder])
 
 
 def test_what_people_edit_is_watched(folder):
@@ -66,13 +61,6 @@ def test_what_a_service_writes_is_no_change(watch, folder, name):
     age(folder / name, -60)
 
     assert list(watch.changed()) == []
-
-
-def test_the_first_look_goes_along_to_the_process_that_watches(watch, folder):
-    there = pickle.loads(pickle.dumps(watch))
-    age(folder / FILES[0], -60)
-
-    assert there.check_file(str(folder / FILES[0]), {})
 
 
 def test_imported_modules_are_watched_wherever_they_lie(watch):

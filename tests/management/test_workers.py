@@ -1,6 +1,7 @@
 """Servers stop at any moment: while they start, while they serve, and when they don't want to."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.console import answers
-from tests.processes import ServerProcess, credentials, fresh_database
+from tests.processes import ServerProcess, credentials, free_port, fresh_database
 
 ROLES = ("--settings", "settings.roles")
 
@@ -64,10 +65,8 @@ def test_one_process_stops_in_order(tmp_path, database, number):
 @pytest.mark.parametrize(
     ("number", "whole_group"),
     [
-        (signal.SIGHUP, True),
+        (signal.SIGTERM, True),
         pytest.param(signal.SIGTERM, False, marks=HEAVY),  # as in test_runserver.py
-        pytest.param(signal.SIGHUP, False, marks=HEAVY),
-        pytest.param(signal.SIGTERM, True, marks=HEAVY),
         pytest.param(signal.SIGINT, False, marks=HEAVY),
         pytest.param(signal.SIGINT, True, marks=HEAVY),
     ],
@@ -75,7 +74,7 @@ def test_one_process_stops_in_order(tmp_path, database, number):
 def test_no_worker_is_left_behind(workers, number, whole_group):
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)
-        if whole_group:  # a terminal that hangs up, or an init system
+        if whole_group:  # a terminal, or an init system
             os.killpg(workers.process.pid, number)
         else:
             workers.process.send_signal(number)
@@ -84,6 +83,32 @@ def test_no_worker_is_left_behind(workers, number, whole_group):
 
     assert workers.output().count("Worker complete") == 2
     assert "Traceback" not in workers.output()
+
+
+def pids_of(server, text="Worker ready"):
+    """Return the pids of the workers that said *text*."""
+    return [int(pid) for pid in re.findall(rf"{text} \[(\d+)\]", server.output())]
+
+
+def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
+    port = free_port()
+    server = ServerProcess(
+        tmp_path / "log", "--workers", "1", *ROLES, DATABASE_URL=database, OPERATIONS_PORT=str(port)
+    )
+    with server:
+        (first,) = pids_of(server)
+        os.kill(first, signal.SIGSEGV)  # it is replaced
+        wait_until(lambda: len(pids_of(server)) == 2)
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
+        server.process.kill()
+        server.process.wait(10)
+        wait_until(lambda: not members(server.process.pid))
+        for each in (server.port, port):
+            socket.create_server(("127.0.0.1", each)).close()
+
+    assert f"worker 0 (pid {first}), which served for" in server.output()
+    assert "was killed by SIGSEGV; another takes its place at once" in server.output()
+    assert pids_of(server, "Worker complete") == pids_of(server)[1:]
 
 
 @pytest.mark.parametrize("arguments", [pytest.param(ONE, marks=HEAVY), TWO])
@@ -182,6 +207,9 @@ def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
     workers.start()
 
     assert workers.process.wait(40) == 1  # the group would take the manager along: -9
+    last = workers.output().splitlines()[-1]
+    assert last.startswith("Error: DatabaseUnavailable")
+    assert workers.output().count("\nError: ") == 1  # not once for each worker
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def _watched(kind):
         def is_ending(self):
             # TLS drops what comes behind the end of the answers.
             lingers = getattr(self.transport, "_has_ended", False)
-            return self.is_closing or self._task is None or lingers
+            return self.is_closing or (self._task is None and self.got > 0) or lingers
 
         @property
         def settled(self):
@@ -162,7 +162,8 @@ def _watched(kind):
                 return True
             waits = self.hungry and not self._data_received.is_set()
             upgraded = getattr(self, "websocket", None) is not None
-            return self.got >= self.wanted and (waits or upgraded or self.waiter is not None)
+            waits = waits or self._task is None or self.waiter is not None
+            return self.got >= self.wanted and (waits or upgraded)
 
     return Watched
 

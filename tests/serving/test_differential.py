@@ -75,7 +75,7 @@ async def test_both_paths_do_the_same_for_a_parameter_of_the_root(capsys):
 async def test_the_fast_path_takes_no_head_that_the_strict_reader_refuses(make):
     async with street_of(make(True)) as street:
         service, chance, taken = street.service, random.Random(7), 0
-        http = (await street.meet()).protocol._http
+        http = (await street.meet(b"G")).protocol._http
         for _ in range(20 * STREAMS):
             data = make_stream(chance)
             accepted = service._serving.accept(http, data)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +13,9 @@ from sanic import response as sanic_response
 from sanic.response import ResponseStream
 
 from msframework import doc
+from msframework.conf.settings import TLSSettings
+from msframework.serving.tls import ServerTLS
+from tests.certificates import Authority
 
 SOON = 5.0  # what is awaited comes long before
 SHORT = 0.3
@@ -344,9 +348,9 @@ async def test_a_client_that_does_not_read_its_answer_is_hung_up_on(make, serve,
         writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n" + end)
 
         async with asyncio.timeout(SOON):
-            while not service._serving.watch._clocks:
+            while not service._serving.watch.clocks:
                 await asyncio.sleep(0.01)
-            while service._serving.watch._clocks:
+            while service._serving.watch.clocks:
                 await asyncio.sleep(0.01)
             if path == b"/flood":
                 await service.ended.wait()
@@ -402,3 +406,42 @@ async def test_a_websocket_has_none_of_these_times(make, serve):
         writer.write(b"\x81\x82\x00\x00\x00\x00hi")
 
         assert await reader.readexactly(4) == b"\x81\x02hi"
+
+
+async def test_over_tls_the_same_times_hold(make, serve, tmp_path):
+    authority = Authority(tmp_path)
+    pair = authority.issue()
+    context = ssl.create_default_context(cafile=authority.ca)
+    shortest = ("request_timeout", "body_timeout", "keep_alive_timeout", "write_timeout")
+    service = make(**dict.fromkeys(shortest, SHORT))
+    async with serve(service) as address:
+        service._serving.tls = ServerTLS(TLSSettings(cert=pair.cert, key=pair.key), SHORT)
+
+        writers = []
+
+        async def connect(context=context):
+            name = "localhost" if context else None
+            reader, writer = await asyncio.open_connection(
+                *address, ssl=context, server_hostname=name
+            )
+            writers.append(writer)
+            return reader, writer
+
+        head = b"GET /one HTTP/1.1\r\nHost: x\r\nX-A: "
+        cases = {name: (data, {"dripped": dripped}) for name, (data, dripped) in BODIES.items()}
+        cases |= {"head": (head, {}), "head dripped": (head, {"dripped": b"x"}), "idle": (b"", {})}
+        answers = await ask_all(connect, in_both_places(cases))
+        assert [answers.pop(("idle", later)) for later in (False, True)] == [b"", b""]
+        found = {
+            status_of(answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))
+            for answer in answers.values()
+        }
+        assert found == {408}
+
+        reader, _ = await connect(None)  # a handshake that never begins
+        assert await rest_of(reader) == b""
+        async with asyncio.timeout(SOON):
+            while service._serving.watch.clocks:
+                await asyncio.sleep(0.01)
+        for writer in writers:
+            writer.close()

@@ -168,7 +168,7 @@ def test_an_end_that_the_client_learns_of_late_is_a_clean_one(served, context, l
 def wait_for_the_end(service):
     """Wait until no connection is left."""
     deadline = time.monotonic() + 5
-    while service._serving.watch._clocks:
+    while service._serving.watch.clocks:
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
@@ -177,7 +177,7 @@ def test_a_client_that_reads_nothing_is_ended(tls, context):
     service = make_service(tls, write_timeout=SHORT)
     with background(service) as address, connected(address, context) as sock:
         sock.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        while not service._serving.watch._clocks:
+        while not service._serving.watch.clocks:
             time.sleep(0.001)
         wait_for_the_end(service)
 

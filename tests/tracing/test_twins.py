@@ -131,7 +131,7 @@ def end(way, request, status, rate, traced, left_open):
     if traced and left_open:
         write_current(tracer.start_child("left open"))
     if way == "compiled":
-        observer.build_finish()(request, answer)
+        observer.build_finish("GET", "/")(request, answer)
     elif way == "by the observer":
         observer.end(request)
     elif traced:

@@ -63,7 +63,8 @@ def _echo_table(project: Project, operations: Iterable[Operation]) -> None:
 def _facts(operation: Operation) -> JSONObject:
     inputs = [{"name": item.name, "source": item.source.value} for item in operation.inputs]
     limits = [policy.text for policy in operation.rates]
-    return {**dict(zip(_KEYS, _row(operation), strict=True)), "inputs": inputs, "limits": limits}
+    facts = dict(zip(_KEYS, _row(operation), strict=True))
+    return {**facts, "inputs": inputs, "limits": limits, "priority": operation.priority}
 
 
 def find_source(sources: Mapping[str, str], name: str) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Any
+from contextlib import ExitStack
 
 import click
-from sanic import Sanic
-from sanic.worker.loader import AppLoader
 
 from msframework.app import create_app
 from msframework.conf.rules import is_loopback
 from msframework.conf.settings import Settings
-from msframework.conf.tls import check_files, find_warnings, names_files
+from msframework.conf.tls import check_files, find_warnings
 from msframework.db.embedded import ensure_database, project_root
+from msframework.exceptions import ImproperlyConfigured
+from msframework.log import setup_logging
+from msframework.management.main_process import MainProcessListeners
+from msframework.management.overview import answering, place_of_probes, sharing_metrics
 from msframework.management.project import Project
 from msframework.management.sockets import (
     is_inherited,
@@ -24,8 +26,9 @@ from msframework.management.sockets import (
     name_of,
 )
 from msframework.management.start import Start, build, prepare_database
+from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
-from msframework.management.workers import Workers, shielded
+from msframework.management.worker import Launcher, prepare_fork_server
 from msframework.serving.run import run
 
 
@@ -57,7 +60,7 @@ def command(
     # NOTE: Sanic would advise options of its own command line, on every terminal.
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     with listening(settings) as sock:
-        if settings.server.workers > 1 or reload:
+        if settings.server.workers is not None or reload:
             serve_many(settings, sock, project, reload=reload, migrate=not no_migrate)
         else:
             serve_one(settings, sock, project)
@@ -68,7 +71,7 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
     service = build(settings)
 
     def announce() -> None:
-        _announce(settings, sock, project)
+        _announce(settings, sock, operations, project)
 
     with listening_for_operations(settings) as operations:
         code = run(
@@ -85,55 +88,48 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
 def serve_many(
     settings: Settings, sock: socket.socket, project: Project, *, reload: bool, migrate: bool
 ) -> None:
-    """Serve in processes of their own, which Sanic starts, watches and stops."""
-    service = create_app(settings)
-    shown = is_loopback(settings.server.host)
-    loader = AppLoader(
-        factory=Start(settings.module, service.name, reload, migrate, shown, settings.tls)
-    )
+    """Serve in workers, which a supervisor in this process starts, replaces, renews and stops."""
+    with ExitStack() as stack:
+        operations = stack.enter_context(listening_for_operations(settings))
+        metrics = stack.enter_context(sharing_metrics(settings))
+        prepare_fork_server()
+        setup_logging(settings)
+        service = create_app(settings)
+        watch = Watch([project_root(settings)]) if reload else None
+        listeners = stack.enter_context(MainProcessListeners(service, reload=reload))
 
-    def announce() -> None:
-        _announce(settings, sock, project)
+        def announce() -> None:
+            _announce(settings, sock, operations, project)
+            listeners.begin_watching()
 
-    async def take_over(*_: Any) -> None:
-        Workers.take_over(
-            service.manager,
-            reloads=reload,
-            has_files=names_files(settings),
-            announce=announce,
+        shown = is_loopback(settings.server.host)
+        start = Start(settings.module, service.name, reload, migrate, shown, settings.tls)
+        supervisor = Supervisor(
+            settings.server.workers or 1,
+            Launcher(start, sock, listeners.shared_context),
+            sock,
+            announce,
+            find_changes=None if watch is None else watch.changed,
+            on_change=listeners.call_around_change,
         )
-        lift()
-        if reload:
-            Watch.take_over(service.manager.durable["Reloader"].serve)
-
-    service.register_listener(take_over, "main_process_ready")
-    folders = [str(project_root(settings))] if reload else None
-    service.prepare(
-        sock=sock,
-        workers=settings.server.workers,
-        auto_reload=reload,
-        reload_dir=folders,
-        **_address(sock),
-    )
-    with shielded() as lift:
-        Sanic.serve(primary=service, app_loader=loader)
+        stack.enter_context(answering(operations, supervisor, metrics))
+        supervisor.run()
+    if supervisor.failure is not None:
+        raise ImproperlyConfigured(supervisor.failure)
 
 
-def _address(sock: socket.socket) -> dict[str, Any]:
-    host, port = None, None
-    if sock.family != socket.AF_UNIX:
-        host, port = sock.getsockname()[:2]
-    return {"host": host, "port": port, "motd": False, "access_log": False}
-
-
-def _announce(settings: Settings, sock: socket.socket, project: Project) -> None:
+def _announce(
+    settings: Settings, sock: socket.socket, operations: socket.socket | None, project: Project
+) -> None:
     is_unix = sock.family == socket.AF_UNIX
     scheme = "https" if settings.tls.cert is not None else "http"
     root = name_of(sock) if is_unix else f"{scheme}://{name_of(sock)}"
     prefix = settings.server.url_prefix
     workers = settings.server.workers
-    label = f"{workers} workers" if workers > 1 else "1 process"
+    label = "1 process" if workers in (None, 1) else f"{workers} workers"
     where = root if is_unix else f"{root}{prefix}/"
     project.echo(f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})")
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
         project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
+    if operations is not None:
+        project.echo(f"Probes and metrics: {place_of_probes(operations)}")

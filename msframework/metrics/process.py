@@ -1,0 +1,96 @@
+"""The process and the interpreter: CPU time, memory, file descriptors, and collections of garbage.
+
+`register_process` is asked for once; `GarbageWatch` runs per collection.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from msframework.metrics.catalogue import (
+    GC_PAUSE,
+    PROCESS_CPU,
+    PROCESS_MAX_FDS,
+    PROCESS_MEMORY,
+    PROCESS_OPEN_FDS,
+    PROCESS_START,
+    WORKER_STARTS,
+)
+from msframework.metrics.registry import Metrics
+
+_FDS: Final = Path("/proc/self/fd")
+_STAT_MEMORY: Final = Path("/proc/self/statm")
+_PAGE: Final = resource.getpagesize()
+
+
+def register_process(metrics: Metrics) -> None:
+    """Let *metrics* show what this process takes of the machine.
+
+    NOTE: resident memory and descriptors are those of Linux' /proc; elsewhere they are 0.
+    """
+    metrics.register(PROCESS_CPU, read=time.process_time)
+    metrics.register(PROCESS_MEMORY, read=read_memory)
+    metrics.register(PROCESS_OPEN_FDS, read=count_descriptors)
+    metrics.register(PROCESS_MAX_FDS, read=lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    metrics.register(PROCESS_START, read=read_start)
+    metrics.register(WORKER_STARTS)
+
+
+def read_memory() -> float:
+    """Return the resident memory in bytes."""
+    with suppress(OSError):
+        return float(int(_STAT_MEMORY.read_bytes().split()[1]) * _PAGE)
+    return 0.0
+
+
+def count_descriptors() -> float:
+    """Return how many file descriptors are open."""
+    with suppress(OSError):
+        # NOTE: Linux tells it by the size of the directory since 6.2, which saves reading the names
+        # of thousands.
+        size = _FDS.stat().st_size
+        return float(size or len(os.listdir(_FDS)) - 1)
+    return 0.0
+
+
+def read_start() -> float:
+    """Return when this process was started, in seconds since 1970."""
+    with suppress(OSError, ValueError, IndexError):
+        # The 22nd field, in ticks since the machine started (proc(5)); the 2nd may hold anything.
+        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        ticks = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks
+    return 0.0
+
+
+class GarbageWatch:
+    """A part that times the collections of garbage; it also counts the starts of workers."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        family = metrics.register(GC_PAUSE)
+        self._series = [family.series(str(generation)) for generation in range(3)]
+        self._starts = metrics.register(WORKER_STARTS).series()
+        self._began = 0.0
+
+    async def start(self) -> None:
+        """Begin to watch."""
+        self._starts.add()
+        gc.callbacks.append(self._note)
+
+    async def stop(self) -> None:
+        """End to watch."""
+        with suppress(ValueError):
+            gc.callbacks.remove(self._note)
+
+    def _note(self, phase: str, info: dict[str, int]) -> None:
+        # NOTE: a collection runs between two instructions of the loop's thread, or in another one.
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self._series[info["generation"]].observe(time.perf_counter() - self._began)

@@ -1,0 +1,44 @@
+"""`StatementTimer`: the duration of SQL statements, by kind and outcome. Runs per statement."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from typing import Final, Protocol
+
+from msframework.metrics.catalogue import STATEMENT_DURATION
+from msframework.metrics.registry import Metrics
+from msframework.metrics.series import Series
+
+OK, FAILED, LATE, CANCELLED = "ok", "failed", "timeout", "cancelled"
+_OUTCOMES: Final = (OK, FAILED, LATE, CANCELLED)
+
+
+class _Valued(Protocol):
+    @property
+    def value(self) -> str: ...
+
+
+class StatementTimer:
+    """Counts statements that are over."""
+
+    def __init__(self, metrics: Metrics, kinds: tuple[str, ...]) -> None:
+        family = metrics.register(STATEMENT_DURATION)
+        self._series: dict[tuple[str, str], Series] = {
+            (kind, outcome): family.series(kind, outcome) for kind in kinds for outcome in _OUTCOMES
+        }
+
+    def observe(self, kind: _Valued, duration: float, outcome: object) -> None:
+        """Count a statement of *kind* that took *duration* seconds.
+
+        Args:
+            outcome: what it gave, or the exception that it ended with.
+        """
+        name = OK if not isinstance(outcome, BaseException) else name_failure(outcome)
+        self._series[kind.value, name].observe(duration)
+
+
+def name_failure(exc: BaseException) -> str:
+    """Return the outcome that *exc* is."""
+    if isinstance(exc, TimeoutError):
+        return LATE
+    return CANCELLED if isinstance(exc, CancelledError) else FAILED

@@ -1,0 +1,56 @@
+"""`mount_probes`: the probes on the service's own port, with DEBUG. Runs at start-up.
+
+The handlers are plain ones of Sanic's: no operations, neither guarded nor traced, logged or shed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+from sanic import Request
+from sanic.response import HTTPResponse
+
+from msframework.operations.exchange import OperationsAnswer, answer_report
+from msframework.operations.server import LIVE, METRICS, READY
+from msframework.operations.source import Report
+
+ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
+
+
+def mount_probes(service: Any) -> None:
+    """Add the routes of the probes to *service*, where it has none of its own at their paths."""
+
+    async def ask_live(request: Request) -> OperationsAnswer:
+        return answer_report(Report(True, {"loop": None}), "live")  # as it turned to here
+
+    async def ask_ready(request: Request) -> OperationsAnswer:
+        return answer_report(await service.readiness.check(), "ready")
+
+    async def ask_metrics(request: Request) -> OperationsAnswer:
+        body, media_type = service.metrics.render(request.headers.get("accept", ""))
+        return OperationsAnswer(HTTPStatus.OK, body, media_type)
+
+    taken = {f"/{route.path}".rstrip("/") for route in service.router.routes}
+    prefix = service.settings.server.url_prefix
+    for path, ask in ((LIVE, ask_live), (READY, ask_ready), (METRICS, ask_metrics)):
+        if f"{prefix}{path}" not in taken:
+            handler: Any = _handler_of(ask)
+            handler.__msframework_plain__ = True
+            name = f"operations_{path.removeprefix('/')}"
+            service.add_route(handler, path, methods=("GET", "HEAD"), name=name)
+
+
+def _handler_of(ask: ProbeAnswering) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
+    async def send(request: Request) -> HTTPResponse:
+        answer = await ask(request)
+        request.recorded = True  # type: ignore[attr-defined]  # as far as the log is concerned
+        return HTTPResponse(
+            answer.body,
+            answer.status,
+            headers={"cache-control": "no-store"},
+            content_type=answer.media_type,
+        )
+
+    return send

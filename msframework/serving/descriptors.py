@@ -1,0 +1,59 @@
+"""The file descriptors of a worker, and how many connections they allow. Runs when it starts."""
+
+from __future__ import annotations
+
+import logging
+import resource
+from contextlib import suppress
+from typing import Final
+
+from msframework.conf.settings import Settings
+
+logger = logging.getLogger("msframework.server")
+MOST_CONNECTIONS: Final = 10_000  # where MAX_CONNECTIONS says nothing
+# Connections that wait to be accepted; the kernel may allow less (net.core.somaxconn). A client
+# that finds no place tries again after a second.
+BACKLOG: Final = 2048
+# For what is no connection of a pool: files, logs, pipes, listening sockets, the probes, refused
+# connections that are not closed yet, and what the service's own code opens.
+_RESERVE: Final = 256
+
+
+def raise_limit() -> None:
+    """Raise the soft limit of open files to the hard one, for this process and those it starts.
+
+    NOTE: the soft one is 1,024 on most systems, for the sake of programs that use `select`, which
+    nothing here does; see systemd.exec(5), LimitNOFILE.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):  # a hard limit may be more than the kernel allows now
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def choose_most(settings: Settings) -> int:
+    """Return how many connections a worker holds; warns where `MAX_CONNECTIONS` does not fit."""
+    wanted = settings.operations.max_connections
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return wanted or MOST_CONNECTIONS
+    needed = _needed(settings)
+    most = max(1, limit // 2, limit - needed)
+    if wanted is not None and wanted > most:
+        logger.warning(
+            "MAX_CONNECTIONS is %s, but a worker may open %s files, of which %s are for databases, "
+            "services and itself; it holds %s connections. Raise the limit (ulimit -n, or "
+            "LimitNOFILE= of systemd), or lower MAX_CONNECTIONS.",
+            wanted,
+            limit,
+            limit - most,
+            most,
+        )
+    return min(wanted or MOST_CONNECTIONS, most)
+
+
+def _needed(settings: Settings) -> int:
+    """Return how many descriptors a worker needs beside those of its callers."""
+    database = settings.database
+    pools = database.max_size * (1 + len(database.replicas))
+    return _RESERVE + pools + sum(entry.limit for entry in settings.services.values())

@@ -1,0 +1,232 @@
+"""Probes of a whole service while its PostgreSQL, its pool and its loop are harmed."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from msframework.db.embedded import EmbeddedServer
+from tests.console import ROOT
+from tests.processes import ServerProcess
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+
+# An app that keeps its connections, and its loop, as long as it is told.
+RESOURCES = '''
+import asyncio
+import time
+
+from msframework import Blueprint, Resource
+
+held = Blueprint("held", url_prefix="/held")
+
+
+@held.resource("/connection")
+class HeldConnection(Resource):
+    """One connection of the pool."""
+
+    async def get(self, request):
+        async with request.app.db.acquire() as cur:
+            await cur.execute("SELECT pg_sleep(3)")
+
+
+@held.resource("/loop")
+class HeldLoop(Resource):
+    """The event loop."""
+
+    async def get(self, request):
+        time.sleep(3)
+
+
+@held.resource("/loop/for-long")
+class LongHeldLoop(Resource):
+    """The event loop, for longer than a loop that lives may rest."""
+
+    async def get(self, request):
+        time.sleep(7)
+'''
+SETTINGS = """
+DEBUG = True
+SERVICE_NAME = "held"
+INSTALLED_APPS = ("held",)
+DB_MAX_SIZE = 2
+"""
+BOUND = 1.0  # seconds for any probe
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    """Yield a PostgreSQL of these tests' own, and the process of its postmaster."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("probes"))
+    server.start()
+    pid = int((server.status().data / "postmaster.pid").read_text().split()[0])
+    yield server, pid
+    server.reset()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory, postgres):
+    """Yield a service that serves, and the address of its probes."""
+    folder = tmp_path_factory.mktemp("held")
+    (folder / "held").mkdir()
+    (folder / "held" / "__init__.py").touch()
+    (folder / "held" / "resources.py").write_text(RESOURCES)
+    (folder / "held_settings.py").write_text(SETTINGS)
+    (folder / "manage.py").write_text((ROOT / "manage.py").read_text())
+    server = ServerProcess(
+        folder / "log",
+        "--settings",
+        "held_settings",
+        cwd=folder,
+        DATABASE_URL=postgres[0].url,
+        OPERATIONS_PORT="0",
+        PYTHONPATH=str(ROOT),
+    )
+    with server:
+        port = re.search(r"Probes and metrics: http://127\.0\.0\.1:(\d+)", server.output())[1]
+        yield server, f"http://127.0.0.1:{port}"
+
+
+def ask(url):
+    """Return status and JSON of a probe, which comes within its bound."""
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            status, body = response.status, response.read()
+    except urllib.error.HTTPError as exc:
+        status, body = exc.code, exc.read()
+    assert time.monotonic() - began < BOUND
+    return status, json.loads(body)
+
+
+def ask_for(url, seconds):
+    """Return the answers of a probe, again and again."""
+    until, found = time.monotonic() + seconds, []
+    while time.monotonic() < until:
+        found.append(ask(url))
+        time.sleep(0.1)
+    return found
+
+
+def wait_ready(url):
+    until = time.monotonic() + 20
+    while ask(url)[0] != 200:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@contextmanager
+def calling(url, times=1):
+    """Call *url* so often at once, during the block."""
+
+    def call():
+        with suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(url, timeout=30).read()
+
+    callers = [threading.Thread(target=call) for _ in range(times)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield
+    finally:
+        for caller in callers:
+            caller.join()
+
+
+def family(pid):
+    """Return *pid* and its children."""
+    children = [
+        int(entry)
+        for entry in os.listdir("/proc")
+        if entry.isdigit() and _parent_of(entry) == str(pid)
+    ]
+    return [pid, *children]
+
+
+def _parent_of(entry):
+    try:
+        with open(f"/proc/{entry}/stat") as file:
+            return file.read().rpartition(")")[2].split()[1]
+    except OSError:
+        return None
+
+
+def test_an_exhausted_pool_is_ready(service):
+    server, probes = service
+    wait_ready(f"{probes}/readyz")
+
+    with calling(f"{server.url}/held/connection", 6):
+        time.sleep(0.3)
+        answers = ask_for(f"{probes}/readyz", 2)
+
+    assert {status for status, _ in answers} == {200}
+
+
+def test_a_frozen_postgresql_is_not_ready_and_the_service_lives(service, postgres):
+    _, probes = service
+    wait_ready(f"{probes}/readyz")
+    frozen = family(postgres[1])
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(1.1)  # what was said before is told again for a second
+        answers = ask_for(f"{probes}/readyz", 7)
+        live = ask(f"{probes}/livez")
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    began = time.monotonic()
+    wait_ready(f"{probes}/readyz")
+
+    assert {status for status, _ in answers} == {503}
+    assert {told["parts"]["db"] for _, told in answers} <= {
+        "no answer within 0.7 s",
+        "no answer within 5.0 s",
+    }
+    assert live[0] == 200
+    assert time.monotonic() - began < 3
+
+
+def test_a_postgresql_that_is_gone_is_not_ready_until_it_is_back(service, postgres):
+    _, probes = service
+    wait_ready(f"{probes}/readyz")
+    postgres[0].stop()
+    time.sleep(1.1)
+
+    answers = ask_for(f"{probes}/readyz", 1)
+    postgres[0].start()
+
+    assert {status for status, _ in answers} == {503}
+    wait_ready(f"{probes}/readyz")
+
+
+def test_a_loop_that_is_busy_is_not_ready_and_lives(service):
+    server, probes = service
+    wait_ready(f"{probes}/readyz")
+
+    with calling(f"{server.url}/held/loop"):
+        time.sleep(0.3)
+        ready = ask_for(f"{probes}/readyz", 1.5)
+        live = ask(f"{probes}/livez")
+
+    assert {status for status, _ in ready} == {503}
+    assert live[0] == 200
+
+
+def test_a_loop_that_does_not_turn_for_long_is_not_live(service):
+    server, probes = service
+    wait_ready(f"{probes}/readyz")
+
+    with calling(f"{server.url}/held/loop/for-long"):
+        time.sleep(6)
+        live = ask(f"{probes}/livez")
+
+    assert live[0] == 503
+    assert ask(f"{probes}/livez")[0] == 200

@@ -1,0 +1,266 @@
+"""Counting in a real Redis: together with others, and without it while it is away."""
+
+import asyncio
+import logging
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from time import monotonic
+
+import pytest
+import pytest_asyncio
+
+from msframework import doc
+from msframework.conf.operations import OperationsSettings
+from msframework.limits import store as store_module
+from msframework.limits.meter import REQUESTS, RESCUED
+from msframework.limits.rate import RatePolicy
+from msframework.limits.store import PATIENCE, SharedStore
+from tests.conftest import new_service, serve_service
+from tests.limits.test_rates import statuses
+from tests.processes import free_port
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is missing"),
+]
+MINUTE = RatePolicy("store", "address", 100, 60, "minute")
+PASSWORD = "s3cret%20word"
+LOGGER = "msframework.limits"
+
+
+class RedisServer:
+    """A Redis that listens on one port, and on a socket."""
+
+    def __init__(self, folder):
+        self.port, self.socket = free_port(), f"{folder}/redis.sock"
+        self._command = [
+            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
+            *("--dir", str(folder), "--unixsocket", self.socket, "--requirepass", "s3cret word"),
+        ]
+        self.start()
+
+    @property
+    def url(self):
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/1"
+
+    def start(self):
+        """Start it, and wait until it listens."""
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in self._process.stdout:
+            if "Ready to accept connections" in line:
+                return
+        raise AssertionError("redis-server did not start")
+
+    def kill(self):
+        """End it at once."""
+        self._process.kill()
+        self._process.communicate()
+
+    @contextmanager
+    def frozen(self):
+        """Let it answer nothing for a while."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Look for a store that is away many times a second."""
+    monkeypatch.setattr(store_module, "PAUSE", 0.05)
+
+
+async def open_store(url, name="stores"):
+    """Return a store at *url*, started."""
+    store = SharedStore(url, name)
+    store.is_used = True
+    await store.start()
+    return store
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def store(redis, request):
+    store = await open_store(redis.url, request.node.name)
+    yield store
+    await store.stop()
+
+
+async def until_back(store):
+    """Wait until *store* answers again."""
+    async with asyncio.timeout(10):
+        while store.is_away:
+            await asyncio.sleep(0.01)
+
+
+async def test_several_limits_are_asked_together(store):
+    few = RatePolicy("few", "address", 2, 3600, "hour")
+
+    found = [await store.take([(few, b"k" * 16), (MINUTE, b"k" * 16)]) for _ in range(3)]
+
+    assert [each[0] for each in found][:2] == [(True, 1, 3600), (True, 0, 3600)]
+    assert found[2][0][:2] == (False, 0)
+    assert [each[1][:2] for each in found] == [(True, 99), (True, 98), (True, 97)]
+
+
+async def test_two_workers_allow_no_more_than_one(store, redis):
+    other = await open_store(redis.url, "test_two_workers_allow_no_more_than_one")
+    key = b"k" * 16
+
+    found = await asyncio.gather(
+        *(each.take([(MINUTE, key)]) for _ in range(150) for each in (store, other))
+    )
+    await other.stop()
+
+    assert sum(count[0] for (count,) in found) == MINUTE.amount
+    assert min(seconds for ((_, _, seconds),) in found) >= 1
+
+
+async def test_a_window_ends_and_fades(store):
+    policy, key = RatePolicy("short", "address", 2, 1, "second"), b"k" * 16
+    for _ in range(2):
+        assert (await store.take([(policy, key)]))[0][0]
+    refused = (await store.take([(policy, key)]))[0]
+    assert refused == (False, 0, 1)
+
+    await asyncio.sleep(1.05)
+
+    assert [(await store.take([(policy, key)]))[0][0] for _ in range(2)] == [True, False]
+
+
+async def test_keys_tell_nothing_and_go(store):
+    policy, key = RatePolicy("brief", "address", 9, 1, "second"), b"\x01" * 16
+    await store.take([(policy, key)])
+    client = store._client
+
+    (name,) = await client.keys(f"{store._prefix}:brief*")
+
+    assert name.decode() == f"{store._prefix}:brief/address/second:{'01' * 16}"
+    assert 1000 < await client.pttl(name) <= 2000
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey", "redis+unix", "valkey+unix"])
+async def test_all_addresses_lead_to_it(redis, scheme):
+    place = f"127.0.0.1:{redis.port}/2" if "unix" not in scheme else f"{redis.socket}?db=2"
+    store = await open_store(f"{scheme}://:{PASSWORD}@{place}")
+
+    assert (await store.take([(MINUTE, scheme.ljust(16).encode())]))[0][:2] == (True, 99)
+    assert PASSWORD not in store.place
+    await store.stop()
+
+
+async def test_a_store_that_is_frozen_delays_nobody_for_long(store, redis, caplog):
+    caplog.set_level(logging.WARNING, LOGGER)
+    await store.take([(MINUTE, b"k" * 16)])
+
+    with redis.frozen():
+        began = monotonic()
+        found = await asyncio.gather(*(store.take([(MINUTE, b"k" * 16)]) for _ in range(300)))
+        first = monotonic() - began
+        began = monotonic()
+        assert await store.take([(MINUTE, b"k" * 16)]) is None
+        assert monotonic() - began < 0.05
+    await until_back(store)
+
+    assert found == [None] * 300
+    assert first < PATIENCE + 0.4  # and what 300 tasks take
+    assert (await store.take([(MINUTE, b"n" * 16)]))[0][0]
+    away, back = [record.getMessage() for record in caplog.records]
+    assert f"127.0.0.1:{redis.port} does not answer (TimeoutError)" in away
+    assert "answers again" in back
+
+
+async def test_a_store_that_was_started_anew_is_used_at_once(store, redis, caplog):
+    await store.take([(MINUTE, b"k" * 16)])
+    redis.kill()
+    redis.start()
+
+    assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
+    assert caplog.records == []
+
+
+async def test_a_wrong_password_is_not_told(redis, caplog):
+    store = await open_store(f"redis://:hunter2@127.0.0.1:{redis.port}/1")
+
+    assert await store.take([(MINUTE, b"k" * 16)]) is None
+    assert store.is_away
+    await store.stop()
+
+    assert "hunter2" not in caplog.text
+    assert "(AuthenticationError)" in caplog.text
+
+
+async def test_a_request_that_is_given_up_harms_no_other(store, redis):
+    with redis.frozen():
+        asking = asyncio.create_task(store.take([(MINUTE, b"k" * 16)]))
+        other = asyncio.create_task(store.take([(MINUTE, b"o" * 16)]))
+        await asyncio.sleep(0.02)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert (await other)[0][0]
+    assert not store.is_away
+
+
+async def test_a_store_stops_while_it_is_asked(redis):
+    store = await open_store(redis.url)
+
+    with redis.frozen():
+        asking = asyncio.create_task(store.take([(MINUTE, b"k" * 16)]))
+        await asyncio.sleep(0.02)
+        await store.stop()
+        assert await asking is None
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "sanic"])
+async def test_a_service_limits_without_its_store_and_with_it_again(redis, fast, caplog):
+    operations = OperationsSettings(rate_limit_storage=redis.url)
+    service = new_service(
+        service_name=f"stored-{fast}", server={"fast_path": fast}, operations=operations
+    )
+
+    @service.get("/")
+    @doc.rate_limit("2/hour", by="address")
+    @doc.rate_limit("100/hour")
+    async def read(request): ...
+
+    async with serve_service(service) as place:
+        assert await statuses(place, 3, "/") == [200, 200, 429]
+        redis.kill()
+        assert await statuses(place, 3, "/") == [200, 200, 429]
+        assert service._serving.rates.store.is_away
+        redis.start()
+        await until_back(service._serving.rates.store)
+        assert await statuses(place, 3, "/") == [200, 200, 429]
+
+    rescued = {each.labels: each.value for each in service.metrics.register(RESCUED)}
+    assert rescued["read/address/hour",] == 3
+    requests = {each.labels: each.value for each in service.metrics.register(REQUESTS)}
+    assert requests["read/address/hour", "limited"] == 3
+    assert len([record for record in caplog.records if record.name == LOGGER]) == 2
+
+
+async def test_a_loop_that_is_busy_says_nothing_of_the_store(store, caplog):
+    await store.take([(MINUTE, b"k" * 16)])
+    asking = asyncio.create_task(store.take([(MINUTE, b"k" * 16)]))
+    await asyncio.sleep(0)
+
+    time.sleep(PATIENCE + 0.2)  # noqa: ASYNC251 - as a handler that does not await
+    await asking
+
+    assert not store.is_away
+    assert (await store.take([(MINUTE, b"o" * 16)]))[0][0]
+    assert caplog.records == []

@@ -1,0 +1,167 @@
+"""Each request is counted once, whoever answers it, on both paths, by bounded labels."""
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+
+from msframework.conf.operations import OperationsSettings
+from tests.conftest import new_service, serve_service
+
+NAME = "msframework_request_duration_seconds"
+
+
+class Counted:
+    """A service that is measured, and what it has counted since the last look."""
+
+    def __init__(self, fast):
+        self.service = service = new_service(
+            service_name="fast" if fast else "plain",
+            server={"fast_path": fast},
+            operations=OperationsSettings(port=0),
+        )
+        self.begun = asyncio.Event()
+        self._before = {}
+
+        @service.get("/items/<number:int>")
+        async def item(request, number: int):
+            return {"number": number}
+
+        @service.get("/fail")
+        async def fail(request):
+            raise RuntimeError("it fails")
+
+        @service.get("/wait")
+        async def wait(request):
+            self.begun.set()
+            await asyncio.Event().wait()
+
+        @service.get("/stream")
+        async def stream(request):
+            response = await request.respond(content_type="text/plain")
+            await response.send("a")
+            await response.eof()
+
+        @service.websocket("/socket")
+        async def socket(request, ws):
+            await ws.recv()
+
+    def new(self):
+        """Return how many requests were counted since the last call, by method, route, status."""
+        (family,) = [each for each in self.service.metrics if each.name == NAME]
+        now = {series.labels: sum(series.cells[1:16]) for series in family}
+        new = {key: count - self._before.get(key, 0) for key, count in now.items()}
+        self._before = now
+        return {key: count for key, count in new.items() if count}
+
+
+@pytest_asyncio.fixture(
+    params=[True, False], ids=["fast", "sanic"], scope="module", loop_scope="module"
+)
+async def counted(request):
+    counted = Counted(request.param)
+    async with serve_service(counted.service) as counted.address:
+        yield counted
+
+
+async def exchange(counted, head):
+    """Send *head*, and return the status of the answer once the connection is closed."""
+    reader, writer = await asyncio.open_connection(*counted.address)
+    writer.write(head.encode("latin-1"))
+    try:
+        return int((await reader.read()).split()[1])
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def get(target, method="GET", version="HTTP/1.1"):
+    return f"{method} {target} {version}\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+CASES = {
+    "an operation": (get("/items/7"), ("GET", "/items/{number}", "200")),
+    "kept open": (
+        get("/items/7").replace("close", "keep-alive")[:-2] + "\r\n" + "\x00\r\n\r\n",
+        None,
+    ),
+    "a failure": (get("/fail"), ("GET", "/fail", "500")),
+    "a stream": (get("/stream"), ("GET", "/stream", "200")),
+    "no route": (get("/nowhere/7"), ("GET", "", "404")),
+    "no such value": (get("/items/x"), ("GET", "", "404")),
+    "another method": (get("/items/7", "DELETE"), ("DELETE", "", "405")),
+    "an unknown method": (get("/items/7", "BREW"), ("other", "", "405")),
+    "HEAD": (get("/items/7", "HEAD"), ("HEAD", "/items/{number}", "200")),
+    "OPTIONS": (get("/items/7", "OPTIONS"), ("OPTIONS", "/items/{number}", "204")),
+    "OPTIONS of all": (get("*", "OPTIONS"), ("OPTIONS", "", "204")),
+    "a head that is none": ("nonsense\r\n\r\n", ("other", "", "400")),
+    "a head too large": (get("/" + "x" * 100_000), ("other", "", "414")),
+    "too many bytes of fields": (
+        f"GET / HTTP/1.1\r\nHost: x\r\nX: {'x' * 100_000}\r\n\r\n",
+        ("other", "", "431"),
+    ),
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", sorted(CASES))
+async def test_a_request_is_counted_once(counted, case):
+    head, labels = CASES[case]
+    counted.new()
+
+    status = await exchange(counted, head)
+
+    found = counted.new()
+    if labels is None:  # the second one is no request
+        assert found == {("GET", "/items/{number}", "200"): 1, ("other", "", "400"): 1}
+    else:
+        assert (found, str(status)) == ({labels: 1}, labels[2])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_client_that_hangs_up_is_counted_as_499(counted):
+    counted.new()
+    counted.begun.clear()
+    _, writer = await asyncio.open_connection(*counted.address)
+    writer.write(get("/wait").encode())
+    await counted.begun.wait()
+    writer.close()
+    await writer.wait_closed()
+
+    async with asyncio.timeout(5):
+        while not (found := counted.new()):
+            await asyncio.sleep(0.01)
+    assert found == {("GET", "/wait", "499"): 1}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_websocket_is_counted_when_it_ends(counted):
+    from websockets.asyncio.client import connect
+
+    counted.new()
+    host, port = counted.address
+    async with connect(f"ws://{host}:{port}/socket") as socket:
+        assert counted.new() == {}
+        await socket.send("x")
+        await socket.wait_closed()
+
+    async with asyncio.timeout(5):
+        while not (found := counted.new()):
+            await asyncio.sleep(0.01)
+    assert found == {("GET", "/socket", "101"): 1}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_callers_cannot_make_series(counted):
+    for number in range(30):
+        await exchange(counted, get(f"/nowhere/{number}", f"M{number}"))
+        await exchange(counted, get(f"/{number}").replace("Host: x", f"Host: x{number}"))
+
+    assert set(counted.new()) <= {("other", "", "405"), ("GET", "", "404"), ("other", "", "404")}
+
+
+def test_a_service_that_nobody_reads_counts_nothing():
+    service = new_service(service_name="unmeasured")
+
+    assert NAME not in {family.name for family in service.metrics}
+    assert service._serving.observer.counter is None

@@ -1,0 +1,44 @@
+"""The last fence: a process that hangs in its stop ends, and says where it hung."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.console import ROOT
+
+PROGRAM = """
+import asyncio, threading, time
+from msframework.serving import fence
+
+fence.MARGIN = 0.1
+fence._PULSE = 0.05
+
+async def stop():
+    lines = fence.Fence()
+    {}
+
+def hang_here():
+    time.sleep(20)
+
+asyncio.run(stop())
+threading.Thread(target=hang_here).start()  # the interpreter waits for it at its end
+"""
+CASES = {
+    "a loop that stands still": "lines.begin(10, 0.1); hang_here()",
+    "a thread that outlives the loop": "lines.begin(0.2, 10)",
+}
+
+
+@pytest.mark.parametrize("hangs", CASES.values(), ids=CASES)
+def test_a_process_that_hangs_ends_and_says_where(hangs):
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(hangs)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=15,
+    )
+
+    assert result.returncode == 1
+    assert "Timeout (0:00:00" in result.stderr

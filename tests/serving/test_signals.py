@@ -1,0 +1,77 @@
+"""Signals: the first one stops a server, the second ends it, and SIGHUP may mean another thing."""
+
+import os
+import signal
+
+import pytest
+
+from msframework.serving.signals import EndedAtOnce, HangUp, ServerSignals, StopRequest
+
+
+@pytest.mark.parametrize(
+    ("has_files", "before", "now", "meaning"),
+    [
+        (False, True, True, False),
+        (True, False, False, True),
+        (True, True, True, True),
+        (True, True, False, False),
+    ],
+)
+def test_a_hang_up_means_files_unless_the_terminal_is_gone(
+    monkeypatch, has_files, before, now, meaning
+):
+    seen = iter([before, now] if has_files else [now])
+    monkeypatch.setattr(HangUp, "_has_terminal", staticmethod(lambda: next(seen)))
+    hang_up = HangUp(has_files)
+
+    assert hang_up.means_reload(signal.SIGTERM) is False
+    assert hang_up.means_reload(signal.SIGHUP) is meaning
+
+
+@pytest.fixture
+def usual():
+    """Give this process its handlers back afterwards."""
+    before = {number: signal.getsignal(number) for number in (2, 15, 1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_the_first_signal_stops_and_the_second_ends_at_once(usual, number):
+    stop, ended = StopRequest(), []
+    signals = ServerSignals(stop, on_end=lambda: ended.append("fence"))
+    signals.begin()
+
+    os.kill(os.getpid(), number)
+    assert (stop.is_made, stop.has_delay, ended) == (True, True, [])
+    with pytest.raises(EndedAtOnce) as caught:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert (caught.value.code, ended) == (143, ["fence"])
+    signals.end()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_hang_up_reads_files_anew_and_stops_nothing(usual, monkeypatch):
+    monkeypatch.setattr(HangUp, "_has_terminal", staticmethod(lambda: False))
+    stop, done = StopRequest(), []
+    ServerSignals(stop, reload=lambda: done.append("reload")).begin()
+
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    assert (done, stop.is_made) == (["reload"], False)
+
+
+def test_a_supervised_worker_leaves_hang_ups_and_second_signals_to_its_supervisor(usual):
+    stop = StopRequest()
+    signals = ServerSignals(stop, is_supervised=True)
+    signals.begin()
+
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert not stop.is_made
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+    assert stop.is_made
+    signals.end()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
