@@ -7,12 +7,16 @@ mount namespace in which all but /tmp is read-only.
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -68,7 +72,52 @@ def image():
         [packages] = venv.glob("lib/*/site-packages")
         paths = f"{folder}/packages\n{sysconfig.get_path('purelib')}\n"
         (packages / "image.pth").write_text(paths)
+        compiles = [PYTHON, "-m", "compileall", "-q", folder / "app", folder / "packages"]
+        subprocess.run(compiles, check=True)
         yield folder
+
+
+def copy_bytes(source, target):
+    """Send what comes from one socket to another, until both have ended."""
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def forward(caller, database):
+    """Send what comes from either to the other, in threads."""
+
+    def both():
+        with caller, database:
+            back = threading.Thread(target=copy_bytes, args=(database, caller), daemon=True)
+            back.start()
+            copy_bytes(caller, database)
+            back.join()
+
+    threading.Thread(target=both, daemon=True).start()
+
+
+@contextmanager
+def tcp_database():
+    """Yield the URL of an empty database by TCP, as the embedded server's socket is private."""
+    with fresh_database("image") as url, socket.create_server(("127.0.0.1", 0)) as server:
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        path = f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}"
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    database = socket.socket(socket.AF_UNIX)
+                    database.connect(path)
+                    forward(caller, database)
+
+        threading.Thread(target=accept, daemon=True).start()
+        port = server.getsockname()[1]
+        yield f"postgresql://{parts.username}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        server.shutdown(socket.SHUT_RDWR)  # ends `accept`
 
 
 @pytest.mark.parametrize("workers", ["", "2"], ids=["one process", "two workers"])
@@ -87,14 +136,16 @@ def test_the_image_serves_is_healthy_and_stops(workers, image, tmp_path):
     python = image / "venv" / "bin" / "python"
     start = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(image / "app"), *AS_USER]
     log = tmp_path / "log"
-    with fresh_database("image") as url, usual_signals(), log.open("wb") as out:
+    with tcp_database() as url, usual_signals(), log.open("wb") as out:
         env["DATABASE_URL"] = url
+        migrate = [*start, python, "manage.py", "migrate"]
+        subprocess.run(migrate, env=env, stdout=out, stderr=out, check=True)
         command = [*start, python, *exec_form("CMD")[1:]]
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out)
         try:
             enter = ["nsenter", f"--target={process.pid}", "--mount", f"--wd={image / 'app'}"]
             health = [*enter, *AS_USER, python, *exec_form("HEALTHCHECK")[1:]]
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while (asked := subprocess.run(health, env=env, capture_output=True)).returncode:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, (asked, log.read_text())

@@ -41,7 +41,7 @@ def test_the_commands_exist_and_get_signals_themselves():
         python, manage, command, *_ = exec_form(instruction)
 
         assert (python, manage) == ("python", "manage.py")
-        assert command in {*built_in_commands(), "health"}
+        assert command in built_in_commands()
     assert dict(IMAGE)["STOPSIGNAL"] == signal.SIGTERM.name
 
 
