@@ -36,7 +36,7 @@ class OperationsSettings:
         least=1,
     )
     shedding: bool = setting(
-        "SHEDDING", True, "refuse requests by 503 beyond the concurrency that a worker can serve"
+        "SHEDDING", False, "refuse requests by 503 beyond the concurrency that a worker can serve"
     )
     rate_limits: Pair = setting(
         "RATE_LIMITS",

@@ -6,24 +6,18 @@ Runs in the first process of `runserver`, where there are workers.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from msframework.conf.settings import Settings
-from msframework.exceptions import ImproperlyConfigured
 from msframework.management.sockets import name_of
 from msframework.management.supervisor import Supervisor
+from msframework.metrics.directory import shared_directory
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from msframework.metrics.shared import SharedMetrics
 from msframework.operations.server import PATHS, OperationsServer
 from msframework.operations.workers import WorkersSource
-
-_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - the directory in it is made for us alone
-_PREFIX: Final = "msframework-metrics-"
 
 
 @contextmanager
@@ -37,28 +31,12 @@ def sharing_metrics(settings: Settings) -> Iterator[SharedMetrics | None]:
     if not settings.is_measured:
         yield None
         return
-    directory = _make_directory()
-    os.environ[DIRECTORY_VARIABLE] = directory
-    try:
-        yield SharedMetrics(directory)
-    finally:
-        del os.environ[DIRECTORY_VARIABLE]
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _make_directory() -> str:
-    """Return a new directory, in memory where that can be: it is written to by every request."""
-    try:
-        return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
-    except OSError:
-        pass
-    try:
-        return tempfile.mkdtemp(prefix=_PREFIX)
-    except OSError as exc:
-        raise ImproperlyConfigured(
-            f"The workers cannot share their metrics ({exc.strerror or exc}); expected a directory "
-            "for temporary files that this process may write to. Name one in TMPDIR."
-        ) from exc
+    with shared_directory() as directory:
+        os.environ[DIRECTORY_VARIABLE] = directory
+        try:
+            yield SharedMetrics(directory)
+        finally:
+            del os.environ[DIRECTORY_VARIABLE]
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def own_metrics() -> tuple[MetricFacts, ...]:
         service_name="reference",
         database=DatabaseSettings(url="postgresql://localhost/reference"),
         services={"other": ServiceEntry("other", "http://localhost")},
-        operations=OperationsSettings(port=0, rate_limits=("1000/minute",)),
+        operations=OperationsSettings(port=0, shedding=True, rate_limits=("1000/minute",)),
     )
     service = Service(settings)
     try:

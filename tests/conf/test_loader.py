@@ -284,7 +284,7 @@ def test_a_module_in_a_package_may_begin_with_the_names_of_another(tmp_path, mon
 
     settings = load_settings("site_settings.desk", {})
 
-    assert (settings.server.port, settings.server.workers) == (7000, None)
+    assert (settings.server.port, settings.server.workers) == (7000, 1)
 
 
 def test_the_process_environment_is_read_when_no_other_is_given(settings_module, monkeypatch):

@@ -11,8 +11,9 @@ import urllib.request
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management import execute, overview
+from msframework.management import execute
 from msframework.management.overview import place_of_probes, sharing_metrics
+from msframework.metrics import directory
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from tests.conftest import with_settings
 from tests.processes import ServerProcess, fresh_database
@@ -54,8 +55,10 @@ def wait_for(url, status, timeout=20, *, parts=0):
         time.sleep(0.05)
 
 
-def shared_directories():
-    return {name for name in os.listdir("/dev/shm") if name.startswith("msframework-metrics-")}
+def shared_directories(pid):
+    """Return the directories of metrics that the process *pid* holds."""
+    held = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")]
+    return {os.path.dirname(path) for path in held if path.endswith("/supervisor.lock")}
 
 
 def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
@@ -68,7 +71,6 @@ def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
         OPERATIONS_PORT="0",
         DRAIN_DELAY="0.7",
     )
-    before = shared_directories()
 
     with server:
         probes = find_probes(server)
@@ -77,7 +79,7 @@ def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
         own = get(f"{server.url}/readyz")
         health = execute(["health", "--url", probes])
         metrics = get(f"{probes}/metrics")[0]
-        made = shared_directories() - before
+        made = shared_directories(server.process.pid)
         server.process.terminate()
         draining = wait_for(f"{probes}/readyz", 503, 2)
         code = server.process.wait(20)
@@ -87,7 +89,7 @@ def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
     assert len(made) == 1
     assert draining["parts"] == {"service": "draining"}
     assert code == 0
-    assert shared_directories() & made == set()
+    assert not any(map(os.path.exists, made))
 
 
 def test_one_process_answers_for_itself(tmp_path, database):
@@ -122,7 +124,7 @@ def test_nothing_is_shared_where_nothing_is_counted():
 
 
 def test_metrics_lie_elsewhere_where_memory_has_no_place(monkeypatch, tmp_path):
-    monkeypatch.setattr(overview, "_IN_MEMORY", str(tmp_path / "none"))
+    monkeypatch.setattr(directory, "_IN_MEMORY", str(tmp_path / "none"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with sharing_metrics(with_settings(operations={"port": 0})) as shared:

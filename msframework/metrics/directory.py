@@ -1,0 +1,77 @@
+"""The directory in which the workers of one supervisor share their metrics.
+
+Runs in the supervisor's process when it starts and ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from msframework.exceptions import ImproperlyConfigured
+
+_IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - the directory in it is made for us alone
+_PREFIX: Final = "msframework-metrics-"
+_LOCK: Final = "supervisor.lock"
+
+
+@contextmanager
+def shared_directory() -> Iterator[str]:
+    """Make a directory for the block, and remove it; those of supervisors that were killed, too.
+
+    Raises:
+        ImproperlyConfigured: there is no place for it.
+    """
+    path = _make_directory()
+    _remove_abandoned(os.path.dirname(path))
+    lock = _take_lock(os.path.join(path, _LOCK))
+    try:
+        yield path
+    finally:
+        os.close(lock)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _make_directory() -> str:
+    """Return a new directory, in memory where that can be: it is written to by every request."""
+    try:
+        return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
+    except OSError:
+        pass
+    try:
+        return tempfile.mkdtemp(prefix=_PREFIX)
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"The workers cannot share their metrics ({exc.strerror or exc}); expected a directory "
+            "for temporary files that this process may write to. Name one in TMPDIR."
+        ) from exc
+
+
+def _take_lock(path: str) -> int:
+    """Return a locked new file, which nobody sees at *path* before it is locked."""
+    lock = os.open(f"{path}.new", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.rename(f"{path}.new", path)
+    return lock
+
+
+def _remove_abandoned(parent: str) -> None:
+    """Remove the directories of supervisors of this user that no longer live.
+
+    NOTE: a lock ends with its process, in whatever namespace that was; process ids would tell less.
+    """
+    for path in Path(parent).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # of another user, just removed, without a lock yet, or locked
+            lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
+            finally:
+                os.close(lock)
