@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
