@@ -389,7 +389,7 @@ async def test_an_upload_that_is_left_half_is_no_error(watched, text):
 
 def is_reading(connection):
     """Whether a connection of the server has got a part of a request."""
-    http = connection._http
+    http = getattr(connection, "_http", None)  # none before the first bytes
     return http is not None and (connection.recv_buffer or http.stage is Stage.HANDLER)
 
 

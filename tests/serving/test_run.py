@@ -266,5 +266,9 @@ async def test_the_log_says_when_a_worker_is_ready_and_over(service, caplog):
     async with running(service):
         pass
 
-    said = [record.getMessage().partition(" [")[0] for record in caplog.records]
+    said = [
+        record.getMessage().partition(" [")[0]
+        for record in caplog.records
+        if record.name == "sanic.server"
+    ]
     assert said == ["Starting worker", "Worker ready", "Stopping worker", "Worker complete"]

@@ -39,7 +39,9 @@ class Crowd:
 
     def __init__(self, fast):
         name = "fast" if fast else "plain"
-        self.service = service = new_service(service_name=name, server={"fast_path": fast})
+        self.service = service = new_service(
+            service_name=name, server={"fast_path": fast}, operations={"shedding": True}
+        )
         self.serving, self.shedding = service._serving, service._serving.shedding
         self.go, self.begun = asyncio.Event(), 0
         service.authenticate("key", APIKey({"ada": "sha256:" + "0" * 64}))
@@ -282,7 +284,7 @@ async def test_latency_is_learned_on_both_paths(crowd):
 
 
 async def test_a_users_own_answer_to_exceptions_is_asked(make_service, serve):
-    service = make_service()
+    service = make_service(operations={"shedding": True})
     service.get("/now", name="now")(lambda request: {})
 
     @service.exception(ServiceUnavailable)
@@ -301,6 +303,4 @@ async def test_a_users_own_answer_to_exceptions_is_asked(make_service, serve):
 
 
 async def test_a_service_without_it_has_none(make_service):
-    service = make_service()
-    assert service._serving.shedding is not None
-    assert new_service(service_name="b", operations={"shedding": False})._serving.shedding is None
+    assert make_service()._serving.shedding is None
