@@ -37,7 +37,7 @@ def mount_probes(service: Any) -> None:
     for path, ask in ((LIVE, ask_live), (READY, ask_ready), (METRICS, ask_metrics)):
         if f"{prefix}{path}" not in taken:
             handler: Any = _handler_of(ask)
-            handler.__msframework_plain__ = True
+            handler.__msframework_plain__ = handler.__msframework_probe__ = True
             name = f"operations_{path.removeprefix('/')}"
             service.add_route(handler, path, methods=("GET", "HEAD"), name=name)
 

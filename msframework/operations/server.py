@@ -36,6 +36,7 @@ METRICS: Final = "/metrics"
 PATHS: Final = (LIVE, READY, METRICS)
 
 _MOST: Final = 64  # connections; beyond them the one that has asked nothing for longest is closed
+_MOST_ASKED: Final = 16  # different answers that are waited for
 _LARGEST_HEAD: Final = 8192  # bytes
 _HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
 _IDLE_TIMEOUT: Final = 75.0  # seconds between two requests of a connection
@@ -217,9 +218,15 @@ class OperationsServer:
         ask: Callable[[], OperationsAnswer],
         timeout: float,
     ) -> OperationsAnswer | None:
-        """Return what *ask* returns in a thread, once for all who wait; `None` if it is late."""
+        """Return what *ask* returns in a thread, once for all who wait; `None` if it is late.
+
+        NOTE: one that nobody waits for any more is still to be answered, so their number is bounded
+        apart from that of the connections; else they would pile up behind a source that hangs.
+        """
         future = self._asked.get(key)
         if future is None:
+            if len(self._asked) >= _MOST_ASKED:
+                return None
             future = asyncio.get_running_loop().run_in_executor(executor, ask)
             self._asked[key] = future
             future.add_done_callback(lambda _: self._asked.pop(key))

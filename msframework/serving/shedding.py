@@ -35,7 +35,6 @@ logger = logging.getLogger("msframework.server")
 TICK: Final = 0.05
 _TICKS_OF_WINDOW: Final = 2
 _SAMPLES: Final = 32  # requests of each window that are measured, of those with room
-_PROBES: Final = frozenset(("livez", "readyz", "metrics"))
 _LOG_EVERY: Final = 10.0  # seconds
 
 
@@ -244,7 +243,7 @@ class Shedding:
             route = request.app.router.get(request.path, request.method, host)[0]
         except Exception:  # Sanic answers for it
             return self._others
-        if route.path in _PROBES:
+        if getattr(route.handler, "__msframework_probe__", False):  # of `operations.mount`
             return None
         return self._load_at(route, request.method)
 

@@ -129,3 +129,22 @@ async def test_they_are_no_operations_and_not_there_without_debug(unsigned):
     async with serving(debug) as server:
         assert (await unsigned.get(f"{server.url}/livez")).status == 200
     assert debug.operations == ()
+
+
+async def test_probes_are_not_shed_under_a_prefix_and_a_path_of_the_service_is(unsigned):
+    service = make("crowded", server={"url_prefix": "/api"}, operations={"shedding": True})
+
+    @service.get("/metrics")
+    async def own(request):
+        return text("mine")
+
+    shedding = service._serving.shedding
+    async with serving(service) as server:
+        shedding._limit.update = lambda: None
+        shedding._limit.value, shedding._samples = 0, 2
+        shedding._open()
+
+        probe = await unsigned.get(f"{server.url}/api/livez")
+        answer = await unsigned.get(f"{server.url}/api/metrics")
+
+        assert (probe.status, answer.status) == (200, 503)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import select
 import signal
 import socket
 import threading
@@ -118,6 +119,26 @@ def test_probes_at_once_share_one_question(connect, source):
     assert live[0] == 200
     assert [read_answer(sock)[0] for sock in socks] == [200] * 5
     assert len(asked) == 1
+
+
+def test_what_waits_for_a_source_that_hangs_is_bounded(connect, source):
+    free = threading.Event()
+
+    def render():
+        free.wait(5)
+        return b"up 1\n"
+
+    source.metrics = render
+    socks = [connect() for _ in range(module._MOST_ASKED + 1)]
+    for number, sock in enumerate(socks):
+        line = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: text/x-{number}\r\n\r\n"
+        sock.sendall(line.encode())
+    (refused,), _, _ = select.select(socks, [], [], 5)
+    status = read_answer(refused)[0]
+    free.set()
+
+    assert status == 503
+    assert {read_answer(sock)[0] for sock in socks if sock is not refused} == {200}
 
 
 def test_a_source_that_fails_is_500_and_logged_once(connect, source, caplog):
