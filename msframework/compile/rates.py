@@ -35,7 +35,7 @@ Take = Callable[[Request], Awaitable[None] | None]
 ReadKey = Callable[[Request], bytes]
 
 
-class Around(Protocol):
+class LimitedMethod(Protocol):
     """The declarations around one method that may limit it; see `compile.guarding.Surroundings`."""
 
     @property
@@ -89,7 +89,7 @@ def no_takes(policies: Sequence[RatePolicy]) -> Takes:
 
 
 def read_rates(
-    around: Around, id: str, service: Sequence[str], problems: list[str]
+    around: LimitedMethod, id: str, service: Sequence[str], problems: list[str]
 ) -> tuple[RatePolicy, ...]:
     """Return the limits of an operation from the outside in.
 
@@ -111,7 +111,7 @@ def read_rates(
 
 
 def _levels(
-    around: Around, id: str, service: Sequence[str], problems: list[str]
+    around: LimitedMethod, id: str, service: Sequence[str], problems: list[str]
 ) -> Iterator[tuple[str, str, Sequence[object]]]:
     """Yield place, name of the budget and limits of each level around a method."""
     notes, shared, outer, resource = around.notes, around.shared, around.outer, around.resource
@@ -157,7 +157,7 @@ def _read(given: object, where: str, place: str, problems: list[str]) -> list[Ra
 
 
 def asks_principal(policies: Sequence[RatePolicy]) -> bool:
-    """Whether any of *policies* is by whatever may depend on the principal."""
+    """Return whether any of *policies* is by whatever may depend on the principal."""
     return any(policy.by != ADDRESS for policy in policies)
 
 

@@ -32,7 +32,7 @@ class PrimaryProbe:
     """
 
     def __init__(self, url: str, settings: DatabaseSettings) -> None:
-        self._url, self._patience = url, settings.connect_timeout
+        self._url, self._timeout = url, settings.connect_timeout
         self._conn: asyncpg.Connection | None = None
         self._asking: Task[str | None] | None = None
         self._lock, self._closed = asyncio.Lock(), False
@@ -73,7 +73,7 @@ class PrimaryProbe:
             return None  # it answers, and the pool has its connections
         except TimeoutError:
             self.cut_off()
-            return f"no answer within {self._patience} s"
+            return f"no answer within {self._timeout} s"
         except Exception as exc:
             self.cut_off()
             return f"{type(exc).__name__} was raised"
@@ -90,7 +90,7 @@ class PrimaryProbe:
         if self._conn is None or self._conn.is_closed():
             self._conn = await asyncpg.connect(
                 self._url,
-                timeout=self._patience,
+                timeout=self._timeout,
                 statement_cache_size=0,
                 server_settings={"application_name": "msframework readiness"},
             )
@@ -104,7 +104,7 @@ class PrimaryProbe:
         """
         task = asyncio.ensure_future(work)
         try:
-            done, _ = await asyncio.wait([task], timeout=self._patience)
+            done, _ = await asyncio.wait([task], timeout=self._timeout)
         except asyncio.CancelledError:
             await self._end(conn, task)
             raise

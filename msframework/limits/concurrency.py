@@ -159,7 +159,7 @@ class ConcurrencyLimit:
         self._set(aim)
 
     def _is_in_vain(self, in_flight: float, latency: float) -> bool:
-        """Whether fewer requests are as slow as many were: then it is no queue that they wait in.
+        """Return whether fewer requests are as slow as many were: then they wait in no queue.
 
         What they need has become slower, and a lower limit would only waste what it could do.
         """

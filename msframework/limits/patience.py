@@ -45,7 +45,7 @@ class Patience:
                 self.is_watching = False
 
     def is_over(self, waited: float, share: float = 1.0) -> bool:
-        """Whether a request that has *waited* so many seconds comes too late; else it is begun.
+        """Return whether a request that *waited* so many seconds is too late; else it is begun.
 
         Args:
             share: how much longer or shorter than others it may wait.

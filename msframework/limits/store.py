@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Asked = tuple[RatePolicy, bytes]
 PendingCounts = tuple[Sequence[Asked], "asyncio.Future[list[RateCount] | None]"]
 
-PATIENCE: Final = 0.2  # seconds for the questions of a request, however the answers come in
+TIMEOUT: Final = 0.2  # seconds for the questions of a request, however the answers come in
 PAUSE: Final = 1.0  # seconds between two looks at a store that is away
 _LAG: Final = 0.1  # seconds by which a busy loop may be late; more tells nothing of the store
 _BATCH: Final = 128  # requests that are asked for together
@@ -100,8 +100,8 @@ class SharedStore:
         scheme, _, rest = self._url.partition("://")
         self._client = Redis.from_url(
             f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
+            socket_timeout=TIMEOUT,
+            socket_connect_timeout=TIMEOUT,
             # NOTE: once, at once, for a connection that ended since it was last used.
             retry=Retry(NoBackoff(), 1),
         )
@@ -131,7 +131,7 @@ class SharedStore:
         began = monotonic()
         try:
             # NOTE: one time for all of it, which no answer in pieces prolongs.
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 return await answer
         except TimeoutError as exc:
             self._leave(exc, monotonic() - began)
@@ -150,7 +150,7 @@ class SharedStore:
         counts: list[RateCount] | None = None
         began = monotonic()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 counts = await self._run(client, [each for asked, _ in batch for each in asked])
         except Exception as exc:
             self._leave(exc, monotonic() - began)
@@ -186,7 +186,7 @@ class SharedStore:
         Args:
             took: how many seconds the question took.
         """
-        if self.is_away or self._client is None or took > PATIENCE + _LAG:
+        if self.is_away or self._client is None or took > TIMEOUT + _LAG:
             return
         self.is_away = True
         self._give_up()
@@ -212,7 +212,7 @@ class SharedStore:
         while True:
             await asyncio.sleep(PAUSE)
             with suppress(Exception):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT):
                     # NOTE: a replica, or a store without memory, would answer a PING.
                     await self._run(client, [(_PROBE, b"")])
                 break

@@ -101,8 +101,8 @@ class WorkerProcess:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
-    def bury(self) -> str:
-        """Release what is left of a process that ended; return how it did."""
+    def release(self) -> str:
+        """Close what is left of a process that ended; return how it did."""
         code = self.process.exitcode
         if code == _LOST and not self.is_silent:
             self.kill()  # only its fork server is gone, which would tell us how it ended

@@ -140,7 +140,7 @@ class Supervisor:
                 watched.append(worker.control.receiving)
         wait(watched, timeout)  # type: ignore[arg-type]
         if self._wake_up is not None:
-            drain(self._wake_up)
+            _empty(self._wake_up)
 
     # Starting and replacing.
 
@@ -177,21 +177,21 @@ class Supervisor:
             self._announce()
 
     def _replace(self, worker: WorkerProcess) -> None:
-        """Bury *worker*, and see to it that another one takes its place."""
+        """Release *worker*, which ended, and see to it that another one takes its place."""
         self.workers.remove(worker)
-        how = worker.bury()
+        how = worker.release()
         if worker.state is WorkerState.STOPPING:
             if not worker.is_killed and how != GOOD_END:
                 logger.error("%s %s while it stopped", worker, how)
             if not self._stopping and not self._siblings(worker):
                 self._due[worker.index] = (0.0, StartMode.AGAIN)
         elif worker.state is WorkerState.STARTING:
-            self._replace_unborn(worker, worker.failure or f"it {how}")
+            self._replace_failed(worker, worker.failure or f"it {how}")
         else:
             self._replace_served(worker, how)
 
-    def _replace_unborn(self, worker: WorkerProcess, why: str) -> None:
-        """Decide what comes after *worker*, which never served."""
+    def _replace_failed(self, worker: WorkerProcess, why: str) -> None:
+        """Start one in the place of *worker*, which never served, or give up."""
         if worker.is_successor:
             self._outdated = None
             logger.error(
@@ -340,7 +340,7 @@ class Supervisor:
                 self._stop_all()
 
 
-def drain(sock: socket.socket) -> None:
+def _empty(sock: socket.socket) -> None:
     """Read whatever waits in *sock*, which does not block."""
     try:
         while sock.recv(4096):

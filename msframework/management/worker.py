@@ -198,7 +198,7 @@ class WorkerRun:
 
     def _end_orphaned(self) -> None:
         """Stop without a supervisor; a loop that hangs cannot keep the process."""
-        # NOTE: a stop that begins sets times of its own (`serving.fence`).
+        # NOTE: a stop that begins sets times of its own (`serving.watchdog`).
         faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
         self._request.make(delay=False)
         self._stop(True)

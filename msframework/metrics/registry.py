@@ -9,7 +9,6 @@ import logging
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -235,7 +234,7 @@ def _differences(one: MetricFacts, other: MetricFacts) -> str:
     """Return the facts of *one* in which *other* differs, for messages."""
     names = ("kind", "labels", "help", "buckets", "combine", "exemplars")
     differing = [name for name in names if getattr(one, name) != getattr(other, name)]
-    return ", ".join(f"{name} {getattr(replace(one), name)!r}" for name in differing)
+    return ", ".join(f"{name} {getattr(one, name)!r}" for name in differing)
 
 
 def _leave_in_child(metrics: weakref.ref[Metrics], file: WorkerFile) -> None:

@@ -1,6 +1,7 @@
 """The head of a request to the operations port, and the bytes of its answer.
 
-Runs per question. Strict, as RFC 9112 has it: what is no HTTP is refused, not guessed at.
+Runs per request to the operations port. Strict, as RFC 9112 has it: what is no HTTP is refused, not
+guessed at.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class UnfitRequest(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OperationsRequest:
     """One request: its method, its path, and the headers that matter here."""
 
     method: str
@@ -52,7 +53,7 @@ class OperationsAnswer:
     allow: str | None = None
 
 
-def read_question(head: bytes) -> Question:
+def read_request(head: bytes) -> OperationsRequest:
     """Return what the bytes of *head* ask for.
 
     Raises:
@@ -77,7 +78,7 @@ def read_question(head: bytes) -> Question:
     if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
         raise UnfitRequest(HTTPStatus.BAD_REQUEST, "expected no body")
     words = {word.strip().lower() for word in b",".join(fields.get(b"connection", ())).split(b",")}
-    return Question(
+    return OperationsRequest(
         method.decode(),
         _path_of(target.decode()),
         b", ".join(fields.get(b"accept", ())).decode("latin-1"),

@@ -1,6 +1,6 @@
 """`ServiceSource`: the answers of one service that is served in this process.
 
-Runs per question, in the threads of the operations server.
+Runs per request to the operations port, in the threads of its server.
 """
 
 from __future__ import annotations

@@ -21,11 +21,11 @@ from typing import Final
 from msframework.operations.exchange import (
     END,
     OperationsAnswer,
-    Question,
+    OperationsRequest,
     UnfitRequest,
     answer_plain,
     answer_report,
-    read_question,
+    read_request,
     write_answer,
 )
 from msframework.operations.source import OperationsSource, Report
@@ -133,13 +133,13 @@ class OperationsServer:
         # NOTE: so that `drain` waits until the whole answer is taken.
         writer.transport.set_write_buffer_limits(0)
         try:
-            patience, keeps = _HEAD_TIMEOUT, True
+            timeout, keeps = _HEAD_TIMEOUT, True
             while keeps and not self._stopped.is_set():
                 self._connections.pop(task, None)
                 self._connections[task] = None  # the last
                 self._reading.add(task)
-                keeps = await self._answer_next(reader, writer, task, patience)
-                patience = _IDLE_TIMEOUT
+                keeps = await self._answer_next(reader, writer, task, timeout)
+                timeout = _IDLE_TIMEOUT
         except (OSError, TimeoutError, IncompleteReadError, asyncio.CancelledError):
             pass  # it left, was too slow, or had to make room
         except Exception:
@@ -152,23 +152,23 @@ class OperationsServer:
             writer.close()
 
     async def _answer_next(
-        self, reader: StreamReader, writer: StreamWriter, task: Task[None], patience: float
+        self, reader: StreamReader, writer: StreamWriter, task: Task[None], timeout: float
     ) -> bool:
         """Answer the next request of a connection; return whether another may come."""
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout):
             first = await reader.read(1)
         if not first:
             return False
         try:
-            question = read_question(await _read_head(reader, first))
+            request = read_request(await _read_head(reader, first))
         except UnfitRequest as exc:
             answer = answer_plain(exc.status, str(exc))
-            question = Question("GET", "")
+            request = OperationsRequest("GET", "")
         else:
             self._reading.discard(task)
-            answer = await self._answer(question)
-        keeps = question.keeps and answer.allow is None and not self._stopped.is_set()
-        writer.write(write_answer(answer, has_body=question.method != "HEAD", keeps=keeps))
+            answer = await self._answer(request)
+        keeps = request.keeps and answer.allow is None and not self._stopped.is_set()
+        writer.write(write_answer(answer, has_body=request.method != "HEAD", keeps=keeps))
         async with asyncio.timeout(_HEAD_TIMEOUT):
             await writer.drain()
         if answer.status in _REFUSALS:
@@ -177,18 +177,18 @@ class OperationsServer:
 
     # Answers.
 
-    async def _answer(self, question: Question) -> OperationsAnswer:
-        path = question.path
+    async def _answer(self, request: OperationsRequest) -> OperationsAnswer:
+        path = request.path
         if path not in PATHS:
             return answer_plain(HTTPStatus.NOT_FOUND)
-        if question.method not in _METHODS:
+        if request.method not in _METHODS:
             return answer_plain(HTTPStatus.METHOD_NOT_ALLOWED, allow=", ".join(_METHODS))
         try:
             if path == LIVE:
                 return answer_report(self._source.check_live(), "live")
             if path == READY:
                 return await self._ask_ready()
-            return await self._ask_metrics(question.accept)
+            return await self._ask_metrics(request.accept)
         except Exception as exc:
             if path not in self._failed:  # once, as it would fail for each probe
                 self._failed.add(path)

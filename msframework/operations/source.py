@@ -1,6 +1,6 @@
 """The answers to an operator's questions: of one process, or of a supervisor for its workers.
 
-Runs per question, in the thread of the operations server.
+Runs per request to the operations port, in the threads of its server.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`WorkersSource`: the answers of a supervisor for its workers, from the last word of each.
 
-Runs per question, in the threads of the operations server.
+Runs per request to the operations port, in the threads of its server.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Runs in the process of `runserver`, and in each worker of its supervisor. The or
 5. Tasks of `add_task` are cancelled. The listeners `after_server_stop` run, and the parts stop in
    the reverse of their order (`lifecycle`).
 
-`serving.fence` ends a process that hangs in one of these steps.
+`serving.watchdog` ends a process that hangs in one of these steps.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from msframework.operations.server import OperationsServer
 from msframework.operations.status import Status
 from msframework.serving.descriptors import BACKLOG, raise_limit
 from msframework.serving.drain import LAST_WORD, Drain, break_off
-from msframework.serving.fence import Fence
 from msframework.serving.listener import ListeningSocket
 from msframework.serving.signals import EndedAtOnce, ServerSignals, StopRequest
+from msframework.serving.watchdog import Watchdog
 
 _AT_ONCE: Final = 2.0  # seconds to the end of a process that is to end at once
 _MAIN: Final = ("main_start", "main_stop")  # settings of Sanic's that are for its manager
@@ -57,7 +57,7 @@ def run(
 ) -> int:
     """Serve *service* on *sock* until it is told to stop, and return the exit code.
 
-    The process is to end afterwards: a fence stays around what its threads still do.
+    The process is to end afterwards: a watchdog stays for what its threads still do.
 
     Args:
         service: the service, which nobody has served before.
@@ -94,7 +94,7 @@ class ServiceRun:
         self._is_supervised = stop is not None
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
-        self._fence = Fence()
+        self._watchdog = Watchdog()
         service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
@@ -116,7 +116,7 @@ class ServiceRun:
         signals = ServerSignals(
             self._stop,
             reload=self._ask_reload if names_files(self._settings) else None,
-            on_end=lambda: self._fence.end_within(_AT_ONCE),
+            on_end=lambda: self._watchdog.end_within(_AT_ONCE),
             is_supervised=self._is_supervised,
         )
         signals.begin()
@@ -185,7 +185,7 @@ class ServiceRun:
         try:
             await asyncio.wait((start, asked), return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
-                self._begin_fence()
+                self._begin_watchdog()
                 start.cancel()
                 await asyncio.wait((start,), timeout=self._settings.server.part_stop_timeout)
             if start.done() and not start.cancelled():
@@ -236,20 +236,20 @@ class ServiceRun:
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
         server_logger.info("Stopping worker [%s]", os.getpid())
-        self._begin_fence()
+        self._begin_watchdog()
         if self._accepts:
             await self._end_serving()
         self._close_server()
         await self._end_tasks()
         if self._has_begun:
             await self._run_listeners("after_server_stop")
-        self._fence.allow(self._settings.server.part_stop_timeout)
+        self._watchdog.allow(self._settings.server.part_stop_timeout)
         await self._service.stop_parts()
 
-    def _begin_fence(self) -> None:
+    def _begin_watchdog(self) -> None:
         server = self._settings.server
         pause = max(server.graceful_timeout, server.part_stop_timeout)
-        self._fence.begin(longest_stop(self._service), pause)
+        self._watchdog.begin(longest_stop(self._service), pause)
 
     async def _end_serving(self) -> None:
         """Stop to listen, and end all connections, in the steps of a stop."""

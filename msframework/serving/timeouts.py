@@ -150,7 +150,7 @@ class ConnectionClock:
             self._protocol.close()
 
     def _is_unread(self, transport: Transport, unsent: int, now: float) -> bool:
-        """Whether the client does not read its answer, *unsent* bytes of which are left."""
+        """Return whether the client reads too little of its answer; *unsent* bytes are left."""
         settings = self._settings
         before, self._taken = self._taken, _count_taken(transport)
         if not self._unsent:

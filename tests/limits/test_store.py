@@ -17,7 +17,7 @@ from msframework.conf.operations import OperationsSettings
 from msframework.limits import store as store_module
 from msframework.limits.meter import REQUESTS, RESCUED
 from msframework.limits.rate import RatePolicy
-from msframework.limits.store import PATIENCE, SharedStore
+from msframework.limits.store import TIMEOUT, SharedStore
 from tests.conftest import new_service, serve_service
 from tests.limits.test_rates import statuses
 from tests.processes import free_port
@@ -176,7 +176,7 @@ async def test_a_store_that_is_frozen_delays_nobody_for_long(store, redis, caplo
     await until_back(store)
 
     assert found == [None] * 300
-    assert first < PATIENCE + 0.4  # and what 300 tasks take
+    assert first < TIMEOUT + 0.4  # and what 300 tasks take
     assert (await store.take([(MINUTE, b"n" * 16)]))[0][0]
     away, back = [record.getMessage() for record in caplog.records]
     assert f"127.0.0.1:{redis.port} does not answer (TimeoutError)" in away
@@ -258,7 +258,7 @@ async def test_a_loop_that_is_busy_says_nothing_of_the_store(store, caplog):
     asking = asyncio.create_task(store.take([(MINUTE, b"k" * 16)]))
     await asyncio.sleep(0)
 
-    time.sleep(PATIENCE + 0.2)  # noqa: ASYNC251 - as a handler that does not await
+    time.sleep(TIMEOUT + 0.2)  # noqa: ASYNC251 - as a handler that does not await
     await asking
 
     assert not store.is_away

@@ -97,7 +97,7 @@ def crew(tmp_path, fork_server):
     crew.supervisor._sock.close()
     for worker in crew.supervisor.workers:
         worker.process.join()
-        worker.bury()
+        worker.release()
 
 
 @contextmanager

@@ -8,10 +8,10 @@ import pytest
 
 from msframework.operations.exchange import (
     OperationsAnswer,
-    Question,
+    OperationsRequest,
     UnfitRequest,
     answer_report,
-    read_question,
+    read_request,
     write_answer,
 )
 from msframework.operations.source import Report
@@ -20,24 +20,30 @@ HOST = b"Host: a\r\n"
 
 
 @pytest.mark.parametrize(
-    ("head", "question"),
+    ("head", "expected"),
     [
-        (b"GET /livez HTTP/1.1\r\n" + HOST, Question("GET", "/livez", "", True)),
-        (b"HEAD /readyz?a=b HTTP/1.1\r\n" + HOST, Question("HEAD", "/readyz", "", True)),
-        (b"GET http://a:1/livez HTTP/1.1\r\n" + HOST, Question("GET", "/livez", "", True)),
-        (b"OPTIONS * HTTP/1.1\r\n" + HOST, Question("OPTIONS", "*", "", True)),
-        (b"GET / HTTP/1.0\r\n", Question("GET", "/", "", False)),
-        (b"GET / HTTP/1.1\r\nConnection: x, Close\r\n" + HOST, Question("GET", "/", "", False)),
+        (b"GET /livez HTTP/1.1\r\n" + HOST, OperationsRequest("GET", "/livez", "", True)),
+        (b"HEAD /readyz?a=b HTTP/1.1\r\n" + HOST, OperationsRequest("HEAD", "/readyz", "", True)),
+        (b"GET http://a:1/livez HTTP/1.1\r\n" + HOST, OperationsRequest("GET", "/livez", "", True)),
+        (b"OPTIONS * HTTP/1.1\r\n" + HOST, OperationsRequest("OPTIONS", "*", "", True)),
+        (b"GET / HTTP/1.0\r\n", OperationsRequest("GET", "/", "", False)),
+        (
+            b"GET / HTTP/1.1\r\nConnection: x, Close\r\n" + HOST,
+            OperationsRequest("GET", "/", "", False),
+        ),
         (
             b"GET / HTTP/1.1\r\nACCEPT: text/plain\r\naccept:\ta/b \r\n" + HOST,
-            Question("GET", "/", "text/plain, a/b", True),
+            OperationsRequest("GET", "/", "text/plain, a/b", True),
         ),
-        (b"GET / HTTP/1.1\r\nContent-Length: 0\r\n" + HOST, Question("GET", "/", "", True)),
+        (
+            b"GET / HTTP/1.1\r\nContent-Length: 0\r\n" + HOST,
+            OperationsRequest("GET", "/", "", True),
+        ),
     ],
     ids=["get", "query", "absolute", "star", "old", "close", "accept", "no body"],
 )
-def test_a_head_says_what_is_asked(head, question):
-    assert read_question(head + b"\r\n") == question
+def test_a_head_says_what_is_asked(head, expected):
+    assert read_request(head + b"\r\n") == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +71,7 @@ def test_a_head_says_what_is_asked(head, question):
 )
 def test_what_is_no_request_is_refused(head, status):
     with pytest.raises(UnfitRequest) as caught:
-        read_question(head + b"\r\n")
+        read_request(head + b"\r\n")
 
     assert caught.value.status == status
 
@@ -75,7 +81,7 @@ def test_a_long_head_that_is_wrong_is_refused_at_once():
     began = process_time()
 
     with pytest.raises(UnfitRequest):
-        read_question(head)
+        read_request(head)
 
     assert process_time() - began < 0.1
 

@@ -40,7 +40,7 @@ def usual():
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_the_first_signal_stops_and_the_second_ends_at_once(usual, number):
     stop, ended = StopRequest(), []
-    signals = ServerSignals(stop, on_end=lambda: ended.append("fence"))
+    signals = ServerSignals(stop, on_end=lambda: ended.append("watchdog"))
     signals.begin()
 
     os.kill(os.getpid(), number)
@@ -48,7 +48,7 @@ def test_the_first_signal_stops_and_the_second_ends_at_once(usual, number):
     with pytest.raises(EndedAtOnce) as caught:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert (caught.value.code, ended) == (143, ["fence"])
+    assert (caught.value.code, ended) == (143, ["watchdog"])
     signals.end()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

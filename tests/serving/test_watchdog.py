@@ -1,4 +1,4 @@
-"""The last fence: a process that hangs in its stop ends, and says where it hung."""
+"""The watchdog: a process that hangs in its stop ends, and says where it hung."""
 
 import subprocess
 import sys
@@ -9,13 +9,13 @@ from tests.console import ROOT
 
 PROGRAM = """
 import asyncio, threading, time
-from msframework.serving import fence
+from msframework.serving import watchdog
 
-fence.MARGIN = 0.1
-fence._PULSE = 0.05
+watchdog.MARGIN = 0.1
+watchdog._PULSE = 0.05
 
 async def stop():
-    lines = fence.Fence()
+    lines = watchdog.Watchdog()
     {}
 
 def hang_here():

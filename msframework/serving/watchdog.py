@@ -1,4 +1,4 @@
-"""The last fence of a stop: whatever hangs cannot keep the process. Runs while a service stops."""
+"""`Watchdog`: ends a process that hangs while it stops. Runs while a service stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PULSE: Final = 1.0  # seconds between two signs of life of the loop
 MARGIN: Final = 4.0
 
 
-class Fence:
+class Watchdog:
     """Ends the process when its loop stands still during a stop, or the stop takes too long.
 
     It prints the stack of every thread and leaves with exit code 1 (`faulthandler`), which needs
