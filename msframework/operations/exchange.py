@@ -14,14 +14,11 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
+from msframework.headers import TOKEN
 from msframework.operations.source import Report
+from msframework.serving.head import HEAD_END, read_field
 
-END: Final = b"\r\n\r\n"
-_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
-# NOTE: one repetition for the value and the white space around it. With several for the same
-# bytes, a wrong head is tried in a cubic number of ways, with the interpreter's lock held.
-_FIELD = re.compile(rb"(%b):([\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % TOKEN.encode())
 _JSON: Final = "application/json"
 
 
@@ -59,30 +56,31 @@ def read_request(head: bytes) -> OperationsRequest:
     Raises:
         UnfitRequest: they are no request, or one with a body.
     """
-    first, *lines = head.removesuffix(END).split(b"\r\n")
+    first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
     line = _REQUEST_LINE.fullmatch(first)
     if line is None:
         raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed request line")
     method, target, major, minor = line.groups()
     if major != b"1":
         raise UnfitRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
-    fields: dict[bytes, list[bytes]] = {}
+    fields: dict[str, list[str]] = {}
     for each in lines:
-        field = _FIELD.fullmatch(each)
-        if field is None:
-            raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed header")
-        fields.setdefault(field[1].lower(), []).append(field[2].strip(b" \t"))
+        try:
+            name, value = read_field(each.decode("latin-1"))
+        except ValueError:
+            raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed header") from None
+        fields.setdefault(name, []).append(value)
     is_new = minor != b"0"
-    if is_new and len(fields.get(b"host", ())) != 1:  # RFC 9112, 3.2
+    if is_new and len(fields.get("host", ())) != 1:  # RFC 9112, 3.2
         raise UnfitRequest(HTTPStatus.BAD_REQUEST, "expected one Host header")
-    if b"transfer-encoding" in fields or fields.get(b"content-length", [b"0"]) != [b"0"]:
+    if "transfer-encoding" in fields or fields.get("content-length", ["0"]) != ["0"]:
         raise UnfitRequest(HTTPStatus.BAD_REQUEST, "expected no body")
-    words = {word.strip().lower() for word in b",".join(fields.get(b"connection", ())).split(b",")}
+    words = {word.strip().lower() for word in ",".join(fields.get("connection", ())).split(",")}
     return OperationsRequest(
         method.decode(),
         _path_of(target.decode()),
-        b", ".join(fields.get(b"accept", ())).decode("latin-1"),
-        is_new and b"close" not in words,
+        ", ".join(fields.get("accept", ())),
+        is_new and "close" not in words,
     )
 
 

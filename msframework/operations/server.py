@@ -19,7 +19,6 @@ from http import HTTPStatus
 from typing import Final
 
 from msframework.operations.exchange import (
-    END,
     OperationsAnswer,
     OperationsRequest,
     UnfitRequest,
@@ -29,6 +28,7 @@ from msframework.operations.exchange import (
     write_answer,
 )
 from msframework.operations.source import OperationsSource, Report
+from msframework.serving.head import HEAD_END
 
 LIVE: Final = "/livez"
 READY: Final = "/readyz"
@@ -242,7 +242,7 @@ async def _read_head(reader: StreamReader, first: bytes) -> bytes:
     """
     try:
         async with asyncio.timeout(_HEAD_TIMEOUT):
-            return first + await reader.readuntil(END)
+            return first + await reader.readuntil(HEAD_END)
     except LimitOverrunError:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         raise UnfitRequest(status, f"expected a head of {_LARGEST_HEAD} bytes at most") from None
