@@ -109,7 +109,7 @@ class ErrorAnswers:
     def prebuild(
         self, envelope: Envelope, exc: ServiceException
     ) -> Callable[[Request], Answer] | None:
-        """Return what answers for *exc* at no cost; `None` where *envelope* may look at a request.
+        """Return a prebuilt answer for *exc*; `None` where *envelope* may look at a request.
 
         A handler that the user registered with Sanic is not asked.
         """

@@ -93,7 +93,7 @@ class Readiness:
         return self._report
 
     def _tell(self, parts: PartStates) -> None:
-        """Log what has changed since the last time."""
+        """Log the changes since the last time."""
         for name, reason in parts.items():
             if reason is not None and self._told.get(name) is None:
                 logger.warning("%s is not ready: %s", name, reason)
@@ -110,7 +110,7 @@ class Readiness:
         self.starting = False
 
     async def stop(self) -> None:
-        """Cancel what still runs, and wait for it."""
+        """Cancel the checks that still run, and wait for them."""
         left = [*self._running.values(), *([self._asking] if self._asking is not None else ())]
         self._running.clear()
         for task in left:

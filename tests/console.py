@@ -13,6 +13,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,18 @@ def environment(*, watched: bool = True, **values: str) -> dict[str, str]:
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", **values}
+
+
+def read_url(
+    url: str, headers: Mapping[str, str] | None = None, timeout: float = 10
+) -> tuple[int, bytes]:
+    """Return status and body of the answer at *url*, whatever its status."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as exc:
+        return exc.code, exc.read()
 
 
 def answers(url: str) -> bool:

@@ -65,7 +65,7 @@ class LimitedMethod(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """What counts the requests of one operation: by address, and by whatever else there is.
+    """The meters of one operation: those by address, and the others.
 
     Attributes:
         is_shared: whether both are coroutine functions.

@@ -9,7 +9,7 @@ from msframework.conf.declare import Pair, setting
 
 @dataclass(frozen=True, slots=True)
 class OperationsSettings:
-    """What an operator sees and bounds; times in seconds."""
+    """The operations port, the stop and the limits of a service; times in seconds."""
 
     port: int | None = setting(
         "OPERATIONS_PORT",

@@ -95,7 +95,7 @@ class RateMeters:
         )
 
     def forget(self) -> None:
-        """Forget what callers have used up in this process, as before each test of a project."""
+        """Forget the use of all callers in this process, as before each test of a project."""
         for counter in self._counters.values():
             counter.forget()
 

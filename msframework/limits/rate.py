@@ -67,7 +67,7 @@ class RatePolicy:
 
     @property
     def caller(self) -> str:
-        """What tells callers apart, in a word."""
+        """The name of the trait that tells callers apart."""
         return self.by if isinstance(self.by, str) else _name_of(self.by)
 
     @property
@@ -108,7 +108,7 @@ def as_rate_limit(given: object) -> RateLimit:
 
 
 def find_mistakes(limit: RateLimit) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with *limit*, and the advice."""
+    """Yield each mistake in *limit*, with the advice."""
     by: Any = limit.by
     if isinstance(by, str) and by not in (PRINCIPAL, ADDRESS):
         yield (

@@ -24,7 +24,7 @@ SLOTS: Final = 1_024
 
 
 class WindowCounter:
-    """What the callers of one budget have used up, in bounded memory.
+    """The use that the callers of one budget have made of it, in bounded memory.
 
     New callers beyond `MOST_CALLERS` share budgets, `SLOTS` in all: who comes from ever new
     addresses is limited, and nobody who was known is forgotten for it.
@@ -77,7 +77,7 @@ class WindowCounter:
         self._ends = now + 2 * self._window
 
     def _find(self, key: bytes, now: float) -> Usage:
-        """Return what a caller used up who has not asked since the last turn."""
+        """Return the use of a caller who has not asked since the last turn."""
         known, room = self._old.get(key), self.most - len(self._new)
         if known is not None:
             if room > -self.most:

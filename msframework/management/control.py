@@ -126,7 +126,7 @@ class SupervisorControl:
             each.close()
 
     def receive(self) -> Iterator[WorkerMessage]:
-        """Yield what the worker has said since.
+        """Yield the messages of the worker since the last call.
 
         Raises:
             EOFError: the worker is gone.

@@ -1,4 +1,4 @@
-"""What an operator asks of a supervisor: the probes and metrics of all its workers.
+"""The probes and metrics of a supervisor, for all its workers.
 
 Runs in the first process of `runserver`, where there are workers.
 """

@@ -89,7 +89,7 @@ class Project:
 
 
 def describe_failure(exc: BaseException, *, traceback: bool = False) -> str:
-    """Return what a command that failed by *exc* says."""
+    """Return the message of a command that failed by *exc*."""
     if traceback:
         return "".join(tracebacks.format_exception(exc))
     if isinstance(exc, ImproperlyConfigured):

@@ -1,1 +1,1 @@
-"""What an operator asks of a service over HTTP: `/livez`, `/readyz`, `/metrics`."""
+"""The probes and metrics of a service over HTTP: `/livez`, `/readyz`, `/metrics`."""

@@ -1,4 +1,4 @@
-"""What a service needs beside its parts: other services, and a database that is up to date.
+"""Readiness beside that of parts: other services, and a database that is up to date.
 
 Built at start-up; runs per probe of its readiness.
 """
@@ -52,7 +52,7 @@ class Reach:
 
 
 def _reason_of(exc: OSError) -> str:
-    """Return what the system says of *exc*, without the address."""
+    """Return the system's text of *exc*, without the address."""
     if exc.errno is not None and exc.errno > 0:
         return os.strerror(exc.errno)
     return exc.strerror or type(exc).__name__

@@ -42,7 +42,7 @@ class OperationsRequest:
 
 @dataclass(frozen=True, slots=True)
 class OperationsAnswer:
-    """What is sent back: a status, a body and its media type."""
+    """An answer: its status, its body and media type."""
 
     status: HTTPStatus
     body: bytes
@@ -51,7 +51,7 @@ class OperationsAnswer:
 
 
 def read_request(head: bytes) -> OperationsRequest:
-    """Return what the bytes of *head* ask for.
+    """Return the request in the bytes of *head*.
 
     Raises:
         UnfitRequest: they are no request, or one with a body.

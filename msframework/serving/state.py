@@ -93,7 +93,7 @@ class ServerState:
     tls: ServerTLS | None = None
 
     def build_parts(self, metrics: Metrics) -> list[Part]:
-        """Return what starts before a service serves; it shows itself among *metrics*."""
+        """Return the parts of serving; what they count is registered in *metrics*."""
         if self.shedding is None:
             return [self.heads.clock]
         self.shedding.register(metrics)

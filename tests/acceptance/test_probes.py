@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from msframework.db.embedded import EmbeddedServer
-from tests.console import ROOT
+from tests.console import ROOT, read_url
 from tests.processes import ServerProcess
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -97,11 +97,7 @@ def service(tmp_path_factory, postgres):
 def ask(url):
     """Return status and JSON of a probe, which comes within its bound."""
     began = time.monotonic()
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            status, body = response.status, response.read()
-    except urllib.error.HTTPError as exc:
-        status, body = exc.code, exc.read()
+    status, body = read_url(url, timeout=5)
     assert time.monotonic() - began < BOUND
     return status, json.loads(body)
 

@@ -5,8 +5,6 @@ import os
 import re
 import socket
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
@@ -16,6 +14,7 @@ from msframework.management.overview import place_of_probes, sharing_metrics
 from msframework.metrics import directory
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from tests.conftest import with_settings
+from tests.console import read_url
 from tests.processes import ServerProcess, fresh_database
 
 _PORT = re.compile(r"Probes and metrics: http://127\.0\.0\.1:(\d+) \(/livez, /readyz, /metrics\)")
@@ -28,15 +27,6 @@ def database():
         yield url
 
 
-def get(url):
-    """Return status and body of *url*."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as exc:
-        return exc.code, exc.read()
-
-
 def find_probes(server):
     """Return the address of the probes that *server* announced."""
     return f"http://127.0.0.1:{_PORT.search(server.output())[1]}"
@@ -46,7 +36,7 @@ def wait_for(url, status, timeout=20, *, parts=0):
     """Wait until *url* answers *status*, and 200 of all parts; return the JSON."""
     deadline = time.monotonic() + timeout
     while True:
-        found, body = get(url)
+        found, body = read_url(url)
         told = json.loads(body)
         whole = status != 200 or all(reason == "ok" for reason in told["parts"].values())
         if found == status and len(told["parts"]) >= parts and whole:
@@ -75,10 +65,10 @@ def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
     with server:
         probes = find_probes(server)
         ready = wait_for(f"{probes}/readyz", 200, parts=4)
-        live = get(f"{probes}/livez")
-        own = get(f"{server.url}/readyz")
+        live = read_url(f"{probes}/livez")
+        own = read_url(f"{server.url}/readyz")
         health = execute(["health", "--url", probes])
-        metrics = get(f"{probes}/metrics")[0]
+        metrics = read_url(f"{probes}/metrics")[0]
         made = shared_directories(server.process.pid)
         server.process.terminate()
         draining = wait_for(f"{probes}/readyz", 503, 2)
@@ -105,10 +95,10 @@ def test_one_process_answers_for_itself(tmp_path, database):
     with server:
         probes = find_probes(server)
         ready = wait_for(f"{probes}/readyz", 200)
-        metrics = get(f"{probes}/metrics")[1].decode()
+        metrics = read_url(f"{probes}/metrics")[1].decode()
         server.process.terminate()
         draining = wait_for(f"{probes}/readyz", 503, 2)
-        live = get(f"{probes}/livez")
+        live = read_url(f"{probes}/livez")
         code = server.process.wait(20)
 
     assert ready["parts"] == {"migrations": "ok", "db": "ok"}

@@ -15,7 +15,7 @@ import pytest
 from msframework.conf.settings import ServerSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.sockets import listen
-from tests.console import ROOT
+from tests.console import ROOT, read_url
 from tests.processes import ServerProcess, credentials, free_port, fresh_database
 
 
@@ -219,11 +219,7 @@ def test_a_migration_that_is_written_meanwhile_is_applied(reloading, python, pro
 
 def status(url: str) -> int:
     """Return the status that *url* is answered with."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return response.status
-    except urllib.error.HTTPError as exc:
-        return exc.code
+    return read_url(url)[0]
 
 
 def refused(url: str):

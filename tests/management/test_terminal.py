@@ -3,11 +3,10 @@
 import json
 import re
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
+from tests.console import read_url
 from tests.processes import ServerProcess, credentials, fresh_database
 
 TIME = r"\d\d:\d\d:\d\d\.\d{3}"
@@ -21,12 +20,7 @@ def database():
 
 
 def ask(server, path):
-    try:
-        request = urllib.request.Request(f"{server.url}{path}", headers=credentials())
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.status
-    except urllib.error.HTTPError as exc:
-        return exc.code
+    return read_url(f"{server.url}{path}", credentials())[0]
 
 
 def wait_for(server, text):

@@ -29,6 +29,21 @@ class SteeredSource:
         return (self.metrics() if callable(self.metrics) else self.metrics), "text/plain"
 
 
+class SteeredPart:
+    """A part that is as ready as the test says."""
+
+    reason = None
+
+    async def start(self):
+        pass
+
+    async def stop(self):
+        pass
+
+    async def ready(self):
+        return self.reason
+
+
 @contextmanager
 def operations_of(source):
     """Serve *source*; give the address."""

@@ -11,29 +11,15 @@ from msframework.access.guard import Authenticated
 from msframework.app import Service
 from msframework.testing.server import serving
 from tests.conftest import with_settings
+from tests.operations.conftest import SteeredPart
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Steered:
-    """A part that is as ready as the test says."""
-
-    reason = None
-
-    async def start(self):
-        pass
-
-    async def stop(self):
-        pass
-
-    async def ready(self):
-        return self.reason
 
 
 def make(name, **values):
     service = Service(with_settings(service_name=name, debug=True, **values))
     service.config.TOUCHUP = False
-    service.steered = Steered()
+    service.steered = SteeredPart()
     service.add_part(service.steered, name="steered")
     return service
 

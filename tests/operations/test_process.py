@@ -3,8 +3,6 @@
 import asyncio
 import json
 import time
-import urllib.error
-import urllib.request
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,17 +14,14 @@ from msframework.operations.process import ServiceSource
 from msframework.operations.source import Report
 from msframework.testing.server import serving
 from tests.conftest import with_settings
+from tests.console import read_url
 from tests.operations.conftest import operations_of
 
 
 def get(url):
     """Return status and body of *url*, and the seconds that the answer took; blocks."""
     began = time.monotonic()
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            status, body = response.status, response.read()
-    except urllib.error.HTTPError as exc:
-        status, body = exc.code, exc.read()
+    status, body = read_url(url, timeout=5)
     return status, body.decode(), time.monotonic() - began
 
 
@@ -34,21 +29,6 @@ async def probe(url):
     """Ask *url* in a thread."""
     status, body, _ = await asyncio.to_thread(get, url)
     return status, json.loads(body)
-
-
-class Steered:
-    """A part that is as ready as the test says."""
-
-    reason = None
-
-    async def start(self):
-        pass
-
-    async def stop(self):
-        pass
-
-    async def ready(self):
-        return self.reason
 
 
 def source_of(service):
