@@ -183,6 +183,15 @@ class Monitor:
             task.cancel()
             await asyncio.wait([task])
 
+    async def tell(self) -> None:
+        """Ask the parts and tell the supervisor, which counts on this worker from now on.
+
+        NOTE: a worker of which nothing is known yet is not ready, and after a renewal all are new.
+        """
+        if self.send is not None and self._measured:
+            report = await self._readiness.check()
+            self._tell(self.send, Status(monotonic(), self.lag, report.parts))
+
     async def _watch(self) -> None:
         asking: Task[Report] | None = None
         due = monotonic()
@@ -217,8 +226,11 @@ class Monitor:
             report = readiness.last
             if self._measured and (asking is None or asking.done()):
                 asking = asyncio.create_task(readiness.check())
+        self._tell(send, Status(now, self.lag, report.parts))
+        return asking
+
+    def _tell(self, send: Callable[[Status], None], status: Status) -> None:
         try:
-            send(Status(now, self.lag, report.parts))
+            send(status)
         except Exception as exc:
             logger.error("The supervisor could not be told: %s", type(exc).__name__)
-        return asking

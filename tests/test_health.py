@@ -262,6 +262,27 @@ async def test_a_beat_reads_the_gauges_and_tells_the_supervisor(readiness_of, mo
     assert "The supervisor could not be told: OSError" in caplog.text
 
 
+async def test_the_supervisor_hears_of_the_parts_before_it_counts_on_them(readiness_of):
+    told = []
+    monitor = Monitor(readiness_of(part=Asked("gone"), other=Asked()), measured=True)
+    monitor.send = told.append
+
+    await monitor.tell()
+
+    assert [status.parts for status in told] == [{"part": "gone", "other": None}]
+
+
+async def test_nobody_is_asked_where_nobody_listens(readiness_of):
+    part = Asked()
+    alone, unmeasured = (Monitor(readiness_of(part=part), measured=each) for each in (True, False))
+    unmeasured.send = lambda status: pytest.fail("it has nothing to tell")
+
+    await alone.tell()
+    await unmeasured.tell()
+
+    assert part.times == 0
+
+
 async def test_the_lag_is_how_late_the_loop_was(monkeypatch):
     monkeypatch.setattr(health, "INTERVAL", 0.02)
     monitor = Monitor(Readiness(Parts(1)), measured=True)

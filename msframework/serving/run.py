@@ -215,6 +215,7 @@ class ServiceRun:
         self._accepts = True
         await server.after_start()
         service.set_serving(True)
+        await service.monitor.tell()
         if self._is_outdated:
             service.reload_certificates()
         server_logger.info("Worker ready [%s]", os.getpid())

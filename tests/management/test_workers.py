@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -90,6 +92,15 @@ def pids_of(server, text="Worker ready"):
     return [int(pid) for pid in re.findall(rf"{text} \[(\d+)\]", server.output())]
 
 
+def is_ready(port):
+    """Return whether requests may be sent to the service with this operations port."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except urllib.error.HTTPError:
+        return False
+
+
 def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
     port = free_port()
     server = ServerProcess(
@@ -99,7 +110,11 @@ def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
         (first,) = pids_of(server)
         os.kill(first, signal.SIGSEGV)  # it is replaced
         wait_until(lambda: len(pids_of(server)) == 2)
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
+        wait_until(lambda: is_ready(port))
+        server.process.send_signal(signal.SIGHUP)
+        while "all workers are renewed" not in server.output():
+            assert is_ready(port)
+        assert is_ready(port)  # the new one, from the first moment
         server.process.kill()
         server.process.wait(10)
         wait_until(lambda: not members(server.process.pid))
