@@ -32,6 +32,7 @@ def build_measuring(service: Any) -> tuple[Part, ...]:
     serving, monitor = service._serving, service.monitor
     metrics.register(catalogue.REQUESTS_IN_FLIGHT, read=lambda: serving.in_flight)
     metrics.register(catalogue.CONNECTIONS, read=lambda: serving.watch.connections)
+    serving.bound.measure(metrics)
     metrics.register(catalogue.LOOP_LAG, read=lambda: monitor.lag)
     if settings.log.access:
         log = service.access_log

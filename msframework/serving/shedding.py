@@ -124,13 +124,13 @@ class Shedding:
         """Show what is refused, and the limit, among *metrics*."""
         metrics.counter(
             "msframework_requests_shed_total",
-            "Requests refused under overload, by reason (concurrency or delay) and priority.",
+            "Requests refused by SHEDDING, by reason (concurrency or delay) and priority.",
             ("reason", "priority"),
             read=lambda: self.refused,
         )
         metrics.gauge(
             "msframework_concurrency_limit",
-            "Requests that a worker may have in flight.",
+            "Requests that may be in flight with SHEDDING, of all workers together.",
             read=lambda: self.limit,
         )
 

@@ -123,8 +123,6 @@ class ServerState:
         )
         refusal = build_refusal(self.heads, self.failures.envelope)
         self.bound.open(choose_most(service.settings), refusal)
-        if service.settings.is_measured:
-            self.bound.measure(service.metrics)
         self.is_heard = any(name.startswith("http.") for name in self.signals)
         usual = service.request_class is Request and bool(service.config.KEEP_ALIVE)
         self.lean = self.heads.fast and usual and not self.is_heard
