@@ -1,0 +1,1 @@
+"""The operations that migrations are made of."""

@@ -1,0 +1,125 @@
+"""SQL text: names in it, its words, and whether two texts say the same. Runs at start-up.
+
+A text is cut into words as PostgreSQL's lexer cuts it (its manual, 4.1), so that a change never
+reaches into a string or a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_WORD: Final = re.compile(
+    r"""
+      (?P<space>\s+ | --[^\n]* | /\*.*?\*/)
+    | (?P<string>[eE]'(?:[^'\\]|\\.|'')*' | (?:[bBxXnN]|[uU]&)?'(?:[^']|'')*'
+        | \$(?P<tag>[A-Za-z_]?\w*)\$.*?\$(?P=tag)\$)
+    | (?P<quoted>"(?:[^"]|"")+")
+    | (?P<name>[^\W\d][\w$]*)
+    | (?P<number>\d[\w.]*|\.\d+\w*)
+    | (?P<sign>::|<=|>=|<>|!=|\|\||[-+*/<>=~!@\#%^&|`?]+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_BARE: Final = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+# Key words that cannot stand as the name of a column without quotes (the manual, appendix C).
+_RESERVED_WORDS: Final = """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+    collate collation column concurrently constraint create cross current_catalog current_date
+    current_role current_schema current_time current_timestamp current_user default deferrable desc
+    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+    initially inner intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table
+    tablesample then to trailing true union unique user using variadic verbose when where window
+    with"""
+RESERVED: Final = frozenset(_RESERVED_WORDS.split())
+
+
+def quote(name: str) -> str:
+    """Return *name* as an identifier, in quotes where SQL needs them."""
+    if _BARE.match(name) and name not in RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_qualified(name: str) -> str:
+    """Return the name of a table, with its schema if it has one, as SQL."""
+    return ".".join(quote(part) for part in name.split(".", 1))
+
+
+def literal(value: str) -> str:
+    """Return *value* as a string constant."""
+    escaped = value.replace("'", "''")
+    if "\\" in escaped:
+        return "E'" + escaped.replace("\\", "\\\\") + "'"
+    return f"'{escaped}'"
+
+
+def words(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the words of *text*, each with its kind: string, quoted, name, number or sign."""
+    for match in _WORD.finditer(text):
+        kind = next(k for k in _KINDS if match.group(k) is not None)
+        if kind != "space":
+            yield kind, match.group()
+
+
+_KINDS: Final = ("space", "string", "quoted", "name", "number", "sign")
+
+
+def canonical_words(text: str) -> tuple[str, ...]:
+    """Return the words of *text*, so that texts which differ in case and spaces are the same."""
+    found = []
+    for kind, word in words(text):
+        if kind == "name":
+            found.append(word.lower())
+        elif kind == "quoted":
+            found.append(quote(word[1:-1].replace('""', '"')))
+        else:
+            found.append(word)
+    return _without_parentheses(tuple(found))
+
+
+def same(one: str | None, other: str | None) -> bool:
+    """Say whether two texts of SQL have the same words."""
+    if one is None or other is None:
+        return one is other
+    return canonical_words(one) == canonical_words(other)
+
+
+def rename(text: str, old: str, new: str) -> str:
+    """Return *text* with the column *old* called *new*; functions of that name are left alone."""
+    found, last = [], 0
+    matches = list(_WORD.finditer(text))
+    for number, match in enumerate(matches):
+        name = match.group("name")
+        bare = name.lower() if name else None
+        if match.group("quoted"):
+            bare = match.group()[1:-1].replace('""', '"')
+        if bare == old and not _is_call(matches, number):
+            found += [text[last : match.start()], quote(new)]
+            last = match.end()
+    return "".join((*found, text[last:]))
+
+
+def _is_call(matches: list[re.Match[str]], number: int) -> bool:
+    behind = (m for m in matches[number + 1 :] if m.group("space") is None)
+    following = next(behind, None)
+    return following is not None and following.group() == "(" and not matches[number]["quoted"]
+
+
+def _without_parentheses(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Take off parentheses around the whole."""
+    while len(found) > 2 and found[0] == "(" and found[-1] == ")" and _is_whole(found):
+        found = found[1:-1]
+    return found
+
+
+def _is_whole(found: tuple[str, ...]) -> bool:
+    depth = 0
+    for number, word in enumerate(found):
+        depth += (word == "(") - (word == ")")
+        if not depth:
+            return number == len(found) - 1
+    return False
