@@ -135,13 +135,13 @@ def _make_anew(new: EnumType) -> str:
     dependents = _DEPENDENTS.format(type=f"{literal(name)}::regtype", new=literal(name))
     body = f"""\
 {dependents}
-  FOREACH command IN ARRAY before LOOP
-    EXECUTE command;
+  FOREACH statement IN ARRAY before LOOP
+    EXECUTE statement;
   END LOOP;
   ALTER TYPE {name} RENAME TO {quote(spare)};
   CREATE TYPE {name} AS ENUM ({values});
-  FOREACH command IN ARRAY behind LOOP
-    EXECUTE command;
+  FOREACH statement IN ARRAY behind LOOP
+    EXECUTE statement;
   END LOOP;
   DROP TYPE {sibling(new.name, spare)};"""
-    return block(body, "  before text[];\n  behind text[];\n  command text;")
+    return block(body, "  before text[];\n  behind text[];\n  statement text;")
