@@ -1,4 +1,4 @@
-"""The database as a SchemaState, and models in PostgreSQL's words. Runs at start-up."""
+"""The database as a `SchemaState`, and beside what models describe. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Collection
 
 from peewee import PostgresqlDatabase
 
+from msframework.migrations.adopted import Adopted, find_adopted
 from msframework.migrations.relation import find_tables, read_tables
 from msframework.migrations.schema import SchemaState
+from msframework.migrations.scratch import as_postgres_says
+
+__all__ = ["Adopted", "as_postgres_says", "find_adopted", "read_schema"]
 
 
 def read_schema(database: PostgresqlDatabase, names: Collection[str] | None = None) -> SchemaState:

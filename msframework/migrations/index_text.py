@@ -5,13 +5,16 @@ Reads what `pg_get_indexdef` writes, and what people write (PostgreSQL's manual,
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from msframework.migrations.naming import clip
 from msframework.migrations.schema import Index
 from msframework.migrations.sql import cut, quote, quote_qualified
 
+_LONGEST: Final = 64  # characters, which peewee allows
 _PLAIN_VALUE: Final = re.compile(r"'([\w.+-]+)'\Z")
 
 
@@ -171,3 +174,13 @@ def _parameter(text: str) -> str:
     name, _, value = (part.strip() for part in text.partition("="))
     match = _PLAIN_VALUE.match(value)
     return f"{name.lower()} = {match.group(1) if match else value}" if value else name.lower()
+
+
+def generated_name(table: str, columns: Iterable[str]) -> str:
+    """Return the name that peewee gives to an index of *columns* of the bare name *table*."""
+    joined = re.sub(r"[^\w]+", "", "_".join(columns))
+    name = f"{table}_{joined}"
+    if len(name) > _LONGEST:
+        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        name = f"{name[: _LONGEST - 8]}_{digest[:7]}"
+    return clip(name)

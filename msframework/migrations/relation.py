@@ -147,9 +147,17 @@ def find_tables(
     return {row["oid"]: row["name"] for row in rows(database, _FIND_NAMED, asked, quoted)}
 
 
-def read_tables(database: PostgresqlDatabase, found: Mapping[int, str | None]) -> SchemaState:
-    """Return the tables *found*, each under the name that it was asked for by."""
-    oids = list(found)
+def read_tables(
+    database: PostgresqlDatabase,
+    found: Mapping[int, str | None],
+    targets: Mapping[int, str | None] | None = None,
+) -> SchemaState:
+    """Return the tables *found*, each under the name that it was asked for by.
+
+    Args:
+        targets: how other tables that foreign keys point to are called.
+    """
+    oids, known = list(found), {**(targets or {}), **found}
     parts: dict[str, defaultdict[int, list[CatalogRow]]] = {}
     for part, statement in (
         ("columns", _COLUMNS),
@@ -163,7 +171,7 @@ def read_tables(database: PostgresqlDatabase, found: Mapping[int, str | None]) -
         Table(
             found[row["oid"]] or row.table,
             tuple(_read_column(each) for each in parts["columns"][row["oid"]]),
-            constraints=tuple(_read_constraint(k, found) for k in parts["constraints"][row["oid"]]),
+            constraints=tuple(_read_constraint(k, known) for k in parts["constraints"][row["oid"]]),
             indexes=tuple(_read_index(each) for each in parts["indexes"][row["oid"]]),
             comment=row["comment"],
             storage=_read_storage(row),

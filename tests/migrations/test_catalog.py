@@ -1,6 +1,6 @@
 import pytest
 
-from msframework.migrations.catalog import read_schema
+from msframework.migrations.catalog import as_postgres_says, find_adopted, read_schema
 from msframework.migrations.connection import opened
 from msframework.migrations.schema import (
     Column,
@@ -11,6 +11,7 @@ from msframework.migrations.schema import (
     SchemaState,
     Table,
 )
+from tests.migrations.snapshot import compare_snapshots, take_snapshot
 
 DDL = """
     CREATE SCHEMA shop;
@@ -141,3 +142,219 @@ def test_all_that_tables_have_is_read(database):
         (CHILDREN, LOGS, PARENTS, USERS, NOTES),
         enums=(EnumType("mood", ("sad", "fine")), EnumType("shop.state", ("open",))),
     )
+
+
+def test_names_are_kept_as_they_are_asked_for(database):
+    database.execute_sql(DDL)
+
+    state = read_schema(database, {"public.users", "shop.notes", "logs_2024", "nothing"})
+
+    assert [table.name for table in state.tables] == ["logs_2024", "public.users", "shop.notes"]
+    assert [key.target for key in state.table("shop.notes").foreign_keys] == [
+        "public.users",
+        "shop.notes",
+    ]
+
+
+def test_the_search_path_decides_which_names_have_a_schema(database):
+    database.execute_sql("CREATE SCHEMA shop; CREATE TABLE notes (a int)")
+    database.execute_sql("CREATE TABLE shop.notes (b int); SET search_path = shop, public")
+
+    assert [table.name for table in read_schema(database).tables] == ["public.notes", "notes"]
+    assert read_schema(database, ["notes"]).table("notes").columns[0].name == "b"
+
+
+def test_indexes_that_are_not_valid_and_not_null_constraints_are_left_out(database):
+    database.execute_sql("CREATE TABLE t (a int NOT NULL); CREATE INDEX t_a ON t (a)")
+    database.execute_sql(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_a'::regclass"
+    )
+
+    table = read_schema(database).table("t")
+
+    assert (table.constraints, table.indexes) == ((), ())
+
+
+def test_odd_names_are_read(database):
+    database.execute_sql(
+        'CREATE TABLE "Order Lines" ("select" int UNIQUE, "a""b" int, "Ünder" text);'
+        'CREATE INDEX "i-1" ON "Order Lines" ("a""b" DESC, lower("Ünder"))'
+    )
+
+    assert read_schema(database, ["Order Lines"]).tables == (
+        Table(
+            "Order Lines",
+            (
+                Column("select", "integer", null=True),
+                Column('a"b', "integer", null=True),
+                Column("Ünder", "text", null=True),
+            ),
+            constraints=(Constraint("Order Lines_select_key", 'UNIQUE ("select")'),),
+            indexes=(Index("i-1", ('"a""b" DESC', 'lower("Ünder")')),),
+        ),
+    )
+
+
+MODELS = Table(
+    "users",
+    (
+        Column("id", "integer", serial=True),
+        Column("email", "varchar(40)"),
+        Column("age", "integer", default="5 + 2", client_default="7"),
+        Column("mood", "mood", default="'fine'"),
+        Column("state", "varchar(8)", null=True),
+    ),
+    constraints=(
+        Constraint("users_pkey", "PRIMARY KEY (id)"),
+        Constraint("old", "CHECK (age>0 AND (age < 10 * 20))"),
+        Constraint("users_state", "CHECK (state IN ('a%', 'b'))"),
+        ForeignKey("users_boss", ("age",), "users", ("id",), on_delete="cascade"),
+    ),
+    indexes=(
+        Index("users_lower", ("LOWER(email)",), where="(age > 1)", method="btree"),
+        Index("users_email_age", ("email", "age")),
+    ),
+)
+
+
+def state_of(*tables):
+    return SchemaState(tables, enums=(EnumType("mood", ("sad", "fine")),))
+
+
+def test_models_are_told_in_the_words_of_postgresql(database):
+    said = as_postgres_says(database, state_of(MODELS))
+
+    table = said.table("users")
+    assert table.column("age") == Column("age", "integer", default="5 + 2", client_default="7")
+    assert table.column("mood").default == "'fine'::mood"
+    assert table.column("id").serial
+    assert table.constraints[1:] == (
+        Constraint("old", "CHECK (age > 0 AND age < (10 * 20))"),
+        Constraint(
+            "users_state",
+            "CHECK (state::text = ANY (ARRAY['a%'::character varying, "
+            "'b'::character varying]::text[]))",
+        ),
+        MODELS.constraints[-1],
+    )
+    assert table.indexes[0] == Index("users_lower", ("lower(email::text)",), where="age > 1")
+
+
+def test_nothing_stays_of_what_was_made_to_be_read(database, url):
+    before = take_snapshot(url)
+
+    with database.atomic():
+        as_postgres_says(database, state_of(MODELS))
+        assert compare_snapshots(before, take_snapshot(url)) == []
+
+    assert compare_snapshots(before, take_snapshot(url)) == []
+    assert not database.execute_sql("SELECT to_regclass('pg_temp.users')").fetchone()[0]
+
+
+def test_what_postgresql_refuses_stays_as_it_is_written(database):
+    wrong = Table(
+        "users",
+        (Column("a", "integer", default="not_there()"), Column("b", "integer", default="1+1")),
+        constraints=(Constraint("c", "CHECK (nothing > 0)"), Constraint("d", "CHECK (a>0)")),
+    )
+    nowhere = Table("others", (Column("a", "no_type"),))
+
+    said = as_postgres_says(database, SchemaState((wrong, nowhere)))
+
+    assert [column.default for column in said.tables[0].columns] == ["not_there()", "1 + 1"]
+    assert [each.definition for each in said.tables[0].constraints] == [
+        "CHECK (nothing > 0)",
+        "CHECK (a > 0)",
+    ]
+    assert said.tables[1] == nowhere
+
+
+def test_models_of_several_schemas_are_told_apart(database):
+    index = Index("notes_a", ("a",))
+    one, other = (
+        Table(name, (Column("a", "shop.state", default="'x'"),), indexes=(index,))
+        for name in ("notes", "shop.notes")
+    )
+
+    said = as_postgres_says(
+        database, SchemaState((one, other), enums=(EnumType("shop.state", ("x",)),))
+    )
+
+    assert [table.name for table in said.tables] == ["notes", "shop.notes"]
+    assert {table.columns[0].default for table in said.tables} == {"'x'::shop.state"}
+
+
+CREATE_USERS = """
+    CREATE TYPE mood AS ENUM ('sad', 'fine');
+    CREATE TABLE users (
+        id serial PRIMARY KEY, email varchar(40) NOT NULL,
+        age int NOT NULL DEFAULT 5 + 2, mood mood NOT NULL DEFAULT 'fine', state varchar(8),
+        CONSTRAINT old CHECK (age > 0 AND age < 10 * 20),
+        CONSTRAINT users_state CHECK (state IN ('a%', 'b')),
+        CONSTRAINT users_boss FOREIGN KEY (age) REFERENCES users ON DELETE CASCADE
+    );
+    CREATE INDEX users_lower ON users (lower(email)) WHERE age > 1;
+    CREATE INDEX users_email_age ON users (email, age);
+"""
+BY_HAND = """
+    ALTER TABLE users ADD size int GENERATED ALWAYS AS (age * 2) STORED, ADD CHECK (age <> 13);
+    CREATE INDEX by_hand ON users (age DESC);
+    ALTER TABLE users ALTER email SET DEFAULT 'x';
+    COMMENT ON TABLE users IS 'ours';
+    COMMENT ON COLUMN users.email IS 'mail';
+    CREATE TABLE others (a int);
+"""
+
+
+def test_tables_that_stand_as_described_are_found_equal(database):
+    database.execute_sql(CREATE_USERS.replace("%", "%%") + BY_HAND)
+
+    adopted = find_adopted(database, state_of(MODELS))
+
+    assert adopted.differences == {}
+    assert adopted.state == state_of(MODELS)
+    assert adopted.missing == ()
+
+
+def test_words_of_postgresql_said_once_more_are_the_same(database):
+    database.execute_sql(CREATE_USERS.replace("%", "%%"))
+    read = read_schema(database)
+
+    adopted = find_adopted(database, read)
+
+    assert (adopted.state, adopted.differences) == (read, {})
+
+
+def test_what_differs_is_told(database):
+    database.execute_sql(CREATE_USERS.replace("%", "%%"))
+    database.execute_sql(
+        "ALTER TABLE users ALTER age TYPE bigint, ALTER mood DROP NOT NULL, ADD more text;"
+        "ALTER TABLE users RENAME CONSTRAINT old TO older;"
+        "DROP INDEX users_lower; CREATE INDEX users_more ON users (more)"
+    )
+
+    adopted = find_adopted(database, state_of(MODELS, Table("gone", (Column("a", "integer"),))))
+
+    assert adopted.missing == ("gone",)
+    assert adopted.differences == {
+        "users": (
+            "column age: the models say integer NOT NULL DEFAULT 5 + 2, the database bigint NOT "
+            "NULL DEFAULT 5 + 2",
+            "column mood: the models say mood NOT NULL DEFAULT 'fine', the database mood NULL "
+            "DEFAULT 'fine'",
+            "column more: not in the models",
+            "constraint old: not in the database",
+            "constraint older: not in the models",
+            "index users_lower: not in the database",
+            "index users_more: not in the models",
+        )
+    }
+
+
+def test_a_target_is_the_same_table_by_another_name(database):
+    database.execute_sql("CREATE TABLE users (id int PRIMARY KEY)")
+    database.execute_sql("CREATE TABLE notes (author int REFERENCES users)")
+    key = ForeignKey("notes_author_fkey", ("author",), "public.users", ("id",))
+    notes = Table("notes", (Column("author", "integer", null=True),), constraints=(key,))
+
+    assert find_adopted(database, SchemaState((notes,))).differences == {}
