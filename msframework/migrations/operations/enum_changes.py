@@ -83,7 +83,7 @@ def change_values(old: tuple[str, ...], new: EnumType, context: PhaseContext) ->
     if _is_within(old, new.values):
         added = [SqlAction(each) for each in _add_values(old, new)]
         if context.online:
-            return tuple(Phase((each,), transaction=False) for each in added)
+            return tuple(Phase((each,), transaction=False, waits=False) for each in added)
         return (Phase(tuple(added)),)
     renamed = _renamed(old, new.values)
     if renamed:
