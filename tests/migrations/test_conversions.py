@@ -110,7 +110,7 @@ def test_every_change_of_type_does_what_is_said_about_it(connection):
             wrong.append((old, new, effect, differ))
         if effect == "lossy" and len(failed) == len(outcomes):
             wrong.append((old, new, effect, [str(e).splitlines()[0] for e in failed]))
-    assert not wrong, '\n'.join(map(str, wrong))
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 @pytest.mark.parametrize(
