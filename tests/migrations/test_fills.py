@@ -60,7 +60,7 @@ def test_a_constant_is_sql_that_means_it(field, sql, server_url):
     if isinstance(field.default, list):
         kind = "int[]"
     with psycopg.connect(server_url) as connection:
-        (found,) = connection.execute(f"SELECT {fill}::{kind}").fetchone()
+        (found,) = connection.execute(f"SELECT ({fill})::{kind}").fetchone()
     if field.field_type in ("JSON", "BLOB") and not callable(field.default):
         assert found == field.default
     if sql is None and isinstance(field.default, (str, list)):
