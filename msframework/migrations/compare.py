@@ -57,15 +57,14 @@ def pair(
 def _without_collisions(found: Pairing[Part]) -> Pairing[Part]:
     """Drop and make anew what would take a name before its holder has given it up."""
     leaving = {one.name for one, _ in found.renamed}
-    clash = [(one, other) for one, other in found.renamed if other.name in leaving]
-    if not clash:
-        return found
-    return Pairing(
-        found.kept,
-        tuple(pair for pair in found.renamed if pair not in clash),
-        (*found.dropped, *(one for one, _ in clash)),
-        (*found.added, *(other for _, other in clash)),
-    )
+    kept, dropped, added = [], list(found.dropped), list(found.added)
+    for one, other in found.renamed:
+        if other.name in leaving:
+            dropped.append(one)
+            added.append(other)
+        else:
+            kept.append((one, other))
+    return Pairing(found.kept, tuple(kept), tuple(dropped), tuple(added))
 
 
 def same_column(one: Column, other: Column) -> bool:

@@ -79,7 +79,7 @@ def as_sql(field: peewee.Field, value: object) -> str:
     elif isinstance(field, (peewee.UUIDField, peewee.DateTimeField, peewee.DateField)):
         value = str(value)
     else:
-        value = field.db_value(value)
+        value = field.db_value(value)  # type: ignore[no-untyped-call]
     if isinstance(value, (datetime.date, datetime.time)):
         value = str(value)
     return Literal(value).as_string(None).strip()

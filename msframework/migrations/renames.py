@@ -32,7 +32,11 @@ class Answers(Protocol):
         """
 
     def fill(self, table: str, column: Column, added: bool) -> Fill:
-        """Return the value of old rows in a column that may not be null."""
+        """Return the value of old rows; `None` leaves them NULL.
+
+        Args:
+            added: the column is new; else it is one that may not be null any more.
+        """
 
     def using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
         """Return the expression that converts a column's values; `None` for PostgreSQL's own."""
@@ -112,7 +116,9 @@ class GivenAnswers:
             self._use("--fill", f"{name}={self._fills[name]}")
             return self._fills[name] or None
         default = self.defaults.get((table, column.name))
-        return self.decide_fill(table, column, added) if default is None else default
+        if default is None and not column.null:
+            return self.decide_fill(table, column, added)
+        return default
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
         """Answer what neither an option nor the model answers.
