@@ -12,7 +12,7 @@ from typing import Final
 
 from msframework.migrations.naming import clip
 from msframework.migrations.schema import Index
-from msframework.migrations.sql import cut, quote, quote_qualified
+from msframework.migrations.sql import placed_words, quote, quote_qualified
 
 _LONGEST: Final = 64  # characters, which peewee allows
 _PLAIN_VALUE: Final = re.compile(r"'([\w.+-]+)'\Z")
@@ -25,14 +25,14 @@ def unquote(word: str) -> str:
 
 def spans(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the kind of each word of *text*, and where it begins and ends."""
-    for kind, word, start in cut(text):
+    for kind, word, start in placed_words(text):
         yield kind, start, start + len(word)
 
 
 def split(text: str) -> list[str]:
     """Return the parts of *text* between its commas, but for those within parentheses."""
     found, depth, last = [], 0, 0
-    for kind, word, start in cut(text):
+    for kind, word, start in placed_words(text):
         sign = word if kind == "sign" else ""
         depth += (sign in ("(", "[")) - (sign in (")", "]"))
         if sign == "," and not depth:
