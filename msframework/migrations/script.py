@@ -29,8 +29,6 @@ def write_script(title: str, operations: Sequence[MigrationOperation], atomic: b
         parts.append(_comment(operation.describe()))
         for phase in phases:
             parts += _phase_lines(phase, atomic)
-        if not phases:
-            parts.append("-- nothing that the database knows")
         parts.append("")
     if atomic:
         parts.append("COMMIT;")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from msframework.migrations.operations.base import Backfill, MigrationOperation, PythonCall
+from msframework.migrations.operations.base import Backfill, MigrationOperation, Phase, PythonCall
 from msframework.migrations.operations.program import read_phases, reverse_operations
 
 _HERE = "nspname IN ('public', 'shop', 'depot')"
@@ -67,7 +67,15 @@ def run(connection, operations: list[MigrationOperation], online: bool = False) 
             for phase in phases:
                 for action in phase.actions:
                     _act(connection, action)
-        return
+    else:
+        run_phases(connection, phases)
+
+
+def run_phases(connection, phases: list[Phase]) -> None:
+    """Do *phases* one after the other, as a migration that is not atomic does.
+
+    Those that are no transaction are done twice, as a run does that was broken off in one.
+    """
     for phase in phases:
         if phase.transaction:
             with connection.transaction():
@@ -77,6 +85,8 @@ def run(connection, operations: list[MigrationOperation], online: bool = False) 
             if phase.index is not None:
                 connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {phase.index}")
             _act(connection, *phase.actions)
+            if phase.index is None:
+                _act(connection, *phase.actions)
 
 
 def _act(connection, action) -> None:

@@ -37,7 +37,8 @@ from msframework.migrations import (
     Run,
     Table,
 )
-from tests.migrations.catalog_rows import empty, read_rows, reverse, run
+from msframework.migrations.operations.program import read_phases, reverse_operations
+from tests.migrations.catalog_rows import empty, read_rows, reverse, run, run_phases
 
 ID = Column("id", "integer", serial=True)
 KEY = Constraint("users_pkey", "PRIMARY KEY (id)")
@@ -477,9 +478,8 @@ def module_database(server_url):
 @pytest.fixture(scope="module")
 def opened(module_database):
     """A connection of the module."""
-    with psycopg.connect(
-        module_database, autocommit=True, options="-c client_min_messages=warning"
-    ) as connection:
+    options = "-c client_min_messages=warning -c synchronous_commit=off"
+    with psycopg.connect(module_database, autocommit=True, options=options) as connection:
         yield connection
 
 
@@ -521,3 +521,192 @@ def test_an_operation_goes_forwards_and_back(connection, name, online):
     run(connection, operations, online)
 
     assert read_rows(connection) == wanted
+
+
+@pytest.mark.parametrize("old", ["serial", "identity"])
+def test_counting_goes_on_where_it_was_when_it_is_done_otherwise(connection, old):
+    serial = Column("n", "integer", serial=True)
+    identity = Column("n", "integer", identity="always")
+    one, two = (serial, identity) if old == "serial" else (identity, serial)
+    run(connection, [CreateTable(users(one))])
+    connection.execute(ADA)
+    connection.execute("DELETE FROM users WHERE n = 2")  # whose number stays used
+
+    run(connection, [AlterColumn("users", one, two)])
+    connection.execute("INSERT INTO users (name) VALUES ('Eve')")
+
+    assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [1, 3]
+
+
+def test_a_plain_column_counts_on_behind_its_greatest_value(connection):
+    plain = Column("n", "integer")
+    run(connection, [CreateTable(users(plain))])
+    connection.execute("INSERT INTO users (name, n) VALUES ('Ada', 7)")
+
+    run(connection, [AlterColumn("users", plain, replace(plain, serial=True))])
+    connection.execute("INSERT INTO users (name) VALUES ('Eve')")
+
+    assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [7, 8]
+
+
+@pytest.mark.parametrize("online", [False, True], ids=["at once", "online"])
+def test_a_required_column_without_a_value_says_that_there_are_rows(connection, online):
+    run(connection, [CreateTable(USERS)])
+    connection.execute(ADA)
+
+    with pytest.raises(psycopg.Error, match=r"users has rows, for which the column age") as found:
+        run(connection, [AddColumn("users", replace(AGE, null=False))], online)
+
+    assert "restore" in str(found.value.diag.message_hint)
+
+
+def test_null_is_found_before_a_check_is_added_that_stops_writes(connection):
+    run(connection, [CreateTable(users(AGE))])
+    before = read_rows(connection)
+    connection.execute(ADA)
+
+    with pytest.raises(psycopg.Error, match="age of users becomes NOT NULL, and some rows have"):
+        run(connection, [AlterColumn("users", AGE, replace(AGE, null=False))], online=True)
+
+    assert read_rows(connection) == before
+
+
+def test_rows_that_came_while_a_column_was_filled_are_filled_too(connection):
+    code = Column("code", "uuid")
+    run(connection, [CreateTable(USERS)])
+    connection.execute(ADA)
+    operation = AddColumn("users", code, uuid4)
+    first, *others = read_phases([operation], online=True)[0][1]
+    run_phases(connection, [first])
+    run_phases(connection, [others[0]])
+    connection.execute("INSERT INTO users (name) VALUES ('Eve')")
+
+    run_phases(connection, others[2:])  # what refuses NULL looked a moment before
+
+    values = first_values(connection, "SELECT code FROM users")
+    assert len(set(values)) == 3
+    assert None not in values
+
+
+def test_duplicates_fail_a_unique_index_which_is_built_anew_afterwards(connection):
+    constraint = Constraint("users_name", "UNIQUE (name)")
+    run(connection, [CreateTable(USERS)])
+    connection.execute(ADA + ", ('Ada')")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run(connection, [AddConstraint("users", constraint)], online=True)
+    connection.execute("DELETE FROM users WHERE id = 3")
+
+    run(connection, [AddConstraint("users", constraint)], online=True)
+
+    found = read_rows(connection)
+    empty(connection)
+    run(connection, [CreateTable(users(keys=(constraint,)))])
+    assert found == read_rows(connection)
+
+
+def test_rows_whose_checks_are_put_off_can_be_filled(connection):
+    reference = Column("city_id", "integer", null=True)
+    key = ForeignKey("users_city_id_fkey", ("city_id",), "cities", ("id",), deferrable="deferred")
+    run(connection, [CreateTable(CITIES), CreateTable(users(reference, keys=(key,)))])
+    connection.execute(ADA)
+    connection.execute("INSERT INTO cities (id) VALUES (1)")
+
+    run(connection, [AlterColumn("users", reference, replace(reference, null=False), fill="1")])
+
+    assert first_values(connection, "SELECT city_id FROM users") == [1, 1]
+
+
+def test_a_removed_value_of_an_enum_that_a_row_has_fails(connection):
+    run(connection, [CreateEnum(MOOD), CreateTable(users(Column("mood", "mood")))])
+    connection.execute("INSERT INTO users (name, mood) VALUES ('Ada', 'glad')")
+    before = read_rows(connection)
+
+    with pytest.raises(psycopg.Error, match='invalid input value for enum mood: "glad"'):
+        run(connection, [AlterEnum(MOOD, EnumType("mood", ("sad",)))])
+
+    assert read_rows(connection) == before
+
+
+def test_a_new_value_of_an_enum_is_used_by_the_next_operation(connection):
+    longer = EnumType("mood", ("sad", "so-so", "glad"))
+    column = Column("mood", "mood", default="'so-so'::mood")
+    run(connection, [CreateEnum(MOOD), CreateTable(USERS)])
+    connection.execute(ADA)
+
+    run(connection, [AlterEnum(MOOD, longer), AddColumn("users", column)], online=True)
+
+    assert first_values(connection, "SELECT mood::text FROM users") == ["so-so", "so-so"]
+
+
+def test_an_index_on_a_column_is_not_lost_when_it_is_generated_otherwise(connection):
+    old = Column("low", "text", null=True, generated="lower(name)")
+    new = replace(old, generated="upper(name)")
+    run(connection, [CreateTable(users(old, indexes=(Index("low", ("low",)),)))])
+
+    with pytest.raises(psycopg.Error, match="low of users has an index or a constraint"):
+        run(connection, [AlterColumn("users", old, new)])
+
+
+def test_names_that_somebody_has_chosen_do_not_follow(connection):
+    run(connection, [CreateTable(USERS)])
+    connection.execute("ALTER SEQUENCE users_id_seq RENAME TO numbers")
+
+    run(connection, [RenameTable("users", "people")])
+
+    assert [row[1] for row in read_rows(connection)["sequences"]] == ["numbers"]
+
+
+@pytest.mark.parametrize("table", ["u" * 40, "u" * 20, "ü" * 4], ids=["long", "short", "umlauts"])
+def test_names_that_are_cut_follow(connection, table):
+    column = Column("c" * 40, "integer", serial=True)
+    new = "p" * 50
+    run(connection, [CreateTable(Table(new, (column,)))])
+    wanted = read_rows(connection)
+    empty(connection)
+    run(connection, [CreateTable(Table(table, (column,)))])
+
+    run(connection, [RenameTable(table, new)])
+
+    assert read_rows(connection) == wanted
+
+
+def test_a_table_without_a_schema_is_found_on_the_search_path(connection):
+    connection.execute("CREATE SCHEMA shop")
+    connection.execute("SET search_path TO shop")
+    try:
+        run(connection, [CreateTable(replace(USERS, name="depot.users"))])
+        run(connection, [RenameTable("depot.users", "people")])
+        run(connection, [RenameColumn("people", "id", "number")], online=True)
+        found = read_rows(connection)
+    finally:
+        connection.execute("SET search_path TO DEFAULT")
+
+    assert [row[:2] for row in found["tables"]] == [("shop", "people")]
+    assert [row[:2] for row in found["sequences"]] == [("shop", "people_number_seq")]
+
+
+def test_a_table_that_the_migration_has_made_is_changed_the_short_way():
+    index = Index("users_name", ("name",))
+    operations = [
+        CreateTable(USERS),
+        RenameTable("users", "people"),
+        CreateIndex("people", index),
+        CreateIndex("cities", replace(index, name="cities_name")),
+    ]
+
+    found = read_phases(operations, online=True)
+
+    assert [phases[0].transaction for _, phases in found] == [True, True, True, False]
+
+
+def test_what_has_no_way_back_makes_all_irreversible():
+    assert reverse_operations([RenameTable("a", "b"), Run("SELECT 1")]) is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reverse_of_a_reverse_is_the_operation(name):
+    for operation in CASES[name].operations:
+        found = operation.reverse().reverse()
+        if isinstance(operation, AlterColumn):  # casts take the place of an expression
+            found = replace(found, using=operation.using)
+        assert found == operation

@@ -160,7 +160,8 @@ def refusal(rows: str, message: str, hint: str) -> str:
     return block(
         f"  IF EXISTS ({rows}) THEN\n"
         f"    RAISE EXCEPTION USING MESSAGE = {message},\n"
-        f"      HINT = {hint}, ERRCODE = 'integrity_constraint_violation';\n"
+        f"      HINT = {hint},\n"
+        "      ERRCODE = 'integrity_constraint_violation';\n"
         "  END IF;"
     )
 

@@ -85,7 +85,7 @@ def change_values(old: tuple[str, ...], new: EnumType, context: PhaseContext) ->
         if context.online:
             return tuple(Phase((each,), transaction=False, waits=False) for each in added)
         return (Phase(tuple(added)),)
-    renamed = _renamed(old, new.values)
+    renamed = renamed_values(old, new.values)
     if renamed:
         name = quote_qualified(new.name)
         return (
@@ -120,8 +120,8 @@ def _add_values(old: tuple[str, ...], new: EnumType) -> list[str]:
     return statements
 
 
-def _renamed(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return old and new values where some have others in their places; else nothing."""
+def renamed_values(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each value with its new name, where some have others in their places."""
     if len(old) != len(new):
         return []
     pairs = [(one, two) for one, two in zip(old, new, strict=True) if one != two]
