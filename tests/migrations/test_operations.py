@@ -710,3 +710,35 @@ def test_a_reverse_of_a_reverse_is_the_operation(name):
         if isinstance(operation, AlterColumn):  # casts take the place of an expression
             found = replace(found, using=operation.using)
         assert found == operation
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a check",
+        "a collation",
+        "a column filled by a function",
+        "a column longer",
+        "a column of JSON",
+        "a column with a default and another fill",
+        "a column with a volatile default",
+        "a deferrable unique constraint",
+        "a precision",
+        "a required column of a function",
+        "a serial column",
+        "an identity column",
+        "an index",
+        "from plain to identity",
+        "from plain to serial",
+        "values of an enum",
+    ],
+)
+def test_a_table_in_use_is_not_written_anew(connection, name):
+    case = CASES[name]
+    run(connection, made_of(case.before))
+    connection.execute(case.rows)
+    before = first_values(connection, "SELECT pg_relation_filenode('users')")
+
+    run(connection, list(case.operations), online=True)
+
+    assert first_values(connection, "SELECT pg_relation_filenode('users')") == before
