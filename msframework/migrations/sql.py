@@ -59,10 +59,16 @@ def literal(value: str) -> str:
 
 def words(text: str) -> Iterator[tuple[str, str]]:
     """Yield the words of *text*, each with its kind: string, quoted, name, number or sign."""
+    for kind, word, _ in cut(text):
+        yield kind, word
+
+
+def cut(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield the words of *text* as `words` does, each with the place where it begins."""
     for match in _WORD.finditer(text):
         kind = next(k for k in _KINDS if match.group(k) is not None)
         if kind != "space":
-            yield kind, match.group()
+            yield kind, match.group(), match.start()
 
 
 _KINDS: Final = ("space", "string", "quoted", "name", "number", "sign")
