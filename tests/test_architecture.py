@@ -42,6 +42,7 @@ LONG_FUNCTIONS = {
 # all but one are renamed, the entry is dropped.
 HOMONYMS = {
     "Answer": "operation serving.answer testing.answer",
+    "Run": "db.cursor migrations.operations.custom",
     "Table": "migrations.schema table",
 }
 # What comments cite and our code doesn't hold: names of others, and of examples.

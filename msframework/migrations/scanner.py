@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from msframework.migrations.sql import cut, quote
+from msframework.migrations.sql import placed_words, quote
 
 _OPENING: Final = frozenset("([")
 _CLOSING: Final = frozenset(")]")
@@ -24,7 +24,7 @@ class Scanner:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._words = list(cut(text))
+        self._words = list(placed_words(text))
         self._at = 0
 
     @property

@@ -59,12 +59,12 @@ def literal(value: str) -> str:
 
 def words(text: str) -> Iterator[tuple[str, str]]:
     """Yield the words of *text*, each with its kind: string, quoted, name, number or sign."""
-    for kind, word, _ in cut(text):
+    for kind, word, _ in placed_words(text):
         yield kind, word
 
 
-def cut(text: str) -> Iterator[tuple[str, str, int]]:
-    """Yield the words of *text* as `words` does, each with the place where it begins."""
+def placed_words(text: str) -> Iterator[tuple[str, str, int]]:
+    """Yield the words of *text*, each with its kind and its place."""
     for match in _WORD.finditer(text):
         kind = next(k for k in _KINDS if match.group(k) is not None)
         if kind != "space":

@@ -51,10 +51,7 @@ def test_every_class_of_column(compare):
     fields = {
         name.lower(): getattr(peewee, name)(null=number % 2 == 0)
         for number, name in enumerate(
-            "BigBitField BigIntegerField BinaryUUIDField BitField BlobField BooleanField CharField"
-            " DateField DateTimeField DecimalField DoubleField FixedCharField FloatField IPField"
-            " IntegerField JSONField SmallIntegerField TextField TimeField TimestampField"
-            " UUIDField".split()
+            ["BigBitField", "BigIntegerField", "BinaryUUIDField", "BitField", "BlobField", "BooleanField", "CharField", "DateField", "DateTimeField", "DecimalField", "DoubleField", "FixedCharField", "FloatField", "IPField", "IntegerField", "JSONField", "SmallIntegerField", "TextField", "TimeField", "TimestampField", "UUIDField"]
         )
     }
     compare(
@@ -86,7 +83,7 @@ def test_columns_of_postgresql(compare):
             ),
             uuids=postgres_ext.ArrayField(peewee.UUIDField, index_type="BTREE", unique=True),
             words=postgres_ext.TSVectorField(index_type="GIST"),
-            document=postgres_ext.BinaryJSONField(default=lambda: {}),
+            document=postgres_ext.BinaryJSONField(default=dict),
             text=postgres_ext.JSONField(),
             span=postgres_ext.IntervalField(null=True),
             moment=postgres_ext.DateTimeTZField(default=uuid.uuid4),

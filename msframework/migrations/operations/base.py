@@ -52,7 +52,8 @@ class Phase:
     """Actions that are done together.
 
     Args:
-        transaction: `False` for the one statement that cannot run in a transaction.
+        transaction: `False` for the one statement that cannot run in a transaction, and for a
+            `Backfill`, each batch of which is one.
         index: the index that this phase builds CONCURRENTLY, as SQL: an invalid one that a failed
             attempt left is dropped first, a valid one counts as done.
         waits: it takes a lock for which others wait behind it, so it is tried with a short

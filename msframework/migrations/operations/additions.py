@@ -1,0 +1,118 @@
+"""The phases that add a column of any kind. Runs at start-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from msframework.migrations.operations.base import Action, Phase, SqlAction
+from msframework.migrations.operations.ddl import (
+    alter,
+    block,
+    column_definition,
+    comment_on_column,
+)
+from msframework.migrations.operations.required import (
+    Fill,
+    is_constant,
+    required_phases,
+)
+from msframework.migrations.operations.sequences import (
+    change_source,
+    is_counted,
+    make_serial,
+    next_value,
+)
+from msframework.migrations.schema import Column
+from msframework.migrations.sql import literal, quote, quote_qualified, same
+
+
+def add_column(table: str, column: Column, fill: Fill | None, online: bool) -> tuple[Phase, ...]:
+    """Return the phases that add *column* to *table*, and give old rows their values.
+
+    What PostgreSQL computes once for all old rows, it does not write into them (its manual,
+    ALTER TABLE, notes); anything else is written in batches where others use the table.
+    """
+    if is_counted(column):
+        phases = _add_counted(table, column, fill, online)
+    elif fill is None and _is_direct(column, online):
+        phases = [_add_directly(table, column)]
+    elif isinstance(fill, str) and is_constant(fill):
+        phases = [_add_with_value(table, column, fill)]
+    else:
+        phases = _add_empty(table, column, column.default if fill is None else fill, online)
+    if column.comment is not None:
+        comment = SqlAction(comment_on_column(table, column.name, column.comment))
+        phases[0] = replace(phases[0], actions=(*phases[0].actions, comment))
+    return tuple(phases)
+
+
+def _is_direct(column: Column, online: bool) -> bool:
+    """Say whether ADD COLUMN is all, as far as the table has to be read or written for it."""
+    return not online or column.default is None or is_constant(column.default)
+
+
+def _add(table: str, column: Column) -> SqlAction:
+    return SqlAction(alter(table, f"ADD COLUMN {column_definition(column)}"))
+
+
+def _add_directly(table: str, column: Column) -> Phase:
+    add = _add(table, column)
+    if column.null or column.default is not None or column.generated is not None:
+        return Phase((add,))
+    return Phase((_refuse_rows(table, column), add))
+
+
+def _refuse_rows(table: str, column: Column) -> SqlAction:
+    """Return the action that says clearly why the table must have no rows."""
+    message = literal(
+        f"The table {table} has rows, for which the column {column.name} (NOT NULL) has no value."
+    )
+    hint = literal("Give the operation a fill (a dropped column: a restore), or allow NULL.")
+    return SqlAction(
+        block(
+            f"  IF EXISTS (SELECT FROM {quote_qualified(table)}) THEN\n"
+            f"    RAISE not_null_violation USING MESSAGE = {message},\n"
+            f"      HINT = {hint};\n"
+            "  END IF;"
+        )
+    )
+
+
+def _add_with_value(table: str, column: Column, fill: str) -> Phase:
+    """Return the phase that has PostgreSQL keep one value for all old rows."""
+    actions: list[Action] = [_add(table, replace(column, default=fill))]
+    if not same(column.default, fill):
+        actions.append(_set_default(table, column))
+    return Phase(tuple(actions))
+
+
+def _set_default(table: str, column: Column) -> SqlAction:
+    value = "DROP DEFAULT" if column.default is None else f"SET DEFAULT {column.default}"
+    return SqlAction(alter(table, f"ALTER COLUMN {quote(column.name)} {value}"))
+
+
+def _add_empty(table: str, column: Column, fill: Fill | None, online: bool) -> list[Phase]:
+    """Return the phases that add the column with NULL everywhere, then fill it."""
+    actions = [_add(table, replace(column, null=True, default=None))]
+    if column.default is not None:
+        actions.append(_set_default(table, column))
+    filled = required_phases(table, column, fill, not column.null, online)
+    return [Phase(tuple(actions)), *filled]
+
+
+def _add_counted(table: str, column: Column, fill: Fill | None, online: bool) -> list[Phase]:
+    """Return the phases that add a column filled from a sequence, and number the old rows."""
+    if not online and fill is None:
+        return [Phase((_add(table, column),))]
+    plain = replace(column, serial=False, identity=None)
+    serial = replace(plain, serial=True)
+    add = _add(table, replace(plain, null=True))
+    counted = tuple(SqlAction(each) for each in make_serial(table, serial))
+    value = next_value(table, serial) if fill is None else fill
+    phases = [
+        Phase((add, *counted)),
+        *required_phases(table, column, value, True, online),
+    ]
+    if fill is not None or column.identity is not None:
+        phases.append(Phase((SqlAction(change_source(table, serial, column)),)))
+    return phases

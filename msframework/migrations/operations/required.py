@@ -1,0 +1,97 @@
+"""NOT NULL on a column of a table with rows, and the values that old rows are given for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from msframework.migrations.operations.base import Action, Backfill, Phase, SqlAction
+from msframework.migrations.operations.ddl import alter, bare, object_name
+from msframework.migrations.schema import Column
+from msframework.migrations.sql import quote, quote_qualified, words
+
+Fill = str | Callable[[], object]
+# Constants, and what has one value for the whole statement: PostgreSQL computes both once for all
+# old rows.
+_ONE_VALUE: Final = """
+    true false null array now current_timestamp localtimestamp current_date current_time localtime
+    transaction_timestamp statement_timestamp current_user session_user"""
+_ONE_VALUE_NAMES: Final = frozenset(_ONE_VALUE.split())
+_CONSTANT_SIGNS: Final = frozenset(("::", "-", "+", "(", ")", "[", "]", ",", ".", "[]"))
+
+
+def is_constant(text: str) -> bool:
+    """Say whether *text* is one value for all rows, which ADD COLUMN can give without a rewrite."""
+    in_type = False
+    for kind, word in words(text):
+        if kind == "sign":
+            if word not in _CONSTANT_SIGNS:
+                return False
+            in_type = word == "::" or (in_type and word in "()[].,")
+        elif in_type or kind in ("string", "number"):
+            continue
+        elif kind == "quoted" or word.lower() not in _ONE_VALUE_NAMES:
+            return False
+    return True
+
+
+def fill_action(table: str, column: str, fill: Fill) -> Action:
+    """Return the action that fills the rows without a value, all at once where it is SQL."""
+    if callable(fill):
+        return backfill(table, column, fill)
+    name = quote(column)
+    update = f"UPDATE {quote_qualified(table)} SET {name} = {fill} WHERE {name} IS NULL"  # noqa: S608 - quoted
+    return SqlAction(update)
+
+
+def backfill(table: str, column: str, fill: Fill) -> Backfill:
+    """Return the action that fills the rows without a value in batches."""
+    return Backfill(quote_qualified(table), column, fill)
+
+
+def offline_phase(table: str, column: str, fill: Fill | None, required: bool) -> Phase | None:
+    """Return the short way: fill all rows, then set NOT NULL."""
+    actions: list[Action] = []
+    if fill is not None:
+        # A table cannot be altered while checks of the filled rows are put off.
+        actions += [fill_action(table, column, fill), SqlAction("SET CONSTRAINTS ALL IMMEDIATE")]
+    if required:
+        actions.append(SqlAction(alter(table, f"ALTER COLUMN {quote(column)} SET NOT NULL")))
+    return Phase(tuple(actions)) if actions else None
+
+
+def online_phases(table: str, column: str, fill: Fill | None, required: bool) -> list[Phase]:
+    """Return the way that holds nobody up: fill in batches, check, then set NOT NULL.
+
+    Rows are filled again once the check keeps new ones without a value out. SET NOT NULL does not
+    read the table where a valid check says the same.
+    """
+    filled = []
+    if fill is not None:
+        filled = [Phase((backfill(table, column, fill),), transaction=False, waits=False)]
+    if not required:
+        return filled
+    name = quote(object_name(bare(table), column, "is_set"))
+    check = f"ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
+    return [
+        *filled,
+        Phase((SqlAction(alter(table, check)),)),
+        *filled,
+        Phase((SqlAction(alter(table, f"VALIDATE CONSTRAINT {name}")),), waits=False),
+        Phase(
+            (
+                SqlAction(alter(table, f"ALTER COLUMN {quote(column)} SET NOT NULL")),
+                SqlAction(alter(table, f"DROP CONSTRAINT {name}")),
+            )
+        ),
+    ]
+
+
+def required_phases(
+    table: str, column: Column, fill: Fill | None, required: bool, online: bool
+) -> list[Phase]:
+    """Return the phases that fill *column* and, if *required*, set it NOT NULL."""
+    if online:
+        return online_phases(table, column.name, fill, required)
+    phase = offline_phase(table, column.name, fill, required)
+    return [] if phase is None else [phase]

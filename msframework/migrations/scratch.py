@@ -1,0 +1,187 @@
+"""Models' tables in PostgreSQL's words: they are made for a moment, read, and taken back.
+
+Each stands in the temporary schema, without rows, foreign keys and sequences, inside a transaction
+that is rolled back: no lock is taken that anybody could wait for. What PostgreSQL refuses (a
+function that a pending migration makes, for instance) stays as it was written. Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+import peewee
+from peewee import PostgresqlDatabase
+
+from msframework.migrations.index_text import write_index
+from msframework.migrations.relation import read_tables, rows
+from msframework.migrations.schema import (
+    Column,
+    Constraint,
+    EnumType,
+    ForeignKey,
+    SchemaState,
+    Table,
+)
+from msframework.migrations.sql import literal, quote, quote_qualified
+
+_TEMPORARY: Final = """
+SELECT oid, relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'
+  AND relname = ANY(%s)"""
+_KNOWN_ENUM: Final = """
+SELECT ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = to_regtype(%s)
+             ORDER BY enumsortorder) AS values"""
+
+
+def as_postgres_says(database: PostgresqlDatabase, state: SchemaState) -> SchemaState:
+    """Return *state* with its types, defaults, constraints and indexes in PostgreSQL's words."""
+    groups: defaultdict[str, list[Table]] = defaultdict(list)
+    for table in state.tables:
+        groups[_schema_of(table.name)].append(table)
+    said: dict[str, Table] = {}
+    for group in groups.values():
+        with _taken_back(database):
+            for enum in state.enums:
+                _try(database, _enum_statements(database, enum))
+            made = [table for table in group if _make(database, table)]
+            found = _read_temporary(database, made)
+            said |= {table.name: _reworded(table, found[_bare(table.name)]) for table in made}
+    tables = tuple(said.get(table.name, table) for table in state.tables)
+    return replace(state, tables=tables)
+
+
+@contextmanager
+def _taken_back(database: PostgresqlDatabase) -> Iterator[None]:
+    with database.atomic() as transaction:
+        try:
+            yield
+        finally:
+            transaction.rollback()
+
+
+def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
+    """Run *statements*, all or none; say whether PostgreSQL took them."""
+    try:
+        with database.atomic():
+            for statement in statements:
+                # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
+                database.execute_sql(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+    except (peewee.DatabaseError, peewee.InterfaceError):
+        if database.is_closed():
+            raise
+        return False
+    return True
+
+
+def _make(database: PostgresqlDatabase, table: Table) -> bool:
+    """Make *table*, as far as PostgreSQL takes its parts; say whether it stands."""
+    parts = list(_statements(table, _whole))
+    if _try(database, parts):
+        return True
+    head, *others = _statements(table, _bare_column)
+    if not _try(database, [head]):
+        return False
+    name = _temporary(table)
+    for column in table.columns:
+        if column.generated is not None:
+            drop = f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"
+            _try(database, [drop, f"ALTER TABLE {name} ADD COLUMN {_whole(column)}"])
+        elif column.default is not None:
+            change = f"ALTER COLUMN {quote(column.name)} SET DEFAULT {column.default}"
+            _try(database, [f"ALTER TABLE {name} {change}"])
+    for statement in others:
+        _try(database, [statement])
+    return True
+
+
+def _statements(table: Table, describe: Callable[[Column], str]) -> Iterator[str]:
+    name = _temporary(table)
+    yield f"CREATE TABLE {name} ({', '.join(describe(column) for column in table.columns)})"
+    for each in table.constraints:
+        if isinstance(each, Constraint) and _is_local(each):
+            yield f"ALTER TABLE {name} ADD CONSTRAINT {quote(each.name)} {each.definition}"
+    for index in table.indexes:
+        yield write_index(f"pg_temp.{_bare(table.name)}", index)
+
+
+def _is_local(constraint: Constraint | ForeignKey) -> bool:
+    """Say whether *constraint* asks for no other table."""
+    if isinstance(constraint, ForeignKey):
+        return False
+    return not constraint.definition.lstrip().upper().startswith("FOREIGN")
+
+
+def _bare_column(column: Column) -> str:
+    collation = f" COLLATE {column.collation}" if column.collation else ""
+    return f"{quote(column.name)} {column.type}{collation}"
+
+
+def _whole(column: Column) -> str:
+    if column.generated is not None:
+        return f"{_bare_column(column)} GENERATED ALWAYS AS ({column.generated}) STORED"
+    default = f" DEFAULT {column.default}" if column.default is not None else ""
+    return f"{_bare_column(column)}{default}"
+
+
+def _enum_statements(database: PostgresqlDatabase, enum: EnumType) -> list[str]:
+    """Return what makes *enum*, unless there is one of that name with these values."""
+    known = rows(database, _KNOWN_ENUM, quote_qualified(enum.name))[0]["values"]
+    if tuple(known) == enum.values:
+        return []
+    values = ", ".join(literal(value) for value in enum.values)
+    if "." not in enum.name:  # hides one with other values
+        return [f"CREATE TYPE pg_temp.{quote(enum.name)} AS ENUM ({values})"]
+    if known:
+        return []
+    schema = quote(_schema_of(enum.name))
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {schema}",
+        f"CREATE TYPE {quote_qualified(enum.name)} AS ENUM ({values})",
+    ]
+
+
+def _read_temporary(database: PostgresqlDatabase, tables: list[Table]) -> dict[str, Table]:
+    names = [_bare(table.name) for table in tables]
+    found = {row["oid"]: row["relname"] for row in rows(database, _TEMPORARY, names)}
+    return {table.name: table for table in read_tables(database, found).tables}
+
+
+def _reworded(table: Table, found: Table) -> Table:
+    """Return *table* in the words that its temporary copy *found* was read in."""
+    columns = {column.name: column for column in found.columns}
+    constraints = {each.name: each for each in found.constraints}
+    indexes = {each.name: each for each in found.indexes}
+    return replace(
+        table,
+        columns=tuple(_reworded_column(c, columns[c.name]) for c in table.columns),
+        constraints=tuple(
+            constraints.get(each.name, each) if _is_local(each) else each
+            for each in table.constraints
+        ),
+        indexes=tuple(indexes.get(each.name, each) for each in table.indexes),
+    )
+
+
+def _reworded_column(column: Column, found: Column) -> Column:
+    return replace(
+        column,
+        type=found.type,
+        collation=found.collation,
+        default=found.default if column.default and found.default else column.default,
+        generated=found.generated if column.generated and found.generated else column.generated,
+    )
+
+
+def _temporary(table: Table) -> str:
+    return f"pg_temp.{quote(_bare(table.name))}"
+
+
+def _schema_of(name: str) -> str:
+    return name.partition(".")[0] if "." in name else ""
+
+
+def _bare(name: str) -> str:
+    return name.partition(".")[2] if "." in name else name
