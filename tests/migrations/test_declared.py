@@ -51,7 +51,29 @@ def test_every_class_of_column(compare):
     fields = {
         name.lower(): getattr(peewee, name)(null=number % 2 == 0)
         for number, name in enumerate(
-            ["BigBitField", "BigIntegerField", "BinaryUUIDField", "BitField", "BlobField", "BooleanField", "CharField", "DateField", "DateTimeField", "DecimalField", "DoubleField", "FixedCharField", "FloatField", "IPField", "IntegerField", "JSONField", "SmallIntegerField", "TextField", "TimeField", "TimestampField", "UUIDField"]
+            [
+                "BigBitField",
+                "BigIntegerField",
+                "BinaryUUIDField",
+                "BitField",
+                "BlobField",
+                "BooleanField",
+                "CharField",
+                "DateField",
+                "DateTimeField",
+                "DecimalField",
+                "DoubleField",
+                "FixedCharField",
+                "FloatField",
+                "IPField",
+                "IntegerField",
+                "JSONField",
+                "SmallIntegerField",
+                "TextField",
+                "TimeField",
+                "TimestampField",
+                "UUIDField",
+            ]
         )
     }
     compare(
