@@ -33,7 +33,7 @@ TOLD = [
     (True, "True"),
     (b"x", "b'x'"),
     (Decimal("1.50"), "Decimal('1.50')"),
-    (datetime(2024, 5, 6), "datetime.datetime(2024, 5, 6, 0, 0)"),  # noqa: DTZ001
+    (datetime(2024, 5, 6), "datetime.datetime(2024, 5, 6, 0, 0)"),
     (UUID(int=1), "UUID('00000000-0000-0000-0000-000000000001')"),
     (Colour.RED, "'red'"),
     (Size.BIG, "3"),
