@@ -5,25 +5,25 @@ The only package that knows `playhouse` and psycopg.
 
 from msframework.migrations.connection import db
 from msframework.migrations.model import MigrationModel, info, migrate
-from msframework.migrations.operations.columns import (
+from msframework.migrations.operations import (
     AddColumn,
-    AlterColumn,
-    DropColumn,
-    RenameColumn,
-)
-from msframework.migrations.operations.constraints import (
     AddConstraint,
-    DropConstraint,
-    RenameConstraint,
-)
-from msframework.migrations.operations.custom import Run
-from msframework.migrations.operations.enums import AlterEnum, CreateEnum, DropEnum
-from msframework.migrations.operations.indexes import CreateIndex, DropIndex, RenameIndex
-from msframework.migrations.operations.tables import (
+    AlterColumn,
+    AlterEnum,
     CommentTable,
+    CreateEnum,
+    CreateIndex,
     CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropEnum,
+    DropIndex,
     DropTable,
+    RenameColumn,
+    RenameConstraint,
+    RenameIndex,
     RenameTable,
+    Run,
 )
 from msframework.migrations.runner import Runner
 from msframework.migrations.schema import (

@@ -188,7 +188,7 @@ def _show(part: object) -> str:
     if isinstance(part, Column):
         return " ".join(filter(None, _column_words(part)))
     if isinstance(part, (Constraint, ForeignKey)):
-        return _define(part)
+        return define(part)
     if isinstance(part, Index):
         return create_index("…", part)
     return ", ".join(part) if isinstance(part, tuple) else repr(part)
@@ -205,7 +205,7 @@ def _column_words(column: Column) -> Iterator[str | None]:
     yield f"COMMENT {column.comment!r}" if column.comment else None
 
 
-def _define(constraint: Constraint | ForeignKey) -> str:
+def define(constraint: Constraint | ForeignKey) -> str:
     """Return what stands behind the name of *constraint* in SQL."""
     return constraint_definition(replace(constraint, name="n")).removeprefix("CONSTRAINT n ")
 
@@ -224,7 +224,7 @@ def _forms(tables: Iterable[Table]) -> Forms:
             for name in _TEXTS:
                 forms[("column", column.name, name)].add(_words(getattr(column, name)))
         for each in table.constraints:
-            forms[("constraint", each.name)].add(_words(_define(each)))
+            forms[("constraint", each.name)].add(_words(define(each)))
         for index in table.indexes:
             forms[("index", index.name)].add(_words(create_index("t", replace(index, name="i"))))
     return forms

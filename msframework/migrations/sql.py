@@ -116,16 +116,23 @@ def _is_call(matches: list[re.Match[str]], number: int) -> bool:
 
 
 def _without_parentheses(found: tuple[str, ...]) -> tuple[str, ...]:
-    """Take off parentheses around the whole."""
-    while len(found) > 2 and found[0] == "(" and found[-1] == ")" and _is_whole(found):
-        found = found[1:-1]
-    return found
+    """Take off parentheses around the whole, and those that only stand within others."""
+    ends = _ends(found)
+    extra = set()
+    for start, end in ends.items():
+        if (start == 0 and end == len(found) - 1) or ends.get(start - 1) == end + 1:
+            extra |= {start, end}
+    if not extra:
+        return found
+    return _without_parentheses(tuple(w for n, w in enumerate(found) if n not in extra))
 
 
-def _is_whole(found: tuple[str, ...]) -> bool:
-    depth = 0
+def _ends(found: tuple[str, ...]) -> dict[int, int]:
+    """Return where the parenthesis that opens at each place is closed."""
+    ends, opened = {}, []
     for number, word in enumerate(found):
-        depth += (word == "(") - (word == ")")
-        if not depth:
-            return number == len(found) - 1
-    return False
+        if word == "(":
+            opened.append(number)
+        elif word == ")" and opened:
+            ends[opened.pop()] = number
+    return ends

@@ -1,6 +1,7 @@
-"""Types of columns, spelled one way: as models, peewee and PostgreSQL spell them. Runs at start-up.
+"""Types of columns, spelled one way: as models, peewee and PostgreSQL spell them.
 
-The spelling is the short one of PostgreSQL's manual (8.1): `varchar(128)`, `timestamptz`, `boolean`.
+Runs at start-up.
+The spelling is the short one of the manual of PostgreSQL (8.1): `varchar(128)`, `timestamptz`.
 A type that is not known here, of an extension or of the user, keeps its name.
 """
 

@@ -1,0 +1,92 @@
+"""States after a rename: every mention of a name follows it, as PostgreSQL does by itself.
+
+Runs when a migration is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from msframework.migrations import sql
+from msframework.migrations.schema import Column, Constraint, ForeignKey, Index, SchemaState, Table
+
+
+def rename_table(state: SchemaState, old: str, new: str) -> SchemaState:
+    """Return *state* with the table *old* called *new*, also where foreign keys point to it."""
+    return replace(state, tables=tuple(_retargeted(each, old, new) for each in state.tables))
+
+
+def rename_column(state: SchemaState, table: str, old: str, new: str) -> SchemaState:
+    """Return *state* with one column renamed, also in what is said about it elsewhere."""
+    return replace(
+        state,
+        tables=tuple(
+            _with_targets_renamed(
+                _with_column_renamed(each, old, new) if each.name == table else each,
+                table,
+                old,
+                new,
+            )
+            for each in state.tables
+        ),
+    )
+
+
+def _retargeted(table: Table, old: str, new: str) -> Table:
+    return replace(
+        table,
+        name=new if table.name == old else table.name,
+        constraints=tuple(
+            replace(each, target=new)
+            if isinstance(each, ForeignKey) and each.target == old
+            else each
+            for each in table.constraints
+        ),
+    )
+
+
+def _with_column_renamed(table: Table, old: str, new: str) -> Table:
+    def constraint(each: Constraint | ForeignKey) -> Constraint | ForeignKey:
+        if isinstance(each, ForeignKey):
+            return replace(each, columns=_renamed(each.columns, old, new))
+        return replace(each, definition=sql.rename(each.definition, old, new))
+
+    return replace(
+        table,
+        columns=tuple(_column_renamed(each, old, new) for each in table.columns),
+        constraints=tuple(constraint(each) for each in table.constraints),
+        indexes=tuple(_index_renamed(each, old, new) for each in table.indexes),
+        storage=tuple(sql.rename(each, old, new) for each in table.storage),
+    )
+
+
+def _column_renamed(column: Column, old: str, new: str) -> Column:
+    name = new if column.name == old else column.name
+    if column.generated is None:
+        return replace(column, name=name)
+    return replace(column, name=name, generated=sql.rename(column.generated, old, new))
+
+
+def _index_renamed(index: Index, old: str, new: str) -> Index:
+    return replace(
+        index,
+        elements=tuple(sql.rename(each, old, new) for each in index.elements),
+        where=None if index.where is None else sql.rename(index.where, old, new),
+        include=_renamed(index.include, old, new),
+    )
+
+
+def _with_targets_renamed(table: Table, target: str, old: str, new: str) -> Table:
+    return replace(
+        table,
+        constraints=tuple(
+            replace(each, target_columns=_renamed(each.target_columns, old, new))
+            if isinstance(each, ForeignKey) and each.target == target
+            else each
+            for each in table.constraints
+        ),
+    )
+
+
+def _renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if each == old else each for each in names)

@@ -1,0 +1,282 @@
+"""What only a person knows about a change: renames, values for old rows, losses that are meant.
+
+`makemigrations` never guesses: on a terminal it asks (`AskedAnswers`), elsewhere each question has
+an option that answers it, and an error names that option (`GivenAnswers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import click
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.conversions import Conversion
+from msframework.migrations.schema import Column
+
+Fill = str | Callable[[], object] | None
+Kind = Literal["table", "column"]
+
+
+class Answers(Protocol):
+    """What the search for differences asks."""
+
+    def is_rename(self, kind: Kind, table: str, old: str, new: str, likely: bool) -> bool:
+        """Say whether *new* is *old* under another name.
+
+        Args:
+            table: the table of a column; of a table, its old name.
+            likely: both look alike, so that neither answer can be taken for granted.
+        """
+
+    def fill(self, table: str, column: Column, added: bool) -> Fill:
+        """Return the value of old rows; `None` leaves them NULL.
+
+        Args:
+            added: the column is new; else it is one that may not be null any more.
+        """
+
+    def using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
+        """Return the expression that converts a column's values; `None` for PostgreSQL's own."""
+
+    def accept_loss(self, table: str, column: str, loss: str) -> None:
+        """Return if the loss of a column's values is meant."""
+
+    def note_drop(self, table: str, column: str | None) -> None:
+        """Take note that a table, or a column, goes with its values."""
+
+
+@dataclass
+class GivenAnswers:
+    """Answers from the options of a command line; a question without one is an error.
+
+    Args:
+        renames: `--rename`, as `users.nick:handle` or `users:members`.
+        drops: `--drop`, as `users.nick` or `users`.
+        fills: `--fill`, as `users.age=18`, the value as SQL.
+        usings: `--using`, as `users.age=age::integer`.
+        defaults: what the models' own defaults are for old rows, by table and column.
+
+    Raises:
+        ImproperlyConfigured: an option cannot be read.
+    """
+
+    renames: Collection[str] = ()
+    drops: Collection[str] = ()
+    fills: Collection[str] = ()
+    usings: Collection[str] = ()
+    defaults: Mapping[tuple[str, str], Fill] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._unused: dict[tuple[str, str], None] = {}
+        self._renames = self._read("--rename", self.renames, ":", "users.nick:handle")
+        self._fills = self._read("--fill", self.fills, "=", "users.age=18")
+        self._usings = self._read("--using", self.usings, "=", "users.age=age::integer")
+        self._drops = dict.fromkeys(self.drops, "")
+        self._unused |= {("--drop", each): None for each in self.drops}
+
+    def is_rename(self, kind: Kind, table: str, old: str, new: str, likely: bool) -> bool:
+        """Say whether `--rename` says so.
+
+        Raises:
+            ImproperlyConfigured: it is likely, and no option says whether it is one.
+        """
+        for name in _names(kind, table, old):
+            given = self._renames.get(name)
+            if given is None or not _means(kind, given, new):
+                continue
+            self._use("--rename", f"{name}:{given}")
+            return True
+        if not likely or self._is_decided(kind, table, old, new):
+            return False
+        return self.decide_rename(kind, table, old, new)
+
+    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+        """Answer what no option answers.
+
+        Raises:
+            ImproperlyConfigured: always.
+        """
+        name = old if kind == "table" else f"{table}.{old}"
+        raise ImproperlyConfigured(
+            f"{name} is gone and {new} is new: was it renamed? Say --rename {name}:{new}, or "
+            f"--drop {name} if it is another {kind} and the old one goes with its data."
+        )
+
+    def fill(self, table: str, column: Column, added: bool) -> Fill:
+        """Return the value of `--fill`, or the model's default.
+
+        Raises:
+            ImproperlyConfigured: there is neither.
+        """
+        name = f"{table}.{column.name}"
+        if name in self._fills:
+            self._use("--fill", f"{name}={self._fills[name]}")
+            return self._fills[name] or None
+        default = self.defaults.get((table, column.name))
+        if default is None and not column.null:
+            return self.decide_fill(table, column, added)
+        return default
+
+    def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
+        """Answer what neither an option nor the model answers.
+
+        Raises:
+            ImproperlyConfigured: always.
+        """
+        name = f"{table}.{column.name}"
+        rows = "the rows that are there" if added else "rows with NULL"
+        raise ImproperlyConfigured(
+            f"{name} may not be null, and there is no value for {rows}. Give the field a default, "
+            f"or a value as SQL: --fill \"{name}='…'\""
+            + ("." if added else f", or --fill {name}= if there are no such rows.")
+        )
+
+    def using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
+        """Return the expression of `--using`, or the one that is known.
+
+        Raises:
+            ImproperlyConfigured: values would be lost, or no conversion is known.
+        """
+        name = f"{table}.{new.name}"
+        if name in self._usings:
+            self._use("--using", f"{name}={self._usings[name]}")
+            return self._usings[name]
+        if change.effect in ("kept", "checked"):
+            return None
+        return self.decide_using(table, old, new, change)
+
+    def decide_using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
+        """Answer what no option answers.
+
+        Raises:
+            ImproperlyConfigured: always.
+        """
+        name = f"{table}.{new.name}"
+        why = (
+            "loses a part of its values" if change.effect == "lossy" else "has no known conversion"
+        )
+        raise ImproperlyConfigured(
+            f"{name}: the change from {old.type} to {new.type} {why}. Say how a value is "
+            f'converted: --using "{name}={change.using or "{column}::" + new.type}"'.format(
+                column=new.name
+            )
+        )
+
+    def note_drop(self, table: str, column: str | None) -> None:
+        """Take note that a `--drop` of it is right."""
+        self._use("--drop", table if column is None else f"{table}.{column}")
+
+    def accept_loss(self, table: str, column: str, loss: str) -> None:
+        """Return if `--drop` names it.
+
+        Raises:
+            ImproperlyConfigured: it does not.
+        """
+        name = f"{table}.{column}"
+        if name in self._drops:
+            self._use("--drop", name)
+            return
+        self.decide_loss(name, loss)
+
+    def decide_loss(self, name: str, loss: str) -> None:
+        """Answer what no option answers.
+
+        Raises:
+            ImproperlyConfigured: always.
+        """
+        raise ImproperlyConfigured(f"{name}: {loss}. If that is meant, say --drop {name}.")
+
+    def finish(self) -> None:
+        """Say so if an option answered no question.
+
+        Raises:
+            ImproperlyConfigured: there is one.
+        """
+        if self._unused:
+            raise ImproperlyConfigured.of(
+                [
+                    f"{option} {text}: no change of the models asks for this. Check the names; a "
+                    "table and its columns are named as in the database."
+                    for option, text in self._unused
+                ]
+            )
+
+    def _is_decided(self, kind: Kind, table: str, old: str, new: str) -> bool:
+        """Say whether the old one is dropped, or one of the two renamed otherwise."""
+        names = _names(kind, table, old)
+        if any(name in self._drops for name in names):
+            self._use("--drop", next(name for name in names if name in self._drops))
+            return True
+        return any(name in self._renames for name in names) or any(
+            _means(kind, given, new)
+            for name, given in self._renames.items()
+            if kind == "table" or name.rpartition(".")[0] in (table, "")
+        )
+
+    def _read(
+        self, option: str, texts: Collection[str], separator: str, example: str
+    ) -> dict[str, str]:
+        found = {}
+        for text in texts:
+            name, sign, value = text.partition(separator)
+            if not sign or not name or (separator == ":" and not value):
+                raise ImproperlyConfigured(f"{option} {text!r} cannot be read: write {example!r}.")
+            found[name] = value
+            self._unused[option, text] = None
+        return found
+
+    def _use(self, option: str, text: str) -> None:
+        self._unused.pop((option, text), None)
+
+
+class AskedAnswers(GivenAnswers):
+    """Answers from a terminal, where no option gives them."""
+
+    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+        """Ask whether it is a rename."""
+        where = f" of {table}" if kind == "column" else ""
+        return click.confirm(f"Was the {kind} {old}{where} renamed to {new}?", err=True)
+
+    def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
+        """Ask for a value; for a column that was there, none means that no row has NULL."""
+        rows = "the rows that are there" if added else "rows with NULL"
+        text = f"{table}.{column.name} ({column.type}) may not be null. Value for {rows}, as SQL"
+        if added:
+            return str(click.prompt(text, err=True))
+        return str(click.prompt(f"{text} (empty if there are none)", default="", err=True)) or None
+
+    def decide_using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
+        """Ask for the expression."""
+        name = f"{table}.{new.name}"
+        what = "loses a part of the values" if change.effect == "lossy" else "needs an expression"
+        text = f"{name}: from {old.type} to {new.type} {what}. Convert by the SQL expression"
+        known = None if change.using is None else change.using.format(column=new.name)
+        default = known or (f"{new.name}::{new.type}" if change.effect == "lossy" else None)
+        return str(click.prompt(text, default=default, err=True))
+
+    def decide_loss(self, name: str, loss: str) -> None:
+        """Ask whether it is meant.
+
+        Raises:
+            click.Abort: it is not.
+        """
+        click.confirm(f"{name}: {loss}. Go on?", abort=True, err=True)
+
+
+def _names(kind: Kind, table: str, old: str) -> tuple[str, ...]:
+    """Return how options may name the old one; a foreign key also by its field, without `_id`."""
+    if kind == "table":
+        return (old,)
+    short = old.removesuffix("_id")
+    return tuple(dict.fromkeys((f"{table}.{old}", f"{table}.{short}", old, short)))
+
+
+def _means(kind: Kind, given: str, new: str) -> bool:
+    if given == new:
+        return True
+    if kind == "table":
+        return False
+    return given.rpartition(".")[2] in (new, new.removesuffix("_id"))
