@@ -14,7 +14,8 @@ from typing import Final, Literal, TypeVar
 
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.index_text import generated_name, plain_columns, write_index
+from msframework.migrations.index_text import generated_name, plain_columns
+from msframework.migrations.operations.ddl import constraint_definition, create_index
 from msframework.migrations.relation import find_tables, read_tables
 from msframework.migrations.schema import (
     Column,
@@ -25,7 +26,7 @@ from msframework.migrations.schema import (
     Table,
 )
 from msframework.migrations.scratch import as_postgres_says
-from msframework.migrations.sql import canonical_words, quote, quote_qualified
+from msframework.migrations.sql import canonical_words
 
 _TEXTS: Final = ("type", "default", "generated", "collation")
 
@@ -189,7 +190,7 @@ def _show(part: object) -> str:
     if isinstance(part, (Constraint, ForeignKey)):
         return define(part)
     if isinstance(part, Index):
-        return write_index("…", part)
+        return create_index("…", part)
     return ", ".join(part) if isinstance(part, tuple) else repr(part)
 
 
@@ -206,18 +207,7 @@ def _column_words(column: Column) -> Iterator[str | None]:
 
 def define(constraint: Constraint | ForeignKey) -> str:
     """Return what stands behind the name of *constraint* in SQL."""
-    if isinstance(constraint, Constraint):
-        return constraint.definition
-    columns = ", ".join(map(quote, constraint.columns))
-    target_columns = ", ".join(map(quote, constraint.target_columns))
-    target = quote_qualified(constraint.target)
-    parts = [f"FOREIGN KEY ({columns}) REFERENCES {target} ({target_columns})"]
-    for event, action in (("DELETE", constraint.on_delete), ("UPDATE", constraint.on_update)):
-        if action and action.upper() != "NO ACTION":
-            parts.append(f"ON {event} {action.upper()}")
-    if constraint.deferrable:
-        parts.append(f"DEFERRABLE INITIALLY {constraint.deferrable.upper()}")
-    return " ".join(parts)
+    return constraint_definition(replace(constraint, name="n")).removeprefix("CONSTRAINT n ")
 
 
 def _in_order(found: Iterable[Part], described: Iterable[Part]) -> tuple[Part, ...]:
@@ -236,7 +226,7 @@ def _forms(tables: Iterable[Table]) -> Forms:
         for each in table.constraints:
             forms[("constraint", each.name)].add(_words(define(each)))
         for index in table.indexes:
-            forms[("index", index.name)].add(_words(write_index("t", replace(index, name="i"))))
+            forms[("index", index.name)].add(_words(create_index("t", replace(index, name="i"))))
     return forms
 
 

@@ -1,4 +1,4 @@
-"""The text of CREATE INDEX as a value, and back. Runs at start-up.
+"""The text of CREATE INDEX as a value. Runs at start-up.
 
 Reads what `pg_get_indexdef` writes, and what people write (PostgreSQL's manual, CREATE INDEX).
 """
@@ -12,7 +12,7 @@ from typing import Final
 
 from msframework.migrations.naming import clip
 from msframework.migrations.schema import Index
-from msframework.migrations.sql import placed_words, quote, quote_qualified
+from msframework.migrations.sql import placed_words, quote
 
 _LONGEST: Final = 64  # characters, which peewee allows
 _PLAIN_VALUE: Final = re.compile(r"'([\w.+-]+)'\Z")
@@ -132,21 +132,6 @@ def read_index(text: str) -> tuple[str, Index]:
         nulls_distinct=nulls_distinct,
         storage=tuple(_parameter(each) for each in storage),
     )
-
-
-def write_index(table: str, index: Index, concurrently: bool = False) -> str:
-    """Return the statement that makes *index*; a table of no schema is left to the search path."""
-    parts = ["CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"]
-    parts += ["CONCURRENTLY"] if concurrently else []
-    parts += [quote(index.name), "ON", quote_qualified(table)]
-    parts += [] if index.method == "btree" else [f"USING {index.method}"]
-    parts.append(f"({', '.join(index.elements)})")
-    if index.include:
-        parts.append(f"INCLUDE ({', '.join(map(quote, index.include))})")
-    parts += [] if index.nulls_distinct else ["NULLS NOT DISTINCT"]
-    parts += [f"WITH ({', '.join(index.storage)})"] if index.storage else []
-    parts += [f"WHERE {index.where}"] if index.where else []
-    return " ".join(parts)
 
 
 def plain_columns(elements: tuple[str, ...]) -> tuple[str, ...] | None:

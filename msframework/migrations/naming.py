@@ -1,8 +1,8 @@
 """The names that PostgreSQL gives to constraints and indexes that are declared without one.
 
 A state holds every name, so that a schema which migrations made has the names of one that is made
-at once. The rules are those of the server's `makeObjectName`, `ChooseConstraintName` and
-`ChooseIndexNameAddition`. Runs at start-up.
+at once. The rules are those of the server's makeObjectName, ChooseConstraintName and
+ChooseIndexNameAddition. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def clip(name: str, size: int = LONGEST_NAME) -> str:
 
 
 def name_object(table: str, columns: Sequence[str], label: str, taken: Collection[str]) -> str:
-    """Return a name such as `users_email_key`, with a number where it is *taken*.
+    """Return a name, the parts joined as in users_email_key, with a number where it is *taken*.
 
     Args:
         table: the bare name of the table.

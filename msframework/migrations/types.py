@@ -1,8 +1,7 @@
-"""Types of columns, spelled one way: as models, peewee and PostgreSQL spell them.
+"""The one spelling of a column's type, which models, peewee and PostgreSQL spell differently.
 
-Runs at start-up.
-The spelling is the short one of the manual of PostgreSQL (8.1): `varchar(128)`, `timestamptz`.
-A type that is not known here, of an extension or of the user, keeps its name.
+It is the short one of PostgreSQL's manual (8.1): `varchar(128)`, `timestamptz`, `boolean`. A type
+that is not known here, of an extension or of the user, keeps its name. Runs at start-up.
 """
 
 from __future__ import annotations

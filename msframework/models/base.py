@@ -14,6 +14,27 @@ from peewee import SQL, Cast, Value
 from msframework._tested import demand
 
 
+class ModelMetadata(peewee.Metadata):
+    """What the Meta of a model says; subclasses don't inherit `abstract` and `comment`.
+
+    Args:
+        abstract: the model is the base of others, and has no table.
+        comment: the table's comment in the database.
+    """
+
+    def __init__(
+        self,
+        model: type[peewee.Model],
+        *args: Any,
+        abstract: bool = False,
+        comment: str | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(model, *args, **options)
+        self.abstract = abstract
+        self.comment = comment
+
+
 class Model(peewee.Model):
     """peewee's model without a database: it describes a table and builds queries.
 
@@ -21,7 +42,11 @@ class Model(peewee.Model):
     """
 
     # NOTE: as a class statement, pyright would ask each model's own Meta to derive from it.
-    Meta: Any = type("Meta", (), {"legacy_table_names": False})
+    Meta: Any = type(
+        "Meta",
+        (),
+        {"legacy_table_names": False, "abstract": True, "model_metadata_class": ModelMetadata},
+    )
 
 
 def utcnow() -> datetime:

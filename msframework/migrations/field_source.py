@@ -1,0 +1,164 @@
+"""Columns as the source text of fields. Runs on the command line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from msframework.migrations.schema import Column, EnumType
+
+OURS: Final = "msframework.models"
+_PEEWEE: Final = "peewee"
+_EXTENSION: Final = "playhouse.postgres_ext"
+_SIMPLE: Final = {
+    "bigint": "BigIntegerField",
+    "boolean": "BooleanField",
+    "bytea": "BlobField",
+    "date": "DateField",
+    "double precision": "DoubleField",
+    "integer": "IntegerField",
+    "jsonb": "JSONField",
+    "smallint": "SmallIntegerField",
+    "text": "TextField",
+    "time": "TimeField",
+    "timestamp": "DateTimeField",
+    "timestamptz": "DateTimeTZField",
+    "uuid": "UUIDField",
+}
+# Of playhouse; those that are indexed unless they are told otherwise come with the method.
+_EXTENDED: Final = {
+    "hstore": "HStoreField",
+    "interval": "IntervalField",
+    "tsvector": "TSVectorField",
+}
+_INDEXED: Final = {"hstore": "gin", "tsvector": "gin"}
+# The class that a type's own one derives from, by the beginning of the type's name.
+_FAMILIES: Final = {
+    "timestamptz": "DateTimeTZField",
+    "timestamp": "DateTimeField",
+    "time": "TimeField",
+    "real": "FloatField",
+    "citext": "TextField",
+    "smallserial": "SmallIntegerField",
+    "serial": "IntegerField",
+    "bigserial": "BigIntegerField",
+}
+_SERIALS: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+WIDTH: Final = 100
+_NUMERIC: Final = re.compile(r"numeric\((\d+), (\d+)\)\Z")
+_SIZED: Final = re.compile(r"(varchar|char)\((\d+)\)\Z")
+
+
+@dataclass(slots=True)
+class SourceImports:
+    """What the text of a module needs: its imports, and classes of fields of its own."""
+
+    names: dict[str, set[str]] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+
+    def use(self, name: str, module: str = OURS) -> str:
+        """Note that *name* is imported from *module*, and return it."""
+        self.names.setdefault(module, set()).add(name)
+        return name
+
+    def lines(self) -> list[str]:
+        """Return the statements, the standard's first."""
+        lines = []
+        for module in sorted(self.names, key=lambda name: (name == OURS, name)):
+            if module == OURS and len(self.names) > 1:
+                lines.append("")
+            names = tuple(sorted(self.names[module], key=str.casefold))
+            line = f"from {module} import {', '.join(names)}"
+            lines.append(line if len(line) <= WIDTH else call(f"from {module} import (", names, 0))
+        return lines
+
+    def define(self, type_text: str) -> str:
+        """Return the name of a class of this module for columns of a type without one."""
+        family = _FAMILIES.get(type_text.partition("(")[0])
+        base = self.use(family) if family else self.use("Field", _PEEWEE)
+        name = "".join(part.capitalize() for part in re.split(r"\W+", type_text) if part)
+        text = f"class {name}Field({{}}):\n    field_type = {source(type_text)}\n"
+        if type_text == "numeric":
+            base = self.use("DecimalField")
+            text += "\n    def get_modifiers(self):\n        return None\n"
+        self.classes[f"{name}Field"] = text.format(base)
+        return f"{name}Field"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldClass:
+    """The class of a field, and the arguments that make its type.
+
+    Args:
+        method: of the index that it has unless it is told otherwise.
+    """
+
+    name: str
+    arguments: tuple[str, ...] = ()
+    method: str | None = None
+
+
+def choose_class(
+    column: Column, enums: dict[str, EnumType], imports: SourceImports, is_key: bool
+) -> FieldClass:
+    """Return the class of the field for *column*.
+
+    Args:
+        is_key: it is the primary key by itself.
+    """
+    if column.serial:
+        if is_key and column.type != "smallint":
+            return FieldClass(
+                imports.use("AutoField" if column.type == "integer" else "BigAutoField")
+            )
+        return FieldClass(imports.define(_SERIALS[column.type]))
+    if is_key and column.identity and column.type == "integer":
+        always = ("generate_always=True",) if column.identity == "always" else ()
+        return FieldClass(imports.use("IdentityField"), always)
+    return _by_type(column.type, enums, imports)
+
+
+def _by_type(type_text: str, enums: dict[str, EnumType], imports: SourceImports) -> FieldClass:
+    if type_text in _SIMPLE:
+        return FieldClass(imports.use(_SIMPLE[type_text]))
+    if type_text in _EXTENDED:
+        name = imports.use(_EXTENDED[type_text], _EXTENSION)
+        return FieldClass(name, method=_INDEXED.get(type_text))
+    if type_text.endswith("[]"):
+        inner = _by_type(type_text[:-2], enums, imports)
+        given = [argument.partition("=") for argument in inner.arguments]
+        keywords = ", ".join(f'"{name}": {value}' for name, _, value in given)
+        arguments = (inner.name, *((f"{{{keywords}}}",) if keywords else ()))
+        return FieldClass(imports.use("ArrayField", _EXTENSION), arguments, method="gin")
+    if sized := _SIZED.match(type_text):
+        name = "CharField" if sized[1] == "varchar" else "FixedCharField"
+        return FieldClass(imports.use(name), (f"max_length={sized[2]}",))
+    if type_text == "varchar":
+        return FieldClass(imports.use("CharField"), ("max_length=None",))
+    if numeric := _NUMERIC.match(type_text):
+        arguments = (f"max_digits={numeric[1]}", f"decimal_places={numeric[2]}")
+        return FieldClass(imports.use("DecimalField"), arguments)
+    if type_text == "json":  # NOTE: peewee's own name for it means jsonb
+        imports.use("JSONField as TextJSONField", _EXTENSION)
+        return FieldClass("TextJSONField")
+    return FieldClass(imports.define(type_text))
+
+
+def source(value: object) -> str:
+    """Return *value* as Python writes it, a text in double quotes where it can be."""
+    text = repr(value)
+    if text.startswith("'") and '"' not in text:
+        return '"' + text[1:-1].replace("\\'", "'") + '"'
+    return text
+
+
+def call(head: str, arguments: tuple[str, ...], indent: int, tail: str = "") -> str:
+    """Return a call, or anything else in brackets, over several lines if one is too short."""
+    closing = {"(": ")", "[": "]", "{": "}"}[head[-1]]
+    space = " " * indent
+    line = f"{space}{head}{', '.join(arguments)}{closing}{tail}"
+    if len(line) <= WIDTH and "\n" not in line:
+        return line
+    lines = "".join(f"{space}    {each}," + "\n" for each in arguments)
+    return f"{space}{head}\n{lines}{space}{closing}{tail}"

@@ -1,0 +1,122 @@
+"""The models of an app that have tables, and those that deferred foreign keys point to.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Collection, Iterator
+from types import ModuleType
+
+import peewee
+
+
+def read_models(app: str) -> list[type[peewee.Model]]:
+    """Return the models that *app* declares in its module or package `models`, and have a table.
+
+    Those of every module of the package count, and the models that peewee makes for many-to-many
+    fields. No table has a model with `abstract = True` in its Meta, which subclasses do not
+    inherit, nor one with `temporary = True`, nor one with nothing but a key that others derive
+    from.
+    """
+    name = f"{app}.models"
+    found: dict[type[peewee.Model], None] = {}
+    for module in _modules(name):
+        for value in vars(module).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, peewee.Model)
+                and f"{value.__module__}.".startswith(f"{name}.")
+            ):
+                found[value] = None  # NOTE: a module may give a model a second name
+    models = [model for model in found if has_table(model)]
+    through = [each for model in models for each in _through_models(model)]
+    return list(dict.fromkeys([*models, *through]))
+
+
+def _modules(name: str) -> Iterator[ModuleType]:
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name != name:
+            raise
+        return
+    yield module
+    # NOTE: the modules inside are imported first, as __init__ may give names to what they declare.
+    for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{name}."):
+        if not each.name.endswith(".__main__"):
+            yield importlib.import_module(each.name)
+
+
+def has_table(model: type[peewee.Model]) -> bool:
+    """Say whether *model* has a table of its own that lasts."""
+    meta = model._meta
+    if meta.temporary or _is_abstract(model):
+        return False
+    return not (_is_derived_from(model) and _has_nothing_but_key(model))
+
+
+def _is_abstract(model: type[peewee.Model]) -> bool:
+    """Say whether the Meta of *model* itself says `abstract = True`.
+
+    peewee's own classes hand it on to subclasses. What is inherited is told from what is said
+    again by whether others derive from the class.
+    """
+    if not getattr(model._meta, "abstract", False):
+        return False
+    inherited = any(getattr(meta, "abstract", False) for meta in inherited_meta(model))
+    return not inherited or _is_derived_from(model)
+
+
+def inherited_meta(model: type[peewee.Model]) -> Iterator[object]:
+    """Yield the Meta of each base of *model*."""
+    for base in model.__bases__:
+        if hasattr(base, "_meta"):
+            yield base._meta
+
+
+def _is_derived_from(model: type[peewee.Model]) -> bool:
+    return bool(model.__subclasses__())
+
+
+def _has_nothing_but_key(model: type[peewee.Model]) -> bool:
+    meta = model._meta
+    named = meta.table_name != (
+        meta.table_function(model) if meta.table_function else meta.make_table_name()
+    )
+    only_key = all(field.primary_key for field in meta.sorted_fields)
+    return only_key and not meta.composite_key and not named and not meta.manytomany
+
+
+def _through_models(model: type[peewee.Model]) -> Iterator[type[peewee.Model]]:
+    """Yield the models that peewee makes for the many-to-many fields of *model*."""
+    for field in model._meta.manytomany.values():
+        through: object = field.through_model
+        if not isinstance(through, type) or through.__module__ != peewee.__name__:
+            continue
+        keys = [each for each in field.through_model._meta.sorted_fields if not each.primary_key]
+        if keys[0].rel_model is model:  # the other one has the field by its backref
+            yield field.through_model
+
+
+def find_target(
+    field: peewee.DeferredForeignKey, models: Collection[type[peewee.Model]]
+) -> type[peewee.Model] | None:
+    """Return the model that *field* names: one of its module, of *models*, or the only one."""
+    named = [each for each in _all_models() if each.__name__.lower() == field.rel_model_name]
+    same_module = [each for each in named if each.__module__ == field.model.__module__]
+    chosen = same_module or [each for each in named if each in models] or named
+    return chosen[-1] if same_module or len(chosen) == 1 else None
+
+
+def _all_models() -> Iterator[type[peewee.Model]]:
+    left = list(peewee.Model.__subclasses__())
+    seen = set()
+    while left:
+        model = left.pop()
+        if model not in seen:
+            seen.add(model)
+            yield model
+            left += model.__subclasses__()

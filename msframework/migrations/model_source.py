@@ -1,0 +1,62 @@
+"""A `SchemaState` as the text of a module `models.py`. Runs on the command line.
+
+Models say the same as the state, name by name, so that `makemigrations` finds nothing to do. What a
+model cannot say is a comment at its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msframework.migrations.field_source import OURS, SourceImports
+from msframework.migrations.model_names import name_classes
+from msframework.migrations.model_text import ModelContext, ModelText, TableFacts
+from msframework.migrations.schema import SchemaState, Table
+from msframework.models import __all__ as our_names
+
+_TITLE: Final = "Models of the tables of a database, written by `manage.py inspectdb`."
+
+
+def render_models(state: SchemaState, remarks: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return a module of models for the tables of *state*.
+
+    Args:
+        remarks: what else is to be said of a table, by its name.
+    """
+    facts = {table.name: TableFacts(table) for table in state.tables}
+    for each in facts.values():
+        each.link(facts)
+    imports = SourceImports()
+    context = ModelContext(
+        facts,
+        name_classes(facts, our_names),
+        {enum.name: enum for enum in state.enums},
+        imports,
+    )
+    texts = []
+    for table in _in_order(state.tables, facts):
+        texts.append(ModelText(table, context, (remarks or {}).get(table.name, ())).render())
+        context.written.add(table.name)
+    imports.use("Model", OURS)
+    head = "\n".join([f'"""{_TITLE}"""', "", *imports.lines(), ""])
+    own = [imports.classes[name] for name in sorted(imports.classes)]
+    return "\n\n".join([head, *own, *texts])
+
+
+def _in_order(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> list[Table]:
+    """Return *tables* so that each comes after those it points to, but for circles."""
+    ordered: dict[str, Table] = {}
+    entered: set[str] = set()
+
+    def visit(table: Table) -> None:
+        if table.name in entered:
+            return
+        entered.add(table.name)
+        for key in sorted(facts[table.name].references.values(), key=lambda key: key.target):
+            visit(facts[key.target].table)
+        ordered[table.name] = table
+
+    for table in sorted(tables, key=lambda each: each.name):
+        visit(table)
+    return list(ordered.values())

@@ -1,0 +1,340 @@
+"""One table as the text of a model. Runs on the command line."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from msframework.migrations.adopted import define
+from msframework.migrations.clauses import build_constraint, mentioned, read_constraint
+from msframework.migrations.field_source import (
+    OURS,
+    WIDTH,
+    FieldClass,
+    SourceImports,
+    call,
+    choose_class,
+    source,
+)
+from msframework.migrations.index_clause import read_index
+from msframework.migrations.index_text import generated_name, plain_columns
+from msframework.migrations.model_names import name_fields
+from msframework.migrations.naming import clip, name_object
+from msframework.migrations.operations.ddl import (
+    bare,
+    constraint_definition,
+    create_index,
+    schema_of,
+)
+from msframework.migrations.scanner import Scanner, Unreadable
+from msframework.migrations.schema import Column, Constraint, EnumType, ForeignKey, Index, Table
+from msframework.migrations.sql import quote, words
+
+# Words that cannot stand in a column's DEFAULT outside of parentheses (b_expr of the grammar).
+_ONLY_IN_PARENTHESES: Final = {"and", "or", "not", "in", "like", "ilike", "similar", "between", "is"}
+
+
+class TableFacts:
+    """What other models need to know of a table: its key, foreign keys and names of fields."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.bare = bare(table.name)
+        self.key = next((each for each in table.constraints if _is_key(each)), None)
+        self.key_columns = () if self.key is None else _columns_of(self.key)
+        self.references: dict[str, ForeignKey] = {}
+        self.fields: dict[str, str] = {}
+
+    def link(self, others: Mapping[str, TableFacts]) -> None:
+        """Find the foreign keys that fields can be, and name all fields."""
+        for key in self.table.foreign_keys:
+            target = others.get(key.target)
+            if target is not None and self._can_be_field(key, target):
+                self.references.setdefault(key.columns[0], key)
+        columns = [column.name for column in self.table.columns]
+        self.fields = name_fields(columns, self.references)
+
+    def is_automatic(self, column: Column) -> bool:
+        """Say whether *column* is the key that a sequence fills, which peewee has classes for."""
+        return self.key_columns == (column.name,) and column.serial and column.type != "smallint"
+
+    def _can_be_field(self, key: ForeignKey, target: TableFacts) -> bool:
+        if len(key.columns) != 1:
+            return False
+        own, other = self.table.column(key.columns[0]), target.table.column(key.target_columns[0])
+        filled = own.serial or own.identity or (other.serial and not target.is_automatic(other))
+        return own.type == other.type and not filled
+
+
+@dataclass(slots=True)
+class ModelContext:
+    """What the models of one module share.
+
+    Args:
+        facts: of every table, by its name.
+        classes: the names of the models, by the tables'.
+        written: the tables whose models stand above.
+    """
+
+    facts: Mapping[str, TableFacts]
+    classes: Mapping[str, str]
+    enums: Mapping[str, EnumType]
+    imports: SourceImports
+    written: set[str] = field(default_factory=set)
+
+
+class ModelText:
+    """The text of one model, line by line."""
+
+    def __init__(self, table: Table, context: ModelContext, remarks: Sequence[str]) -> None:
+        self._table, self._context = table, context
+        self._facts = context.facts[table.name]
+        self._remarks = list(remarks)
+        self._columns = {column.name: column for column in table.columns}
+        self._checks: dict[str, list[str]] = {name: [] for name in self._columns}
+        self._meta_constraints: list[str] = []
+        self._meta_indexes: list[str] = []
+        self._own_indexes: dict[str, Index] = {}
+
+    @cached_property
+    def _field_classes(self) -> dict[str, FieldClass]:
+        context, key = self._context, self._facts.key_columns
+        found = {}
+        for name, column in self._columns.items():
+            if name not in self._facts.references:
+                found[name] = choose_class(column, context.enums, context.imports, key == (name,))
+        return found
+
+    def render(self) -> str:
+        """Return the class statement, with comments above it on what it does not say."""
+        for constraint in self._table.constraints:
+            self._place_constraint(constraint)
+        for index in self._table.indexes:
+            self._place_index(index)
+        fields = [self._field(column) for column in self._table.columns]
+        meta = list(self._meta())
+        remarks = [line for remark in self._remarks for line in _comment(remark)]
+        base = self._context.imports.use("Model")
+        head = f"class {self._context.classes[self._table.name]}({base}):"
+        body = [*fields, *([""] if fields else []), "    class Meta:", *meta]
+        return "\n".join([*remarks, head, *body, ""])
+
+    def _place_constraint(self, constraint: Constraint | ForeignKey) -> None:
+        """Put *constraint* at its field, into Meta, or among the remarks."""
+        if isinstance(constraint, ForeignKey):
+            if self._facts.references.get(constraint.columns[0]) == constraint:
+                return
+        elif _is_key(constraint):
+            self._check_key(constraint)
+            return
+        try:
+            clause = read_constraint(constraint_definition(constraint))
+            target = ".".join(clause.target)
+            understood = build_constraint(constraint.name, clause, target) == constraint
+        except Unreadable:
+            understood = False
+        if not understood:
+            self._remarks.append(f"Not in this model: {constraint_definition(constraint)}")
+            return
+        columns = clause.columns
+        if clause.label == "check":
+            columns = tuple(mentioned(clause.definition, self._columns))
+        middle = columns if clause.label != "check" or len(columns) == 1 else ()
+        is_default = constraint.name == self._default_name(constraint.name, middle, clause.label)
+        text = _constraint_source(self._context.imports, constraint, named=not is_default)
+        if clause.label == "check" and len(columns) == 1:
+            self._checks[columns[0]].append(text)
+        else:
+            self._meta_constraints.append(text)
+
+    def _check_key(self, key: Constraint) -> None:
+        """Add a remark where a model would have *key* otherwise than it is."""
+        plain = f"PRIMARY KEY ({', '.join(map(quote, self._facts.key_columns))})"
+        name = self._default_name(key.name, (), "pkey")
+        if key != Constraint(name, plain):
+            self._remarks.append(
+                f"Not in this model: {constraint_definition(key)}. A model calls it {name}."
+            )
+
+    def _default_name(self, own: str, columns: Sequence[str], label: str) -> str:
+        others = {each.name for each in self._table.constraints} - {own}
+        return name_object(self._facts.bare, columns, label, others)
+
+    def _place_index(self, index: Index) -> None:
+        """Put *index* at its field or into Meta."""
+        columns = plain_columns(index.elements)
+        simple = Index(index.name, index.elements, unique=index.unique, method=index.method)
+        if index == simple and columns and index.name == generated_name(self._facts.bare, columns):
+            if len(columns) == 1 and columns != self._facts.key_columns:
+                self._own_indexes[columns[0]] = index
+                return
+            classes = [self._field_classes.get(name) for name in columns]
+            if index.method == "btree" and not any(each and each.method for each in classes):
+                names = ", ".join(source(self._facts.fields[name]) for name in columns)
+                comma = "," if len(columns) == 1 else ""
+                self._meta_indexes.append(f"(({names}{comma}), {index.unique})")
+                return
+        statement = create_index(self._table.name, index)
+        if _reads_as(statement, index):
+            self._meta_indexes.append(_sql(self._context.imports, statement))
+        else:
+            self._remarks.append(f"Not in this model: {statement}")
+
+    def _field(self, column: Column) -> str:
+        name = self._facts.fields[column.name]
+        key = self._facts.references.get(column.name)
+        if key is not None:
+            head, arguments = self._reference(name, key)
+            implied = name if name.endswith("_id") else f"{name}_id"
+            method = None
+        else:
+            chosen = self._field_classes[column.name]
+            head, arguments, implied = chosen.name, list(chosen.arguments), name
+            method = chosen.method
+        if column.name != implied:
+            arguments.append(f"column_name={source(column.name)}")
+        is_key = self._facts.key_columns == (column.name,)
+        if is_key and head not in ("AutoField", "BigAutoField", "IdentityField"):
+            arguments.append("primary_key=True")
+        if column.null:
+            arguments.append("null=True")
+        if not is_key:
+            arguments += self._index_arguments(column.name, method, is_reference=key is not None)
+        arguments += self._clauses(column, head)
+        return call(f"{name} = {head}(", tuple(arguments), 4)
+
+    def _reference(self, name: str, key: ForeignKey) -> tuple[str, list[str]]:
+        """Return the class of a foreign key, and what it says of its target."""
+        context, target = self._context, self._context.facts[key.target]
+        head, model = "ForeignKeyField", context.classes[key.target]
+        default = self._default_name(key.name, key.columns, "fkey")
+        if key.target == self._table.name:
+            arguments = [source("self")]
+        elif key.target in context.written:
+            arguments = [model]
+        else:  # its model stands below: the two point at each other
+            head, arguments = "DeferredForeignKey", [source(model)]
+            default = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
+        context.imports.use(head, OURS if head == "ForeignKeyField" else "peewee")
+        if target.key_columns != key.target_columns:
+            arguments.append(f"field={source(target.fields[key.target_columns[0]])}")
+        others = [k for k in self._facts.references.values() if k.target == key.target]
+        if len(others) > 1:
+            owner = context.classes[self._table.name].lower()
+            arguments.append(f"backref={source(f'{owner}_{name}_set')}")
+        if key.on_delete:
+            arguments.append(f"on_delete={source(key.on_delete)}")
+        if key.on_update:
+            arguments.append(f"on_update={source(key.on_update)}")
+        if key.deferrable:
+            arguments.append(f"deferrable={source(f'INITIALLY {key.deferrable.upper()}')}")
+        if key.name != default:
+            arguments.append(f"constraint_name={source(key.name)}")
+        return head, arguments
+
+    def _index_arguments(
+        self, column: str, method: str | None, is_reference: bool
+    ) -> Iterator[str]:
+        index = self._own_indexes.get(column)
+        assumed = is_reference or method is not None
+        if index is None:
+            if assumed:
+                yield "index=False"
+            return
+        if index.unique:
+            yield "unique=True"
+        elif not assumed:
+            yield "index=True"
+        if index.method != (method or "btree"):
+            yield f"index_type={source(index.method.upper())}"
+
+    def _clauses(self, column: Column, head: str) -> Iterator[str]:
+        """Yield what the database knows of *column* besides its type."""
+        imports = self._context.imports
+        texts = []
+        if column.default is not None:
+            texts.append(_sql(imports, f"DEFAULT {_default(column.default)}"))
+        if column.identity and head != "IdentityField":
+            texts.append(_sql(imports, f"GENERATED {column.identity.upper()} AS IDENTITY"))
+        if column.generated is not None:
+            texts.append(_sql(imports, f"GENERATED ALWAYS AS ({column.generated}) STORED"))
+        texts += self._checks[column.name]
+        if texts:
+            yield f"constraints=[{', '.join(texts)}]"
+        if column.collation:
+            yield f"collation={source(column.collation)}"
+        if column.comment:
+            yield f"help_text={source(column.comment)}"
+
+    def _meta(self) -> Iterator[str]:
+        """Yield the lines of Meta."""
+        facts, space = self._facts, " " * 8
+        yield f"{space}table_name = {source(facts.bare)}"
+        if schema := schema_of(self._table.name):
+            yield f"{space}schema = {source(schema)}"
+        if len(facts.key_columns) > 1:
+            names = tuple(source(facts.fields[name]) for name in facts.key_columns)
+            yield call(f"primary_key = {self._context.imports.use('CompositeKey')}(", names, 8)
+        elif not facts.key_columns:
+            yield f"{space}primary_key = False"
+        if self._meta_constraints:
+            yield call("constraints = [", tuple(self._meta_constraints), 8)
+        if self._meta_indexes:
+            yield call("indexes = [", tuple(self._meta_indexes), 8)
+        if self._table.storage:
+            yield call("table_settings = [", tuple(map(source, self._table.storage)), 8)
+        if self._table.comment:
+            yield f"{space}comment = {source(self._table.comment)}"
+
+
+def _is_key(constraint: Constraint | ForeignKey) -> bool:
+    return isinstance(constraint, Constraint) and constraint.definition.startswith("PRIMARY KEY")
+
+
+def _columns_of(key: Constraint | ForeignKey) -> tuple[str, ...]:
+    """Return the columns of a primary key, without what may stand behind their names."""
+    scanner = Scanner(define(key))
+    scanner.expect("primary key")
+    return tuple(Scanner(each).identifier() for each in Scanner(scanner.enclosed()).items())
+
+
+def _constraint_source(
+    imports: SourceImports, constraint: Constraint | ForeignKey, named: bool
+) -> str:
+    """Return *constraint* as a node of peewee, with its name where it has one of its own."""
+    definition = define(constraint)
+    scanner = Scanner(definition)
+    if scanner.accept("check"):
+        expression = scanner.enclosed()
+        if scanner.done:
+            name = f", name={source(constraint.name)}" if named else ""
+            return f"{imports.use('Check')}({source(_doubled(expression))}{name})"
+    return _sql(imports, constraint_definition(constraint) if named else definition)
+
+
+def _reads_as(statement: str, index: Index) -> bool:
+    try:
+        return read_index(statement).index == index
+    except Unreadable:
+        return False
+
+
+def _sql(imports: SourceImports, text: str) -> str:
+    return f"{imports.use('SQL')}({source(_doubled(text))})"
+
+
+def _doubled(text: str) -> str:
+    return text.replace("%", "%%")  # psycopg puts parameters into every statement of peewee's
+
+
+def _default(text: str) -> str:
+    """Return the default *text*, in parentheses where CREATE TABLE wants them."""
+    found = {word.lower() for kind, word in words(text) if kind == "name"}
+    return f"({text})" if found & _ONLY_IN_PARENTHESES else text
+
+
+def _comment(remark: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(remark, WIDTH - 2)]

@@ -1,0 +1,390 @@
+import enum
+import uuid
+
+import peewee
+import psycopg
+import pytest
+from peewee import SQL, Check, CompositeKey, ForeignKeyField, Model, fn
+from playhouse import postgres_ext
+from playhouse.postgres_ext import Psycopg3Database
+
+from msframework import models as ours
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.declared import describe, table_name
+from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
+
+
+@pytest.fixture(scope="module")
+def database(server_url):
+    """A database with extensions, for transactions that are taken back."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE declared")
+        database = Psycopg3Database(server_url.replace("@/postgres?", "@/declared?"))
+        with database:
+            yield database
+        connection.execute("DROP DATABASE declared")
+
+
+@pytest.fixture(scope="module")
+def compare(database):
+    """Makes models by peewee, and by their description, and compares what came of it."""
+
+    def run(*models):
+        found = []
+        for create, thing in ((create_by_peewee, models), (create_by_state, describe(models))):
+            with database.atomic() as transaction:
+                create(database, thing)
+                found.append(read_catalog(database))
+                transaction.rollback()
+        for part in found[0]:
+            assert found[0][part] == found[1][part]
+
+    return run
+
+
+def model(name, meta=None, /, **fields):
+    """Return a model of *fields*."""
+    attributes = {"__module__": __name__, "Meta": type("Meta", (), meta or {})}
+    return type(name, (Model,), {**fields, **attributes})
+
+
+def test_every_class_of_column(compare):
+    fields = {
+        name.lower(): getattr(peewee, name)(null=number % 2 == 0)
+        for number, name in enumerate(
+            [
+                "BigBitField",
+                "BigIntegerField",
+                "BinaryUUIDField",
+                "BitField",
+                "BlobField",
+                "BooleanField",
+                "CharField",
+                "DateField",
+                "DateTimeField",
+                "DecimalField",
+                "DoubleField",
+                "FixedCharField",
+                "FloatField",
+                "IPField",
+                "IntegerField",
+                "JSONField",
+                "SmallIntegerField",
+                "TextField",
+                "TimeField",
+                "TimestampField",
+                "UUIDField",
+            ]
+        )
+    }
+    compare(
+        model("Plain", **fields),
+        model(
+            "Sized",
+            {"legacy_table_names": False},
+            id=peewee.BigAutoField(),
+            name=peewee.CharField(max_length=3),
+            endless=peewee.CharField(max_length=None),
+            code=peewee.FixedCharField(max_length=7),
+            price=peewee.DecimalField(max_digits=7, decimal_places=2),
+            zoned=ours.DateTimeTZField(),
+            document=ours.JSONField(default=dict),
+        ),
+        model("ByDefault", id=peewee.IdentityField()),
+        model("Always", id=peewee.IdentityField(generate_always=True)),
+        model("Keyless", {"primary_key": False}, name=peewee.TextField(null=True)),
+    )
+
+
+def test_columns_of_postgresql(compare):
+    compare(
+        model(
+            "Extended",
+            numbers=postgres_ext.ArrayField(peewee.IntegerField),
+            names=postgres_ext.ArrayField(
+                peewee.CharField, {"max_length": 9}, dimensions=2, default=list, index=False
+            ),
+            uuids=postgres_ext.ArrayField(peewee.UUIDField, index_type="BTREE", unique=True),
+            words=postgres_ext.TSVectorField(index_type="GIST"),
+            document=postgres_ext.BinaryJSONField(default=dict),
+            text=postgres_ext.JSONField(),
+            span=postgres_ext.IntervalField(null=True),
+            moment=postgres_ext.DateTimeTZField(default=uuid.uuid4),
+        )
+    )
+
+
+class Network(peewee.Field):
+    field_type = "inet"
+
+
+class Money(peewee.Field):
+    field_type = "NUMERIC(12,2) DEFAULT 0"
+
+
+def test_what_columns_say_in_sql(compare):
+    compare(
+        model(
+            "Said",
+            {"table_name": "said", "legacy_table_names": False},
+            network=Network(null=True),
+            money=Money(),
+            seven=peewee.IntegerField(constraints=[SQL("DEFAULT 7"), Check("seven > 0")]),
+            cased=peewee.CharField(collation='"C"', constraints=[peewee.Default("'it''s 7%%'")]),
+            twice=peewee.IntegerField(
+                constraints=[Check("twice > 1"), Check("twice < 9"), Check("twice <> seven")]
+            ),
+            named=peewee.IntegerField(constraints=[Check("named > 1", "it_is_named")]),
+            only=peewee.TextField(null=True, constraints=[SQL("UNIQUE NOT NULL")]),
+            short=peewee.TextField(
+                constraints=[SQL("GENERATED ALWAYS AS (left(cased, 3)) STORED")]
+            ),
+            parent=peewee.IntegerField(
+                null=True,
+                constraints=[
+                    SQL("REFERENCES said (id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED")
+                ],
+            ),
+            bare=peewee.BareField(null=True, constraints=[SQL("point")]),
+            stamp=peewee.DateTimeField(
+                constraints=[SQL("DEFAULT (now() AT TIME ZONE 'utc')"), SQL("CHECK (true)")]
+            ),
+        )
+    )
+
+
+def test_keys(compare):
+    Author = model("Author", code=peewee.CharField(max_length=5, primary_key=True))
+    Book = model(
+        "Book",
+        {"schema": "shop"},
+        id=peewee.UUIDField(primary_key=True),
+        isbn=peewee.FixedCharField(max_length=13, unique=True),
+        author=ForeignKeyField(Author, on_delete="CASCADE", on_update="restrict"),
+        sequel_of=ForeignKeyField("self", null=True, on_delete="NO ACTION"),
+    )
+    Copy = model(
+        "Copy",
+        {"primary_key": CompositeKey("book", "number"), "schema": "shop"},
+        book=ForeignKeyField(Book, deferrable="INITIALLY DEFERRED", constraint_name="of_book"),
+        isbn=ForeignKeyField(Book, field="isbn", column_name="isbn", backref="+", index=False),
+        number=peewee.IntegerField(null=True),
+    )
+    Account = model("Account", author=ForeignKeyField(Author, primary_key=True))
+    Login = model("Login", id=peewee.BigAutoField(), account=ForeignKeyField(Account, unique=True))
+    Event = model("Event", login=ForeignKeyField(Login, backref="+", null=True))
+    compare(Author, Book, Copy, Account, Login, Event)
+
+
+def test_deferred_keys(compare):
+    First = model("FirstOfTwo", second=peewee.DeferredForeignKey("SecondOfTwo", null=True))
+    Second = model("SecondOfTwo", first=ForeignKeyField(First, null=True))
+    # peewee itself leaves a key open whose target was there before it.
+    Third = model("ThirdOfTwo", other=peewee.DeferredForeignKey("SecondOfTwo", on_delete="CASCADE"))
+
+    state = describe([First, Second, Third])
+
+    names = [key.name for table in state.tables for key in table.foreign_keys]
+    assert names == [
+        "fk_firstoftwo_second_id_refs_secondoftwo",
+        "secondoftwo_first_id_fkey",
+        "fk_thirdoftwo_other_id_refs_secondoftwo",
+    ]
+    compare(First, Second, Third)
+
+
+def test_tables(compare):
+    long = "a_name_that_is_much_too_long_for_a_table"
+    compare(
+        model(
+            "Kept",
+            {
+                "table_name": "Kept Things",
+                "table_settings": ["WITH (fillfactor = 70)"],
+                "constraints": [
+                    SQL("UNIQUE (a, b)"),
+                    SQL("UNIQUE NULLS NOT DISTINCT (b) INCLUDE (id)"),
+                    Check("a < b"),
+                    Check("a < 3"),
+                    Check('"Mixed" < 3', "Named Check"),
+                    SQL("EXCLUDE USING btree (a WITH =) WHERE (a > 5)"),
+                    SQL(
+                        'CONSTRAINT own FOREIGN KEY (b) REFERENCES "Kept Things" ON DELETE CASCADE'
+                    ),
+                ],
+            },
+            a=peewee.IntegerField(),
+            b=peewee.IntegerField(),
+            mixed=peewee.IntegerField(column_name="Mixed"),
+            user=peewee.IntegerField(column_name="user", index=True),
+        ),
+        model(
+            "Long",
+            {
+                "table_name": long,
+                "legacy_table_names": False,
+                "constraints": [
+                    SQL(f"UNIQUE ({long}_one, {long}_two)"),
+                    Check(f"{long}_one > 0"),
+                    Check(f"{long}_one < 9"),
+                ],
+                "indexes": (((f"{long}_one", f"{long}_two"), True),),
+            },
+            **{
+                f"{long}_one": peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
+                f"{long}_two": peewee.IntegerField(),
+                f"{long}_self": ForeignKeyField("self", null=True),
+                "überlänge" * 5: peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
+            },
+        ),
+    )
+
+
+def test_indexes(compare):
+    Note = model(
+        "Note",
+        {
+            "schema": "shop",
+            "table_name": "notes",
+            "legacy_table_names": False,
+            "indexes": (
+                (("title", "age"), True),
+                (("code", "age", SQL("lower(title) DESC")), False),
+                SQL(
+                    "CREATE UNIQUE INDEX IF NOT EXISTS covering ON shop.notes USING btree"
+                    " (age DESC NULLS LAST, title text_pattern_ops ASC NULLS FIRST) INCLUDE (id)"
+                    " WITH (fillfactor=70) WHERE (age > 3) AND title <> 'a;b'"
+                ),
+                SQL("CREATE INDEX ON shop.notes ((age + 1), lower(title), (age + 2))"),
+            ),
+        },
+        title=peewee.CharField(index=True),
+        age=peewee.IntegerField(unique=True, null=True),
+        active=peewee.BooleanField(),
+        document=postgres_ext.BinaryJSONField(),
+        code=peewee.UUIDField(),
+    )
+    Note.add_index(Note.title, where=(Note.age > 3) & (Note.title != "o'x"), name="partial")
+    Note.add_index(Note.code, where=Note.code == uuid.UUID(int=7), name="of_code")
+    Note.add_index(Note.age, unique=True, nulls_distinct=False, name="one_null")
+    Note.add_index(fn.lower(Note.title), Note.age.desc(nulls="last"), name="expressions")
+    Note.add_index(Note.index(Note.title, Note.age, unique=True, using="btree", name="made"))
+    Note.add_index(Note.index(SQL("document jsonb_path_ops"), using="GIN", name="paths"))
+    Note.add_index(SQL("CREATE INDEX hashed ON shop.notes USING hash (title)"))
+    compare(Note)
+
+
+def test_values_of_predicates_are_those_of_their_columns():
+    Flag = model("Flag", on=peewee.BooleanField())
+    Flag.add_index(Flag.on, where=Flag.on == True, name="those_on")  # noqa: E712
+
+    (table,) = describe([Flag]).tables
+
+    assert table.indexes[0].where == '"on" = true'
+    assert table_name(Flag) == "flag"
+
+
+def test_many_to_many(compare):
+    Student = model("Student", name=peewee.TextField())
+    Course = model("Course", students=peewee.ManyToManyField(Student, on_delete="CASCADE"))
+
+    compare(Student, Course, Course.students.get_through_model())
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "it's blue"
+
+
+def test_enumerated_types(compare):
+    Pot = model("Pot", colour=ours.EnumField(Colour, primary_key=True))
+    Brush = model(
+        "Brush",
+        pot=ForeignKeyField(Pot),
+        mixed=postgres_ext.ArrayField(ours.EnumField, {"enum_class": Colour}),
+        other=ours.EnumField(Colour, "shop.colour", null=True, default=Colour.RED, index=True),
+    )
+    Brush.add_index(Brush.other, where=Brush.other == Colour.BLUE, name="those_in_blue")
+
+    state = describe([Pot, Brush])
+
+    assert [enum.name for enum in state.enums] == ["colour", "shop.colour"]
+    assert state.enums[0].values == ("red", "it's blue")
+    assert state.tables[1].column("other").client_default == "'red'"
+    compare(Pot, Brush)
+
+
+def test_two_enums_of_one_type_are_refused():
+    other = enum.Enum("Colour", {"RED": "red"})
+
+    with pytest.raises(ImproperlyConfigured, match=r"Two\.other: another enum .* type colour too"):
+        describe([model("Two", one=ours.EnumField(Colour), other=ours.EnumField(other))])
+
+
+def test_defaults_of_the_client_are_told():
+    class Told(Model):
+        a = peewee.TextField(default="it's")
+        b = ours.JSONField(default=dict)
+        c = postgres_ext.ArrayField(default=lambda: [1])
+        d = peewee.UUIDField(default=uuid.uuid4)
+        e = ours.DateTimeTZField(default=ours.utcnow)
+        f = peewee.IntegerField()
+
+    (table,) = describe([Told]).tables
+
+    assert [column.client_default for column in table.columns] == [
+        None,
+        '"it\'s"',
+        "dict",
+        f"{__name__}.test_defaults_of_the_client_are_told.<locals>.Told.<lambda>",
+        "uuid.uuid4",
+        "msframework.models.base.utcnow",
+        None,
+    ]
+
+
+def test_comments_are_texts_of_help_and_those_of_meta():
+    class Commented(Model):
+        name = peewee.TextField(help_text="what it is called")
+        other = peewee.TextField(help_text=dict)
+
+        class Meta:
+            comment = "Things"
+
+    class Heir(Commented):
+        pass
+
+    table, heir = describe([Commented, Heir]).tables
+
+    assert [column.comment for column in table.columns] == [None, "what it is called", None]
+    assert (table.comment, heir.comment) == ("Things", None)
+
+
+REFUSED = {
+    "no type": (peewee.BareField(), r"x: its column cannot be read: it has no type"),
+    "text": (peewee.IntegerField(constraints=["DEFAULT 7"]), "'DEFAULT 7'.* cannot be read there"),
+    "two defaults": (
+        peewee.AutoField(constraints=[SQL("DEFAULT 7")]),
+        "it has two default values",
+    ),
+    "virtual": (
+        peewee.IntegerField(constraints=[SQL("GENERATED ALWAYS AS (1)")]),
+        "STORED is missing",
+    ),
+    "match": (
+        peewee.IntegerField(constraints=[SQL("REFERENCES x (y) MATCH FULL")]),
+        "MATCH SIMPLE",
+    ),
+    "open": (peewee.IntegerField(constraints=[SQL("CHECK (x > 0")]), "parenthesis is not closed"),
+    "nowhere": (peewee.DeferredForeignKey("Nothing"), "no model 'nothing'"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_read_is_named(case):
+    field, message = REFUSED[case]
+
+    with pytest.raises(ImproperlyConfigured, match=message) as caught:
+        describe([model("Refused", x=field)])
+
+    assert f"{__name__}.Refused.x: " in str(caught.value)
