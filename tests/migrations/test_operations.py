@@ -37,7 +37,7 @@ from msframework.migrations import (
     Run,
     Table,
 )
-from msframework.migrations.operations.program import read_phases, reverse_operations
+from msframework.migrations.operations.program import read_phases, reverse_operations, wants_steps
 from msframework.migrations.sql import quote, quote_qualified
 from tests.migrations.catalog_rows import empty, read_rows, reverse, run, run_phases
 
@@ -695,12 +695,15 @@ def test_names_that_somebody_has_chosen_do_not_follow(connection):
 
 @pytest.mark.parametrize("table", ["u" * 40, "u" * 20, "ü" * 4], ids=["long", "short", "umlauts"])
 def test_names_that_are_cut_follow(connection, table):
-    column = Column("c" * 40, "integer", serial=True)
+    columns = (
+        Column("c" * 40, "integer", serial=True),
+        Column("d" * 40, "bigint", identity="always"),
+    )
     new = "p" * 50
-    run(connection, [CreateTable(Table(new, (column,)))])
+    run(connection, [CreateTable(Table(new, columns))])
     wanted = read_rows(connection)
     empty(connection)
-    run(connection, [CreateTable(Table(table, (column,)))])
+    run(connection, [CreateTable(Table(table, columns))])
 
     run(connection, [RenameTable(table, new)])
 
@@ -734,6 +737,14 @@ def test_a_table_that_the_migration_has_made_is_changed_the_short_way():
     found = read_phases(operations, online=True)
 
     assert [phases[0].transaction for _, phases in found] == [True, True, True, False]
+
+
+def test_what_blocks_others_for_long_is_done_in_steps():
+    index = CreateIndex("users", Index("users_name", ("name",)))
+
+    assert wants_steps([index])
+    assert wants_steps([AddColumn("users", AGE, "length(name)")])
+    assert not wants_steps([CreateTable(USERS), index, AddColumn("cities", AGE, "0")])
 
 
 def test_what_has_no_way_back_makes_all_irreversible():
