@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import peewee
+from playhouse.postgres_ext import ArrayField
 
+from msframework._tested import demand
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.clauses import (
     ConstraintClause,
@@ -34,6 +36,7 @@ from msframework.migrations.schema import (
     SchemaState,
     Table,
 )
+from msframework.models.enums import EnumField
 from msframework.problem import Problem
 
 __all__ = ["describe", "read_models", "table_name"]
@@ -65,9 +68,19 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
                 )
             )
     problems += _find_homonyms(list(tables.values()))
+    enums: dict[str, EnumType] = {}
+    for model in models:
+        for field, enum in _enums(model):
+            if enums.setdefault(enum.name, enum) != enum:
+                problems.append(
+                    Problem(
+                        _where(model, field),
+                        f"another enum with other values makes the type {enum.name} too",
+                        advice="Give one of the fields another `enum_type`.",
+                    )
+                )
     if problems:
         raise ImproperlyConfigured(*dict.fromkeys(problems))
-    enums = {enum.name: enum for model in models for enum in _enums(model)}
     return SchemaState(tuple(tables.values()), enums=tuple(enums.values()))
 
 
@@ -82,13 +95,17 @@ def _key_fields(model: type[peewee.Model]) -> tuple[peewee.Field, ...]:
     return fields
 
 
-def _enums(model: type[peewee.Model]) -> Iterator[EnumType]:
+def _enums(model: type[peewee.Model]) -> Iterator[tuple[str, EnumType]]:
+    """Yield the enumerated types of the fields of *model*, each with the field's name."""
     for field in model._meta.sorted_fields:
-        while isinstance(field, peewee.ForeignKeyField):
-            field = field.rel_field
-        name = getattr(field, "enum_type", None)
-        if isinstance(name, str):
-            yield EnumType(name, tuple(field.enum_values))
+        inner = field
+        while isinstance(inner, peewee.ForeignKeyField):
+            inner = inner.rel_field
+        if isinstance(inner, ArrayField):
+            demand("peewee", "an array column")
+            inner = inner._ArrayField__field  # there is no public way to it
+        if isinstance(inner, EnumField):
+            yield field.name, EnumType(inner.enum_type, inner.enum_values)
 
 
 def _find_homonyms(tables: Sequence[Table]) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Models: peewee's, and our own `Model`, `DateTimeTZField`, `JSONField` and `utcnow`."""
+"""Models: peewee's, and our own `Model`, `DateTimeTZField`, `EnumField`, `JSONField`, `utcnow`."""
 
 from peewee import (
     EXCLUDED,
@@ -30,6 +30,7 @@ from peewee import (
 )
 
 from msframework.models.base import DateTimeTZField, JSONField, Model, utcnow
+from msframework.models.enums import EnumField
 from msframework.models.sql import render
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "DateTimeTZField",
     "DecimalField",
     "DoubleField",
+    "EnumField",
     "FixedCharField",
     "FloatField",
     "ForeignKeyField",

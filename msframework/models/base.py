@@ -25,10 +25,10 @@ class ModelMetadata(peewee.Metadata):
     def __init__(
         self,
         model: type[peewee.Model],
-        *args: object,
+        *args: Any,
         abstract: bool = False,
         comment: str | None = None,
-        **options: object,
+        **options: Any,
     ) -> None:
         super().__init__(model, *args, **options)
         self.abstract = abstract

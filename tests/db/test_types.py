@@ -1,5 +1,6 @@
 """Values go to PostgreSQL and come back as they were."""
 
+import enum
 import uuid
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -7,6 +8,8 @@ from ipaddress import ip_address, ip_network
 
 import asyncpg
 import pytest
+
+from msframework.models import EnumField, Model
 
 PARIS = timezone(timedelta(hours=2))
 VALUES = [
@@ -134,3 +137,20 @@ async def test_hstore_is_a_dict_in_whatever_schema_it_lies(open_database, admin)
         await admin.execute("DROP SCHEMA extra CASCADE")
 
     assert back == {"a": "1", "b": None}
+
+
+async def test_a_column_of_an_enumerated_type_takes_members_and_gives_values(db, types):
+    class Mood(enum.Enum):
+        GLAD = "glad"
+        SAD = "sad"
+
+    class Feeling(Model):
+        mood = EnumField(Mood)
+
+    async with db.transaction() as cur:
+        await cur.execute("CREATE TEMPORARY TABLE feeling (id serial, mood mood) ON COMMIT DROP")
+        for value in (Mood.GLAD, "sad"):
+            await cur.execute(Feeling.insert(mood=value))
+        rows = await cur.fetch(Feeling.select(Feeling.mood).where(Feeling.mood >= Mood.SAD))
+
+    assert [row["mood"] for row in rows] == ["sad"]

@@ -1,5 +1,6 @@
 """What `pg_catalog` says of tables, and a state written as plain SQL, to compare the two."""
 
+from msframework.migrations.declared import describe
 from msframework.migrations.schema import ForeignKey
 from msframework.migrations.sql import literal, quote, quote_qualified
 from msframework.migrations.types import SERIALS
@@ -41,6 +42,9 @@ def read_catalog(database):
 def create_by_peewee(database, models):
     """Make the tables of *models* as peewee does, and the keys that it defers."""
     with database.bind_ctx(models):
+        for enum in describe(models).enums:  # peewee knows no types
+            for statement in _enum(enum):
+                database.execute_sql(statement)
         for model in models:
             if model._meta.schema:
                 database.execute_sql(f'CREATE SCHEMA IF NOT EXISTS "{model._meta.schema}"')
@@ -59,9 +63,7 @@ def create_by_state(database, state):
 
 def _statements(state):
     for enum in state.enums:
-        yield from _schema(enum.name)
-        values = ", ".join(map(literal, enum.values))
-        yield f"CREATE TYPE {quote_qualified(enum.name)} AS ENUM ({values})"
+        yield from _enum(enum)
     for table in state.tables:
         yield from _schema(table.name)
         parts = [*map(_column, table.columns)]
@@ -77,6 +79,12 @@ def _statements(state):
             yield f"ALTER TABLE {quote_qualified(table.name)} ADD {_foreign_key(key)}"
         for index in table.indexes:
             yield _index(table.name, index)
+
+
+def _enum(enum):
+    yield from _schema(enum.name)
+    values = ", ".join(map(literal, enum.values))
+    yield f"CREATE TYPE {quote_qualified(enum.name)} AS ENUM ({values})"
 
 
 def _schema(name):

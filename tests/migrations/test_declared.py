@@ -1,3 +1,4 @@
+import enum
 import uuid
 
 import peewee
@@ -288,6 +289,36 @@ def test_many_to_many(compare):
     Course = model("Course", students=peewee.ManyToManyField(Student, on_delete="CASCADE"))
 
     compare(Student, Course, Course.students.get_through_model())
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "it's blue"
+
+
+def test_enumerated_types(compare):
+    Pot = model("Pot", colour=ours.EnumField(Colour, primary_key=True))
+    Brush = model(
+        "Brush",
+        pot=ForeignKeyField(Pot),
+        mixed=postgres_ext.ArrayField(ours.EnumField, {"enum_class": Colour}),
+        other=ours.EnumField(Colour, "shop.colour", null=True, default=Colour.RED, index=True),
+    )
+    Brush.add_index(Brush.other, where=Brush.other == Colour.BLUE, name="those_in_blue")
+
+    state = describe([Pot, Brush])
+
+    assert [enum.name for enum in state.enums] == ["colour", "shop.colour"]
+    assert state.enums[0].values == ("red", "it's blue")
+    assert state.tables[1].column("other").client_default == "'red'"
+    compare(Pot, Brush)
+
+
+def test_two_enums_of_one_type_are_refused():
+    other = enum.Enum("Colour", {"RED": "red"})
+
+    with pytest.raises(ImproperlyConfigured, match=r"Two\.other: another enum .* type colour too"):
+        describe([model("Two", one=ours.EnumField(Colour), other=ours.EnumField(other))])
 
 
 def test_defaults_of_the_client_are_told():

@@ -393,7 +393,12 @@ def test_bytes_stay_bytes():
 
 
 @pytest.mark.parametrize(
-    ("kind", "enum_class", "raw"), [(extra.EnumField, Color, "red"), (extra.IntEnumField, Size, 1)]
+    ("kind", "enum_class", "raw"),
+    [
+        (extra.EnumField, Color, "red"),
+        (models.EnumField, Color, "red"),
+        (extra.IntEnumField, Size, 1),
+    ],
 )
 def test_enums_go_by_value(kind, enum_class, raw):
     member = enum_class(raw)

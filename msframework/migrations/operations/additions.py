@@ -7,9 +7,9 @@ from dataclasses import replace
 from msframework.migrations.operations.base import Action, Phase, SqlAction
 from msframework.migrations.operations.ddl import (
     alter,
-    block,
     column_definition,
     comment_on_column,
+    refusal,
 )
 from msframework.migrations.operations.required import (
     Fill,
@@ -68,14 +68,7 @@ def _refuse_rows(table: str, column: Column) -> SqlAction:
         f"The table {table} has rows, for which the column {column.name} (NOT NULL) has no value."
     )
     hint = literal("Give the operation a fill (a dropped column: a restore), or allow NULL.")
-    return SqlAction(
-        block(
-            f"  IF EXISTS (SELECT FROM {quote_qualified(table)}) THEN\n"
-            f"    RAISE not_null_violation USING MESSAGE = {message},\n"
-            f"      HINT = {hint};\n"
-            "  END IF;"
-        )
-    )
+    return SqlAction(refusal(f"SELECT FROM {quote_qualified(table)}", message, hint))
 
 
 def _add_with_value(table: str, column: Column, fill: str) -> Phase:

@@ -136,8 +136,8 @@ class AlterColumn:
 
     Args:
         using: the expression for the values of another type; else they are cast.
-        fill: what rows with NULL get where the column becomes NOT NULL: SQL, or a function that is
-            called for each row.
+        fill: what rows with NULL get where the column becomes NOT NULL, now or on the way back:
+            SQL, or a function that is called for each row.
     """
 
     table: str
@@ -159,7 +159,7 @@ class AlterColumn:
             )
         if self.using is not None:
             check_sql(where, "using", self.using)
-        check_fill(where, "fill", self.fill, new)
+        check_fill(where, "fill", self.fill, old if new.null else new)
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
         """Return the phases that change it, fill it, and set NOT NULL."""
@@ -168,7 +168,7 @@ class AlterColumn:
 
     def reverse(self) -> AlterColumn:
         """Return the operation that changes it back, by casts where the type has changed."""
-        return AlterColumn(self.table, self.new, self.old)
+        return AlterColumn(self.table, self.new, self.old, fill=self.fill)
 
     def describe(self) -> str:
         """Return it in a line for people."""

@@ -151,6 +151,21 @@ def block(body: str, declarations: str = "") -> str:
     return f"DO {tag}\n{declared}BEGIN\n{body}\nEND\n{tag}"
 
 
+def refusal(rows: str, message: str, hint: str) -> str:
+    """Return the block that fails where the query *rows* finds any.
+
+    Args:
+        message: as SQL, like *hint*.
+    """
+    return block(
+        f"  IF EXISTS ({rows}) THEN\n"
+        f"    RAISE EXCEPTION USING MESSAGE = {message},\n"
+        f"      HINT = {hint},\n"
+        "      ERRCODE = 'integrity_constraint_violation';\n"
+        "  END IF;"
+    )
+
+
 def create_schema(name: str) -> str | None:
     """Return what makes the schema of the table *name* where it is missing.
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from msframework.migrations.operations.base import Action, Backfill, Phase, SqlAction
-from msframework.migrations.operations.ddl import alter, bare, object_name
+from msframework.migrations.operations.ddl import alter, bare, object_name, refusal
 from msframework.migrations.schema import Column
-from msframework.migrations.sql import quote, quote_qualified, words
+from msframework.migrations.sql import literal, quote, quote_qualified, words
 
 Fill = str | Callable[[], object]
 # Constants, and what has one value for the whole statement: PostgreSQL computes both once for all
@@ -75,6 +75,7 @@ def online_phases(table: str, column: str, fill: Fill | None, required: bool) ->
     check = f"ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
     return [
         *filled,
+        Phase((_refuse_null(table, column),), waits=False),
         Phase((SqlAction(alter(table, check)),)),
         *filled,
         Phase((SqlAction(alter(table, f"VALIDATE CONSTRAINT {name}")),), waits=False),
@@ -85,6 +86,14 @@ def online_phases(table: str, column: str, fill: Fill | None, required: bool) ->
             )
         ),
     ]
+
+
+def _refuse_null(table: str, column: str) -> SqlAction:
+    """Return the action that fails before a check does, which would be left in place."""
+    message = literal(f"The column {column} of {table} becomes NOT NULL, and some rows have NULL.")
+    hint = literal("Give the operation a fill that is never NULL, or change those rows.")
+    rows = f"SELECT FROM {quote_qualified(table)} WHERE {quote(column)} IS NULL"
+    return SqlAction(refusal(rows, message, hint))
 
 
 def required_phases(
