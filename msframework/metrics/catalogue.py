@@ -30,14 +30,14 @@ CONNECTIONS: Final = MetricFacts(
 CONNECTIONS_EVICTED: Final = MetricFacts(
     "msframework_connections_evicted_total",
     _COUNTER,
-    "Connections that gave way to new ones at MAX_CONNECTIONS, by their claim to be kept.",
-    ("claim",),
+    "Connections closed for new ones at MAX_CONNECTIONS, by state: new, idle or stalled.",
+    ("state",),
 )
 CONNECTIONS_REFUSED: Final = MetricFacts(
     "msframework_connections_refused_total",
     _COUNTER,
-    "Connections that there was no room for, by how they were told: answered or cut_off.",
-    ("how",),
+    "Connections that there was no room for, by outcome: answered (a 503) or closed.",
+    ("outcome",),
 )
 LOOP_LAG: Final = MetricFacts(
     "msframework_loop_lag_seconds",
@@ -101,7 +101,7 @@ WORKER_STARTS: Final = MetricFacts(
     "Starts of workers: more than there are, where some were replaced.",
 )
 BUILD_INFO: Final = MetricFacts(
-    "msframework_build",
+    "msframework_build_info",
     _GAUGE,
     "1 for each worker, by the versions of the framework and of Python.",
     ("service", "version", "python"),
