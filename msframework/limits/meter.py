@@ -19,13 +19,13 @@ MEMORY: Final = "memory://"
 REQUESTS: Final = MetricFacts(
     "msframework_rate_limit_requests_total",
     MetricKind.COUNTER,
-    "Requests that a rate limit was asked about, by policy and outcome: allowed or limited.",
+    "Requests that a rate limit counted, by policy and outcome: allowed or limited.",
     ("policy", "outcome"),
 )
-RESCUED: Final = MetricFacts(
-    "msframework_rate_limit_rescued_total",
+FALLBACKS: Final = MetricFacts(
+    "msframework_rate_limit_fallback_total",
     MetricKind.COUNTER,
-    "Requests that a worker counted for itself, as the store of rate limits was away.",
+    "Requests that a worker counted in memory, as the store of rate limits was away.",
     ("policy",),
 )
 
@@ -33,16 +33,25 @@ RESCUED: Final = MetricFacts(
 class RateMeter:
     """The counts of one policy."""
 
-    __slots__ = ("_allowed", "_cost", "_counter", "_limited", "_rescued", "item", "name", "policy")
+    __slots__ = (
+        "_allowed",
+        "_cost",
+        "_counter",
+        "_fallbacks",
+        "_limited",
+        "item",
+        "name",
+        "policy",
+    )
 
     def __init__(
-        self, policy: RatePolicy, counter: WindowCounter, requests: Family, rescued: Family
+        self, policy: RatePolicy, counter: WindowCounter, requests: Family, fallbacks: Family
     ) -> None:
         self.policy, self.name, self.item = policy, policy.name, policy.item
         self._counter, self._cost = counter, policy.cost
         self._allowed = requests.series(policy.name, "allowed")
         self._limited = requests.series(policy.name, "limited")
-        self._rescued = rescued.series(policy.name)
+        self._fallbacks = fallbacks.series(policy.name)
 
     def count(self, key: bytes) -> RateCount:
         """Count a request of the caller *key* in this process."""
@@ -53,13 +62,13 @@ class RateMeter:
             self._limited.add()
         return found
 
-    def rescue(self, key: bytes) -> RateCount:
-        """Count a request in this process, as the store is away."""
-        self._rescued.add()
+    def fall_back(self, key: bytes) -> RateCount:
+        """Count a request in memory, as the store is away."""
+        self._fallbacks.add()
         return self.count(key)
 
     def note(self, found: RateCount) -> RateCount:
-        """Return *found*, which the store has counted."""
+        """Count the outcome *found* of the store in the metrics, and return it."""
         (self._allowed if found[0] else self._limited).add()
         return found
 
@@ -87,15 +96,15 @@ class RateMeters:
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
         """Return the meters of *policies*; those of one budget share it."""
-        requests, rescued = metrics.register(REQUESTS), metrics.register(RESCUED)
+        requests, fallbacks = metrics.register(REQUESTS), metrics.register(FALLBACKS)
         if self.store is not None:
             self.store.is_used = True
         return tuple(
-            RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
+            RateMeter(policy, self._counter(policy), requests, fallbacks) for policy in policies
         )
 
     def forget(self) -> None:
-        """Forget the use of all callers in this process, as before each test of a project."""
+        """Forget the counts in memory, as before each test of a project."""
         for counter in self._counters.values():
             counter.forget()
 
@@ -109,11 +118,11 @@ class RateMeters:
     async def count_shared(
         self, meters: Sequence[RateMeter], keys: Sequence[bytes]
     ) -> list[RateCount]:
-        """Count a request in the store, or in this process while that is away."""
+        """Count a request in the store, or in memory while that is away."""
         store = self.store
         assert store is not None
         asked = [(meter.policy, key) for meter, key in zip(meters, keys, strict=True)]
         found = await store.take(asked)
         if found is None:
-            return [meter.rescue(key) for meter, key in zip(meters, keys, strict=True)]
+            return [meter.fall_back(key) for meter, key in zip(meters, keys, strict=True)]
         return [meter.note(each) for meter, each in zip(meters, found, strict=True)]
