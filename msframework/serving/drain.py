@@ -1,6 +1,6 @@
-"""The end of the connections of a service that stops: each answered, none kept waiting for ever.
+"""`Drain`: ends the connections of a service that stops: each is answered, none waits for ever.
 
-Runs while a service stops, after it has stopped to listen.
+Runs while a service stops, after it has stopped listening.
 
 A connection ends with the answer that says `Connection: close`. One that waits for a request ends
 when it has been silent for `_QUIET`, since a client that sends into a connection that was closed
