@@ -1,4 +1,4 @@
-"""`Status`: how a worker is, as its supervisor hears it once a second. Runs in both."""
+"""`Status`: the state of a worker, which it sends to its supervisor once a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a process that serves was when its loop last turned.
+    """The state of a worker when its loop last turned.
 
     Attributes:
         beat: when that was, in seconds of `time.monotonic()`, which all processes share.
