@@ -1,4 +1,4 @@
-"""`RateMeters`: the counts of all policies of one service, and their metrics.
+"""`RateMeters`: counts requests by all rate limits of one service, also in metrics.
 
 Filled at start-up; `count` and `count_shared` run per request.
 """
@@ -31,7 +31,7 @@ FALLBACKS: Final = MetricFacts(
 
 
 class RateMeter:
-    """The counts of one policy."""
+    """Counts requests by one policy, in memory and in metrics."""
 
     __slots__ = (
         "_allowed",
@@ -54,7 +54,7 @@ class RateMeter:
         self._fallbacks = fallbacks.series(policy.name)
 
     def count(self, key: bytes) -> RateCount:
-        """Count a request of the caller *key* in this process."""
+        """Count a request of the caller *key* in memory."""
         found = self._counter.take(key, self._cost, monotonic())
         if found[0]:
             self._allowed.add()
@@ -74,10 +74,10 @@ class RateMeter:
 
 
 class RateMeters:
-    """The counts of one service.
+    """The meters of one service.
 
     Attributes:
-        store: where all workers count together; `None` where each counts for itself.
+        store: the store in which all workers count together; `None` where each counts in memory.
     """
 
     def __init__(self, storage: str, service_name: str) -> None:
@@ -95,7 +95,7 @@ class RateMeters:
         return bool(self._counters)
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
-        """Return the meters of *policies*; those of one budget share it."""
+        """Return the meters of *policies*; those of one name and amount share a budget."""
         requests, fallbacks = metrics.register(REQUESTS), metrics.register(FALLBACKS)
         if self.store is not None:
             self.store.is_used = True

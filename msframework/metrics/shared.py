@@ -140,8 +140,8 @@ class SharedMetrics:
     def fold(self) -> None:
         """Add the counters and histograms of newly dead workers to the sums; remove their files.
 
-        NOTE: the caller holds the lock of the directory. The file of the sums names the workers that
-        were added: none is added twice if this is interrupted before its files are removed.
+        NOTE: the caller holds the lock of the directory. The file of the sums names the workers in
+        it, so that none is added twice if this is interrupted before its files are removed.
         """
         names = [name for name in self._names() if self._is_dead(name)]
         if not names:
