@@ -72,7 +72,7 @@ class ListeningSocket:
 
         Args:
             until: the time of the loop at which the waiting ends in any case.
-            shared: whether other processes accept on the socket, too, so that nothing is to be done.
+            shared: whether other processes accept on the socket, too; then this does not wait.
         """
         if shared:
             return
