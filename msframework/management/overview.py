@@ -16,7 +16,8 @@ from msframework.management.supervisor import Supervisor
 from msframework.metrics.directory import shared_directory
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from msframework.metrics.shared import SharedMetrics
-from msframework.operations.server import PATHS, OperationsServer
+from msframework.operations.server import OperationsServer
+from msframework.operations.source import PATHS
 from msframework.operations.workers import WorkersSource
 
 

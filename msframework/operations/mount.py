@@ -13,8 +13,7 @@ from sanic import Request
 from sanic.response import HTTPResponse
 
 from msframework.operations.exchange import OperationsAnswer, answer_report
-from msframework.operations.server import LIVE, METRICS, READY
-from msframework.operations.source import Report
+from msframework.operations.source import LIVE, METRICS, READY, Report
 
 ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
 

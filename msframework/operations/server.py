@@ -27,13 +27,8 @@ from msframework.operations.exchange import (
     read_request,
     write_answer,
 )
-from msframework.operations.source import OperationsSource, Report
+from msframework.operations.source import LIVE, METRICS, PATHS, READY, OperationsSource, Report
 from msframework.serving.head import HEAD_END
-
-LIVE: Final = "/livez"
-READY: Final = "/readyz"
-METRICS: Final = "/metrics"
-PATHS: Final = (LIVE, READY, METRICS)
 
 _MOST: Final = 64  # connections; for one more, the one that has been silent longest is closed
 _MOST_PENDING: Final = 16  # answers of the source that are awaited at once

@@ -16,6 +16,11 @@ LIVE_BOUND: Final = 5.0
 # the answer.
 ANSWER_BOUND: Final = 0.9
 
+LIVE: Final = "/livez"
+READY: Final = "/readyz"
+METRICS: Final = "/metrics"
+PATHS: Final = (LIVE, READY, METRICS)
+
 # The reason why a part is not ready, by its name; `None` where it is.
 PartStates = Mapping[str, str | None]
 

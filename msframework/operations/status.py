@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from msframework.operations.source import PartStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +19,4 @@ class Status:
 
     beat: float
     lag: float = 0.0
-    parts: Mapping[str, str | None] = field(default_factory=dict)
+    parts: PartStates = field(default_factory=dict)
