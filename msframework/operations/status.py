@@ -1,4 +1,4 @@
-"""`Status`: how a worker is, as its supervisor hears it once a second. Runs in both."""
+"""`Status`: how a worker is, as its supervisor hears it at once and each second. Runs in both."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def run(
         on_serving: called once all that starts has started.
         stop: the request that a supervisor will make; then main-process listeners and a second
             signal are its concern, too.
-        status: called once a second with the state of the service, for the supervisor.
+        status: called with the state of the service, once a second and when its readiness changes,
+            for the supervisor.
         operations: a socket that listens for probes, when no supervisor answers them; it is closed.
         owns_socket: whether nobody else accepts on the socket, now or later.
 
@@ -233,6 +234,7 @@ class ServiceRun:
         """Fail readiness, and have answers say `close`."""
         service = self._service
         service._serving.stopping = service.readiness.draining = True
+        service.monitor.tell_change()
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
