@@ -21,8 +21,8 @@ def key_of_principal(authenticator: str, id: str) -> bytes:
 
 
 def key_of_value(value: str | int) -> bytes:
-    """Return the key for a service's own value."""
-    text = f"o{value}"
+    """Return the key for a service's own value; a number and its text are two callers."""
+    text = f"{'n' if isinstance(value, int) else 'o'}{value}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).digest()
 
 
