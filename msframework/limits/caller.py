@@ -21,8 +21,8 @@ def key_of_principal(authenticator: str, id: str) -> bytes:
 
 
 def key_of_value(value: str | int) -> bytes:
-    """Return the key of a value that a function of the service returned."""
-    text = f"o{value}"
+    """Return the key of a value that a function of the service returned, a number or a text."""
+    text = f"{'n' if isinstance(value, int) else 'o'}{value}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).digest()
 
 

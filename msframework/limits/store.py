@@ -109,16 +109,18 @@ class SharedStore:
     async def stop(self) -> None:
         """Close the connection; whoever still asks is told that the store is away."""
         client, self._client = self._client, None
-        for task in (self._asking, self._watch):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        self._asking = self._watch = None
-        self._give_up()
-        self.is_away = False
-        if client is not None:
-            await client.aclose()
+        tasks = [task for task in (self._asking, self._watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        try:
+            # NOTE: to await a task and suppress its CancelledError would suppress our own, too.
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._asking = self._watch = None
+            self._give_up()
+            self.is_away = False
+            if client is not None:
+                await client.aclose()
 
     async def take(self, asked: Sequence[Asked]) -> list[RateCount] | None:
         """Use up what is *asked* for, where that much is left; `None` while the store is away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from threading import RLock
 from typing import Final, TypeAlias
 
 from msframework.metrics.facts import OTHER, MetricFacts, MetricKind
@@ -21,7 +22,7 @@ class Family:
         folded: how often the series `other` was given in place of one beyond `max_series`.
     """
 
-    __slots__ = ("_allocate", "_by_labels", "_other", "facts", "folded", "read")
+    __slots__ = ("_allocate", "_by_labels", "_lock", "_other", "facts", "folded", "read")
 
     def __init__(self, facts: MetricFacts, *, read: Callable[[], Reading] | None = None) -> None:
         self.facts = facts
@@ -29,6 +30,7 @@ class Family:
         self.folded = 0
         self._by_labels: dict[tuple[str, ...], Series] = {}
         self._other: Series | None = None
+        self._lock = RLock()  # of a series that is made; a finalizer may count meanwhile
         self._allocate: Callable[[int, tuple[str, ...]], Cells] | None = None
         if not facts.labels:
             self.series()  # exposed as 0 from the start
@@ -74,15 +76,16 @@ class Family:
             if not isinstance(value, str):
                 raise TypeError(f"{self.name}: {value!r} is no text; a value of a label has to be")
         values = tuple(map(clean_text, values))
-        found = self._by_labels.get(values)
-        if found is not None:
-            return found
-        if len(self._by_labels) >= facts.max_series:
-            self.folded += 1
-            if self._other is None:
-                self._other = self._make((OTHER,) * len(values))
-            return self._other
-        return self._make(values)
+        with self._lock:
+            found = self._by_labels.get(values)
+            if found is not None:
+                return found
+            if len(self._by_labels) >= facts.max_series:
+                self.folded += 1
+                if self._other is None:
+                    self._other = self._make((OTHER,) * len(values))
+                return self._other
+            return self._make(values)
 
     def _make(self, labels: tuple[str, ...]) -> Series:
         found = self._by_labels.get(labels)

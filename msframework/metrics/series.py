@@ -1,6 +1,14 @@
 """The series of a metric: numbers in cells that another process may read.
 
+<<<<<<< HEAD
 Made at start-up, or for the first value of new labels; `add`, `set`, `observe` run per request.
+=======
+Made at start-up, or when values of labels are new; `add`, `set` and `observe` run per request, in
+any thread.
+
+NOTE: they take no lock. CPython changes threads at calls and backward jumps alone, and there is
+none between the reading of a cell and its writing; without its global lock counts would be lost.
+>>>>>>> run
 """
 
 from __future__ import annotations
@@ -103,7 +111,7 @@ class HistogramSeries(Series):
 
     def observe(self, value: float) -> None:
         """Count *value* in its bucket."""
-        # PERF: no locks, as only the thread of the loop counts (benchmarks/metrics.py).
+        # PERF: no locks (benchmarks/metrics.py).
         cells = self.cells
         cells[bisect_left(self.bounds, value) + 1] += 1.0
         cells[0] += value

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
 from msframework.metrics.exposition import render
@@ -56,6 +57,7 @@ class WorkerFile:
         self._free: memoryview[float] = memoryview(array("d"))
         self._start = 0  # the place of `_free` among all cells
         self._declared: set[str] = set()
+        self._lock = RLock()
         with shared.locked():
             shared.fold()
             self._table = os.open(shared.path / f"{name}{_SERIES}", flags, 0o600)
@@ -68,7 +70,8 @@ class WorkerFile:
 
         def allocate(count: int, labels: tuple[str, ...]) -> Cells:
             try:
-                return self._allocate(facts, count, labels)
+                with self._lock:
+                    return self._allocate(facts, count, labels)
             except OSError as exc:
                 logger.error("a series of %s cannot be shared: %s", facts.name, exc)
                 return allocate_array(count)

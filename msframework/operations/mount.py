@@ -12,8 +12,15 @@ from typing import Any
 from sanic import Request
 from sanic.response import HTTPResponse
 
+<<<<<<< HEAD
 from msframework.operations.exchange import OperationsAnswer, answer_report
 from msframework.operations.source import LIVE, METRICS, READY, Report
+=======
+from msframework.metrics.exposition import EXTRA, is_installed
+from msframework.operations.exchange import OperationsAnswer, answer_plain, answer_report
+from msframework.operations.server import LIVE, METRICS, READY
+from msframework.operations.source import Report
+>>>>>>> run
 
 ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
 
@@ -27,7 +34,11 @@ def mount_probes(service: Any) -> None:
     async def ask_ready(request: Request) -> OperationsAnswer:
         return answer_report(await service.readiness.check(), "ready")
 
+    can_write = is_installed()
+
     async def ask_metrics(request: Request) -> OperationsAnswer:
+        if not can_write:
+            return answer_plain(HTTPStatus.NOT_IMPLEMENTED, f"Metrics need a package: {EXTRA}")
         body, media_type = service.metrics.render(request.headers.get("accept", ""))
         return OperationsAnswer(HTTPStatus.OK, body, media_type)
 

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """`Status`: the state of a worker, which it sends to its supervisor once a second."""
+=======
+"""`Status`: how a worker is, as its supervisor hears it at once and each second. Runs in both."""
+>>>>>>> run
 
 from __future__ import annotations
 

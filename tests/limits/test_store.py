@@ -264,3 +264,29 @@ async def test_a_loop_that_is_busy_says_nothing_of_the_store(store, caplog):
     assert not store.is_away
     assert (await store.take([(MINUTE, b"o" * 16)]))[0][0]
     assert caplog.records == []
+
+
+async def test_a_stop_that_is_cancelled_is_cancelled_and_closes_the_connection():
+    is_cancelled, closed = asyncio.Event(), asyncio.Event()
+
+    class Client:
+        async def aclose(self):
+            closed.set()
+
+    async def linger():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_cancelled.set()
+            await asyncio.Event().wait()
+
+    store = SharedStore("redis://127.0.0.1:1/0", "cancelled")
+    store._client, store._watch = Client(), asyncio.create_task(linger())
+    await asyncio.sleep(0)
+    stop = asyncio.create_task(store.stop())
+    await is_cancelled.wait()
+    stop.cancel()
+    await asyncio.wait([stop])
+
+    assert stop.cancelled()
+    assert closed.is_set()
