@@ -1,14 +1,10 @@
 """The series of a metric: numbers in cells that another process may read.
 
-<<<<<<< HEAD
-Made at start-up, or for the first value of new labels; `add`, `set`, `observe` run per request.
-=======
-Made at start-up, or when values of labels are new; `add`, `set` and `observe` run per request, in
+Made at start-up, or for the first value of new labels; `add`, `set`, `observe` run per request, in
 any thread.
 
 NOTE: they take no lock. CPython changes threads at calls and backward jumps alone, and there is
 none between the reading of a cell and its writing; without its global lock counts would be lost.
->>>>>>> run
 """
 
 from __future__ import annotations

@@ -12,15 +12,9 @@ from typing import Any
 from sanic import Request
 from sanic.response import HTTPResponse
 
-<<<<<<< HEAD
-from msframework.operations.exchange import OperationsAnswer, answer_report
-from msframework.operations.source import LIVE, METRICS, READY, Report
-=======
 from msframework.metrics.exposition import EXTRA, is_installed
 from msframework.operations.exchange import OperationsAnswer, answer_plain, answer_report
-from msframework.operations.server import LIVE, METRICS, READY
-from msframework.operations.source import Report
->>>>>>> run
+from msframework.operations.source import LIVE, METRICS, READY, Report
 
 ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
 

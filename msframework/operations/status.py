@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""`Status`: the state of a worker, which it sends to its supervisor once a second."""
-=======
-"""`Status`: how a worker is, as its supervisor hears it at once and each second. Runs in both."""
->>>>>>> run
+"""`Status`: the state of a worker, sent to its supervisor each second and when it changes."""
 
 from __future__ import annotations
 
