@@ -7,7 +7,9 @@ service, from its start to the end of its stop.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -36,6 +38,7 @@ METRICS: Final = "/metrics"
 PATHS: Final = (LIVE, READY, METRICS)
 
 _MOST: Final = 64  # connections; beyond them the one that has asked nothing for longest is closed
+_PART: Final = 8  # and that part of the open files that the process may have, where it is less
 _MOST_ASKED: Final = 16  # different answers that are waited for
 _LARGEST_HEAD: Final = 8192  # bytes
 _HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
@@ -44,6 +47,10 @@ _READY_TIMEOUT: Final = 1.0  # seconds for a source that does not keep to its bo
 _METRICS_TIMEOUT: Final = 10.0
 _LINGER: Final = 1.0  # seconds in which what was not read is thrown away
 _STOP_TIMEOUT: Final = 1.0  # seconds for what is being answered
+_ACCEPT_PAUSE: Final = 0.1  # seconds after which it is tried again
+# What accept(2) says where there is no descriptor for a connection, and where nothing listens.
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_SOCKET: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 _METHODS: Final = ("GET", "HEAD")
 # The answers to requests that may not have been read to their end.
 _REFUSALS: Final = (
@@ -66,6 +73,7 @@ class OperationsServer:
     def __init__(self, sock: socket.socket, source: OperationsSource) -> None:
         self._sock, self._source = sock, source
         self._connections: dict[Task[None], None] = {}  # the one that asked last is last
+        self._most = _MOST
         self._reading: set[Task[None]] = set()  # those that ask nothing now
         self._asked: dict[str, Future[OperationsAnswer]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -105,11 +113,18 @@ class OperationsServer:
     async def _serve(self) -> None:
         self._readiness = ThreadPoolExecutor(1, "operations-ready")
         self._metrics = ThreadPoolExecutor(1, "operations-metrics")
-        server = await asyncio.start_server(self._talk, sock=self._sock, limit=_LARGEST_HEAD)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY:
+            self._most = max(1, min(_MOST, limit // _PART))
+        stopped = asyncio.create_task(self._stopped.wait())
+        accepting = asyncio.create_task(self._accept())
         try:
-            await self._stopped.wait()
+            await asyncio.wait((stopped, accepting), return_when=asyncio.FIRST_COMPLETED)
+            if accepting.done():
+                accepting.result()
         finally:
-            server.close()
+            stopped.cancel()
+            accepting.cancel()
             connections = set(self._connections)
             for task in self._reading:
                 task.cancel()
@@ -123,13 +138,51 @@ class OperationsServer:
 
     # Connections.
 
+    async def _accept(self) -> None:
+        """Accept one connection after the other.
+
+        NOTE: `asyncio.start_server` accepts all that wait before any can make room, and logs each
+        that it has no descriptor for.
+        """
+        loop = asyncio.get_running_loop()
+        self._sock.setblocking(False)
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(self._sock)
+            except OSError as exc:
+                if exc.errno in _NO_SOCKET:
+                    raise
+                if exc.errno in _EXHAUSTED:
+                    self._note_exhausted(exc)
+                await asyncio.sleep(_ACCEPT_PAUSE)
+                continue
+            try:
+                await loop.connect_accepted_socket(self._new_protocol, sock)
+            except OSError:
+                sock.close()
+
+    def _new_protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(StreamReader(limit=_LARGEST_HEAD), self._talk)
+
+    def _note_exhausted(self, exc: OSError) -> None:
+        """Let a silent connection go for one that finds no descriptor; log that once."""
+        if "accept" not in self._failed:
+            self._failed.add("accept")
+            logger.error("Connections to the operations port have to wait: %s", exc.strerror)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has asked nothing for longest."""
+        oldest = next(iter(self._connections), None)
+        if oldest is not None:
+            del self._connections[oldest]
+            oldest.cancel()
+
     async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve one connection to its end; never raises."""
         task: Task[None] = asyncio.current_task()  # type: ignore[assignment]
-        if len(self._connections) >= _MOST:
-            oldest = next(iter(self._connections))
-            del self._connections[oldest]
-            oldest.cancel()
+        if len(self._connections) >= self._most:
+            self._make_room()
         # NOTE: so that `drain` waits until the whole answer is taken.
         writer.transport.set_write_buffer_limits(0)
         try:
