@@ -9,7 +9,10 @@ from msframework.conf.declare import Pair, setting
 
 @dataclass(frozen=True, slots=True)
 class OperationsSettings:
-    """The operations port, the stop and the limits of a service; times in seconds."""
+    """The operations port, the stop and the limits of a service; times in seconds.
+
+    NOTE: the times of a stop are bounded, as poll(2) and others take no more than 24 days.
+    """
 
     port: int | None = setting(
         "OPERATIONS_PORT",
@@ -24,7 +27,11 @@ class OperationsSettings:
         "address of that port, or unix:/path, fd:4; if None HOST, or loopback beside a socket",
     )
     drain_delay: float = setting(
-        "DRAIN_DELAY", 0.0, "time from the signal to stop to the end of listening", least=0
+        "DRAIN_DELAY",
+        0.0,
+        "time from the signal to stop to the end of listening",
+        least=0,
+        most=86400,
     )
     ready_services: Pair = setting(
         "READY_SERVICES", (), "names of SERVICES without which the service is not ready"
