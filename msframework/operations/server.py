@@ -125,6 +125,8 @@ class OperationsServer:
         finally:
             stopped.cancel()
             accepting.cancel()
+            await asyncio.wait((accepting,))
+            self._sock.close()  # so that nobody waits in it
             connections = set(self._connections)
             for task in self._reading:
                 task.cancel()
