@@ -24,10 +24,10 @@ _ROOM: Final = 1024 * 1024  # bytes, which a few workers need
 
 @contextmanager
 def shared_directory() -> Iterator[str]:
-    """Make a directory for the block, and remove it; those of supervisors that were killed, too.
+    """Make a directory for the block; also remove those that killed supervisors left behind.
 
     Raises:
-        ImproperlyConfigured: there is no place for it.
+        ImproperlyConfigured: no directory can be made.
     """
     path, lock = _make_directory()
     try:
@@ -38,7 +38,7 @@ def shared_directory() -> Iterator[str]:
 
 
 def _make_directory() -> tuple[str, int]:
-    """Return a new directory and its lock, in memory where that can be: each request writes."""
+    """Return a new directory and its lock, in memory where possible, as every request writes."""
     try:
         return _make_in(_IN_MEMORY)
     except OSError:
@@ -75,7 +75,7 @@ def _make_in(parent: str) -> tuple[str, int]:
 
 
 def _take_lock(path: str) -> int:
-    """Return a locked new file, which nobody sees at *path* before it is locked."""
+    """Return the descriptor of a new file at *path*, which appears there already locked."""
     lock = os.open(f"{path}.new", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.rename(f"{path}.new", path)
@@ -85,7 +85,7 @@ def _take_lock(path: str) -> int:
 def _remove_abandoned(parent: str) -> None:
     """Remove the directories of supervisors of this user that no longer live.
 
-    NOTE: a lock ends with its process, in whatever namespace that was; process ids would tell less.
+    NOTE: a lock ends with its process. Process ids would not do, as each container has its own.
     """
     for path in Path(parent).glob(f"{_PREFIX}*"):
         with suppress(OSError):  # of another user, just removed, without a lock yet, or locked
