@@ -9,7 +9,10 @@ from msframework.conf.declare import Pair, setting
 
 @dataclass(frozen=True, slots=True)
 class OperationsSettings:
-    """The operations port, the stop and the limits of a service; times in seconds."""
+    """The operations port, the stop and the limits of a service; times in seconds.
+
+    NOTE: the times of a stop are bounded, as poll(2) and others take no more than 24 days.
+    """
 
     port: int | None = setting(
         "OPERATIONS_PORT",
@@ -28,6 +31,7 @@ class OperationsSettings:
         0.0,
         "time for which it goes on listening after the signal to stop",
         least=0,
+        most=86400,
     )
     ready_services: Pair = setting(
         "READY_SERVICES", (), "names of SERVICES without which the service is not ready"

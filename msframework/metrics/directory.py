@@ -19,6 +19,7 @@ from msframework.exceptions import ImproperlyConfigured
 _IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - the directory in it is made for us alone
 _PREFIX: Final = "msframework-metrics-"
 _LOCK: Final = "supervisor.lock"
+_ROOM: Final = 1024 * 1024  # bytes, which a few workers need
 
 
 @contextmanager
@@ -28,9 +29,7 @@ def shared_directory() -> Iterator[str]:
     Raises:
         ImproperlyConfigured: no directory can be made.
     """
-    path = _make_directory()
-    _remove_abandoned(os.path.dirname(path))
-    lock = _take_lock(os.path.join(path, _LOCK))
+    path, lock = _make_directory()
     try:
         yield path
     finally:
@@ -38,19 +37,41 @@ def shared_directory() -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _make_directory() -> str:
-    """Return a new directory, in memory where possible, as every request writes to it."""
+def _make_directory() -> tuple[str, int]:
+    """Return a new directory and its lock, in memory where possible, as every request writes."""
     try:
-        return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
+        return _make_in(_IN_MEMORY)
     except OSError:
         pass
     try:
-        return tempfile.mkdtemp(prefix=_PREFIX)
+        return _make_in(tempfile.gettempdir())
     except OSError as exc:
         raise ImproperlyConfigured(
             f"The workers cannot share their metrics ({exc.strerror or exc}); expected a directory "
-            "for temporary files that this process may write to. Name one in TMPDIR."
+            "for temporary files that this process may write to, with room. Name one in TMPDIR."
         ) from exc
+
+
+def _make_in(parent: str) -> tuple[str, int]:
+    """Return a new directory in *parent* that has room, and its lock.
+
+    Raises:
+        OSError: it cannot be made there, or has none.
+    """
+    _remove_abandoned(parent)
+    path = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    try:
+        lock = _take_lock(os.path.join(path, _LOCK))
+        try:
+            os.posix_fallocate(lock, 0, _ROOM)
+            os.truncate(lock, 0)
+        except OSError:
+            os.close(lock)
+            raise
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path, lock
 
 
 def _take_lock(path: str) -> int:

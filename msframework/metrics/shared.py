@@ -16,7 +16,7 @@ import mmap
 import os
 import secrets
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -124,10 +124,14 @@ class SharedMetrics:
         """Return the numbers of all workers, except those whose files cannot be read."""
         snapshot = Snapshot()
         with self.locked():
-            self.fold()
+            left = self.fold()
+            store = read_store(self._load(self.path / _STORE))
             for name in sorted(self._names(), reverse=True):
-                self._read(name).add_to(snapshot)
-            read_store(self._load(self.path / _STORE)).add_to(snapshot)
+                if name not in left:
+                    self._read(name).add_to(snapshot)
+                elif name not in store.names:
+                    self._read(name).add_to(snapshot, leave_out=MetricKind.GAUGE)
+            store.add_to(snapshot)
         return snapshot
 
     @contextmanager
@@ -140,15 +144,17 @@ class SharedMetrics:
         finally:
             os.close(descriptor)
 
-    def fold(self) -> None:
+    def fold(self) -> Sequence[str]:
         """Add the counters and histograms of newly dead workers to the sums; remove their files.
+
+        Where there is no room for the sums, all stays; return the names of the dead that are left.
 
         NOTE: the caller holds the lock of the directory. The file of the sums names the workers in
         it, so that none is added twice if this is interrupted before its files are removed.
         """
         names = [name for name in self._names() if self._is_dead(name)]
         if not names:
-            return
+            return ()
         store = self.path / _STORE
         table = read_store(self._load(store))
         sums = Snapshot()
@@ -157,12 +163,18 @@ class SharedMetrics:
             if name not in table.names:
                 self._read(name).add_to(sums, leave_out=MetricKind.GAUGE)
         new = store.with_suffix(".new")
-        new.write_bytes(write_store(sums, names))
-        new.replace(store)
+        try:
+            new.write_bytes(write_store(sums, names))
+            new.replace(store)
+        except OSError:
+            with suppress(OSError):
+                new.unlink()
+            return names
         for name in names:
             for suffix in (_CELLS, _SERIES):
                 with suppress(OSError):
                     (self.path / f"{name}{suffix}").unlink()
+        return ()
 
     def _names(self) -> list[str]:
         """Return the names of the workers that have files, dead or alive."""

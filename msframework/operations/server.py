@@ -7,7 +7,9 @@ start of the process to the end of its stop.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -31,6 +33,7 @@ from msframework.operations.source import LIVE, METRICS, PATHS, READY, Operation
 from msframework.serving.head import HEAD_END
 
 _MOST: Final = 64  # connections; for one more, the one that has been silent longest is closed
+_PART: Final = 8  # and that part of the open files that the process may have, where it is less
 _MOST_PENDING: Final = 16  # answers of the source that are awaited at once
 _LARGEST_HEAD: Final = 8192  # bytes
 _HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
@@ -39,6 +42,10 @@ _READY_TIMEOUT: Final = 1.0  # seconds for the source to check readiness
 _METRICS_TIMEOUT: Final = 10.0  # seconds for the source to render metrics
 _LINGER: Final = 1.0  # seconds for which further input is discarded before the connection closes
 _STOP_TIMEOUT: Final = 1.0  # seconds for answers under way when the server stops
+_ACCEPT_PAUSE: Final = 0.1  # seconds after which it is tried again
+# What accept(2) says where there is no descriptor for a connection, and where nothing listens.
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_SOCKET: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 _METHODS: Final = ("GET", "HEAD")
 # The statuses of answers to requests that may not have been read to their end.
 _REFUSALS: Final = (
@@ -61,6 +68,7 @@ class OperationsServer:
     def __init__(self, sock: socket.socket, source: OperationsSource) -> None:
         self._sock, self._source = sock, source
         self._connections: dict[Task[None], None] = {}  # by their last request, the latest last
+        self._most = _MOST
         self._reading: set[Task[None]] = set()  # those that wait for a request
         self._pending: dict[str, Future[OperationsAnswer]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,13 +108,20 @@ class OperationsServer:
     async def _serve(self) -> None:
         self._readiness = ThreadPoolExecutor(1, "operations-ready")
         self._metrics = ThreadPoolExecutor(1, "operations-metrics")
-        server = await asyncio.start_server(
-            self._serve_connection, sock=self._sock, limit=_LARGEST_HEAD
-        )
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY:
+            self._most = max(1, min(_MOST, limit // _PART))
+        stopped = asyncio.create_task(self._stopped.wait())
+        accepting = asyncio.create_task(self._accept())
         try:
-            await self._stopped.wait()
+            await asyncio.wait((stopped, accepting), return_when=asyncio.FIRST_COMPLETED)
+            if accepting.done():
+                accepting.result()
         finally:
-            server.close()
+            stopped.cancel()
+            accepting.cancel()
+            await asyncio.wait((accepting,))
+            self._sock.close()  # so that nobody waits in it
             connections = set(self._connections)
             for task in self._reading:
                 task.cancel()
@@ -120,13 +135,53 @@ class OperationsServer:
 
     # Connections.
 
+    async def _accept(self) -> None:
+        """Accept one connection after the other.
+
+        NOTE: `asyncio.start_server` accepts all that wait before any can make room, and logs each
+        that it has no descriptor for.
+        """
+        loop = asyncio.get_running_loop()
+        self._sock.setblocking(False)
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(self._sock)
+            except OSError as exc:
+                if exc.errno in _NO_SOCKET:
+                    raise
+                if exc.errno in _EXHAUSTED:
+                    self._note_exhausted(exc)
+                await asyncio.sleep(_ACCEPT_PAUSE)
+                continue
+            try:
+                await loop.connect_accepted_socket(self._new_protocol, sock)
+            except OSError:
+                sock.close()
+
+    def _new_protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(
+            StreamReader(limit=_LARGEST_HEAD), self._serve_connection
+        )
+
+    def _note_exhausted(self, exc: OSError) -> None:
+        """Let a silent connection go for one that finds no descriptor; log that once."""
+        if "accept" not in self._failed:
+            self._failed.add("accept")
+            logger.error("Connections to the operations port have to wait: %s", exc.strerror)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has asked nothing for longest."""
+        oldest = next(iter(self._connections), None)
+        if oldest is not None:
+            del self._connections[oldest]
+            oldest.cancel()
+
     async def _serve_connection(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve one connection to its end; never raises."""
         task: Task[None] = asyncio.current_task()  # type: ignore[assignment]
-        if len(self._connections) >= _MOST:
-            oldest = next(iter(self._connections))
-            del self._connections[oldest]
-            oldest.cancel()
+        if len(self._connections) >= self._most:
+            self._make_room()
         # NOTE: so that `drain` waits until the kernel has taken the whole answer.
         writer.transport.set_write_buffer_limits(0)
         try:

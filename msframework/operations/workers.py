@@ -50,11 +50,12 @@ class WorkersSource:
             return Report(False, {"service": "draining"})
         parts: dict[str, str | None] = {}
         ready = False
-        for name, status in self._statuses().items():
+        statuses = self._statuses()
+        for name, status in statuses.items():
             report = _judge(status)
             ready |= report.ok
             parts |= {f"{name}: {part}": reason for part, reason in report.parts.items()}
-        return Report(ready, parts or {"service": "no worker"})
+        return Report(ready, parts if statuses else {"service": "no worker"})
 
 
 def _judge(status: Status | None) -> Report:

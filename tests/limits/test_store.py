@@ -152,6 +152,14 @@ async def test_keys_tell_nothing_and_go(store):
     assert 1000 < await client.pttl(name) <= 2000
 
 
+async def test_a_key_of_another_type_is_made_anew(store):
+    name = f"{store._prefix}:{MINUTE.name}:{(b'k' * 16).hex()}"
+    await store._client.set(name, "of somebody else")
+
+    assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
+    assert not store.is_away
+
+
 @pytest.mark.parametrize("scheme", ["redis", "valkey", "redis+unix", "valkey+unix"])
 async def test_all_addresses_lead_to_it(redis, scheme):
     place = f"127.0.0.1:{redis.port}/2" if "unix" not in scheme else f"{redis.socket}?db=2"
