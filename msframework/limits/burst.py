@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 from msframework.limits.priority import SHARES
 
 LONGEST: Final = 2.0  # seconds that a queue may stand, and that one request waits at most
-_MOST: Final = 1024  # requests in it
+_MOST: Final = 256  # requests in it
 _REST: Final = 1.0  # seconds without a queue, until there may be one again
 
 Waiter = TypeVar("Waiter")
