@@ -172,7 +172,10 @@ class Shedding:
             self._limit.is_met = True
             self._let_in(_LET_IN)
         if self._ticks % _TICKS_OF_WINDOW == 0:
-            self._limit.update()
+            if self._patience.is_watching:
+                self._limit.skip()  # they waited for the loop
+            else:
+                self._limit.update()
             self._samples = _SAMPLES
         self._open()
         self._plan()
