@@ -219,6 +219,23 @@ def test_a_fold_that_was_broken_off_counts_nothing_twice(directory):
     assert not lines.exists()
 
 
+def test_without_room_for_the_sums_the_dead_are_counted_from_their_files(directory):
+    metrics = share(directory)
+    count(metrics)
+    metrics.gauge("left", "Left.").series().set(7)
+    metrics.end_sharing()
+    (directory / "dead.new").mkdir()  # in the way, as a full disk is
+
+    assert [totals(directory) for _ in range(2)] == [{"orders_total": 1}] * 2
+    other = share(directory)
+    count(other)
+    assert totals(directory) == {"orders_total": 2}
+
+    (directory / "dead.new").rmdir()
+    other.end_sharing()
+    assert totals(directory) == {"orders_total": 2}
+
+
 def test_metrics_whose_facts_changed_follow_those_who_live(directory):
     old = share(directory)
     old.histogram("size_bytes", "Sizes.", buckets=(1, 2)).series().observe(1)

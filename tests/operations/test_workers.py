@@ -52,6 +52,7 @@ def test_live_while_any_loop_turns(statuses, ok):
         ({}, Report(False, {"service": "no worker"})),
         ({"one": None}, Report(False, {"one: service": "starting"})),
         ({"one": word()}, Report(True, {"one: db": None})),
+        ({"one": word(Report(True))}, Report(True)),
         ({"one": word(BAD)}, Report(False, {"one: db": "no answer"})),
         (
             {"one": word(BAD), "two": word()},
@@ -59,7 +60,7 @@ def test_live_while_any_loop_turns(statuses, ok):
         ),
         ({"one": word(ago=4.2)}, Report(False, {"one: loop": "it has not turned for 4 s"})),
     ],
-    ids=["none", "starting", "ready", "not", "one of two", "silent"],
+    ids=["none", "starting", "ready", "no parts", "not", "one of two", "silent"],
 )
 def test_ready_while_any_worker_is(statuses, report):
     assert source_of(**statuses).check_ready() == report
