@@ -13,7 +13,7 @@ from enum import Enum
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from msframework.management.control import StartFailure, SupervisorControl
+from msframework.management.control import BrokenMessage, StartFailure, SupervisorControl
 from msframework.operations.status import Status
 
 START_TIME: Final = 60.0  # seconds until a worker has to serve
@@ -48,6 +48,7 @@ class WorkerProcess:
         status: how it is, as it said last.
         is_silent: whether its control pipe has ended.
         is_killed: whether the supervisor killed it.
+        fault: why, where it had to be.
     """
 
     index: int
@@ -65,10 +66,13 @@ class WorkerProcess:
     status: Status | None = None
     is_silent: bool = False
     is_killed: bool = False
+    fault: str | None = None
     pid: int = field(init=False)
+    _descriptor: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.pid = self.process.pid or 0
+        self._descriptor = _open_process(self.pid)
 
     def __str__(self) -> str:
         return f"worker {self.index} (pid {self.pid})"
@@ -76,6 +80,8 @@ class WorkerProcess:
     def receive(self, now: float) -> bool:
         """Take in what it has said since; return whether it serves from now on."""
         begins = False
+        if self.is_silent:
+            return False
         try:
             for message in self.control.receive():
                 if isinstance(message, Status):
@@ -88,6 +94,10 @@ class WorkerProcess:
                     begins = True
         except EOFError:
             self.is_silent = True
+        except BrokenMessage:
+            self.is_silent = True
+            if self.state is not WorkerState.STOPPING:  # that one is to end anyway
+                self.kill("as it sent what is no message")
         return begins
 
     def stop(self, deadline: float, *, is_last: bool) -> None:
@@ -95,20 +105,41 @@ class WorkerProcess:
         self.state, self.deadline = WorkerState.STOPPING, deadline
         self.control.stop(is_last=is_last)
 
-    def kill(self) -> None:
-        """End it on the spot."""
-        self.is_killed, self.deadline = True, None
+    def kill(self, fault: str | None = None) -> None:
+        """End it on the spot; the log names its *fault*."""
+        self.is_killed, self.deadline, self.fault = True, None, fault
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+            if self._descriptor is not None:
+                signal.pidfd_send_signal(self._descriptor, number)
+            elif self.process.exitcode is None:
+                os.kill(self.pid, number)
 
     def release(self) -> str:
         """Close what is left of a process that ended; return how it did."""
         code = self.process.exitcode
-        if code == _LOST and not self.is_silent:
+        if code == _LOST:
             self.kill()  # only its fork server is gone, which would tell us how it ended
         self.control.close()
         self.process.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self.fault is not None:
+            return f"was killed, {self.fault}"
         return "was lost with its fork server" if code == _LOST else describe_exit(code)
+
+
+def _open_process(pid: int) -> int | None:
+    """Return a descriptor of the process *pid*, whose number another may have once it ended.
+
+    `None` where there is none to be had: it ended already, or this is no Linux (pidfd_open(2)).
+    """
+    with suppress(AttributeError, OSError):
+        return os.pidfd_open(pid)
+    return None
 
 
 def describe_exit(code: int | None) -> str:

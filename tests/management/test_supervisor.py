@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -37,11 +37,20 @@ def act(start, sock, pipes, environment, shared):
         os.kill(os.getpid(), signal.SIGSEGV)
     if "sleep" in words:
         time.sleep(60)
+    if "stammer" in words:
+        send(pipes, b"\0\0\0\3abc")
+        time.sleep(60)
     (place / f"{environment['SANIC_WORKER_NAME']} {start.mode.value}").touch()
     control.send(Serving(0.2))
     stop.wait()
     if "hang" in words:
         time.sleep(60)
+
+
+def send(pipes, data):
+    """Send *data*, whatever it is, to the supervisor."""
+    with suppress(OSError):
+        os.write(pipes[1].fileno(), data)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +211,12 @@ def test_one_that_dies_again_waits_while_the_others_go_on(crew, caplog):
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("fail", "no database"), ("die", "it was killed by SIGSEGV"), ("sleep", "within 0.5 s")],
+    [
+        ("fail", "no database"),
+        ("die", "it was killed by SIGSEGV"),
+        ("sleep", "within 0.5 s"),
+        ("stammer", "it was killed, as it sent what is no message"),
+    ],
 )
 def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch, caplog):
     if word == "sleep":
@@ -217,6 +231,19 @@ def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch
     assert supervisor.workers == []
     assert crew.announced == []
     assert caplog.text == ""
+
+
+def test_only_the_process_itself_is_killed_whoever_has_its_number_now(crew, monkeypatch):
+    with two_serving(crew) as supervisor:
+        worker = supervisor.workers[0]
+        monkeypatch.setattr(os, "kill", pytest.fail)
+
+        worker.kill()
+        worker.process.join()
+        worker.kill()
+        with monkeypatch.context() as without:
+            without.setattr(worker, "_descriptor", None)
+            worker.kill()
 
 
 def test_one_that_does_not_stop_is_killed(crew, caplog):
