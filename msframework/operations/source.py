@@ -5,15 +5,22 @@ Runs per request to the operations port, in the threads of its server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, Protocol
+
+from msframework.metrics.catalogue import LOOP_LAG
+from msframework.metrics.exposition import render
+from msframework.metrics.snapshot import Snapshot
 
 # Seconds. A loop that has not turned for longer is taken for dead. NOTE: a handler that computes
 # for a few seconds makes a service unready, and is no reason to kill it.
 LIVE_BOUND: Final = 5.0
 # Seconds for a whole answer. NOTE: it leaves time to send it, as a kubelet waits for one second.
 ANSWER_BOUND: Final = 0.9
+
+INTERVAL: Final = 1.0  # seconds between two beats of a loop
 
 # The reason why a part is not ready, by its name; `None` where it is.
 PartStates = Mapping[str, str | None]
@@ -43,3 +50,17 @@ class OperationsSource(Protocol):
 
     def render_metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics in the form that the header *accept* asks for, and its media type."""
+
+
+def render_with_lag(
+    snapshot: Snapshot, beats: Iterable[float | None], accept: str
+) -> tuple[bytes, str]:
+    """Return *snapshot* as `render` does, with how late the loops of these last *beats* are by now.
+
+    NOTE: a loop that stands still does not measure that it does.
+    """
+    now = monotonic()
+    for beat in beats:
+        if beat is not None:
+            snapshot.add(LOOP_LAG, (), [max(0.0, now - beat - INTERVAL)])
+    return render(snapshot, accept)

@@ -107,8 +107,7 @@ class ServiceRun:
         if sock is None:
             return None
         service = self._service
-        render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render)
+        source = ServiceSource(service.readiness, service.monitor, service.metrics.collect)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
