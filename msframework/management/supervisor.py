@@ -73,7 +73,7 @@ class Supervisor:
     ) -> None:
         self._launch, self._sock, self._announce = launch, sock, announce
         self._find_changes, self._on_change = find_changes, on_change
-        self._hang_up = HangUp(True)
+        self._hang_up = HangUp()
         self.workers: list[WorkerProcess] = []
         self.failure: str | None = None
         self._due = dict.fromkeys(range(count), (0.0, StartMode.FIRST))

@@ -114,7 +114,7 @@ class ServiceRun:
         """Start, serve and stop; return the exit code."""
         signals = ServerSignals(
             self._stop,
-            reload=self._ask_reload if names_files(self._settings) else None,
+            reload=self._ask_reload,
             on_end=lambda: self._watchdog.end_within(_AT_ONCE),
             is_supervised=self._is_supervised,
         )
@@ -216,7 +216,7 @@ class ServiceRun:
         service.set_serving(True)
         await service.monitor.tell()
         if self._is_outdated:
-            service.reload_certificates()
+            self._reload()
         server_logger.info("Worker ready [%s]", os.getpid())
         self._on_serving()
 
@@ -224,7 +224,16 @@ class ServiceRun:
         """Have files read anew as soon as the service serves."""
         self._is_outdated = True
         if self._service.state.is_running:
-            self._loop.call_soon_threadsafe(self._service.reload_certificates)
+            self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload(self) -> None:
+        if names_files(self._settings):
+            self._service.reload_certificates()
+        else:
+            server_logger.warning(
+                "SIGHUP changes nothing here: without WORKERS TLS files alone are read anew, and "
+                "the settings name none. Restart the service to change it"
+            )
 
     # The stop.
 

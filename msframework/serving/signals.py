@@ -28,19 +28,14 @@ def handle_signals(handler: SignalHandler) -> None:
 
 
 class HangUp:
-    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are to be read anew.
+    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are read anew."""
 
-    Args:
-        has_files: whether there are files to be read anew; without, it is always an end.
-    """
-
-    def __init__(self, has_files: bool) -> None:
-        self._has_files = has_files
-        self._had_terminal = has_files and self._has_terminal()
+    def __init__(self) -> None:
+        self._had_terminal = self._has_terminal()
 
     def means_reload(self, number: int) -> bool:
         """Return whether the signal *number* asks for files to be read anew."""
-        if number != signal.SIGHUP or not self._has_files:
+        if number != signal.SIGHUP:
             return False
         return not self._had_terminal or self._has_terminal()
 
@@ -117,7 +112,7 @@ class ServerSignals:
 
     Args:
         stop: the request that a signal makes.
-        reload: has files read anew; `None` where SIGHUP is always an end.
+        reload: has files read anew.
         on_end: called before a second signal ends the process.
         is_supervised: whether a supervisor decides about a hang-up and an end at once. Terminals
             and init systems tell every process of a service, and the supervisor once more.
@@ -127,13 +122,13 @@ class ServerSignals:
         self,
         stop: StopRequest,
         *,
-        reload: Callable[[], None] | None = None,
+        reload: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
         is_supervised: bool = False,
     ) -> None:
         self._stop, self._reload, self._on_end = stop, reload, on_end
         self._is_supervised = is_supervised
-        self._hang_up = HangUp(reload is not None)
+        self._hang_up = HangUp()
         self._has_stopped = False
         self._hears = threading.current_thread() is threading.main_thread()
 
@@ -152,7 +147,7 @@ class ServerSignals:
         if self._is_supervised:
             if number != signal.SIGHUP:
                 self._stop.make()
-        elif self._reload is not None and self._hang_up.means_reload(number):
+        elif self._hang_up.means_reload(number):
             self._reload()
         elif not self._has_stopped:
             self._has_stopped = True

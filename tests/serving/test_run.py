@@ -120,9 +120,9 @@ async def test_one_process_is_the_main_one_too(service, done):
 
 async def test_files_are_read_anew_once_a_service_serves(make_service):
     service, told = make_service(), []
-    service.reload_certificates = lambda: told.append(service.state.is_running)
     sock = socket.create_server(("127.0.0.1", 0))
     run = ServiceRun(service, sock, lambda: None, StopRequest(), None, False)
+    run._reload = lambda: told.append(service.state.is_running)
 
     async def ask(app):
         run._ask_reload()
