@@ -17,6 +17,9 @@ from msframework.management.control import BrokenMessage, StartFailure, Supervis
 from msframework.operations.status import Status
 
 START_TIME: Final = 60.0  # seconds until a worker has to serve
+STACKS: Final = signal.SIGQUIT  # has a worker print its stacks, as Java has it, too
+SILENCE: Final = 10.0  # seconds without a word until a worker is asked for its stacks,
+HANG: Final = 20.0  # and more until it is killed
 SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
 LONGEST_PAUSE: Final = 30.0
 _FIRST_PAUSE: Final = 0.5
@@ -40,13 +43,15 @@ class WorkerProcess:
         index: its place among the workers, from 0.
         generation: how many were in that place before.
         begun: when it was started, in seconds of `time.monotonic()`.
-        deadline: when it is killed, unless it has gone on by then.
+        deadline: when it is killed, unless it has gone on by then; of one that serves, when it is
+            asked for its stacks, and then when it is killed, unless it has said a word by then.
         stop_time: the seconds that it takes to stop at most.
         is_stand_in: whether it stands in for a service that could not start.
         is_successor: whether it was started to take the place of one that serves.
         failure: why it could not start, as it said.
         status: how it is, as it said last.
         is_silent: whether its control pipe has ended.
+        hangs: whether it was asked for its stacks, and has said no word since.
         is_killed: whether the supervisor killed it.
         fault: why, where it had to be.
     """
@@ -65,6 +70,7 @@ class WorkerProcess:
     failure: str | None = None
     status: Status | None = None
     is_silent: bool = False
+    hangs: bool = False
     is_killed: bool = False
     fault: str | None = None
     pid: int = field(init=False)
@@ -89,9 +95,11 @@ class WorkerProcess:
                 elif isinstance(message, StartFailure):
                     self.failure = message.text
                 elif self.state is WorkerState.STARTING:
-                    self.state, self.served, self.deadline = WorkerState.SERVING, now, None
+                    self.state, self.served = WorkerState.SERVING, now
                     self.stop_time = message.stop_time
                     begins = True
+                if self.state is WorkerState.SERVING and not self.is_killed:
+                    self.deadline, self.hangs = now + SILENCE, False
         except EOFError:
             self.is_silent = True
         except BrokenMessage:
@@ -109,6 +117,11 @@ class WorkerProcess:
         """End it on the spot; the log names its *fault*."""
         self.is_killed, self.deadline, self.fault = True, None, fault
         self._signal(signal.SIGKILL)
+
+    def ask_for_stacks(self, now: float) -> None:
+        """Have it print the stacks of its threads, as it says no word; and wait a while longer."""
+        self.deadline, self.hangs = now + HANG, True
+        self._signal(STACKS)
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
