@@ -199,9 +199,9 @@ class WorkerRun:
 
     def _end_orphaned(self) -> None:
         """Stop without a supervisor; a loop that hangs cannot keep the process."""
+        self._request.make(delay=False)
         # NOTE: a stop that begins sets times of its own (`serving.watchdog`).
         faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
-        self._request.make(delay=False)
         self._stop(True)
 
 

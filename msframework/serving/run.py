@@ -95,6 +95,7 @@ class ServiceRun:
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._watchdog = Watchdog()
+        self._stop.on_made = lambda: self._watchdog.expect(self._pause)
         service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = False
@@ -255,10 +256,13 @@ class ServiceRun:
         self._watchdog.allow(self._settings.server.part_stop_timeout)
         await self._service.stop_parts()
 
-    def _begin_watchdog(self) -> None:
+    @property
+    def _pause(self) -> float:
         server = self._settings.server
-        pause = max(server.graceful_timeout, server.part_stop_timeout)
-        self._watchdog.begin(longest_stop(self._service), pause)
+        return max(server.graceful_timeout, server.part_stop_timeout)
+
+    def _begin_watchdog(self) -> None:
+        self._watchdog.begin(longest_stop(self._service), self._pause)
 
     async def _end_serving(self) -> None:
         """Stop to listen, and end all connections, in the steps of a stop."""

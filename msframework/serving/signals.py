@@ -58,9 +58,11 @@ class StopRequest:
         is_made: whether it was made.
         has_delay: whether `DRAIN_DELAY` passes before the service stops to listen.
         is_last: whether nobody else accepts on the socket from now on.
+        on_made: called when it is made, in that thread, whatever the loop does.
     """
 
     def __init__(self) -> None:
+        self.on_made: Callable[[], None] = lambda: None
         self.is_made, self.has_delay, self.is_last = False, True, False
         self._lock = threading.RLock()  # a signal may come while its thread is in here
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -76,6 +78,7 @@ class StopRequest:
             if self.is_made:
                 return
             self.is_made, self.has_delay = True, delay
+            self.on_made()
             if self._loop is not None and self._event is not None:
                 self._loop.call_soon_threadsafe(self._event.set)
 
