@@ -5,7 +5,13 @@ import signal
 
 import pytest
 
-from msframework.serving.signals import EndedAtOnce, HangUp, ServerSignals, StopRequest
+from msframework.serving.signals import (
+    EndedAtOnce,
+    HangUp,
+    ServerSignals,
+    StopRequest,
+    stopping_the_start,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +25,20 @@ def test_a_hang_up_means_files_unless_the_terminal_is_gone(monkeypatch, before, 
 
     assert hang_up.means_reload(signal.SIGTERM) is False
     assert hang_up.means_reload(signal.SIGHUP) is meaning
+
+
+def test_a_start_ends_in_order_and_leaves_a_hang_up_for_later(usual):
+    heard = []
+    signal.signal(signal.SIGHUP, lambda *_: heard.append("hang-up"))
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught, stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert heard == []
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert (caught.value.code, heard) == (0, ["hang-up"])
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_process_without_a_terminal_knows_it(monkeypatch):
