@@ -31,8 +31,8 @@ class Readiness:
 
     Attributes:
         starting: whether the service does not serve yet.
-        draining: whether it is told to stop.
-        caching: seconds for which an outcome is told again.
+        draining: whether it was told to stop.
+        caching: seconds for which an outcome is reported again.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -46,7 +46,7 @@ class Readiness:
         self._told: dict[str, str | None] = {}
 
     def add(self, name: str, check: PartCheck) -> None:
-        """Ask *check*, which belongs to no part, along with the parts."""
+        """Add *check*, which belongs to no part, to those of the parts."""
         self._checks[name] = check
 
     @property
@@ -101,11 +101,11 @@ class Readiness:
         self._told = dict(parts)
 
     async def start(self) -> None:
-        """Begin as a service that starts."""
+        """Report the service as starting, until `begin`."""
         self.starting, self.draining, self._until = True, False, 0.0
 
     async def begin(self, app: object, loop: object = None) -> None:
-        """Ask the parts from now on, as the service serves."""
+        """Ask the parts from now on, as the service now serves."""
         self.starting = False
 
     async def stop(self) -> None:
@@ -169,14 +169,14 @@ class Monitor:
         self._task: Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to watch the loop, where anybody wants to know."""
+        """Begin to watch the loop, where metrics or a supervisor need it."""
         self.loop = asyncio.get_running_loop()
         if self._measured or self.send is not None:
             self.beat = monotonic()
             self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """End to watch it."""
+        """Stop watching the loop."""
         task, self._task, self.beat = self._task, None, None
         if task is not None:
             task.cancel()

@@ -23,10 +23,10 @@ _LOCK: Final = "supervisor.lock"
 
 @contextmanager
 def shared_directory() -> Iterator[str]:
-    """Make a directory for the block, and remove it; those of supervisors that were killed, too.
+    """Make a directory for the block; also remove those that killed supervisors left behind.
 
     Raises:
-        ImproperlyConfigured: there is no place for it.
+        ImproperlyConfigured: no directory can be made.
     """
     path = _make_directory()
     _remove_abandoned(os.path.dirname(path))
@@ -39,7 +39,7 @@ def shared_directory() -> Iterator[str]:
 
 
 def _make_directory() -> str:
-    """Return a new directory, in memory where that can be: it is written to by every request."""
+    """Return a new directory, in memory where possible, as every request writes to it."""
     try:
         return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
     except OSError:
@@ -54,7 +54,7 @@ def _make_directory() -> str:
 
 
 def _take_lock(path: str) -> int:
-    """Return a locked new file, which nobody sees at *path* before it is locked."""
+    """Return the descriptor of a new file at *path*, which appears there already locked."""
     lock = os.open(f"{path}.new", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.rename(f"{path}.new", path)
@@ -64,7 +64,7 @@ def _take_lock(path: str) -> int:
 def _remove_abandoned(parent: str) -> None:
     """Remove the directories of supervisors of this user that no longer live.
 
-    NOTE: a lock ends with its process, in whatever namespace that was; process ids would tell less.
+    NOTE: a lock ends with its process. Process ids would not do, as each container has its own.
     """
     for path in Path(parent).glob(f"{_PREFIX}*"):
         with suppress(OSError):  # of another user, just removed, without a lock yet, or locked

@@ -57,7 +57,7 @@ def _weight(parameters: Iterable[str]) -> float:
 
 
 class _Families:
-    """The metric families of a snapshot, as a registry of prometheus-client would give them."""
+    """The metric families of a snapshot, as prometheus-client's writers expect them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -1,10 +1,10 @@
-"""The metrics of several workers: a file for each, in one directory, added up by a reader.
+"""The metrics of several workers: two files for each in one directory, added up per scrape.
 
 A worker has two files: `NAME.series`, a line of JSON for each metric and each series, and
-`NAME.cells`, their numbers, which it maps into its memory. It holds a lock (flock(2)) on the first
-as long as it lives, so whoever gets that lock knows that it is dead: its counters and histograms
-are then added to those of all dead ones, in one file, and its own are removed. Whoever makes, adds
-up or removes files holds the lock of the directory.
+`NAME.cells`, their numbers, which it maps into its memory. As long as it lives it holds a lock
+(flock(2)) on the first; a process that gets that lock knows that the worker is dead. It adds the
+worker's counters and histograms to those of all dead workers, in the file `dead.json`, and removes
+the worker's files. The lock of the directory is held while files are made, added up or removed.
 
 Runs when a worker starts, when a series is new, and per scrape.
 """
@@ -42,10 +42,10 @@ _LOCK, _STORE = "lock", "dead.json"
 
 
 class WorkerFile:
-    """The numbers of this process, in files that others read.
+    """The two files with the numbers of this process.
 
     Raises:
-        OSError: they cannot be made.
+        OSError: the files cannot be made.
     """
 
     def __init__(self, shared: SharedMetrics) -> None:
@@ -63,7 +63,7 @@ class WorkerFile:
             self._grow()
 
     def allocator(self, facts: MetricFacts) -> Callable[[int, tuple[str, ...]], Cells]:
-        """Return the function that makes the cells of the series of *facts*."""
+        """Return the function that allocates the cells of series of *facts*."""
 
         def allocate(count: int, labels: tuple[str, ...]) -> Cells:
             try:
@@ -95,7 +95,7 @@ class WorkerFile:
         self._size += SEGMENT
 
     def close(self) -> None:
-        """Let go of the files, which are a dead worker's from now on."""
+        """Close the files; for readers this worker is dead from now on."""
         self._free = memoryview(array("d"))
         for descriptor in (self._table, self._cells):
             with suppress(OSError):
@@ -113,7 +113,7 @@ class SharedMetrics:
         self.path = Path(directory)
 
     def collect(self) -> Snapshot:
-        """Return the numbers of all workers; a file that cannot be read is left out."""
+        """Return the numbers of all workers, except those whose files cannot be read."""
         snapshot = Snapshot()
         with self.locked():
             self.fold()
@@ -133,10 +133,10 @@ class SharedMetrics:
             os.close(descriptor)
 
     def fold(self) -> None:
-        """Add the counters and histograms of the dead to those of all dead, and remove their files.
+        """Add the counters and histograms of newly dead workers to the sums; remove their files.
 
-        NOTE: under the lock of the directory. The names of those that were added stand in the file
-        with the sums, so that none is added twice where this is broken off before its files went.
+        NOTE: the caller holds the lock of the directory. The file of the sums names the workers in
+        it, so that none is added twice if this is interrupted before its files are removed.
         """
         names = [name for name in self._names() if self._is_dead(name)]
         if not names:
@@ -188,7 +188,7 @@ class SharedMetrics:
 
     @staticmethod
     def _load(path: Path) -> bytes:
-        """Return the bytes of a file; none of one that cannot be read."""
+        """Return the bytes of a file, or b"" if it cannot be read."""
         try:
             with path.open("rb") as file:
                 return file.read(_LARGEST)

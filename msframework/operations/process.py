@@ -1,4 +1,4 @@
-"""`ServiceSource`: the answers of one service that is served in this process.
+"""`ServiceSource`: liveness, readiness and metrics of the one service of this process.
 
 Runs per request to the operations port, in the threads of its server.
 """
@@ -19,12 +19,12 @@ BUSY: Final = Report(False, {"loop": f"it did not turn for {ANSWER_BOUND} s"})
 
 
 class ServiceSource:
-    """Asks the loop of a service, and does not wait for one that is busy.
+    """Asks the loop of a service for its readiness, and gives up when the loop is busy.
 
     Args:
-        readiness: that of the service.
-        monitor: the beat of its loop.
-        collect: returns its metrics, in any thread.
+        readiness: the readiness of the service.
+        monitor: the monitor of its loop.
+        collect: returns its metrics; called in a thread.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class ServiceSource:
         self._readiness, self._monitor, self._collect = readiness, monitor, collect
 
     def check_live(self) -> Report:
-        """Return whether the loop has turned lately; before it does, and after, it is not asked."""
+        """Return whether the loop has turned lately; during start and stop it is taken to have."""
         return judge_beat(self._monitor.beat)
 
     def check_ready(self) -> Report:
-        """Return whether every part is ready, as the loop says."""
+        """Return whether every part is ready."""
         readiness, loop = self._readiness, self._monitor.loop
         if (outside := readiness.outside) is not None or loop is None:
             return outside or BUSY
@@ -64,7 +64,7 @@ class ServiceSource:
 
 
 def judge_beat(beat: float | None) -> Report:
-    """Return whether a loop lives whose last *beat* is known; `None` where nothing watches it."""
+    """Return whether a loop lives that last turned at *beat*; `None` where nothing watches it."""
     silent = 0.0 if beat is None else monotonic() - beat
     if silent <= LIVE_BOUND:
         return Report(True, {"loop": None})

@@ -6,7 +6,7 @@ Runs in the process of `runserver`, and in each worker of its supervisor. The or
    answers say `Connection: close`. It still accepts connections for `DRAIN_DELAY`, so that whoever
    balances the load notices in time.
 2. The listeners `before_server_stop` run.
-3. It stops to listen; connections that the kernel has accepted are served (`serving.listener`).
+3. It stops listening; connections that the kernel has accepted are served (`serving.listener`).
 4. Connections end, for `GRACEFUL_SHUTDOWN_TIMEOUT` at most (`serving.drain`).
 5. Tasks of `add_task` are cancelled. The listeners `after_server_stop` run, and the parts stop in
    the reverse of their order (`lifecycle`).
@@ -265,7 +265,7 @@ class ServiceRun:
         self._watchdog.begin(longest_stop(self._service), self._pause)
 
     async def _end_serving(self) -> None:
-        """Stop to listen, and end all connections, in the steps of a stop."""
+        """Stop listening, and end all connections: steps 1 to 4 of a stop."""
         serving, grace = self._service._serving, self._settings.server.graceful_timeout
         if self._stop.is_made and self._stop.has_delay:
             await asyncio.sleep(self._settings.operations.drain_delay)

@@ -80,7 +80,7 @@ class StopRequest:
 
     Attributes:
         is_made: whether it was made.
-        has_delay: whether `DRAIN_DELAY` passes before the service stops to listen.
+        has_delay: whether `DRAIN_DELAY` passes before the service stops listening.
         is_last: whether nobody else accepts on the socket from now on.
         on_made: called when it is made, in that thread, whatever the loop does.
     """

@@ -15,7 +15,7 @@ import pytest_asyncio
 from msframework import doc
 from msframework.conf.operations import OperationsSettings
 from msframework.limits import store as store_module
-from msframework.limits.meter import REQUESTS, RESCUED
+from msframework.limits.meter import FALLBACKS, REQUESTS
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import TIMEOUT, SharedStore
 from tests.conftest import new_service, serve_service
@@ -246,8 +246,8 @@ async def test_a_service_limits_without_its_store_and_with_it_again(redis, fast,
         await until_back(service._serving.rates.store)
         assert await statuses(place, 3, "/") == [200, 200, 429]
 
-    rescued = {each.labels: each.value for each in service.metrics.register(RESCUED)}
-    assert rescued["read/address/hour",] == 3
+    fallbacks = {each.labels: each.value for each in service.metrics.register(FALLBACKS)}
+    assert fallbacks["read/address/hour",] == 3
     requests = {each.labels: each.value for each in service.metrics.register(REQUESTS)}
     assert requests["read/address/hour", "limited"] == 3
     assert len([record for record in caplog.records if record.name == LOGGER]) == 2

@@ -111,7 +111,7 @@ def test_one_name_stands_for_one_metric(metrics):
 
     with pytest.raises(ImproperlyConfigured, match=r"a metric of that name with labels \('country"):
         metrics.counter("orders_total", "Orders.")
-    with pytest.raises(ImproperlyConfigured, match="OpenMetrics would call it as it calls"):
+    with pytest.raises(ImproperlyConfigured, match="its name in OpenMetrics"):
         metrics.gauge("orders", "Orders.")
 
 

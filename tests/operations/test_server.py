@@ -129,7 +129,7 @@ def test_what_waits_for_a_source_that_hangs_is_bounded(connect, source):
         return b"up 1\n"
 
     source.metrics = render
-    socks = [connect() for _ in range(module._MOST_ASKED + 1)]
+    socks = [connect() for _ in range(module._MOST_PENDING + 1)]
     for number, sock in enumerate(socks):
         line = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: text/x-{number}\r\n\r\n"
         sock.sendall(line.encode())
