@@ -190,7 +190,8 @@ def _show(part: object) -> str:
     if isinstance(part, (Constraint, ForeignKey)):
         return define(part)
     if isinstance(part, Index):
-        return create_index("…", part)
+        head, _, rest = create_index("t", replace(part, name="n")).partition(" n ON t ")
+        return f"{head} {rest}"
     return ", ".join(part) if isinstance(part, tuple) else repr(part)
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from msframework.migrations.schema import Column, EnumType
+from msframework.migrations.source_layout import WIDTH, Bracketed, lay_out, source
 
 OURS: Final = "msframework.models"
+# Names that a module may import from elsewhere.
+FOREIGN_NAMES: Final = frozenset(
+    ["ArrayField", "Field", "HStoreField", "IntervalField", "TSVectorField", "TextJSONField"]
+)
 _PEEWEE: Final = "peewee"
 _EXTENSION: Final = "playhouse.postgres_ext"
 _SIMPLE: Final = {
@@ -39,23 +45,29 @@ _FAMILIES: Final = {
     "timestamp": "DateTimeField",
     "time": "TimeField",
     "real": "FloatField",
+    "numeric": "DecimalField",
     "citext": "TextField",
     "smallserial": "SmallIntegerField",
     "serial": "IntegerField",
     "bigserial": "BigIntegerField",
 }
 _SERIALS: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
-WIDTH: Final = 100
 _NUMERIC: Final = re.compile(r"numeric\((\d+), (\d+)\)\Z")
 _SIZED: Final = re.compile(r"(varchar|char)\((\d+)\)\Z")
 
 
 @dataclass(slots=True)
 class SourceImports:
-    """What the text of a module needs: its imports, and classes of fields of its own."""
+    """What the text of a module needs: its imports, and classes of fields of its own.
 
+    Args:
+        taken: names that no class of its own may have.
+    """
+
+    taken: set[str]
     names: dict[str, set[str]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
+    _by_type: dict[str, str] = field(default_factory=dict)
 
     def use(self, name: str, module: str = OURS) -> str:
         """Note that *name* is imported from *module*, and return it."""
@@ -63,27 +75,36 @@ class SourceImports:
         return name
 
     def lines(self) -> list[str]:
-        """Return the statements, the standard's first."""
-        lines = []
+        """Return the statements, the framework's last."""
+        lines: list[str] = []
         for module in sorted(self.names, key=lambda name: (name == OURS, name)):
-            if module == OURS and len(self.names) > 1:
+            if module == OURS and lines:
                 lines.append("")
-            names = tuple(sorted(self.names[module], key=str.casefold))
+            names = sorted(self.names[module], key=lambda name: (not name.isupper(), name))
             line = f"from {module} import {', '.join(names)}"
-            lines.append(line if len(line) <= WIDTH else call(f"from {module} import (", names, 0))
+            wide = lay_out(Bracketed(f"from {module} import (", tuple(names)), 0)
+            lines += [line] if len(line) <= WIDTH else wide
         return lines
 
     def define(self, type_text: str) -> str:
-        """Return the name of a class of this module for columns of a type without one."""
+        """Return the name of a class of this module, for columns of a type without one."""
+        if type_text not in self._by_type:
+            words = "".join(part.capitalize() for part in re.split(r"[\W_]+", type_text))
+            name, number = f"{words}Field", 2
+            while name in self.taken:
+                name, number = f"{words}Type{number}Field", number + 1
+            self.taken.add(name)
+            self._by_type[type_text] = name
+            self.classes[name] = self._class_text(name, type_text)
+        return self._by_type[type_text]
+
+    def _class_text(self, name: str, type_text: str) -> str:
         family = _FAMILIES.get(type_text.partition("(")[0])
         base = self.use(family) if family else self.use("Field", _PEEWEE)
-        name = "".join(part.capitalize() for part in re.split(r"\W+", type_text) if part)
-        text = f"class {name}Field({{}}):\n    field_type = {source(type_text)}\n"
-        if type_text == "numeric":
-            base = self.use("DecimalField")
+        text = f"class {name}({base}):\n    field_type = {source(type_text)}\n"
+        if family == "DecimalField":
             text += "\n    def get_modifiers(self):\n        return None\n"
-        self.classes[f"{name}Field"] = text.format(base)
-        return f"{name}Field"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +121,7 @@ class FieldClass:
 
 
 def choose_class(
-    column: Column, enums: dict[str, EnumType], imports: SourceImports, is_key: bool
+    column: Column, enums: Mapping[str, EnumType], imports: SourceImports, is_key: bool
 ) -> FieldClass:
     """Return the class of the field for *column*.
 
@@ -119,7 +140,7 @@ def choose_class(
     return _by_type(column.type, enums, imports)
 
 
-def _by_type(type_text: str, enums: dict[str, EnumType], imports: SourceImports) -> FieldClass:
+def _by_type(type_text: str, enums: Mapping[str, EnumType], imports: SourceImports) -> FieldClass:
     if type_text in _SIMPLE:
         return FieldClass(imports.use(_SIMPLE[type_text]))
     if type_text in _EXTENDED:
@@ -143,22 +164,3 @@ def _by_type(type_text: str, enums: dict[str, EnumType], imports: SourceImports)
         imports.use("JSONField as TextJSONField", _EXTENSION)
         return FieldClass("TextJSONField")
     return FieldClass(imports.define(type_text))
-
-
-def source(value: object) -> str:
-    """Return *value* as Python writes it, a text in double quotes where it can be."""
-    text = repr(value)
-    if text.startswith("'") and '"' not in text:
-        return '"' + text[1:-1].replace("\\'", "'") + '"'
-    return text
-
-
-def call(head: str, arguments: tuple[str, ...], indent: int, tail: str = "") -> str:
-    """Return a call, or anything else in brackets, over several lines if one is too short."""
-    closing = {"(": ")", "[": "]", "{": "}"}[head[-1]]
-    space = " " * indent
-    line = f"{space}{head}{', '.join(arguments)}{closing}{tail}"
-    if len(line) <= WIDTH and "\n" not in line:
-        return line
-    lines = "".join(f"{space}    {each}," + "\n" for each in arguments)
-    return f"{space}{head}\n{lines}{space}{closing}{tail}"

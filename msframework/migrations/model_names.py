@@ -14,7 +14,7 @@ import peewee
 from msframework.models import Model
 
 # Names that a field would hide: methods of a model, and what its class statement holds.
-_OF_MODELS: Final = frozenset(dir(Model)) | {"DoesNotExist", "Meta"}
+_OF_MODELS: Final = frozenset(dir(Model)) - {"id"} | {"DoesNotExist", "Meta"}
 _TAKEN: Final = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(peewee.__all__)
 
 
@@ -46,7 +46,7 @@ def name_fields(columns: Iterable[str], keys: Collection[str]) -> dict[str, str]
     """
     found: dict[str, str] = {}
     used: set[str] = set()
-    for column in sorted(columns, key=lambda name: name in keys):
+    for column in sorted(columns, key=lambda each: (each in keys, _field(each) != each)):
         name = _field(column)
         if column in keys and column.endswith("_id"):
             short = _field(column[:-3])

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msframework.migrations.field_source import OURS, SourceImports
+import peewee
+
+import msframework.models
+from msframework.migrations.field_source import FOREIGN_NAMES, OURS, SourceImports
 from msframework.migrations.model_names import name_classes
 from msframework.migrations.model_text import ModelContext, ModelText, TableFacts
 from msframework.migrations.schema import SchemaState, Table
-from msframework.models import __all__ as our_names
 
 _TITLE: Final = "Models of the tables of a database, written by `manage.py inspectdb`."
 
@@ -27,13 +29,12 @@ def render_models(state: SchemaState, remarks: Mapping[str, Sequence[str]] | Non
     facts = {table.name: TableFacts(table) for table in state.tables}
     for each in facts.values():
         each.link(facts)
-    imports = SourceImports()
-    context = ModelContext(
-        facts,
-        name_classes(facts, our_names),
-        {enum.name: enum for enum in state.enums},
-        imports,
+    classes = name_classes(facts, {*msframework.models.__all__, *FOREIGN_NAMES})
+    imports = SourceImports(
+        {*msframework.models.__all__, *FOREIGN_NAMES, *classes.values(), *peewee.__all__}
     )
+    enums = {enum.name: enum for enum in state.enums}
+    context = ModelContext(facts, classes, enums, imports)
     texts = []
     for table in _in_order(state.tables, facts):
         texts.append(ModelText(table, context, (remarks or {}).get(table.name, ())).render())

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.index_text import read_index, spans, unquote
+from msframework.migrations.index_clause import read_index
+from msframework.migrations.scanner import tidy
 from msframework.migrations.schema import (
     Column,
     Constraint,
@@ -215,7 +216,7 @@ def _read_column(row: CatalogRow) -> Column:
 def _read_constraint(row: CatalogRow, asked: Mapping[int, str | None]) -> Constraint | ForeignKey:
     kind, definition = row["kind"], row["definition"]
     if kind in ("p", "u"):
-        definition = _unquoted(definition)
+        definition = tidy(definition)
     if kind != "f" or row["match"] != "s" or row["period"]:
         return Constraint(row["name"], definition)
     on_delete = _ACTIONS.get(row["on_delete"])
@@ -233,18 +234,8 @@ def _read_constraint(row: CatalogRow, asked: Mapping[int, str | None]) -> Constr
     )
 
 
-def _unquoted(definition: str) -> str:
-    """Return *definition*, made of names, with quotes only where they are needed."""
-    found, last = [], 0
-    for kind, start, end in spans(definition):
-        if kind == "quoted":
-            found += [definition[last:start], quote(unquote(definition[start:end]))]
-            last = end
-    return "".join((*found, definition[last:]))
-
-
 def _read_index(row: CatalogRow) -> Index:
-    return read_index(row["definition"])[1]
+    return read_index(row["definition"]).index
 
 
 def _read_storage(row: CatalogRow) -> tuple[str, ...]:
