@@ -1,8 +1,8 @@
 """What a rate limit costs a request: `python -m benchmarks.rates`; prints JSON.
 
-Process CPU time in microseconds, the best of sixty short repeats: of admission where there is
-nothing but limits, in memory, and of the headers on the answer; beside them what the library's own
-storages in memory take for one question.
+CPU time in microseconds, the best of sixty short repeats: of admission with nothing but limits, in
+memory, and of the headers of the answer; for comparison, of one hit in the in-memory storage of the
+library `limits`.
 """
 
 import asyncio

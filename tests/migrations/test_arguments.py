@@ -70,6 +70,10 @@ WRONG = {
         lambda: AddColumn("users", Column("age", "integer", serial=True, null=True)),
         "null is True; expected False, as it is serial",
     ),
+    "serial as a type": (
+        lambda: AddColumn("users", Column("age", "BIGSERIAL")),
+        "its type is 'BIGSERIAL'; expected 'bigint', with serial=True",
+    ),
     "an unknown identity": (
         lambda: AddColumn("users", Column("age", "integer", identity="never")),
         "identity is 'never'; expected 'always', 'by default' or None",

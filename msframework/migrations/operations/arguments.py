@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.schema import Column, Constraint, EnumType, ForeignKey, Index, Table
+from msframework.migrations.types import SERIALS
 
 T = TypeVar("T")
 _LONGEST: Final = 63  # bytes of a name; PostgreSQL cuts off the rest, and looks for another one
@@ -104,6 +105,9 @@ def check_column(where: str, value: object, what: str = "column") -> Column:
     check_name(where, f"the name of the {what}", column.name)
     where = f"{where}: column {column.name!r}"
     check_sql(where, "its type", column.type)
+    if column.type.lower() in SERIALS:
+        counted = SERIALS[column.type.lower()]
+        raise refuse(where, "its type", column.type, f"{counted!r}, with serial=True")
     for name in ("default", "generated", "collation"):
         if getattr(column, name) is not None:
             check_sql(where, name, getattr(column, name))
