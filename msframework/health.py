@@ -14,13 +14,12 @@ from time import monotonic
 from typing import Final
 
 from msframework.lifecycle import Parts
-from msframework.operations.source import PartStates, Report
+from msframework.operations.source import INTERVAL, PartStates, Report
 from msframework.operations.status import Status
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
 CACHED: Final = 1.0  # seconds
 _LONGEST: Final = 200  # characters of a reason
-INTERVAL: Final = 1.0  # seconds between two beats
 
 # Returns the reason why a part is not ready; `None` where it is.
 PartCheck = Callable[[], Awaitable[str | None]]

@@ -62,8 +62,7 @@ class ConcurrencyLimit:
     Attributes:
         value: the limit.
         is_met: whether somebody met it in this window.
-        era: a number that changes when the limit is lowered, or a window is skipped. Whoever is
-            admitted takes it along.
+        era: a number that changes when the limit is lowered. Whoever is admitted takes it along.
     """
 
     def __init__(
@@ -125,18 +124,6 @@ class ConcurrencyLimit:
             self._follow(in_flight, latency, unloaded)
         else:
             self._return(in_flight)
-        self._reset()
-
-    def skip(self) -> None:
-        """End the window without a conclusion, as something else than a queue made latencies long.
-
-        Those that are in flight say nothing either.
-        """
-        self.era += 1
-        self._before = None
-        self._reset()
-
-    def _reset(self) -> None:
         for baseline in self._sampled:
             baseline.reset()
         self._sampled.clear()

@@ -18,9 +18,6 @@ from msframework.limits.concurrency import ALLOWED_DELAY
 
 _CALM: Final = 2  # observations without delay in a row, which end it
 _FEWEST: Final = 8  # requests that are begun in any case, however long each takes
-# Of those that are too late one is begun nevertheless: where refusals alone make turns long, nobody
-# would be served.
-_ONE_OF: Final = 32
 
 
 class Patience:
@@ -33,7 +30,7 @@ class Patience:
 
     def __init__(self, delay: float = ALLOWED_DELAY) -> None:
         self._delay = delay
-        self._calm = self._late = 0
+        self._calm = 0
         self.is_watching = False
         self.begun = 0
 
@@ -54,8 +51,6 @@ class Patience:
             share: how much longer or shorter than others it may wait.
         """
         if waited > self._delay * share and self.begun >= _FEWEST:
-            self._late += 1
-            if self._late % _ONE_OF:
-                return True
+            return True
         self.begun += 1
         return False

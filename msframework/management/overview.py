@@ -48,7 +48,7 @@ def answering(
     if sock is None or metrics is None:
         yield
         return
-    source = WorkersSource(supervisor.statuses, lambda: supervisor.is_stopping, metrics.render)
+    source = WorkersSource(supervisor.statuses, lambda: supervisor.is_stopping, metrics.collect)
     server = OperationsServer(sock, source)
     server.start()
     try:

@@ -23,7 +23,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Final
 
-from msframework.metrics.exposition import render
 from msframework.metrics.facts import MetricFacts, MetricKind
 from msframework.metrics.series import Cells, allocate_array
 from msframework.metrics.snapshot import Snapshot
@@ -115,10 +114,6 @@ class SharedMetrics:
 
     def __init__(self, directory: str | Path) -> None:
         self.path = Path(directory)
-
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Return all metrics in the form that the header *accept* asks for, and its media type."""
-        return render(self.collect(), accept)
 
     def collect(self) -> Snapshot:
         """Return the numbers of all workers, except those whose files cannot be read."""

@@ -12,7 +12,8 @@ from time import monotonic
 from typing import Final
 
 from msframework.health import Monitor, Readiness
-from msframework.operations.source import ANSWER_BOUND, LIVE_BOUND, Report
+from msframework.metrics.snapshot import Snapshot
+from msframework.operations.source import ANSWER_BOUND, LIVE_BOUND, Report, render_with_lag
 
 BUSY: Final = Report(False, {"loop": f"it did not turn for {ANSWER_BOUND} s"})
 
@@ -23,17 +24,16 @@ class ServiceSource:
     Args:
         readiness: the readiness of the service.
         monitor: the monitor of its loop.
-        render: renders its metrics for a value of `Accept`; called in a thread.
+        collect: returns its metrics; called in a thread.
     """
 
     def __init__(
         self,
         readiness: Readiness,
         monitor: Monitor,
-        render: Callable[[str], tuple[bytes, str]],
+        collect: Callable[[], Snapshot],
     ) -> None:
-        self._readiness, self._monitor = readiness, monitor
-        self.render_metrics = render
+        self._readiness, self._monitor, self._collect = readiness, monitor, collect
 
     def check_live(self) -> Report:
         """Return whether the loop has turned lately; during start and stop it is taken to have."""
@@ -57,6 +57,10 @@ class ServiceSource:
             return BUSY
         except CancelledError:  # the service stops
             return readiness.outside or BUSY
+
+    def render_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics in the form that the header *accept* asks for, and its media type."""
+        return render_with_lag(self._collect(), [self._monitor.beat], accept)
 
 
 def judge_beat(beat: float | None) -> Report:

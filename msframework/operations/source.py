@@ -5,9 +5,14 @@ Runs per request to the operations port, in the threads of its server.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, Protocol
+
+from msframework.metrics.catalogue import LOOP_LAG
+from msframework.metrics.exposition import render
+from msframework.metrics.snapshot import Snapshot
 
 # Seconds after which a loop that does not turn is taken for dead. NOTE: a handler that computes
 # for a few seconds makes a service unready, but is no reason to kill it.
@@ -16,6 +21,7 @@ LIVE_BOUND: Final = 5.0
 # the answer.
 ANSWER_BOUND: Final = 0.9
 
+INTERVAL: Final = 1.0  # seconds between two beats of a loop
 LIVE: Final = "/livez"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
@@ -49,3 +55,17 @@ class OperationsSource(Protocol):
 
     def render_metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics in the form that the header *accept* asks for, and its media type."""
+
+
+def render_with_lag(
+    snapshot: Snapshot, beats: Iterable[float | None], accept: str
+) -> tuple[bytes, str]:
+    """Return *snapshot* as `render` does, with how late the loops of these last *beats* are by now.
+
+    NOTE: a loop that stands still does not measure that it does.
+    """
+    now = monotonic()
+    for beat in beats:
+        if beat is not None:
+            snapshot.add(LOOP_LAG, (), [max(0.0, now - beat - INTERVAL)])
+    return render(snapshot, accept)

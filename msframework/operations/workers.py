@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
 
+from msframework.metrics.snapshot import Snapshot
 from msframework.operations.process import judge_beat
-from msframework.operations.source import Report
+from msframework.operations.source import Report, render_with_lag
 from msframework.operations.status import Status
 
 _FRESH: Final = 2.5  # seconds for which a status holds; workers send one each second
@@ -25,17 +26,16 @@ class WorkersSource:
     Args:
         statuses: returns the last status of each worker.
         draining: returns whether the supervisor was told to stop.
-        render: renders the metrics of all workers.
+        collect: returns the metrics of all workers.
     """
 
     def __init__(
         self,
         statuses: Callable[[], Statuses],
         draining: Callable[[], bool],
-        render: Callable[[str], tuple[bytes, str]],
+        collect: Callable[[], Snapshot],
     ) -> None:
-        self._statuses, self._draining = statuses, draining
-        self.render_metrics = render
+        self._statuses, self._draining, self._collect = statuses, draining, collect
 
     def check_live(self) -> Report:
         """Return whether any loop turns; workers that are starting are no failure."""
@@ -56,6 +56,11 @@ class WorkersSource:
             ready |= report.ok
             parts |= {f"{name}: {part}": reason for part, reason in report.parts.items()}
         return Report(ready, parts if statuses else {"service": "no worker"})
+
+    def render_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics in the form that the header *accept* asks for, and its media type."""
+        beats = [status.beat for status in self._statuses().values() if status is not None]
+        return render_with_lag(self._collect(), beats, accept)
 
 
 def _judge(status: Status | None) -> Report:

@@ -96,6 +96,7 @@ class ServiceRun:
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._watchdog = Watchdog()
+        self._stop.on_made = lambda: self._watchdog.expect(self._pause)
         service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
         self._accepts = self._has_begun = self._is_outdated = self._is_broken_off = False
@@ -108,15 +109,14 @@ class ServiceRun:
         if sock is None:
             return None
         service = self._service
-        render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render)
+        source = ServiceSource(service.readiness, service.monitor, service.metrics.collect)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
         """Start, serve and stop; return the exit code."""
         signals = ServerSignals(
             self._stop,
-            reload=self._ask_reload if names_files(self._settings) else None,
+            reload=self._ask_reload,
             on_end=lambda: self._watchdog.end_within(_AT_ONCE),
             is_supervised=self._is_supervised,
         )
@@ -223,7 +223,7 @@ class ServiceRun:
         service.set_serving(True)
         await service.monitor.tell()
         if self._is_outdated:
-            service.reload_certificates()
+            self._reload()
         server_logger.info("Worker ready [%s]", os.getpid())
         self._on_serving()
 
@@ -236,7 +236,16 @@ class ServiceRun:
         """Have files read anew as soon as the service serves."""
         self._is_outdated = True
         if self._service.state.is_running:
-            self._loop.call_soon_threadsafe(self._service.reload_certificates)
+            self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload(self) -> None:
+        if names_files(self._settings):
+            self._service.reload_certificates()
+        else:
+            server_logger.warning(
+                "SIGHUP changes nothing here: without WORKERS TLS files alone are read anew, and "
+                "the settings name none. Restart the service to change it"
+            )
 
     # The stop.
 
@@ -259,10 +268,13 @@ class ServiceRun:
         self._watchdog.allow(self._settings.server.part_stop_timeout)
         await self._service.stop_parts()
 
-    def _begin_watchdog(self) -> None:
+    @property
+    def _pause(self) -> float:
         server = self._settings.server
-        pause = max(server.graceful_timeout, server.part_stop_timeout)
-        self._watchdog.begin(longest_stop(self._service), pause)
+        return max(server.graceful_timeout, server.part_stop_timeout)
+
+    def _begin_watchdog(self) -> None:
+        self._watchdog.begin(longest_stop(self._service), self._pause)
 
     async def _end_serving(self) -> None:
         """Stop listening, and end all connections: steps 1 to 4 of a stop."""

@@ -1,8 +1,8 @@
 """Refuses requests that a worker has no room for, by a 503 that costs little, before all else.
 
-Those of a burst wait for room instead; see `limits/burst.py`. `Shedding` is a part of a service
-with `SHEDDING`. Its `serve` and `admit` run per request that is beyond `ServerState.free`, and for
-some others, whose latency they measure; `_tick` runs 20 times a second.
+`Shedding` is a part of a service with `SHEDDING`. Its `serve` and `admit` run per request that is
+beyond `ServerState.free`, and for some others, whose latency they measure; `_tick` runs 20 times a
+second.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import math
-from asyncio import Future, TimerHandle, get_running_loop
+from asyncio import TimerHandle, get_running_loop
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +20,6 @@ from typing import Any, Final, Protocol
 from msframework.envelope import Envelope
 from msframework.errors import ErrorAnswers, is_users
 from msframework.exceptions import Overloaded
-from msframework.limits.burst import BurstQueue
 from msframework.limits.concurrency import Baseline, ConcurrencyLimit
 from msframework.limits.patience import Patience
 from msframework.limits.priority import NORMAL, SHARES
@@ -37,7 +35,6 @@ logger = logging.getLogger("msframework.server")
 TICK: Final = 0.05
 _TICKS_OF_WINDOW: Final = 2
 _SAMPLES: Final = 32  # requests of each window that are measured, of those with room
-_LET_IN: Final = 8  # requests that waited for room, at once
 _LOG_EVERY: Final = 10.0  # seconds
 
 
@@ -72,8 +69,6 @@ class OperationLoad:
 
 # A request on Sanic's path: when it was admitted, as one of how many, and in which era.
 _Timed = tuple[OperationLoad, float, int, int]
-# A request that waits for room, and whether it found some.
-_Waiter = tuple[object, Future[bool]]
 
 
 class Shedding:
@@ -100,7 +95,6 @@ class Shedding:
         self._occupancy, self._failures, self._finish = occupancy, failures, finish
         self._limit = ConcurrencyLimit(least=least)
         self._patience = Patience()
-        self._queue: BurstQueue[_Waiter] = BurstQueue()
         # What is no operation: static files, websockets, streams, documents, unknown paths.
         self._others = OperationLoad()
         self._least_share = 1.0
@@ -151,9 +145,6 @@ class Shedding:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for _, let_in in self._queue.clear():
-            if not let_in.done():
-                let_in.set_result(True)
 
     def _plan(self) -> None:
         self._due = monotonic() + TICK
@@ -165,17 +156,8 @@ class Shedding:
         self._ticks += 1
         if not self._occupancy.stopping:
             self._occupancy.backlog.accept()
-        for _, let_in in self._queue.observe(now):
-            if not let_in.done():
-                let_in.set_result(False)
-        if self._queue:
-            self._limit.is_met = True
-            self._let_in(_LET_IN)
         if self._ticks % _TICKS_OF_WINDOW == 0:
-            if self._patience.is_watching:
-                self._limit.skip()  # they waited for the loop
-            else:
-                self._limit.update()
+            self._limit.update()
             self._samples = _SAMPLES
         self._open()
         self._plan()
@@ -186,7 +168,7 @@ class Shedding:
 
     def _open(self) -> None:
         """Say up to how many in flight a request needs no look."""
-        if self._samples > 0 or self._patience.is_watching or self._queue:
+        if self._samples > 0 or self._patience.is_watching:
             self._occupancy.free = -1
         else:
             self._occupancy.free = int(self._limit.value * self._least_share) + len(self._aside)
@@ -197,18 +179,14 @@ class Shedding:
         """Run *handler*, and measure it; or return the refusal."""
         load = self._load_at(request.route, request.method)
         reason = self._judge(request, load)
-        if reason is not None and not await self._wait(request, load):
+        if reason is not None:
             answer = await self._refuse(request, load, reason)
             if self._finish is not None:
                 self._finish(request, answer)
             return answer
         limit, begun = self._limit, monotonic()
         among, era = self._occupancy.in_flight - len(self._aside), limit.era
-        try:
-            answer = await handler(request, **params)
-        finally:
-            if self._queue:
-                self._let_in(1, ended=1)
+        answer = await handler(request, **params)
         if answer.__class__ is Answer and answer.status < 400 and not request.responded:
             limit.note(load.baseline, monotonic() - begun, among, era)
         return answer
@@ -227,33 +205,6 @@ class Shedding:
         if self._samples == 0:
             self._open()
         return None
-
-    async def _wait(self, request: object, load: OperationLoad) -> bool:
-        """Wait until there is room for *request*, and return whether it came."""
-        waiter: _Waiter = (request, get_running_loop().create_future())
-        if not self._queue.add(waiter, load.priority, monotonic()):
-            return False
-        self.set_aside(request)
-        try:
-            return await waiter[1]
-        finally:
-            self._queue.discard(waiter, load.priority)
-            self.take_back(request)
-
-    def _let_in(self, most: int, *, ended: int = 0) -> None:
-        """Begin up to *most* of those that wait; *ended* are in flight for a moment only."""
-        occupancy, patience = self._occupancy, self._patience
-        for _ in range(most):
-            if patience.is_watching and patience.is_over(math.inf):
-                return
-            occupied = occupancy.in_flight - len(self._aside) - ended
-            waiter = self._queue.take(occupied, self._limit.value)
-            if waiter is None:
-                return
-            request, let_in = waiter
-            self.take_back(request)
-            if not let_in.done():  # its client may have hung up
-                let_in.set_result(True)
 
     async def _refuse(self, request: Any, load: OperationLoad, reason: str) -> Any:
         self.refused[reason, load.priority] += 1
@@ -274,7 +225,7 @@ class Shedding:
         if load is None:
             return None
         reason = self._judge(request, load)
-        if reason is not None and not await self._wait(request, load):
+        if reason is not None:
             stream = request.stream
             if getattr(stream, "expecting_continue", False):
                 # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
@@ -343,5 +294,3 @@ class Shedding:
         self._handled.discard(request)
         self._timed.pop(request, None)
         self.take_back(request)
-        if self._queue:
-            self._let_in(1)

@@ -19,11 +19,18 @@ class Watchdog:
 
     It prints the stack of every thread and exits with code 1 (`faulthandler`), which needs neither
     the loop nor the interpreter's lock. It watches until the process has ended, so that threads
-    cannot keep the process alive, either. Outside of the main thread, as in tests, it does nothing.
+    cannot keep the process alive, either. Made outside of the main thread, as in
+    tests, it does nothing.
     """
 
     def __init__(self) -> None:
         self._until = self._pause = 0.0
+        self._is_ours = threading.current_thread() is threading.main_thread()
+
+    def expect(self, pause: float) -> None:
+        """Allow the loop *pause* seconds until `begin`, in any thread."""
+        if not self._until:
+            self._arm(pause + MARGIN)
 
     def begin(self, total: float, pause: float) -> None:
         """Allow *total* seconds in all, and *pause* seconds without a turn of the running loop."""
@@ -50,6 +57,6 @@ class Watchdog:
             loop.call_later(_PULSE, self._beat)
 
     def _arm(self, seconds: float) -> None:
-        if threading.current_thread() is threading.main_thread():
+        if self._is_ours:
             with suppress(RuntimeError, ValueError):  # no thread can be started
                 faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)

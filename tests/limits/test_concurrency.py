@@ -108,17 +108,3 @@ def test_what_an_earlier_limit_admitted_says_nothing_of_this_one():
     limit, baseline = ConcurrencyLimit(), Baseline()
     limit.note(baseline, 10.0, 80, limit.era - 1)
     assert baseline.count == 0
-
-
-def test_a_window_that_is_skipped_says_nothing_and_nor_do_those_in_flight():
-    limit, baseline = ConcurrencyLimit(), Baseline()
-    era = limit.era
-    for _ in range(10):
-        limit.note(baseline, 10.0, 80, era)
-    limit.is_met = True
-    limit.skip()
-    for _ in range(10):
-        limit.note(baseline, 10.0, 80, era)
-    limit.is_met = True
-    limit.update()
-    assert (limit.value, baseline.latency, baseline.count) == (80, None, 0)

@@ -98,6 +98,14 @@ WRONG = {
         lambda: AddConstraint("users", Constraint("a", "")),
         "constraint 'a': definition is ''",
     ),
+    "no kind of constraint": (
+        lambda: AddConstraint("users", Constraint("a", "age > 0")),
+        "definition is 'age > 0'; expected such as 'CHECK (age > 0)'",
+    ),
+    "an unknown action": (
+        lambda: AddConstraint("u", ForeignKey("f", ("a",), "c", ("id",), on_delete="NULL")),
+        "on_delete is 'NULL'; expected such as 'CASCADE'",
+    ),
     "too few targets": (
         lambda: AddConstraint("users", ForeignKey("f", ("a", "b"), "cities", ("id",))),
         "foreign key 'f': target_columns is ('id',); expected 2 of them",

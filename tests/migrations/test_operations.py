@@ -5,7 +5,9 @@ After each way the catalog is the one of tables made directly as the models now 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -36,6 +38,7 @@ from msframework.migrations import (
     RenameTable,
     Run,
     Table,
+    operations,
 )
 from msframework.migrations.operations.program import read_phases, reverse_operations, wants_steps
 from msframework.migrations.sql import quote, quote_qualified
@@ -790,3 +793,40 @@ def test_a_table_in_use_is_not_written_anew(connection, name):
     run(connection, list(case.operations), online=True)
 
     assert first_values(connection, "SELECT pg_relation_filenode('users')") == before
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "migration-operations.md"
+
+
+def test_the_page_of_operations_lists_them_with_their_arguments():
+    listed = re.findall(r"^\| `(\w+)\(([\w, ]+)\)`", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    found = {
+        name: ", ".join(each.name for each in fields(value))
+        for name, value in vars(operations).items()
+        if name in operations.__all__
+    }
+
+    assert dict(listed) == found
+
+
+def test_the_example_of_the_page_runs_there_and_back(connection):
+    (text,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    file = {}
+    exec(compile(text, str(PAGE), "exec"), file)
+    table = users(
+        Column("nick", "text", null=True),
+        Column("age", "text", null=True),
+        Column("city_id", "integer", null=True),
+    )
+    run(connection, [CreateTable(CITIES), CreateTable(table)])
+    before = read_rows(connection)
+    connection.execute("INSERT INTO users (name, age) VALUES ('Ada', ''), ('Bob', '7')")
+
+    run(connection, file["operations"], online=not file["atomic"])
+
+    query = "SELECT low || age || sex FROM users ORDER BY 1"
+    assert first_values(connection, query) == ["ada1", "bob8"]
+
+    run(connection, reverse(file["operations"]), online=not file["atomic"])
+
+    assert read_rows(connection) == before

@@ -194,7 +194,7 @@ KEY = ForeignKey("f", ("a",), "cities", ("id",))
         (AddConstraint("a", Constraint("b", "CHECK (true)")), "add check b to a"),
         (DropConstraint("a", Constraint("b", "primary key (c)")), "drop primary key b of a"),
         (DropConstraint("a", Constraint("b", "UNIQUE (c)")), "drop unique constraint b of a"),
-        (DropConstraint("a", Constraint("b", "EXCLUDE …")), "drop constraint b of a"),
+        (DropConstraint("a", Constraint("b", "EXCLUDE (a WITH =)")), "drop constraint b of a"),
         (RenameConstraint("a", "b", "c"), "rename constraint b of a to c"),
         (CreateIndex("a", Index("b", ("c",))), "create index b on a"),
         (DropIndex("a", Index("b", ("c",))), "drop index b of a"),

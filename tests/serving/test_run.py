@@ -120,9 +120,9 @@ async def test_one_process_is_the_main_one_too(service, done):
 
 async def test_files_are_read_anew_once_a_service_serves(make_service):
     service, told = make_service(), []
-    service.reload_certificates = lambda: told.append(service.state.is_running)
     sock = socket.create_server(("127.0.0.1", 0))
     run = ServiceRun(service, sock, lambda: None, StopRequest(), None, False)
+    run._reload = lambda: told.append(service.state.is_running)
 
     async def ask(app):
         run._ask_reload()
@@ -253,13 +253,15 @@ async def test_parts_have_their_own_time_however_short_that_of_requests_is(make_
 
 async def test_a_start_that_ignores_its_end_is_left_behind(make_service, caplog):
     service = make_service(server={"part_stop_timeout": 0.05})
-    waits = asyncio.Event()
+    loop, waits = asyncio.get_running_loop(), asyncio.Event()
 
     async def ignore(app):
-        run.tell(waits)
-        while not run.ended.is_set():
+        loop.call_soon_threadsafe(waits.set)
+        while True:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.1)
+            if run.ended.is_set():
+                return
 
     service.register_listener(ignore, "before_server_start")
     run = Running(service)

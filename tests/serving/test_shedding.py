@@ -10,7 +10,6 @@ import pytest_asyncio
 from msframework import Blueprint, Resource, doc
 from msframework.access import APIKey, Authenticated
 from msframework.exceptions import ServiceUnavailable
-from msframework.limits.burst import BurstQueue
 from tests.conftest import new_service, serve_service
 
 REFUSED = {
@@ -151,7 +150,6 @@ async def crowd(request):
         crowd.shedding._limit._least = 2
         crowd.shedding._limit._set(2)
         crowd.shedding._limit.update = lambda: None  # it stays where a test puts it
-        crowd.shedding._queue._most = 0  # nobody waits for room
         crowd.shedding._open()
         yield crowd
 
@@ -266,57 +264,6 @@ async def test_what_waited_too_long_for_the_loop_is_refused(crowd, monkeypatch):
         crowd.shedding._open()
 
 
-@asynccontextmanager
-async def queued(crowd, count):
-    """Let *count* requests wait for room, and give their tasks; new ones may, for a moment."""
-    crowd.shedding._queue = BurstQueue()
-    try:
-        waiting = [asyncio.create_task(crowd.status("/now")) for _ in range(count)]
-        async with asyncio.timeout(5):
-            while len(crowd.shedding._queue) < count:
-                await asyncio.sleep(0.001)
-        yield waiting
-    finally:
-        crowd.shedding._queue = BurstQueue(most=0)
-
-
-async def test_a_burst_waits_for_room_and_is_served(crowd):
-    before = crowd.shedding.refused.total()
-    async with crowd.full(), queued(crowd, 20) as waiting:
-        assert crowd.serving.in_flight == 22
-        crowd.go.set()
-        assert await asyncio.gather(*waiting) == [200] * 20
-    assert crowd.shedding.refused.total() == before
-
-
-async def test_those_that_wait_are_refused_once_it_is_no_burst(crowd):
-    async with crowd.full(), queued(crowd, 5) as waiting:
-        crowd.shedding._queue._longest = 0.0
-        assert await asyncio.gather(*waiting) == [503] * 5
-        assert await crowd.status("/now") == 503
-
-
-async def test_who_hangs_up_waits_no_more(crowd):
-    async with crowd.full():
-        crowd.shedding._queue = queue = BurstQueue()
-        _, writer = await crowd.connect(b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
-            while not queue:
-                await asyncio.sleep(0.001)
-            writer.transport.abort()
-            while queue:
-                await asyncio.sleep(0.001)
-        crowd.shedding._queue = BurstQueue(most=0)
-
-
-async def test_those_that_wait_are_let_in_when_the_service_stops(crowd):
-    async with crowd.full():
-        async with queued(crowd, 3) as waiting:
-            await crowd.shedding.stop()
-            assert await asyncio.gather(*waiting) == [200] * 3
-        await crowd.shedding.start()
-
-
 async def test_an_unknown_path_is_refused_too(crowd):
     async with crowd.full():
         assert crowd.serving.free <= 2
@@ -348,7 +295,6 @@ async def test_a_users_own_answer_to_exceptions_is_asked(make_service, serve):
 
     async with serve(service) as (host, port):
         service._serving.shedding._limit.value = 0
-        service._serving.shedding._queue._most = 0
         service._serving.shedding._open()
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -12,7 +12,6 @@ async def test_shedding(serve):
             shedding = running.service._serving.shedding
             if shedding is not None:
                 shedding._limit.value = 0
-                shedding._queue._most = 0
                 shedding._open()
             answer = await running.ask("/one")
             assert (answer.status, answer.headers.get("Retry-After")) == (
