@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final
 
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.model_names import name_members
+from msframework.migrations.operations.ddl import bare
 from msframework.migrations.schema import Column, EnumType
 from msframework.migrations.source_layout import WIDTH, Bracketed, lay_out, source
+from msframework.models import EnumField
 
 OURS: Final = "msframework.models"
 # Names that a module may import from elsewhere.
@@ -16,6 +21,7 @@ FOREIGN_NAMES: Final = frozenset(
     ["ArrayField", "Field", "HStoreField", "IntervalField", "TSVectorField", "TextJSONField"]
 )
 _PEEWEE: Final = "peewee"
+_ENUM: Final = "enum"
 _EXTENSION: Final = "playhouse.postgres_ext"
 _SIMPLE: Final = {
     "bigint": "BigIntegerField",
@@ -56,6 +62,10 @@ _NUMERIC: Final = re.compile(r"numeric\((\d+), (\d+)\)\Z")
 _SIZED: Final = re.compile(r"(varchar|char)\((\d+)\)\Z")
 
 
+# NOTE: mypy knows the call with a constant name only.
+_make_enum: Callable[[str, list[tuple[str, str]]], type[Enum]] = Enum  # type: ignore[assignment]
+
+
 @dataclass(slots=True)
 class SourceImports:
     """What the text of a module needs: its imports, and classes of fields of its own.
@@ -75,28 +85,45 @@ class SourceImports:
         return name
 
     def lines(self) -> list[str]:
-        """Return the statements, the framework's last."""
+        """Return the statements, the standard library's first."""
         lines: list[str] = []
-        for module in sorted(self.names, key=lambda name: (name == OURS, name)):
-            if module == OURS and lines:
-                lines.append("")
+        for module in sorted(self.names, key=lambda name: (name != _ENUM, name)):
             names = sorted(self.names[module], key=lambda name: (not name.isupper(), name))
             line = f"from {module} import {', '.join(names)}"
             wide = lay_out(Bracketed(f"from {module} import (", tuple(names)), 0)
             lines += [line] if len(line) <= WIDTH else wide
+            lines += [""] if module == _ENUM else []
         return lines
 
     def define(self, type_text: str) -> str:
         """Return the name of a class of this module, for columns of a type without one."""
         if type_text not in self._by_type:
-            words = "".join(part.capitalize() for part in re.split(r"[\W_]+", type_text))
-            name, number = f"{words}Field", 2
-            while name in self.taken:
-                name, number = f"{words}Type{number}Field", number + 1
-            self.taken.add(name)
+            name = self._new_name(type_text, "Field")
             self._by_type[type_text] = name
             self.classes[name] = self._class_text(name, type_text)
         return self._by_type[type_text]
+
+    def define_enum(self, enum: EnumType) -> tuple[str, ...]:
+        """Return the arguments of an EnumField for *enum*: its class here, and its name."""
+        if enum.name not in self._by_type:
+            name = self._by_type[enum.name] = self._new_name(bare(enum.name), "")
+            lines = [f"class {name}({self.use('StrEnum', _ENUM)}):"]
+            members = name_members(enum.values)
+            lines += [f"    {member} = {source(members[member])}" for member in members]
+            self.classes[name] = "\n".join([*lines, ""])
+        name = self._by_type[enum.name]
+        own = EnumField(_enum_class(name, enum)).enum_type
+        arguments = (f"enum_class={name}",)
+        return arguments if own == enum.name else (*arguments, f"enum_type={source(enum.name)}")
+
+    def _new_name(self, text: str, tail: str) -> str:
+        words = "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", text))
+        words = words if words.isidentifier() else f"Type{words}"
+        name, number = f"{words}{tail}", 1
+        while name in self.taken:
+            name, number = f"{words}Type{number if number > 1 else ''}{tail}", number + 1
+        self.taken.add(name)
+        return name
 
     def _class_text(self, name: str, type_text: str) -> str:
         family = _FAMILIES.get(type_text.partition("(")[0])
@@ -137,10 +164,29 @@ def choose_class(
     if is_key and column.identity and column.type == "integer":
         always = ("generate_always=True",) if column.identity == "always" else ()
         return FieldClass(imports.use("IdentityField"), always)
-    return _by_type(column.type, enums, imports)
+    chosen = _by_type(column.type, enums, imports)
+    arguments = tuple(each.removeprefix("enum_class=") for each in chosen.arguments)
+    return replace(chosen, arguments=arguments)
+
+
+def _enum_class(name: str, enum: EnumType) -> type[Enum]:
+    members = [(f"VALUE_{number}", value) for number, value in enumerate(enum.values)]
+    return _make_enum(name, members)
+
+
+def can_be_field(enum: EnumType) -> bool:
+    """Say whether an EnumField can stand for *enum*."""
+    try:
+        EnumField(_enum_class("Values", enum), enum.name)
+    except (ImproperlyConfigured, ValueError):
+        return False
+    return True
 
 
 def _by_type(type_text: str, enums: Mapping[str, EnumType], imports: SourceImports) -> FieldClass:
+    enum = enums.get(type_text)
+    if enum is not None and can_be_field(enum):
+        return FieldClass(imports.use("EnumField"), imports.define_enum(enum))
     if type_text in _SIMPLE:
         return FieldClass(imports.use(_SIMPLE[type_text]))
     if type_text in _EXTENDED:

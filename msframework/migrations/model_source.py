@@ -1,4 +1,4 @@
-"""A `SchemaState` as the text of a module `models.py`. Runs on the command line.
+"""A `SchemaState` as the text of a module of models. Runs on the command line.
 
 Models say the same as the state, name by name, so that `makemigrations` finds nothing to do. What a
 model cannot say is a comment at its place.
@@ -54,8 +54,8 @@ def _in_order(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> list[
         if table.name in entered:
             return
         entered.add(table.name)
-        for key in sorted(facts[table.name].references.values(), key=lambda key: key.target):
-            visit(facts[key.target].table)
+        for target in sorted({key.target for key in table.foreign_keys} & facts.keys()):
+            visit(facts[target].table)
         ordered[table.name] = table
 
     for table in sorted(tables, key=lambda each: each.name):

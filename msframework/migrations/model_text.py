@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from msframework.migrations.adopted import define
+from msframework.migrations.adopted import define, is_key
 from msframework.migrations.clauses import (
     ConstraintClause,
     build_constraint,
@@ -23,7 +23,7 @@ from msframework.migrations.field_source import (
 )
 from msframework.migrations.index_clause import read_index
 from msframework.migrations.index_text import generated_name, plain_columns
-from msframework.migrations.model_names import name_fields
+from msframework.migrations.model_names import name_fields, name_values
 from msframework.migrations.naming import clip, name_object
 from msframework.migrations.operations.ddl import (
     bare,
@@ -63,10 +63,11 @@ class TableFacts:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.bare = bare(table.name)
-        self.key = next((each for each in table.constraints if _is_key(each)), None)
+        self.key = next((each for each in table.constraints if is_key(each)), None)
         self.key_columns = () if self.key is None else _columns_of(self.key)
         self.references: dict[str, ForeignKey] = {}
         self.fields: dict[str, str] = {}
+        self.values: dict[str, str] = {}
 
     def link(self, others: Mapping[str, TableFacts]) -> None:
         """Find the foreign keys that fields can be, and name all fields."""
@@ -76,6 +77,7 @@ class TableFacts:
                 self.references.setdefault(key.columns[0], key)
         columns = [column.name for column in self.table.columns]
         self.fields = name_fields(columns, self.references)
+        self.values = name_values(self.fields, self.references)
 
     def is_automatic(self, column: Column) -> bool:
         """Say whether *column* is the key that a sequence fills, which peewee has classes for."""
@@ -112,7 +114,7 @@ class ModelText:
     def __init__(self, table: Table, context: ModelContext, remarks: Sequence[str]) -> None:
         self._table, self._context = table, context
         self._facts = context.facts[table.name]
-        self._remarks = list(remarks)
+        self._remarks = [f"In the database only: {remark}" for remark in remarks]
         self._columns = {column.name: column for column in table.columns}
         self._checks: dict[str, list[SourcePart]] = {name: [] for name in self._columns}
         self._meta_constraints: list[SourcePart] = []
@@ -152,12 +154,12 @@ class ModelText:
             try:
                 clause = read_constraint(constraint_definition(each))
                 target = ".".join(clause.target)
-                if _is_key(each) or build_constraint(each.name, clause, target) == each:
+                if is_key(each) or build_constraint(each.name, clause, target) == each:
                     found.append((each, clause))
                     continue
             except Unreadable:
                 pass
-            self._remarks.append(f"Not in this model: {constraint_definition(each)}")
+            self._remarks.append(f"In the database only: {constraint_definition(each)}")
         return found
 
     def _place_constraint(
@@ -168,7 +170,7 @@ class ModelText:
         if isinstance(constraint, ForeignKey):
             if self._facts.references.get(columns[0]) == constraint:
                 return
-        elif _is_key(constraint):
+        elif is_key(constraint):
             self._check_key(constraint)
             return
         if clause.label == "check":
@@ -187,7 +189,7 @@ class ModelText:
         name = self._default_name(key.name, (), "pkey")
         if key != Constraint(name, plain):
             self._remarks.append(
-                f"Not in this model: {constraint_definition(key)}. A model calls it {name}."
+                f"In the database only: {constraint_definition(key)}. A model calls it {name}."
             )
 
     def _default_name(self, own: str, columns: Sequence[str], label: str) -> str:
@@ -210,7 +212,7 @@ class ModelText:
         if _reads_as(statement, index):
             self._meta_indexes.append(_sql(self._context.imports, statement))
         else:
-            self._remarks.append(f"Not in this model: {statement}")
+            self._remarks.append(f"In the database only: {statement}")
 
     def _has_method(self, column: str) -> bool:
         """Say whether the field of *column* names a method, which all its indexes take over."""
@@ -258,6 +260,8 @@ class ModelText:
         context.imports.use(head, OURS if head == "ForeignKeyField" else "peewee")
         if target.key_columns != key.target_columns:
             arguments.append(f"field={source(target.fields[key.target_columns[0]])}")
+        if own := self._facts.values.get(key.columns[0]):
+            arguments.append(f"object_id_name={source(own)}")
         others = [k for k in self._facts.references.values() if k.target == key.target]
         if len(others) > 1:
             owner = context.classes[self._table.name].lower()
@@ -322,15 +326,17 @@ class ModelText:
             yield from lay_out(Bracketed("constraints = [", tuple(self._meta_constraints)), 8)
         if self._meta_indexes:
             yield from lay_out(Bracketed("indexes = [", tuple(self._meta_indexes)), 8)
+        # What peewee cannot see: it makes tables in the order of its own foreign keys.
+        known = {key.target for key in facts.references.values()} | {self._table.name}
+        targets = {key.target for key in self._table.foreign_keys} - known
+        if above := sorted(targets & self._context.written):
+            models = tuple(self._context.classes[name] for name in above)
+            yield from lay_out(Bracketed("depends_on = [", models), 8)
         if self._table.storage:
             settings = tuple(map(QuotedText, self._table.storage))
             yield from lay_out(Bracketed("table_settings = [", settings), 8)
         if self._table.comment:
             yield f"{space}comment = {source(self._table.comment)}"
-
-
-def _is_key(constraint: Constraint | ForeignKey) -> bool:
-    return isinstance(constraint, Constraint) and constraint.definition.startswith("PRIMARY KEY")
 
 
 def _columns_of(key: Constraint | ForeignKey) -> tuple[str, ...]:
@@ -376,4 +382,4 @@ def _default(text: str) -> str:
 
 
 def _comment(remark: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(remark, WIDTH - 2)]
+    return [f"# {line}" for line in textwrap.wrap(" ".join(remark.split()), WIDTH - 2)]

@@ -68,7 +68,7 @@ SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod
        ) AS owns_sequence
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
 ORDER BY a.attrelid, a.attnum"""
 _CONSTRAINTS: Final = """
 SELECT k.conrelid AS oid, k.conname AS name, k.contype AS kind,
@@ -146,6 +146,12 @@ def find_tables(
     asked = sorted(names)
     quoted = [".".join(f'"{_doubled(part)}"' for part in name.split(".", 1)) for name in asked]
     return {row["oid"]: row["name"] for row in rows(database, _FIND_NAMED, asked, quoted)}
+
+
+def name_tables(database: PostgresqlDatabase, oids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return the schema of each table, and its name as `Table.name` has it."""
+    found = rows(database, _RELATIONS, list(oids))
+    return {row["oid"]: (row["nspname"], row.table) for row in found}
 
 
 def read_tables(
