@@ -1,4 +1,4 @@
-"""A `SchemaState` as the text of a module `models.py`. Runs on the command line.
+"""A `SchemaState` as the text of a module of models. Runs on the command line.
 
 Models say the same as the state, name by name, so that `makemigrations` finds nothing to do. What a
 model cannot say is a comment at its place.

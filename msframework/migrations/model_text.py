@@ -382,4 +382,4 @@ def _default(text: str) -> str:
 
 
 def _comment(remark: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(remark, WIDTH - 2)]
+    return [f"# {line}" for line in textwrap.wrap(" ".join(remark.split()), WIDTH - 2)]

@@ -25,7 +25,7 @@ _MOST_NAMES: Final = 8
 @click.option("--schema", help="Only tables of this schema.")
 @click.pass_obj
 def command(project: Project, tables: Sequence[str], schema: str | None) -> None:
-    """Print a models.py for the tables of the database, or for each TABLE.
+    """Print a module of models for the tables of the database, or for each TABLE.
 
     A TABLE is named as in SQL: users, or shop.notes for one of another schema. What a model cannot
     say stands in comments; makemigrations finds nothing to do for these models.
