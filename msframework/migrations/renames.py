@@ -280,3 +280,22 @@ def _means(kind: Kind, given: str, new: str) -> bool:
     if kind == "table":
         return False
     return given.rpartition(".")[2] in (new, new.removesuffix("_id"))
+
+
+class SilentAnswers(GivenAnswers):
+    """Answers of one who only looks: nothing is a rename, nothing is refused."""
+
+    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+        """Take the new one for another."""
+        return False
+
+    def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
+        """Leave it open."""
+        return None
+
+    def decide_using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
+        """Leave it open."""
+        return change.using and change.using.format(column=new.name)
+
+    def decide_loss(self, name: str, loss: str) -> None:
+        """Let it be."""

@@ -10,7 +10,10 @@ from peewee import PostgresqlDatabase
 from playhouse.migrate import SchemaMigrator
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.operations.base import Backfill, MigrationOperation, PythonCall
+from msframework.migrations.operations.program import read_phases, reverse_operations
 from msframework.migrations.record import Record
+from msframework.migrations.sql import quote
 
 
 class MigrationStep(Protocol):
@@ -59,6 +62,8 @@ class FileStep:
     name: str
     depends: tuple[str, ...]
     module: Any
+    operations: tuple[MigrationOperation, ...] = ()
+    replaces: tuple[str, ...] = ()
 
     @property
     def atomic(self) -> bool:
@@ -67,17 +72,25 @@ class FileStep:
 
     @property
     def reversible(self) -> bool:
-        """Whether the file has a `down`."""
+        """Whether each operation has a way back, or the file a `down`."""
+        if not hasattr(self.module, "up"):
+            return reverse_operations(self.operations) is not None
         return callable(getattr(self.module, "down", None))
 
     def up(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the file's `up`, then record it."""
-        self.module.up(SchemaMigrator.from_database(database), database)
+        if hasattr(self.module, "up"):
+            self.module.up(SchemaMigrator.from_database(database), database)
+        else:
+            run_operations(database, self.operations)
         self.note(record)
 
     def down(self, database: PostgresqlDatabase, record: Record) -> None:
         """Run the file's `down`, then remove the record."""
-        self.module.down(SchemaMigrator.from_database(database), database)
+        if hasattr(self.module, "up"):
+            self.module.down(SchemaMigrator.from_database(database), database)
+        else:
+            run_operations(database, reverse_operations(self.operations) or ())
         record.remove(self.app, self.name)
 
     def note(self, record: Record) -> None:
@@ -93,7 +106,7 @@ def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
     Raises:
         ImproperlyConfigured: a dependency is unknown, or goes round in a circle.
     """
-    known = {label(step): step for step in steps}
+    known = known_steps(steps)
     problems: list[str] = []
     sorted_steps: list[MigrationStep] = []
     finished: set[str] = set()
@@ -123,6 +136,29 @@ def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
     if problems:
         raise ImproperlyConfigured.of(problems)
     return sorted_steps
+
+
+def known_steps(steps: Sequence[MigrationStep]) -> dict[str, MigrationStep]:
+    """Return *steps* by name; a squashed one also by those it replaces, where they are gone."""
+    known = {name: step for step in steps for name in getattr(step, "replaces", ())}
+    return known | {label(step): step for step in steps}
+
+
+def run_operations(database: Any, operations: Sequence[MigrationOperation]) -> None:
+    """Run *operations* in the transaction that is open."""
+    for _, phases in read_phases(operations, online=False):
+        for action in (each for phase in phases for each in phase.actions):
+            if isinstance(action, PythonCall):
+                action.function(database)
+            elif isinstance(action, Backfill):
+                value = action.value() if callable(action.value) else None
+                sql = f"UPDATE {action.table} SET {quote(action.column)} = "  # noqa: S608
+                if value is None:
+                    database.execute_sql(sql + str(action.value).replace("%", "%%"))
+                else:
+                    database.execute_sql(f"{sql}%s", (value,))
+            else:
+                database.execute_sql(action.sql.replace("%", "%%"))
 
 
 def find_step(steps: Mapping[str, MigrationStep], wanted: str) -> MigrationStep | None:
