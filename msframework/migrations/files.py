@@ -12,6 +12,8 @@ from playhouse.migrations import Migration
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.model import MigrationModel
+from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.operations.program import check_operations
 from msframework.migrations.step import FileStep, MigrationStep, label, sort_steps
 from msframework.migrations.versions import read_class
 
@@ -125,12 +127,20 @@ def _read_directory(app: str) -> list[MigrationStep]:
     for file in read_files(app):
         module: Any = file.load()
         depends = getattr(module, "depends", ())
-        if not callable(getattr(module, "up", None)):
-            problems.append(f"{file.path}: defines no up(migrator, db).")
+        operations: tuple[MigrationOperation, ...] = ()
+        if (found := getattr(module, "operations", None)) is not None:
+            try:
+                operations = check_operations(str(file.path), found)
+            except ImproperlyConfigured as exc:
+                problems += exc.problems
+        elif not callable(getattr(module, "up", None)):
+            problems.append(f"{file.path}: defines neither operations nor up(migrator, db).")
         if isinstance(depends, str) or not all(isinstance(each, str) for each in depends):
             problems.append(f"{file.path}: depends is {depends!r}; write a tuple of 'app.name'.")
             depends = ()
-        step = FileStep(app_label(app), file.name, (*previous, *depends), module)
+        replaces = tuple(getattr(module, "replaces", ()))
+        wanted = (*previous, *depends)
+        step = FileStep(app_label(app), file.name, wanted, module, operations, replaces)
         previous = (label(step),)
         steps.append(step)
     if problems:

@@ -34,7 +34,17 @@ from msframework.migrations.schema import Column, Constraint, EnumType, ForeignK
 from msframework.migrations.sql import quote, words
 
 # Words that cannot stand in a column's DEFAULT outside of parentheses (b_expr of the grammar).
-_ONLY_IN_PARENTHESES: Final = {"and", "or", "not", "in", "like", "ilike", "similar", "between", "is"}
+_ONLY_IN_PARENTHESES: Final = {
+    "and",
+    "or",
+    "not",
+    "in",
+    "like",
+    "ilike",
+    "similar",
+    "between",
+    "is",
+}
 
 
 class TableFacts:
