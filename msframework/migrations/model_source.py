@@ -1,4 +1,4 @@
-"""A `SchemaState` as the text of a module `models.py`. Runs on the command line.
+"""A `SchemaState` as the text of a module of models. Runs on the command line.
 
 Models say the same as the state, name by name, so that `makemigrations` finds nothing to do. What a
 model cannot say is a comment at its place.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from msframework.migrations.field_source import OURS, SourceImports
+import peewee
+
+import msframework.models
+from msframework.migrations.field_source import FOREIGN_NAMES, OURS, SourceImports
 from msframework.migrations.model_names import name_classes
 from msframework.migrations.model_text import ModelContext, ModelText, TableFacts
 from msframework.migrations.schema import SchemaState, Table
-from msframework.models import __all__ as our_names
 
 _TITLE: Final = "Models of the tables of a database, written by `manage.py inspectdb`."
 
@@ -27,13 +29,12 @@ def render_models(state: SchemaState, remarks: Mapping[str, Sequence[str]] | Non
     facts = {table.name: TableFacts(table) for table in state.tables}
     for each in facts.values():
         each.link(facts)
-    imports = SourceImports()
-    context = ModelContext(
-        facts,
-        name_classes(facts, our_names),
-        {enum.name: enum for enum in state.enums},
-        imports,
+    classes = name_classes(facts, {*msframework.models.__all__, *FOREIGN_NAMES})
+    imports = SourceImports(
+        {*msframework.models.__all__, *FOREIGN_NAMES, *classes.values(), *peewee.__all__}
     )
+    enums = {enum.name: enum for enum in state.enums}
+    context = ModelContext(facts, classes, enums, imports)
     texts = []
     for table in _in_order(state.tables, facts):
         texts.append(ModelText(table, context, (remarks or {}).get(table.name, ())).render())
@@ -53,8 +54,8 @@ def _in_order(tables: Sequence[Table], facts: Mapping[str, TableFacts]) -> list[
         if table.name in entered:
             return
         entered.add(table.name)
-        for key in sorted(facts[table.name].references.values(), key=lambda key: key.target):
-            visit(facts[key.target].table)
+        for target in sorted({key.target for key in table.foreign_keys} & facts.keys()):
+            visit(facts[target].table)
         ordered[table.name] = table
 
     for table in sorted(tables, key=lambda each: each.name):

@@ -343,8 +343,7 @@ def test_what_differs_is_told(database):
             "column mood: the models say mood NOT NULL DEFAULT 'fine', the database mood NULL "
             "DEFAULT 'fine'",
             "column more: not in the models",
-            "constraint old: not in the database",
-            "constraint older: not in the models",
+            "constraint old: called older in the database",
             "index users_lower: not in the database",
             "index users_more: not in the models",
         )

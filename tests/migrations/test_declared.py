@@ -10,6 +10,7 @@ from playhouse.postgres_ext import Psycopg3Database
 
 from msframework import models as ours
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
 
@@ -31,13 +32,16 @@ def compare(database):
 
     def run(*models):
         found = []
-        for create, thing in ((create_by_peewee, models), (create_by_state, describe(models))):
+        state = describe(models)
+        for create, thing in ((create_by_peewee, models), (create_by_state, state)):
             with database.atomic() as transaction:
                 create(database, thing)
                 found.append(read_catalog(database))
+                adopted = find_adopted(database, state)
                 transaction.rollback()
         for part in found[0]:
             assert found[0][part] == found[1][part]
+        assert (adopted.missing, adopted.differences) == ((), {})
 
     return run
 
