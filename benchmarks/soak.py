@@ -1,12 +1,13 @@
-"""A service at moderate load for an hour: whatever grows without an end is seen.
+"""A service at moderate load for an hour: does anything that it holds grow?
 
     python -m benchmarks.soak                 # an hour
     python -m benchmarks.soak --minutes 10
 
-Twelve clients read, write, call services through the service, read streams and leave them, talk
-over websockets, send what is wrong, hang up in the middle of heads, bodies and answers, and read
-nothing; every 20 s all sessions of PostgreSQL are ended. Each minute a row tells what the process
-holds, and the last lines by how much that grows in an hour: a linear fit without the first fifth.
+Twelve clients read and write rows, have the service call others, leave streams before their end,
+use websockets, send invalid requests, hang up in heads, bodies and answers, and do not read; every
+20 s all sessions of PostgreSQL are terminated. Each minute prints a row of memory, descriptors,
+tasks and sessions; the last lines have their growth in an hour, a linear fit without the first
+fifth.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ FLAT = {"rss": 5.0, "descriptors": 5.0, "tasks": 5.0, "sessions": 3.0, "threads"
 
 @dataclass
 class Sample:
-    """What the process holds at one moment."""
+    """The resources of the process at one moment."""
 
     minutes: float
     rss: float  # MB

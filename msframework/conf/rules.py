@@ -14,6 +14,7 @@ from msframework.conf.rates import find_rate_faults
 from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
 from msframework.conf.url import http_fault
+from msframework.metrics.exposition import EXTRA, is_installed
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _HOST_NAME: Final = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
@@ -254,6 +255,12 @@ def _operations(settings: Settings) -> Iterator[BrokenRule]:
             ("OPERATIONS_HOST", "OPERATIONS_PORT"),
             "OPERATIONS_HOST is set and OPERATIONS_PORT is not; expected both, as the port opens "
             "it. Set OPERATIONS_PORT (0 for a socket of a path), or remove OPERATIONS_HOST.",
+        )
+    if operations.port is not None and not is_installed():
+        yield BrokenRule(
+            ("OPERATIONS_PORT",),
+            "OPERATIONS_PORT needs the package 'prometheus-client' for /metrics, which is not "
+            f"installed. Install it: {EXTRA}.",
         )
     sockets = any(name.startswith(("unix:", "fd:")) for name in (host, server.host))
     if operations.port and operations.port == server.port and not sockets:

@@ -67,10 +67,10 @@ class ServerSettings:
         "KEEP_ALIVE_TIMEOUT", 120.0, "idle time of a connection", least=0
     )
     graceful_timeout: float = setting(
-        "GRACEFUL_SHUTDOWN_TIMEOUT", 15.0, "time to finish at stop", least=0
+        "GRACEFUL_SHUTDOWN_TIMEOUT", 15.0, "time to finish at stop", least=0, most=86400
     )
     part_stop_timeout: float = setting(
-        "PART_STOP_TIMEOUT", 5.0, "time for one part to stop", least=0
+        "PART_STOP_TIMEOUT", 5.0, "time for one part to stop", least=0, most=3600
     )
     proxies_count: int | None = setting(
         "PROXIES_COUNT", None, "proxies in front (X-Forwarded-For)", least=0

@@ -70,7 +70,7 @@ class AsyncpgPool:
         settings = self._settings
         try:
             self._pool = await asyncpg.create_pool(
-                connect=self._opener.open,
+                connect=self._connect,
                 min_size=min(settings.min_size, settings.max_size),
                 max_size=settings.max_size,
                 max_queries=2**62,
@@ -80,6 +80,9 @@ class AsyncpgPool:
             )
         except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
             raise DatabaseUnavailable() from exc
+
+    async def _connect(self, _: None, **options: Any) -> asyncpg.Connection:
+        return await self._opener.open(**options)
 
     async def _prepare(self, conn: asyncpg.Connection) -> None:
         await set_codecs(conn)

@@ -102,12 +102,16 @@ class _Comparison:
         columns = {column.name: column for column in described.columns}
         bare = standing.name.rpartition(".")[2]
         kept = [c for c in standing.columns if c.name in columns or c.generated is None]
+        has_key = any(map(is_key, described.constraints))
         found = tuple(self._column(columns.get(column.name), column) for column in kept)
         return replace(
             standing,
             columns=_in_order(found, described.columns),
             constraints=self._parts(
-                "constraint", described.constraints, standing.constraints, lambda each: False
+                "constraint",
+                described.constraints,
+                standing.constraints,
+                lambda each: has_key and is_key(each),
             ),
             indexes=self._parts(
                 "index", described.indexes, standing.indexes, lambda each: _is_generated(bare, each)
@@ -160,20 +164,35 @@ class _Comparison:
 
 def differences(described: Table, standing: Table) -> Iterator[str]:
     """Yield a line for all that makes *standing* another table than *described*."""
-    for label, theirs, ours in (
-        ("column", described.columns, standing.columns),
-        ("constraint", described.constraints, standing.constraints),
-        ("index", described.indexes, standing.indexes),
-    ):
-        want = {each.name: each for each in theirs}
-        have = {each.name: each for each in ours}
-        for name in [*want, *(name for name in have if name not in want)]:
-            if want.get(name) != have.get(name):
-                yield f"{label} {name}: {_compare(want.get(name), have.get(name))}"
+    yield from _part_differences("column", described.columns, standing.columns)
+    yield from _part_differences("constraint", described.constraints, standing.constraints)
+    yield from _part_differences("index", described.indexes, standing.indexes)
     if described.comment != standing.comment:
         yield f"comment: {_compare(described.comment, standing.comment)}"
     if described.storage != standing.storage:
         yield f"storage: {_compare(described.storage, standing.storage)}"
+
+
+def _part_differences(
+    label: str, described: Sequence[Part], standing: Sequence[Part]
+) -> Iterator[str]:
+    want = {each.name: each for each in described}
+    have = {each.name: each for each in standing}
+    left = {name: each for name, each in have.items() if name not in want}
+    for name, wanted in want.items():
+        found = have.get(name)
+        if found is None:
+            other = next(
+                (n for n, each in left.items() if replace(each, name=name) == wanted), None
+            )
+            if other is not None:
+                del left[other]
+                yield f"{label} {name}: called {other} in the database"
+                continue
+        if wanted != found:
+            yield f"{label} {name}: {_compare(wanted, found)}"
+    for name, extra in left.items():
+        yield f"{label} {name}: {_compare(None, extra)}"
 
 
 def _compare(wanted: object, found: object) -> str:
@@ -190,7 +209,8 @@ def _show(part: object) -> str:
     if isinstance(part, (Constraint, ForeignKey)):
         return define(part)
     if isinstance(part, Index):
-        return create_index("…", part)
+        head, _, rest = create_index("t", replace(part, name="n")).partition(" n ON t ")
+        return f"{head} {rest}"
     return ", ".join(part) if isinstance(part, tuple) else repr(part)
 
 
@@ -216,6 +236,11 @@ def _in_order(found: Iterable[Part], described: Iterable[Part]) -> tuple[Part, .
     return tuple(sorted(found, key=lambda each: places.get(each.name, len(places))))
 
 
+def is_key(constraint: Constraint | ForeignKey | Index) -> bool:
+    """Say whether *constraint* is the primary key."""
+    return isinstance(constraint, Constraint) and constraint.definition.startswith("PRIMARY KEY")
+
+
 def _forms(tables: Iterable[Table]) -> Forms:
     """Return what each part of a table is in the words of each of *tables*."""
     forms: defaultdict[tuple[str, ...], set[tuple[str, ...] | None]] = defaultdict(set)
@@ -224,7 +249,10 @@ def _forms(tables: Iterable[Table]) -> Forms:
             for name in _TEXTS:
                 forms[("column", column.name, name)].add(_words(getattr(column, name)))
         for each in table.constraints:
-            forms[("constraint", each.name)].add(_words(define(each)))
+            text = define(each)
+            # What a key includes, and when it is checked, is left as it stands.
+            text = text.partition(")")[0] + ")" if is_key(each) else text
+            forms[("constraint", each.name)].add(_words(text))
         for index in table.indexes:
             forms[("index", index.name)].add(_words(create_index("t", replace(index, name="i"))))
     return forms

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Final
 
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.model_names import name_members
+from msframework.migrations.operations.ddl import bare
 from msframework.migrations.schema import Column, EnumType
+from msframework.migrations.source_layout import WIDTH, Bracketed, lay_out, source
+from msframework.models import EnumField
 
 OURS: Final = "msframework.models"
+# Names that a module may import from elsewhere.
+FOREIGN_NAMES: Final = frozenset(
+    ["ArrayField", "Field", "HStoreField", "IntervalField", "TSVectorField", "TextJSONField"]
+)
 _PEEWEE: Final = "peewee"
+_ENUM: Final = "enum"
 _EXTENSION: Final = "playhouse.postgres_ext"
 _SIMPLE: Final = {
     "bigint": "BigIntegerField",
@@ -39,23 +51,33 @@ _FAMILIES: Final = {
     "timestamp": "DateTimeField",
     "time": "TimeField",
     "real": "FloatField",
+    "numeric": "DecimalField",
     "citext": "TextField",
     "smallserial": "SmallIntegerField",
     "serial": "IntegerField",
     "bigserial": "BigIntegerField",
 }
 _SERIALS: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
-WIDTH: Final = 100
 _NUMERIC: Final = re.compile(r"numeric\((\d+), (\d+)\)\Z")
 _SIZED: Final = re.compile(r"(varchar|char)\((\d+)\)\Z")
 
 
+# NOTE: mypy knows the call with a constant name only.
+_make_enum: Callable[[str, list[tuple[str, str]]], type[Enum]] = Enum  # type: ignore[assignment]
+
+
 @dataclass(slots=True)
 class SourceImports:
-    """What the text of a module needs: its imports, and classes of fields of its own."""
+    """What the text of a module needs: its imports, and classes of fields of its own.
 
+    Args:
+        taken: names that no class of its own may have.
+    """
+
+    taken: set[str]
     names: dict[str, set[str]] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
+    _by_type: dict[str, str] = field(default_factory=dict)
 
     def use(self, name: str, module: str = OURS) -> str:
         """Note that *name* is imported from *module*, and return it."""
@@ -63,27 +85,53 @@ class SourceImports:
         return name
 
     def lines(self) -> list[str]:
-        """Return the statements, the standard's first."""
-        lines = []
-        for module in sorted(self.names, key=lambda name: (name == OURS, name)):
-            if module == OURS and len(self.names) > 1:
-                lines.append("")
-            names = tuple(sorted(self.names[module], key=str.casefold))
+        """Return the statements, the standard library's first."""
+        lines: list[str] = []
+        for module in sorted(self.names, key=lambda name: (name != _ENUM, name)):
+            names = sorted(self.names[module], key=lambda name: (not name.isupper(), name))
             line = f"from {module} import {', '.join(names)}"
-            lines.append(line if len(line) <= WIDTH else call(f"from {module} import (", names, 0))
+            wide = lay_out(Bracketed(f"from {module} import (", tuple(names)), 0)
+            lines += [line] if len(line) <= WIDTH else wide
+            lines += [""] if module == _ENUM else []
         return lines
 
     def define(self, type_text: str) -> str:
-        """Return the name of a class of this module for columns of a type without one."""
+        """Return the name of a class of this module, for columns of a type without one."""
+        if type_text not in self._by_type:
+            name = self._new_name(type_text, "Field")
+            self._by_type[type_text] = name
+            self.classes[name] = self._class_text(name, type_text)
+        return self._by_type[type_text]
+
+    def define_enum(self, enum: EnumType) -> tuple[str, ...]:
+        """Return the arguments of an EnumField for *enum*: its class here, and its name."""
+        if enum.name not in self._by_type:
+            name = self._by_type[enum.name] = self._new_name(bare(enum.name), "")
+            lines = [f"class {name}({self.use('StrEnum', _ENUM)}):"]
+            members = name_members(enum.values)
+            lines += [f"    {member} = {source(members[member])}" for member in members]
+            self.classes[name] = "\n".join([*lines, ""])
+        name = self._by_type[enum.name]
+        own = EnumField(_enum_class(name, enum)).enum_type
+        arguments = (f"enum_class={name}",)
+        return arguments if own == enum.name else (*arguments, f"enum_type={source(enum.name)}")
+
+    def _new_name(self, text: str, tail: str) -> str:
+        words = "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", text))
+        words = words if words.isidentifier() else f"Type{words}"
+        name, number = f"{words}{tail}", 1
+        while name in self.taken:
+            name, number = f"{words}Type{number if number > 1 else ''}{tail}", number + 1
+        self.taken.add(name)
+        return name
+
+    def _class_text(self, name: str, type_text: str) -> str:
         family = _FAMILIES.get(type_text.partition("(")[0])
         base = self.use(family) if family else self.use("Field", _PEEWEE)
-        name = "".join(part.capitalize() for part in re.split(r"\W+", type_text) if part)
-        text = f"class {name}Field({{}}):\n    field_type = {source(type_text)}\n"
-        if type_text == "numeric":
-            base = self.use("DecimalField")
+        text = f"class {name}({base}):\n    field_type = {source(type_text)}\n"
+        if family == "DecimalField":
             text += "\n    def get_modifiers(self):\n        return None\n"
-        self.classes[f"{name}Field"] = text.format(base)
-        return f"{name}Field"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +148,7 @@ class FieldClass:
 
 
 def choose_class(
-    column: Column, enums: dict[str, EnumType], imports: SourceImports, is_key: bool
+    column: Column, enums: Mapping[str, EnumType], imports: SourceImports, is_key: bool
 ) -> FieldClass:
     """Return the class of the field for *column*.
 
@@ -116,10 +164,29 @@ def choose_class(
     if is_key and column.identity and column.type == "integer":
         always = ("generate_always=True",) if column.identity == "always" else ()
         return FieldClass(imports.use("IdentityField"), always)
-    return _by_type(column.type, enums, imports)
+    chosen = _by_type(column.type, enums, imports)
+    arguments = tuple(each.removeprefix("enum_class=") for each in chosen.arguments)
+    return replace(chosen, arguments=arguments)
 
 
-def _by_type(type_text: str, enums: dict[str, EnumType], imports: SourceImports) -> FieldClass:
+def _enum_class(name: str, enum: EnumType) -> type[Enum]:
+    members = [(f"VALUE_{number}", value) for number, value in enumerate(enum.values)]
+    return _make_enum(name, members)
+
+
+def can_be_field(enum: EnumType) -> bool:
+    """Say whether an EnumField can stand for *enum*."""
+    try:
+        EnumField(_enum_class("Values", enum), enum.name)
+    except (ImproperlyConfigured, ValueError):
+        return False
+    return True
+
+
+def _by_type(type_text: str, enums: Mapping[str, EnumType], imports: SourceImports) -> FieldClass:
+    enum = enums.get(type_text)
+    if enum is not None and can_be_field(enum):
+        return FieldClass(imports.use("EnumField"), imports.define_enum(enum))
     if type_text in _SIMPLE:
         return FieldClass(imports.use(_SIMPLE[type_text]))
     if type_text in _EXTENDED:
@@ -143,22 +210,3 @@ def _by_type(type_text: str, enums: dict[str, EnumType], imports: SourceImports)
         imports.use("JSONField as TextJSONField", _EXTENSION)
         return FieldClass("TextJSONField")
     return FieldClass(imports.define(type_text))
-
-
-def source(value: object) -> str:
-    """Return *value* as Python writes it, a text in double quotes where it can be."""
-    text = repr(value)
-    if text.startswith("'") and '"' not in text:
-        return '"' + text[1:-1].replace("\\'", "'") + '"'
-    return text
-
-
-def call(head: str, arguments: tuple[str, ...], indent: int, tail: str = "") -> str:
-    """Return a call, or anything else in brackets, over several lines if one is too short."""
-    closing = {"(": ")", "[": "]", "{": "}"}[head[-1]]
-    space = " " * indent
-    line = f"{space}{head}{', '.join(arguments)}{closing}{tail}"
-    if len(line) <= WIDTH and "\n" not in line:
-        return line
-    lines = "".join(f"{space}    {each}," + "\n" for each in arguments)
-    return f"{space}{head}\n{lines}{space}{closing}{tail}"

@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import peewee
@@ -14,7 +14,7 @@ import peewee
 from msframework.models import Model
 
 # Names that a field would hide: methods of a model, and what its class statement holds.
-_OF_MODELS: Final = frozenset(dir(Model)) | {"DoesNotExist", "Meta"}
+_OF_MODELS: Final = frozenset(dir(Model)) - {"id"} | {"DoesNotExist", "Meta"}
 _TAKEN: Final = frozenset(dir(builtins)) | frozenset(keyword.kwlist) | frozenset(peewee.__all__)
 
 
@@ -42,27 +42,52 @@ def name_fields(columns: Iterable[str], keys: Collection[str]) -> dict[str, str]
     """Return a name of a field for each of *columns*.
 
     Args:
-        keys: those of the columns that become foreign keys; `author_id` is called `author`.
+        keys: those of the columns that become foreign keys, which lose the end `_id`.
     """
     found: dict[str, str] = {}
     used: set[str] = set()
-    for column in sorted(columns, key=lambda name: name in keys):
+    for column in sorted(columns, key=lambda each: (each in keys, _field(each) != each)):
         name = _field(column)
         if column in keys and column.endswith("_id"):
             short = _field(column[:-3])
-            if f"{short}_id" == column and not {short, column} & used:
+            if f"{short}_id" == column and short not in used and short not in keys:
                 name = short
-        first, number = name, 2
-        while name in used or (column in keys and _object_id(name, column) in used):
-            name, number = f"{first}_{number}", number + 1
-        found[column] = name
-        used |= {name, _object_id(name, column)} if column in keys else {name}
+        found[column] = _unused(name, used)
+        used.add(found[column])
     return found
 
 
-def _object_id(name: str, column: str) -> str:
-    """Return the attribute by which peewee gives the plain value of a foreign key."""
-    return f"{column}_id" if name == column else column
+def name_values(fields: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """Return the attribute for the plain value of each foreign key, where peewee's is taken.
+
+    Args:
+        fields: the names of all fields, by their columns.
+    """
+    used = set(fields.values())
+    found: dict[str, str] = {}
+    for column in sorted(keys):
+        name = f"{column}_id" if fields[column] == column else column
+        if name in used:
+            name = found[column] = _unused(f"{fields[column]}_key", used)
+        used.add(name)
+    return found
+
+
+def _unused(name: str, used: Collection[str]) -> str:
+    first, number = name, 2
+    while name in used:
+        name, number = f"{first}_{number}", number + 1
+    return name
+
+
+def name_members(values: Iterable[str]) -> dict[str, str]:
+    """Return *values*, each by the name of a member of an enum."""
+    found: dict[str, str] = {}
+    for value in values:
+        name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", value)).strip("_").upper()
+        name = name if name.isidentifier() else f"VALUE_{name}".rstrip("_")
+        found[_unused(name, found)] = value
+    return found
 
 
 def _field(column: str) -> str:

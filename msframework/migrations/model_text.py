@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from msframework.migrations.adopted import define
-from msframework.migrations.clauses import build_constraint, mentioned, read_constraint
+from msframework.migrations.adopted import define, is_key
+from msframework.migrations.clauses import (
+    ConstraintClause,
+    build_constraint,
+    mentioned,
+    read_constraint,
+)
 from msframework.migrations.field_source import (
     OURS,
-    WIDTH,
     FieldClass,
     SourceImports,
-    call,
     choose_class,
-    source,
 )
 from msframework.migrations.index_clause import read_index
 from msframework.migrations.index_text import generated_name, plain_columns
-from msframework.migrations.model_names import name_fields
+from msframework.migrations.model_names import name_fields, name_values
 from msframework.migrations.naming import clip, name_object
 from msframework.migrations.operations.ddl import (
     bare,
@@ -31,22 +33,41 @@ from msframework.migrations.operations.ddl import (
 )
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import Column, Constraint, EnumType, ForeignKey, Index, Table
+from msframework.migrations.source_layout import (
+    WIDTH,
+    Bracketed,
+    QuotedText,
+    SourcePart,
+    lay_out,
+    source,
+)
 from msframework.migrations.sql import quote, words
 
 # Words that cannot stand in a column's DEFAULT outside of parentheses (b_expr of the grammar).
-_ONLY_IN_PARENTHESES: Final = {"and", "or", "not", "in", "like", "ilike", "similar", "between", "is"}
+_LOGIC: Final = {
+    "and",
+    "or",
+    "not",
+    "in",
+    "like",
+    "ilike",
+    "similar",
+    "between",
+    "is",
+}
 
 
 class TableFacts:
     """What other models need to know of a table: its key, foreign keys and names of fields."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, fields: Mapping[str, str] | None = None) -> None:
         self.table = table
         self.bare = bare(table.name)
-        self.key = next((each for each in table.constraints if _is_key(each)), None)
+        self.key = next((each for each in table.constraints if is_key(each)), None)
         self.key_columns = () if self.key is None else _columns_of(self.key)
         self.references: dict[str, ForeignKey] = {}
-        self.fields: dict[str, str] = {}
+        self.fields = dict(fields or {})
+        self.values: dict[str, str] = {}
 
     def link(self, others: Mapping[str, TableFacts]) -> None:
         """Find the foreign keys that fields can be, and name all fields."""
@@ -56,6 +77,7 @@ class TableFacts:
                 self.references.setdefault(key.columns[0], key)
         columns = [column.name for column in self.table.columns]
         self.fields = name_fields(columns, self.references)
+        self.values = name_values(self.fields, self.references)
 
     def is_automatic(self, column: Column) -> bool:
         """Say whether *column* is the key that a sequence fills, which peewee has classes for."""
@@ -76,14 +98,21 @@ class ModelContext:
     Args:
         facts: of every table, by its name.
         classes: the names of the models, by the tables'.
-        written: the tables whose models stand above.
+        modules: of the models that are imported, by the tables' names.
+        written: the tables whose models stand above, or elsewhere.
     """
 
     facts: Mapping[str, TableFacts]
     classes: Mapping[str, str]
     enums: Mapping[str, EnumType]
     imports: SourceImports
-    written: set[str] = field(default_factory=set)
+    modules: Mapping[str, str]
+    written: set[str]
+
+    def name(self, table: str) -> str:
+        """Return the name of the model of *table*, and note its import."""
+        name = self.classes[table]
+        return self.imports.use(name, self.modules[table]) if table in self.modules else name
 
 
 class ModelText:
@@ -92,12 +121,13 @@ class ModelText:
     def __init__(self, table: Table, context: ModelContext, remarks: Sequence[str]) -> None:
         self._table, self._context = table, context
         self._facts = context.facts[table.name]
-        self._remarks = list(remarks)
+        self._remarks = [f"In the database only: {remark}" for remark in remarks]
         self._columns = {column.name: column for column in table.columns}
-        self._checks: dict[str, list[str]] = {name: [] for name in self._columns}
-        self._meta_constraints: list[str] = []
-        self._meta_indexes: list[str] = []
+        self._checks: dict[str, list[SourcePart]] = {name: [] for name in self._columns}
+        self._meta_constraints: list[SourcePart] = []
+        self._meta_indexes: list[SourcePart] = []
         self._own_indexes: dict[str, Index] = {}
+        self._names: set[str] = set()
 
     @cached_property
     def _field_classes(self) -> dict[str, FieldClass]:
@@ -110,9 +140,11 @@ class ModelText:
 
     def render(self) -> str:
         """Return the class statement, with comments above it on what it does not say."""
-        for constraint in self._table.constraints:
-            self._place_constraint(constraint)
-        for index in self._table.indexes:
+        constraints = self._read_constraints()
+        self._names = {constraint.name for constraint, _ in constraints}
+        for constraint, clause in constraints:
+            self._place_constraint(constraint, clause)
+        for index in sorted(self._table.indexes, key=lambda each: len(each.elements)):
             self._place_index(index)
         fields = [self._field(column) for column in self._table.columns]
         meta = list(self._meta())
@@ -122,24 +154,32 @@ class ModelText:
         body = [*fields, *([""] if fields else []), "    class Meta:", *meta]
         return "\n".join([*remarks, head, *body, ""])
 
-    def _place_constraint(self, constraint: Constraint | ForeignKey) -> None:
-        """Put *constraint* at its field, into Meta, or among the remarks."""
+    def _read_constraints(self) -> list[tuple[Constraint | ForeignKey, ConstraintClause]]:
+        """Return the constraints that a model can have, and put the others among the remarks."""
+        found = []
+        for each in self._table.constraints:
+            try:
+                clause = read_constraint(constraint_definition(each))
+                target = ".".join(clause.target)
+                if is_key(each) or build_constraint(each.name, clause, target) == each:
+                    found.append((each, clause))
+                    continue
+            except Unreadable:
+                pass
+            self._remarks.append(f"In the database only: {constraint_definition(each)}")
+        return found
+
+    def _place_constraint(
+        self, constraint: Constraint | ForeignKey, clause: ConstraintClause
+    ) -> None:
+        """Put *constraint* at its field or into Meta."""
+        columns = clause.columns
         if isinstance(constraint, ForeignKey):
-            if self._facts.references.get(constraint.columns[0]) == constraint:
+            if self._facts.references.get(columns[0]) == constraint:
                 return
-        elif _is_key(constraint):
+        elif is_key(constraint):
             self._check_key(constraint)
             return
-        try:
-            clause = read_constraint(constraint_definition(constraint))
-            target = ".".join(clause.target)
-            understood = build_constraint(constraint.name, clause, target) == constraint
-        except Unreadable:
-            understood = False
-        if not understood:
-            self._remarks.append(f"Not in this model: {constraint_definition(constraint)}")
-            return
-        columns = clause.columns
         if clause.label == "check":
             columns = tuple(mentioned(clause.definition, self._columns))
         middle = columns if clause.label != "check" or len(columns) == 1 else ()
@@ -156,12 +196,11 @@ class ModelText:
         name = self._default_name(key.name, (), "pkey")
         if key != Constraint(name, plain):
             self._remarks.append(
-                f"Not in this model: {constraint_definition(key)}. A model calls it {name}."
+                f"In the database only: {constraint_definition(key)}. A model calls it {name}."
             )
 
     def _default_name(self, own: str, columns: Sequence[str], label: str) -> str:
-        others = {each.name for each in self._table.constraints} - {own}
-        return name_object(self._facts.bare, columns, label, others)
+        return name_object(self._facts.bare, columns, label, self._names - {own})
 
     def _place_index(self, index: Index) -> None:
         """Put *index* at its field or into Meta."""
@@ -171,8 +210,7 @@ class ModelText:
             if len(columns) == 1 and columns != self._facts.key_columns:
                 self._own_indexes[columns[0]] = index
                 return
-            classes = [self._field_classes.get(name) for name in columns]
-            if index.method == "btree" and not any(each and each.method for each in classes):
+            if index.method == "btree" and not any(map(self._has_method, columns)):
                 names = ", ".join(source(self._facts.fields[name]) for name in columns)
                 comma = "," if len(columns) == 1 else ""
                 self._meta_indexes.append(f"(({names}{comma}), {index.unique})")
@@ -181,9 +219,17 @@ class ModelText:
         if _reads_as(statement, index):
             self._meta_indexes.append(_sql(self._context.imports, statement))
         else:
-            self._remarks.append(f"Not in this model: {statement}")
+            self._remarks.append(f"In the database only: {statement}")
+
+    def _has_method(self, column: str) -> bool:
+        """Say whether the field of *column* names a method, which all its indexes take over."""
+        own, chosen = self._own_indexes.get(column), self._field_classes.get(column)
+        if own is not None and own.method != "btree":
+            return True
+        return chosen is not None and chosen.method is not None
 
     def _field(self, column: Column) -> str:
+        arguments: list[SourcePart]
         name = self._facts.fields[column.name]
         key = self._facts.references.get(column.name)
         if key is not None:
@@ -204,23 +250,25 @@ class ModelText:
         if not is_key:
             arguments += self._index_arguments(column.name, method, is_reference=key is not None)
         arguments += self._clauses(column, head)
-        return call(f"{name} = {head}(", tuple(arguments), 4)
+        return "\n".join(lay_out(Bracketed(f"{name} = {head}(", tuple(arguments)), 4))
 
-    def _reference(self, name: str, key: ForeignKey) -> tuple[str, list[str]]:
+    def _reference(self, name: str, key: ForeignKey) -> tuple[str, list[SourcePart]]:
         """Return the class of a foreign key, and what it says of its target."""
         context, target = self._context, self._context.facts[key.target]
         head, model = "ForeignKeyField", context.classes[key.target]
         default = self._default_name(key.name, key.columns, "fkey")
         if key.target == self._table.name:
-            arguments = [source("self")]
+            arguments: list[SourcePart] = [source("self")]
         elif key.target in context.written:
-            arguments = [model]
+            arguments = [context.name(key.target)]
         else:  # its model stands below: the two point at each other
             head, arguments = "DeferredForeignKey", [source(model)]
             default = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
         context.imports.use(head, OURS if head == "ForeignKeyField" else "peewee")
         if target.key_columns != key.target_columns:
             arguments.append(f"field={source(target.fields[key.target_columns[0]])}")
+        if own := self._facts.values.get(key.columns[0]):
+            arguments.append(f"object_id_name={source(own)}")
         others = [k for k in self._facts.references.values() if k.target == key.target]
         if len(others) > 1:
             owner = context.classes[self._table.name].lower()
@@ -251,10 +299,10 @@ class ModelText:
         if index.method != (method or "btree"):
             yield f"index_type={source(index.method.upper())}"
 
-    def _clauses(self, column: Column, head: str) -> Iterator[str]:
+    def _clauses(self, column: Column, head: str) -> Iterator[SourcePart]:
         """Yield what the database knows of *column* besides its type."""
         imports = self._context.imports
-        texts = []
+        texts: list[SourcePart] = []
         if column.default is not None:
             texts.append(_sql(imports, f"DEFAULT {_default(column.default)}"))
         if column.identity and head != "IdentityField":
@@ -263,7 +311,7 @@ class ModelText:
             texts.append(_sql(imports, f"GENERATED ALWAYS AS ({column.generated}) STORED"))
         texts += self._checks[column.name]
         if texts:
-            yield f"constraints=[{', '.join(texts)}]"
+            yield Bracketed("constraints=[", tuple(texts))
         if column.collation:
             yield f"collation={source(column.collation)}"
         if column.comment:
@@ -277,21 +325,25 @@ class ModelText:
             yield f"{space}schema = {source(schema)}"
         if len(facts.key_columns) > 1:
             names = tuple(source(facts.fields[name]) for name in facts.key_columns)
-            yield call(f"primary_key = {self._context.imports.use('CompositeKey')}(", names, 8)
+            head = f"primary_key = {self._context.imports.use('CompositeKey')}("
+            yield from lay_out(Bracketed(head, names), 8)
         elif not facts.key_columns:
             yield f"{space}primary_key = False"
         if self._meta_constraints:
-            yield call("constraints = [", tuple(self._meta_constraints), 8)
+            yield from lay_out(Bracketed("constraints = [", tuple(self._meta_constraints)), 8)
         if self._meta_indexes:
-            yield call("indexes = [", tuple(self._meta_indexes), 8)
+            yield from lay_out(Bracketed("indexes = [", tuple(self._meta_indexes)), 8)
+        # What peewee cannot see: it makes tables in the order of its own foreign keys.
+        known = {key.target for key in facts.references.values()} | {self._table.name}
+        targets = {key.target for key in self._table.foreign_keys} - known
+        if above := sorted(targets & self._context.written):
+            models = tuple(self._context.name(name) for name in above)
+            yield from lay_out(Bracketed("depends_on = [", models), 8)
         if self._table.storage:
-            yield call("table_settings = [", tuple(map(source, self._table.storage)), 8)
+            settings = tuple(map(QuotedText, self._table.storage))
+            yield from lay_out(Bracketed("table_settings = [", settings), 8)
         if self._table.comment:
             yield f"{space}comment = {source(self._table.comment)}"
-
-
-def _is_key(constraint: Constraint | ForeignKey) -> bool:
-    return isinstance(constraint, Constraint) and constraint.definition.startswith("PRIMARY KEY")
 
 
 def _columns_of(key: Constraint | ForeignKey) -> tuple[str, ...]:
@@ -303,15 +355,15 @@ def _columns_of(key: Constraint | ForeignKey) -> tuple[str, ...]:
 
 def _constraint_source(
     imports: SourceImports, constraint: Constraint | ForeignKey, named: bool
-) -> str:
+) -> SourcePart:
     """Return *constraint* as a node of peewee, with its name where it has one of its own."""
     definition = define(constraint)
     scanner = Scanner(definition)
     if scanner.accept("check"):
         expression = scanner.enclosed()
         if scanner.done:
-            name = f", name={source(constraint.name)}" if named else ""
-            return f"{imports.use('Check')}({source(_doubled(expression))}{name})"
+            name = (f"name={source(constraint.name)}",) if named else ()
+            return Bracketed(f"{imports.use('Check')}(", (QuotedText(_doubled(expression)), *name))
     return _sql(imports, constraint_definition(constraint) if named else definition)
 
 
@@ -322,8 +374,8 @@ def _reads_as(statement: str, index: Index) -> bool:
         return False
 
 
-def _sql(imports: SourceImports, text: str) -> str:
-    return f"{imports.use('SQL')}({source(_doubled(text))})"
+def _sql(imports: SourceImports, text: str) -> SourcePart:
+    return Bracketed(f"{imports.use('SQL')}(", (QuotedText(_doubled(text)),))
 
 
 def _doubled(text: str) -> str:
@@ -333,8 +385,8 @@ def _doubled(text: str) -> str:
 def _default(text: str) -> str:
     """Return the default *text*, in parentheses where CREATE TABLE wants them."""
     found = {word.lower() for kind, word in words(text) if kind == "name"}
-    return f"({text})" if found & _ONLY_IN_PARENTHESES else text
+    return f"({text})" if found & _LOGIC else text
 
 
 def _comment(remark: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(remark, WIDTH - 2)]
+    return [f"# {line}" for line in textwrap.wrap(" ".join(remark.split()), WIDTH - 2)]

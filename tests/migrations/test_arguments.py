@@ -70,6 +70,10 @@ WRONG = {
         lambda: AddColumn("users", Column("age", "integer", serial=True, null=True)),
         "null is True; expected False, as it is serial",
     ),
+    "serial as a type": (
+        lambda: AddColumn("users", Column("age", "BIGSERIAL")),
+        "its type is 'BIGSERIAL'; expected 'bigint', with serial=True",
+    ),
     "an unknown identity": (
         lambda: AddColumn("users", Column("age", "integer", identity="never")),
         "identity is 'never'; expected 'always', 'by default' or None",
@@ -93,6 +97,14 @@ WRONG = {
     "no definition": (
         lambda: AddConstraint("users", Constraint("a", "")),
         "constraint 'a': definition is ''",
+    ),
+    "no kind of constraint": (
+        lambda: AddConstraint("users", Constraint("a", "age > 0")),
+        "definition is 'age > 0'; expected such as 'CHECK (age > 0)'",
+    ),
+    "an unknown action": (
+        lambda: AddConstraint("u", ForeignKey("f", ("a",), "c", ("id",), on_delete="NULL")),
+        "on_delete is 'NULL'; expected such as 'CASCADE'",
     ),
     "too few targets": (
         lambda: AddConstraint("users", ForeignKey("f", ("a", "b"), "cities", ("id",))),

@@ -10,8 +10,10 @@ from playhouse.postgres_ext import Psycopg3Database
 
 from msframework import models as ours
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
+from tests.migrations.random_models import make_models
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +33,16 @@ def compare(database):
 
     def run(*models):
         found = []
-        for create, thing in ((create_by_peewee, models), (create_by_state, describe(models))):
+        state = describe(models)
+        for create, thing in ((create_by_peewee, models), (create_by_state, state)):
             with database.atomic() as transaction:
                 create(database, thing)
                 found.append(read_catalog(database))
+                adopted = find_adopted(database, state)
                 transaction.rollback()
         for part in found[0]:
             assert found[0][part] == found[1][part]
+        assert (adopted.missing, adopted.differences) == ((), {})
 
     return run
 
@@ -388,3 +393,8 @@ def test_what_cannot_be_read_is_named(case):
         describe([model("Refused", x=field)])
 
     assert f"{__name__}.Refused.x: " in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_models_at_random(compare, seed):
+    compare(*make_models(seed, 12))

@@ -10,6 +10,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.migrations.files import read_steps
 from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.operations.custom import Run
 from msframework.migrations.operations.program import check_operations
 from msframework.migrations.plan import target_of
 from msframework.migrations.script import write_script
@@ -38,14 +39,18 @@ def _operations_of(step: MigrationStep, backwards: bool) -> Sequence[MigrationOp
     """Return what *step* consists of, in the order of a run.
 
     Raises:
-        ImproperlyConfigured: it is all Python, or has no way back.
+        ImproperlyConfigured: it is a class, or has no way back.
     """
-    found = getattr(getattr(step, "module", None), "operations", None)
+    module = getattr(step, "module", None)
+    found = getattr(module, "operations", None)
     if found is None:
-        raise ImproperlyConfigured(
-            f"{label(step)} has no operations: it is Python, and its SQL is known only when it "
-            "runs. `manage.py migrate` applies it."
-        )
+        function = getattr(module, "down" if backwards else "up", None)
+        if function is None:
+            raise ImproperlyConfigured(
+                f"{label(step)} has no operations{' and no down' * backwards}, so there is no SQL "
+                "to print. `manage.py migrate` applies it."
+            )
+        return (Run(function),)
     operations = check_operations(label(step), found)
     if not backwards:
         return operations

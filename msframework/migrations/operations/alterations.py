@@ -11,7 +11,7 @@ from msframework.migrations.operations.ddl import (
     comment_on_column,
     refusal,
 )
-from msframework.migrations.operations.required import Fill, required_phases
+from msframework.migrations.operations.required import FillValue, required_phases
 from msframework.migrations.operations.sequences import (
     change_identity,
     change_source,
@@ -24,7 +24,7 @@ from msframework.migrations.sql import literal, quote, quote_qualified, same
 
 
 def alter_column(
-    table: str, old: Column, new: Column, using: str | None, fill: Fill | None, online: bool
+    table: str, old: Column, new: Column, using: str | None, fill: FillValue | None, online: bool
 ) -> tuple[Phase, ...]:
     """Return the phases that make the column *old* of *table* what *new* is.
 

@@ -16,6 +16,7 @@ from msframework.migrations.operations.arguments import (
     check_table_name,
 )
 from msframework.migrations.operations.base import Phase, PhaseContext, SqlAction
+from msframework.migrations.operations.casts import is_first_list
 from msframework.migrations.operations.ddl import alter
 from msframework.migrations.operations.followers import follow_column
 from msframework.migrations.schema import Column
@@ -168,7 +169,10 @@ class AlterColumn:
 
     def reverse(self) -> AlterColumn:
         """Return the operation that changes it back, by casts where the type has changed."""
-        return AlterColumn(self.table, self.new, self.old, fill=self.fill)
+        using = None
+        if is_first_list(self.old.type, self.new.type):
+            using = f"{quote(self.new.name)}[1]::{self.old.type}"
+        return AlterColumn(self.table, self.new, self.old, using, self.fill)
 
     def describe(self) -> str:
         """Return it in a line for people."""
