@@ -213,7 +213,9 @@ def _build(values: Mapping[str, str]) -> DatabaseAddress:
     others = {
         name: value
         for name, value in values.items()
-        if name not in _PLACES and name not in SESSION and name not in ("options", "client_encoding")
+        if name not in _PLACES
+        and name not in SESSION
+        and name not in ("options", "client_encoding")
     }
     if others.get("sslrootcert") == "system":
         others["sslmode"] = "verify-full"
