@@ -168,7 +168,6 @@ def _read_directory(app: str) -> list[MigrationStep]:
     unnamed: list[MigrationFile] = []
     last: MigrationFile | None = None
     for file in read_files(app):
-<<<<<<< HEAD
         try:
             content = read_content(file)
         except ImproperlyConfigured as exc:
@@ -187,26 +186,6 @@ def _read_directory(app: str) -> list[MigrationStep]:
             FileStep(name, file.name, depends, content.module, content.operations, content.replaces)
         )
         last = file
-=======
-        module: Any = file.load()
-        depends = getattr(module, "depends", ())
-        operations: tuple[MigrationOperation, ...] = ()
-        if (found := getattr(module, "operations", None)) is not None:
-            try:
-                operations = check_operations(str(file.path), found)
-            except ImproperlyConfigured as exc:
-                problems += exc.problems
-        elif not callable(getattr(module, "up", None)):
-            problems.append(f"{file.path}: defines neither operations nor up(migrator, db).")
-        if isinstance(depends, str) or not all(isinstance(each, str) for each in depends):
-            problems.append(f"{file.path}: depends is {depends!r}; write a tuple of 'app.name'.")
-            depends = ()
-        replaces = tuple(getattr(module, "replaces", ()))
-        wanted = (*previous, *depends)
-        step = FileStep(app_label(app), file.name, wanted, module, operations, replaces)
-        previous = (label(step),)
-        steps.append(step)
->>>>>>> exec
     if problems:
         raise ImproperlyConfigured.of(problems)
     return steps

@@ -9,17 +9,10 @@ from typing import Any, Protocol
 from playhouse.migrate import SchemaMigrator
 
 from msframework.exceptions import ImproperlyConfigured
-<<<<<<< HEAD
-from msframework.migrations.operations.base import Backfill, MigrationOperation, PythonCall
-from msframework.migrations.operations.program import read_phases, reverse_operations
-from msframework.migrations.record import Record
-from msframework.migrations.sql import quote
-=======
 from msframework.migrations.execute import Execution
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.program import read_phases
 from msframework.migrations.record import Progress, Record
->>>>>>> exec
 
 
 class MigrationStep(Protocol):
@@ -92,29 +85,6 @@ class FileStep:
         return bool(getattr(self.module, "atomic", True))
 
     @property
-<<<<<<< HEAD
-    def reversible(self) -> bool:
-        """Whether each operation has a way back, or the file a `down`."""
-        if not hasattr(self.module, "up"):
-            return reverse_operations(self.operations) is not None
-        return callable(getattr(self.module, "down", None))
-
-    def up(self, database: PostgresqlDatabase, record: Record) -> None:
-        """Run the file's `up`, then record it."""
-        if hasattr(self.module, "up"):
-            self.module.up(SchemaMigrator.from_database(database), database)
-        else:
-            run_operations(database, self.operations)
-        self.note(record)
-
-    def down(self, database: PostgresqlDatabase, record: Record) -> None:
-        """Run the file's `down`, then remove the record."""
-        if hasattr(self.module, "up"):
-            self.module.down(SchemaMigrator.from_database(database), database)
-        else:
-            run_operations(database, reverse_operations(self.operations) or ())
-        record.remove(self.app, self.name)
-=======
     def file(self) -> str | None:
         """The path of the file."""
         return getattr(self.module, "__file__", None)
@@ -141,7 +111,6 @@ class FileStep:
     def down(self, execution: Execution, record: Record) -> None:
         """Take the file back, then remove the record."""
         self._run(execution, record, backwards=True)
->>>>>>> exec
 
     def note(self, record: Record) -> None:
         """Record the file with the `author` and the time `written` that it states."""
@@ -233,34 +202,10 @@ def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
 
 def known_steps(steps: Sequence[MigrationStep]) -> dict[str, MigrationStep]:
     """Return *steps* by name; a squashed one also by those it replaces, where they are gone."""
-<<<<<<< HEAD
-    known = {name: step for step in steps for name in getattr(step, "replaces", ())}
-    return known | {label(step): step for step in steps}
-
-
-def run_operations(database: Any, operations: Sequence[MigrationOperation]) -> None:
-    """Run *operations* in the transaction that is open."""
-    for _, phases in read_phases(operations, online=False):
-        for action in (each for phase in phases for each in phase.actions):
-            if isinstance(action, PythonCall):
-                action.function(database)
-            elif isinstance(action, Backfill):
-                value = action.value() if callable(action.value) else None
-                sql = f"UPDATE {action.table} SET {quote(action.column)} = "  # noqa: S608
-                if value is None:
-                    database.execute_sql(sql + str(action.value).replace("%", "%%"))
-                else:
-                    database.execute_sql(f"{sql}%s", (value,))
-            else:
-                database.execute_sql(action.sql.replace("%", "%%"))
-
-
-=======
     known = {name: step for step in steps for name in step.replaces}
     return known | {label(step): step for step in steps}
 
 
->>>>>>> exec
 def find_step(steps: Mapping[str, MigrationStep], wanted: str) -> MigrationStep | None:
     """Return the step called *wanted*, or the only one whose name begins so (`users.0002`)."""
     if wanted in steps:

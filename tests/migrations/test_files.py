@@ -76,11 +76,7 @@ def test_all_mistakes_are_listed_together(project):
 
     path = project.root / "forest/oak/migrations/0001_initial.py"
     assert [problem.partition(". ")[0] for problem in caught.value.problems] == [
-<<<<<<< HEAD
         f"{path}: says neither operations nor up(migrator, db)",
-=======
-        f"{path}: defines neither operations nor up(migrator, db).",
->>>>>>> exec
         f"{path}: depends is 'elm.0001'; write a tuple of 'app.name'.",
         "INSTALLED_APPS: 'park.elm' and 'forest.elm' both end in 'elm', which their migrations "
         "are recorded under",
