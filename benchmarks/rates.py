@@ -5,6 +5,7 @@ memory, and of the headers of the answer; for comparison, of one hit in the in-m
 library `limits`.
 """
 
+import argparse
 import asyncio
 import json
 import platform
@@ -85,6 +86,7 @@ async def measure_library():
 
 def main():
     """Print all costs."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     found = {
         "python": sys.version.split()[0],
         "machine": platform.machine(),

@@ -6,6 +6,7 @@ answered (or, at the end of a service, until its last process was gone), the fai
 processes that were left, and whether the port is free afterwards.
 """
 
+import argparse
 import contextlib
 import http.client
 import os
@@ -251,6 +252,7 @@ def lines(text: str) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("| killed | log | served again, or ended | failed | orphans | port |")
     print("|---|---|--:|--:|--:|---|")
     for case in CASES:

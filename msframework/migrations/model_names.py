@@ -42,7 +42,7 @@ def name_fields(columns: Iterable[str], keys: Collection[str]) -> dict[str, str]
     """Return a name of a field for each of *columns*.
 
     Args:
-        keys: those of the columns that become foreign keys; `author_id` is called `author`.
+        keys: those of the columns that become foreign keys, which lose the end `_id`.
     """
     found: dict[str, str] = {}
     used: set[str] = set()

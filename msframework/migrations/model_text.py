@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -60,13 +60,13 @@ _LOGIC: Final = {
 class TableFacts:
     """What other models need to know of a table: its key, foreign keys and names of fields."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, fields: Mapping[str, str] | None = None) -> None:
         self.table = table
         self.bare = bare(table.name)
         self.key = next((each for each in table.constraints if is_key(each)), None)
         self.key_columns = () if self.key is None else _columns_of(self.key)
         self.references: dict[str, ForeignKey] = {}
-        self.fields: dict[str, str] = {}
+        self.fields = dict(fields or {})
         self.values: dict[str, str] = {}
 
     def link(self, others: Mapping[str, TableFacts]) -> None:
@@ -98,14 +98,21 @@ class ModelContext:
     Args:
         facts: of every table, by its name.
         classes: the names of the models, by the tables'.
-        written: the tables whose models stand above.
+        modules: of the models that are imported, by the tables' names.
+        written: the tables whose models stand above, or elsewhere.
     """
 
     facts: Mapping[str, TableFacts]
     classes: Mapping[str, str]
     enums: Mapping[str, EnumType]
     imports: SourceImports
-    written: set[str] = field(default_factory=set)
+    modules: Mapping[str, str]
+    written: set[str]
+
+    def name(self, table: str) -> str:
+        """Return the name of the model of *table*, and note its import."""
+        name = self.classes[table]
+        return self.imports.use(name, self.modules[table]) if table in self.modules else name
 
 
 class ModelText:
@@ -253,7 +260,7 @@ class ModelText:
         if key.target == self._table.name:
             arguments: list[SourcePart] = [source("self")]
         elif key.target in context.written:
-            arguments = [model]
+            arguments = [context.name(key.target)]
         else:  # its model stands below: the two point at each other
             head, arguments = "DeferredForeignKey", [source(model)]
             default = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
@@ -330,7 +337,7 @@ class ModelText:
         known = {key.target for key in facts.references.values()} | {self._table.name}
         targets = {key.target for key in self._table.foreign_keys} - known
         if above := sorted(targets & self._context.written):
-            models = tuple(self._context.classes[name] for name in above)
+            models = tuple(self._context.name(name) for name in above)
             yield from lay_out(Bracketed("depends_on = [", models), 8)
         if self._table.storage:
             settings = tuple(map(QuotedText, self._table.storage))
@@ -382,4 +389,4 @@ def _default(text: str) -> str:
 
 
 def _comment(remark: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(remark, WIDTH - 2)]
+    return [f"# {line}" for line in textwrap.wrap(" ".join(remark.split()), WIDTH - 2)]

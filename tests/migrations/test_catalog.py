@@ -195,6 +195,17 @@ def test_odd_names_are_read(database):
     )
 
 
+def test_the_number_of_statements_does_not_depend_on_that_of_tables(database, monkeypatch):
+    run, ran = database.execute_sql, []
+    for number in range(30):
+        run(f"CREATE TABLE t{number} (id serial PRIMARY KEY, a int UNIQUE CHECK (a > 0))")
+    monkeypatch.setattr(database, "execute_sql", lambda *args: ran.append(args) or run(*args))
+
+    assert len(read_schema(database).tables) == 30
+
+    assert len(ran) == 6
+
+
 MODELS = Table(
     "users",
     (

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from msframework.db.cluster import find_binaries
+from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import (
     AddColumn,
     AddConstraint,
@@ -68,6 +69,9 @@ USERS = Table(
         ("bigint", "boolean", "a <> 0"),
         ("integer", "boolean", "a <> 0"),
         ("text", "bytea", "a::bytea"),
+        ("jsonb", "integer", "(a #>> '{}')::integer"),
+        ("integer", "mood", "a::text::mood"),
+        ("text[]", "integer", "a::integer"),
         ("text", "text[]", "ARRAY[a]::text[]"),
     ],
 )
@@ -139,7 +143,9 @@ def test_statements_outside_of_a_transaction_are_phases_of_their_own():
         False,
         True,
     ]
-    assert len(operation.phases(PhaseContext())) == 1
+    assert len(Run("SELECT 1; SELECT 2").phases(PhaseContext(online=True))) == 1
+    with pytest.raises(ImproperlyConfigured, match=r"Run: 'CREATE INDEX .* Write `atomic = False`"):
+        operation.phases(PhaseContext())
 
 
 AGE = Column("age", "integer")
