@@ -84,7 +84,9 @@ def is_standing(database: PostgresqlDatabase, where: str, state: SchemaState) ->
     found = find_adopted(database, state)
     if not found.state.tables:
         return False
-    problems = [f"{where}: {name} does not stand, but others of its tables do." for name in found.missing]
+    problems = [
+        f"{where}: {name} does not stand, but others of its tables do." for name in found.missing
+    ]
     problems += [
         f"{where}: the table {name} is not as the migration says: {line}."
         for name, lines in found.differences.items()
