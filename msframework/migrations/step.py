@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from peewee import PostgresqlDatabase
 from playhouse.migrate import SchemaMigrator
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.operations.base import Backfill, MigrationOperation, PythonCall
-from msframework.migrations.operations.program import read_phases, reverse_operations
-from msframework.migrations.record import Record
-from msframework.migrations.sql import quote
+from msframework.migrations.execute import Execution
+from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.operations.program import read_phases
+from msframework.migrations.record import Progress, Record
 
 
 class MigrationStep(Protocol):
@@ -36,14 +35,25 @@ class MigrationStep(Protocol):
         """Whether it runs in a transaction."""
 
     @property
-    def reversible(self) -> bool:
-        """Whether it can be taken back."""
+    def obstacle(self) -> str | None:
+        """Why it cannot be taken back; `None` where it can."""
 
-    def up(self, database: PostgresqlDatabase, record: Record) -> None:
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """The steps, as `app.name`, that it says the same as all together."""
+
+    @property
+    def file(self) -> str | None:
+        """The path of the file that it stands in."""
+
+    def up(self, execution: Execution, record: Record) -> None:
         """Apply it and record it."""
 
-    def down(self, database: PostgresqlDatabase, record: Record) -> None:
+    def down(self, execution: Execution, record: Record) -> None:
         """Take it back and remove its record."""
+
+    def describe(self, backwards: bool = False) -> tuple[str, ...]:
+        """Return a line for each of its operations; none where it is Python."""
 
     def note(self, record: Record) -> None:
         """Record it without applying it."""
@@ -56,7 +66,11 @@ def label(step: MigrationStep) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileStep:
-    """A numbered file below `migrations/`, with `up(migrator, db)` and perhaps `down`."""
+    """A numbered file below `migrations/`, with `operations`, or `up(migrator, db)` and `down`.
+
+    Args:
+        replaces: the files, as `app.name`, that this one was squashed from.
+    """
 
     app: str
     name: str
@@ -71,33 +85,81 @@ class FileStep:
         return bool(getattr(self.module, "atomic", True))
 
     @property
-    def reversible(self) -> bool:
-        """Whether each operation has a way back, or the file a `down`."""
-        if not hasattr(self.module, "up"):
-            return reverse_operations(self.operations) is not None
-        return callable(getattr(self.module, "down", None))
+    def file(self) -> str | None:
+        """The path of the file."""
+        return getattr(self.module, "__file__", None)
 
-    def up(self, database: PostgresqlDatabase, record: Record) -> None:
-        """Run the file's `up`, then record it."""
-        if hasattr(self.module, "up"):
-            self.module.up(SchemaMigrator.from_database(database), database)
-        else:
-            run_operations(database, self.operations)
-        self.note(record)
+    @property
+    def obstacle(self) -> str | None:
+        """The operation without a way back, or that the file has no `down`."""
+        if not self._is_python():
+            for number, each in enumerate(self.operations, 1):
+                if each.reverse() is None:
+                    return (
+                        f"operation {number} ({each.describe()}) has no way back; give "
+                        "Run a second argument, backward"
+                    )
+            return None
+        if callable(getattr(self.module, "down", None)):
+            return None
+        return "give the file a down(migrator, db)"
 
-    def down(self, database: PostgresqlDatabase, record: Record) -> None:
-        """Run the file's `down`, then remove the record."""
-        if hasattr(self.module, "up"):
-            self.module.down(SchemaMigrator.from_database(database), database)
-        else:
-            run_operations(database, reverse_operations(self.operations) or ())
-        record.remove(self.app, self.name)
+    def up(self, execution: Execution, record: Record) -> None:
+        """Apply the file, then record it."""
+        self._run(execution, record, backwards=False)
+
+    def down(self, execution: Execution, record: Record) -> None:
+        """Take the file back, then remove the record."""
+        self._run(execution, record, backwards=True)
 
     def note(self, record: Record) -> None:
         """Record the file with the `author` and the time `written` that it states."""
         written = getattr(self.module, "written", None)
         author = getattr(self.module, "author", None)
         record.add(self.app, self.name, author, None if written is None else str(written))
+
+    def describe(self, backwards: bool = False) -> tuple[str, ...]:
+        """Return a line for each operation, in the order of a run."""
+        return tuple(each.describe() for each in self._program(backwards))
+
+    def _is_python(self) -> bool:
+        return not self.operations and callable(getattr(self.module, "up", None))
+
+    def _program(self, backwards: bool) -> list[MigrationOperation]:
+        if not backwards:
+            return list(self.operations)
+        found = [each.reverse() for each in reversed(self.operations)]
+        return [each for each in found if each is not None]
+
+    def _run(self, execution: Execution, record: Record, backwards: bool) -> None:
+        def finish() -> None:
+            if backwards:
+                record.remove(self.app, self.name)
+            else:
+                self.note(record)
+
+        if self._is_python():
+            self._call(execution, finish, backwards)
+            return
+        program = read_phases(self._program(backwards), online=not self.atomic)
+        if self.atomic:
+            execution.run_together(label(self), program, finish)
+        else:
+            progress = Progress(self.app, self.name, backwards, 0, "")
+            execution.run_apart(label(self), program, finish, progress)
+
+    def _call(self, execution: Execution, finish: Callable[[], None], backwards: bool) -> None:
+        database = execution.database
+        function = self.module.down if backwards else self.module.up
+
+        def work() -> None:
+            function(SchemaMigrator.from_database(database), database)
+            finish()
+
+        if self.atomic:
+            execution.transaction(label(self), work)
+        else:
+            execution.outside(work)
 
 
 def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
@@ -140,25 +202,8 @@ def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
 
 def known_steps(steps: Sequence[MigrationStep]) -> dict[str, MigrationStep]:
     """Return *steps* by name; a squashed one also by those it replaces, where they are gone."""
-    known = {name: step for step in steps for name in getattr(step, "replaces", ())}
+    known = {name: step for step in steps for name in step.replaces}
     return known | {label(step): step for step in steps}
-
-
-def run_operations(database: Any, operations: Sequence[MigrationOperation]) -> None:
-    """Run *operations* in the transaction that is open."""
-    for _, phases in read_phases(operations, online=False):
-        for action in (each for phase in phases for each in phase.actions):
-            if isinstance(action, PythonCall):
-                action.function(database)
-            elif isinstance(action, Backfill):
-                value = action.value() if callable(action.value) else None
-                sql = f"UPDATE {action.table} SET {quote(action.column)} = "  # noqa: S608
-                if value is None:
-                    database.execute_sql(sql + str(action.value).replace("%", "%%"))
-                else:
-                    database.execute_sql(f"{sql}%s", (value,))
-            else:
-                database.execute_sql(action.sql.replace("%", "%%"))
 
 
 def find_step(steps: Mapping[str, MigrationStep], wanted: str) -> MigrationStep | None:
@@ -167,21 +212,3 @@ def find_step(steps: Mapping[str, MigrationStep], wanted: str) -> MigrationStep 
         return steps[wanted]
     found = [step for name, step in steps.items() if name.startswith(wanted)]
     return found[0] if len(found) == 1 and "." in wanted else None
-
-
-def apply_step(step: MigrationStep, database: PostgresqlDatabase, record: Record) -> None:
-    """Apply *step* and record it, both or neither unless it opted out of the transaction."""
-    if not step.atomic:
-        step.up(database, record)
-        return
-    with database.atomic():
-        step.up(database, record)
-
-
-def revert_step(step: MigrationStep, database: PostgresqlDatabase, record: Record) -> None:
-    """Take *step* back and remove its record, both or neither unless it opted out."""
-    if not step.atomic:
-        step.down(database, record)
-        return
-    with database.atomic():
-        step.down(database, record)
