@@ -13,7 +13,7 @@ from peewee import PostgresqlDatabase
 from msframework.db.embedded import ensure_database
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
-from msframework.migrations.adopt import draft_adoption, find_standing
+from msframework.migrations.adopt import draft_adoption
 from msframework.migrations.connection import database_url, opened
 from msframework.migrations.draft import (
     Comparison,
@@ -26,6 +26,7 @@ from msframework.migrations.draft import (
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
+from msframework.migrations.standing import find_standing
 from msframework.migrations.survey import Survey
 
 _ANSWERS = (
