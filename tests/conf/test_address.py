@@ -146,7 +146,11 @@ def test_variables_stand_in_for_what_is_left_out():
     around = {"PGUSER": "ann", "PGPASSWORD": "s3cret", "PGPORT": "7", "PGSSLMODE": "require"}
     address = read("postgresql://db/n", **around, PGHOST="x", PGAPPNAME="app")
 
-    assert (address.place, address.user, address.password) == ("db:7, database 'n'", "ann", "s3cret")
+    assert (address.place, address.user, address.password) == (
+        "db:7, database 'n'",
+        "ann",
+        "s3cret",
+    )
     assert (address.values["sslmode"], address.session) == ("require", {"application_name": "app"})
     assert read("postgresql://u@db:1/n?sslmode=disable", **around).values["sslmode"] == "disable"
     assert read("postgresql://", **around, PGHOST="/run/x").place == "/run/x, database 'ann'"
