@@ -122,13 +122,14 @@ def _find_homonyms(tables: Sequence[Table]) -> Iterator[Problem]:
         names = [bare, *(each.name for each in table.indexes)]
         names += [c.name for c in keys if c.definition.startswith(("PRIM", "UNIQ", "EXCL"))]
         for name in names:
-            owner = owners.setdefault(f"{schema}.{name}", table.name)
-            if owner != table.name:
+            full = f"{schema}.{name}"
+            if full in owners:
                 yield Problem(
                     table.name,
-                    f"its {name} has the name of a table or index of {owner}",
+                    f"its {name} has the name of a table, key or index of {owners[full]}",
                     advice="Names are unique within a schema: give one of them another.",
                 )
+            owners[full] = table.name
 
 
 class _Description:
@@ -289,6 +290,12 @@ class _Description:
             index = clause.index
             if clause.table[-1] != meta.table_name:
                 self._refuse(None, f"its index {index.name} is on {clause.table[-1]}", "")
+            elif index.unique and index.method in ("gin", "gist", "hash", "brin", "spgist"):
+                self._refuse(
+                    None,
+                    f"its index {index.name} is unique, which an index by {index.method} cannot be",
+                    'Leave out `unique`, or name the method: `index_type="BTREE"`.',
+                )
             elif found.setdefault(index.name, index) != index:
                 self._refuse(
                     None,
