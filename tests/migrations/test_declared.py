@@ -416,7 +416,7 @@ def test_models_that_say_more_than_a_table_can_are_refused():
             "Bad", {"constraints": [SQL("LIKE x")]}
         ),
         "points to nowhere, which is no table of these models": model(
-            "Nowhere", a=_int(constraints=[SQL("REFERENCES nowhere")])
+            "Lost", a=_int(constraints=[SQL("REFERENCES nowhere")])
         ),
     }
 
