@@ -1,7 +1,8 @@
-"""What counting costs a request: `python -m benchmarks.metrics`.
+"""What metrics cost a request: `python -m benchmarks.metrics`.
 
-The measured service, without an operations port and with one, takes the same requests in turns,
-round by round. Prints CPU time and rate of both, their difference and ratio, median over rounds.
+The service of benchmarks/service.py, without an operations port and with one, gets the same
+requests in turns, round by round. Prints CPU time and rate of both, their difference and ratio,
+medians.
 
 `--calls` measures the calls alone, without a server: counting a request, and one that is sampled;
 observing a series in cells of the process, and in those that workers share.

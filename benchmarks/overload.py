@@ -1,9 +1,9 @@
 """More requests than a service can serve: `python -m benchmarks.overload`.
 
-A service whose requests need 20 ms of one of ten connections, or 5 ms of its processor, gets 1, 3
-and 10 times as many as it can serve, from callers who do not wait for each other (openload, which
-Go builds), and then few again. Once with SHEDDING, and once without. Prints a table and draws
-plots: what was accepted, how fast, what was refused, and how long until all was well again.
+A service whose requests need 20 ms of one of ten connections, or 5 ms of CPU time, gets 1, 3 and 10
+times as many requests as it can serve, in an open loop (openload, built by Go), and then half as
+many as it can serve. Once with SHEDDING, and once without. Prints a table and draws plots of the
+accepted requests, their latency, the refused requests, and the time until recovery.
 
 `--report FILE` prints a stored result again.
 """
@@ -32,15 +32,15 @@ from benchmarks.targets import OURS, TARGETS
 SOURCE = Path(__file__).with_name("openload")
 PATHS = {"pool": "/sleep", "cpu": "/compute"}
 FACTORS = (1, 3, 10)
-CALM = 0.5  # of what it can serve, once the overload is over
+CALM = 0.5  # of its capacity: the load after the overload
 CALM_SECONDS = 6
 VARIANTS = {"off": "0", "on": "1"}
-CONCURRENCY = {"pool": 30, "cpu": 4}  # callers that find out what it can serve
+CONCURRENCY = {"pool": 30, "cpu": 4}  # callers of the closed loop that measures capacity
 Outcome = tuple[float, int, float]  # due, status, seconds
 
 
 def build(directory: str) -> Path:
-    """Return the program that makes the load, built by Go."""
+    """Build the load generator with Go, and return its path."""
     program = Path(directory, "openload")
     source = str(SOURCE / "main.go")
     subprocess.run(["go", "build", "-o", str(program), source], check=True)
@@ -48,7 +48,7 @@ def build(directory: str) -> Path:
 
 
 def measure_capacity(server: Server, path: str, connections: int, seconds: int) -> float:
-    """Return how many requests a second it serves to callers who wait for each answer."""
+    """Return the requests a second that it serves in a closed loop."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command.append(f"http://127.0.0.1:{server.port}{path}")
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -58,7 +58,7 @@ def measure_capacity(server: Server, path: str, connections: int, seconds: int) 
 
 
 def load(program: Path, server: Server, path: str, phases: str, seed: int) -> list[Outcome]:
-    """Return what became of each request of *phases*."""
+    """Return the outcome of each request of *phases*."""
     command = [str(program), "-address", f"127.0.0.1:{server.port}", "-path", path]
     command += ["-phases", phases, "-seed", str(seed)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -67,7 +67,7 @@ def load(program: Path, server: Server, path: str, phases: str, seed: int) -> li
 
 
 class Watch:
-    """Memory and processor time of a server, looked at several times a second while it is open."""
+    """Samples of the memory and CPU time of a server, four in a second during the block."""
 
     def __init__(self, server: Server) -> None:
         self._server, self._stop = server, threading.Event()
@@ -91,7 +91,7 @@ class Watch:
             self._used.append((time.monotonic() - self._began, used))
 
     def share(self, seconds: float) -> float:
-        """Return how much of a processor it had in the first *seconds*."""
+        """Return the share of a CPU that it used in the first *seconds*."""
         at, used = min(self._used, key=lambda each: abs(each[0] - seconds))
         return used / at if at else math.nan
 
@@ -105,13 +105,13 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def summarize(outcomes: Sequence[Outcome], seconds: float) -> dict[str, Any]:
-    """Return what became of the requests of one phase, which took *seconds*."""
+    """Return rates and latencies of the requests of one phase of *seconds*."""
     taken = [each for each in outcomes if each[1] == 200]
     done = [due + took for due, _, took in taken]
     start = min(due for due, _, _ in outcomes)
     return {
         "offered": round(len(outcomes) / seconds),
-        # Answers that came in time: those after the phase were paid for by the next one.
+        # Answers within the phase; later ones take capacity of the next phase.
         "goodput": round(sum(at <= start + seconds for at in done) / seconds, 1),
         "accepted": round(len(taken) / seconds, 1),
         "refused": round(sum(status == 503 for _, status, _ in outcomes) / seconds, 1),
@@ -131,7 +131,7 @@ def recovery(outcomes: Sequence[Outcome], over: float, bound: float) -> float:
 def measure(
     bench: Bench, program: Path, options: argparse.Namespace, kind: str, variant: str
 ) -> list[dict[str, Any]]:
-    """Return what each phase found for one *kind* of service."""
+    """Return the results of each phase for one *kind* of service."""
     own = replace(TARGETS[OURS], full=False, name=f"overload-{kind}-{variant}")
     command = own.command.replace("benchmarks.settings", "benchmarks.overloaded")
     server = bench.start(replace(own, command=command), BENCH_SHEDDING=VARIANTS[variant])
@@ -150,7 +150,7 @@ def measure(
             outcomes = load(program, server, path, phases, factor)
         found = summarize([each for each in outcomes if each[0] < seconds], seconds)
         normal = found["p99"] if factor == 1 else normal
-        # What others left of the processor is what it could serve with.
+        # Other processes take a part of the CPU: capacity in proportion to the rest.
         left = min(1.0, watch.share(seconds) / share) if kind == "cpu" else 1.0
         found |= {
             "kind": kind,
@@ -170,8 +170,8 @@ def measure(
 
 
 COLUMNS = (
-    *("service", "SHEDDING", "load", "offered/s", "able/s", "goodput/s", "of that", "refused/s"),
-    *("failed/s", "p50 ms", "p99 ms", "p99 x", "RSS MiB", "well after s"),
+    *("service", "SHEDDING", "load", "offered/s", "capacity/s", "goodput/s", "of it", "refused/s"),
+    *("failed/s", "p50 ms", "p99 ms", "p99 x", "RSS MiB", "recovery s"),
 )
 
 
@@ -192,7 +192,7 @@ def render(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def write_plots(runs: Sequence[Mapping[str, Any]], directory: Path) -> None:
-    """Draw goodput and the latency of what was accepted over the load."""
+    """Draw goodput, and the latency of accepted requests, over the load."""
     directory.mkdir(parents=True, exist_ok=True)
     for key, text, log_y in (
         ("goodput", "answers in time, of capacity", False),

@@ -24,7 +24,7 @@ async def sleep(request):
 
 @overloaded.get("/compute")
 async def compute(request):
-    """Keep the processor for 5 ms."""
+    """Use 5 ms of CPU time."""
     until = time.thread_time() + _seconds_of_cpu
     while time.thread_time() < until:
         pass

@@ -1,10 +1,11 @@
 """What a rate limit costs a request: `python -m benchmarks.rates`; prints JSON.
 
-Process CPU time in microseconds, the best of sixty short repeats: of admission where there is
-nothing but limits, in memory, and of the headers on the answer; beside them what the library's own
-storages in memory take for one question.
+CPU time in microseconds, the best of sixty short repeats: of admission with nothing but limits, in
+memory, and of the headers of the answer; for comparison, of one hit in the in-memory storage of the
+library `limits`.
 """
 
+import argparse
 import asyncio
 import json
 import platform
@@ -85,6 +86,7 @@ async def measure_library():
 
 def main():
     """Print all costs."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     found = {
         "python": sys.version.split()[0],
         "machine": platform.machine(),

@@ -1,7 +1,7 @@
 """The callers of restarts.py: they keep connections, retry nothing, and count what failed.
 
-A caller looks whether its idle connection was closed before it sends the next request, as any
-client does, and obeys `Connection: close`. What then goes wrong is a failure of the service.
+Before the next request a caller checks whether its idle connection was closed, as HTTP clients do,
+and it obeys `Connection: close`. So every failure is one of the service.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-PATIENCE = 30.0  # seconds for one answer
-LONGEST = 3000  # milliseconds that a handler takes
+PATIENCE = 30.0  # seconds to wait for one answer
+LONGEST = 3000  # milliseconds that a handler takes at most
 CHUNKS = 20  # of a stream
 GOING_AWAY = 1001  # RFC 6455, section 7.4.1
 _KINDS = (
@@ -29,7 +29,7 @@ _KINDS = (
 
 
 class Wrong(Exception):
-    """An answer came, and is not what it should be; the text says its kind."""
+    """An answer that is not the expected one; the text is the kind of failure."""
 
 
 @dataclass(frozen=True, slots=True)

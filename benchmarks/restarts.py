@@ -6,9 +6,10 @@ one process whose listening socket stays open, as with systemd. Callers keep the
 retry nothing (restart_load.py); handlers take up to 3 s; answers are streamed; websockets talk.
 SIGTERM and SIGINT take turns.
 
-Prints a Markdown table. `failed` counts every request that was refused, reset, closed without its
-whole answer, answered by a 5xx or with a wrong body, or not within 30 s, and websockets that were
-not closed with 1001. `cut` counts the requests that a second signal ended, as it is to.
+Prints a Markdown table. `failed` counts requests whose connection was refused, reset or closed
+before the whole answer, whose answer was a 5xx, had a wrong body or took more than 30 s, and
+websockets that were not closed with 1001. `cut` counts the requests that a second signal broke off,
+as it should.
 """
 
 import argparse
@@ -31,7 +32,7 @@ _REST = (0.5, 1.5)  # seconds between two restarts
 
 @dataclass
 class Row:
-    """What one set-up came to."""
+    """The result of one set-up."""
 
     name: str
     restarts: int
@@ -62,7 +63,7 @@ class Row:
 
     @property
     def failed(self) -> int:
-        """How many requests failed that should not have."""
+        """The number of requests that failed, without those cut off on purpose."""
         return len(self.tally.failures)
 
 

@@ -1,12 +1,12 @@
-"""What an ordinary client notices while others hold connections and give nothing.
+"""What an ordinary client notices of slow clients that hold connections.
 
     python -m benchmarks.slow_clients                          # this checkout
     python -m benchmarks.slow_clients --before ../before       # and the msframework of another one
 
-For each attack a worker is started with `MAX_CONNECTIONS` and the usual soft limit of open files,
-an attacker in a process of its own replaces each connection that it loses, and an ordinary client
-asks 20 times a second, by turns on a new connection and on one that stays. Failed are answers other
-than 200, none within 2 s, and connections that end without one. The table is Markdown.
+Each attack gets a worker with `MAX_CONNECTIONS` and the usual soft limit of open files. The
+attacker, in another process, replaces each connection that it loses. An ordinary client sends 20
+requests a second, in turns on a new connection and on a kept one. A request fails by a status other
+than 200, no answer within 2 s, or a connection that ends without one. Prints a Markdown table.
 """
 
 from __future__ import annotations

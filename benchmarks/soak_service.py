@@ -1,4 +1,4 @@
-"""The service of soak.py, and its settings: every kind of work that may leave something behind."""
+"""The service of soak.py, and its settings: each kind of work that could leak resources."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ soak = Blueprint("soak")
 
 @soak.get("/inside")
 async def inside(request):
-    """Tell what only the process itself knows."""
+    """Return the counts that only the process itself can tell."""
     return {
         "tasks": len(asyncio.all_tasks()),
         "threads": threading.active_count(),

@@ -1,11 +1,12 @@
-"""What is lost when a process of a service dies: `python -m benchmarks.supervision`.
+"""What callers lose when a process of a service dies: `python -m benchmarks.supervision`.
 
-A service of two workers is asked by four callers that keep their connections, while one of its
-processes is killed. Prints a Markdown table: what the log says, how long until a new worker
-answered (for the end of a service: until its last process was gone), how many requests failed,
-which processes were left, and whether the port is free afterwards.
+Four callers with kept connections send requests to a service of two workers, while one of its
+processes is killed. Prints a Markdown table: the line of the log, the time until a new worker
+answered (or, at the end of a service, until its last process was gone), the failed requests, the
+processes that were left, and whether the port is free afterwards.
 """
 
+import argparse
 import contextlib
 import http.client
 import os
@@ -251,6 +252,7 @@ def lines(text: str) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("| killed | log | served again, or ended | failed | orphans | port |")
     print("|---|---|--:|--:|--:|---|")
     for case in CASES:

@@ -14,13 +14,12 @@ from time import monotonic
 from typing import Final
 
 from msframework.lifecycle import Parts
-from msframework.operations.source import PartStates, Report
+from msframework.operations.source import INTERVAL, PartStates, Report
 from msframework.operations.status import Status
 
 PART_BOUND: Final = 0.7  # seconds for all parts, asked at once
 CACHED: Final = 1.0  # seconds
 _LONGEST: Final = 200  # characters of a reason
-INTERVAL: Final = 1.0  # seconds between two beats
 
 # Returns the reason why a part is not ready; `None` where it is.
 PartCheck = Callable[[], Awaitable[str | None]]
@@ -32,8 +31,8 @@ class Readiness:
 
     Attributes:
         starting: whether the service does not serve yet.
-        draining: whether it is told to stop.
-        caching: seconds for which an outcome is told again.
+        draining: whether it was told to stop.
+        caching: seconds for which an outcome is reported again.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -47,7 +46,7 @@ class Readiness:
         self._told: dict[str, str | None] = {}
 
     def add(self, name: str, check: PartCheck) -> None:
-        """Ask *check*, which belongs to no part, along with the parts."""
+        """Add *check*, which belongs to no part, to those of the parts."""
         self._checks[name] = check
 
     @property
@@ -66,11 +65,13 @@ class Readiness:
         """Return whether every part is ready; takes no longer than `PART_BOUND`."""
         if (outside := self.outside) is not None:
             return outside
-        if monotonic() < self._until:
-            return self._report
+        return self._report if monotonic() < self._until else await self.ask()
+
+    async def ask(self) -> Report:
+        """Return what the parts of a service that serves say now, in place of the last outcome."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
-        # NOTE: several probes wait for one outcome, and none that leaves takes it from the others.
+        # NOTE: several askers wait for one outcome, and none that leaves takes it from the others.
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> Report:
@@ -102,11 +103,11 @@ class Readiness:
         self._told = dict(parts)
 
     async def start(self) -> None:
-        """Begin as a service that starts."""
+        """Report the service as starting, until `begin`."""
         self.starting, self.draining, self._until = True, False, 0.0
 
     async def begin(self, app: object, loop: object = None) -> None:
-        """Ask the parts from now on, as the service serves."""
+        """Ask the parts from now on, as the service now serves."""
         self.starting = False
 
     async def stop(self) -> None:
@@ -168,32 +169,44 @@ class Monitor:
         self.send: Callable[[Status], None] | None = None
         self.read: Callable[[], None] | None = None
         self._task: Task[None] | None = None
+        self._told: PartStates | None = None
 
     async def start(self) -> None:
-        """Begin to watch the loop, where anybody wants to know."""
+        """Begin to watch the loop, where metrics or a supervisor need it."""
         self.loop = asyncio.get_running_loop()
         if self._measured or self.send is not None:
             self.beat = monotonic()
             self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """End to watch it."""
+        """Stop watching the loop."""
         task, self._task, self.beat = self._task, None, None
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
 
     async def tell(self) -> None:
-        """Ask the parts and tell the supervisor, which counts on this worker from now on.
+        """Ask the parts, and tell the supervisor what is new.
 
         NOTE: a worker of which nothing is known yet is not ready, and after a renewal all are new.
         """
-        if self.send is not None and self._measured:
-            report = await self._readiness.check()
-            self._tell(self.send, Status(monotonic(), self.lag, report.parts))
+        if self.send is None or not self._measured:
+            return
+        if self._readiness.outside is None:
+            await self._readiness.ask()
+        self.tell_change()
+
+    def tell_change(self) -> None:
+        """Tell the supervisor the readiness as it is known, where that is not what it was told."""
+        if self.send is not None and self._measured and self._report.parts != self._told:
+            self._tell(self.send)
+
+    @property
+    def _report(self) -> Report:
+        return self._readiness.outside or self._readiness.last
 
     async def _watch(self) -> None:
-        asking: Task[Report] | None = None
+        asking: Task[None] | None = None
         due = monotonic()
         try:
             while True:
@@ -202,7 +215,9 @@ class Monitor:
                 if self._measured and self.read is not None:
                     self._read_gauges(self.read)
                 if self.send is not None:
-                    asking = self._report(self.send, now, asking)
+                    self._tell(self.send)
+                    if self._measured and (asking is None or asking.done()):
+                        asking = asyncio.create_task(self.tell())
                 # NOTE: after a pause it does not catch up on what it missed.
                 due = max(due + INTERVAL, now)
                 await asyncio.sleep(due - monotonic())
@@ -216,21 +231,9 @@ class Monitor:
         except Exception:
             logger.exception("The gauges could not be read")
 
-    def _report(
-        self, send: Callable[[Status], None], now: float, asking: Task[Report] | None
-    ) -> Task[Report] | None:
-        """Send the last outcome, and ask for the next."""
-        readiness = self._readiness
-        report = readiness.outside
-        if report is None:
-            report = readiness.last
-            if self._measured and (asking is None or asking.done()):
-                asking = asyncio.create_task(readiness.check())
-        self._tell(send, Status(now, self.lag, report.parts))
-        return asking
-
-    def _tell(self, send: Callable[[Status], None], status: Status) -> None:
+    def _tell(self, send: Callable[[Status], None]) -> None:
+        parts = self._told = self._report.parts
         try:
-            send(status)
+            send(Status(monotonic(), self.lag, parts))
         except Exception as exc:
             logger.error("The supervisor could not be told: %s", type(exc).__name__)

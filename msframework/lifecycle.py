@@ -37,6 +37,7 @@ class Parts:
         self._stop_timeout = stop_timeout
         self._places: list[Place] = []
         self._started: list[Part] = []
+        self._is_stopped, self._stopping = False, asyncio.Lock()
 
     def add(self, part: Part, name: str | None = None) -> None:
         """Take *part*, to be started after all that were added before.
@@ -89,11 +90,15 @@ class Parts:
 
     async def start(self) -> None:
         """Start every part; when one fails, those before it are stopped and the error surfaces."""
+        self._is_stopped, self._stopping = False, asyncio.Lock()
         try:
             for place in self._places:
                 if place.part is not None:
                     await place.part.start()
                     self._started.append(place.part)
+                    # NOTE: a start may swallow its cancellation, and go on while the others stop.
+                    if self._is_stopped:
+                        raise asyncio.CancelledError
         except BaseException:
             await self.stop()
             raise
@@ -104,10 +109,15 @@ class Parts:
         return len(self._started) * (self._stop_timeout + CANCEL_TIMEOUT)
 
     async def stop(self) -> None:
-        """Stop the started parts, in reverse; failures and time-outs are logged, none is raised."""
-        while self._started:
-            part = self._started.pop()
-            await complete(part.stop(), self._stop_timeout, _name(part))
+        """Stop the started parts, in reverse; failures and time-outs are logged, none is raised.
+
+        One call waits for another, such as that of a start that was broken off.
+        """
+        self._is_stopped = True
+        async with self._stopping:
+            while self._started:
+                part = self._started.pop()
+                await complete(part.stop(), self._stop_timeout, _name(part))
 
 
 async def complete(work: Coroutine[Any, Any, object], seconds: float, name: str) -> None:

@@ -272,6 +272,43 @@ async def test_the_supervisor_hears_of_the_parts_before_it_counts_on_them(readin
     assert [status.parts for status in told] == [{"part": "gone", "other": None}]
 
 
+async def test_the_supervisor_hears_at_once_what_is_new(readiness_of, monkeypatch):
+    monkeypatch.setattr(health, "INTERVAL", 0.05)
+    part, told = Asked(), []
+    readiness = readiness_of(part=part)
+    monitor = Monitor(readiness, measured=True)
+    is_ready, is_gone = asyncio.Event(), asyncio.Event()
+
+    def send(status):
+        told.append(status.parts)
+        (is_gone if status.parts == {"part": "gone"} else is_ready).set()
+
+    monitor.send = send
+    await monitor.tell()
+    await monitor.start()
+    async with asyncio.timeout(5):
+        await is_ready.wait()
+        part.reason = "gone"  # while the outcome of the last question holds for a second
+        before = len(told)
+        await is_gone.wait()
+    await monitor.stop()
+
+    assert len(told) - before <= 4  # beats
+    assert told.count({"part": "gone"}) == 1
+
+
+async def test_the_supervisor_hears_at_once_of_a_drain(readiness_of):
+    told = []
+    monitor = Monitor(readiness := readiness_of(), measured=True)
+    monitor.send = told.append
+
+    readiness.draining = True
+    monitor.tell_change()
+    monitor.tell_change()
+
+    assert [status.parts for status in told] == [{"service": "draining"}]
+
+
 async def test_nobody_is_asked_where_nobody_listens(readiness_of):
     part = Asked()
     alone, unmeasured = (Monitor(readiness_of(part=part), measured=each) for each in (True, False))

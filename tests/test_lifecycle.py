@@ -1,6 +1,7 @@
 """Parts start in order and stop in reverse, whatever happens in between."""
 
 import asyncio
+import contextlib
 import functools
 from unittest.mock import AsyncMock
 
@@ -68,6 +69,66 @@ async def test_a_part_that_fails_to_stop_is_logged_and_the_others_stop(caplog):
     assert order[-3:] == ["stop c", "stop b", "stop a"]
     assert "Recorder did not stop within 0.05 s" in caplog.text
     assert "Recorder failed to stop" in caplog.text
+
+
+class Swallowing(Recorder):
+    """A part whose start goes on though it is cancelled, until it is let go."""
+
+    def __init__(self, name, order):
+        super().__init__(name, order)
+        self.begun, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def start(self):
+        self.begun.set()
+        while not self.let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.let_go.wait()
+        await super().start()
+
+
+async def test_a_start_that_ends_after_the_stop_is_stopped_and_starts_no_other():
+    order = []
+    parts, swallowing = Parts(1), Swallowing("b", order)
+    for part in (Recorder("a", order), swallowing, Recorder("c", order)):
+        parts.add(part, part.name)
+    start = asyncio.create_task(parts.start())
+    await swallowing.begun.wait()
+    start.cancel()
+
+    await parts.stop()
+    swallowing.let_go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+
+    assert order == ["start a", "stop a", "start b", "stop b"]
+
+
+async def test_a_stop_waits_for_that_of_a_start_that_was_broken_off():
+    order, stops, goes_on = [], asyncio.Event(), asyncio.Event()
+
+    class Slow(Recorder):
+        async def stop(self):
+            stops.set()
+            await goes_on.wait()
+            await super().stop()
+
+    parts = Parts(1)
+    waiting = Swallowing("c", order)
+    waiting.start = asyncio.Event().wait
+    parts.add(Recorder("a", order), "a")
+    parts.add(Slow("b", order), "b")
+    parts.add(waiting, "c")
+    start = asyncio.create_task(parts.start())
+    await asyncio.sleep(0)
+    start.cancel()
+    await stops.wait()
+
+    stop = asyncio.create_task(parts.stop())
+    await asyncio.sleep(0)
+    goes_on.set()
+    await asyncio.gather(stop, start, return_exceptions=True)
+
+    assert order == ["start a", "start b", "stop b", "stop a"]
 
 
 class Plain:

@@ -14,6 +14,7 @@ import pytest
 import msframework
 import msframework.client
 import msframework.db
+import msframework.migrations
 import msframework.testing
 from msframework import doc, exceptions
 from msframework.db.stream import Prepared, RowStream
@@ -109,6 +110,7 @@ ANYTHING = {
     "Request.__init__": "arguments of Sanic's request",
     "Response.json": "aiohttp's own method",
     "Transaction.__init__": "made by the data layer alone",
+    "migrate": "operations of playhouse's migrator",
 }
 # The values of a row or a JSON object, and the two of a coroutine or a field that nobody reads.
 _INSIDE = re.compile(r"(dict|Mapping)\[str, Any\]|(Coroutine|Generator)\[Any, Any, |Field\[Any\]")
@@ -116,7 +118,14 @@ _INSIDE = re.compile(r"(dict|Mapping)\[str, Any\]|(Coroutine|Generator)\[Any, An
 
 def public_things() -> dict[str, object]:
     """Return the public classes and functions of the framework's own, by name."""
-    modules = (msframework, msframework.client, msframework.db, msframework.testing, doc)
+    modules = (
+        msframework,
+        msframework.client,
+        msframework.db,
+        msframework.migrations,
+        msframework.testing,
+        doc,
+    )
     found = {name: getattr(module, name) for module in modules for name in module.__all__}
     found |= {each.__name__: each for each in (Prepared, RowStream, Transaction)}
     return {
@@ -160,3 +169,10 @@ def test_the_list_of_anything_is_of_today():
     every = {where for name, value in things for where, _, _ in signatures(name, value)}
 
     assert ANYTHING.keys() - every == set()
+
+
+def test_a_migration_imports_all_that_it_is_made_of_from_one_place():
+    names = msframework.migrations.__all__
+
+    assert names == sorted(names, key=lambda name: (name.islower(), name))
+    assert all((getattr(msframework.migrations, name).__doc__ or "").strip() for name in names)

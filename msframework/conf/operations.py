@@ -1,4 +1,4 @@
-"""The settings of a service in operation: probes, metrics, its stop, and its limits."""
+"""The settings of operation: the operations port, the stop, and limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from msframework.conf.declare import Pair, setting
 
 @dataclass(frozen=True, slots=True)
 class OperationsSettings:
-    """The operations port, the stop and the limits of a service; times in seconds."""
+    """The operations port, the stop and the limits of a service; times in seconds.
+
+    NOTE: the times of a stop are bounded, as poll(2) and others take no more than 24 days.
+    """
 
     port: int | None = setting(
         "OPERATIONS_PORT",
@@ -24,7 +27,11 @@ class OperationsSettings:
         "address of that port, or unix:/path, fd:4; if None HOST, or loopback beside a socket",
     )
     drain_delay: float = setting(
-        "DRAIN_DELAY", 0.0, "time from the signal to stop to the end of listening", least=0
+        "DRAIN_DELAY",
+        0.0,
+        "time for which it goes on listening after the signal to stop",
+        least=0,
+        most=86400,
     )
     ready_services: Pair = setting(
         "READY_SERVICES", (), "names of SERVICES without which the service is not ready"
@@ -32,11 +39,13 @@ class OperationsSettings:
     max_connections: int | None = setting(
         "MAX_CONNECTIONS",
         None,
-        "connections that one worker holds at once; if None 10000, or what its open files allow",
+        "connections of one worker; if None 10000, or fewer where its open files allow no more",
         least=1,
     )
     shedding: bool = setting(
-        "SHEDDING", False, "refuse requests by 503 beyond the concurrency that a worker can serve"
+        "SHEDDING",
+        False,
+        "refuse the newest requests by 503 when a worker cannot serve all",
     )
     rate_limits: Pair = setting(
         "RATE_LIMITS",
@@ -47,7 +56,7 @@ class OperationsSettings:
     rate_limit_storage: str = setting(
         "RATE_LIMIT_STORAGE",
         "memory://",
-        "where rates are counted: memory:// (each worker), redis://… or valkey://host:6379/0",
+        "where rates are counted: memory:// (in each worker), redis://… or valkey://host:6379/0",
         secret=True,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from msframework.conf.operations import OperationsSettings
@@ -31,13 +31,15 @@ def find_rate_faults(settings: OperationsSettings) -> Iterator[tuple[str, str]]:
     if url == "memory://":
         return
     fault = _storage_fault(url)
+    missing = [package for package in ("limits", "redis") if find_spec(package) is None]
+    if fault is None and not missing and "?" in url and not _knows_options(url):
+        fault = "an address with an option behind the ? that the client of Redis refuses"
     if fault is not None:
         yield "RATE_LIMIT_STORAGE", f"RATE_LIMIT_STORAGE is {fault}; {_EXPECTED}"
-    else:
-        for package in ("limits", "redis"):
-            if find_spec(package) is None:
-                text = f"needs the package {package!r}, which is not installed. {_INSTALL}"
-                yield "RATE_LIMIT_STORAGE", f"RATE_LIMIT_STORAGE {text}"
+        return
+    for package in missing:
+        text = f"needs the package {package!r}, which is not installed. {_INSTALL}"
+        yield "RATE_LIMIT_STORAGE", f"RATE_LIMIT_STORAGE {text}"
 
 
 _INSTALL: Final = f"Install it: {EXTRA}."
@@ -63,3 +65,22 @@ def _storage_fault(url: str) -> str | None:
             "password, @ is written as %40, / as %2F, # as %23)"
         )
     return None
+
+
+def _knows_options(url: str) -> bool:
+    """Return whether a client takes the options of *url*; one is made, which does not connect.
+
+    NOTE: else a wrong one would look like a store that is away, and only in the log.
+    """
+    # PERF: the client takes a while to import, and options are rare.
+    from redis.asyncio import ConnectionPool
+    from redis.exceptions import RedisError
+
+    from msframework.limits.store import client_address
+
+    try:
+        pool: Any = ConnectionPool.from_url(client_address(url))
+        pool.make_connection()
+    except (TypeError, ValueError, RedisError):
+        return False
+    return True

@@ -1,1 +1,1 @@
-"""Bounds on what callers may ask of a service: rates and concurrency. No HTTP in here."""
+"""Rate limits and the concurrency limit of a service; nothing here knows of HTTP."""

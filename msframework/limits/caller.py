@@ -1,7 +1,7 @@
-"""The keys by which callers are told apart: of one length, and without what they were made of.
+"""The keys of callers: digests of one length, of a principal, an address or a value.
 
-Made per request. A key is a digest, so that neither names nor addresses stand in a store; who has
-it can still try all addresses, so it is a pseudonym and no more.
+Made per request. So no names or addresses are in a store. A digest is a pseudonym, not a secret:
+whoever has it can try all addresses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 
-_SIZE = 16
+_SIZE = 16  # bytes of a digest
 _KEPT = 4_096  # addresses whose keys are remembered
 
 
@@ -21,8 +21,8 @@ def key_of_principal(authenticator: str, id: str) -> bytes:
 
 
 def key_of_value(value: str | int) -> bytes:
-    """Return the key for a service's own value."""
-    text = f"o{value}"
+    """Return the key of a value that a function of the service returned, a number or a text."""
+    text = f"{'n' if isinstance(value, int) else 'o'}{value}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_SIZE).digest()
 
 

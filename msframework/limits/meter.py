@@ -1,4 +1,4 @@
-"""`RateMeters`: the counts of all policies of one service, and their metrics.
+"""`RateMeters`: counts requests by all rate limits of one service, also in metrics.
 
 Filled at start-up; `count` and `count_shared` run per request.
 """
@@ -19,33 +19,42 @@ MEMORY: Final = "memory://"
 REQUESTS: Final = MetricFacts(
     "msframework_rate_limit_requests_total",
     MetricKind.COUNTER,
-    "Requests that a rate limit was asked about, by policy and outcome: allowed or limited.",
+    "Requests that a rate limit counted, by policy and outcome: allowed or limited.",
     ("policy", "outcome"),
 )
-RESCUED: Final = MetricFacts(
-    "msframework_rate_limit_rescued_total",
+FALLBACKS: Final = MetricFacts(
+    "msframework_rate_limit_fallback_total",
     MetricKind.COUNTER,
-    "Requests that a worker counted for itself, as the store of rate limits was away.",
+    "Requests that a worker counted in memory, as the store of rate limits was away.",
     ("policy",),
 )
 
 
 class RateMeter:
-    """The counts of one policy."""
+    """Counts requests by one policy, in memory and in metrics."""
 
-    __slots__ = ("_allowed", "_cost", "_counter", "_limited", "_rescued", "item", "name", "policy")
+    __slots__ = (
+        "_allowed",
+        "_cost",
+        "_counter",
+        "_fallbacks",
+        "_limited",
+        "item",
+        "name",
+        "policy",
+    )
 
     def __init__(
-        self, policy: RatePolicy, counter: WindowCounter, requests: Family, rescued: Family
+        self, policy: RatePolicy, counter: WindowCounter, requests: Family, fallbacks: Family
     ) -> None:
         self.policy, self.name, self.item = policy, policy.name, policy.item
         self._counter, self._cost = counter, policy.cost
         self._allowed = requests.series(policy.name, "allowed")
         self._limited = requests.series(policy.name, "limited")
-        self._rescued = rescued.series(policy.name)
+        self._fallbacks = fallbacks.series(policy.name)
 
     def count(self, key: bytes) -> RateCount:
-        """Count a request of the caller *key* in this process."""
+        """Count a request of the caller *key* in memory."""
         found = self._counter.take(key, self._cost, monotonic())
         if found[0]:
             self._allowed.add()
@@ -53,22 +62,22 @@ class RateMeter:
             self._limited.add()
         return found
 
-    def rescue(self, key: bytes) -> RateCount:
-        """Count a request in this process, as the store is away."""
-        self._rescued.add()
+    def fall_back(self, key: bytes) -> RateCount:
+        """Count a request in memory, as the store is away."""
+        self._fallbacks.add()
         return self.count(key)
 
     def note(self, found: RateCount) -> RateCount:
-        """Return *found*, which the store has counted."""
+        """Count the outcome *found* of the store in the metrics, and return it."""
         (self._allowed if found[0] else self._limited).add()
         return found
 
 
 class RateMeters:
-    """The counts of one service.
+    """The meters of one service.
 
     Attributes:
-        store: where all workers count together; `None` where each counts for itself.
+        store: the store in which all workers count together; `None` where each counts in memory.
     """
 
     def __init__(self, storage: str, service_name: str) -> None:
@@ -86,16 +95,16 @@ class RateMeters:
         return bool(self._counters)
 
     def add(self, policies: Sequence[RatePolicy], metrics: Metrics) -> tuple[RateMeter, ...]:
-        """Return the meters of *policies*; those of one budget share it."""
-        requests, rescued = metrics.register(REQUESTS), metrics.register(RESCUED)
+        """Return the meters of *policies*; those of one name and amount share a budget."""
+        requests, fallbacks = metrics.register(REQUESTS), metrics.register(FALLBACKS)
         if self.store is not None:
             self.store.is_used = True
         return tuple(
-            RateMeter(policy, self._counter(policy), requests, rescued) for policy in policies
+            RateMeter(policy, self._counter(policy), requests, fallbacks) for policy in policies
         )
 
     def forget(self) -> None:
-        """Forget the use of all callers in this process, as before each test of a project."""
+        """Forget the counts in memory, as before each test of a project."""
         for counter in self._counters.values():
             counter.forget()
 
@@ -109,11 +118,11 @@ class RateMeters:
     async def count_shared(
         self, meters: Sequence[RateMeter], keys: Sequence[bytes]
     ) -> list[RateCount]:
-        """Count a request in the store, or in this process while that is away."""
+        """Count a request in the store, or in memory while that is away."""
         store = self.store
         assert store is not None
         asked = [(meter.policy, key) for meter, key in zip(meters, keys, strict=True)]
         found = await store.take(asked)
         if found is None:
-            return [meter.rescue(key) for meter, key in zip(meters, keys, strict=True)]
+            return [meter.fall_back(key) for meter, key in zip(meters, keys, strict=True)]
         return [meter.note(each) for meter, each in zip(meters, found, strict=True)]

@@ -1,4 +1,4 @@
-"""`RateLimit`: how often one caller may ask, as it is declared, and the policies it stands for.
+"""`RateLimit`: a declared limit on the requests of each caller; `RatePolicy`: one limit of it.
 
 Runs at start-up.
 """
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-# A caller's own key; `None` for the principal or the address in its place.
+# A function of the request that returns the caller's key, or `None` for its principal or address.
 ByCaller = Callable[[Any], str | int | None]
 
 PRINCIPAL: Final = "principal"
 ADDRESS: Final = "address"
 EXTRA: Final = "pip install 'msframework[limits]'"
-_MOST: Final = 1_000_000_000
-_LONGEST: Final = 366 * 24 * 3600
+_MOST: Final = 1_000_000_000  # requests
+_LONGEST: Final = 366 * 24 * 3600  # seconds
 _EXAMPLE: Final = "'100/minute', '10/second' or '500/6 hours'"
 _UNITS: Final = "second, minute, hour, day, month and year"
 _is_scope: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}").fullmatch
@@ -28,15 +28,15 @@ _not_plain: Final = re.compile(r"[^A-Za-z0-9_]+")
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """One limit, or several with semicolons between them, for each caller.
+    """One limit, or several separated by semicolons, on the requests of each caller.
 
     Attributes:
-        rate: how many requests in which time: `100/minute`, `10/second; 500/6 hours`.
-        by: what tells callers apart: `principal` (the address of an anonymous caller), `address`,
-            or a function of the request that returns a text, a whole number, or `None`.
-        scope: the budget that is used up; limits of one scope share it. Where it is left out, all
-            that the limit stands on shares one: a method, a Resource, a Blueprint, the service.
-        cost: how much of the budget one request uses up.
+        rate: requests and time: `100/minute`, `10/second; 500/6 hours`.
+        by: the caller: `principal` (for an anonymous caller, its address), `address`, or a function
+            of the request that returns a text, a whole number, or `None` (as `principal`).
+        scope: the name of the budget; limits of one scope share it. By default it is that of the
+            place where the limit stands: a method, a Resource, a Blueprint, the service.
+        cost: how much of the budget one request uses.
     """
 
     rate: str
@@ -50,12 +50,12 @@ class RatePolicy:
     """One limit of an operation.
 
     Attributes:
-        scope: the name of the budget that its requests use up.
-        by: what tells callers apart; see `RateLimit`.
-        amount: how much a caller may use up.
-        window: in how many seconds.
-        unit: the same in words: `minute`, `6 hours`.
-        cost: how much one request uses up.
+        scope: the name of the budget that requests use.
+        by: the caller, as in `RateLimit`.
+        amount: how much of the budget a caller may use in one window.
+        window: the length of a window in seconds.
+        unit: that length in words: `minute`, `6 hours`.
+        cost: how much of the budget one request uses.
     """
 
     scope: str
@@ -67,12 +67,12 @@ class RatePolicy:
 
     @property
     def caller(self) -> str:
-        """The name of the trait that tells callers apart."""
+        """The name of what callers are told apart by: `principal`, `address`, or a function."""
         return self.by if isinstance(self.by, str) else _name_of(self.by)
 
     @property
     def name(self) -> str:
-        """The name in headers and metrics, which no other policy of an operation has."""
+        """The name in headers and metrics, unique within an operation."""
         return f"{self.scope}/{self.caller}/{self.unit.replace(' ', '-')}"
 
     @property
@@ -93,10 +93,10 @@ def _name_of(function: ByCaller) -> str:
 
 
 def as_rate_limit(given: object) -> RateLimit:
-    """Return the limit for a text of the settings or a Blueprint: `9/minute by address`.
+    """Return *given* as a limit; it may be a text, such as `9/minute by address`.
 
     Raises:
-        TypeError: it is neither a text nor a limit.
+        TypeError: *given* is neither a text nor a limit.
     """
     if isinstance(given, RateLimit):
         return given
@@ -108,7 +108,7 @@ def as_rate_limit(given: object) -> RateLimit:
 
 
 def find_mistakes(limit: RateLimit) -> Iterator[tuple[str, str]]:
-    """Yield each mistake in *limit*, with the advice."""
+    """Yield each mistake in *limit*, and advice."""
     by: Any = limit.by
     if isinstance(by, str) and by not in (PRINCIPAL, ADDRESS):
         yield (
@@ -141,10 +141,10 @@ def parse_rates(text: object) -> list[tuple[int, int, str]]:
     """Return amount, seconds and unit of each limit in *text*.
 
     Raises:
-        ValueError: *text* is no limit, or one that nobody could keep or reach.
+        ValueError: *text* is no limit, or allows nothing, or is beyond the greatest limit.
         ModuleNotFoundError: the package `limits` is not installed.
     """
-    # PERF: it takes a while to import, and most services have no limits.
+    # PERF: the import is slow, and most services have no limits.
     from limits import parse_many
 
     try:
@@ -156,10 +156,10 @@ def parse_rates(text: object) -> list[tuple[int, int, str]]:
         amount, window = item.amount, item.get_expiry()
         # NOTE: the library takes "1/0 minutes" for "1/minute".
         if amount < 1 or any(int(each) < 1 for each in re.findall(r"\d+", piece)):
-            raise ValueError(f"{text!r} allows nothing, or is about no time")
+            raise ValueError(f"{text!r} allows nothing: its number or its time is 0")
         if amount > _MOST or window > _LONGEST:
             raise ValueError(
-                f"{text!r} is beyond what can be counted: {_MOST} requests, and {_LONGEST} seconds"
+                f"{text!r} is beyond the greatest limit: {_MOST} requests, and {_LONGEST} seconds"
             )
         multiple, unit = item.multiples, item.GRANULARITY.name
         found.append((amount, window, unit if multiple == 1 else f"{multiple} {unit}s"))

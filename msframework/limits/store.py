@@ -36,11 +36,16 @@ _SCHEMES: Final = {
     "valkey+unix": "unix",
 }
 # What `WindowCounter.take` does, with the clock of the store: of amount, milliseconds and cost.
+# A key of another type is made anew, as its error would be taken for a store that is away.
 _SCRIPT: Final = """
 local amount, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local found = redis.call('HMGET', KEYS[1], 'begin', 'before', 'current')
+local found = redis.pcall('HMGET', KEYS[1], 'begin', 'before', 'current')
+if found.err then
+    redis.call('DEL', KEYS[1])
+    found = {}
+end
 local begin = tonumber(found[1]) or now
 local before, current = tonumber(found[2]) or 0, tonumber(found[3]) or 0
 local left = begin + window - now
@@ -97,9 +102,8 @@ class SharedStore:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        scheme, _, rest = self._url.partition("://")
         self._client = Redis.from_url(
-            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
+            client_address(self._url),
             socket_timeout=TIMEOUT,
             socket_connect_timeout=TIMEOUT,
             # NOTE: once, at once, for a connection that ended since it was last used.
@@ -109,16 +113,18 @@ class SharedStore:
     async def stop(self) -> None:
         """Close the connection; whoever still asks is told that the store is away."""
         client, self._client = self._client, None
-        for task in (self._asking, self._watch):
-            if task is not None:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-        self._asking = self._watch = None
-        self._give_up()
-        self.is_away = False
-        if client is not None:
-            await client.aclose()
+        tasks = [task for task in (self._asking, self._watch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        try:
+            # NOTE: to await a task and suppress its CancelledError would suppress our own, too.
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._asking = self._watch = None
+            self._give_up()
+            self.is_away = False
+            if client is not None:
+                await client.aclose()
 
     async def take(self, asked: Sequence[Asked]) -> list[RateCount] | None:
         """Use up what is *asked* for, where that much is left; `None` while the store is away."""
@@ -221,6 +227,12 @@ class SharedStore:
         logger.warning(
             "the store of rate limits at %s answers again after %.1f s", self.place, took
         )
+
+
+def client_address(url: str) -> str:
+    """Return *url* as the client of Redis takes it."""
+    scheme, _, rest = url.partition("://")
+    return f"{_SCHEMES.get(scheme, scheme)}://{rest}"
 
 
 def _read(policy: RatePolicy, found: Any) -> RateCount:

@@ -1,12 +1,12 @@
 """`WindowCounter`: what callers have used up, by a sliding window counter in this process.
 
-A caller's window begins with its first request. What was used up in the present one counts in full,
-what was in the one before by the share of it that is no longer ago than a window lasts: the rule of
-the sliding window counter of the library `limits`, which needs two numbers for each caller, where
-an exact one needs the time of each request. No window holds more than the amount; another stretch
-of its length may hold up to twice that, where a caller spends all at the end of a window.
+A caller's window begins with its first request. What the caller uses counts in full in that window;
+in the next one it counts by the share of the old window that is less than a window's length ago.
+That is the sliding window counter of the library `limits`. It needs two numbers for each caller, an
+exact count the time of each request. No window holds more than the amount; another interval of the
+same length may hold nearly twice that, if a caller spends all of it at the end of a window.
 
-Runs per request, without awaiting: of two requests at once, one comes first.
+Runs per request, and does not await, so that requests are counted one by one.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-# Whether the request is allowed, what the caller has left, and for how many seconds.
+# Whether the request is allowed, what is left of the caller's budget, and for how many seconds.
 RateCount = tuple[bool, int, int]
-# The begin of the present window, what was used up in the one before, and in it.
+# The begin of the current window, the use in the window before it, and the use in it.
 Usage = list[float]
 
-MOST_CALLERS: Final = 32_768  # that are new in two windows
-SLOTS: Final = 1_024
+MOST_CALLERS: Final = 32_768  # callers with a budget of their own that are new in two windows
+SLOTS: Final = 1_024  # budgets that further callers share
 
 
 class WindowCounter:
-    """The use that the callers of one budget have made of it, in bounded memory.
+    """The use of one budget by each caller, in bounded memory.
 
-    New callers beyond `MOST_CALLERS` share budgets, `SLOTS` in all: who comes from ever new
-    addresses is limited, and nobody who was known is forgotten for it.
+    New callers beyond `MOST_CALLERS` share `SLOTS` budgets. So callers with ever new addresses are
+    limited, too, and known callers are not forgotten because of them.
     """
 
     __slots__ = ("_amount", "_ends", "_new", "_old", "_window", "most")
 
     def __init__(self, amount: int, window: int, *, most: int = MOST_CALLERS) -> None:
         self._amount, self._window, self.most = amount, window, most
-        # Those who asked since the last turn, and those who only did in the time before it. A turn
-        # comes with every second window, so nobody is forgotten who still counts.
+        # The callers with a request since the last turn, and others with one in the turn before it.
+        # A turn lasts two windows, so that no use is forgotten that still counts.
         self._new: dict[bytes | int, Usage] = {}
         self._old: dict[bytes | int, Usage] = {}
         self._ends = 0.0
 
     def take(self, key: bytes, cost: int, now: float) -> RateCount:
-        """Use up *cost* of the budget of the caller *key*, where that much is left.
+        """Use *cost* of the budget of the caller *key*, if that much is left; return the count.
 
         Args:
-            now: a time of the monotonic clock.
+            now: the time of `time.monotonic()`.
         """
         amount, window = self._amount, self._window
         if now >= self._ends:
@@ -71,13 +71,13 @@ class WindowCounter:
         self._new, self._old, self._ends = {}, {}, 0.0
 
     def _turn(self, now: float) -> None:
-        """Forget those who have not asked for the length of two windows."""
+        """Forget callers without a request in the last two windows."""
         self._old = self._new if now < self._ends + 2 * self._window else {}
         self._new = {}
         self._ends = now + 2 * self._window
 
     def _find(self, key: bytes, now: float) -> Usage:
-        """Return the use of a caller who has not asked since the last turn."""
+        """Return the use of a caller without a request since the last turn."""
         known, room = self._old.get(key), self.most - len(self._new)
         if known is not None:
             if room > -self.most:
@@ -93,17 +93,17 @@ class WindowCounter:
 
 
 def wait(amount: int, window: int, cost: int, before: float, current: float, left: float) -> int:
-    """Return in how many whole seconds *cost* fits into a budget, one at the least.
+    """Return the whole seconds until *cost* fits into a budget, at least 1.
 
     Args:
-        before: what was used up in the window before.
-        current: what is used up in the present one.
-        left: the seconds that are left of it.
+        before: the use in the window before the current one.
+        current: the use in the current window.
+        left: the seconds that are left of the current window.
     """
     room = amount - cost - current
-    if room >= 0:  # as soon as the window before is far enough away
+    if room >= 0:  # when enough of the window before has faded
         seconds = left - window * (room + 1) / before if before else 0.0
-    else:  # when the present one is the one before
+    else:  # in the next window, when enough of the current one has faded
         seconds = left + max(0.0, window - window * (amount - cost + 1) / current)
     return max(1, ceil(seconds))
 
@@ -111,7 +111,7 @@ def wait(amount: int, window: int, cost: int, before: float, current: float, lef
 def judge(
     amount: int, window: int, cost: int, allowed: bool, before: int, current: int, left: float
 ) -> RateCount:
-    """Return the count of a caller, where a store has counted what is used up."""
+    """Return the count of a caller whose use a store has counted; for the arguments see `wait`."""
     rest = int(amount - current - before * left // window)
     if allowed and rest > 0:
         return True, rest, ceil(left)

@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
-from msframework.management.cli import execute
+import sys
+from collections.abc import Sequence
 
 __all__ = ["execute"]
+
+
+def execute(argv: Sequence[str] | None = None, *, default_settings: str | None = None) -> int:
+    """Run the command line *argv* and return its exit code.
+
+    Args:
+        argv: the arguments without the program's name; those of the process when `None`.
+        default_settings: the settings module where nothing else names one.
+    """
+    try:
+        # NOTE: imported here, as Control-C may come while the framework is imported, too.
+        from msframework.management.cli import execute as run_command
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    return run_command(argv, default_settings=default_settings)

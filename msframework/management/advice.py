@@ -21,7 +21,8 @@ from msframework.conf.tls import find_warnings
 from msframework.exceptions import ServiceException
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
-from msframework.migrations.detect import read_models
+from msframework.metrics.exposition import EXTRA, is_installed
+from msframework.migrations.declared import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
 from msframework.operation import Operation
@@ -54,7 +55,17 @@ def find_advice(service: Any) -> list[str]:
         *find_warnings(service.settings),
         *find_exposure(service),
         *find_rate_advice(service),
+        *_unwritable_metrics(service.settings.debug),
     ]
+
+
+def _unwritable_metrics(debug: bool) -> Iterator[str]:
+    # NOTE: OPERATIONS_PORT without the package is a mistake, as a probe of production relies on it.
+    if debug and not is_installed():
+        yield (
+            "/metrics, which DEBUG adds, is a 501, as the package 'prometheus-client' is not "
+            f"installed. Install it: {EXTRA}."
+        )
 
 
 def _misspelt_methods(operations: Iterable[Operation]) -> Iterator[str]:

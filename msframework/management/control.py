@@ -6,6 +6,7 @@ Runs in the processes of `runserver`.
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -52,6 +53,10 @@ class StopOrder:
 
 
 WorkerMessage: TypeAlias = Serving | StartFailure | Status
+
+
+class BrokenMessage(Exception):
+    """What came from a worker is no message."""
 
 
 class WorkerControl:
@@ -114,6 +119,8 @@ class SupervisorControl:
         self.receiving, sending = Pipe(duplex=False)
         self._theirs = (receiving, sending)
         os.set_blocking(self._sending.fileno(), False)
+        # NOTE: so that a supervisor never waits for the rest of what is no message.
+        os.set_blocking(self.receiving.fileno(), False)
 
     @property
     def theirs(self) -> tuple[Connection, Connection]:
@@ -130,11 +137,15 @@ class SupervisorControl:
 
         Raises:
             EOFError: the worker is gone.
+            BrokenMessage: it sent what is no message.
         """
         try:
             while self.receiving.poll():
-                yield self.receiving.recv()
+                yield _read(self.receiving.recv_bytes(_LONGEST))
         except OSError as exc:
+            # NOTE: `Connection` closes itself where a message is too long.
+            if isinstance(exc, BlockingIOError) or self.receiving.closed:
+                raise BrokenMessage from exc
             raise EOFError from exc
 
     def stop(self, *, is_last: bool) -> None:
@@ -147,3 +158,18 @@ class SupervisorControl:
         self.hand_over()
         self._sending.close()
         self.receiving.close()
+
+
+def _read(data: bytes) -> WorkerMessage:
+    """Return the message in *data*.
+
+    Raises:
+        BrokenMessage: it is none.
+    """
+    try:
+        message = pickle.loads(data)  # noqa: S301 - a worker has the rights of its supervisor
+    except Exception as exc:  # whatever the bytes of a pickle may call for
+        raise BrokenMessage from exc
+    if not isinstance(message, WorkerMessage):
+        raise BrokenMessage
+    return message

@@ -1,4 +1,4 @@
-"""The probes and metrics of a supervisor, for all its workers.
+"""The operations port of a supervisor, and the directory in which its workers share metrics.
 
 Runs in the first process of `runserver`, where there are workers.
 """
@@ -16,16 +16,17 @@ from msframework.management.supervisor import Supervisor
 from msframework.metrics.directory import shared_directory
 from msframework.metrics.registry import DIRECTORY_VARIABLE
 from msframework.metrics.shared import SharedMetrics
-from msframework.operations.server import PATHS, OperationsServer
+from msframework.operations.server import OperationsServer
+from msframework.operations.source import PATHS
 from msframework.operations.workers import WorkersSource
 
 
 @contextmanager
 def sharing_metrics(settings: Settings) -> Iterator[SharedMetrics | None]:
-    """Make a directory for the metrics of workers, and remove it; `None` where none are counted.
+    """Make the directory that workers share metrics in, for the block; `None` without metrics.
 
     Raises:
-        ImproperlyConfigured: there is no place for it.
+        ImproperlyConfigured: no directory can be made.
     """
     os.environ.pop(DIRECTORY_VARIABLE, None)
     if not settings.is_measured:
@@ -43,11 +44,11 @@ def sharing_metrics(settings: Settings) -> Iterator[SharedMetrics | None]:
 def answering(
     sock: socket.socket | None, supervisor: Supervisor, metrics: SharedMetrics | None
 ) -> Iterator[None]:
-    """Answer for the workers of *supervisor* at *sock* during the block, where there is one."""
+    """Serve the operations port of *supervisor* on *sock* during the block, where there is one."""
     if sock is None or metrics is None:
         yield
         return
-    source = WorkersSource(supervisor.statuses, lambda: supervisor.is_stopping, metrics.render)
+    source = WorkersSource(supervisor.statuses, lambda: supervisor.is_stopping, metrics.collect)
     server = OperationsServer(sock, source)
     server.start()
     try:
@@ -57,7 +58,7 @@ def answering(
 
 
 def place_of_probes(sock: socket.socket) -> str:
-    """Return where probes are answered, for the announcement."""
+    """Return the address and paths of the operations port, for the announcement."""
     root = name_of(sock)
     where = root if root.startswith("unix:") else f"http://{root}"
     return f"{where} ({', '.join(PATHS)})"

@@ -13,10 +13,13 @@ from enum import Enum
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from msframework.management.control import StartFailure, SupervisorControl
+from msframework.management.control import BrokenMessage, StartFailure, SupervisorControl
 from msframework.operations.status import Status
 
 START_TIME: Final = 60.0  # seconds until a worker has to serve
+STACKS: Final = signal.SIGQUIT  # has a worker print its stacks, as Java has it, too
+SILENCE: Final = 10.0  # seconds without a word until a worker is asked for its stacks,
+HANG: Final = 20.0  # and more until it is killed
 SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
 LONGEST_PAUSE: Final = 30.0
 _FIRST_PAUSE: Final = 0.5
@@ -40,14 +43,17 @@ class WorkerProcess:
         index: its place among the workers, from 0.
         generation: how many were in that place before.
         begun: when it was started, in seconds of `time.monotonic()`.
-        deadline: when it is killed, unless it has gone on by then.
+        deadline: when it is killed, unless it has gone on by then; of one that serves, when it is
+            asked for its stacks, and then when it is killed, unless it has said a word by then.
         stop_time: the seconds that it takes to stop at most.
         is_stand_in: whether it stands in for a service that could not start.
         is_successor: whether it was started to take the place of one that serves.
         failure: why it could not start, as it said.
         status: how it is, as it said last.
         is_silent: whether its control pipe has ended.
+        hangs: whether it was asked for its stacks, and has said no word since.
         is_killed: whether the supervisor killed it.
+        fault: why, where it had to be.
     """
 
     index: int
@@ -64,11 +70,15 @@ class WorkerProcess:
     failure: str | None = None
     status: Status | None = None
     is_silent: bool = False
+    hangs: bool = False
     is_killed: bool = False
+    fault: str | None = None
     pid: int = field(init=False)
+    _descriptor: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.pid = self.process.pid or 0
+        self._descriptor = _open_process(self.pid)
 
     def __str__(self) -> str:
         return f"worker {self.index} (pid {self.pid})"
@@ -76,6 +86,8 @@ class WorkerProcess:
     def receive(self, now: float) -> bool:
         """Take in what it has said since; return whether it serves from now on."""
         begins = False
+        if self.is_silent:
+            return False
         try:
             for message in self.control.receive():
                 if isinstance(message, Status):
@@ -83,11 +95,17 @@ class WorkerProcess:
                 elif isinstance(message, StartFailure):
                     self.failure = message.text
                 elif self.state is WorkerState.STARTING:
-                    self.state, self.served, self.deadline = WorkerState.SERVING, now, None
+                    self.state, self.served = WorkerState.SERVING, now
                     self.stop_time = message.stop_time
                     begins = True
+                if self.state is WorkerState.SERVING and not self.is_killed:
+                    self.deadline, self.hangs = now + SILENCE, False
         except EOFError:
             self.is_silent = True
+        except BrokenMessage:
+            self.is_silent = True
+            if self.state is not WorkerState.STOPPING:  # that one is to end anyway
+                self.kill("as it sent what is no message")
         return begins
 
     def stop(self, deadline: float, *, is_last: bool) -> None:
@@ -95,20 +113,46 @@ class WorkerProcess:
         self.state, self.deadline = WorkerState.STOPPING, deadline
         self.control.stop(is_last=is_last)
 
-    def kill(self) -> None:
-        """End it on the spot."""
-        self.is_killed, self.deadline = True, None
+    def kill(self, fault: str | None = None) -> None:
+        """End it on the spot; the log names its *fault*."""
+        self.is_killed, self.deadline, self.fault = True, None, fault
+        self._signal(signal.SIGKILL)
+
+    def ask_for_stacks(self, now: float) -> None:
+        """Have it print the stacks of its threads, as it says no word; and wait a while longer."""
+        self.deadline, self.hangs = now + HANG, True
+        self._signal(STACKS)
+
+    def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+            if self._descriptor is not None:
+                signal.pidfd_send_signal(self._descriptor, number)
+            elif self.process.exitcode is None:
+                os.kill(self.pid, number)
 
     def release(self) -> str:
         """Close what is left of a process that ended; return how it did."""
         code = self.process.exitcode
-        if code == _LOST and not self.is_silent:
+        if code == _LOST:
             self.kill()  # only its fork server is gone, which would tell us how it ended
         self.control.close()
         self.process.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        if self.fault is not None:
+            return f"was killed, {self.fault}"
         return "was lost with its fork server" if code == _LOST else describe_exit(code)
+
+
+def _open_process(pid: int) -> int | None:
+    """Return a descriptor of the process *pid*, whose number another may have once it ended.
+
+    `None` where there is none to be had: it ended already, or this is no Linux (pidfd_open(2)).
+    """
+    with suppress(AttributeError, OSError):
+        return os.pidfd_open(pid)
+    return None
 
 
 def describe_exit(code: int | None) -> str:

@@ -17,6 +17,8 @@ from typing import Final, Protocol
 
 from msframework.management.process import (
     GOOD_END,
+    HANG,
+    SILENCE,
     START_TIME,
     RestartPause,
     WorkerProcess,
@@ -27,7 +29,7 @@ from msframework.operations.status import Status
 from msframework.serving.signals import SIGNALS, HangUp
 
 _SLACK: Final = 1.0  # seconds beyond the times that a worker gives its parts
-_HURRY: Final = 5.0  # seconds for a worker to stop that does not serve yet
+_HURRY: Final = 5.0  # seconds for a worker to stop that does not serve yet, or hangs
 _LOOK: Final = 1.0  # seconds between looks at the files of the project
 
 logger = logging.getLogger("msframework.supervisor")
@@ -73,7 +75,7 @@ class Supervisor:
     ) -> None:
         self._launch, self._sock, self._announce = launch, sock, announce
         self._find_changes, self._on_change = find_changes, on_change
-        self._hang_up = HangUp(True)
+        self._hang_up = HangUp()
         self.workers: list[WorkerProcess] = []
         self.failure: str | None = None
         self._due = dict.fromkeys(range(count), (0.0, StartMode.FIRST))
@@ -115,12 +117,13 @@ class Supervisor:
         for worker in list(self.workers):
             if worker.receive(now):
                 self._welcome(worker)
+        # NOTE: a stop may be told to all processes, and a worker be the first to end.
+        self._heed_signals()
         # NOTE: a worker that died has its last words in the pipe, hence in this order.
         ended = wait([worker.process.sentinel for worker in self.workers], 0)
         for worker in [each for each in self.workers if each.process.sentinel in ended]:
             worker.receive(now)
             self._replace(worker)
-        self._heed_signals()
         self._end_late(now)
         if not self._stopping:
             self._renew()
@@ -281,7 +284,7 @@ class Supervisor:
                 worker.state = WorkerState.STOPPING
                 worker.kill()
             elif worker.state is not WorkerState.STOPPING:
-                serves = worker.state is WorkerState.SERVING
+                serves = worker.state is WorkerState.SERVING and not worker.hangs
                 worker.stop(now + (worker.stop_time + _SLACK if serves else _HURRY), is_last=True)
 
     def _end_late(self, now: float) -> None:
@@ -289,11 +292,28 @@ class Supervisor:
         for worker in self.workers:
             if worker.deadline is None or now < worker.deadline:
                 continue
+            if worker.state is WorkerState.SERVING:
+                self._heed_silence(worker, now)
+                continue
             if worker.state is WorkerState.STARTING:
                 worker.failure = f"it does not serve within {START_TIME:g} s"
             else:
                 logger.error("%s does not stop in time and is killed", worker)
             worker.kill()
+
+    def _heed_silence(self, worker: WorkerProcess, now: float) -> None:
+        """Look into a worker that says nothing any more, or kill it.
+
+        NOTE: in two steps, as all processes may have stood still, and this one be the first to go
+        on. Under `--reload` it may be in a debugger.
+        """
+        if self._find_changes is not None:
+            worker.deadline = None
+        elif worker.hangs:
+            worker.kill(f"as its loop had not turned for {SILENCE + HANG:g} s")
+        else:
+            logger.error("%s hangs: its loop has not turned for %g s", worker, SILENCE)
+            worker.ask_for_stacks(now)
 
     def _kill_all(self) -> None:
         for worker in self.workers:

@@ -27,7 +27,7 @@ from msframework.management.control import (
     SupervisorControl,
     WorkerControl,
 )
-from msframework.management.process import START_TIME, WorkerProcess
+from msframework.management.process import STACKS, START_TIME, WorkerProcess
 from msframework.management.project import describe_failure
 from msframework.management.sockets import is_inherited
 from msframework.management.start import Start, StartMode
@@ -147,6 +147,7 @@ def serve_in_worker(
 ) -> None:
     """Build the service and serve it until the supervisor says otherwise, or is gone."""
     die_with_parent()
+    faulthandler.register(STACKS, file=_STDERR)
     os.environ.clear()
     os.environ.update(environment)
     _ignore_hang_up()
@@ -198,9 +199,9 @@ class WorkerRun:
 
     def _end_orphaned(self) -> None:
         """Stop without a supervisor; a loop that hangs cannot keep the process."""
+        self._request.make(delay=False)
         # NOTE: a stop that begins sets times of its own (`serving.watchdog`).
         faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
-        self._request.make(delay=False)
         self._stop(True)
 
 

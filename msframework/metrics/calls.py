@@ -10,13 +10,13 @@ from msframework.metrics.registry import Metrics
 from msframework.metrics.series import Series
 
 CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
-# The failures of the way, by the status that they become; see `read_failure`.
+# The outcomes of calls without an answer, by the status that the exception has (`read_failure`).
 _FAILURES: Final = {502: "broken", 503: "unreachable", 504: "timeout"}
 FAILED, CANCELLED = "failed", "cancelled"
 
 
 class CallTimer:
-    """Counts the calls to the service *name*."""
+    """Times the calls to the service *name*."""
 
     def __init__(self, metrics: Metrics, name: str) -> None:
         family = metrics.register(CALL_DURATION)
@@ -24,11 +24,11 @@ class CallTimer:
         self._series: dict[str, Series] = {each: family.series(name, each) for each in outcomes}
 
     def answered(self, status: int, duration: float) -> None:
-        """Count a call whose answer had *status*."""
+        """Count a call that took *duration* seconds to an answer of *status*."""
         self._series[CLASSES[min(max(status // 100, 1), 5) - 1]].observe(duration)
 
     def failed(self, exc: BaseException, duration: float) -> None:
-        """Count a call that ended with *exc*."""
+        """Count a call that took *duration* seconds and ended with *exc*."""
         if isinstance(exc, CancelledError):
             outcome = CANCELLED
         else:

@@ -1,7 +1,7 @@
-"""The service's own metrics: names, labels and help texts.
+"""The names, labels and help texts of the metrics that the framework itself has.
 
-`docs/reference/metrics.md`, the dashboard and the alert rules are held to them. Names follow
-https://prometheus.io/docs/practices/naming/: base units, one prefix.
+Tests compare `docs/reference/metrics.md`, the dashboard and the alert rules with them. The names
+follow https://prometheus.io/docs/practices/naming/: base units, one prefix.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ CONNECTIONS: Final = MetricFacts(
 CONNECTIONS_EVICTED: Final = MetricFacts(
     "msframework_connections_evicted_total",
     _COUNTER,
-    "Connections that gave way to new ones at MAX_CONNECTIONS, by their claim to be kept.",
-    ("claim",),
+    "Connections closed for new ones at MAX_CONNECTIONS, by state: new, idle or stalled.",
+    ("state",),
 )
 CONNECTIONS_REFUSED: Final = MetricFacts(
     "msframework_connections_refused_total",
     _COUNTER,
-    "Connections that there was no room for, by how they were told: answered or cut_off.",
-    ("how",),
+    "Connections that there was no room for, by outcome: answered (a 503) or closed.",
+    ("outcome",),
 )
 LOOP_LAG: Final = MetricFacts(
     "msframework_loop_lag_seconds",
     _GAUGE,
-    "How much later than asked for the event loop turned, of the worker where it is most.",
+    "Seconds by which the event loop turned later than planned, of the worker with most.",
     combine=Combine.MAX,
 )
 POOL_CONNECTIONS: Final = MetricFacts(
@@ -83,7 +83,7 @@ CALL_DURATION: Final = MetricFacts(
 SPANS_EXPORTED: Final = MetricFacts(
     "msframework_spans_exported_total",
     _COUNTER,
-    "Spans that an exporter took.",
+    "Spans that an exporter has sent.",
     ("exporter",),
 )
 SPANS_DROPPED: Final = MetricFacts(
@@ -98,10 +98,10 @@ ACCESS_LINES_DROPPED: Final = MetricFacts(
 WORKER_STARTS: Final = MetricFacts(
     "msframework_worker_starts_total",
     _COUNTER,
-    "Starts of workers: more than there are, where some were replaced.",
+    "Starts of workers, replacements and renewals included.",
 )
 BUILD_INFO: Final = MetricFacts(
-    "msframework_build",
+    "msframework_build_info",
     _GAUGE,
     "1 for each worker, by the versions of the framework and of Python.",
     ("service", "version", "python"),

@@ -19,18 +19,17 @@ from msframework.exceptions import ImproperlyConfigured
 _IN_MEMORY: Final = "/dev/shm"  # noqa: S108 - the directory in it is made for us alone
 _PREFIX: Final = "msframework-metrics-"
 _LOCK: Final = "supervisor.lock"
+_ROOM: Final = 1024 * 1024  # bytes, which a few workers need
 
 
 @contextmanager
 def shared_directory() -> Iterator[str]:
-    """Make a directory for the block, and remove it; those of supervisors that were killed, too.
+    """Make a directory for the block; also remove those that killed supervisors left behind.
 
     Raises:
-        ImproperlyConfigured: there is no place for it.
+        ImproperlyConfigured: no directory can be made.
     """
-    path = _make_directory()
-    _remove_abandoned(os.path.dirname(path))
-    lock = _take_lock(os.path.join(path, _LOCK))
+    path, lock = _make_directory()
     try:
         yield path
     finally:
@@ -38,23 +37,45 @@ def shared_directory() -> Iterator[str]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _make_directory() -> str:
-    """Return a new directory, in memory where that can be: it is written to by every request."""
+def _make_directory() -> tuple[str, int]:
+    """Return a new directory and its lock, in memory where possible, as every request writes."""
     try:
-        return tempfile.mkdtemp(prefix=_PREFIX, dir=_IN_MEMORY)
+        return _make_in(_IN_MEMORY)
     except OSError:
         pass
     try:
-        return tempfile.mkdtemp(prefix=_PREFIX)
+        return _make_in(tempfile.gettempdir())
     except OSError as exc:
         raise ImproperlyConfigured(
             f"The workers cannot share their metrics ({exc.strerror or exc}); expected a directory "
-            "for temporary files that this process may write to. Name one in TMPDIR."
+            "for temporary files that this process may write to, with room. Name one in TMPDIR."
         ) from exc
 
 
+def _make_in(parent: str) -> tuple[str, int]:
+    """Return a new directory in *parent* that has room, and its lock.
+
+    Raises:
+        OSError: it cannot be made there, or has none.
+    """
+    _remove_abandoned(parent)
+    path = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+    try:
+        lock = _take_lock(os.path.join(path, _LOCK))
+        try:
+            os.posix_fallocate(lock, 0, _ROOM)
+            os.truncate(lock, 0)
+        except OSError:
+            os.close(lock)
+            raise
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path, lock
+
+
 def _take_lock(path: str) -> int:
-    """Return a locked new file, which nobody sees at *path* before it is locked."""
+    """Return the descriptor of a new file at *path*, which appears there already locked."""
     lock = os.open(f"{path}.new", os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.rename(f"{path}.new", path)
@@ -64,7 +85,7 @@ def _take_lock(path: str) -> int:
 def _remove_abandoned(parent: str) -> None:
     """Remove the directories of supervisors of this user that no longer live.
 
-    NOTE: a lock ends with its process, in whatever namespace that was; process ids would tell less.
+    NOTE: a lock ends with its process. Process ids would not do, as each container has its own.
     """
     for path in Path(parent).glob(f"{_PREFIX}*"):
         with suppress(OSError):  # of another user, just removed, without a lock yet, or locked

@@ -6,6 +6,7 @@ Runs per scrape.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 
     Buckets: TypeAlias = list[tuple[str, float] | tuple[str, float, Exemplar]]
 
+EXTRA: Final = "pip install 'msframework[metrics]'"
 _OPEN_METRICS: Final = "application/openmetrics-text"
 _PLAIN: Final = ("text/plain", "text/*", "*/*")
+
+
+def is_installed() -> bool:
+    """Return whether there is the package that writes `/metrics`."""
+    return find_spec("prometheus_client") is not None
 
 
 def render(snapshot: Snapshot, accept: str) -> tuple[bytes, str]:
@@ -57,7 +64,7 @@ def _weight(parameters: Iterable[str]) -> float:
 
 
 class _Families:
-    """The metric families of a snapshot, as a registry of prometheus-client would give them."""
+    """The metric families of a snapshot, as prometheus-client's writers expect them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -12,7 +12,7 @@ from typing import Final
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
 
-# Seconds, from the fastest answers to those that time-outs end.
+# Upper bounds of buckets in seconds, from the fastest answers to those that time out.
 DURATIONS: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
@@ -48,12 +48,11 @@ class MetricFacts:
     """The facts of one metric.
 
     Attributes:
-        buckets: the upper bounds of a histogram's buckets, without that of the last, which has
-            none.
-        combine: how the values of several workers become one, of a gauge.
-        exemplars: whether a histogram's buckets each remember the trace of one value.
-        max_series: how many series it may have; values beyond are those of one series more, all of
-            whose labels are `other`.
+        buckets: the upper bounds of a histogram's buckets but the last, which is unbounded.
+        combine: how a gauge's values of several workers become one.
+        exemplars: whether each bucket of a histogram remembers the trace of one value.
+        max_series: how many series it may have; values beyond are counted in one more series, all
+            of whose labels are `other`.
     """
 
     name: str
@@ -67,19 +66,19 @@ class MetricFacts:
 
     @property
     def base(self) -> str:
-        """The name without the suffix of counters, by which OpenMetrics calls it."""
+        """The name that OpenMetrics gives the metric: that of a counter without its suffix."""
         return self.name.removesuffix("_total")
 
     @property
     def where(self) -> str:
-        """The call that makes it, for messages."""
+        """The call that made the metric, for messages."""
         return f"service.metrics.{self.kind.value}({self.name!r}, …)"
 
     def check(self) -> None:
         """Refuse a metric that could not be exposed.
 
         Raises:
-            ImproperlyConfigured: with every mistake.
+            ImproperlyConfigured: it has mistakes, all of which are listed.
         """
         problems = [
             *_check_name(self),

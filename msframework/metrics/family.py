@@ -1,8 +1,9 @@
-"""`Family`: all series of one metric, at most so many. Made at start-up."""
+"""`Family`: all series of one metric, in bounded number. Made at start-up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from threading import RLock
 from typing import Final, TypeAlias
 
 from msframework.metrics.facts import OTHER, MetricFacts, MetricKind
@@ -17,11 +18,11 @@ class Family:
     """All series of one metric.
 
     Attributes:
-        read: gives the values, where they are not added here but lie elsewhere.
-        folded: how often a series was asked for that the bound on their number did not allow.
+        read: returns the current values, where they are kept elsewhere rather than counted here.
+        folded: how often the series `other` was given in place of one beyond `max_series`.
     """
 
-    __slots__ = ("_allocate", "_by_labels", "_other", "facts", "folded", "read")
+    __slots__ = ("_allocate", "_by_labels", "_lock", "_other", "facts", "folded", "read")
 
     def __init__(self, facts: MetricFacts, *, read: Callable[[], Reading] | None = None) -> None:
         self.facts = facts
@@ -29,9 +30,10 @@ class Family:
         self.folded = 0
         self._by_labels: dict[tuple[str, ...], Series] = {}
         self._other: Series | None = None
+        self._lock = RLock()  # of a series that is made; a finalizer may count meanwhile
         self._allocate: Callable[[int, tuple[str, ...]], Cells] | None = None
         if not facts.labels:
-            self.series()  # so that it is there with 0 from the start
+            self.series()  # exposed as 0 from the start
 
     @property
     def name(self) -> str:
@@ -51,18 +53,18 @@ class Family:
     def series(self, *values: str) -> Series:
         """Return the series for these *values* of the labels, in their order.
 
-        Keep it where the values are known at start-up. When the metric has as many series as it
-        may, it is that for all others.
+        Keep it where the values are known at start-up. Beyond `max_series` it is the series whose
+        labels are all `other`.
 
         Raises:
             ValueError: there are more or fewer values than labels.
-            TypeError: one is no text.
+            TypeError: a value is no text.
         """
         found = self._by_labels.get(values)
         return self._find(values) if found is None else found
 
     def __iter__(self) -> Iterator[Series]:
-        # NOTE: of a copy, as the thread of a scrape asks while the loop's may add some.
+        # NOTE: over a copy, as the loop may add series while another thread renders them.
         return iter(tuple(self._by_labels.values()))
 
     def _find(self, values: tuple[str, ...]) -> Series:
@@ -74,15 +76,16 @@ class Family:
             if not isinstance(value, str):
                 raise TypeError(f"{self.name}: {value!r} is no text; a value of a label has to be")
         values = tuple(map(clean_text, values))
-        found = self._by_labels.get(values)
-        if found is not None:
-            return found
-        if len(self._by_labels) >= facts.max_series:
-            self.folded += 1
-            if self._other is None:
-                self._other = self._make((OTHER,) * len(values))
-            return self._other
-        return self._make(values)
+        with self._lock:
+            found = self._by_labels.get(values)
+            if found is not None:
+                return found
+            if len(self._by_labels) >= facts.max_series:
+                self.folded += 1
+                if self._other is None:
+                    self._other = self._make((OTHER,) * len(values))
+                return self._other
+            return self._make(values)
 
     def _make(self, labels: tuple[str, ...]) -> Series:
         found = self._by_labels.get(labels)
@@ -96,9 +99,9 @@ class Family:
         return allocate_array if allocate is None else lambda count: allocate(count, labels)
 
     def move(self, allocate: Callable[[int, tuple[str, ...]], Cells]) -> None:
-        """Let the numbers of all series lie in cells of *allocate* from now on.
+        """Move the numbers of all series into cells of *allocate*.
 
-        NOTE: in the thread that counts, so that nothing is counted meanwhile.
+        NOTE: to be called in the thread that counts, so that nothing is counted meanwhile.
         """
         self._allocate = allocate
         for series in self:
@@ -109,13 +112,13 @@ class Family:
             series.cells = cells
 
     def leave(self) -> None:
-        """Begin anew in cells of this process: the others stay with those who share them."""
+        """Begin at zero in cells of this process, and leave the shared ones as they are."""
         self._allocate = None
         for series in self:
             series.cells = allocate_array(len(series.cells))
 
     def take_reading(self) -> None:
-        """Set the series to what `read` gives; a gauge's that it leaves out to 0."""
+        """Set the series to the values of `read`; series of a gauge that it leaves out become 0."""
         if self.read is None:
             return
         reading = self.read()
@@ -133,5 +136,5 @@ class Family:
 
 
 def clean_text(value: str) -> str:
-    """Return *value* as UTF-8 can have it, cut to a bounded length."""
+    """Return *value* cut to `MAX_TEXT` characters, without what UTF-8 cannot encode."""
     return value[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,6 @@
-"""The process and the interpreter: CPU time, memory, file descriptors, and collections of garbage.
+"""The metrics of the process and the interpreter: CPU, memory, file descriptors, the collector.
 
-`register_process` is asked for once; `GarbageWatch` runs per collection.
+`register_process` runs at start-up, `GarbageWatch` per garbage collection.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _PAGE: Final = resource.getpagesize()
 
 
 def register_process(metrics: Metrics) -> None:
-    """Let *metrics* show what this process takes of the machine.
+    """Register the metrics of this process.
 
-    NOTE: resident memory and descriptors are those of Linux' /proc; elsewhere they are 0.
+    NOTE: memory, descriptors and start come from Linux' /proc; on other systems they are 0.
     """
     metrics.register(PROCESS_CPU, read=time.process_time)
     metrics.register(PROCESS_MEMORY, read=read_memory)
@@ -50,19 +50,18 @@ def read_memory() -> float:
 
 
 def count_descriptors() -> float:
-    """Return how many file descriptors are open."""
+    """Return the number of open file descriptors."""
     with suppress(OSError):
-        # NOTE: Linux tells it by the size of the directory since 6.2, which saves reading the names
-        # of thousands.
+        # NOTE: since Linux 6.2 the size of the directory is that number, which saves listing it.
         size = _FDS.stat().st_size
         return float(size or len(os.listdir(_FDS)) - 1)
     return 0.0
 
 
 def read_start() -> float:
-    """Return when this process was started, in seconds since 1970."""
+    """Return the time when this process was started, in seconds since 1970."""
     with suppress(OSError, ValueError, IndexError):
-        # The 22nd field, in ticks since the machine started (proc(5)); the 2nd may hold anything.
+        # The 22nd field, in ticks since boot (proc(5)); the 2nd, in parentheses, may hold anything.
         fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
         ticks = int(fields[19]) / os.sysconf("SC_CLK_TCK")
         return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks
@@ -70,7 +69,7 @@ def read_start() -> float:
 
 
 class GarbageWatch:
-    """A part that times the collections of garbage; it also counts the starts of workers."""
+    """A part that times garbage collections, and counts the start of its worker."""
 
     def __init__(self, metrics: Metrics) -> None:
         family = metrics.register(GC_PAUSE)
@@ -79,17 +78,17 @@ class GarbageWatch:
         self._began = 0.0
 
     async def start(self) -> None:
-        """Begin to watch."""
+        """Count this start, and begin to time collections."""
         self._starts.add()
         gc.callbacks.append(self._note)
 
     async def stop(self) -> None:
-        """End to watch."""
+        """Stop timing collections."""
         with suppress(ValueError):
             gc.callbacks.remove(self._note)
 
     def _note(self, phase: str, info: dict[str, int]) -> None:
-        # NOTE: a collection runs between two instructions of the loop's thread, or in another one.
+        # NOTE: collections run in whatever thread allocates, one at a time.
         if phase == "start":
             self._began = time.perf_counter()
         else:

@@ -19,14 +19,14 @@ from msframework.serving.request import Request
 _HEAD = """# Metrics
 
 The metrics that every service has where `OPERATIONS_PORT` or `DEBUG` is set, at `/metrics`.
-[How to watch a service](../how-to/metrics.md) tells how to read them and how to add your own; the
-dashboard and the alert rules under `deploy/` are made from them.
+[How to watch a service](../how-to/metrics.md) tells how to read them and how to add your own;
+`deploy/` has a dashboard and alert rules for them.
 
-Of several workers, counters and histograms are added up, those of dead ones included; gauges are
-those of the living: added up, unless the table says otherwise. Each metric has a bounded number of
-series: what goes beyond is counted in one whose labels are `other`.
+Counters and histograms are the sums of all workers, including those that have ended; gauges are the
+sums of the living workers, unless the table says otherwise. Each metric has a bounded number of
+series; values beyond are counted in one whose labels are all `other`.
 
-This page is written by `make reference`, from the metrics of a service that has every part.
+`make reference` writes this page, from the metrics of a service that has every part.
 
 | name | kind | labels | measures |
 |---|---|---|---|"""

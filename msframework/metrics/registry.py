@@ -1,6 +1,6 @@
-"""`Metrics`: the metrics of one service, by name.
+"""`Metrics`: the registry of the metrics of one service.
 
-Families and series are made at start-up; `add`, `set` and `observe` run per request.
+Families are made at start-up; readings are taken once a second, `render` runs per scrape.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FOLDED: Final = MetricFacts(
 
 
 class Metrics:
-    """The metrics of one service."""
+    """The metrics of one service, by name."""
 
     def __init__(self) -> None:
         self._families: dict[str, Family] = {}
@@ -67,10 +67,10 @@ class Metrics:
         Args:
             help: one line that says what is counted.
             labels: the names of its labels.
-            read: gives its value, or those of all its series by the values of their labels, once a
-                second, where it is counted elsewhere.
-            max_series: how many series it may have; what comes beyond is counted in one series
-                whose labels are "other".
+            read: for a counter that is kept elsewhere; called once a second, it returns its value,
+                or a mapping of label values to the values of its series.
+            max_series: how many series it may have; values beyond are counted in one series whose
+                labels are all "other".
 
         Raises:
             ImproperlyConfigured: the name or a label is wrong, or taken by another metric.
@@ -90,11 +90,15 @@ class Metrics:
         combine: str = "sum",
         max_series: int = MAX_SERIES,
     ) -> Family:
-        """Return the gauge *name*; `read()` gives its value once a second, where it is given.
+        """Return the gauge *name*.
 
         Args:
             help: one line that says what is measured.
+            labels: the names of its labels.
+            read: for a gauge that is kept elsewhere; called once a second, it returns its value, or
+                a mapping of label values to the values of its series.
             combine: "sum", "max" or "min": how the values of several workers become one.
+            max_series: as for `counter`.
 
         Raises:
             ImproperlyConfigured: the name or a label is wrong, or taken by another metric.
@@ -118,7 +122,13 @@ class Metrics:
         buckets: Sequence[float] = DURATIONS,
         max_series: int = MAX_SERIES,
     ) -> Family:
-        """Return the histogram *name*, whose *buckets* end at these values.
+        """Return the histogram *name*.
+
+        Args:
+            help: one line that says what is measured.
+            labels: the names of its labels.
+            buckets: the upper bounds of its buckets, in growing order.
+            max_series: as for `counter`.
 
         Raises:
             ImproperlyConfigured: a name or the buckets are wrong, or taken by another metric.
@@ -134,13 +144,13 @@ class Metrics:
         return self.register(facts)
 
     def register(self, facts: MetricFacts, *, read: Callable[[], Reading] | None = None) -> Family:
-        """Return the metric of *facts*, made at the first call for it.
+        """Return the metric of *facts*, which the first call makes.
 
         Args:
-            read: as `gauge` takes it; it takes the place of the one before, if any.
+            read: as for `gauge`; it replaces the one before, if any.
 
         Raises:
-            ImproperlyConfigured: it is wrong, or another metric has its name.
+            ImproperlyConfigured: the facts have mistakes, or another metric has the name.
         """
         found = self._families.get(facts.name)
         if found is None:
@@ -162,11 +172,11 @@ class Metrics:
     def _check_base(self, facts: MetricFacts) -> None:
         other = self._bases.get(facts.base)
         if other is not None:
-            text = f"OpenMetrics would call it as it calls {other!r}: {facts.base!r}"
+            text = f"its name in OpenMetrics, {facts.base!r}, is that of {other!r}"
             raise ImproperlyConfigured(Problem(facts.where, text, advice="Choose another name."))
 
     def take_readings(self) -> None:
-        """Ask the metrics that are read for their values; one that fails is logged once."""
+        """Set the metrics that have `read` to its values; one that fails is logged once."""
         for family in self:
             try:
                 family.take_reading()
@@ -181,9 +191,9 @@ class Metrics:
     # Several workers.
 
     def begin_sharing(self, directory: str | Path) -> None:
-        """Let all numbers lie in a file in *directory*, with those of other workers.
+        """Move all numbers into files in *directory*, beside those of other workers.
 
-        Where the file cannot be made, they stay in this process, and the log says why.
+        If the files cannot be made, the numbers stay in this process, and the log says why.
         """
         self.end_sharing()
         try:
@@ -198,12 +208,12 @@ class Metrics:
         _leave_in_child(weakref.ref(self), self._file)
 
     def end_sharing(self) -> None:
-        """Leave the numbers to those who share them, and begin anew in this process."""
+        """Leave the files to their readers, and begin at zero in this process."""
         if self._file is not None:
             self._leave_file(self._file)
 
     def _leave_file(self, file: WorkerFile) -> None:
-        """Leave *file*, if it is the one of now, without touching what it holds."""
+        """Leave *file*, if it is the current one, with the numbers that it holds."""
         if self._file is not file:
             return
         self._file = self._directory = None
@@ -231,14 +241,14 @@ class Metrics:
 
 
 def _differences(one: MetricFacts, other: MetricFacts) -> str:
-    """Return the facts of *one* in which *other* differs, for messages."""
+    """Return the facts of *one* that *other* does not share, for messages."""
     names = ("kind", "labels", "help", "buckets", "combine", "exemplars")
     differing = [name for name in names if getattr(one, name) != getattr(other, name)]
     return ", ".join(f"{name} {getattr(one, name)!r}" for name in differing)
 
 
 def _leave_in_child(metrics: weakref.ref[Metrics], file: WorkerFile) -> None:
-    """Let a process that is forked leave *file*; else it would count for its parent."""
+    """Have forked processes leave *file*, or they would count into that of their parent."""
 
     def leave() -> None:
         found = metrics()

@@ -18,19 +18,19 @@ from msframework.metrics.series import Series
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 )
-# Counts a request with its status.
+# A function that counts a request by its status.
 CountRequest = Callable[[Any, int], None]
 
 
 class RequestCounter:
-    """Counts each request once; the values of its labels are those that the service declares."""
+    """Counts each request once, with bounded values of labels: declared routes, known methods."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._family = metrics.register(REQUEST_DURATION)
         self._counts: dict[tuple[str, str], CountRequest] = {}
 
     def of_operation(self, method: str, route: str) -> CountRequest:
-        """Return the function that counts the requests of one *route*, as a template."""
+        """Return the function that counts requests of *method* to *route*, a template."""
         found = self._counts.get((method, route))
         if found is None:
             found = self._counts[method, route] = self._build(method, route)
@@ -40,11 +40,11 @@ class RequestCounter:
         family, known = self._family, dict[int, Series]()
 
         def count(request: Any, status: int) -> None:
-            # PERF: no look-up but that of the status (benchmarks/metrics.py).
+            # PERF: only the status is looked up (benchmarks/metrics.py).
             series = known.get(status)
             if series is None:
                 series = known[status] = family.series(method, route, str(status))
-            # NOTE: an ASGI server has none, nor has a request whose head was refused.
+            # NOTE: under an ASGI server, and for a refused head, the time of the start is unknown.
             began = getattr(request.stream, "perft0", None)
             duration = 0.0 if began is None else perf_counter() - began
             series.observe(duration)
@@ -55,6 +55,6 @@ class RequestCounter:
         return count
 
     def count(self, request: Any, route: str, status: int) -> None:
-        """Count a request that no compiled handler answered; *route* is "" without one."""
+        """Count a request that no compiled handler answered; *route* is "" if it matched none."""
         method = request.method if request.method in METHODS else OTHER
         self.of_operation(method, route)(request, status)

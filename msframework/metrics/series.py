@@ -1,6 +1,10 @@
-"""The series of a metric: their values, in cells that another process may read.
+"""The series of a metric: numbers in cells that another process may read.
 
-Made at start-up, or when values of labels are new; `add`, `set` and `observe` run per request.
+Made at start-up, or for the first value of new labels; `add`, `set`, `observe` run per request, in
+any thread.
+
+NOTE: they take no lock. CPython changes threads at calls and backward jumps alone, and there is
+none between the reading of a cell and its writing; without its global lock counts would be lost.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from msframework.metrics.facts import MetricFacts, MetricKind
 # Numbers of 64 bits: an array of this process, or a piece of a file that it shares.
 Cells: TypeAlias = "array[float] | memoryview[float]"
 
-# The cells of an exemplar: the time, the value, how many digits its trace id has, those in three
-# numbers, as a float holds 53 bits, and the time once more.
+# The number of cells of an exemplar: time, value, the number of digits of the trace id, that id in
+# three numbers (a float holds 53 bits), and the time again.
 EXEMPLAR: Final = 7
 _BITS: Final = 44
 _MASK: Final = (1 << _BITS) - 1
@@ -28,7 +32,7 @@ class Series:
 
     Attributes:
         labels: the values of the labels.
-        cells: where its numbers lie; they move once, when a worker begins to share them.
+        cells: its numbers; they move once, when a worker begins to share them.
     """
 
     __slots__ = ("_what", "cells", "labels")
@@ -40,7 +44,7 @@ class Series:
 
     @property
     def value(self) -> float:
-        """The value of a counter or gauge, the sum of a histogram."""
+        """The value of a counter or gauge, or the sum of a histogram."""
         return self.cells[0]
 
     def add(self, amount: float = 1.0) -> None:
@@ -48,7 +52,7 @@ class Series:
         raise TypeError(f"{self._what}, which has no add(); call observe()")
 
     def set(self, value: float) -> None:
-        """Set a gauge."""
+        """Set a gauge to *value*."""
         raise TypeError(f"{self._what}, which has no set()")
 
     def observe(self, value: float) -> None:
@@ -56,7 +60,7 @@ class Series:
         raise TypeError(f"{self._what}, which has no observe()")
 
     def remember(self, value: float, trace_id: str) -> None:
-        """Note the trace of a *value* that a histogram with exemplars has counted."""
+        """Note the trace of *value*, which a histogram with exemplars has counted."""
         raise TypeError(f"{self._what}, which has no remember()")
 
 
@@ -77,7 +81,7 @@ class CounterSeries(Series):
 
 
 class GaugeSeries(Series):
-    """A value that comes and goes."""
+    """A value that goes up and down."""
 
     __slots__ = ()
 
@@ -86,7 +90,7 @@ class GaugeSeries(Series):
         self.cells[0] += amount
 
     def set(self, value: float) -> None:
-        """Take *value* in the place of the one before."""
+        """Replace the value by *value*."""
         self.cells[0] = value
 
 
@@ -103,22 +107,22 @@ class HistogramSeries(Series):
 
     def observe(self, value: float) -> None:
         """Count *value* in its bucket."""
-        # PERF: no locks, as only the thread of the loop counts (benchmarks/metrics.py).
+        # PERF: no locks (benchmarks/metrics.py).
         cells = self.cells
         cells[bisect_left(self.bounds, value) + 1] += 1.0
         cells[0] += value
 
     def remember(self, value: float, trace_id: str) -> None:
-        """Let the bucket of *value* have *trace_id* for an exemplar, at most once a second.
+        """Make *trace_id* the exemplar of the bucket of *value*, at most once a second.
 
-        NOTE: the time at the end is written first and read last, so that a reader in another
-        process sees by the two whether it read the exemplar while it was written.
+        NOTE: the second time is written first. If the two differ, a reader in another process knows
+        that it read the exemplar while it was being written.
         """
         bounds = self.bounds
         start = len(bounds) + 2 + bisect_left(bounds, value) * EXEMPLAR
         cells, now = self.cells, time()
         if now - cells[start] < 1.0:
-            return  # PERF: where all are sampled, few have to be remembered
+            return  # PERF: one exemplar in a second is enough
         number = int(trace_id, 16)
         cells[start + 6] = now
         cells[start + 1] = value
@@ -139,7 +143,7 @@ def read_exemplar(cells: Sequence[float], start: int) -> tuple[float, float, str
 
 
 def count_cells(facts: MetricFacts) -> int:
-    """Return how many numbers one series of a metric has."""
+    """Return the number of cells of one series of a metric."""
     if facts.kind is not MetricKind.HISTOGRAM:
         return 1
     buckets = len(facts.buckets) + 1

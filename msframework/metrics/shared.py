@@ -1,10 +1,10 @@
-"""The metrics of several workers: a file for each, in one directory, added up by a reader.
+"""The metrics of several workers: two files for each in one directory, added up per scrape.
 
 A worker has two files: `NAME.series`, a line of JSON for each metric and each series, and
-`NAME.cells`, their numbers, which it maps into its memory. It holds a lock (flock(2)) on the first
-as long as it lives, so whoever gets that lock knows that it is dead: its counters and histograms
-are then added to those of all dead ones, in one file, and its own are removed. Whoever makes, adds
-up or removes files holds the lock of the directory.
+`NAME.cells`, their numbers, which it maps into its memory. As long as it lives it holds a lock
+(flock(2)) on the first; a process that gets that lock knows that the worker is dead. It adds the
+worker's counters and histograms to those of all dead workers, in the file `dead.json`, and removes
+the worker's files. The lock of the directory is held while files are made, added up or removed.
 
 Runs when a worker starts, when a series is new, and per scrape.
 """
@@ -16,13 +16,13 @@ import mmap
 import os
 import secrets
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
-from msframework.metrics.exposition import render
 from msframework.metrics.facts import MetricFacts, MetricKind
 from msframework.metrics.series import Cells, allocate_array
 from msframework.metrics.snapshot import Snapshot
@@ -43,10 +43,10 @@ _LOCK, _STORE = "lock", "dead.json"
 
 
 class WorkerFile:
-    """The numbers of this process, in files that others read.
+    """The two files with the numbers of this process.
 
     Raises:
-        OSError: they cannot be made.
+        OSError: the files cannot be made.
     """
 
     def __init__(self, shared: SharedMetrics) -> None:
@@ -56,6 +56,7 @@ class WorkerFile:
         self._free: memoryview[float] = memoryview(array("d"))
         self._start = 0  # the place of `_free` among all cells
         self._declared: set[str] = set()
+        self._lock = RLock()
         with shared.locked():
             shared.fold()
             self._table = os.open(shared.path / f"{name}{_SERIES}", flags, 0o600)
@@ -64,11 +65,12 @@ class WorkerFile:
             self._grow()
 
     def allocator(self, facts: MetricFacts) -> Callable[[int, tuple[str, ...]], Cells]:
-        """Return the function that makes the cells of the series of *facts*."""
+        """Return the function that allocates the cells of series of *facts*."""
 
         def allocate(count: int, labels: tuple[str, ...]) -> Cells:
             try:
-                return self._allocate(facts, count, labels)
+                with self._lock:
+                    return self._allocate(facts, count, labels)
             except OSError as exc:
                 logger.error("a series of %s cannot be shared: %s", facts.name, exc)
                 return allocate_array(count)
@@ -96,7 +98,7 @@ class WorkerFile:
         self._size += SEGMENT
 
     def close(self) -> None:
-        """Let go of the files, which are a dead worker's from now on."""
+        """Close the files; for readers this worker is dead from now on."""
         self._free = memoryview(array("d"))
         for descriptor in (self._table, self._cells):
             with suppress(OSError):
@@ -113,18 +115,18 @@ class SharedMetrics:
     def __init__(self, directory: str | Path) -> None:
         self.path = Path(directory)
 
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Return all metrics in the form that the header *accept* asks for, and its media type."""
-        return render(self.collect(), accept)
-
     def collect(self) -> Snapshot:
-        """Return the numbers of all workers; a file that cannot be read is left out."""
+        """Return the numbers of all workers, except those whose files cannot be read."""
         snapshot = Snapshot()
         with self.locked():
-            self.fold()
+            left = self.fold()
+            store = read_store(self._load(self.path / _STORE))
             for name in sorted(self._names(), reverse=True):
-                self._read(name).add_to(snapshot)
-            read_store(self._load(self.path / _STORE)).add_to(snapshot)
+                if name not in left:
+                    self._read(name).add_to(snapshot)
+                elif name not in store.names:
+                    self._read(name).add_to(snapshot, leave_out=MetricKind.GAUGE)
+            store.add_to(snapshot)
         return snapshot
 
     @contextmanager
@@ -137,15 +139,17 @@ class SharedMetrics:
         finally:
             os.close(descriptor)
 
-    def fold(self) -> None:
-        """Add the counters and histograms of the dead to those of all dead, and remove their files.
+    def fold(self) -> Sequence[str]:
+        """Add the counters and histograms of newly dead workers to the sums; remove their files.
 
-        NOTE: under the lock of the directory. The names of those that were added stand in the file
-        with the sums, so that none is added twice where this is broken off before its files went.
+        Where there is no room for the sums, all stays; return the names of the dead that are left.
+
+        NOTE: the caller holds the lock of the directory. The file of the sums names the workers in
+        it, so that none is added twice if this is interrupted before its files are removed.
         """
         names = [name for name in self._names() if self._is_dead(name)]
         if not names:
-            return
+            return ()
         store = self.path / _STORE
         table = read_store(self._load(store))
         sums = Snapshot()
@@ -154,12 +158,18 @@ class SharedMetrics:
             if name not in table.names:
                 self._read(name).add_to(sums, leave_out=MetricKind.GAUGE)
         new = store.with_suffix(".new")
-        new.write_bytes(write_store(sums, names))
-        new.replace(store)
+        try:
+            new.write_bytes(write_store(sums, names))
+            new.replace(store)
+        except OSError:
+            with suppress(OSError):
+                new.unlink()
+            return names
         for name in names:
             for suffix in (_CELLS, _SERIES):
                 with suppress(OSError):
                     (self.path / f"{name}{suffix}").unlink()
+        return ()
 
     def _names(self) -> list[str]:
         """Return the names of the workers that have files, dead or alive."""
@@ -193,7 +203,7 @@ class SharedMetrics:
 
     @staticmethod
     def _load(path: Path) -> bytes:
-        """Return the bytes of a file; none of one that cannot be read."""
+        """Return the bytes of a file, or b"" if it cannot be read."""
         try:
             with path.open("rb") as file:
                 return file.read(_LARGEST)

@@ -1,4 +1,4 @@
-"""`Snapshot`: the numbers of all metrics at one moment, of one process or of several added up.
+"""`Snapshot`: the numbers of all metrics at one time, of one process or summed over several.
 
 Runs per scrape.
 """
@@ -17,7 +17,7 @@ _COMBINE: Final = {Combine.MAX: max, Combine.MIN: min}
 
 
 class Snapshot:
-    """The numbers of all metrics, by name; those of one metric whose facts differ are left out."""
+    """The numbers of all metrics, by name; series with facts other than the first are dropped."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[MetricFacts, Numbers]] = {}
@@ -26,11 +26,11 @@ class Snapshot:
         return iter(sorted(self._found.values(), key=lambda found: found[0].name))
 
     def declare(self, facts: MetricFacts) -> bool:
-        """Take the metric, and return whether it has the facts that it had before, if any."""
+        """Add the metric; return `False` if it is known with other facts."""
         return self._found.setdefault(facts.name, (facts, {}))[0] == facts
 
     def add(self, facts: MetricFacts, labels: tuple[str, ...], numbers: Sequence[float]) -> None:
-        """Add the *numbers* of a series to those that it has."""
+        """Combine the *numbers* of a series with those that are here already."""
         if not self.declare(facts):
             return
         series = self._found[facts.name][1]
@@ -47,7 +47,7 @@ class Snapshot:
 
 
 def _add(facts: MetricFacts, found: list[float], numbers: Sequence[float]) -> None:
-    """Add *numbers* to those *found*; of two exemplars, the later one stays."""
+    """Add *numbers* to *found*, and keep the later of two exemplars."""
     if facts.kind is not MetricKind.HISTOGRAM:
         found[0] += numbers[0]
         return

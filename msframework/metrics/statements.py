@@ -19,7 +19,7 @@ class _Valued(Protocol):
 
 
 class StatementTimer:
-    """Counts statements that are over."""
+    """Times statements that have ended."""
 
     def __init__(self, metrics: Metrics, kinds: tuple[str, ...]) -> None:
         family = metrics.register(STATEMENT_DURATION)
@@ -31,14 +31,14 @@ class StatementTimer:
         """Count a statement of *kind* that took *duration* seconds.
 
         Args:
-            outcome: what it gave, or the exception that it ended with.
+            outcome: its result, or the exception that it ended with.
         """
         name = OK if not isinstance(outcome, BaseException) else name_failure(outcome)
         self._series[kind.value, name].observe(duration)
 
 
 def name_failure(exc: BaseException) -> str:
-    """Return the outcome that *exc* is."""
+    """Return the value of the label `outcome` for *exc*."""
     if isinstance(exc, TimeoutError):
         return LATE
     return CANCELLED if isinstance(exc, CancelledError) else FAILED

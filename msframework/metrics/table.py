@@ -1,6 +1,6 @@
-"""The files in which workers share their metrics, as text and numbers: written, and read warily.
+"""The format of the files in which workers share their metrics.
 
-A line that is torn or foreign is left out. Runs when a series is new, and per scrape.
+A reader skips lines that are incomplete or malformed. Runs for each new series, and per scrape.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from msframework.metrics.snapshot import Snapshot
 
 @dataclass(slots=True)
 class SharedTable:
-    """The series of one worker, or those of all dead ones.
+    """The series of one worker, or the sums of all dead ones.
 
     Attributes:
         found: metric, labels and numbers of each series.
-        names: the workers whose numbers are in it.
+        names: the workers that are part of the sums.
     """
 
     found: list[tuple[MetricFacts, tuple[str, ...], Sequence[float]]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class SharedTable:
 
     @classmethod
     def read(cls, lines: bytes, numbers: bytes) -> SharedTable:
-        """Return the series that a worker's two files have in common."""
+        """Return the series in *lines* whose *numbers* are there, too."""
         cells = array("d", numbers[: len(numbers) // 8 * 8])
         table, known = cls(), dict[str, MetricFacts]()
         for item in _items(lines):
@@ -53,7 +53,7 @@ class SharedTable:
             self.found.append((facts, texts, cells))
 
     def add_to(self, snapshot: Snapshot, *, leave_out: MetricKind | None = None) -> None:
-        """Add all series to *snapshot*, but those of metrics of the kind that is to be left out."""
+        """Add all series to *snapshot*, except those of the kind *leave_out*."""
         for facts, labels, cells in self.found:
             if facts.kind is not leave_out:
                 snapshot.add(facts, labels, cells)
@@ -65,12 +65,12 @@ def write_metric(facts: MetricFacts) -> bytes:
 
 
 def write_series(facts: MetricFacts, labels: Sequence[str], start: int) -> bytes:
-    """Return the line of a series, whose first cell is the one of number *start*."""
+    """Return the line of a series whose cells begin at the index *start*."""
     return _line([facts.name, labels, start])
 
 
 def write_store(snapshot: Snapshot, names: Sequence[str]) -> bytes:
-    """Return the file of the dead: their sums, and the *names* of those whose files are left."""
+    """Return the file of the dead: their sums, and the *names* of those added last."""
     lines = [_line({"names": names})]
     for facts, numbers in snapshot:
         lines.append(_line(_facts(facts)))
@@ -100,7 +100,7 @@ def _line(item: object) -> bytes:
 
 
 def _items(lines: bytes) -> Iterator[Any]:
-    """Yield the items of the lines that are whole."""
+    """Yield the items of the complete lines."""
     for line in lines.split(b"\n")[:-1]:
         try:
             yield json.loads(line)
@@ -122,7 +122,7 @@ def _facts(facts: MetricFacts) -> dict[str, object]:
 
 
 def _read_facts(found: dict[str, Any]) -> MetricFacts | None:
-    """Return the metric of a line; `None` for one that is none."""
+    """Return the metric of a line; `None` if it is malformed."""
     try:
         facts = MetricFacts(
             found["name"],

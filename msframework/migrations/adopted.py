@@ -14,18 +14,20 @@ from typing import Final, Literal, TypeVar
 
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.index_text import generated_name, plain_columns, write_index
-from msframework.migrations.relation import find_tables, read_tables
+from msframework.migrations.index_text import generated_name, plain_columns
+from msframework.migrations.operations.ddl import constraint_definition, create_index
+from msframework.migrations.relation import find_enums, find_tables, read_tables
 from msframework.migrations.schema import (
     Column,
     Constraint,
+    EnumType,
     ForeignKey,
     Index,
     SchemaState,
     Table,
 )
 from msframework.migrations.scratch import as_postgres_says
-from msframework.migrations.sql import canonical_words, quote, quote_qualified
+from msframework.migrations.sql import canonical_words
 
 _TEXTS: Final = ("type", "default", "generated", "collation")
 
@@ -41,7 +43,7 @@ class Adopted:
     Args:
         state: those tables and types, in the models' words where both say the same.
         missing: the described tables that do not stand.
-        differences: of each table that is not as described, what differs, a line for each.
+        differences: of each table or type that is not as described, what differs, a line for each.
     """
 
     state: SchemaState
@@ -57,10 +59,12 @@ def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Ado
     found = read_tables(database, standing, find_tables(database, targets))
     tables = _reconcile_all(database, models_state, found.tables)
     lines = {each.name: tuple(differences(described[each.name], each)) for each in tables}
-    names = {enum.name for enum in models_state.enums}
+    wanted = {enum.name: enum for enum in models_state.enums}
+    enums = find_enums(database, wanted)
+    lines |= {each.name: tuple(_enum_differences(wanted[each.name], each)) for each in enums}
     return Adopted(
-        SchemaState(tables, enums=tuple(enum for enum in found.enums if enum.name in names)),
-        tuple(name for name in described if name not in lines),
+        SchemaState(tables, enums=enums),
+        tuple(name for name in described if name not in standing.values()),
         {name: found_lines for name, found_lines in lines.items() if found_lines},
     )
 
@@ -101,12 +105,16 @@ class _Comparison:
         columns = {column.name: column for column in described.columns}
         bare = standing.name.rpartition(".")[2]
         kept = [c for c in standing.columns if c.name in columns or c.generated is None]
+        has_key = any(map(is_key, described.constraints))
         found = tuple(self._column(columns.get(column.name), column) for column in kept)
         return replace(
             standing,
             columns=_in_order(found, described.columns),
             constraints=self._parts(
-                "constraint", described.constraints, standing.constraints, lambda each: False
+                "constraint",
+                described.constraints,
+                standing.constraints,
+                lambda each: has_key and is_key(each),
             ),
             indexes=self._parts(
                 "index", described.indexes, standing.indexes, lambda each: _is_generated(bare, each)
@@ -159,20 +167,40 @@ class _Comparison:
 
 def differences(described: Table, standing: Table) -> Iterator[str]:
     """Yield a line for all that makes *standing* another table than *described*."""
-    for label, theirs, ours in (
-        ("column", described.columns, standing.columns),
-        ("constraint", described.constraints, standing.constraints),
-        ("index", described.indexes, standing.indexes),
-    ):
-        want = {each.name: each for each in theirs}
-        have = {each.name: each for each in ours}
-        for name in [*want, *(name for name in have if name not in want)]:
-            if want.get(name) != have.get(name):
-                yield f"{label} {name}: {_compare(want.get(name), have.get(name))}"
+    yield from _part_differences("column", described.columns, standing.columns)
+    yield from _part_differences("constraint", described.constraints, standing.constraints)
+    yield from _part_differences("index", described.indexes, standing.indexes)
     if described.comment != standing.comment:
         yield f"comment: {_compare(described.comment, standing.comment)}"
     if described.storage != standing.storage:
         yield f"storage: {_compare(described.storage, standing.storage)}"
+
+
+def _part_differences(
+    label: str, described: Sequence[Part], standing: Sequence[Part]
+) -> Iterator[str]:
+    want = {each.name: each for each in described}
+    have = {each.name: each for each in standing}
+    left = {name: each for name, each in have.items() if name not in want}
+    for name, wanted in want.items():
+        found = have.get(name)
+        if found is None:
+            other = next(
+                (n for n, each in left.items() if replace(each, name=name) == wanted), None
+            )
+            if other is not None:
+                del left[other]
+                yield f"{label} {name}: called {other} in the database"
+                continue
+        if wanted != found:
+            yield f"{label} {name}: {_compare(wanted, found)}"
+    for name, extra in left.items():
+        yield f"{label} {name}: {_compare(None, extra)}"
+
+
+def _enum_differences(described: EnumType, standing: EnumType) -> Iterator[str]:
+    if described.values != standing.values:
+        yield f"values: {_compare(described.values, standing.values)}"
 
 
 def _compare(wanted: object, found: object) -> str:
@@ -189,7 +217,8 @@ def _show(part: object) -> str:
     if isinstance(part, (Constraint, ForeignKey)):
         return define(part)
     if isinstance(part, Index):
-        return write_index("…", part)
+        head, _, rest = create_index("t", replace(part, name="n")).partition(" n ON t ")
+        return f"{head} {rest}"
     return ", ".join(part) if isinstance(part, tuple) else repr(part)
 
 
@@ -206,24 +235,18 @@ def _column_words(column: Column) -> Iterator[str | None]:
 
 def define(constraint: Constraint | ForeignKey) -> str:
     """Return what stands behind the name of *constraint* in SQL."""
-    if isinstance(constraint, Constraint):
-        return constraint.definition
-    columns = ", ".join(map(quote, constraint.columns))
-    target_columns = ", ".join(map(quote, constraint.target_columns))
-    target = quote_qualified(constraint.target)
-    parts = [f"FOREIGN KEY ({columns}) REFERENCES {target} ({target_columns})"]
-    for event, action in (("DELETE", constraint.on_delete), ("UPDATE", constraint.on_update)):
-        if action and action.upper() != "NO ACTION":
-            parts.append(f"ON {event} {action.upper()}")
-    if constraint.deferrable:
-        parts.append(f"DEFERRABLE INITIALLY {constraint.deferrable.upper()}")
-    return " ".join(parts)
+    return constraint_definition(replace(constraint, name="n")).removeprefix("CONSTRAINT n ")
 
 
 def _in_order(found: Iterable[Part], described: Iterable[Part]) -> tuple[Part, ...]:
     """Return *found* in the order in which the models have them, then the others."""
     places = {each.name: place for place, each in enumerate(described)}
     return tuple(sorted(found, key=lambda each: places.get(each.name, len(places))))
+
+
+def is_key(constraint: Constraint | ForeignKey | Index) -> bool:
+    """Say whether *constraint* is the primary key."""
+    return isinstance(constraint, Constraint) and constraint.definition.startswith("PRIMARY KEY")
 
 
 def _forms(tables: Iterable[Table]) -> Forms:
@@ -234,9 +257,12 @@ def _forms(tables: Iterable[Table]) -> Forms:
             for name in _TEXTS:
                 forms[("column", column.name, name)].add(_words(getattr(column, name)))
         for each in table.constraints:
-            forms[("constraint", each.name)].add(_words(define(each)))
+            text = define(each)
+            # What a key includes, and when it is checked, is left as it stands.
+            text = text.partition(")")[0] + ")" if is_key(each) else text
+            forms[("constraint", each.name)].add(_words(text))
         for index in table.indexes:
-            forms[("index", index.name)].add(_words(write_index("t", replace(index, name="i"))))
+            forms[("index", index.name)].add(_words(create_index("t", replace(index, name="i"))))
     return forms
 
 

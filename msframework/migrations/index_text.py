@@ -1,179 +1,29 @@
-"""The text of CREATE INDEX as a value, and back. Runs at start-up.
-
-Reads what `pg_get_indexdef` writes, and what people write (PostgreSQL's manual, CREATE INDEX).
-"""
+"""Indexes as peewee declares and names them. Runs at start-up."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from msframework.migrations.naming import clip
-from msframework.migrations.schema import Index
-from msframework.migrations.sql import placed_words, quote, quote_qualified
+from msframework.migrations.scanner import Scanner, Unreadable
 
 _LONGEST: Final = 64  # characters, which peewee allows
-_PLAIN_VALUE: Final = re.compile(r"'([\w.+-]+)'\Z")
 
 
-def unquote(word: str) -> str:
-    """Return the name that a word says, in quotes or without."""
-    return word[1:-1].replace('""', '"') if word.startswith('"') else word.lower()
-
-
-def spans(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the kind of each word of *text*, and where it begins and ends."""
-    for kind, word, start in placed_words(text):
-        yield kind, start, start + len(word)
-
-
-def split(text: str) -> list[str]:
-    """Return the parts of *text* between its commas, but for those within parentheses."""
-    found, depth, last = [], 0, 0
-    for kind, word, start in placed_words(text):
-        sign = word if kind == "sign" else ""
-        depth += (sign in ("(", "[")) - (sign in (")", "]"))
-        if sign == "," and not depth:
-            found.append(text[last:start].strip())
-            last = start + 1
-    return [*found, text[last:].strip()]
-
-
-class _IndexWords:
-    """The words of a statement, read from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._spans = [span for span in spans(text) if text[span[1]] != ";"]
-        self._next = 0
-
-    def take(self, *wanted: str) -> bool:
-        """Step over the words *wanted*, if they come next."""
-        ahead = self._spans[self._next : self._next + len(wanted)]
-        found = [self._text[start:end].lower() for _, start, end in ahead]
-        if found != [word.lower() for word in wanted]:
-            return False
-        self._next += len(wanted)
-        return True
-
-    def demand(self, *wanted: str) -> None:
-        """Step over the words *wanted*.
-
-        Raises:
-            ValueError: something else comes next.
-        """
-        if not self.take(*wanted):
-            raise ValueError(f"expected {' '.join(wanted)} in {self._text!r}")
-
-    def name(self) -> str:
-        """Step over a name, which may have a schema, and return it."""
-        found = [unquote(self._word())]
-        while self.take("."):
-            found.append(unquote(self._word()))
-        return ".".join(found)
-
-    def enclosed(self) -> str:
-        """Step over a pair of parentheses, and return the text between them."""
-        self.demand("(")
-        first, depth = self._spans[self._next - 1][2], 1
-        while depth:
-            word = self._word()
-            depth += (word == "(") - (word == ")")
-        return self._text[first : self._spans[self._next - 1][1]].strip()
-
-    def rest(self) -> str:
-        """Return all that is left."""
-        if self._next >= len(self._spans):
-            return ""
-        return self._text[self._spans[self._next][1] : self._spans[-1][2]]
-
-    def _word(self) -> str:
-        if self._next >= len(self._spans):
-            raise ValueError(f"{self._text!r} ends too early")
-        _, start, end = self._spans[self._next]
-        self._next += 1
-        return self._text[start:end]
-
-
-def read_index(text: str) -> tuple[str, Index]:
-    """Return the table and the index of a CREATE INDEX statement.
-
-    Raises:
-        ValueError: it is no such statement, or the index has no name.
-    """
-    words = _IndexWords(text)
-    words.demand("CREATE")
-    unique = words.take("UNIQUE")
-    words.demand("INDEX")
-    words.take("CONCURRENTLY")
-    words.take("IF", "NOT", "EXISTS")
-    name = words.name().rpartition(".")[2]
-    words.demand("ON")
-    words.take("ONLY")
-    table = words.name()
-    method = words.name() if words.take("USING") else "btree"
-    elements = tuple(_plain(each) for each in split(words.enclosed()))
-    include = split(words.enclosed()) if words.take("INCLUDE") else []
-    nulls_distinct = not words.take("NULLS", "NOT", "DISTINCT")
-    words.take("NULLS", "DISTINCT")
-    storage = split(words.enclosed()) if words.take("WITH") else []
-    if words.take("TABLESPACE"):
-        words.name()
-    where = words.rest() if words.take("WHERE") else None
-    return table, Index(
-        name,
-        elements,
-        unique=unique,
-        method=method.lower(),
-        where=where,
-        include=tuple(unquote(each) for each in include),
-        nulls_distinct=nulls_distinct,
-        storage=tuple(_parameter(each) for each in storage),
-    )
-
-
-def write_index(table: str, index: Index, concurrently: bool = False) -> str:
-    """Return the statement that makes *index*; a table of no schema is left to the search path."""
-    parts = ["CREATE UNIQUE INDEX" if index.unique else "CREATE INDEX"]
-    parts += ["CONCURRENTLY"] if concurrently else []
-    parts += [quote(index.name), "ON", quote_qualified(table)]
-    parts += [] if index.method == "btree" else [f"USING {index.method}"]
-    parts.append(f"({', '.join(index.elements)})")
-    if index.include:
-        parts.append(f"INCLUDE ({', '.join(map(quote, index.include))})")
-    parts += [] if index.nulls_distinct else ["NULLS NOT DISTINCT"]
-    parts += [f"WITH ({', '.join(index.storage)})"] if index.storage else []
-    parts += [f"WHERE {index.where}"] if index.where else []
-    return " ".join(parts)
-
-
-def plain_columns(elements: tuple[str, ...]) -> tuple[str, ...] | None:
+def plain_columns(elements: Iterable[str]) -> tuple[str, ...] | None:
     """Return the columns of elements that are nothing else; `None` where one is."""
     found = []
     for element in elements:
-        kinds = [kind for kind, _, _ in spans(element)]
-        if kinds not in (["name"], ["quoted"]):
+        scanner = Scanner(element)
+        try:
+            found.append(scanner.identifier())
+            scanner.finish()
+        except Unreadable:
             return None
-        found.append(unquote(element))
     return tuple(found)
-
-
-def _plain(element: str) -> str:
-    """Return *element* with its column in quotes only where that is needed."""
-    first, *others = spans(element)
-    follows = element[others[0][1] : others[0][2]] if others else ""
-    if first[0] != "quoted" or follows in ("(", "."):
-        return element
-    return quote(unquote(element[: first[2]])) + element[first[2] :]
-
-
-def _parameter(text: str) -> str:
-    """Return a storage parameter as `name = value`."""
-    name, _, value = (part.strip() for part in text.partition("="))
-    match = _PLAIN_VALUE.match(value)
-    return f"{name.lower()} = {match.group(1) if match else value}" if value else name.lower()
 
 
 def generated_name(table: str, columns: Iterable[str]) -> str:

@@ -15,7 +15,8 @@ from typing import Any, Final, Literal
 
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.index_text import read_index, spans, unquote
+from msframework.migrations.index_clause import read_index
+from msframework.migrations.scanner import tidy
 from msframework.migrations.schema import (
     Column,
     Constraint,
@@ -67,7 +68,7 @@ SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod
        ) AS owns_sequence
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
 ORDER BY a.attrelid, a.attnum"""
 _CONSTRAINTS: Final = """
 SELECT k.conrelid AS oid, k.conname AS name, k.contype AS kind,
@@ -111,6 +112,12 @@ WHERE t.typtype = 'e' AND (t.oid IN (
     WHERE a.attrelid = ANY(%s::oid[]) AND NOT a.attisdropped
 )) ORDER BY n.nspname, t.typname"""
 
+_NAMED_ENUMS: Final = """
+SELECT asked.name, ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid
+                         ORDER BY enumsortorder) AS values
+FROM unnest(%s::text[], %s::text[]) AS asked (name, quoted)
+JOIN pg_type t ON t.oid = to_regtype(asked.quoted) AND t.typtype = 'e' ORDER BY asked.name"""
+
 _ACTIONS: Final = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 _IDENTITIES: Final[dict[str, Identity]] = {"a": "always", "d": "by default"}
 _NEXT_VALUE: Final = re.compile(r"nextval\('.*'::regclass\)\Z", re.DOTALL)
@@ -143,8 +150,21 @@ def find_tables(
     if names is None:
         return {row["oid"]: None for row in rows(database, _FIND_ALL, list(OWN_TABLES))}
     asked = sorted(names)
-    quoted = [".".join(f'"{_doubled(part)}"' for part in name.split(".", 1)) for name in asked]
-    return {row["oid"]: row["name"] for row in rows(database, _FIND_NAMED, asked, quoted)}
+    found = rows(database, _FIND_NAMED, asked, list(map(_in_quotes, asked)))
+    return {row["oid"]: row["name"] for row in found}
+
+
+def find_enums(database: PostgresqlDatabase, names: Collection[str]) -> tuple[EnumType, ...]:
+    """Return the enumerated types of these *names* that there are, as `EnumType.name` has them."""
+    asked = sorted(names)
+    found = rows(database, _NAMED_ENUMS, asked, list(map(_in_quotes, asked))) if asked else []
+    return tuple(EnumType(row["name"], tuple(row["values"])) for row in found)
+
+
+def name_tables(database: PostgresqlDatabase, oids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return the schema of each table, and its name as `Table.name` has it."""
+    found = rows(database, _RELATIONS, list(oids))
+    return {row["oid"]: (row["nspname"], row.table) for row in found}
 
 
 def read_tables(
@@ -191,8 +211,9 @@ def rows(database: PostgresqlDatabase, statement: str, *parameters: object) -> l
     return [CatalogRow(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def _doubled(name: str) -> str:
-    return name.replace('"', '""')
+def _in_quotes(name: str) -> str:
+    parts = [part.replace('"', '""') for part in name.split(".", 1)]
+    return ".".join(f'"{part}"' for part in parts)
 
 
 def _read_column(row: CatalogRow) -> Column:
@@ -215,7 +236,7 @@ def _read_column(row: CatalogRow) -> Column:
 def _read_constraint(row: CatalogRow, asked: Mapping[int, str | None]) -> Constraint | ForeignKey:
     kind, definition = row["kind"], row["definition"]
     if kind in ("p", "u"):
-        definition = _unquoted(definition)
+        definition = tidy(definition)
     if kind != "f" or row["match"] != "s" or row["period"]:
         return Constraint(row["name"], definition)
     on_delete = _ACTIONS.get(row["on_delete"])
@@ -233,18 +254,8 @@ def _read_constraint(row: CatalogRow, asked: Mapping[int, str | None]) -> Constr
     )
 
 
-def _unquoted(definition: str) -> str:
-    """Return *definition*, made of names, with quotes only where they are needed."""
-    found, last = [], 0
-    for kind, start, end in spans(definition):
-        if kind == "quoted":
-            found += [definition[last:start], quote(unquote(definition[start:end]))]
-            last = end
-    return "".join((*found, definition[last:]))
-
-
 def _read_index(row: CatalogRow) -> Index:
-    return read_index(row["definition"])[1]
+    return read_index(row["definition"]).index
 
 
 def _read_storage(row: CatalogRow) -> tuple[str, ...]:

@@ -16,7 +16,13 @@ from typing import Final
 import peewee
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.index_text import write_index
+from msframework.migrations.operations.ddl import (
+    alter,
+    bare,
+    constraint_definition,
+    create_index,
+    schema_of,
+)
 from msframework.migrations.relation import read_tables, rows
 from msframework.migrations.schema import (
     Column,
@@ -28,6 +34,14 @@ from msframework.migrations.schema import (
 )
 from msframework.migrations.sql import literal, quote, quote_qualified
 
+# Not an OperationalError: a lost connection, a time that has run out.
+_REFUSALS: Final = (
+    peewee.DataError,
+    peewee.IntegrityError,
+    peewee.InternalError,
+    peewee.NotSupportedError,
+    peewee.ProgrammingError,
+)
 _TEMPORARY: Final = """
 SELECT oid, relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'
   AND relname = ANY(%s)"""
@@ -40,7 +54,7 @@ def as_postgres_says(database: PostgresqlDatabase, state: SchemaState) -> Schema
     """Return *state* with its types, defaults, constraints and indexes in PostgreSQL's words."""
     groups: defaultdict[str, list[Table]] = defaultdict(list)
     for table in state.tables:
-        groups[_schema_of(table.name)].append(table)
+        groups[schema_of(table.name) or ""].append(table)
     said: dict[str, Table] = {}
     for group in groups.values():
         with _taken_back(database):
@@ -48,7 +62,7 @@ def as_postgres_says(database: PostgresqlDatabase, state: SchemaState) -> Schema
                 _try(database, _enum_statements(database, enum))
             made = [table for table in group if _make(database, table)]
             found = _read_temporary(database, made)
-            said |= {table.name: _reworded(table, found[_bare(table.name)]) for table in made}
+            said |= {table.name: _reworded(table, found[bare(table.name)]) for table in made}
     tables = tuple(said.get(table.name, table) for table in state.tables)
     return replace(state, tables=tables)
 
@@ -63,15 +77,15 @@ def _taken_back(database: PostgresqlDatabase) -> Iterator[None]:
 
 
 def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
-    """Run *statements*, all or none; say whether PostgreSQL took them."""
+    """Run *statements* at once, all or none; say whether PostgreSQL took them."""
+    # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
+    script = ";\n".join(statements).replace("%", "%%")
+    if not script:
+        return True
     try:
         with database.atomic():
-            for statement in statements:
-                # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
-                database.execute_sql(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
-    except (peewee.DatabaseError, peewee.InterfaceError):
-        if database.is_closed():
-            raise
+            database.execute_sql(script)  # type: ignore[no-untyped-call]
+    except _REFUSALS:
         return False
     return True
 
@@ -81,17 +95,17 @@ def _make(database: PostgresqlDatabase, table: Table) -> bool:
     parts = list(_statements(table, _whole))
     if _try(database, parts):
         return True
-    head, *others = _statements(table, _bare_column)
+    head, *others = _statements(table, _plain_column)
     if not _try(database, [head]):
         return False
     name = _temporary(table)
     for column in table.columns:
         if column.generated is not None:
-            drop = f"ALTER TABLE {name} DROP COLUMN {quote(column.name)}"
-            _try(database, [drop, f"ALTER TABLE {name} ADD COLUMN {_whole(column)}"])
+            drop = alter(name, f"DROP COLUMN {quote(column.name)}")
+            _try(database, [drop, alter(name, f"ADD COLUMN {_whole(column)}")])
         elif column.default is not None:
             change = f"ALTER COLUMN {quote(column.name)} SET DEFAULT {column.default}"
-            _try(database, [f"ALTER TABLE {name} {change}"])
+            _try(database, [alter(name, change)])
     for statement in others:
         _try(database, [statement])
     return True
@@ -99,12 +113,13 @@ def _make(database: PostgresqlDatabase, table: Table) -> bool:
 
 def _statements(table: Table, describe: Callable[[Column], str]) -> Iterator[str]:
     name = _temporary(table)
-    yield f"CREATE TABLE {name} ({', '.join(describe(column) for column in table.columns)})"
+    columns = ", ".join(describe(column) for column in table.columns)
+    yield f"CREATE TABLE {quote_qualified(name)} ({columns})"
     for each in table.constraints:
         if isinstance(each, Constraint) and _is_local(each):
-            yield f"ALTER TABLE {name} ADD CONSTRAINT {quote(each.name)} {each.definition}"
+            yield alter(name, f"ADD {constraint_definition(each)}")
     for index in table.indexes:
-        yield write_index(f"pg_temp.{_bare(table.name)}", index)
+        yield create_index(name, index)
 
 
 def _is_local(constraint: Constraint | ForeignKey) -> bool:
@@ -114,16 +129,16 @@ def _is_local(constraint: Constraint | ForeignKey) -> bool:
     return not constraint.definition.lstrip().upper().startswith("FOREIGN")
 
 
-def _bare_column(column: Column) -> str:
+def _plain_column(column: Column) -> str:
     collation = f" COLLATE {column.collation}" if column.collation else ""
     return f"{quote(column.name)} {column.type}{collation}"
 
 
 def _whole(column: Column) -> str:
     if column.generated is not None:
-        return f"{_bare_column(column)} GENERATED ALWAYS AS ({column.generated}) STORED"
+        return f"{_plain_column(column)} GENERATED ALWAYS AS ({column.generated}) STORED"
     default = f" DEFAULT {column.default}" if column.default is not None else ""
-    return f"{_bare_column(column)}{default}"
+    return f"{_plain_column(column)}{default}"
 
 
 def _enum_statements(database: PostgresqlDatabase, enum: EnumType) -> list[str]:
@@ -136,7 +151,7 @@ def _enum_statements(database: PostgresqlDatabase, enum: EnumType) -> list[str]:
         return [f"CREATE TYPE pg_temp.{quote(enum.name)} AS ENUM ({values})"]
     if known:
         return []
-    schema = quote(_schema_of(enum.name))
+    schema = quote(schema_of(enum.name) or "")
     return [
         f"CREATE SCHEMA IF NOT EXISTS {schema}",
         f"CREATE TYPE {quote_qualified(enum.name)} AS ENUM ({values})",
@@ -144,7 +159,7 @@ def _enum_statements(database: PostgresqlDatabase, enum: EnumType) -> list[str]:
 
 
 def _read_temporary(database: PostgresqlDatabase, tables: list[Table]) -> dict[str, Table]:
-    names = [_bare(table.name) for table in tables]
+    names = [bare(table.name) for table in tables]
     found = {row["oid"]: row["relname"] for row in rows(database, _TEMPORARY, names)}
     return {table.name: table for table in read_tables(database, found).tables}
 
@@ -176,12 +191,4 @@ def _reworded_column(column: Column, found: Column) -> Column:
 
 
 def _temporary(table: Table) -> str:
-    return f"pg_temp.{quote(_bare(table.name))}"
-
-
-def _schema_of(name: str) -> str:
-    return name.partition(".")[0] if "." in name else ""
-
-
-def _bare(name: str) -> str:
-    return name.partition(".")[2] if "." in name else name
+    return f"pg_temp.{bare(table.name)}"

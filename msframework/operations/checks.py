@@ -1,6 +1,6 @@
-"""Readiness beside that of parts: other services, and a database that is up to date.
+"""The checks of readiness that belong to no part: other services, and pending migrations.
 
-Built at start-up; runs per probe of its readiness.
+Built at start-up; run per probe of `/readyz`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _APPLIED: Final = "SELECT app, name FROM migrate_record"
 
 
 def add_checks(service: Any, readiness: Readiness) -> None:
-    """Have *readiness* ask what the settings of *service* name."""
+    """Add the checks that the settings of *service* ask for to *readiness*."""
     settings = service.settings
     if settings.database.url is not None and settings.installed_apps:
         readiness.add("migrations", Migrations(service, settings.installed_apps).ready)
@@ -32,13 +32,13 @@ def add_checks(service: Any, readiness: Readiness) -> None:
 
 
 class Reach:
-    """Whether another service can be connected to; what it would answer is its own affair."""
+    """Checks that another service accepts a connection, and sends it no request."""
 
     def __init__(self, service: Any, name: str) -> None:
         self._service, self._name = service, name
 
     async def ready(self) -> str | None:
-        """Return why the service cannot be reached; `None` when it can."""
+        """Return the reason why the service cannot be reached; `None` when it can."""
         clients: Mapping[str, Client] = self._service.clients
         origin = clients[self._name].address.origin
         try:
@@ -52,14 +52,14 @@ class Reach:
 
 
 def _reason_of(exc: OSError) -> str:
-    """Return the system's text of *exc*, without the address."""
+    """Return the operating system's text for *exc*, without the address."""
     if exc.errno is not None and exc.errno > 0:
         return os.strerror(exc.errno)
     return exc.strerror or type(exc).__name__
 
 
 class Migrations:
-    """Whether the database has all migrations of the apps; asked until it has."""
+    """Checks that the database has all migrations of the apps, until it once has."""
 
     def __init__(self, service: Any, apps: Sequence[str]) -> None:
         self._service, self._apps = service, tuple(apps)
@@ -68,7 +68,7 @@ class Migrations:
         self._asking: Task[str | None] | None = None
 
     async def ready(self) -> str | None:
-        """Return the migrations that are pending, as far as that can be told."""
+        """Return the pending migrations in one line; `None` when there are none."""
         if self._done:
             return None
         # NOTE: as `PrimaryProbe.ready`, a question goes on when its asker is cancelled.
@@ -84,11 +84,11 @@ class Migrations:
             try:
                 self._known = await asyncio.to_thread(read_names, self._apps)
             except Exception as exc:
-                return f"they cannot be read ({type(exc).__name__}): see manage.py showmigrations"
+                return f"cannot be read ({type(exc).__name__}): see manage.py showmigrations"
         try:
             applied = await _read_applied(probe) if self._known else []
         except Exception as exc:
-            return f"their record cannot be read ({type(exc).__name__})"
+            return f"migrate_record cannot be read ({type(exc).__name__})"
         pending = [f"{app}.{name}" for app, name in self._known if (app, name) not in applied]
         self._done = not pending
         if not pending:
@@ -105,9 +105,9 @@ async def _read_applied(probe: PrimaryProbe) -> Rows:
 
 
 def read_names(apps: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return app and name of every migration of *apps*; none where nothing can run them."""
+    """Return app and name of each migration of *apps*; none without the extra `migrations`."""
     try:
         from msframework.migrations.files import read_steps
-    except ImportError:  # the extra is not installed
+    except ImportError:
         return ()
     return tuple((step.app, step.name) for step in read_steps(apps))

@@ -1,7 +1,6 @@
 """The head of a request to the operations port, and the bytes of its answer.
 
-Runs per request to the operations port. Strict, as RFC 9112 has it: what is no HTTP is refused, not
-guessed at.
+Runs per request to the operations port. Strict, after RFC 9112: malformed requests are refused.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _JSON: Final = "application/json"
 
 
 class UnfitRequest(Exception):
-    """A request that is not answered as it asks; the connection ends with the answer."""
+    """A request that is malformed, or has a body; its connection ends with the answer."""
 
     def __init__(self, status: HTTPStatus, said: str) -> None:
         super().__init__(said)
@@ -32,17 +31,26 @@ class UnfitRequest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OperationsRequest:
-    """One request: its method, its path, and the headers that matter here."""
+    """One request.
+
+    Attributes:
+        accept: the value of the header `Accept`.
+        keep_alive: whether the client keeps the connection open.
+    """
 
     method: str
     path: str
     accept: str = ""
-    keeps: bool = False
+    keep_alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OperationsAnswer:
-    """An answer: its status, its body and media type."""
+    """One answer.
+
+    Attributes:
+        allow: the value of the header `Allow`, which a 405 has.
+    """
 
     status: HTTPStatus
     body: bytes
@@ -54,7 +62,7 @@ def read_request(head: bytes) -> OperationsRequest:
     """Return the request in the bytes of *head*.
 
     Raises:
-        UnfitRequest: they are no request, or one with a body.
+        UnfitRequest: the request is malformed, or has a body.
     """
     first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
     line = _REQUEST_LINE.fullmatch(first)
@@ -62,7 +70,7 @@ def read_request(head: bytes) -> OperationsRequest:
         raise UnfitRequest(HTTPStatus.BAD_REQUEST, "malformed request line")
     method, target, major, minor = line.groups()
     if major != b"1":
-        raise UnfitRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 is spoken here")
+        raise UnfitRequest(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "expected HTTP/1.1")
     fields: dict[str, list[str]] = {}
     for each in lines:
         try:
@@ -85,7 +93,7 @@ def read_request(head: bytes) -> OperationsRequest:
 
 
 def _path_of(target: str) -> str:
-    """Return the path of *target*, which may be a whole address, too (RFC 9112, 3.2.2)."""
+    """Return the path of *target*, which may be in absolute form, too (RFC 9112, 3.2.2)."""
     if target.startswith("/"):
         return target.partition("?")[0]
     try:
@@ -95,7 +103,7 @@ def _path_of(target: str) -> str:
 
 
 def answer_report(report: Report, word: str) -> OperationsAnswer:
-    """Return the answer that tells *report*: `{"status": "ready", "parts": {"db": "ok"}}`."""
+    """Return the answer for *report*, such as `{"status": "ready", "parts": {"db": "ok"}}`."""
     told = {
         "status": word if report.ok else f"not {word}",
         "parts": {name: reason or "ok" for name, reason in report.parts.items()},
@@ -105,17 +113,17 @@ def answer_report(report: Report, word: str) -> OperationsAnswer:
 
 
 def answer_plain(status: HTTPStatus, said: str = "", allow: str | None = None) -> OperationsAnswer:
-    """Return an answer that only says its *status*, and why."""
+    """Return an answer of *status*; its body has *said*, or the phrase of the status."""
     told = {"status": said or status.phrase.lower()}
     return OperationsAnswer(status, json.dumps(told).encode(), allow=allow)
 
 
-def write_answer(answer: OperationsAnswer, *, has_body: bool, keeps: bool) -> bytes:
+def write_answer(answer: OperationsAnswer, *, has_body: bool, keep_alive: bool) -> bytes:
     """Return the bytes of *answer*.
 
     Args:
-        has_body: whether the body is sent; `HEAD` has its length only (RFC 9110, 9.3.2).
-        keeps: whether the connection goes on.
+        has_body: whether the body is sent; for HEAD it is not (RFC 9110, 9.3.2).
+        keep_alive: whether the connection stays open.
     """
     lines = [
         f"HTTP/1.1 {answer.status.value} {answer.status.phrase}",
@@ -127,7 +135,7 @@ def write_answer(answer: OperationsAnswer, *, has_body: bool, keeps: bool) -> by
     ]
     if answer.allow is not None:
         lines.append(f"Allow: {answer.allow}")
-    if not keeps:
+    if not keep_alive:
         lines.append("Connection: close")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     return head + answer.body if has_body else head

@@ -1,6 +1,6 @@
-"""`mount_probes`: the probes on the service's own port, with DEBUG. Runs at start-up.
+"""`mount_probes`: probes and metrics on the service's own port, with DEBUG. Runs at start-up.
 
-The handlers are plain ones of Sanic's: no operations, neither guarded nor traced, logged or shed.
+Their handlers are not compiled: requests are not guarded, traced, logged, counted or shed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,27 @@ from typing import Any
 from sanic import Request
 from sanic.response import HTTPResponse
 
-from msframework.operations.exchange import OperationsAnswer, answer_report
-from msframework.operations.server import LIVE, METRICS, READY
-from msframework.operations.source import Report
+from msframework.metrics.exposition import EXTRA, is_installed
+from msframework.operations.exchange import OperationsAnswer, answer_plain, answer_report
+from msframework.operations.source import LIVE, METRICS, READY, Report
 
 ProbeAnswering = Callable[[Request], Coroutine[Any, Any, OperationsAnswer]]
 
 
 def mount_probes(service: Any) -> None:
-    """Add the routes of the probes to *service*, where it has none of its own at their paths."""
+    """Add the routes of probes and metrics to *service*, except where it has its own."""
 
     async def ask_live(request: Request) -> OperationsAnswer:
-        return answer_report(Report(True, {"loop": None}), "live")  # as it turned to here
+        return answer_report(Report(True, {"loop": None}), "live")  # the loop turns, as this runs
 
     async def ask_ready(request: Request) -> OperationsAnswer:
         return answer_report(await service.readiness.check(), "ready")
 
+    can_write = is_installed()
+
     async def ask_metrics(request: Request) -> OperationsAnswer:
+        if not can_write:
+            return answer_plain(HTTPStatus.NOT_IMPLEMENTED, f"Metrics need a package: {EXTRA}")
         body, media_type = service.metrics.render(request.headers.get("accept", ""))
         return OperationsAnswer(HTTPStatus.OK, body, media_type)
 
@@ -45,7 +49,7 @@ def mount_probes(service: Any) -> None:
 def _handler_of(ask: ProbeAnswering) -> Callable[[Request], Coroutine[Any, Any, HTTPResponse]]:
     async def send(request: Request) -> HTTPResponse:
         answer = await ask(request)
-        request.recorded = True  # type: ignore[attr-defined]  # as far as the log is concerned
+        request.recorded = True  # type: ignore[attr-defined]  # so that nobody logs it
         return HTTPResponse(
             answer.body,
             answer.status,

@@ -1,4 +1,4 @@
-"""`ServiceSource`: the answers of one service that is served in this process.
+"""`ServiceSource`: liveness, readiness and metrics of the one service of this process.
 
 Runs per request to the operations port, in the threads of its server.
 """
@@ -12,35 +12,35 @@ from time import monotonic
 from typing import Final
 
 from msframework.health import Monitor, Readiness
-from msframework.operations.source import ANSWER_BOUND, LIVE_BOUND, Report
+from msframework.metrics.snapshot import Snapshot
+from msframework.operations.source import ANSWER_BOUND, LIVE_BOUND, Report, render_with_lag
 
 BUSY: Final = Report(False, {"loop": f"it did not turn for {ANSWER_BOUND} s"})
 
 
 class ServiceSource:
-    """Asks the loop of a service, and does not wait for one that is busy.
+    """Asks the loop of a service for its readiness, and gives up when the loop is busy.
 
     Args:
-        readiness: that of the service.
-        monitor: the beat of its loop.
-        render: renders its metrics, in any thread.
+        readiness: the readiness of the service.
+        monitor: the monitor of its loop.
+        collect: returns its metrics; called in a thread.
     """
 
     def __init__(
         self,
         readiness: Readiness,
         monitor: Monitor,
-        render: Callable[[str], tuple[bytes, str]],
+        collect: Callable[[], Snapshot],
     ) -> None:
-        self._readiness, self._monitor = readiness, monitor
-        self.render_metrics = render
+        self._readiness, self._monitor, self._collect = readiness, monitor, collect
 
     def check_live(self) -> Report:
-        """Return whether the loop has turned lately; before it does, and after, it is not asked."""
+        """Return whether the loop has turned lately; during start and stop it is taken to have."""
         return judge_beat(self._monitor.beat)
 
     def check_ready(self) -> Report:
-        """Return whether every part is ready, as the loop says."""
+        """Return whether every part is ready."""
         readiness, loop = self._readiness, self._monitor.loop
         if (outside := readiness.outside) is not None or loop is None:
             return outside or BUSY
@@ -58,9 +58,13 @@ class ServiceSource:
         except CancelledError:  # the service stops
             return readiness.outside or BUSY
 
+    def render_metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics in the form that the header *accept* asks for, and its media type."""
+        return render_with_lag(self._collect(), [self._monitor.beat], accept)
+
 
 def judge_beat(beat: float | None) -> Report:
-    """Return whether a loop lives whose last *beat* is known; `None` where nothing watches it."""
+    """Return whether a loop lives that last turned at *beat*; `None` where nothing watches it."""
     silent = 0.0 if beat is None else monotonic() - beat
     if silent <= LIVE_BOUND:
         return Report(True, {"loop": None})

@@ -1,13 +1,15 @@
-"""`OperationsServer`: a small HTTP/1.1 server in a thread of its own, for probes and metrics.
+"""`OperationsServer`: an HTTP/1.1 server in a separate thread, for probes and metrics.
 
-It answers while the loop of the service is busy, before it turns and after. Runs beside the
-service, from its start to the end of its stop.
+So it answers while the loop of the service is busy, and before and after that runs. Runs from the
+start of the process to the end of its stop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -27,25 +29,25 @@ from msframework.operations.exchange import (
     read_request,
     write_answer,
 )
-from msframework.operations.source import OperationsSource, Report
+from msframework.operations.source import LIVE, METRICS, PATHS, READY, OperationsSource, Report
 from msframework.serving.head import HEAD_END
 
-LIVE: Final = "/livez"
-READY: Final = "/readyz"
-METRICS: Final = "/metrics"
-PATHS: Final = (LIVE, READY, METRICS)
-
-_MOST: Final = 64  # connections; beyond them the one that has asked nothing for longest is closed
-_MOST_ASKED: Final = 16  # different answers that are waited for
+_MOST: Final = 64  # connections; for one more, the one that has been silent longest is closed
+_PART: Final = 8  # and that part of the open files that the process may have, where it is less
+_MOST_PENDING: Final = 16  # answers of the source that are awaited at once
 _LARGEST_HEAD: Final = 8192  # bytes
 _HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
 _IDLE_TIMEOUT: Final = 75.0  # seconds between two requests of a connection
-_READY_TIMEOUT: Final = 1.0  # seconds for a source that does not keep to its bound
-_METRICS_TIMEOUT: Final = 10.0
-_LINGER: Final = 1.0  # seconds in which what was not read is thrown away
-_STOP_TIMEOUT: Final = 1.0  # seconds for what is being answered
+_READY_TIMEOUT: Final = 1.0  # seconds for the source to check readiness
+_METRICS_TIMEOUT: Final = 10.0  # seconds for the source to render metrics
+_LINGER: Final = 1.0  # seconds for which further input is discarded before the connection closes
+_STOP_TIMEOUT: Final = 1.0  # seconds for answers under way when the server stops
+_ACCEPT_PAUSE: Final = 0.1  # seconds after which it is tried again
+# What accept(2) says where there is no descriptor for a connection, and where nothing listens.
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_SOCKET: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 _METHODS: Final = ("GET", "HEAD")
-# The answers to requests that may not have been read to their end.
+# The statuses of answers to requests that may not have been read to their end.
 _REFUSALS: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.METHOD_NOT_ALLOWED,
@@ -56,42 +58,43 @@ logger = logging.getLogger("msframework.operations")
 
 
 class OperationsServer:
-    """Answers for a source at a socket, from `start` to `stop`.
+    """Serves the answers of a source on a socket, from `start` to `stop`.
 
     Args:
-        sock: a socket that listens; it is closed at the end.
-        source: whoever knows the answers.
+        sock: a listening socket; it is closed at the end.
+        source: where the answers come from.
     """
 
     def __init__(self, sock: socket.socket, source: OperationsSource) -> None:
         self._sock, self._source = sock, source
-        self._connections: dict[Task[None], None] = {}  # the one that asked last is last
-        self._reading: set[Task[None]] = set()  # those that ask nothing now
-        self._asked: dict[str, Future[OperationsAnswer]] = {}
+        self._connections: dict[Task[None], None] = {}  # by their last request, the latest last
+        self._most = _MOST
+        self._reading: set[Task[None]] = set()  # those that wait for a request
+        self._pending: dict[str, Future[OperationsAnswer]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._failed: set[str] = set()
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start the thread, which begins to answer."""
         self._loop = asyncio.SelectorEventLoop()
         self._stopped = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="operations", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer what was asked, and close the socket; does nothing the second time."""
+        """End the answers under way, and close the socket; a second call does nothing."""
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
         if loop is None or thread is None:
             return
-        with suppress(RuntimeError):  # it has ended by itself
+        with suppress(RuntimeError):  # its loop has ended by itself
             loop.call_soon_threadsafe(self._stopped.set)
         thread.join(3 * _STOP_TIMEOUT)
 
     def _run(self) -> None:
         loop = self._loop
-        # NOTE: signals are for the main thread, whose waiting they are to interrupt.
+        # NOTE: signals must reach the main thread, to interrupt its waiting.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         assert loop is not None
         try:
@@ -105,11 +108,20 @@ class OperationsServer:
     async def _serve(self) -> None:
         self._readiness = ThreadPoolExecutor(1, "operations-ready")
         self._metrics = ThreadPoolExecutor(1, "operations-metrics")
-        server = await asyncio.start_server(self._talk, sock=self._sock, limit=_LARGEST_HEAD)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY:
+            self._most = max(1, min(_MOST, limit // _PART))
+        stopped = asyncio.create_task(self._stopped.wait())
+        accepting = asyncio.create_task(self._accept())
         try:
-            await self._stopped.wait()
+            await asyncio.wait((stopped, accepting), return_when=asyncio.FIRST_COMPLETED)
+            if accepting.done():
+                accepting.result()
         finally:
-            server.close()
+            stopped.cancel()
+            accepting.cancel()
+            await asyncio.wait((accepting,))
+            self._sock.close()  # so that nobody waits in it
             connections = set(self._connections)
             for task in self._reading:
                 task.cancel()
@@ -123,25 +135,65 @@ class OperationsServer:
 
     # Connections.
 
-    async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Serve one connection to its end; never raises."""
-        task: Task[None] = asyncio.current_task()  # type: ignore[assignment]
-        if len(self._connections) >= _MOST:
-            oldest = next(iter(self._connections))
+    async def _accept(self) -> None:
+        """Accept one connection after the other.
+
+        NOTE: `asyncio.start_server` accepts all that wait before any can make room, and logs each
+        that it has no descriptor for.
+        """
+        loop = asyncio.get_running_loop()
+        self._sock.setblocking(False)
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(self._sock)
+            except OSError as exc:
+                if exc.errno in _NO_SOCKET:
+                    raise
+                if exc.errno in _EXHAUSTED:
+                    self._note_exhausted(exc)
+                await asyncio.sleep(_ACCEPT_PAUSE)
+                continue
+            try:
+                await loop.connect_accepted_socket(self._new_protocol, sock)
+            except OSError:
+                sock.close()
+
+    def _new_protocol(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(
+            StreamReader(limit=_LARGEST_HEAD), self._serve_connection
+        )
+
+    def _note_exhausted(self, exc: OSError) -> None:
+        """Let a silent connection go for one that finds no descriptor; log that once."""
+        if "accept" not in self._failed:
+            self._failed.add("accept")
+            logger.error("Connections to the operations port have to wait: %s", exc.strerror)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that has asked nothing for longest."""
+        oldest = next(iter(self._connections), None)
+        if oldest is not None:
             del self._connections[oldest]
             oldest.cancel()
-        # NOTE: so that `drain` waits until the whole answer is taken.
+
+    async def _serve_connection(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection to its end; never raises."""
+        task: Task[None] = asyncio.current_task()  # type: ignore[assignment]
+        if len(self._connections) >= self._most:
+            self._make_room()
+        # NOTE: so that `drain` waits until the kernel has taken the whole answer.
         writer.transport.set_write_buffer_limits(0)
         try:
-            timeout, keeps = _HEAD_TIMEOUT, True
-            while keeps and not self._stopped.is_set():
+            timeout, keep_alive = _HEAD_TIMEOUT, True
+            while keep_alive and not self._stopped.is_set():
                 self._connections.pop(task, None)
                 self._connections[task] = None  # the last
                 self._reading.add(task)
-                keeps = await self._answer_next(reader, writer, task, timeout)
+                keep_alive = await self._answer_next(reader, writer, task, timeout)
                 timeout = _IDLE_TIMEOUT
         except (OSError, TimeoutError, IncompleteReadError, asyncio.CancelledError):
-            pass  # it left, was too slow, or had to make room
+            pass  # the client left or was too slow, or the connection had to make room
         except Exception:
             logger.exception("A connection to the operations port failed")
         finally:
@@ -167,13 +219,14 @@ class OperationsServer:
         else:
             self._reading.discard(task)
             answer = await self._answer(request)
-        keeps = request.keeps and answer.allow is None and not self._stopped.is_set()
-        writer.write(write_answer(answer, has_body=request.method != "HEAD", keeps=keeps))
+        keep_alive = request.keep_alive and answer.allow is None and not self._stopped.is_set()
+        has_body = request.method != "HEAD"
+        writer.write(write_answer(answer, has_body=has_body, keep_alive=keep_alive))
         async with asyncio.timeout(_HEAD_TIMEOUT):
             await writer.drain()
         if answer.status in _REFUSALS:
             await _linger(reader, writer)
-        return keeps
+        return keep_alive
 
     # Answers.
 
@@ -190,7 +243,7 @@ class OperationsServer:
                 return await self._ask_ready()
             return await self._ask_metrics(request.accept)
         except Exception as exc:
-            if path not in self._failed:  # once, as it would fail for each probe
+            if path not in self._failed:  # logged once, as every probe would fail
                 self._failed.add(path)
                 logger.exception("%s failed", path)
             return answer_plain(HTTPStatus.INTERNAL_SERVER_ERROR, type(exc).__name__)
@@ -218,18 +271,20 @@ class OperationsServer:
         ask: Callable[[], OperationsAnswer],
         timeout: float,
     ) -> OperationsAnswer | None:
-        """Return what *ask* returns in a thread, once for all who wait; `None` if it is late.
+        """Return the result of *ask* in a thread; `None` after *timeout* seconds.
 
-        NOTE: one that nobody waits for any more is still to be answered, so their number is bounded
-        apart from that of the connections; else they would pile up behind a source that hangs.
+        Requests of the same *key* at the same time share one call.
+
+        NOTE: calls go on when nobody waits for them any more. Their number is bounded apart from
+        that of connections, or they would pile up behind a source that hangs.
         """
-        future = self._asked.get(key)
+        future = self._pending.get(key)
         if future is None:
-            if len(self._asked) >= _MOST_ASKED:
+            if len(self._pending) >= _MOST_PENDING:
                 return None
             future = asyncio.get_running_loop().run_in_executor(executor, ask)
-            self._asked[key] = future
-            future.add_done_callback(lambda _: self._asked.pop(key))
+            self._pending[key] = future
+            future.add_done_callback(lambda _: self._pending.pop(key))
         done, _ = await asyncio.wait([future], timeout=timeout)
         return future.result() if done else None
 
@@ -251,7 +306,7 @@ async def _read_head(reader: StreamReader, first: bytes) -> bytes:
 
 
 async def _linger(reader: StreamReader, writer: StreamWriter) -> None:
-    """Let the answer arrive: what is not read when a socket closes resets it."""
+    """Discard further input, as closing a socket with unread input resets the connection."""
     with suppress(OSError, TimeoutError):
         if writer.can_write_eof():
             writer.write_eof()

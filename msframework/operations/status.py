@@ -1,14 +1,15 @@
-"""`Status`: how a worker is, as its supervisor hears it once a second. Runs in both."""
+"""`Status`: the state of a worker, sent to its supervisor each second and when it changes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from msframework.operations.source import PartStates
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a process that serves was when its loop last turned.
+    """The state of a worker when its loop last turned.
 
     Attributes:
         beat: when that was, in seconds of `time.monotonic()`, which all processes share.
@@ -18,4 +19,4 @@ class Status:
 
     beat: float
     lag: float = 0.0
-    parts: Mapping[str, str | None] = field(default_factory=dict)
+    parts: PartStates = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""The bound on the connections that one worker holds, and which of them give way at it.
+"""The bound on the connections that one worker holds, and which of them are closed for new ones.
 
-Runs per connection. Below the bound it counts; at the bound the least loss gives way to the new
-connection: what asked nothing yet, then what is idle between two requests, then what has long been
-waiting for its client. Where there is none, the new one is refused.
+Runs per connection. Below the bound it only counts. At the bound a connection is closed for the new
+one: the oldest that has not sent a whole head yet, else the one that has been idle longest, else
+the oldest whose client stalls. Where there is none, the new connection is refused.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from msframework.headers import encode_lines
 from msframework.metrics import Metrics, catalogue
 from msframework.serving.answer import Heads
 from msframework.serving.descriptors import MOST_CONNECTIONS
-from msframework.serving.timeouts import Claim, ConnectionClock, ConnectionWatch
+from msframework.serving.timeouts import ConnectionClock, ConnectionState, ConnectionWatch
 from msframework.strict_json import dumps
 
 logger = logging.getLogger("msframework.server")
-# Seconds after which a connection with such a claim may give way: a client's way here and back, so
-# that it can send its head; its next request; a body or an answer over a poor line.
+# Seconds in a state before which a connection is not closed: time for a head to arrive over a round
+# trip; for the next request; for a body or an answer over a poor line.
 _LEAST_AGE: Final = {
-    Claim.UNASKED: 0.25,
-    Claim.KEPT: 0.5,
-    Claim.HELD_UP: 2.0,
-    Claim.NEEDED: inf,
+    ConnectionState.NEW: 0.25,
+    ConnectionState.IDLE: 0.5,
+    ConnectionState.STALLED: 2.0,
+    ConnectionState.ACTIVE: inf,
 }
-# The looks at all connections take a twentieth of the time at most; what they found is old after
-# `_OLD` seconds, as others may have a lesser claim by then.
+# The looks at all connections take a twentieth of the time at most; what they found is out of date
+# after `_OLD` seconds, as others may be the first to go by then.
 _SHARE: Final = 20.0
 _OLD: Final = 0.25
 _LINGER: Final = 1.0  # seconds that a refused client has to read why
 _MOST_LINGERING: Final = 128
 _LINES_SPAN: Final = 60.0  # seconds between two lines of the log
 
-# The claim of a connection, its age with the sign changed, and its clock.
-Eviction = tuple[Claim, float, ConnectionClock]
+# The state of a connection, the negated seconds that it has been in it, and its clock.
+Eviction = tuple[ConnectionState, float, ConnectionClock]
 
 
 class Newcomer(Protocol):
-    """The part of `serving.protocol` that the bound uses."""
+    """The protocol of a new connection, as far as the bound uses it."""
 
     clock: ConnectionClock
     loop: asyncio.AbstractEventLoop
 
 
 class ConnectionsFull(ServiceUnavailable):
-    """All connections of the worker are needed; it is worth another try."""
+    """The failure of a client for whose connection there is no room; it is worth another try."""
 
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
@@ -85,23 +85,23 @@ class ConnectionBound:
 
     Attributes:
         most: the connections that it holds at once.
-        evicted: how many gave way, by their claim.
+        evicted: how many were closed for new ones, by their state.
         answered: how many were refused by an answer.
-        cut_off: how many were refused without one: before a handshake of TLS, or in a flood.
+        closed: how many were refused without one: before a TLS handshake, or in a flood.
     """
 
     __slots__ = (
         *("_entries", "_forget", "_lingering", "_looked", "_next_line", "_next_look"),
-        *("_refusal", "_watch", "answered", "cut_off", "evicted", "most"),
+        *("_refusal", "_watch", "answered", "closed", "evicted", "most"),
     )
 
     def __init__(self, watch: ConnectionWatch) -> None:
         self.most = MOST_CONNECTIONS
-        self.evicted = dict.fromkeys(Claim, 0)
-        self.answered = self.cut_off = 0
+        self.evicted = dict.fromkeys(ConnectionState, 0)
+        self.answered = self.closed = 0
         self._watch = watch
         self._refusal: Callable[[], bytes] = bytes
-        self._entries: list[Eviction] = []  # the first to give way is the last
+        self._entries: list[Eviction] = []  # the first to be closed is the last
         self._forget: asyncio.TimerHandle | None = None
         self._looked = self._next_look = self._next_line = 0.0
         self._lingering = 0
@@ -110,10 +110,10 @@ class ConnectionBound:
         """Register the metrics of the bound, whose values are read where they are counted."""
 
         def evicted() -> dict[tuple[str, ...], float]:
-            return {(claim.name.lower(),): count for claim, count in self.evicted.items() if count}
+            return {(state.name.lower(),): count for state, count in self.evicted.items() if count}
 
         def refused() -> dict[tuple[str, ...], float]:
-            return {("answered",): self.answered, ("cut_off",): self.cut_off}
+            return {("answered",): self.answered, ("closed",): self.closed}
 
         metrics.register(catalogue.CONNECTIONS_EVICTED, read=evicted)
         metrics.register(catalogue.CONNECTIONS_REFUSED, read=refused)
@@ -125,18 +125,18 @@ class ConnectionBound:
     @property
     def refused(self) -> int:
         """The connections that were refused."""
-        return self.answered + self.cut_off
+        return self.answered + self.closed
 
     @property
     def held(self) -> int:
-        """The connections that are held, handshakes of TLS included."""
+        """The connections that are held, TLS handshakes included."""
         return len(self._watch.clocks)
 
     def admit(self, protocol: Newcomer, transport: Transport, *, is_plain: bool) -> bool:
         """Count a new connection; return `False` where it was refused instead.
 
         Args:
-            is_plain: whether it begins without a handshake of TLS.
+            is_plain: whether it begins without a TLS handshake.
         """
         watch = self._watch
         if len(watch.clocks) >= self.most and not self._make_room(protocol.loop):
@@ -147,16 +147,18 @@ class ConnectionBound:
         return True
 
     def _make_room(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """End the connection with the least claim; return whether there was one."""
+        """Close the connection that is the first to go; return whether there was one."""
         now, seconds = perf_counter(), monotonic()
         if now >= self._next_line:
             self._next_line = now + _LINES_SPAN
             logger.warning(
-                "MAX_CONNECTIONS is reached: %s connections; idle ones give way to new ones",
+                "MAX_CONNECTIONS is reached: %s connections; idle ones are closed for new ones",
                 self.most,
             )
         entries = self._entries
-        is_old = now - self._looked > _OLD and not (entries and entries[-1][0] is Claim.UNASKED)
+        is_old = now - self._looked > _OLD and not (
+            entries and entries[-1][0] is ConnectionState.NEW
+        )
         if not is_old and self._evict(now, seconds):
             return True
         if now < self._next_look:
@@ -171,13 +173,13 @@ class ConnectionBound:
         return self._evict(now, seconds)
 
     def _look(self, now: float, seconds: float) -> None:
-        """List all connections that may give way."""
+        """List all connections that may be closed."""
         entries = self._entries
         entries.clear()
         for clock in self._watch.clocks:
-            claim, age = clock.claim(now, seconds)
-            if age >= _LEAST_AGE[claim]:
-                entries.append((claim, -age, clock))
+            state, age = clock.state(now, seconds)
+            if age >= _LEAST_AGE[state]:
+                entries.append((state, -age, clock))
         entries.sort(key=itemgetter(0, 1), reverse=True)
 
     def _evict(self, now: float, seconds: float) -> bool:
@@ -185,9 +187,9 @@ class ConnectionBound:
         while entries:
             before, _, clock = entries.pop()
             if clock in clocks:
-                claim, age = clock.claim(now, seconds)
-                if claim is before and age >= _LEAST_AGE[claim]:
-                    self.evicted[claim] += 1
+                state, age = clock.state(now, seconds)
+                if state is before and age >= _LEAST_AGE[state]:
+                    self.evicted[state] += 1
                     self._watch.discard(clock)
                     clock.end_connection()
                     return True
@@ -196,7 +198,7 @@ class ConnectionBound:
     def _refuse(self, transport: Transport, *, is_plain: bool) -> None:
         """Answer 503 instead of the first request; over TLS, hang up before the handshake."""
         if not is_plain or self._lingering >= _MOST_LINGERING:
-            self.cut_off += 1
+            self.closed += 1
             transport.set_protocol(asyncio.Protocol())
             transport.abort()
             return

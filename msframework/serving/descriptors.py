@@ -1,4 +1,4 @@
-"""The file descriptors of a worker, and how many connections they allow. Runs when it starts."""
+"""The limit of open files of a worker, and of the connections that it allows. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from msframework.conf.settings import Settings
 
 logger = logging.getLogger("msframework.server")
 MOST_CONNECTIONS: Final = 10_000  # where MAX_CONNECTIONS says nothing
-# Connections that wait to be accepted; the kernel may allow less (net.core.somaxconn). A client
-# that finds no place tries again after a second.
+# Connections that may wait to be accepted, unless the kernel allows fewer (net.core.somaxconn).
+# Without room for its connection a client tries again after a second.
 BACKLOG: Final = 2048
-# For what is no connection of a pool: files, logs, pipes, listening sockets, the probes, refused
-# connections that are not closed yet, and what the service's own code opens.
+# Descriptors for anything but callers and pools: files, logs, pipes, listening sockets, probes,
+# refused connections that are not closed yet, and what the service's own code opens.
 _RESERVE: Final = 256
 
 
@@ -27,12 +27,12 @@ def raise_limit() -> None:
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with suppress(OSError, ValueError):  # a hard limit may be more than the kernel allows now
+        with suppress(OSError, ValueError):  # the hard limit may be above the kernel's present one
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def choose_most(settings: Settings) -> int:
-    """Return how many connections a worker holds; warns where `MAX_CONNECTIONS` does not fit."""
+    """Return the most connections that a worker holds; warn if `MAX_CONNECTIONS` does not fit."""
     wanted = settings.operations.max_connections
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
@@ -53,7 +53,7 @@ def choose_most(settings: Settings) -> int:
 
 
 def _needed(settings: Settings) -> int:
-    """Return how many descriptors a worker needs beside those of its callers."""
+    """Return the number of descriptors that a worker needs beside those of its callers."""
     database = settings.database
     pools = database.max_size * (1 + len(database.replicas))
     return _RESERVE + pools + sum(entry.limit for entry in settings.services.values())

@@ -1,6 +1,6 @@
-"""The end of the connections of a service that stops: each answered, none kept waiting for ever.
+"""`Drain`: ends the connections of a service that stops: each is answered, none waits for ever.
 
-Runs while a service stops, after it has stopped to listen.
+Runs while a service stops, after it has stopped listening.
 
 A connection ends with the answer that says `Connection: close`. One that waits for a request ends
 when it has been silent for `_QUIET`, since a client that sends into a connection that was closed
@@ -27,12 +27,12 @@ from msframework.serving.tls import ServerTLS
 from msframework.serving.websocket import GOING_AWAY
 
 logger = logging.getLogger("msframework.server")
-# Seconds without a request after which an idle connection is closed.
+# Seconds of silence after which an idle connection is closed.
 _QUIET: Final = 1.0
-_HANDSHAKE: Final = 3.0  # seconds for TLS handshakes that have begun
-LAST_WORD: Final = 1.0  # seconds for the answers that end what the grace period did not
-_LOOK: Final = 0.01  # seconds between two looks,
-_LOOK_EACH: Final = 0.000_02  # and more for each connection, as each takes about a microsecond
+_HANDSHAKE: Final = 3.0  # seconds for TLS handshakes under way
+LAST_WORD: Final = 1.0  # seconds after the grace period to send the last answers
+_LOOK: Final = 0.01  # seconds between two looks at all connections
+_LOOK_EACH: Final = 0.000_02  # more seconds for each connection; a look at one takes about 1 µs
 
 
 class Drain:
@@ -49,7 +49,7 @@ class Drain:
         self._began = 0.0
 
     async def run(self, until: float) -> None:
-        """Wait until all connections have ended, or break off what is left.
+        """Wait until all connections have ended, or break off those that are left at *until*.
 
         Args:
             until: the time of the loop at which the grace period is over.
@@ -69,7 +69,7 @@ class Drain:
         return self._tls is not None and self._tls.pending and now - self._began < _HANDSHAKE
 
     def _look(self) -> None:
-        """Close what is idle, and every websocket."""
+        """Close idle connections, and begin to close websockets."""
         now = monotonic()
         for protocol in tuple(self._connections):
             websocket = getattr(protocol, "websocket", None)
@@ -81,7 +81,7 @@ class Drain:
                 protocol.close()
 
     async def _break_off(self) -> None:
-        """Break off what is left, and wait for its end a little longer."""
+        """Break off the connections that are left, and wait for their end a little longer."""
         logger.warning("%s connections did not end within the grace period", len(self._connections))
         break_off(self._connections)
         loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ class Drain:
             if request is not None:
                 logger.warning("%s %s was cut off", request.method, request.path)
             protocol.abort()
-        await asyncio.sleep(0)  # for what was told to end
+        await asyncio.sleep(0)  # for transports that were aborted
 
 
 def break_off(connections: Collection[Any]) -> None:
@@ -110,12 +110,12 @@ def break_off(connections: Collection[Any]) -> None:
 
 
 async def _close_websocket(websocket: Any) -> None:
-    """Begin the closing handshake of a websocket; its client may connect elsewhere."""
+    """Close a websocket with the code that tells its client to connect elsewhere."""
     await websocket.close(GOING_AWAY)
 
 
 def is_idle(protocol: Any) -> bool:
-    """Return whether the connection of *protocol* waits for a request, and none is there."""
+    """Return whether the connection of *protocol* waits for a request that has not begun."""
     http, transport = protocol.http, protocol.transport
     if transport is None or transport.is_closing() or protocol.recv_buffer:
         return False

@@ -1,4 +1,4 @@
-"""A listening socket at its end: no connection is accepted by the kernel that nobody serves.
+"""`ListeningSocket`: ends listening so that every connection that the kernel accepts is served.
 
 Runs while a service stops.
 """
@@ -14,27 +14,27 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-# Linux's number of this option, which Python's socket module lacks (asm-generic/socket.h).
+# The number of this option in Linux (asm-generic/socket.h), which the module `socket` lacks.
 _SO_ATTACH_FILTER: Final = 26
-# A filter for the headers of TCP: drop what begins a connection, SYN without ACK (RFC 9293, 3.1),
-# and keep all else, so that handshakes under way come to their end.
+# A classic BPF program for TCP headers: drop segments that begin a connection, SYN without ACK
+# (RFC 9293, 3.1), and keep all others, so that handshakes under way are completed.
 _NO_SYN: Final = (
-    (0x30, 0, 0, 13),  # load the byte of the flags
-    (0x54, 0, 0, 0x12),  # of which SYN and ACK count
+    (0x30, 0, 0, 13),  # load the byte with the flags
+    (0x54, 0, 0, 0x12),  # keep SYN and ACK of them
     (0x15, 0, 1, 0x02),
-    (0x06, 0, 0, 0),  # SYN alone: keep nothing
+    (0x06, 0, 0, 0),  # SYN alone: drop
     (0x06, 0, 0, 0xFFFFFFFF),
 )
-_HANDSHAKE: Final = 0.1  # seconds for the rest of handshakes of TCP
-_LOOK: Final = 0.002
+_HANDSHAKE: Final = 0.1  # seconds for TCP handshakes under way
+_LOOK: Final = 0.002  # seconds between two looks whether a connection waits
 
 
 def refuse_connections(sock: socket.socket) -> None:
-    """Have the kernel take no further connections on *sock*; those that wait can be accepted.
+    """Have the kernel begin no further connections on *sock*; those that wait can be accepted.
 
-    A client that comes later tries again after a second, as after a packet that was lost, and finds
-    the port closed or another server on it. This is for every process that has the socket, and
-    cannot be undone; where the kernel knows no filters nothing happens.
+    The SYN of a later client is dropped, so it sends another after a second, and finds the port
+    closed or another server on it. This holds for all processes that have the socket, and is not
+    undone. Where the kernel has no socket filters nothing happens.
     """
     if sock.family == socket.AF_UNIX:
         return
@@ -49,14 +49,14 @@ class ListeningSocket:
     """The socket that a service accepts connections on.
 
     Args:
-        sock: a socket that listens.
+        sock: a listening socket.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         name = sock.getsockname()
         is_file = sock.family == socket.AF_UNIX and isinstance(name, str) and bool(name)
-        # NOTE: the working directory may be another one later.
+        # NOTE: the working directory may change.
         self._path = os.path.abspath(name) if is_file else None
         self._identity = self._look()
 
@@ -68,11 +68,11 @@ class ListeningSocket:
         return None
 
     async def accept_the_rest(self, until: float, *, shared: bool) -> None:
-        """Let the running loop, which accepts on the socket, take what waits there.
+        """Wait until the running loop has accepted every connection that waits on the socket.
 
         Args:
-            until: the time of the loop when what still waits is left alone.
-            shared: whether others accept on it, too, now or later: then nothing need be emptied.
+            until: the time of the loop at which the waiting ends in any case.
+            shared: whether other processes accept on the socket, too; then this does not wait.
         """
         if shared:
             return
@@ -81,7 +81,7 @@ class ListeningSocket:
             await asyncio.sleep(_HANDSHAKE)
         elif self._identity is not None and self._look() == self._identity:
             with suppress(OSError):
-                os.unlink(self._path)  # nobody finds it any more
+                os.unlink(self._path)  # so that no client finds it
         loop = asyncio.get_running_loop()
         while _has_waiting(self._sock) and loop.time() < until:  # noqa: ASYNC110 - no event tells
             await asyncio.sleep(_LOOK)

@@ -193,7 +193,13 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
         if waiter is None or waiter.done() or not data:
             super().data_received(data)
             transport = self.transport
-            if self._task is None and transport is not None and not transport.is_closing():
+            if (
+                self._task is None
+                and transport is not None
+                and not transport.is_closing()
+                # NOTE: what a websocket's client says after its handler ended is no request.
+                and getattr(self, "websocket", None) is None
+            ):
                 self._task = self.loop.create_task(self.connection_task())
             return
         self.waiter = None

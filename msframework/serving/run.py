@@ -6,7 +6,7 @@ Runs in the process of `runserver`, and in each worker of its supervisor. The or
    answers say `Connection: close`. It still accepts connections for `DRAIN_DELAY`, so that whoever
    balances the load notices in time.
 2. The listeners `before_server_stop` run.
-3. It stops to listen; connections that the kernel has accepted are served (`serving.listener`).
+3. It stops listening; connections that the kernel has accepted are served (`serving.listener`).
 4. Connections end, for `GRACEFUL_SHUTDOWN_TIMEOUT` at most (`serving.drain`).
 5. Tasks of `add_task` are cancelled. The listeners `after_server_stop` run, and the parts stop in
    the reverse of their order (`lifecycle`).
@@ -65,7 +65,8 @@ def run(
         on_serving: called once all that starts has started.
         stop: the request that a supervisor will make; then main-process listeners and a second
             signal are its concern, too.
-        status: called once a second with the state of the service, for the supervisor.
+        status: called with the state of the service, once a second and when its readiness changes,
+            for the supervisor.
         operations: a socket that listens for probes, when no supervisor answers them; it is closed.
         owns_socket: whether nobody else accepts on the socket, now or later.
 
@@ -95,9 +96,10 @@ class ServiceRun:
         self._stop = stop or StopRequest()
         self._settings: Settings = service.settings
         self._watchdog = Watchdog()
+        self._stop.on_made = lambda: self._watchdog.expect(self._pause)
         service._serving.stops_parts = False  # in `_end`, once the listeners are over
         self._server: Any = None  # Sanic's `AsyncioServer`, which has no types
-        self._accepts = self._has_begun = self._is_outdated = False
+        self._accepts = self._has_begun = self._is_outdated = self._is_broken_off = False
         wants_uvloop = service.config.USE_UVLOOP is not False
         self._loop = uvloop.new_event_loop() if wants_uvloop else asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
@@ -107,15 +109,14 @@ class ServiceRun:
         if sock is None:
             return None
         service = self._service
-        render = service.metrics.render
-        source = ServiceSource(service.readiness, service.monitor, render)
+        source = ServiceSource(service.readiness, service.monitor, service.metrics.collect)
         return OperationsServer(sock, source)
 
     def run(self) -> int:
         """Start, serve and stop; return the exit code."""
         signals = ServerSignals(
             self._stop,
-            reload=self._ask_reload if names_files(self._settings) else None,
+            reload=self._ask_reload,
             on_end=lambda: self._watchdog.end_within(_AT_ONCE),
             is_supervised=self._is_supervised,
         )
@@ -180,14 +181,17 @@ class ServiceRun:
 
     async def _serve(self) -> None:
         """Serve until the request to stop is made."""
+        server = self._settings.server
         start = self._loop.create_task(self._start())
         asked = self._loop.create_task(self._stop.wait())
         try:
             await asyncio.wait((start, asked), return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
                 self._begin_watchdog()
-                start.cancel()
-                await asyncio.wait((start,), timeout=self._settings.server.part_stop_timeout)
+                self._is_broken_off = start.cancel()
+                _, late = await asyncio.wait((start,), timeout=server.part_stop_timeout)
+                if late:
+                    server_logger.error("The start goes on though it was cancelled; parts stop now")
             if start.done() and not start.cancelled():
                 start.result()
                 await asked
@@ -209,23 +213,39 @@ class ServiceRun:
         await server.startup()
         info.stage = ServerStage.SERVING
         await server.before_start()
+        self._heed_stop()
         self._has_begun = True
         service.ack()
         await server.start_serving()
         self._accepts = True
         await server.after_start()
+        self._heed_stop()
         service.set_serving(True)
         await service.monitor.tell()
         if self._is_outdated:
-            service.reload_certificates()
+            self._reload()
         server_logger.info("Worker ready [%s]", os.getpid())
         self._on_serving()
+
+    def _heed_stop(self) -> None:
+        """Break off a start that goes on though it was cancelled, as a listener swallowed that."""
+        if self._is_broken_off:
+            raise asyncio.CancelledError
 
     def _ask_reload(self) -> None:
         """Have files read anew as soon as the service serves."""
         self._is_outdated = True
         if self._service.state.is_running:
-            self._loop.call_soon_threadsafe(self._service.reload_certificates)
+            self._loop.call_soon_threadsafe(self._reload)
+
+    def _reload(self) -> None:
+        if names_files(self._settings):
+            self._service.reload_certificates()
+        else:
+            server_logger.warning(
+                "SIGHUP changes nothing here: without WORKERS TLS files alone are read anew, and "
+                "the settings name none. Restart the service to change it"
+            )
 
     # The stop.
 
@@ -233,6 +253,7 @@ class ServiceRun:
         """Fail readiness, and have answers say `close`."""
         service = self._service
         service._serving.stopping = service.readiness.draining = True
+        service.monitor.tell_change()
 
     async def _end(self) -> None:
         """End all that was started, whatever was not."""
@@ -247,13 +268,16 @@ class ServiceRun:
         self._watchdog.allow(self._settings.server.part_stop_timeout)
         await self._service.stop_parts()
 
-    def _begin_watchdog(self) -> None:
+    @property
+    def _pause(self) -> float:
         server = self._settings.server
-        pause = max(server.graceful_timeout, server.part_stop_timeout)
-        self._watchdog.begin(longest_stop(self._service), pause)
+        return max(server.graceful_timeout, server.part_stop_timeout)
+
+    def _begin_watchdog(self) -> None:
+        self._watchdog.begin(longest_stop(self._service), self._pause)
 
     async def _end_serving(self) -> None:
-        """Stop to listen, and end all connections, in the steps of a stop."""
+        """Stop listening, and end all connections: steps 1 to 4 of a stop."""
         serving, grace = self._service._serving, self._settings.server.graceful_timeout
         if self._stop.is_made and self._stop.has_delay:
             await asyncio.sleep(self._settings.operations.drain_delay)

@@ -9,7 +9,8 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final, TypeAlias
 
@@ -24,23 +25,41 @@ def handle_signals(handler: SignalHandler) -> None:
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextmanager
+def stopping_the_start() -> Iterator[None]:
+    """Have SIGTERM end the start of a server in order, with exit code 0, until a server hears it.
+
+    NOTE: the first process of a container would not hear it at all (pid_namespaces(7)). A hang-up
+    waits until its meaning is known.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, end)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 class HangUp:
-    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are to be read anew.
+    """Tells the two meanings of SIGHUP apart: the terminal is gone, or files are read anew."""
 
-    Args:
-        has_files: whether there are files to be read anew; without, it is always an end.
-    """
-
-    def __init__(self, has_files: bool) -> None:
-        self._has_files = has_files
-        self._had_terminal = has_files and self._has_terminal()
+    def __init__(self) -> None:
+        self._had_terminal = self._has_terminal()
 
     def means_reload(self, number: int) -> bool:
         """Return whether the signal *number* asks for files to be read anew."""
-        if number != signal.SIGHUP or not self._has_files:
+        if number != signal.SIGHUP:
             return False
         return not self._had_terminal or self._has_terminal()
 
@@ -61,11 +80,13 @@ class StopRequest:
 
     Attributes:
         is_made: whether it was made.
-        has_delay: whether `DRAIN_DELAY` passes before the service stops to listen.
+        has_delay: whether `DRAIN_DELAY` passes before the service stops listening.
         is_last: whether nobody else accepts on the socket from now on.
+        on_made: called when it is made, in that thread, whatever the loop does.
     """
 
     def __init__(self) -> None:
+        self.on_made: Callable[[], None] = lambda: None
         self.is_made, self.has_delay, self.is_last = False, True, False
         self._lock = threading.RLock()  # a signal may come while its thread is in here
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -81,6 +102,7 @@ class StopRequest:
             if self.is_made:
                 return
             self.is_made, self.has_delay = True, delay
+            self.on_made()
             if self._loop is not None and self._event is not None:
                 self._loop.call_soon_threadsafe(self._event.set)
 
@@ -117,7 +139,7 @@ class ServerSignals:
 
     Args:
         stop: the request that a signal makes.
-        reload: has files read anew; `None` where SIGHUP is always an end.
+        reload: has files read anew.
         on_end: called before a second signal ends the process.
         is_supervised: whether a supervisor decides about a hang-up and an end at once. Terminals
             and init systems tell every process of a service, and the supervisor once more.
@@ -127,13 +149,13 @@ class ServerSignals:
         self,
         stop: StopRequest,
         *,
-        reload: Callable[[], None] | None = None,
+        reload: Callable[[], None] = lambda: None,
         on_end: Callable[[], None] = lambda: None,
         is_supervised: bool = False,
     ) -> None:
         self._stop, self._reload, self._on_end = stop, reload, on_end
         self._is_supervised = is_supervised
-        self._hang_up = HangUp(reload is not None)
+        self._hang_up = HangUp()
         self._has_stopped = False
         self._hears = threading.current_thread() is threading.main_thread()
 
@@ -152,7 +174,7 @@ class ServerSignals:
         if self._is_supervised:
             if number != signal.SIGHUP:
                 self._stop.make()
-        elif self._reload is not None and self._hang_up.means_reload(number):
+        elif self._hang_up.means_reload(number):
             self._reload()
         elif not self._has_stopped:
             self._has_stopped = True

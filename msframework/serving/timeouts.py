@@ -32,13 +32,13 @@ _TCP_INFO: Final = 128
 _SLICE: Final = 256  # connections that are looked at in one run of the loop
 
 
-class Claim(IntEnum):
-    """The claim of a connection to be kept, the least first."""
+class ConnectionState(IntEnum):
+    """The state of a connection; at the bound, the first of these gives way first."""
 
-    UNASKED = 0  # no whole head of a request has come: nothing, a part, or a handshake of TLS
-    KEPT = 1  # it is idle after a request
-    HELD_UP = 2  # a body is awaited from the client, or an answer was not read
-    NEEDED = 3  # a handler runs, or a stream or a websocket is open
+    NEW = 0  # no whole head of a request has come: nothing, a part, or a TLS handshake
+    IDLE = 1  # it waits for the next request
+    STALLED = 2  # a body is awaited from the client, or an answer was not read
+    ACTIVE = 3  # a handler runs, or a stream or a websocket is open
 
 
 class ConnectionClock:
@@ -186,8 +186,8 @@ class ConnectionClock:
 
     # What the bound asks.
 
-    def claim(self, now: float, seconds: float) -> tuple[Claim, float]:
-        """Return the claim of the connection to be kept, and for how long it has had that.
+    def state(self, now: float, seconds: float) -> tuple[ConnectionState, float]:
+        """Return the state of the connection, and for how many seconds it has been in it.
 
         Args:
             now: the time of `perf_counter`.
@@ -196,27 +196,29 @@ class ConnectionClock:
         protocol = self._protocol
         http, transport = protocol.http, protocol.transport
         if self._ending is not None:
-            return Claim.UNASKED, now - self._ending + _LINGER
+            return ConnectionState.NEW, now - self._ending + _LINGER
         if http is None or transport is None:
             if protocol._task is not None:
-                return Claim.NEEDED, 0.0
-            return self._claim_of_answer(now) or (Claim.UNASKED, seconds - protocol._time)
+                return ConnectionState.ACTIVE, 0.0
+            return self._state_of_answer(now) or (ConnectionState.NEW, seconds - protocol._time)
         if self._waiting is not None:
             if self._is_head:
                 left = self._credit - now + self._waiting
-                return Claim.UNASKED, self._settings.request_timeout - left
+                return ConnectionState.NEW, self._settings.request_timeout - left
             is_stream = http.stage is _RESPONSE
-            return Claim.NEEDED if is_stream else Claim.HELD_UP, now - (http.perft0 or now)
+            return ConnectionState.ACTIVE if is_stream else ConnectionState.STALLED, now - (
+                http.perft0 or now
+            )
         if http.stage is not _IDLE or protocol.recv_buffer:
-            return Claim.NEEDED, 0.0
-        return self._claim_of_answer(now) or (Claim.KEPT, seconds - protocol._time)
+            return ConnectionState.ACTIVE, 0.0
+        return self._state_of_answer(now) or (ConnectionState.IDLE, seconds - protocol._time)
 
-    def _claim_of_answer(self, now: float) -> tuple[Claim, float] | None:
-        """Return the claim by an answer that the client has still to read; `None` without one."""
+    def _state_of_answer(self, now: float) -> tuple[ConnectionState, float] | None:
+        """Return the state by an answer that the client has still to read; `None` without one."""
         transport = self._protocol.transport
         if transport is None or not transport.get_write_buffer_size():
             return None
-        return Claim.HELD_UP, now - self._unread if self._unsent else 0.0
+        return ConnectionState.STALLED, now - self._unread if self._unsent else 0.0
 
     def end_connection(self) -> None:
         """End the connection at once, whatever it is about."""

@@ -10,21 +10,27 @@ from typing import Final
 
 _STDERR: Final = 2
 _PULSE: Final = 1.0  # seconds between two signs of life of the loop
-# Seconds beyond what is allowed: for the pulse, and for a machine that is busy.
+# Seconds beyond the allowed ones, for the pulse and a busy machine.
 MARGIN: Final = 4.0
 
 
 class Watchdog:
-    """Ends the process when its loop stands still during a stop, or the stop takes too long.
+    """Ends the process when its loop does not turn during a stop, or the stop takes too long.
 
-    It prints the stack of every thread and leaves with exit code 1 (`faulthandler`), which needs
-    neither the loop nor the interpreter's lock. It stays until the process has ended: what still
-    runs in threads cannot keep it either. In another thread than the first, such as a test's, it
-    does nothing: that process is not the service's.
+    It prints the stack of every thread and exits with code 1 (`faulthandler`), which needs neither
+    the loop nor the interpreter's lock. It watches until the process has ended, so that threads
+    cannot keep the process alive, either. Made outside of the main thread, as in
+    tests, it does nothing.
     """
 
     def __init__(self) -> None:
         self._until = self._pause = 0.0
+        self._is_ours = threading.current_thread() is threading.main_thread()
+
+    def expect(self, pause: float) -> None:
+        """Allow the loop *pause* seconds until `begin`, in any thread."""
+        if not self._until:
+            self._arm(pause + MARGIN)
 
     def begin(self, total: float, pause: float) -> None:
         """Allow *total* seconds in all, and *pause* seconds without a turn of the running loop."""
@@ -39,7 +45,7 @@ class Watchdog:
         self._pause = pause + MARGIN
 
     def end_within(self, seconds: float) -> None:
-        """Allow *seconds* to the end of the process."""
+        """Allow *seconds* until the process has ended, whatever the loop does."""
         self._until = 0.0
         self._arm(seconds)
 
@@ -51,6 +57,6 @@ class Watchdog:
             loop.call_later(_PULSE, self._beat)
 
     def _arm(self, seconds: float) -> None:
-        if threading.current_thread() is threading.main_thread():
-            with suppress(RuntimeError, ValueError):  # there is no thread to be had
+        if self._is_ours:
+            with suppress(RuntimeError, ValueError):  # no thread can be started
                 faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)

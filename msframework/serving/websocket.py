@@ -8,20 +8,23 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Awaitable
 from logging import Filter, LogRecord
-from typing import Any
+from typing import Any, Final
 
 from sanic.exceptions import WebsocketClosed
 from sanic.log import websockets_logger
 from sanic.server.protocols.http_protocol import HttpProtocol
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from msframework.headers import encode_lines
 from msframework.serving.request import Request
 from msframework.types import Handler
 
 # RFC 6455, 7.4.1
-GOING_AWAY, INVALID_DATA, POLICY_VIOLATION, INTERNAL_ERROR = 1001, 1007, 1008, 1011
+GOING_AWAY, ABNORMAL, INVALID_DATA, POLICY_VIOLATION = 1001, 1006, 1007, 1008
+INTERNAL_ERROR = 1011
 _LONGEST_REASON = 123  # bytes (RFC 6455, 5.5)
+_PATIENCE: Final = 2.0  # seconds for a client to answer a CLOSE frame
 _SWITCHING = b"HTTP/1.1 101 "
 
 
@@ -69,6 +72,7 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
         request: Request, websocket: Any, *args: object, **path: object
     ) -> Any:
         _refuse_malformed_text(websocket)
+        _await_answer(websocket)
         try:
             return await handler(request, websocket, *args, **path)
         except CancelledError:
@@ -106,3 +110,42 @@ def _refuse_malformed_text(websocket: Any) -> None:
                 websocket.recv_cancel.cancel()
 
     websocket.process_events = process_events
+
+
+def _await_answer(websocket: Any) -> None:
+    """Have the connection of *websocket* stay until its client has answered our CLOSE frame.
+
+    A connection that ends before (RFC 6455, 7.1.1) is reset by the answer, and its client may never
+    see why it was closed. Sanic's ends it at once.
+    """
+    end, is_waiting = websocket.end_connection, False
+
+    def end_connection(code: int = 1000, reason: str = "") -> bool:
+        nonlocal is_waiting
+        if is_waiting:
+            return False
+        frames, io = websocket.ws_proto, websocket.io_proto
+        transport = None if io is None else io.transport
+        lost = websocket.connection_lost_waiter
+        if transport is None or transport.is_closing() or lost is None or lost.done():
+            return bool(end(code, reason))
+        if frames.state is State.OPEN and code != ABNORMAL:
+            frames.send_close(code, reason)
+            for data in frames.data_to_send():
+                transport.write(data)
+        if frames.state is not State.CLOSING:
+            return bool(end(code, reason))
+        is_waiting = True
+        # NOTE: nobody receives any more, and a client that goes on sending fills no queue.
+        websocket.process_events = _discard
+        if websocket.pause_frame_fut is not None:
+            websocket.resume_frames()
+        timer = websocket.loop.call_later(_PATIENCE, end, code, reason)
+        lost.add_done_callback(lambda _: timer.cancel())
+        return False
+
+    websocket.end_connection = end_connection
+
+
+async def _discard(events: object) -> None:
+    """Take no notice of *events* (RFC 6455, 5.5.1)."""

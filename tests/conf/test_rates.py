@@ -23,6 +23,7 @@ def faults(**values):
         "valkeys://store",
         "redis+unix:///run/redis.sock?db=1",
         "valkey+unix://:hunter2@/run/valkey.sock",
+        "valkeys://store/0?ssl_ca_certs=/etc/ssl/own.pem&username=rates",
     ],
 )
 def test_addresses_of_stores(url):
@@ -44,6 +45,9 @@ def test_addresses_of_stores(url):
         ("redis://:hunter2/@store/0", "an address that cannot be read"),
         ("redis://:hunter2#@store/0", "an address that cannot be read"),
         ("redis+unix://", "an address without the path of a socket"),
+        ("redis://:hunter2@store/0?speed=high", "an option behind the ?"),
+        ("redis+unix://:hunter2@/run/redis.sock?db=first", "an option behind the ?"),
+        ("rediss://store?ssl_cert_reqs=hunter2", "an option behind the ?"),
     ],
 )
 def test_what_is_no_address_is_refused_without_its_password(url, found):

@@ -146,3 +146,13 @@ def test_addresses_of_postgresql(url):
 )
 def test_loopback_addresses(host, loopback):
     assert is_loopback(host) is loopback
+
+
+def test_the_operations_port_needs_the_package_that_writes_metrics(monkeypatch):
+    monkeypatch.setattr("msframework.metrics.exposition.find_spec", lambda name: None)
+
+    assert broken_rules(make()) == []  # with DEBUG alone it is a warning of `check`
+    (found,) = broken_rules(make(operations=OperationsSettings(port=9000)))
+    assert found.names == ("OPERATIONS_PORT",)
+    assert found.text.startswith("OPERATIONS_PORT needs the package 'prometheus-client'")
+    assert "pip install 'msframework[metrics]'" in found.text

@@ -1,5 +1,7 @@
 """The declarations: complete, apart, and documented."""
 
+import pytest
+
 from msframework.conf.catalogue import declarations
 from msframework.conf.convert import from_python
 from msframework.conf.findings import Findings
@@ -28,3 +30,10 @@ def test_defaults_are_not_shared_between_settings():
 
 def test_headers_of_a_service_are_in_no_repr():
     assert "s3cret" not in repr(ServiceEntry("a", "http://a", headers={"Key": "s3cret"}))
+
+
+@pytest.mark.parametrize("name", ["DRAIN_DELAY", "GRACEFUL_SHUTDOWN_TIMEOUT", "PART_STOP_TIMEOUT"])
+def test_a_time_of_the_stop_that_no_system_call_takes_is_refused(problems, name):
+    (text,) = problems(f"{name} = 1e9")
+
+    assert f"{name} is 1000000000.0 (type float); expected a number from 0 to " in text

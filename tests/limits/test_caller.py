@@ -40,11 +40,12 @@ def test_an_id_is_one_of_its_authenticator():
         key_of_principal("key", "1"),
         key_of_principal("key1", ""),
         key_of_value("1"),
+        key_of_value(1),
         key_of_value(2),
         key_of_address("1"),
     }
 
-    assert len(keys) == 6
+    assert len(keys) == 7
 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "\ud800", "\0", "ünïcode"], ids=len)

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from msframework.limits.meter import RESCUED, RateMeters
+from msframework.limits.meter import FALLBACKS, RateMeters
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import TIMEOUT, SharedStore
 from msframework.metrics import Metrics
@@ -50,7 +50,7 @@ async def test_a_worker_counts_for_itself_where_no_store_is(caplog):
     await meters.store.stop()
 
     assert sum(count[0] for (count,) in found) == 2
-    assert [each.value for each in metrics.register(RESCUED)] == [5]
+    assert [each.value for each in metrics.register(FALLBACKS)] == [5]
     (record,) = caplog.records
     assert "(ConnectionError): until it does, each worker counts for itself" in record.getMessage()
     assert "hunter2" not in caplog.text

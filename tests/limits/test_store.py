@@ -15,7 +15,7 @@ import pytest_asyncio
 from msframework import doc
 from msframework.conf.operations import OperationsSettings
 from msframework.limits import store as store_module
-from msframework.limits.meter import REQUESTS, RESCUED
+from msframework.limits.meter import FALLBACKS, REQUESTS
 from msframework.limits.rate import RatePolicy
 from msframework.limits.store import TIMEOUT, SharedStore
 from tests.conftest import new_service, serve_service
@@ -152,6 +152,14 @@ async def test_keys_tell_nothing_and_go(store):
     assert 1000 < await client.pttl(name) <= 2000
 
 
+async def test_a_key_of_another_type_is_made_anew(store):
+    name = f"{store._prefix}:{MINUTE.name}:{(b'k' * 16).hex()}"
+    await store._client.set(name, "of somebody else")
+
+    assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
+    assert not store.is_away
+
+
 @pytest.mark.parametrize("scheme", ["redis", "valkey", "redis+unix", "valkey+unix"])
 async def test_all_addresses_lead_to_it(redis, scheme):
     place = f"127.0.0.1:{redis.port}/2" if "unix" not in scheme else f"{redis.socket}?db=2"
@@ -246,8 +254,8 @@ async def test_a_service_limits_without_its_store_and_with_it_again(redis, fast,
         await until_back(service._serving.rates.store)
         assert await statuses(place, 3, "/") == [200, 200, 429]
 
-    rescued = {each.labels: each.value for each in service.metrics.register(RESCUED)}
-    assert rescued["read/address/hour",] == 3
+    fallbacks = {each.labels: each.value for each in service.metrics.register(FALLBACKS)}
+    assert fallbacks["read/address/hour",] == 3
     requests = {each.labels: each.value for each in service.metrics.register(REQUESTS)}
     assert requests["read/address/hour", "limited"] == 3
     assert len([record for record in caplog.records if record.name == LOGGER]) == 2
@@ -264,3 +272,29 @@ async def test_a_loop_that_is_busy_says_nothing_of_the_store(store, caplog):
     assert not store.is_away
     assert (await store.take([(MINUTE, b"o" * 16)]))[0][0]
     assert caplog.records == []
+
+
+async def test_a_stop_that_is_cancelled_is_cancelled_and_closes_the_connection():
+    is_cancelled, closed = asyncio.Event(), asyncio.Event()
+
+    class Client:
+        async def aclose(self):
+            closed.set()
+
+    async def linger():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            is_cancelled.set()
+            await asyncio.Event().wait()
+
+    store = SharedStore("redis://127.0.0.1:1/0", "cancelled")
+    store._client, store._watch = Client(), asyncio.create_task(linger())
+    await asyncio.sleep(0)
+    stop = asyncio.create_task(store.stop())
+    await is_cancelled.wait()
+    stop.cancel()
+    await asyncio.wait([stop])
+
+    assert stop.cancelled()
+    assert closed.is_set()

@@ -90,6 +90,15 @@ def test_a_sound_app_has_no_warnings(check):
     assert "no mistakes found" in out
 
 
+def test_metrics_of_debug_without_their_package_are_a_warning(check, monkeypatch):
+    monkeypatch.setattr("msframework.metrics.exposition.find_spec", lambda name: None)
+
+    code, _, said = check()
+
+    assert code == 0
+    assert "'prometheus-client' is not installed" in said
+
+
 def test_a_scheme_that_a_provided_value_enforces_has_no_warning(check):
     settings = 'SECURITY_SCHEMES = {"bearer": {"type": "http", "scheme": "bearer"}}'
     text = GOOD.replace("self, request", "self, request, user")
@@ -443,7 +452,7 @@ MISTAKES = {
     ),
     "a migration that cannot be read": (
         {"resources": resources(GOOD), "migrations__in__0001_initial": "up = 5\n"},
-        ("0001_initial.py: defines no up(migrator, db)",),
+        ("0001_initial.py: defines neither operations nor up(migrator, db)",),
     ),
     "a migration that fails": (
         {"resources": resources(GOOD), "migrations__in__0001_initial": "x = 1 / 0\n"},

@@ -2,10 +2,12 @@
 
 import os
 import re
+import sys
 
 import pytest
 
 from msframework.conf.loader import MODULE_VARIABLE
+from msframework.management import execute
 
 
 def test_help_lists_our_commands_and_those_of_apps(run):
@@ -156,6 +158,20 @@ def test_the_traceback_is_shown_when_asked_for(run, arguments):
 
 def test_an_interrupt_is_exit_code_130(run):
     assert run("fail-on-purpose", "interrupt")[0] == 130
+
+
+def test_an_interrupt_amid_the_import_is_one_line(monkeypatch, capsys):
+    class Interrupting:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "msframework.management.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "msframework.management.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting, *sys.meta_path])
+
+    assert execute(["--help"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
 
 
 def test_a_command_may_leave_with_a_code_of_its_own(run):

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from msframework.management.control import (
+    BrokenMessage,
     Serving,
     StartFailure,
     SupervisorControl,
@@ -27,6 +28,29 @@ def pipes():
     ours.close()
     receiving.close()
     sending.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0\0\0\3abc",
+        b"\0\0\0\0",
+        b"\0\0\0\x0eN.",
+        b"\x7f\xff\xff\xffabc",
+        b"\xff\xff\xff\xff\xff",
+        b"\xff\xff\xff\xf0abc",
+        b"\0\0",
+        b"\0\0\0\x0fcnowhere\nnone\n.",
+        b"\0\0\0\2N.",
+    ],
+    ids=["no pickle", "empty", "short", "huge", "torn", "negative", "half", "unknown", "other"],
+)
+def test_what_is_no_message_is_refused_at_once(pipes, data):
+    supervisor, worker = pipes
+    os.write(worker._sending.fileno(), data)
+
+    with pytest.raises(BrokenMessage):
+        list(supervisor.receive())
 
 
 @pytest.mark.parametrize(

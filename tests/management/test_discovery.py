@@ -11,6 +11,7 @@ def test_our_commands_are_all_there_and_say_what_they_do():
     assert commands.keys() >= {
         "check",
         "db",
+        "inspectdb",
         "makekey",
         "makemigrations",
         "migrate",

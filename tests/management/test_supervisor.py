@@ -3,6 +3,7 @@
 They are processes of a few lines, told by files what to do, so that many of them are cheap.
 """
 
+import faulthandler
 import logging
 import multiprocessing
 import os
@@ -10,17 +11,19 @@ import signal
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from msframework.management import process
 from msframework.management import worker as worker_module
 from msframework.management.control import Serving, StartFailure, WorkerControl
 from msframework.management.process import RestartPause, WorkerState, describe_exit
 from msframework.management.start import Start, StartMode
 from msframework.management.supervisor import Supervisor
 from msframework.management.worker import Launcher, die_with_parent
+from msframework.operations.status import Status
 
 
 def act(start, sock, pipes, environment, shared):
@@ -37,11 +40,22 @@ def act(start, sock, pipes, environment, shared):
         os.kill(os.getpid(), signal.SIGSEGV)
     if "sleep" in words:
         time.sleep(60)
+    if "stammer" in words:
+        send(pipes, b"\0\0\0\3abc")
+        time.sleep(60)
+    faulthandler.register(process.STACKS, file=2)
     (place / f"{environment['SANIC_WORKER_NAME']} {start.mode.value}").touch()
     control.send(Serving(0.2))
-    stop.wait()
+    while not stop.wait(0.05):
+        control.send(Status(time.monotonic()))
     if "hang" in words:
         time.sleep(60)
+
+
+def send(pipes, data):
+    """Send *data*, whatever it is, to the supervisor."""
+    with suppress(OSError):
+        os.write(pipes[1].fileno(), data)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +216,12 @@ def test_one_that_dies_again_waits_while_the_others_go_on(crew, caplog):
 
 @pytest.mark.parametrize(
     ("word", "said"),
-    [("fail", "no database"), ("die", "it was killed by SIGSEGV"), ("sleep", "within 0.5 s")],
+    [
+        ("fail", "no database"),
+        ("die", "it was killed by SIGSEGV"),
+        ("sleep", "within 0.5 s"),
+        ("stammer", "it was killed, as it sent what is no message"),
+    ],
 )
 def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch, caplog):
     if word == "sleep":
@@ -217,6 +236,49 @@ def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch
     assert supervisor.workers == []
     assert crew.announced == []
     assert caplog.text == ""
+
+
+def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
+    monkeypatch.setattr(process, "SILENCE", 0.5)
+    monkeypatch.setattr(process, "HANG", 0.5)
+    with two_serving(crew):
+        first, second = crew.serving()
+        os.kill(first, signal.SIGSTOP)
+        crew.until(lambda: "hangs" in caplog.text)
+        os.kill(first, signal.SIGCONT)  # it goes on, and has printed its stacks
+        crew.until(lambda: not any(worker.hangs for worker in crew.supervisor.workers))
+        assert crew.serving() == [first, second]
+
+        os.kill(first, signal.SIGSTOP)
+        crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
+
+    assert f"worker 0 (pid {first}) hangs: its loop has not turned for 10 s" in caplog.text
+    assert "was killed, as its loop had not turned for 30 s; another takes its" in caplog.text
+    assert crew.serving()[1] == second
+
+
+def test_one_in_a_debugger_is_left_alone(crew, caplog, monkeypatch):
+    monkeypatch.setattr(process, "SILENCE", 0.2)
+    with two_serving(crew, find_changes=lambda: iter(())) as supervisor:
+        before = crew.serving()
+        os.kill(before[0], signal.SIGSTOP)
+        crew.until(lambda: supervisor.workers[0].deadline is None)
+
+        assert crew.serving() == before
+    assert caplog.text == ""
+
+
+def test_only_the_process_itself_is_killed_whoever_has_its_number_now(crew, monkeypatch):
+    with two_serving(crew) as supervisor:
+        worker = supervisor.workers[0]
+        monkeypatch.setattr(os, "kill", pytest.fail)
+
+        worker.kill()
+        worker.process.join()
+        worker.kill()
+        with monkeypatch.context() as without:
+            without.setattr(worker, "_descriptor", None)
+            worker.kill()
 
 
 def test_one_that_does_not_stop_is_killed(crew, caplog):

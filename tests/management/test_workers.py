@@ -51,13 +51,15 @@ def test_workers_that_are_starting_can_be_stopped(workers):
 
 HEAVY = pytest.mark.acceptance  # the same again by another way
 INTERRUPT = pytest.param(signal.SIGINT, marks=HEAVY)
-HANG_UP = pytest.mark.parametrize("number", [signal.SIGHUP, INTERRUPT, signal.SIGTERM])
 ONE, TWO = (), ("--workers", "2")
 
 
-@HANG_UP
-def test_one_process_stops_in_order(tmp_path, database, number):
+@pytest.mark.parametrize("number", [INTERRUPT, signal.SIGTERM])
+def test_one_process_goes_on_at_a_hang_up_and_stops_in_order(tmp_path, database, number):
     with ServerProcess(tmp_path / "log", *ROLES, DATABASE_URL=database) as server:
+        server.process.send_signal(signal.SIGHUP)  # it has no terminal
+        wait_until(lambda: "SIGHUP changes nothing here" in server.output())
+        assert answers(f"{server.url}/roles")
         server.process.send_signal(number)
         assert server.process.wait(20) == 0
 

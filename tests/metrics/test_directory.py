@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from msframework.exceptions import ImproperlyConfigured
 from msframework.metrics import directory
 from msframework.metrics.directory import shared_directory
 
@@ -47,3 +48,22 @@ def test_what_is_locked_stays(tmp_path):
             pass
 
     assert path.exists()
+
+
+def test_another_place_is_taken_where_that_in_memory_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "_IN_MEMORY", str(tmp_path / "missing"))
+    monkeypatch.setattr(directory.tempfile, "tempdir", str(tmp_path))
+
+    with shared_directory() as path:
+        assert os.path.dirname(path) == str(tmp_path)
+
+
+def test_a_place_without_room_is_a_problem_and_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "_ROOM", 1 << 60)
+    monkeypatch.setattr(directory.tempfile, "tempdir", str(tmp_path))
+
+    with pytest.raises(ImproperlyConfigured, match="Name one in TMPDIR"):
+        with shared_directory():
+            pass
+
+    assert list(tmp_path.iterdir()) == []

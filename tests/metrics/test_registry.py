@@ -1,6 +1,9 @@
 """Metrics are checked when they are registered, bounded, and count what they are told."""
 
 import math
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -111,7 +114,7 @@ def test_one_name_stands_for_one_metric(metrics):
 
     with pytest.raises(ImproperlyConfigured, match=r"a metric of that name with labels \('country"):
         metrics.counter("orders_total", "Orders.")
-    with pytest.raises(ImproperlyConfigured, match="OpenMetrics would call it as it calls"):
+    with pytest.raises(ImproperlyConfigured, match="its name in OpenMetrics"):
         metrics.gauge("orders", "Orders.")
 
 
@@ -170,3 +173,35 @@ def test_a_reading_that_fails_is_logged_once_and_the_others_go_on(metrics, caplo
 
     assert values(good) == {(): 1}
     assert [record.message for record in caplog.records] == ["a: its `read` failed"]
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["alone", "shared"])
+def test_threads_lose_no_count(tmp_path, shared):
+    metrics = Metrics()
+    counter = metrics.counter("rounds_total", "Rounds.", ("number",))
+    histogram = metrics.histogram("round_seconds", "Rounds.")
+    if shared:
+        metrics.begin_sharing(tmp_path)
+    rounds, threads = 300, 4
+    together = threading.Barrier(threads)
+    interval = sys.getswitchinterval()
+
+    def count():
+        observe = histogram.series().observe
+        for number in range(rounds):
+            together.wait()  # so that all ask for a new series at once
+            counter.series(str(number)).add()
+            for _ in range(20):
+                observe(0.01)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(count) for _ in range(threads)]:
+                done.result()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert sum(series.value for series in counter) == rounds * threads
+    assert sum(histogram.series().cells[1:]) == rounds * threads * 20
+    metrics.end_sharing()

@@ -96,9 +96,9 @@ async def test_migrations_that_cannot_be_told_are_pending(database, monkeypatch)
     monkeypatch.setattr(service.db.probe, "fetch", fail)
 
     assert await wrong.ready() == (
-        "they cannot be read (ImproperlyConfigured): see manage.py showmigrations"
+        "cannot be read (ImproperlyConfigured): see manage.py showmigrations"
     )
-    assert await unread.ready() == "their record cannot be read (PermissionError)"
+    assert await unread.ready() == "migrate_record cannot be read (PermissionError)"
 
 
 async def test_many_migrations_are_named_in_part(monkeypatch):

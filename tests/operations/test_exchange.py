@@ -97,7 +97,7 @@ def test_a_report_names_its_parts_as_they_are():
 def test_an_answer_is_not_stored_and_has_no_body_for_head():
     answer = OperationsAnswer(HTTPStatus.OK, b"{}", allow="GET")
 
-    whole = write_answer(answer, has_body=True, keeps=False)
+    whole = write_answer(answer, has_body=True, keep_alive=False)
     head, _, body = whole.partition(b"\r\n\r\n")
 
     assert head.startswith(b"HTTP/1.1 200 OK\r\nDate: ")
@@ -105,6 +105,6 @@ def test_an_answer_is_not_stored_and_has_no_body_for_head():
     assert b"\r\nContent-Length: 2\r\n" in head
     assert head.endswith(b"\r\nAllow: GET\r\nConnection: close")
     assert body == b"{}"
-    kept = write_answer(answer, has_body=False, keeps=True)
+    kept = write_answer(answer, has_body=False, keep_alive=True)
     assert b"Content-Length: 2" in kept
     assert kept.endswith(b"Allow: GET\r\n\r\n")

@@ -76,6 +76,16 @@ async def test_metrics_have_the_form_that_is_asked_for(probed, unsigned):
     assert (await answer.text()).endswith("# EOF\n")
 
 
+async def test_without_their_package_metrics_say_what_to_install(unsigned, monkeypatch):
+    monkeypatch.setattr("msframework.metrics.exposition.find_spec", lambda name: None)
+
+    async with serving(make("unwritten")) as server:
+        answer = await unsigned.get(f"{server.url}/metrics")
+
+    assert answer.status == 501
+    assert "pip install 'msframework[metrics]'" in await answer.text()
+
+
 async def test_a_part_that_is_not_ready_is_503(probed, unsigned, monkeypatch):
     service, url = probed
     monkeypatch.setattr(service.readiness, "_until", 0.0)

@@ -32,7 +32,7 @@ async def probe(url):
 
 
 def source_of(service):
-    return ServiceSource(service.readiness, service.monitor, service.metrics.render)
+    return ServiceSource(service.readiness, service.monitor, service.metrics.collect)
 
 
 @asynccontextmanager
@@ -99,7 +99,6 @@ async def test_a_loop_that_does_not_turn_for_long_is_not_live(service, monkeypat
     steered.monitor.beat = time.monotonic() - 1
 
     status, told = await probe(f"{url}/livez")
-
     assert (status, told["status"]) == (503, "not live")
     assert told["parts"]["loop"].startswith("it has not turned for ")
 
@@ -113,6 +112,13 @@ async def test_a_service_that_drains_is_live_and_not_ready(service):
         assert (await probe(f"{url}/livez"))[0] == 200
     finally:
         steered.readiness.draining = False
+
+
+def test_a_loop_that_stands_still_is_late():
+    service = Service(with_settings(operations={"port": 0}))
+    service.monitor.beat = time.monotonic() - 60
+
+    assert b"msframework_loop_lag_seconds 59." in source_of(service).render_metrics("")[0]
 
 
 async def test_a_loop_that_is_gone_is_not_ready():

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import os
+import resource
 import select
 import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,7 +132,7 @@ def test_what_waits_for_a_source_that_hangs_is_bounded(connect, source):
         return b"up 1\n"
 
     source.metrics = render
-    socks = [connect() for _ in range(module._MOST_ASKED + 1)]
+    socks = [connect() for _ in range(module._MOST_PENDING + 1)]
     for number, sock in enumerate(socks):
         line = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: text/x-{number}\r\n\r\n"
         sock.sendall(line.encode())
@@ -305,3 +308,30 @@ def test_signals_are_left_to_the_main_thread(connect, source):
     ask(connect(), "/livez")
 
     assert {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM} <= masks[0]
+
+
+def test_a_process_without_descriptors_says_so_once_and_answers_again(connect, source, caplog):
+    silent = connect()
+    answered = connect()
+    assert ask(answered, "/livez")[0] == 200
+    taken, limit = [], resource.getrlimit(resource.RLIMIT_NOFILE)
+    waiting = [socket.socket() for _ in range(20)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 64, limit[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        for sock in waiting:
+            sock.connect(answered.getpeername())
+        assert silent.recv(1) == b""  # it made room
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+    assert ask(connect(), "/livez")[0] == 200
+    assert caplog.messages == [
+        "Connections to the operations port have to wait: Too many open files"
+    ]
+    for sock in waiting:
+        sock.close()

@@ -1,9 +1,12 @@
 """The answers of a supervisor, from the last word of each of its workers."""
 
+import re
 import time
 
 import pytest
 
+from msframework.metrics.catalogue import LOOP_LAG
+from msframework.metrics.snapshot import Snapshot
 from msframework.operations.source import Report
 from msframework.operations.status import Status
 from msframework.operations.workers import WorkersSource
@@ -22,7 +25,7 @@ def source_of(*, draining=False, **words):
         name: each and Status(time.monotonic() - each[0], parts=each[1])
         for name, each in words.items()
     }
-    return WorkersSource(lambda: statuses, lambda: draining, lambda accept: (b"", accept))
+    return WorkersSource(lambda: statuses, lambda: draining, Snapshot)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,7 @@ def test_live_while_any_loop_turns(statuses, ok):
         ({}, Report(False, {"service": "no worker"})),
         ({"one": None}, Report(False, {"one: service": "starting"})),
         ({"one": word()}, Report(True, {"one: db": None})),
+        ({"one": word(Report(True))}, Report(True)),
         ({"one": word(BAD)}, Report(False, {"one: db": "no answer"})),
         (
             {"one": word(BAD), "two": word()},
@@ -59,7 +63,7 @@ def test_live_while_any_loop_turns(statuses, ok):
         ),
         ({"one": word(ago=4.2)}, Report(False, {"one: loop": "it has not turned for 4 s"})),
     ],
-    ids=["none", "starting", "ready", "not", "one of two", "silent"],
+    ids=["none", "starting", "ready", "no parts", "not", "one of two", "silent"],
 )
 def test_ready_while_any_worker_is(statuses, report):
     assert source_of(**statuses).check_ready() == report
@@ -70,4 +74,16 @@ def test_not_ready_once_it_drains():
 
     assert source.check_ready() == Report(False, {"service": "draining"})
     assert source.check_live().ok
-    assert source.render_metrics("text/plain") == (b"", "text/plain")
+
+
+@pytest.mark.parametrize(("told", "lag"), [(0.25, 4.0), (9.0, 9.0)])
+def test_the_lag_of_a_loop_that_stands_still_grows(told, lag):
+    snapshot = Snapshot()
+    snapshot.add(LOOP_LAG, (), [told])
+    statuses = {"one": Status(time.monotonic() - 5.0), "two": Status(time.monotonic()), "new": None}
+    source = WorkersSource(lambda: statuses, lambda: False, lambda: snapshot)
+
+    text = source.render_metrics("text/plain")[0].decode()
+
+    found = float(re.search(r"^msframework_loop_lag_seconds (.+)$", text, re.MULTILINE)[1])
+    assert found == pytest.approx(lag, abs=0.5)

@@ -22,7 +22,8 @@ class Running:
         self._loop, self.serving = asyncio.get_running_loop(), asyncio.Event()
         self.ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        # NOTE: later, as what runs in it may use the name that this object is to have.
+        self._loop.call_soon(self._thread.start)
 
     def _run(self):
         try:

@@ -17,7 +17,7 @@ from msframework.app import Service
 from msframework.conf.operations import OperationsSettings
 from msframework.conf.settings import ServiceEntry, TLSSettings
 from msframework.serving import connections, descriptors
-from msframework.serving.timeouts import Claim
+from msframework.serving.timeouts import ConnectionState
 from msframework.serving.tls import ServerTLS
 from tests.certificates import Authority
 from tests.conftest import with_settings
@@ -37,8 +37,8 @@ POST = (
 
 @pytest.fixture(autouse=True)
 def ages(monkeypatch):
-    """Let a connection give way as soon as it has a claim that may, and return the ages."""
-    ages = {**dict.fromkeys(Claim, 0.0), Claim.NEEDED: float("inf")}
+    """Let a connection give way as soon as it is in a state that may, and return the ages."""
+    ages = {**dict.fromkeys(ConnectionState, 0.0), ConnectionState.ACTIVE: float("inf")}
     monkeypatch.setattr(connections, "_LEAST_AGE", ages)
     return ages
 
@@ -160,7 +160,7 @@ async def test_what_asked_least_gives_way_first_and_the_oldest_of_it(make, serve
             await served(connect)
             assert await ended(reader) == b""
 
-    assert evicted(service) == {"UNASKED": 3, "KEPT": 1}
+    assert evicted(service) == {"NEW": 3, "IDLE": 1}
     assert service._serving.bound.refused == 0
 
 
@@ -202,19 +202,20 @@ async def test_a_body_that_drips_and_an_answer_that_nobody_reads_give_way_at_las
         big, _ = await connect(GET.replace(b"/one", b"/big"), until=b"\r\n")
         async with asyncio.timeout(SOON):
             while not all(
-                clock.claim(0.0, 0.0)[0] is Claim.HELD_UP for clock in service._serving.watch.clocks
+                clock.state(0.0, 0.0)[0] is ConnectionState.STALLED
+                for clock in service._serving.watch.clocks
             ):
                 await asyncio.sleep(0.001)
         writer.write(b"x")
 
         await served(connect)
-        assert evicted(service) == {"HELD_UP": 1}
-        ages[Claim.KEPT] = float("inf")
+        assert evicted(service) == {"STALLED": 1}
+        ages[ConnectionState.IDLE] = float("inf")
         await served(connect)
 
         assert await ended(body) == b""
         assert len(await ended(big)) < 20_000_000
-    assert evicted(service) == {"HELD_UP": 2}
+    assert evicted(service) == {"STALLED": 2}
 
 
 async def test_metrics_tell_of_them(make, serve):
@@ -229,12 +230,12 @@ async def test_metrics_tell_of_them(make, serve):
 
     lines = text.decode().split("\n")
     assert "msframework_connections 2.0" in lines
-    assert 'msframework_connections_evicted_total{claim="unasked"} 1.0' in lines
-    assert 'msframework_connections_refused_total{how="answered"} 0.0' in lines
+    assert 'msframework_connections_evicted_total{state="new"} 1.0' in lines
+    assert 'msframework_connections_refused_total{outcome="answered"} 0.0' in lines
 
 
 async def test_a_young_connection_is_left_the_time_to_ask(make, serve, ages):
-    ages[Claim.UNASKED] = 60.0
+    ages[ConnectionState.NEW] = 60.0
     service = make(1)
     async with connected(serve, service) as connect:
         young, writer = await connect()

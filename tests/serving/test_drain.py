@@ -65,6 +65,20 @@ def add_routes(service):
         async for message in ws:
             await ws.send(message)
 
+    @service.websocket("/brief")
+    async def brief(request, ws):
+        pass
+
+    @service.websocket("/cancelled")
+    async def cancelled(request, ws):
+        raise asyncio.CancelledError
+
+    @service.websocket("/sending")
+    async def sending(request, ws):
+        while True:
+            await ws.send("a")
+            await asyncio.sleep(0.01)
+
 
 async def stopped(run):
     """Ask *run* to stop, and wait until it no longer accepts."""
@@ -140,6 +154,44 @@ async def test_websockets_go_away_at_once(build):
         assert await run.end() == 0
 
     assert closed.value.rcvd.code == 1001
+
+
+HANDSHAKE = (
+    b"GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+# Masked (RFC 6455, 5.3), by nothing.
+TEXT = b"\x81\x83" + bytes(4) + b"two"
+ANSWER = b"\x88\x82" + bytes(4) + b"\x03\xe8"
+
+
+@pytest.mark.parametrize("path", [b"/brief", b"/cancelled", b"/sending"])
+async def test_a_websocket_stays_until_its_client_answers_the_close(build, path):
+    async with running(build()) as run:
+        reader, writer = await run.send(HANDSHAKE % path)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        if path == b"/sending":
+            await stopped(run)
+        while (await reader.readexactly(1)) != b"\x88":
+            await reader.readexactly((await reader.readexactly(1))[0])
+        await reader.readexactly((await reader.readexactly(1))[0])
+        writer.write(TEXT)
+        with pytest.raises(TimeoutError):  # neither an end nor a reset
+            async with asyncio.timeout(0.1):
+                await reader.read(1)
+        writer.write(ANSWER)
+        async with asyncio.timeout(1):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_client_that_never_answers_the_close_is_not_waited_for(build, monkeypatch):
+    monkeypatch.setattr("msframework.serving.websocket._PATIENCE", 0.05)
+    async with running(build()) as run:
+        reader, writer = await run.send(HANDSHAKE % b"/brief")
+        async with asyncio.timeout(1):
+            assert (await reader.read()).endswith(b"\x88\x02\x03\xe8")
+        writer.close()
 
 
 async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(build, caplog):

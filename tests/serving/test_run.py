@@ -120,9 +120,9 @@ async def test_one_process_is_the_main_one_too(service, done):
 
 async def test_files_are_read_anew_once_a_service_serves(make_service):
     service, told = make_service(), []
-    service.reload_certificates = lambda: told.append(service.state.is_running)
     sock = socket.create_server(("127.0.0.1", 0))
     run = ServiceRun(service, sock, lambda: None, StopRequest(), None, False)
+    run._reload = lambda: told.append(service.state.is_running)
 
     async def ask(app):
         run._ask_reload()
@@ -188,6 +188,23 @@ async def test_a_stop_amid_the_start_breaks_it_off(service, done, event):
     assert ("after_server_stop" in done) == (event == "after_server_start")
 
 
+async def test_a_listener_that_swallows_its_cancellation_keeps_nothing_from_stopping(service, done):
+    waits = asyncio.Event()
+
+    async def swallow(app):
+        run.tell(waits)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    service.register_listener(swallow, "before_server_start")
+    run = Running(service)
+    await waits.wait()
+    run.stop.make()
+
+    assert await run.end() == 0
+    assert done == ["part start", "before_server_start", "part stop"]
+
+
 async def test_listeners_that_hang_or_fail_keep_no_part_from_stopping(make_service, caplog):
     service = make_service(server={"graceful_timeout": 0.05, "part_stop_timeout": 0.05})
     done = []
@@ -234,15 +251,17 @@ async def test_parts_have_their_own_time_however_short_that_of_requests_is(make_
     assert done == ["part start", "part start", "part stop", "part stop"]
 
 
-async def test_a_start_that_ignores_its_end_is_left_behind(make_service):
+async def test_a_start_that_ignores_its_end_is_left_behind(make_service, caplog):
     service = make_service(server={"part_stop_timeout": 0.05})
-    waits = asyncio.Event()
+    loop, waits = asyncio.get_running_loop(), asyncio.Event()
 
     async def ignore(app):
-        run.tell(waits)
-        while not run.ended.is_set():
+        loop.call_soon_threadsafe(waits.set)
+        while True:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.1)
+            if run.ended.is_set():
+                return
 
     service.register_listener(ignore, "before_server_start")
     run = Running(service)
@@ -250,6 +269,7 @@ async def test_a_start_that_ignores_its_end_is_left_behind(make_service):
     run.stop.make()
 
     assert await run.end() == 0
+    assert "The start goes on though it was cancelled" in caplog.text
 
 
 async def test_a_request_to_stop_is_made_once():

@@ -5,27 +5,49 @@ import signal
 
 import pytest
 
-from msframework.serving.signals import EndedAtOnce, HangUp, ServerSignals, StopRequest
+from msframework.serving.signals import (
+    EndedAtOnce,
+    HangUp,
+    ServerSignals,
+    StopRequest,
+    stopping_the_start,
+)
 
 
 @pytest.mark.parametrize(
-    ("has_files", "before", "now", "meaning"),
-    [
-        (False, True, True, False),
-        (True, False, False, True),
-        (True, True, True, True),
-        (True, True, False, False),
-    ],
+    ("before", "now", "meaning"),
+    [(False, False, True), (True, True, True), (True, False, False)],
 )
-def test_a_hang_up_means_files_unless_the_terminal_is_gone(
-    monkeypatch, has_files, before, now, meaning
-):
-    seen = iter([before, now] if has_files else [now])
+def test_a_hang_up_means_files_unless_the_terminal_is_gone(monkeypatch, before, now, meaning):
+    seen = iter([before, now])
     monkeypatch.setattr(HangUp, "_has_terminal", staticmethod(lambda: next(seen)))
-    hang_up = HangUp(has_files)
+    hang_up = HangUp()
 
     assert hang_up.means_reload(signal.SIGTERM) is False
     assert hang_up.means_reload(signal.SIGHUP) is meaning
+
+
+def test_a_start_ends_in_order_and_leaves_a_hang_up_for_later(usual):
+    heard = []
+    signal.signal(signal.SIGHUP, lambda *_: heard.append("hang-up"))
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as caught, stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert heard == []
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert (caught.value.code, heard) == (0, ["hang-up"])
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_process_without_a_terminal_knows_it(monkeypatch):
+    def refuse(*_):
+        raise OSError
+
+    assert HangUp._has_terminal() in (True, False)
+    monkeypatch.setattr(os, "open", refuse)
+    assert HangUp._has_terminal() is False
 
 
 @pytest.fixture
@@ -38,7 +60,8 @@ def usual():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_the_first_signal_stops_and_the_second_ends_at_once(usual, number):
+def test_the_first_signal_stops_and_the_second_ends_at_once(usual, number, monkeypatch):
+    monkeypatch.setattr(HangUp, "_has_terminal", staticmethod(iter((True, False)).__next__))
     stop, ended = StopRequest(), []
     signals = ServerSignals(stop, on_end=lambda: ended.append("watchdog"))
     signals.begin()

@@ -26,6 +26,7 @@ threading.Thread(target=hang_here).start()  # the interpreter waits for it at it
 """
 CASES = {
     "a loop that stands still": "lines.begin(10, 0.1); hang_here()",
+    "a loop that stood still before": "lines.expect(0.1); hang_here()",
     "a thread that outlives the loop": "lines.begin(0.2, 10)",
 }
 

@@ -22,8 +22,8 @@ from msframework.conf.settings import Settings
 from msframework.conf.url import http_fault
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
+from msframework.operations.source import READY
 
-_READY: Final = "/readyz"
 _LARGEST: Final = 65_536  # bytes of an answer
 # Where the addresses that stand for all of a machine are reached on that machine.
 _HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1", "": "127.0.0.1"}  # noqa: S104
@@ -35,7 +35,7 @@ class Target:
 
     host: str
     port: int = 0
-    path: str = _READY
+    path: str = READY
     secure: bool | None = None  # whether by TLS, and there whether its certificate is verified
 
     def connect(self, timeout: float) -> http.client.HTTPConnection:
@@ -108,7 +108,7 @@ def read_url(url: str) -> Target:
         raise click.BadParameter(f"it is {fault}. {advice}", param_hint="--url")
     parts = urlsplit(url)
     is_secure = parts.scheme == "https"
-    path = parts.path if parts.path not in ("", "/") else _READY
+    path = parts.path if parts.path not in ("", "/") else READY
     port = parts.port or (443 if is_secure else 80)
     return Target(parts.hostname or "", port, path, True if is_secure else None)
 
@@ -131,13 +131,13 @@ def find_in_settings(settings: Settings) -> Target:
         ImproperlyConfigured: there is none, or it is not known before the service runs.
     """
     server, operations = settings.server, settings.operations
-    path = _READY
+    path = READY
     secure: bool | None = None
     if operations.port is not None:
         host, port, name = operations.host_beside(server.host), operations.port, "OPERATIONS_PORT"
     elif settings.debug:
         host, port, name = server.host, server.port, "PORT"
-        path = f"{server.url_prefix}{_READY}"
+        path = f"{server.url_prefix}{READY}"
         secure = None if settings.tls.cert is None else False
     else:
         raise ImproperlyConfigured(

@@ -30,6 +30,7 @@ from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
 from msframework.management.worker import Launcher, prepare_fork_server
 from msframework.serving.run import run
+from msframework.serving.signals import stopping_the_start
 
 
 @click.command()
@@ -39,6 +40,7 @@ from msframework.serving.run import run
 @click.option("--reload", is_flag=True, help="Start again when a file of the project changes.")
 @click.option("--no-migrate", is_flag=True, help="Leave pending migrations alone.")
 @click.pass_obj
+@stopping_the_start()
 def command(
     project: Project,
     host: str | None,

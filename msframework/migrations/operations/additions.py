@@ -7,12 +7,12 @@ from dataclasses import replace
 from msframework.migrations.operations.base import Action, Phase, SqlAction
 from msframework.migrations.operations.ddl import (
     alter,
-    block,
     column_definition,
     comment_on_column,
+    refusal,
 )
 from msframework.migrations.operations.required import (
-    Fill,
+    FillValue,
     is_constant,
     required_phases,
 )
@@ -26,7 +26,9 @@ from msframework.migrations.schema import Column
 from msframework.migrations.sql import literal, quote, quote_qualified, same
 
 
-def add_column(table: str, column: Column, fill: Fill | None, online: bool) -> tuple[Phase, ...]:
+def add_column(
+    table: str, column: Column, fill: FillValue | None, online: bool
+) -> tuple[Phase, ...]:
     """Return the phases that add *column* to *table*, and give old rows their values.
 
     What PostgreSQL computes once for all old rows, it does not write into them (its manual,
@@ -68,14 +70,7 @@ def _refuse_rows(table: str, column: Column) -> SqlAction:
         f"The table {table} has rows, for which the column {column.name} (NOT NULL) has no value."
     )
     hint = literal("Give the operation a fill (a dropped column: a restore), or allow NULL.")
-    return SqlAction(
-        block(
-            f"  IF EXISTS (SELECT FROM {quote_qualified(table)}) THEN\n"
-            f"    RAISE not_null_violation USING MESSAGE = {message},\n"
-            f"      HINT = {hint};\n"
-            "  END IF;"
-        )
-    )
+    return SqlAction(refusal(f"SELECT FROM {quote_qualified(table)}", message, hint))
 
 
 def _add_with_value(table: str, column: Column, fill: str) -> Phase:
@@ -91,7 +86,7 @@ def _set_default(table: str, column: Column) -> SqlAction:
     return SqlAction(alter(table, f"ALTER COLUMN {quote(column.name)} {value}"))
 
 
-def _add_empty(table: str, column: Column, fill: Fill | None, online: bool) -> list[Phase]:
+def _add_empty(table: str, column: Column, fill: FillValue | None, online: bool) -> list[Phase]:
     """Return the phases that add the column with NULL everywhere, then fill it."""
     actions = [_add(table, replace(column, null=True, default=None))]
     if column.default is not None:
@@ -100,7 +95,7 @@ def _add_empty(table: str, column: Column, fill: Fill | None, online: bool) -> l
     return [Phase(tuple(actions)), *filled]
 
 
-def _add_counted(table: str, column: Column, fill: Fill | None, online: bool) -> list[Phase]:
+def _add_counted(table: str, column: Column, fill: FillValue | None, online: bool) -> list[Phase]:
     """Return the phases that add a column filled from a sequence, and number the old rows."""
     if not online and fill is None:
         return [Phase((_add(table, column),))]

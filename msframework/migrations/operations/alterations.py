@@ -6,12 +6,12 @@ from msframework.migrations.operations.base import Phase, SqlAction
 from msframework.migrations.operations.casts import cast_between
 from msframework.migrations.operations.ddl import (
     alter,
-    block,
     column_definition,
     column_type,
     comment_on_column,
+    refusal,
 )
-from msframework.migrations.operations.required import Fill, required_phases
+from msframework.migrations.operations.required import FillValue, required_phases
 from msframework.migrations.operations.sequences import (
     change_identity,
     change_source,
@@ -24,7 +24,7 @@ from msframework.migrations.sql import literal, quote, quote_qualified, same
 
 
 def alter_column(
-    table: str, old: Column, new: Column, using: str | None, fill: Fill | None, online: bool
+    table: str, old: Column, new: Column, using: str | None, fill: FillValue | None, online: bool
 ) -> tuple[Phase, ...]:
     """Return the phases that make the column *old* of *table* what *new* is.
 
@@ -37,9 +37,9 @@ def alter_column(
     statements = _first_changes(table, old, new, using)
     if statements:
         phases.append(Phase(tuple(SqlAction(each) for each in statements)))
-    required = old.null and not new.null
-    if required:
-        phases += required_phases(table, new, fill, required, online)
+    if old.null and not new.null:
+        value = new.default if fill is None else fill
+        phases += required_phases(table, new, value, True, online)
     last = _new_source(table, old, new)
     if last is not None:
         phases.append(Phase((SqlAction(last),)))
@@ -112,14 +112,8 @@ def _compute(table: str, old: Column, new: Column) -> Phase:
         f"        AND attname = {literal(new.name)}\n"
         f"        AND (own.contype <> 'n' OR made.relkind IN ('i', 'I'))"
     )
-    guard = block(
-        f"  IF EXISTS ({find}) THEN\n"
-        f"    RAISE dependent_objects_still_exist USING MESSAGE = {message},\n"
-        f"      HINT = {hint};\n"
-        "  END IF;"
-    )
     statements = [
-        guard,
+        refusal(find, message, hint),
         alter(table, f"DROP COLUMN {quote(old.name)}"),
         alter(table, f"ADD COLUMN {column_definition(new)}"),
     ]

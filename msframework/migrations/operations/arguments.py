@@ -5,11 +5,14 @@ Run when a migration is loaded, so that a wrong value is found before anything i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.schema import Column, Constraint, EnumType, ForeignKey, Index, Table
+from msframework.migrations.sql import canonical_words
+from msframework.migrations.types import SERIALS
 
 T = TypeVar("T")
 _LONGEST: Final = 63  # bytes of a name; PostgreSQL cuts off the rest, and looks for another one
@@ -17,6 +20,10 @@ _LONGEST_LABEL: Final = 63  # bytes of a value of an enumerated type
 _COUNTED: Final = ("smallint", "integer", "bigint")
 _IDENTITIES: Final = (None, "always", "by default")
 _DEFERRALS: Final = (None, "immediate", "deferred")
+_CONSTRAINTS: Final = (("check",), ("unique",), ("primary",), ("exclude",))
+_ACTION: Final = re.compile(
+    r"(NO\s+ACTION|RESTRICT|CASCADE|SET\s+(NULL|DEFAULT)(\s*\([^()]+\))?)\Z", re.IGNORECASE
+)
 
 
 def refuse(where: str, what: str, found: object, expected: str) -> ImproperlyConfigured:
@@ -104,6 +111,9 @@ def check_column(where: str, value: object, what: str = "column") -> Column:
     check_name(where, f"the name of the {what}", column.name)
     where = f"{where}: column {column.name!r}"
     check_sql(where, "its type", column.type)
+    if column.type.lower() in SERIALS:
+        counted = SERIALS[column.type.lower()]
+        raise refuse(where, "its type", column.type, f"{counted!r}, with serial=True")
     for name in ("default", "generated", "collation"):
         if getattr(column, name) is not None:
             check_sql(where, name, getattr(column, name))
@@ -154,7 +164,10 @@ def check_constraint(where: str, value: object) -> Constraint | ForeignKey:
     """
     if isinstance(value, Constraint):
         check_name(where, "the name of the constraint", value.name)
-        check_sql(f"{where}: constraint {value.name!r}", "definition", value.definition)
+        where = f"{where}: constraint {value.name!r}"
+        first = canonical_words(check_sql(where, "definition", value.definition))[:1]
+        if first not in _CONSTRAINTS:
+            raise refuse(where, "definition", value.definition, "such as 'CHECK (age > 0)'")
         return value
     key = check_kind(where, "constraint", value, ForeignKey, "a Constraint or a ForeignKey")
     check_name(where, "the name of the foreign key", key.name)
@@ -164,6 +177,10 @@ def check_constraint(where: str, value: object) -> Constraint | ForeignKey:
     check_table_name(where, key.target, "target")
     if len(key.columns) != len(key.target_columns):
         raise refuse(where, "target_columns", key.target_columns, f"{len(key.columns)} of them")
+    for name in ("on_delete", "on_update"):
+        action = getattr(key, name)
+        if action is not None and not _ACTION.match(check_sql(where, name, action)):
+            raise refuse(where, name, action, "such as 'CASCADE' or 'SET NULL'")
     if key.deferrable not in _DEFERRALS:
         raise refuse(where, "deferrable", key.deferrable, "'immediate', 'deferred' or None")
     return key

@@ -16,6 +16,7 @@ from msframework.migrations.operations.arguments import (
     check_table_name,
 )
 from msframework.migrations.operations.base import Phase, PhaseContext, SqlAction
+from msframework.migrations.operations.casts import is_first_list
 from msframework.migrations.operations.ddl import alter
 from msframework.migrations.operations.followers import follow_column
 from msframework.migrations.schema import Column
@@ -136,8 +137,8 @@ class AlterColumn:
 
     Args:
         using: the expression for the values of another type; else they are cast.
-        fill: what rows with NULL get where the column becomes NOT NULL: SQL, or a function that is
-            called for each row.
+        fill: what rows with NULL get where the column becomes NOT NULL, now or on the way back:
+            SQL, or a function that is called for each row.
     """
 
     table: str
@@ -159,7 +160,7 @@ class AlterColumn:
             )
         if self.using is not None:
             check_sql(where, "using", self.using)
-        check_fill(where, "fill", self.fill, new)
+        check_fill(where, "fill", self.fill, old if new.null else new)
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
         """Return the phases that change it, fill it, and set NOT NULL."""
@@ -168,7 +169,10 @@ class AlterColumn:
 
     def reverse(self) -> AlterColumn:
         """Return the operation that changes it back, by casts where the type has changed."""
-        return AlterColumn(self.table, self.new, self.old)
+        using = None
+        if is_first_list(self.old.type, self.new.type):
+            using = f"{quote(self.new.name)}[1]::{self.old.type}"
+        return AlterColumn(self.table, self.new, self.old, using, self.fill)
 
     def describe(self) -> str:
         """Return it in a line for people."""

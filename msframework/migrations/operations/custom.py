@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from peewee import PostgresqlDatabase
 
+from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.arguments import refuse
 from msframework.migrations.operations.base import Phase, PhaseContext, PythonCall, SqlAction
 from msframework.migrations.operations.statements import is_outside, split
+
+_LONGEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,21 @@ class Run:
                 raise refuse("Run", what, value, "SQL as text, or a function of the database")
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
-        """Return one phase, or one for each statement if they cannot run in a transaction."""
+        """Return one phase, or one for each statement if they cannot run in a transaction.
+
+        Raises:
+            ImproperlyConfigured: they cannot, and the migration is one.
+        """
         if callable(self.forward):
             return (Phase((PythonCall(self.forward),)),)
         statements = split(self.forward)
-        if context.online and any(is_outside(each) for each in statements):
+        outside = [each for each in statements if is_outside(each)]
+        if outside and not context.online:
+            raise ImproperlyConfigured(
+                f"Run: {_shortened(outside[0])!r} cannot run in a transaction. Write "
+                "`atomic = False` in the file."
+            )
+        if outside:
             return tuple(
                 Phase((SqlAction(each),), transaction=not is_outside(each)) for each in statements
             )
@@ -50,5 +64,9 @@ class Run:
         if callable(self.forward):
             name = getattr(self.forward, "__name__", type(self.forward).__name__)
             return f"run the function {name}"
-        text = " ".join(self.forward.split())
-        return f"run {text if len(text) <= 60 else text[:57] + '...'}"
+        return f"run {_shortened(self.forward)}"
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."

@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from msframework.migrations.naming import name_object
 from msframework.migrations.schema import Column, Constraint, ForeignKey, Index, Table
 from msframework.migrations.sql import literal, quote, quote_qualified
 
 _SERIAL: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
-_LONGEST: Final = 63
 
 
 def object_name(table: str, column: str, label: str) -> str:
-    """Return the name that PostgreSQL makes up for what belongs to *column* (makeObjectName).
+    """Return the name that PostgreSQL gives to what belongs to *column*.
 
     Args:
         table: its bare name.
         label: `seq` of a sequence, `not_null` of a constraint.
     """
-    one, two = table.encode(), column.encode()
-    room = _LONGEST - len(label) - 2
-    first, second = len(one), len(two)
-    while first + second > room:
-        if first > second:
-            first -= 1
-        else:
-            second -= 1
-    cut = [part.decode(errors="ignore") for part in (one[:first], two[:second])]
-    return "_".join((*cut, label))
+    return name_object(table, (column,), label, ())
 
 
 def bare(name: str) -> str:
@@ -149,6 +140,21 @@ def block(body: str, declarations: str = "") -> str:
         tag = tag[:-1] + "_$"
     declared = f"DECLARE\n{declarations}\n" if declarations else ""
     return f"DO {tag}\n{declared}BEGIN\n{body}\nEND\n{tag}"
+
+
+def refusal(rows: str, message: str, hint: str) -> str:
+    """Return the block that fails where the query *rows* finds any.
+
+    Args:
+        message: as SQL, like *hint*.
+    """
+    return block(
+        f"  IF EXISTS ({rows}) THEN\n"
+        f"    RAISE EXCEPTION USING MESSAGE = {message},\n"
+        f"      HINT = {hint},\n"
+        "      ERRCODE = 'integrity_constraint_violation';\n"
+        "  END IF;"
+    )
 
 
 def create_schema(name: str) -> str | None:

@@ -83,9 +83,9 @@ def change_values(old: tuple[str, ...], new: EnumType, context: PhaseContext) ->
     if _is_within(old, new.values):
         added = [SqlAction(each) for each in _add_values(old, new)]
         if context.online:
-            return tuple(Phase((each,), transaction=False) for each in added)
+            return tuple(Phase((each,), transaction=False, waits=False) for each in added)
         return (Phase(tuple(added)),)
-    renamed = _renamed(old, new.values)
+    renamed = renamed_values(old, new.values)
     if renamed:
         name = quote_qualified(new.name)
         return (
@@ -120,8 +120,8 @@ def _add_values(old: tuple[str, ...], new: EnumType) -> list[str]:
     return statements
 
 
-def _renamed(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return old and new values where some have others in their places; else nothing."""
+def renamed_values(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return each value with its new name, where some have others in their places."""
     if len(old) != len(new):
         return []
     pairs = [(one, two) for one, two in zip(old, new, strict=True) if one != two]
@@ -135,13 +135,13 @@ def _make_anew(new: EnumType) -> str:
     dependents = _DEPENDENTS.format(type=f"{literal(name)}::regtype", new=literal(name))
     body = f"""\
 {dependents}
-  FOREACH command IN ARRAY before LOOP
-    EXECUTE command;
+  FOREACH statement IN ARRAY before LOOP
+    EXECUTE statement;
   END LOOP;
   ALTER TYPE {name} RENAME TO {quote(spare)};
   CREATE TYPE {name} AS ENUM ({values});
-  FOREACH command IN ARRAY behind LOOP
-    EXECUTE command;
+  FOREACH statement IN ARRAY behind LOOP
+    EXECUTE statement;
   END LOOP;
   DROP TYPE {sibling(new.name, spare)};"""
-    return block(body, "  before text[];\n  behind text[];\n  command text;")
+    return block(body, "  before text[];\n  behind text[];\n  statement text;")

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from msframework.migrations.operations.arguments import check_enum
 from msframework.migrations.operations.base import Phase, PhaseContext, SqlAction
 from msframework.migrations.operations.ddl import create_schema
-from msframework.migrations.operations.enum_changes import change_values, rename_type
+from msframework.migrations.operations.enum_changes import (
+    change_values,
+    rename_type,
+    renamed_values,
+)
 from msframework.migrations.schema import EnumType
 from msframework.migrations.sql import literal, quote_qualified
 
@@ -87,11 +91,12 @@ class AlterEnum:
 
     def describe(self) -> str:
         """Return it in a line for people."""
-        added = [each for each in self.new.values if each not in self.old.values]
-        gone = [each for each in self.old.values if each not in self.new.values]
-        parts = [f"alter enum {self.old.name}:"]
+        parts = []
         if self.old.name != self.new.name:
-            parts.append(f"rename it to {self.new.name},")
-        parts += [f"add {each!r}," for each in added]
-        parts += [f"remove {each!r}," for each in gone]
-        return " ".join(parts).rstrip(":,")
+            parts.append(f"rename it to {self.new.name}")
+        renamed = renamed_values(self.old.values, self.new.values)
+        parts += [f"rename {one!r} to {two!r}" for one, two in renamed]
+        if not renamed:
+            parts += [f"add {each!r}" for each in self.new.values if each not in self.old.values]
+            parts += [f"remove {each!r}" for each in self.old.values if each not in self.new.values]
+        return f"alter enum {self.old.name}: {', '.join(parts) or 'another order'}"

@@ -37,6 +37,14 @@ def read_phases(
     return found
 
 
+def wants_steps(operations: Iterable[MigrationOperation]) -> bool:
+    """Say whether tables that are in use should be changed in several steps (`atomic = False`)."""
+    return any(
+        len(phases) > 1 or not all(phase.transaction for phase in phases)
+        for _, phases in read_phases(operations, online=True)
+    )
+
+
 def check_operations(where: str, value: object) -> tuple[MigrationOperation, ...]:
     """Return *value*, the `operations` of a migration file.
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 from msframework.migrations.operations.base import Action, Backfill, Phase, SqlAction
-from msframework.migrations.operations.ddl import alter, bare, object_name
+from msframework.migrations.operations.ddl import alter, bare, object_name, refusal
 from msframework.migrations.schema import Column
-from msframework.migrations.sql import quote, quote_qualified, words
+from msframework.migrations.sql import literal, quote, quote_qualified, words
 
-Fill = str | Callable[[], object]
+FillValue = str | Callable[[], object]
 # Constants, and what has one value for the whole statement: PostgreSQL computes both once for all
 # old rows.
 _ONE_VALUE: Final = """
@@ -35,7 +35,7 @@ def is_constant(text: str) -> bool:
     return True
 
 
-def fill_action(table: str, column: str, fill: Fill) -> Action:
+def fill_action(table: str, column: str, fill: FillValue) -> Action:
     """Return the action that fills the rows without a value, all at once where it is SQL."""
     if callable(fill):
         return backfill(table, column, fill)
@@ -44,12 +44,12 @@ def fill_action(table: str, column: str, fill: Fill) -> Action:
     return SqlAction(update)
 
 
-def backfill(table: str, column: str, fill: Fill) -> Backfill:
+def backfill(table: str, column: str, fill: FillValue) -> Backfill:
     """Return the action that fills the rows without a value in batches."""
     return Backfill(quote_qualified(table), column, fill)
 
 
-def offline_phase(table: str, column: str, fill: Fill | None, required: bool) -> Phase | None:
+def offline_phase(table: str, column: str, fill: FillValue | None, required: bool) -> Phase | None:
     """Return the short way: fill all rows, then set NOT NULL."""
     actions: list[Action] = []
     if fill is not None:
@@ -60,7 +60,7 @@ def offline_phase(table: str, column: str, fill: Fill | None, required: bool) ->
     return Phase(tuple(actions)) if actions else None
 
 
-def online_phases(table: str, column: str, fill: Fill | None, required: bool) -> list[Phase]:
+def online_phases(table: str, column: str, fill: FillValue | None, required: bool) -> list[Phase]:
     """Return the way that holds nobody up: fill in batches, check, then set NOT NULL.
 
     Rows are filled again once the check keeps new ones without a value out. SET NOT NULL does not
@@ -75,6 +75,7 @@ def online_phases(table: str, column: str, fill: Fill | None, required: bool) ->
     check = f"ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
     return [
         *filled,
+        Phase((_refuse_null(table, column),), waits=False),
         Phase((SqlAction(alter(table, check)),)),
         *filled,
         Phase((SqlAction(alter(table, f"VALIDATE CONSTRAINT {name}")),), waits=False),
@@ -87,8 +88,16 @@ def online_phases(table: str, column: str, fill: Fill | None, required: bool) ->
     ]
 
 
+def _refuse_null(table: str, column: str) -> SqlAction:
+    """Return the action that fails before a check does, which would be left in place."""
+    message = literal(f"The column {column} of {table} becomes NOT NULL, and some rows have NULL.")
+    hint = literal("Give the operation a fill that is never NULL, or change those rows.")
+    rows = f"SELECT FROM {quote_qualified(table)} WHERE {quote(column)} IS NULL"
+    return SqlAction(refusal(rows, message, hint))
+
+
 def required_phases(
-    table: str, column: Column, fill: Fill | None, required: bool, online: bool
+    table: str, column: Column, fill: FillValue | None, required: bool, online: bool
 ) -> list[Phase]:
     """Return the phases that fill *column* and, if *required*, set it NOT NULL."""
     if online:

@@ -26,7 +26,7 @@ async def test_operations_port(read, make):
     with listening_for_operations(read(DEBUG=False)) as none:
         assert none is None
     with listening_for_operations(read(**values)) as sock:
-        source = ServiceSource(service.readiness, service.monitor, service.metrics.render)
+        source = ServiceSource(service.readiness, service.monitor, service.metrics.collect)
         server = OperationsServer(sock, source)
         server.start()
         try:

@@ -11,7 +11,7 @@ SHORT = 0.3
 
 @pytest.fixture
 def service(make):
-    """Return a service that waits before it stops to listen."""
+    """Return a service that waits before it stops listening."""
     service = make(DRAIN_DELAY=SHORT, GRACEFUL_SHUTDOWN_TIMEOUT=5.0)
 
     @service.get("/one")
