@@ -30,7 +30,6 @@ LONG_FUNCTIONS = {
     "db.session.Session.run": "the straight line of every statement, nothing of it called",
     "db.traced.note_statement": "the tags of a span, one after the other",
     "inputs.encoding.decode_body": "bounds around each piece that is unpacked",
-    "migrations.runner.Runner.migrate": "the docstring of a public method",
     "serving.accept.build_accept": "closures over what a worker knows",
     "serving.accept.build_accept.accept": "the straight line of every request",
     "serving.http.LeanHttp._serve": "the straight line of every request",
@@ -51,6 +50,8 @@ CITED_ELSEWHERE = {
     *("GRACEFUL_TCP_CLOSE_TIMEOUT", "add_task", "fail_under"),  # Sanic's, coverage's
     *("UserDetail", "UserIn", "UserPatch", "UserSchema", "access_token", "add_sex", "create_user"),
     "x_token",
+    "OrderState",
+    "order_state",
 }
 FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.files import app_label
-from msframework.migrations.step import MigrationStep, find_step, label
+from msframework.migrations.record import Progress
+from msframework.migrations.step import MigrationStep, find_step, known_steps, label
 
 Applied = Collection[tuple[str, str]]
 ZERO = "zero"
@@ -62,6 +63,70 @@ def target_of(
     return Goal(name, found, False)
 
 
+def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:
+    """Return *steps* without those that a squashed one stands for, or with it behind them.
+
+    Where none of those is applied, or it is applied itself, it stands for them all. Where some
+    are, the others come first, and it is recorded when all are.
+
+    Raises:
+        ImproperlyConfigured: some are applied, and the files of the others are gone.
+    """
+    names = {f"{app}.{name}" for app, name in applied}
+    settled = list(steps)
+    problems = []
+    for step in steps:
+        done = [each for each in step.replaces if each in names]
+        if not step.replaces:
+            continue
+        replaced = [each for each in settled if label(each) in step.replaces]
+        if not done or label(step) in names:
+            settled = [each for each in settled if each not in replaced]
+            continue
+        there = names | {label(each) for each in replaced}
+        missing = [each for each in step.replaces if each not in there]
+        if missing:
+            problems.append(
+                f"{label(step)} replaces {', '.join(step.replaces)}, of which {', '.join(done)} "
+                f"are applied, and the files of {', '.join(missing)} are gone. Bring them back, "
+                "apply them, then go on."
+            )
+        elif replaced:
+            settled.remove(step)
+            settled.insert(settled.index(replaced[-1]) + 1, step)
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+    return settled
+
+
+def check_unfinished(
+    unfinished: Collection[Progress], todo: Sequence[MigrationStep], backwards: bool
+) -> None:
+    """Refuse a way that passes by what was broken off, or turns round in the midst of it.
+
+    Raises:
+        ImproperlyConfigured: a migration is applied or taken back in part, the other way.
+    """
+    planned = {(step.app, step.name): step for step in todo}
+    problems = []
+    for each in unfinished:
+        name = f"{each.app}.{each.name}"
+        if each.backwards is backwards:
+            continue
+        if each.backwards:
+            problems.append(
+                f"{name} is taken back in part ({each.done} phases). Finish that first: "
+                f"`manage.py migrate {each.app} …` with the migration before it, or zero."
+            )
+        elif any(step.app == each.app for step in planned.values()):
+            problems.append(
+                f"{name} is applied in part ({each.done} phases). Finish that first: "
+                f"`manage.py migrate {each.app}`."
+            )
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+
+
 def plan_forward(
     steps: Sequence[MigrationStep], goal: Goal, applied: Applied
 ) -> list[MigrationStep]:
@@ -69,7 +134,7 @@ def plan_forward(
     if goal.app is None:
         wanted = {label(step) for step in steps}
     else:
-        known = {label(step): step for step in steps}
+        known = known_steps(steps)
         own = [step for step in steps if step.app == goal.app]
         if goal.step is not None:
             own = own[: own.index(goal.step) + 1]
@@ -93,17 +158,18 @@ def plan_back(
     """
     own = [step for step in steps if step.app == goal.app]
     later = own if goal.step is None else own[own.index(goal.step) + 1 :]
-    known = {label(step): step for step in steps}
+    known = known_steps(steps)
     undone = {label(step) for step in later}
     for step in steps:  # sorted, so the steps that depend on one come after it
         if any(find_step(known, name) is each for name in step.depends for each in later):
             undone.add(label(step))
             later = [*later, step]
     todo = [s for s in reversed(steps) if label(s) in undone and (s.app, s.name) in applied]
-    stuck = [label(step) for step in todo if not step.reversible]
+    stuck = [
+        f"{label(each)} cannot be taken back: {each.obstacle}"
+        for each in todo
+        if each.obstacle is not None
+    ]
     if stuck and not fake:
-        raise ImproperlyConfigured(
-            f"Cannot go back: {', '.join(stuck)} cannot be taken back. Give the file a "
-            "down(migrator, db); for a class, write a new version."
-        )
+        raise ImproperlyConfigured.of([f"Cannot go back: {text}." for text in stuck])
     return todo

@@ -1,9 +1,14 @@
-"""The table `migrate_record`: which migrations a database has. Runs at start-up."""
+"""The tables `migrate_record` and `migrate_progress`: the migrations that a database has.
+
+Both stand in the first schema of the connection's search path, so that each tenant of a database
+has its own. Runs at start-up.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any, Final
 
 from peewee import PostgresqlDatabase
 
@@ -18,6 +23,24 @@ CREATE TABLE IF NOT EXISTS migrate_record (
     time timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (app, name)
 )"""
+
+
+_CREATE_PROGRESS: Final = """
+CREATE TABLE IF NOT EXISTS migrate_progress (
+    app text NOT NULL,
+    name text NOT NULL,
+    backwards boolean NOT NULL,
+    done integer NOT NULL,
+    digest text NOT NULL,
+    time timestamptz NOT NULL,
+    PRIMARY KEY (app, name)
+)"""
+_SAVE: Final = """
+INSERT INTO migrate_progress (app, name, backwards, done, digest, time)
+VALUES (%s, %s, %s, %s, %s, clock_timestamp())
+ON CONFLICT (app, name) DO UPDATE SET backwards = excluded.backwards, done = excluded.done,
+    digest = excluded.digest, time = excluded.time"""
+_FIND: Final = "SELECT to_regclass(quote_ident(current_schema()) || '.' || %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +71,7 @@ class Record:
 
     def read(self) -> dict[tuple[str, str], Entry]:
         """Return the applied migrations, by app and name, in the order of their application."""
-        if not self._database.table_exists(TABLE):
+        if not _exists(self._database, TABLE):
             return {}
         rows = self._database.execute_sql(  # type: ignore[no-untyped-call]
             "SELECT app, name, author, datetime, time FROM migrate_record ORDER BY time, app, name"
@@ -70,3 +93,55 @@ class Record:
         self._database.execute_sql(  # type: ignore[no-untyped-call]
             "DELETE FROM migrate_record WHERE app = %s AND name = %s", (app, name)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a migration with `atomic = False` has come that was broken off.
+
+    Args:
+        done: the phases that are done.
+        digest: of what they did, which tells whether the file was edited since.
+    """
+
+    app: str
+    name: str
+    backwards: bool
+    done: int
+    digest: str
+
+
+class ProgressTable:
+    """The table `migrate_progress` of one database, which is made when first needed."""
+
+    def __init__(self, database: PostgresqlDatabase) -> None:
+        self._database = database
+
+    def create(self) -> None:
+        """Make the table where it is missing; called with the migration lock held."""
+        self._database.execute_sql(_CREATE_PROGRESS)  # type: ignore[no-untyped-call]
+
+    def read(self) -> dict[tuple[str, str], Progress]:
+        """Return the migrations that were broken off, by app and name."""
+        if not _exists(self._database, "migrate_progress"):
+            return {}
+        run: Any = self._database.execute_sql
+        rows = run("SELECT app, name, backwards, done, digest FROM migrate_progress ORDER BY time")
+        return {(row[0], row[1]): Progress(*row) for row in rows.fetchall()}
+
+    def save(self, progress: Progress) -> None:
+        """Note how far one migration is."""
+        values = (progress.app, progress.name, progress.backwards, progress.done, progress.digest)
+        self._database.execute_sql(_SAVE, values)  # type: ignore[no-untyped-call]
+
+    def remove(self, app: str, name: str) -> None:
+        """Note that a migration is through, if it was noted before."""
+        if _exists(self._database, "migrate_progress"):
+            self._database.execute_sql(  # type: ignore[no-untyped-call]
+                "DELETE FROM migrate_progress WHERE app = %s AND name = %s", (app, name)
+            )
+
+
+def _exists(database: PostgresqlDatabase, table: str) -> bool:
+    run: Any = database.execute_sql
+    return run(_FIND, (table,)).fetchone()[0] is not None

@@ -7,27 +7,47 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TextIO
 
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.connection import Echo, first_line, migration_lock, opened
+from msframework.migrations.connection import Echo, migration_lock, opened
+from msframework.migrations.execute import Execution
+from msframework.migrations.failure import describe_failure
 from msframework.migrations.files import app_label, read_steps
-from msframework.migrations.plan import Applied, plan_back, plan_forward, target_of
-from msframework.migrations.record import Entry, Record
-from msframework.migrations.step import MigrationStep, apply_step, label, revert_step
+from msframework.migrations.interruption import Interrupted, interruptible
+from msframework.migrations.plan import (
+    Applied,
+    Goal,
+    check_unfinished,
+    plan_back,
+    plan_forward,
+    settle_squashed,
+    target_of,
+)
+from msframework.migrations.record import Entry, ProgressTable, Record
+from msframework.migrations.standing import is_standing
+from msframework.migrations.step import MigrationStep, label
+from msframework.migrations.tasks import UnfinishedMigration
+from msframework.migrations.waiting import LockPolicy
 
 _SLOW = 1.0  # seconds; a step that took longer says how long
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """One migration as `showmigrations` lists it; `entry` is `None` while it is pending."""
+    """One migration as `showmigrations` lists it; `entry` is `None` while it is pending.
+
+    Args:
+        phases: how many of its phases are done, where it was broken off.
+    """
 
     app: str
     name: str
     entry: Entry | None
     known: bool
+    phases: int | None = None
 
 
 class Runner:
@@ -36,10 +56,20 @@ class Runner:
     Args:
         apps: dotted names, as in `INSTALLED_APPS`.
         echo: told one line for each step.
+        policy: how long it waits for locks that others hold.
+        terminal: where a line of progress can be written over.
     """
 
-    def __init__(self, url: str, apps: Sequence[str], echo: Echo = lambda text: None) -> None:
+    def __init__(
+        self,
+        url: str,
+        apps: Sequence[str],
+        echo: Echo = lambda text: None,
+        policy: LockPolicy | None = None,
+        terminal: TextIO | None = None,
+    ) -> None:
         self._url, self.apps, self._echo = url, tuple(apps), echo
+        self._policy, self._terminal = policy, terminal
 
     def __repr__(self) -> str:
         return f"Runner(apps={self.apps!r})"  # never the address, which may hold a password
@@ -59,22 +89,38 @@ class Runner:
         Raises:
             ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
         """
-        steps = self.steps
+        return tuple(label(step) for step in self.pending_steps())
+
+    def pending_steps(self, app: str | None = None) -> list[MigrationStep]:
+        """Return the steps that are pending, of all apps, or of one and what it depends on.
+
+        Raises:
+            ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
+        """
+        goal = target_of(self.steps, self.apps, app, None)
         with opened(self._url) as database:
             applied = Record(database).read()
-        return tuple(label(step) for step in steps if (step.app, step.name) not in applied)
+        return plan_forward(settle_squashed(self.steps, applied), goal, applied)
 
     def status(self) -> list[MigrationStatus]:
         """Return every migration, applied, pending, or recorded while its file is gone."""
         steps = self.steps
         with opened(self._url) as database:
             applied = Record(database).read()
-        lines = [
-            MigrationStatus(s.app, s.name, applied.pop((s.app, s.name), None), True) for s in steps
-        ]
+            unfinished = ProgressTable(database).read()
+        names = {f"{app}.{name}" for app, name in applied}
+        gone = {each for step in steps if label(step) in names for each in step.replaces}
+        lines = []
+        for step in settle_squashed(steps, applied):
+            key = (step.app, step.name)
+            part = unfinished.get(key)
+            done = None if part is None else part.done
+            lines.append(MigrationStatus(*key, applied.pop(key, None), True, done))
         labels = {app_label(app) for app in self.apps}
         lines += [
-            MigrationStatus(e.app, e.name, e, False) for e in applied.values() if e.app in labels
+            MigrationStatus(each.app, each.name, each, False)
+            for each in applied.values()
+            if each.app in labels and f"{each.app}.{each.name}" not in gone
         ]
         return lines
 
@@ -97,28 +143,40 @@ class Runner:
             ImproperlyConfigured: a migration failed, or cannot be taken back; an unknown app or
                 target; PostgreSQL cannot be reached.
         """
-        steps = self.steps
-        goal = target_of(steps, self.apps, app, target)
+        goal = target_of(self.steps, self.apps, app, target)
         with opened(self._url) as database:
             record = Record(database)
-
-            def read_plan() -> tuple[bool, list[MigrationStep]]:
-                applied: Applied = record.read().keys()
-                if goal.backwards(applied):
-                    return True, plan_back(steps, goal, applied, fake)
-                return False, plan_forward(steps, goal, applied)
-
-            backwards, todo = read_plan()
+            backwards, todo = self._plan(database, goal, fake)
             if plan:
-                for step in todo:
-                    self._echo(f"Would {'take back' if backwards else 'apply'} {label(step)}")
+                self._tell_plan(todo, backwards)
                 return tuple(label(step) for step in todo)
             if not todo:
                 return ()
-            with migration_lock(database, self._echo):
+            with interruptible(), migration_lock(database, self._echo):
                 record.create()
-                backwards, todo = read_plan()  # another run may have been quicker
+                backwards, todo = self._plan(database, goal, fake)  # another run was quicker
                 return self._run(database, record, todo, backwards, fake)
+
+    def _plan(
+        self, database: PostgresqlDatabase, goal: Goal, fake: bool
+    ) -> tuple[bool, list[MigrationStep]]:
+        """Return whether the way leads back, and the steps on it."""
+        applied: Applied = Record(database).read().keys()
+        steps = settle_squashed(self.steps, applied)
+        backwards = goal.backwards(applied)
+        if backwards:
+            todo = plan_back(steps, goal, applied, fake)
+        else:
+            todo = plan_forward(steps, goal, applied)
+        if not fake:
+            check_unfinished(ProgressTable(database).read().values(), todo, backwards)
+        return backwards, todo
+
+    def _tell_plan(self, todo: Sequence[MigrationStep], backwards: bool) -> None:
+        for step in todo:
+            self._echo(f"Would {'take back' if backwards else 'apply'} {label(step)}")
+            for line in step.describe(backwards):
+                self._echo(f"  {line}")
 
     @contextmanager
     def rehearsed(self) -> Iterator[PostgresqlDatabase]:
@@ -127,15 +185,15 @@ class Runner:
         Raises:
             ImproperlyConfigured: something pending needs to run outside of a transaction.
         """
-        steps = self.steps
         with (
             opened(self._url) as database,
             migration_lock(database, self._echo),
+            Execution(database, self._echo, self._policy) as execution,
             database.atomic() as transaction,
         ):
             record = Record(database)
             record.create()
-            for step in steps:
+            for step in settle_squashed(self.steps, record.read()):
                 if (step.app, step.name) in record.read():
                     continue
                 if not step.atomic:
@@ -143,7 +201,10 @@ class Runner:
                         f"{label(step)} is pending, and cannot be tried in a transaction. Run "
                         "`manage.py migrate` first."
                     )
-                self._guard(step, partial(apply_step, step, database, record))
+                if is_standing(database, step):
+                    step.note(record)
+                else:
+                    self._guard(step, execution, partial(step.up, execution, record))
             yield database
             transaction.rollback()
 
@@ -156,49 +217,91 @@ class Runner:
         fake: bool,
     ) -> tuple[str, ...]:
         done: list[str] = []
-        for number, step in enumerate(todo, 1):
-            recorded = (step.app, step.name) in record.read()
-            if recorded is not backwards:
-                continue  # recorded together with its table
-            verb = "Taking back" if backwards else "Applying"
-            verb = "Only recording" if fake else verb
-            self._echo(f"{verb} {label(step)} ({number} of {len(todo)})")
-            began = time.monotonic()
-            self._guard(step, partial(self._do, database, record, step, backwards, fake))
-            took = time.monotonic() - began
-            if took > _SLOW:
-                self._echo(f"  took {took:.1f} s")
-            done.append(label(step))
+        with Execution(database, self._echo, self._policy, self._terminal) as execution:
+            for number, step in enumerate(todo, 1):
+                applied = record.read()
+                if ((step.app, step.name) in applied) is not backwards:
+                    continue  # recorded together with its table
+                only_note = fake or (not backwards and _is_there(database, step, applied))
+                verb = "Taking back" if backwards else "Applying"
+                verb = "Only recording" if only_note else verb
+                self._echo(f"{verb} {label(step)} ({number} of {len(todo)})")
+                began = time.monotonic()
+                action = partial(_do, execution, record, step, backwards, only_note)
+                self._guard(step, execution, action)
+                took = time.monotonic() - began
+                if took > _SLOW:
+                    self._echo(f"  took {took:.1f} s")
+                done.append(label(step))
         return tuple(done)
 
     @staticmethod
-    def _do(
-        database: PostgresqlDatabase,
-        record: Record,
-        step: MigrationStep,
-        backwards: bool,
-        fake: bool,
-    ) -> None:
-        if fake and backwards:
-            record.remove(step.app, step.name)
-        elif fake:
-            step.note(record)
-        elif backwards:
-            revert_step(step, database, record)
-        else:
-            apply_step(step, database, record)
-
-    @staticmethod
-    def _guard(step: MigrationStep, action: Callable[[], None]) -> None:
+    def _guard(step: MigrationStep, execution: Execution, action: Callable[[], None]) -> None:
         try:
             action()
+        except UnfinishedMigration:
+            raise  # it says all itself
         except Exception as exc:
-            left = (
-                "Nothing of it is left in the database"
-                if step.atomic
-                else "It runs outside of a transaction, so a part of it may be left in the database"
-            )
-            raise ImproperlyConfigured(
-                f"The migration {label(step)} failed: {type(exc).__name__}: {first_line(exc)}. "
-                f"{left}, and it is not recorded; those before it stay."
+            raise _failed(step, execution, exc) from exc
+        except KeyboardInterrupt as exc:
+            raise Interrupted(
+                f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
             ) from exc
+
+
+def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:
+    """Say whether what *step* makes stands already, by other migrations or before there were any.
+
+    Raises:
+        ImproperlyConfigured: some of it stands, or other than it says.
+    """
+    return _is_replaced(step, applied) or is_standing(database, step)
+
+
+def _do(
+    execution: Execution, record: Record, step: MigrationStep, backwards: bool, only_note: bool
+) -> None:
+    if only_note and backwards:
+        step.forget(record)
+    elif only_note:
+        step.note(record)
+    elif backwards:
+        step.down(execution, record)
+    else:
+        step.up(execution, record)
+    if only_note:
+        ProgressTable(execution.database).remove(step.app, step.name)
+    if backwards:
+        for app, _, name in (each.partition(".") for each in step.replaces):
+            record.remove(app, name)
+
+
+def _is_replaced(step: MigrationStep, applied: Applied) -> bool:
+    """Say whether *step* is squashed from migrations that are all applied."""
+    replaced = [(app, name) for app, _, name in (each.partition(".") for each in step.replaces)]
+    return bool(replaced) and all(each in applied for each in replaced)
+
+
+def _failed(step: MigrationStep, execution: Execution, exc: Exception) -> ImproperlyConfigured:
+    text = describe_failure(exc, execution.place, step.file)
+    return ImproperlyConfigured(
+        f"The migration {label(step)} failed.\n{text}\n{_what_is_left(step, execution)}"
+    )
+
+
+def _what_is_left(step: MigrationStep, execution: Execution) -> str:
+    place = execution.place
+    if step.atomic:
+        left = "Nothing of it is left in the database, and it is not recorded"
+    elif place.total:
+        left = (
+            f"{place.done} of its {place.total} phases are done and stay, the others are undone; "
+            "the same command goes on from there"
+        )
+    else:
+        left = (
+            "It runs outside of a transaction, so a part of it may be left in the database, and "
+            "it is not recorded"
+        )
+    more = f" {place.left}" if place.left else ""
+    return f"{left}; those before it stay.{more}"

@@ -12,8 +12,9 @@ from playhouse.schema_diff import diff_models
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.connection import db, migration_lock, say
+from msframework.migrations.execute import Execution
 from msframework.migrations.record import Record
-from msframework.migrations.step import MigrationStep, apply_step
+from msframework.migrations.step import MigrationStep
 
 INITIAL = "initial"
 
@@ -37,7 +38,8 @@ class TableStep:
     versions: tuple[VersionStep, ...]
 
     atomic = True
-    reversible = False
+    obstacle = "a class has no way back; write a new version"
+    replaces = ()
 
     @property
     def name(self) -> str:
@@ -49,9 +51,17 @@ class TableStep:
         """The dependencies that the class names in `_depends`."""
         return tuple(self.owner._depends)
 
-    def up(self, database: PostgresqlDatabase, record: Record) -> None:
+    @property
+    def file(self) -> str | None:
+        """The path of the module of the class."""
+        return _file_of(self.owner)
+
+    def up(self, execution: Execution, record: Record) -> None:
         """Make the table if it is missing; where it is as today's model, its versions are noted."""
-        model = self.owner._model
+        execution.transaction(f"{self.app}.{self.name}", lambda: self._make(execution, record))
+
+    def _make(self, execution: Execution, record: Record) -> None:
+        model, database = self.owner._model, execution.database
         applied = record.read()
         self.note(record)
         if any((step.app, step.name) in applied for step in self.versions):
@@ -64,13 +74,21 @@ class TableStep:
         for step in self.versions:
             step.note(record)
 
-    def down(self, database: PostgresqlDatabase, record: Record) -> None:
+    def down(self, execution: Execution, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
+
+    def describe(self, backwards: bool = False) -> tuple[str, ...]:
+        """Return nothing: what Python does is known when it runs."""
+        return ()
 
     def note(self, record: Record) -> None:
         """Record that the table is there."""
         record.add(self.app, self.name)
+
+    def forget(self, record: Record) -> None:
+        """Remove that record."""
+        record.remove(self.app, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,8 @@ class VersionStep:
     info: Info
 
     depends = ()
-    reversible = False
+    obstacle = "a class has no way back; write a new version"
+    replaces = ()
 
     @property
     def version(self) -> str:
@@ -100,18 +119,40 @@ class VersionStep:
         """`@info(atomic=False)` turns the transaction off."""
         return self.info.atomic
 
-    def up(self, database: PostgresqlDatabase, record: Record) -> None:
-        """Run the method, then record it."""
-        getattr(self.owner(database), self.method)()
-        self.note(record)
+    @property
+    def file(self) -> str | None:
+        """The path of the module of the class."""
+        return _file_of(self.owner)
 
-    def down(self, database: PostgresqlDatabase, record: Record) -> None:
+    def up(self, execution: Execution, record: Record) -> None:
+        """Run the method, then record it."""
+
+        def work() -> None:
+            migration = self.owner(execution.database)
+            migration._execution = execution
+            getattr(migration, self.method)()
+            self.note(record)
+
+        if self.atomic:
+            execution.transaction(f"{self.app}.{self.name}", work)
+        else:
+            execution.outside(work)
+
+    def down(self, execution: Execution, record: Record) -> None:
         """Never called: a class is not reversible."""
         raise NotImplementedError
+
+    def describe(self, backwards: bool = False) -> tuple[str, ...]:
+        """Return nothing: what Python does is known when it runs."""
+        return ()
 
     def note(self, record: Record) -> None:
         """Record the version with its author and time."""
         record.add(self.app, self.name, self.info.author, self.info.datetime)
+
+    def forget(self, record: Record) -> None:
+        """Remove the record of the version."""
+        record.remove(self.app, self.name)
 
 
 def read_class(owner: Any, app: str | None = None) -> list[MigrationStep]:
@@ -163,9 +204,10 @@ def auto_migrate(migration: Any) -> None:
     with db.using(database), migration_lock(database, say):
         record = Record(database)
         record.create()
-        for step in steps:
-            if (step.app, step.name) not in record.read():
-                apply_step(step, database, record)
+        with Execution(database, say) as execution:
+            for step in steps:
+                if (step.app, step.name) not in record.read():
+                    step.up(execution, record)
 
 
 def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
@@ -174,7 +216,11 @@ def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
         database.create_tables([model])
 
 
+def _file_of(owner: Any) -> str | None:
+    return getattr(sys.modules.get(owner.__module__), "__file__", None)
+
+
 def _directory_name(owner: Any) -> str:
-    file = getattr(sys.modules.get(owner.__module__), "__file__", None)
+    file = _file_of(owner)
     directory = Path(file).resolve().parent if file else Path.cwd()
     return directory.parent.name if directory.name == "migrations" else directory.name

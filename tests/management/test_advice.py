@@ -452,7 +452,7 @@ MISTAKES = {
     ),
     "a migration that cannot be read": (
         {"resources": resources(GOOD), "migrations__in__0001_initial": "up = 5\n"},
-        ("0001_initial.py: defines no up(migrator, db)",),
+        ("0001_initial.py: defines neither operations nor up(migrator, db)",),
     ),
     "a migration that fails": (
         {"resources": resources(GOOD), "migrations__in__0001_initial": "x = 1 / 0\n"},

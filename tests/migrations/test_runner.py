@@ -190,7 +190,9 @@ def test_a_failing_migration_leaves_neither_change_nor_record(runner, shops, col
         runner.migrate()
 
     text = str(caught.value)
-    assert text.startswith("The migration shops.0002_add_city failed: IntegrityError: duplicate")
+    assert text.startswith("The migration shops.0002_add_city failed.\n  at /")
+    assert "0002_add_city.py, line 4\n  PostgreSQL: duplicate key value violates unique" in text
+    assert "in: constraint shops_pkey, table shops, key (id)" in text
     assert "Nothing of it is left" in text
     assert "(1)" not in text  # PostgreSQL's DETAIL carries values
     assert columns("shops") == ["id", "name"]

@@ -1,0 +1,127 @@
+"""The report of a migration that failed: where, why, what is left, and how to go on.
+
+Runs when one fails. It shows no values of rows: PostgreSQL's DETAIL of a violated constraint is
+left out, and so are the values in messages about data (SQLSTATE classes 22 and 23).
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from msframework.migrations.tasks import Position
+from msframework.migrations.waiting import LOCK_NOT_AVAILABLE, QUERY_CANCELED, TRANSIENT, sqlstate
+
+if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
+
+_LONGEST_LINE: Final = 160
+# Data exceptions, violated constraints, and what a function of the user raises.
+_WITH_VALUES: Final = ("22", "23", "P0")
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_KEY: Final = re.compile(r"\((.+?)\)=\(")
+
+
+def describe_failure(exc: BaseException, place: Position, file: str | None) -> str:
+    """Return where and why a migration failed, in lines.
+
+    Args:
+        file: the path of the migration, whose line is named where it is Python.
+    """
+    lines = []
+    if place.operation is not None:
+        number, text = place.operation
+        lines.append(f"operation {number}: {text}")
+    diagnostic = find_diagnostic(exc)
+    if place.statement is not None and diagnostic is not None:
+        lines.append(f"statement: {_statement_line(place.statement, diagnostic)}")
+    elif file is not None and (where := _python_line(exc.__traceback__, file)) is not None:
+        lines.append(f"at {where}")
+    lines += _reasons(exc, diagnostic)
+    advice = _advice(sqlstate(exc))
+    if advice is not None:
+        lines.append(advice)
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def find_diagnostic(exc: BaseException) -> Diagnostic | None:
+    """Return what PostgreSQL said, if *exc* comes from it."""
+    for each in (exc, *exc.args[:1], exc.__cause__, exc.__context__):
+        found: Any = getattr(each, "diag", None)
+        if found is not None and found.message_primary is not None:
+            diagnostic: Diagnostic = found
+            return diagnostic
+    return None
+
+
+def _reasons(exc: BaseException, diagnostic: Diagnostic | None) -> list[str]:
+    if diagnostic is None:
+        text = str(exc).strip().partition("\n")[0]
+        return [f"{type(exc).__name__}: {text}" if text else type(exc).__name__]
+    state = diagnostic.sqlstate or ""
+    message = diagnostic.message_primary or ""
+    if state.startswith("22"):
+        message = _QUOTED.sub('"…"', message)
+    lines = [f"PostgreSQL: {message} (SQLSTATE {state})"]
+    detail = diagnostic.message_detail
+    if state.startswith(_WITH_VALUES):
+        lines += _place_of_rows(diagnostic)
+    elif detail:
+        lines += [f"detail: {each}" for each in detail.splitlines()]
+    if diagnostic.message_hint:
+        lines.append(f"hint: {diagnostic.message_hint}")
+    return lines
+
+
+def _place_of_rows(diagnostic: Diagnostic) -> list[str]:
+    """Return which rows are meant, without their values."""
+    parts = []
+    if diagnostic.constraint_name:
+        parts.append(f"constraint {diagnostic.constraint_name}")
+    if diagnostic.table_name:
+        parts.append(f"table {diagnostic.table_name}")
+    key = _KEY.search(diagnostic.message_detail or "")
+    if diagnostic.column_name:
+        parts.append(f"column {diagnostic.column_name}")
+    elif key is not None and (diagnostic.sqlstate or "").startswith("23"):
+        parts.append(f"key ({key[1]})")
+    return [f"in: {', '.join(parts)}"] if parts else []
+
+
+def _statement_line(statement: str, diagnostic: Diagnostic) -> str:
+    """Return the line of *statement* that PostgreSQL points to, or its first one."""
+    lines = statement.strip().splitlines()
+    number = 0
+    if diagnostic.statement_position and diagnostic.statement_position.isdigit():
+        before = statement[: int(diagnostic.statement_position) - 1]
+        number = min(before.lstrip().count("\n"), len(lines) - 1)
+    text = lines[number].strip()
+    text = text if len(text) <= _LONGEST_LINE else f"{text[: _LONGEST_LINE - 1]}…"
+    return text if len(lines) == 1 else f"{text} (line {number + 1} of {len(lines)})"
+
+
+def _python_line(trace: TracebackType | None, file: str) -> str | None:
+    """Return the innermost line of *file* on the way to the failure."""
+    path = Path(file)
+    found = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename) == path]
+    return f"{file}, line {found[-1].lineno}" if found else None
+
+
+def _advice(state: str | None) -> str | None:
+    """Return what to do about a failure that the run itself has a part in."""
+    if state == LOCK_NOT_AVAILABLE:
+        return (
+            "Others held its locks each time that it was tried. End what holds them, or let it "
+            "wait longer: --lock-timeout, MIGRATION_LOCK_RETRIES."
+        )
+    if state in TRANSIENT:
+        return "It came into the way of others each time that it was tried. Try again."
+    if state == QUERY_CANCELED:
+        return (
+            "A statement that holds others up took longer than MIGRATION_STATEMENT_TIMEOUT, or "
+            "somebody ended it. Raise that setting if others can wait so long."
+        )
+    return None

@@ -1,0 +1,100 @@
+"""The phases of a migration as a list of tasks, and how far a run has come. Runs at start-up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.operations.base import (
+    Backfill,
+    MigrationOperation,
+    Phase,
+    SqlAction,
+)
+from msframework.migrations.record import Progress
+
+Program = Sequence[tuple[MigrationOperation, tuple[Phase, ...]]]
+
+
+class UnfinishedMigration(ImproperlyConfigured):
+    """A migration was broken off, and cannot go on as it is asked to."""
+
+
+@dataclass(slots=True)
+class Position:
+    """Where an execution is, for the report of a failure.
+
+    Args:
+        operation: its number, from 1, and what it says of itself; `None` in Python of the user.
+        statement: the SQL that runs; `None` where it holds values of rows.
+        done: the phases that are done and stay, of `total`.
+    """
+
+    operation: tuple[int, str] | None = None
+    statement: str | None = None
+    done: int = 0
+    total: int = 0
+    left: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One phase, with the operation that it belongs to."""
+
+    number: int
+    operation: MigrationOperation
+    phase: Phase
+
+
+def digest(tasks: Sequence[Task]) -> str:
+    """Return a digest of what *tasks* do."""
+    parts = []
+    for task in tasks:
+        for action in task.phase.actions:
+            if isinstance(action, SqlAction):
+                parts.append(action.sql)
+            elif isinstance(action, Backfill):
+                value = action.value if isinstance(action.value, str) else _name(action.value)
+                parts.append(f"{action.table}.{action.column}={value}")
+            else:
+                parts.append(_name(action.function))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _name(function: Callable[..., object]) -> str:
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
+def list_tasks(program: Program) -> list[Task]:
+    """Return the phases of *program*, in order."""
+    return [
+        Task(number, operation, phase)
+        for number, (operation, phases) in enumerate(program, 1)
+        for phase in phases
+    ]
+
+
+def check_unchanged(label: str, tasks: Sequence[Task], found: Progress, backwards: bool) -> None:
+    """Refuse to go on behind *found* where that was something else.
+
+    Raises:
+        UnfinishedMigration: it led the other way, or the file was edited since.
+    """
+    if found.backwards is not backwards:
+        done = "taken back" if found.backwards else "applied"
+        raise UnfinishedMigration(
+            f"{label} is {done} in part: {found.done} phases of it are done. Finish that first: "
+            + (
+                "name the migration before it as the target again."
+                if found.backwards
+                else "`manage.py migrate`."
+            )
+        )
+    if found.done > len(tasks) or digest(tasks[: found.done]) != found.digest:
+        raise UnfinishedMigration(
+            f"{label} was broken off after {found.done} phases, and what they did has been edited "
+            "since. Put that part of the file back as it was; or finish by hand what is left of "
+            "it, and record it by `manage.py migrate --fake`."
+        )
