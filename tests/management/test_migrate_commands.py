@@ -113,7 +113,7 @@ def test_check_lists_what_is_pending_and_changes_nothing(manage, project, column
         [
             "Pending: shoes.0001_initial",
             "  create table shoes",
-            "  run CREATE TABLE seen AS SELECT current_setting('lock_timeo...",
+            "  run CREATE TABLE seen AS SELECT current_setting('lock_timeout...",
         ],
     )
     assert columns("shoes") == []
