@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from playhouse.migrations import Migration
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.history import find_forks, read_state
+from msframework.migrations.migration_file import MigrationFile, find_files, read_content
 from msframework.migrations.model import MigrationModel
-from msframework.migrations.operations.base import MigrationOperation
-from msframework.migrations.operations.program import check_operations
 from msframework.migrations.step import FileStep, MigrationStep, label, sort_steps
 from msframework.migrations.versions import read_class
+
+__all__ = [
+    "MigrationFile",
+    "Reading",
+    "app_directory",
+    "app_label",
+    "find_forks",
+    "has_classes",
+    "read_apps",
+    "read_files",
+    "read_state",
+    "read_steps",
+]
 
 
 def app_label(app: str) -> str:
@@ -48,12 +59,57 @@ def has_classes(app: str) -> bool:
     return directory is not None and (directory / "migrations.py").is_file()
 
 
-def read_files(app: str) -> list[Migration]:
-    """Return the numbered files of *app*, in their order, not yet loaded."""
+def read_files(app: str) -> list[MigrationFile]:
+    """Return the numbered files of *app*, in their order, not yet loaded.
+
+    Raises:
+        ImproperlyConfigured: a file has not the name of a migration.
+    """
     directory = app_directory(app)
-    if directory is None:
-        return []
-    return list(Migration.load_directory(str(directory / "migrations")))
+    return [] if directory is None else find_files(directory / "migrations")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The migrations of all apps, as far as they can be read.
+
+    Args:
+        steps: those of the apps without mistakes, in the order of apps and names.
+        problems: the mistakes of the other apps, by the app.
+    """
+
+    steps: tuple[MigrationStep, ...]
+    problems: Mapping[str, tuple[str, ...]]
+
+
+def read_apps(apps: Sequence[str]) -> Reading:
+    """Read the migrations of each of *apps*, whether those of the others can be read or not."""
+    steps: list[MigrationStep] = []
+    problems: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, str] = {}
+    for app in apps:
+        name = app_label(app)
+        if labels.setdefault(name, app) != app:
+            problems[app] = (
+                f"INSTALLED_APPS: {app!r} and {labels[name]!r} both end in {name!r}, which their "
+                "migrations are recorded under. Rename one.",
+            )
+            continue
+        try:
+            steps += _read_app(app)
+        except ImproperlyConfigured as exc:
+            problems[app] = exc.problems
+    names = [label(step) for step in steps]
+    for name in dict.fromkeys(names):
+        if names.count(name) > 1:
+            app = labels[name.partition(".")[0]]
+            problems[app] = (
+                *problems.get(app, ()),
+                f"{name}: there are two migrations of this name. Give two models of one app two "
+                "names.",
+            )
+    broken = {app_label(app) for app in problems}
+    return Reading(tuple(step for step in steps if step.app not in broken), problems)
 
 
 def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
@@ -62,30 +118,12 @@ def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     Raises:
         ImproperlyConfigured: all mistakes found, together.
     """
-    steps: list[MigrationStep] = []
-    problems: list[str] = []
-    labels: dict[str, str] = {}
-    for app in apps:
-        name = app_label(app)
-        if labels.setdefault(name, app) != app:
-            problems.append(
-                f"INSTALLED_APPS: {app!r} and {labels[name]!r} both end in {name!r}, which their "
-                "migrations are recorded under. Rename one."
-            )
-            continue
-        try:
-            steps += _read_app(app)
-        except ImproperlyConfigured as exc:
-            problems += exc.problems
-    names = [label(step) for step in steps]
-    problems += [
-        f"{name}: there are two migrations of this name. Give two models of one app two names."
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
-    ]
+    found = read_apps(apps)
+    problems = [problem for each in found.problems.values() for problem in each]
+    problems += find_forks(found.steps)
     if problems:
         raise ImproperlyConfigured.of(problems)
-    return sort_steps(steps)
+    return sort_steps(found.steps)
 
 
 def _read_app(app: str) -> list[MigrationStep]:
@@ -123,26 +161,29 @@ def _read_classes(app: str) -> list[MigrationStep]:
 def _read_directory(app: str) -> list[MigrationStep]:
     steps: list[MigrationStep] = []
     problems: list[str] = []
-    previous: tuple[str, ...] = ()
+    name = app_label(app)
+    before: MigrationFile | None = None  # the one that a file without `depends` follows
+    unnamed: list[MigrationFile] = []
+    last: MigrationFile | None = None
     for file in read_files(app):
-        module: Any = file.load()
-        depends = getattr(module, "depends", ())
-        operations: tuple[MigrationOperation, ...] = ()
-        if (found := getattr(module, "operations", None)) is not None:
-            try:
-                operations = check_operations(str(file.path), found)
-            except ImproperlyConfigured as exc:
-                problems += exc.problems
-        elif not callable(getattr(module, "up", None)):
-            problems.append(f"{file.path}: defines neither operations nor up(migrator, db).")
-        if isinstance(depends, str) or not all(isinstance(each, str) for each in depends):
-            problems.append(f"{file.path}: depends is {depends!r}; write a tuple of 'app.name'.")
-            depends = ()
-        replaces = tuple(getattr(module, "replaces", ()))
-        wanted = (*previous, *depends)
-        step = FileStep(app_label(app), file.name, wanted, module, operations, replaces)
-        previous = (label(step),)
-        steps.append(step)
+        try:
+            content = read_content(file)
+        except ImproperlyConfigured as exc:
+            problems += exc.problems
+            continue
+        own = any(each.startswith(f"{name}.") for each in content.depends)
+        if last is not None and last.number < file.number:
+            before = last
+        previous = [] if own else [before]
+        if not own:
+            if unnamed and unnamed[-1].number == file.number:
+                previous = [unnamed[-1]]
+            unnamed.append(file)
+        depends = (*(f"{name}.{each.name}" for each in previous if each), *content.depends)
+        steps.append(
+            FileStep(name, file.name, depends, content.module, content.operations, content.replaces)
+        )
+        last = file
     if problems:
         raise ImproperlyConfigured.of(problems)
     return steps

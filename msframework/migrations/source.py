@@ -206,7 +206,7 @@ def _import_from(module: str, names: Sequence[str]) -> str:
 
 
 def _sort_imports(lines: Iterable[str]) -> str:
-    """Return imports in three groups, as isort has them: Python's, installed ones, the project's."""
+    """Return imports in the groups of isort: the library's, installed ones, the project's."""
     groups: tuple[list[str], ...] = ([], [], [])
     for line in dict.fromkeys(lines):
         groups[_rank(line.split()[1].partition(".")[0])].append(line)

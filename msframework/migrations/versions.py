@@ -86,6 +86,10 @@ class TableStep:
         """Record that the table is there."""
         record.add(self.app, self.name)
 
+    def forget(self, record: Record) -> None:
+        """Remove that record."""
+        record.remove(self.app, self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class VersionStep:
@@ -145,6 +149,10 @@ class VersionStep:
     def note(self, record: Record) -> None:
         """Record the version with its author and time."""
         record.add(self.app, self.name, self.info.author, self.info.datetime)
+
+    def forget(self, record: Record) -> None:
+        """Remove the record of the version."""
+        record.remove(self.app, self.name)
 
 
 def read_class(owner: Any, app: str | None = None) -> list[MigrationStep]:

@@ -36,11 +36,11 @@ def land(project):
 
 
 def test_a_foreign_key_into_another_app_becomes_a_dependency(land, url, query):
-    people, cities = draft_changes(Runner(url, APPS), None, None)
+    cities, people = draft_changes(Runner(url, APPS), None, None)
     people.write()
     cities.write()
 
-    assert "depends = ('cities.0001_initial',)" in people.text
+    assert 'depends = ("cities.0001_initial",)' in people.text
     assert people.summary == ("create table people",)
     done = Runner(url, APPS).migrate()
     assert done == ("cities.0001_initial", "people.0001_initial")

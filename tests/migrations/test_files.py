@@ -1,7 +1,7 @@
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.files import read_steps
+from msframework.migrations.files import read_apps, read_state, read_steps
 from msframework.migrations.step import label
 
 NOTHING = "def up(migrator, db):\n    pass\n"
@@ -76,7 +76,7 @@ def test_all_mistakes_are_listed_together(project):
 
     path = project.root / "forest/oak/migrations/0001_initial.py"
     assert [problem.partition(". ")[0] for problem in caught.value.problems] == [
-        f"{path}: defines neither operations nor up(migrator, db).",
+        f"{path}: says neither operations nor up(migrator, db)",
         f"{path}: depends is 'elm.0001'; write a tuple of 'app.name'.",
         "INSTALLED_APPS: 'park.elm' and 'forest.elm' both end in 'elm', which their migrations "
         "are recorded under",
@@ -125,3 +125,146 @@ def test_unknown_dependencies_and_circles_are_refused(project):
         "oak.0001_initial.",
         "ash.0001_initial: depends on 'fir.0001', which there is not",
     ]
+
+
+FILE = "from msframework.migrations import AddColumn, Column, Run, Table\n"
+EMPTY = "operations = ()\n"
+
+
+def mistakes(project, **files):
+    """Return what is wrong with an app of these files, without the directory."""
+    for name, text in files.items():
+        project.write(f"forest/oak/migrations/{name.removeprefix('_')}.py", text)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read_steps(["forest.oak"])
+    directory = f"{project.root}/forest/oak/migrations/"
+    return [problem.removeprefix(directory) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("operations = (\n", "0001_a.py:1: SyntaxError: '(' was never closed."),
+        (
+            "from msframework.migrations import AddColum\n",
+            "0001_a.py:1: ImportError: cannot import name 'AddColum' from "
+            "'msframework.migrations' (",
+        ),
+        (
+            FILE + 'operations = (\n    AddColumn("users"),\n)\n',
+            "0001_a.py:3: TypeError: AddColumn.__init__() missing 1 required positional argument: "
+            "'column'. Write AddColumn(table, column, fill=None).",
+        ),
+        (
+            FILE + 'operations = (AddColumn("", Column("a", "integer")),)\n',
+            "0001_a.py:2: AddColumn: table is ''; expected a name of 1 to 63 bytes.",
+        ),
+        ("x = 1 / 0\n", "0001_a.py:1: ZeroDivisionError: division by zero."),
+        (
+            "operations = ()\ndef up(migrator, db):\n    pass\n",
+            "0001_a.py: has both operations and up(migrator, db). Put what up does",
+        ),
+        ("operations = ()\ndef down(migrator, db):\n    pass\n", "0001_a.py: has operations and d"),
+        ("operation = ()\n", "0001_a.py: operation means nothing to a migration. Did you mean op"),
+        (
+            "def upgrade(op):\n    pass\n",
+            "0001_a.py: upgrade means nothing to a migration. Did you mean up?",
+        ),
+        (EMPTY + "dependencies = ()\n", "0001_a.py: dependencies means nothing to a migration."),
+        (EMPTY + "state = 1\n", "0001_a.py: state is 1; write a tuple of Table(…)."),
+        (EMPTY + "state = (1,)\n", "0001_a.py: state holds 1; it takes Table(…) and EnumType(…)"),
+        (EMPTY + "atomic = 'no'\n", "0001_a.py: atomic is 'no'; write True or False."),
+        ("up = 1\n", "0001_a.py: up is no function. Write def up(migrator, db)."),
+        ("operations = (1,)\n", "0001_a.py: operations holds 1, which is none."),
+        (EMPTY + "replaces = 'a.b'\n", "0001_a.py: replaces is 'a.b'; write a tuple of"),
+    ],
+)
+def test_a_mistake_is_told_with_its_file_and_what_to_write(project, text, mistake):
+    (found,) = mistakes(project, _0001_a=text)
+
+    assert found.startswith(mistake)
+
+
+def test_an_unknown_import_comes_with_the_name_that_is_meant(project):
+    (found,) = mistakes(project, _0001_a="from msframework.migrations import AddColum\n")
+
+    assert found.endswith("Did you mean AddColumn?")
+
+
+def test_names_of_ones_own_are_let_alone(project):
+    project.write(
+        "forest/oak/migrations/0001_a.py",
+        "import datetime\nRATE = 3\n_stat = 1\ndef fill(db):\n    pass\noperations = ()\n",
+    )
+    project.write("forest/oak/migrations/helpers.py", "RATE = 3\n")
+
+    assert [label(step) for step in read_steps(["forest.oak"])] == ["oak.0001_a"]
+
+
+def test_a_file_without_the_name_of_a_migration_is_named(project):
+    found = mistakes(project, **{"_0001-add-sex": EMPTY, "_add_sex": EMPTY, "_helper": "x = 1\n"})
+
+    assert [each.partition(":")[0] for each in found] == ["0001-add-sex.py", "add_sex.py"]
+    assert "Begin it with a number" in found[0]
+
+
+def test_a_file_follows_what_it_depends_on_else_the_one_before(project):
+    project.write("forest/oak/migrations/0001_a.py", EMPTY)
+    project.write("forest/oak/migrations/0002_b.py", EMPTY + "depends = ('oak.0001_a',)\n")
+    project.write("forest/oak/migrations/0003_c.py", NOTHING)
+    project.write("forest/elm/migrations/0001_a.py", NOTHING + "depends = ('oak.0002',)\n")
+
+    steps = read_steps(["forest.oak", "forest.elm"])
+
+    assert [step.depends for step in steps] == [
+        (),
+        ("oak.0001_a",),
+        ("oak.0002_b",),
+        ("oak.0002",),
+    ]
+
+
+def test_two_last_migrations_are_an_error_that_says_how_to_join_them(project):
+    first = "depends = ('oak.0001_a',)\n"
+    found = mistakes(
+        project, _0001_a=EMPTY, _0002_b=EMPTY + first, _0002_c=EMPTY + first, _0003_d=NOTHING
+    )
+
+    assert found == [
+        "oak has 2 last migrations: oak.0002_b and oak.0003_d. Each was written while the others "
+        "were not there. `manage.py makemigrations --merge oak` joins them."
+    ]
+
+
+def test_files_without_dependencies_may_share_a_number(project):
+    for name in ("0001_a", "0002_b", "0002_c"):
+        project.write(f"forest/oak/migrations/{name}.py", NOTHING)
+
+    assert [step.depends for step in read_steps(["forest.oak"])] == [
+        (),
+        ("oak.0001_a",),
+        ("oak.0002_b",),
+    ]
+
+
+def test_the_state_is_that_of_the_last_file_that_says_one(project):
+    state = FILE + EMPTY + 'state = (Table("oaks", (Column("id", "integer"),)),)\n'
+    project.write("forest/oak/migrations/0001_a.py", state)
+    project.write("forest/oak/migrations/0002_b.py", NOTHING)
+    project.write("forest/elm/migrations/0001_a.py", NOTHING)
+
+    steps = read_steps(["forest.oak", "forest.elm"])
+
+    assert [table.name for table in read_state(steps, "oak").tables] == ["oaks"]
+    assert read_state(steps, "elm") is None
+    assert read_state(steps, "ash") is None
+
+
+def test_the_apps_of_good_files_are_read_beside_those_of_bad_ones(project):
+    project.write("forest/oak/migrations/0001_a.py", "operations = (\n")
+    project.write("forest/elm/migrations/0001_a.py", EMPTY)
+
+    found = read_apps(["forest.oak", "forest.elm"])
+
+    assert [label(step) for step in found.steps] == ["elm.0001_a"]
+    assert list(found.problems) == ["forest.oak"]

@@ -3,57 +3,197 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
+from peewee import PostgresqlDatabase
 
 from msframework.db.embedded import ensure_database
+from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
-from msframework.migrations.connection import database_url
-from msframework.migrations.draft import Draft, draft_changes, draft_empty
+from msframework.migrations.adopt import draft_adoption
+from msframework.migrations.connection import database_url, opened
+from msframework.migrations.draft import (
+    Comparison,
+    Draft,
+    Fills,
+    compare,
+    draft_empty,
+    write_drafts,
+)
+from msframework.migrations.merge import draft_merges
+from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
+from msframework.migrations.standing import find_standing
+from msframework.migrations.survey import Survey
+
+_ANSWERS = (
+    ("--rename", "OLD:NEW", "A column or table has a new name: users.nick:handle."),
+    ("--drop", "NAME", "A column or table goes with its data: users.nick."),
+    ("--fill", "NAME=SQL", "What rows get that are there: users.age=18."),
+    ("--using", "NAME=SQL", "How values are converted: users.age=age::integer."),
+)
+
+
+def _with_answers(function: Callable[..., None]) -> Callable[..., None]:
+    for option, form, text in reversed(_ANSWERS):
+        function = click.option(option, multiple=True, metavar=form, help=text)(function)
+    return function
 
 
 @click.command()
 @click.argument("app", required=False)
-@click.option("--empty", is_flag=True, help="Write one that does nothing yet, for APP.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something is missing.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print the text of the files.")
+@click.option("--empty", is_flag=True, help="Write one for changes of your own, for APP.")
+@click.option("--merge", is_flag=True, help="Join the last migrations of two branches.")
+@click.option("--adopt", is_flag=True, help="Write one for tables that stand already.")
 @click.option("--name", help="What the migration is called, after its number.")
+@click.option("--no-input", is_flag=True, help="Ask nothing, on a terminal neither.")
+@_with_answers
 @click.pass_obj
-def command(project: Project, app: str | None, empty: bool, check: bool, name: str | None) -> None:
-    """Write migrations from the difference between models and database.
+def command(
+    project: Project,
+    /,
+    app: str | None,
+    check: bool,
+    dry_run: bool,
+    empty: bool,
+    merge: bool,
+    adopt: bool,
+    name: str | None,
+    no_input: bool,
+    **answers: Sequence[str],
+) -> None:
+    """Write migrations from the difference between models and the last migrations.
 
-    The database counts as if everything pending were applied to it. Only new and dropped columns,
-    indexes and new tables are seen; a renamed column is seen as one added and one dropped.
+    What only you know is asked on a terminal, and said by options elsewhere: whether something was
+    renamed, what rows get in a new column, how values are converted.
     """
+    if sum((check, dry_run)) > 1 or sum((empty, merge, adopt)) > 1:
+        raise click.UsageError("--check and --dry-run, --empty, --merge and --adopt go alone.")
+    apps = project.settings.installed_apps
+    output = _Output(project, check, dry_run)
     if empty:
         if app is None or check:
             raise click.UsageError("--empty needs an APP, and goes without --check.")
-        _write(project, draft_empty(project.settings.installed_apps, app, name))
-        return
-    settings = ensure_database(project.settings, project.echo)
-    runner = Runner(database_url(settings), settings.installed_apps, project.echo)
-    drafts = draft_changes(runner, app, name)
-    if not drafts:
-        project.echo("The models and the migrations agree.")
-    for draft in drafts:
-        if check:
-            project.echo(f"Missing: {_shown(draft)}")
-            for line in draft.summary:
-                project.echo(f"  {line}")
+        output.show([draft_empty(apps, app, name)])
+    elif merge:
+        output.show(draft_merges(apps, app, name), "Nothing to merge: each app has one last file.")
+    elif adopt:
+        with _Database(project).opened() as database:
+            output.show(draft_adoption(apps, app, name, database))
+    else:
+        choose = _answers(check, no_input, answers)
+        found = compare(_Database(project), app, name, choose)
+        output.compared(found, _standing(project, found))
+
+
+def _answers(
+    check: bool, no_input: bool, given: dict[str, Sequence[str]]
+) -> Callable[[Fills], GivenAnswers]:
+    """Return what makes the answers: of a look, of a person at a terminal, or of options."""
+    asked = not no_input and sys.stdin.isatty() and sys.stdout.isatty()
+    kind = SilentAnswers if check else AskedAnswers if asked else GivenAnswers
+    return lambda fills: kind(
+        given["rename"], given["drop"], given["fill"], given["using"], defaults=fills
+    )
+
+
+class _Database:
+    """The database of the settings, started and looked at only when it is needed."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.apps = project.settings.installed_apps
+
+    @contextmanager
+    def opened(self) -> Iterator[PostgresqlDatabase]:
+        settings = ensure_database(self._project.settings, self._project.echo)
+        with opened(database_url(settings)) as database:
+            yield database
+
+    @contextmanager
+    def rehearsed(self) -> Iterator[PostgresqlDatabase]:
+        settings = ensure_database(self._project.settings, self._project.echo)
+        runner = Runner(database_url(settings), self.apps, self._project.echo)
+        with runner.rehearsed() as database:
+            yield database
+
+
+def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]:
+    """Return the tables of apps without a migration that stand already, if it can be told."""
+    survey = found.survey
+    new = [app for app in survey.apps if not survey.history(app).steps]
+    url = project.settings.database.url
+    if not new or url is None:
+        return {}
+    try:
+        with opened(url) as database:
+            return find_standing(database, {app: survey.models.of(app) for app in new})
+    except ImproperlyConfigured:  # no driver, or no server: what cannot be asked is let be
+        return {}
+
+
+class _Output:
+    """What the command says and writes."""
+
+    def __init__(self, project: Project, check: bool, dry_run: bool) -> None:
+        self._echo, self._check, self._dry_run = project.echo, check, dry_run
+
+    def compared(self, found: Comparison, standing: dict[str, tuple[str, ...]]) -> None:
+        """Write what is missing, and say what was looked at.
+
+        Raises:
+            ImproperlyConfigured: the files of other apps have mistakes, or tables stand already.
+        """
+        drafts = [draft for draft in found.drafts if draft.app not in standing]
+        if not drafts and not standing and not found.survey.problems:
+            self._echo(_nothing(found.survey))
         else:
-            _write(project, draft)
-    if check and drafts:
-        click.get_current_context().exit(1)
+            self.show(drafts, leave=not (standing or found.survey.problems))
+        problems = [*found.survey.problems, *(_stands(*each) for each in standing.items())]
+        if problems:
+            raise ImproperlyConfigured.of(problems)
+
+    def show(self, drafts: Sequence[Draft], nothing: str = "", leave: bool = True) -> None:
+        """Write *drafts*, or print them; exit with 1 where they are missing and only looked for."""
+        if not drafts and nothing:
+            self._echo(nothing)
+        if not self._check and not self._dry_run:
+            write_drafts(drafts)
+        for draft in drafts:
+            path = os.path.relpath(draft.path)
+            verb = "Missing: " if self._check else "Would write " if self._dry_run else "Wrote "
+            self._echo(f"{verb}{path}")
+            for line in draft.summary:
+                self._echo(f"  {line}", fg="yellow" if line in draft.losses else None)
+            if self._dry_run:
+                self._echo(draft.text)
+        if drafts and self._check and leave:
+            click.get_current_context().exit(1)
 
 
-def _write(project: Project, draft: Draft) -> None:
-    draft.write()
-    project.echo(f"Wrote {_shown(draft)}")
-    for line in draft.summary:
-        project.echo(f"  {line}")
-    for todo in draft.todos:
-        project.echo(f"  to do by hand: {todo}", fg="yellow")
+def _nothing(survey: Survey) -> str:
+    """Return what is said where there is nothing to do: what was compared, and what was not."""
+    count = len(survey.apps)
+    text = "No changes: the models are as the last migrations leave them "
+    text += f"({count} app{'' if count == 1 else 's'})."
+    if survey.by_database:
+        text += (
+            " Compared with the database, as none of their files carries a state: "
+            f"{', '.join(survey.by_database)}."
+        )
+    if survey.skipped:
+        text += f" Not looked at: {', '.join(f'{a} ({why})' for a, why in survey.skipped.items())}."
+    return text
 
 
-def _shown(draft: Draft) -> str:
-    return os.path.relpath(draft.path)
+def _stands(app: str, tables: Sequence[str]) -> str:
+    return (
+        f"{app} has no migrations, and of its tables {', '.join(tables)} stand in the database. "
+        f"`manage.py makemigrations --adopt {app}` writes a migration for them, which is only "
+        "recorded where they stand."
+    )

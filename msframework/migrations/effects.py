@@ -1,0 +1,160 @@
+"""What operations do to a state, and what each of them touches. Runs when a migration is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from msframework.migrations import operations as ops
+from msframework.migrations.compare import mentions
+from msframework.migrations.evolve import rename_column, rename_table
+from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.schema import ForeignKey, SchemaState, Table
+from msframework.migrations.sql import quote_qualified
+
+Named = TypeVar("Named", bound=Any)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The tables and types that an operation changes, and those that it only needs."""
+
+    changed: frozenset[str]
+    needed: frozenset[str] = frozenset()
+
+    def meets(self, other: Reach) -> bool:
+        """Say whether the order of two operations matters."""
+        return bool(self.changed & (other.changed | other.needed) or self.needed & other.changed)
+
+
+def apply_operations(state: SchemaState, operations: Iterable[MigrationOperation]) -> SchemaState:
+    """Return *state* as *operations* leave it; those of an author's own leave it as it is."""
+    for each in operations:
+        state = _apply(state, each)
+    return state
+
+
+def _apply(state: SchemaState, operation: MigrationOperation) -> SchemaState:
+    match operation:
+        case ops.CreateTable(table):
+            return replace(state, tables=(*state.tables, table))
+        case ops.DropTable(table):
+            return replace(state, tables=_without(state.tables, table.name))
+        case ops.RenameTable(old, new):
+            return rename_table(state, old, new)
+        case ops.RenameColumn(table, old, new):
+            return rename_column(state, table, old, new)
+        case ops.CreateEnum(enum):
+            return replace(state, enums=(*state.enums, enum))
+        case ops.DropEnum(enum):
+            return replace(state, enums=_without(state.enums, enum.name))
+        case ops.AlterEnum(old, new):
+            return replace(state, enums=_changed(state.enums, old.name, lambda each: new))
+        case ops.Run():
+            return state
+    name: str = operation.table  # type: ignore[attr-defined]
+    tables = _changed(state.tables, name, lambda table: _apply_to_table(table, operation))
+    return replace(state, tables=tables)
+
+
+def _apply_to_table(table: Table, operation: MigrationOperation) -> Table:
+    columns, constraints, indexes = table.columns, table.constraints, table.indexes
+    match operation:
+        case ops.CommentTable(_, _, new):
+            return replace(table, comment=new)
+        case ops.AddColumn(_, column):
+            return replace(table, columns=(*columns, column))
+        case ops.DropColumn(_, column):
+            return _without_column(table, column.name)
+        case ops.AlterColumn(_, _, column):
+            return replace(table, columns=_changed(columns, column.name, lambda each: column))
+        case ops.AddConstraint(_, constraint):
+            return replace(table, constraints=(*constraints, constraint))
+        case ops.DropConstraint(_, constraint):
+            return replace(table, constraints=_without(constraints, constraint.name))
+        case ops.RenameConstraint(_, old, new):
+            return replace(table, constraints=_renamed(constraints, old, new))
+        case ops.CreateIndex(_, index):
+            return replace(table, indexes=(*indexes, index))
+        case ops.DropIndex(_, index):
+            return replace(table, indexes=_without(indexes, index.name))
+        case ops.RenameIndex(_, old, new):
+            return replace(table, indexes=_renamed(indexes, old, new))
+    return table
+
+
+def _without_column(table: Table, column: str) -> Table:
+    """Return *table* without a column, and without the indexes and constraints on it."""
+    gone = frozenset((column,))
+    return replace(
+        table,
+        columns=_without(table.columns, column),
+        constraints=tuple(
+            each
+            for each in table.constraints
+            if not (
+                column in each.columns
+                if isinstance(each, ForeignKey)
+                else mentions(each.definition, gone)
+            )
+        ),
+        indexes=tuple(
+            each
+            for each in table.indexes
+            if not any(mentions(t, gone) for t in (*each.elements, each.where or ""))
+            and column not in each.include
+        ),
+    )
+
+
+def _without(parts: tuple[Named, ...], name: str) -> tuple[Named, ...]:
+    return tuple(each for each in parts if each.name != name)
+
+
+def _changed(
+    parts: tuple[Named, ...], name: str, change: Callable[[Named], Named]
+) -> tuple[Named, ...]:
+    return tuple(change(each) if each.name == name else each for each in parts)
+
+
+def _renamed(parts: tuple[Named, ...], old: str, new: str) -> tuple[Named, ...]:
+    return _changed(parts, old, lambda each: replace(each, name=new))
+
+
+def reach(operation: MigrationOperation, enums: Iterable[str]) -> Reach:
+    """Return what *operation* touches.
+
+    Args:
+        enums: the names of all enumerated types.
+    """
+    match operation:
+        case ops.CreateTable(table) | ops.DropTable(table):
+            targets = {key.target for key in table.foreign_keys if key.target != table.name}
+            types = _types((column.type for column in table.columns), enums)
+            return Reach(frozenset((table.name,)), frozenset(targets | types))
+        case ops.RenameTable(old, new):
+            return Reach(frozenset((old, new)))
+        case ops.CreateEnum(enum) | ops.DropEnum(enum) | ops.AlterEnum(_, enum):
+            return Reach(frozenset((_type_key(enum.name),)))
+        case ops.Run():
+            return Reach(frozenset())
+    name: str = operation.table  # type: ignore[attr-defined]
+    needed: set[str] = set()
+    match operation:
+        case ops.AddConstraint(_, ForeignKey() as key) | ops.DropConstraint(_, ForeignKey() as key):
+            needed = {key.target} - {name}
+        case ops.AddColumn(_, column) | ops.DropColumn(_, column):
+            needed = _types((column.type,), enums)
+        case ops.AlterColumn(_, was, column):
+            needed = _types((was.type, column.type), enums)
+    return Reach(frozenset((name,)), frozenset(needed))
+
+
+def _types(types: Iterable[str], enums: Iterable[str]) -> set[str]:
+    used = {each.removesuffix("[]") for each in types}
+    return {_type_key(name) for name in enums if quote_qualified(name) in used}
+
+
+def _type_key(name: str) -> str:
+    return f"type {name}"

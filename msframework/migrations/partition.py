@@ -1,0 +1,80 @@
+"""The operations of a change, parted by the app that owns what they change.
+
+Two apps whose operations wait for each other get further files. Runs when a migration is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from msframework.migrations.effects import Reach, reach
+from msframework.migrations.operations.base import MigrationOperation
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Operations of one app that stand in one file.
+
+    Args:
+        after: the places of the batches of other apps that come before.
+    """
+
+    app: str
+    operations: tuple[MigrationOperation, ...]
+    after: tuple[int, ...]
+
+
+def part_operations(
+    operations: Sequence[MigrationOperation],
+    owner: Callable[[MigrationOperation], str],
+    enums: Collection[str],
+) -> list[Batch]:
+    """Return *operations* in batches, each of which comes after those that it waits for."""
+    needs = _find_needs([reach(each, enums) for each in operations])
+    owners = [owner(each) for each in operations]
+    left = list(range(len(operations)))
+    batch_of: dict[int, int] = {}
+    batches: list[Batch] = []
+    while left:
+        chosen = _choose(left, owners, needs, batch_of)
+        app = owners[chosen[0]]
+        after = {batch_of[need] for each in chosen for need in needs[each] if need in batch_of}
+        batches.append(
+            Batch(
+                app,
+                tuple(operations[each] for each in chosen),
+                tuple(sorted(each for each in after if batches[each].app != app)),
+            )
+        )
+        batch_of |= dict.fromkeys(chosen, len(batches) - 1)
+        left = [each for each in left if each not in batch_of]
+    return batches
+
+
+def _find_needs(reaches: Sequence[Reach]) -> list[list[int]]:
+    """Return for each operation the earlier ones that it must not overtake."""
+    return [
+        [before for before in range(number) if each.meets(reaches[before])]
+        for number, each in enumerate(reaches)
+    ]
+
+
+def _choose(
+    left: Sequence[int],
+    owners: Sequence[str],
+    needs: Sequence[Sequence[int]],
+    done: Collection[int],
+) -> list[int]:
+    """Return the operations of one app that can come next; all that it has left, if possible."""
+    first: list[int] = []
+    for app in dict.fromkeys(owners[each] for each in left):
+        own = [each for each in left if owners[each] == app]
+        ready: list[int] = []
+        for each in own:
+            if all(need in done or need in ready for need in needs[each]):
+                ready.append(each)
+        if ready == own:
+            return ready
+        first = first or ready
+    return first
