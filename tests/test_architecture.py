@@ -50,6 +50,8 @@ CITED_ELSEWHERE = {
     *("GRACEFUL_TCP_CLOSE_TIMEOUT", "add_task", "fail_under"),  # Sanic's, coverage's
     *("UserDetail", "UserIn", "UserPatch", "UserSchema", "access_token", "add_sex", "create_user"),
     "x_token",
+    "OrderState",
+    "order_state",
 }
 FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 

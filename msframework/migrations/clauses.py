@@ -67,6 +67,7 @@ class _Facts:
 
     name: str
     null: bool | None = None
+    defaulted: bool = False
     default: str | None = None
     identity: Literal["always", "by default"] | None = None
     generated: str | None = None
@@ -89,6 +90,9 @@ def read_column(text: str) -> ColumnClause:
         _read_clause(scanner, facts)
     is_key = any(each.label == "pkey" for each in facts.constraints)
     serial = type_text in SERIALS
+    # NOTE: what is NULL is no default to PostgreSQL, unless it is cut to a length or precision.
+    if facts.default is not None and "(" not in type_text and _is_null(facts.default):
+        facts.default = None
     needs_value = is_key or serial or facts.identity is not None
     column = Column(
         facts.name,
@@ -100,9 +104,8 @@ def read_column(text: str) -> ColumnClause:
         generated=facts.generated,
         collation=facts.collation,
     )
-    if sum([serial, facts.default is not None, facts.identity is not None]) > 1 or (
-        facts.generated is not None and facts.default is not None
-    ):
+    sources = (serial, facts.defaulted, facts.identity is not None, facts.generated is not None)
+    if sum(sources) > 1:
         raise Unreadable("it has two default values")
     return ColumnClause(column, tuple(facts.constraints))
 
@@ -115,8 +118,9 @@ def _read_clause(scanner: Scanner, facts: _Facts) -> None:
     elif scanner.accept("null"):
         _set_null(facts, value=True)
     elif scanner.accept("default"):
-        if facts.default is not None:
+        if facts.defaulted:
             raise Unreadable("it has two default values")
+        facts.defaulted = True
         facts.default = scanner.until(*_CLAUSES)
     elif scanner.accept("collate"):
         facts.collation = ".".join(quote(part) for part in scanner.qualified())
@@ -131,6 +135,11 @@ def _read_clause(scanner: Scanner, facts: _Facts) -> None:
         facts.constraints[-1] = _read_attributes(scanner, facts.constraints[-1])
     else:
         scanner.finish()
+
+
+def _is_null(expression: str) -> bool:
+    scanner = Scanner(_whole(expression))
+    return scanner.accept("null") and scanner.peek() in ("", "::")
 
 
 def _set_null(facts: _Facts, *, value: bool) -> None:

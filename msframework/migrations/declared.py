@@ -24,7 +24,12 @@ from msframework.migrations.clauses import (
 )
 from msframework.migrations.defaults import describe_default
 from msframework.migrations.index_clause import read_index
-from msframework.migrations.model_search import find_target, inherited_meta, read_models
+from msframework.migrations.model_search import (
+    find_target,
+    inherited_meta,
+    is_abstract,
+    read_models,
+)
 from msframework.migrations.nodes import write_column, write_node
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import (
@@ -189,6 +194,8 @@ class _Description:
                 "Import the module that declares it in the app's models.",
             )
             return None
+        if isinstance(field, peewee.ForeignKeyField) and not self._has_target(field):
+            return None
         try:
             clause = read_column(write_column(field))
         except Unreadable as exc:
@@ -207,6 +214,21 @@ class _Description:
             comment=field.help_text if isinstance(field.help_text, str) else None,
             client_default=describe_default(field.default),
         )
+
+    def _has_target(self, field: peewee.ForeignKeyField) -> bool:
+        """Say whether *field* points to one column of a table."""
+        target = field.rel_model
+        if is_abstract(target):
+            self._refuse(field.name, f"it points to {target.__name__}, which has no table", "")
+        elif isinstance(field.rel_field, peewee.CompositeKey) or not field.rel_field:
+            self._refuse(
+                field.name,
+                f"it points to {target.__name__}, whose primary key is not one field",
+                "Name a unique field of it: `field=`.",
+            )
+        else:
+            return True
+        return False
 
     def _read_table_constraint(self, node: object) -> None:
         try:
@@ -244,7 +266,17 @@ class _Description:
         """Yield the indexes; of two that are the same the first, which peewee makes alone."""
         meta = self._model._meta
         found: dict[str, Index] = {}
-        for node in meta.fields_to_index():
+        try:
+            nodes = meta.fields_to_index()
+        except (KeyError, TypeError, ValueError) as exc:
+            text = f"there is no field {exc}" if isinstance(exc, KeyError) else str(exc)
+            self._refuse(
+                None,
+                f"its Meta.indexes cannot be read: {text}",
+                'Write `((("name", "age"), True),)`: names of fields, and whether it is unique.',
+            )
+            return
+        for node in nodes:
             try:
                 clause = read_index(write_node(self._model, node))
             except Unreadable as exc:

@@ -53,12 +53,13 @@ def _modules(name: str) -> Iterator[ModuleType]:
 def has_table(model: type[peewee.Model]) -> bool:
     """Say whether *model* has a table of its own that lasts."""
     meta = model._meta
-    if meta.temporary or _is_abstract(model):
+    if meta.temporary or is_abstract(model):
         return False
-    return not (_is_derived_from(model) and _has_nothing_but_key(model))
+    is_base = _is_derived_from(model) and not meta.backrefs
+    return not (is_base and _has_nothing_but_key(model))
 
 
-def _is_abstract(model: type[peewee.Model]) -> bool:
+def is_abstract(model: type[peewee.Model]) -> bool:
     """Say whether the Meta of *model* itself says `abstract = True`.
 
     peewee's own classes hand it on to subclasses. What is inherited is told from what is said

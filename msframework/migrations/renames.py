@@ -17,13 +17,13 @@ from msframework.migrations.conversions import Conversion
 from msframework.migrations.schema import Column
 
 Fill = str | Callable[[], object] | None
-Kind = Literal["table", "column"]
+NamedKind = Literal["table", "column"]
 
 
 class Answers(Protocol):
     """What the search for differences asks."""
 
-    def is_rename(self, kind: Kind, table: str, old: str, new: str, likely: bool) -> bool:
+    def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
         """Say whether *new* is *old* under another name.
 
         Args:
@@ -77,7 +77,7 @@ class GivenAnswers:
         self._drops = dict.fromkeys(self.drops, "")
         self._unused |= {("--drop", each): None for each in self.drops}
 
-    def is_rename(self, kind: Kind, table: str, old: str, new: str, likely: bool) -> bool:
+    def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
         """Say whether `--rename` says so.
 
         Raises:
@@ -93,7 +93,7 @@ class GivenAnswers:
             return False
         return self.decide_rename(kind, table, old, new)
 
-    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+    def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Answer what no option answers.
 
         Raises:
@@ -204,7 +204,7 @@ class GivenAnswers:
                 ]
             )
 
-    def _is_decided(self, kind: Kind, table: str, old: str, new: str) -> bool:
+    def _is_decided(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Say whether the old one is dropped, or one of the two renamed otherwise."""
         names = _names(kind, table, old)
         if any(name in self._drops for name in names):
@@ -235,7 +235,7 @@ class GivenAnswers:
 class AskedAnswers(GivenAnswers):
     """Answers from a terminal, where no option gives them."""
 
-    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+    def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Ask whether it is a rename."""
         where = f" of {table}" if kind == "column" else ""
         return click.confirm(f"Was the {kind} {old}{where} renamed to {new}?", err=True)
@@ -266,7 +266,7 @@ class AskedAnswers(GivenAnswers):
         click.confirm(f"{name}: {loss}. Go on?", abort=True, err=True)
 
 
-def _names(kind: Kind, table: str, old: str) -> tuple[str, ...]:
+def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
     """Return how options may name the old one; a foreign key also by its field, without `_id`."""
     if kind == "table":
         return (old,)
@@ -274,7 +274,7 @@ def _names(kind: Kind, table: str, old: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((f"{table}.{old}", f"{table}.{short}", old, short)))
 
 
-def _means(kind: Kind, given: str, new: str) -> bool:
+def _means(kind: NamedKind, given: str, new: str) -> bool:
     if given == new:
         return True
     if kind == "table":
@@ -285,7 +285,7 @@ def _means(kind: Kind, given: str, new: str) -> bool:
 class SilentAnswers(GivenAnswers):
     """Answers of one who only looks: nothing is a rename, nothing is refused."""
 
-    def decide_rename(self, kind: Kind, table: str, old: str, new: str) -> bool:
+    def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Take the new one for another."""
         return False
 

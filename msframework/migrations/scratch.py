@@ -34,6 +34,14 @@ from msframework.migrations.schema import (
 )
 from msframework.migrations.sql import literal, quote, quote_qualified
 
+# Not an OperationalError: a lost connection, a time that has run out.
+_REFUSALS: Final = (
+    peewee.DataError,
+    peewee.IntegrityError,
+    peewee.InternalError,
+    peewee.NotSupportedError,
+    peewee.ProgrammingError,
+)
 _TEMPORARY: Final = """
 SELECT oid, relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'
   AND relname = ANY(%s)"""
@@ -69,15 +77,15 @@ def _taken_back(database: PostgresqlDatabase) -> Iterator[None]:
 
 
 def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
-    """Run *statements*, all or none; say whether PostgreSQL took them."""
+    """Run *statements* at once, all or none; say whether PostgreSQL took them."""
+    # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
+    script = ";\n".join(statements).replace("%", "%%")
+    if not script:
+        return True
     try:
         with database.atomic():
-            for statement in statements:
-                # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
-                database.execute_sql(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
-    except (peewee.DatabaseError, peewee.InterfaceError):
-        if database.is_closed():
-            raise
+            database.execute_sql(script)  # type: ignore[no-untyped-call]
+    except _REFUSALS:
         return False
     return True
 

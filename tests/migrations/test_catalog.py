@@ -195,6 +195,17 @@ def test_odd_names_are_read(database):
     )
 
 
+def test_the_number_of_statements_does_not_depend_on_that_of_tables(database, monkeypatch):
+    run, ran = database.execute_sql, []
+    for number in range(30):
+        run(f"CREATE TABLE t{number} (id serial PRIMARY KEY, a int UNIQUE CHECK (a > 0))")
+    monkeypatch.setattr(database, "execute_sql", lambda *args: ran.append(args) or run(*args))
+
+    assert len(read_schema(database).tables) == 30
+
+    assert len(ran) == 6
+
+
 MODELS = Table(
     "users",
     (
@@ -347,6 +358,22 @@ def test_what_differs_is_told(database):
             "index users_lower: not in the database",
             "index users_more: not in the models",
         )
+    }
+
+
+def test_types_are_compared_too(database):
+    database.execute_sql("CREATE TYPE mood AS ENUM ('sad'); CREATE SCHEMA shop")
+    database.execute_sql("CREATE TYPE shop.mood AS ENUM ('fine'); CREATE TABLE t (m mood[])")
+    column = Column("m", "mood[]", null=True, default="'{fine}'")
+    enums = [EnumType(name, ("sad", "fine")) for name in ("gone", "mood")]
+    enums.append(EnumType("shop.mood", ("fine",)))
+
+    adopted = find_adopted(database, SchemaState((Table("t", (column,)),), enums=tuple(enums)))
+
+    assert adopted.state.enums == (EnumType("mood", ("sad",)), EnumType("shop.mood", ("fine",)))
+    assert adopted.differences == {
+        "mood": ("values: the models say sad, fine, the database sad",),
+        "t": ("column m: the models say mood[] NULL DEFAULT '{fine}', the database mood[] NULL",),
     }
 
 

@@ -13,6 +13,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
+from tests.migrations.random_models import make_models
 
 
 @pytest.fixture(scope="module")
@@ -392,3 +393,8 @@ def test_what_cannot_be_read_is_named(case):
         describe([model("Refused", x=field)])
 
     assert f"{__name__}.Refused.x: " in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_models_at_random(compare, seed):
+    compare(*make_models(seed, 12))

@@ -81,8 +81,9 @@ class Notes(Model):
 class Handed:
     """What the command line hands to a command."""
 
-    def __init__(self, url):
-        self.settings = Settings(module="x", database=DatabaseSettings(url=url))
+    def __init__(self, url, apps=()):
+        database = DatabaseSettings(url=url)
+        self.settings = Settings(module="x", database=database, installed_apps=apps)
         self.said, self.errors = [], []
 
     def echo(self, message="", *, err=False, **style):
@@ -94,8 +95,8 @@ def inspect(url, query):
     """Runs the command on a database that has the tables of DDL; gives what it prints."""
     query(DDL)
 
-    def run(*arguments):
-        handed = Handed(url)
+    def run(*arguments, apps=()):
+        handed = Handed(url, apps)
         inspectdb.command.main(list(arguments), prog_name="x", obj=handed, standalone_mode=False)
         assert handed.errors == []
         return "\n".join(handed.said) + "\n"
@@ -115,6 +116,63 @@ def test_tables_are_printed_as_models(inspect):
         "class UsersCache(Model):",
     ]
     assert "    author = ForeignKeyField(\n        Users,\n" in everything
+
+
+def test_tables_that_have_models_are_left_out_for_an_app(inspect, project):
+    project.write(
+        "realm/people/models.py",
+        """
+        from msframework.models import CharField, Model
+
+        class Person(Model):
+            name = CharField(max_length=40)
+
+            class Meta:
+                table_name = "users"
+        """,
+    )
+    project.write(
+        "realm/notes/models.py",
+        """
+        from msframework.models import IntegerField, Model
+
+        class Log(Model):
+            n = IntegerField(primary_key=True)
+
+            class Meta:
+                table_name = "logs"
+                schema = "shop"
+        """,
+    )
+    apps = ("realm.people", "realm.notes")
+
+    printed = inspect("--app", "notes", apps=apps)
+
+    assert [line for line in printed.splitlines() if line.startswith("class ")] == [
+        "class Notes(Model):",
+        "class UsersCache(Model):",
+    ]
+    assert "from realm.people.models import Person\n" in printed
+    assert "    author = ForeignKeyField(\n        Person,\n" in printed
+    assert "author = ForeignKeyField(\n        Person,\n" in inspect(
+        "shop.notes", "--app", "realm.notes", apps=apps
+    )
+    assert "class Users(Model)" in inspect("users", "--app", "notes", apps=apps)
+    with pytest.raises(ImproperlyConfigured, match="no app 'x'; INSTALLED_APPS has people, notes"):
+        inspect("--app", "x", apps=apps)
+    project.write(
+        "realm/rest/models.py",
+        """
+        from msframework.models import Model
+
+        class Note(Model):
+            class Meta:
+                table_name = "notes"
+                schema = "shop"
+        """,
+    )
+    with pytest.raises(ImproperlyConfigured, match="Every table has a model already"):
+        inspect("--app", "notes", "--schema", "shop", apps=(*apps, "realm.rest"))
 
 
 WRONG = [

@@ -235,6 +235,10 @@ CASES = {
         Column("c", "text"), Column("c", "integer"), ["3"], "('', 'abc')", using="length(c)"
     ),
     "a list of one": altered(Column("c", "text"), Column("c", "text[]"), ["{a}"], "('', 'a')"),
+    "a list of one of another type": altered(
+        Column("c", "integer"), Column("c", "text[]"), ["{7}"], "('', 7)", using="ARRAY[c]"
+    ),
+    "a number as JSON": altered(Column("c", "integer"), Column("c", "jsonb"), ["7"], "('', 7)"),
     "a time in a zone": altered(
         Column("c", "timestamp"),
         Column("c", "timestamptz"),
@@ -793,6 +797,52 @@ def test_a_table_in_use_is_not_written_anew(connection, name):
     run(connection, list(case.operations), online=True)
 
     assert first_values(connection, "SELECT pg_relation_filenode('users')") == before
+
+
+# Columns of one value, 1, each of which can become each other and come back.
+COLUMNS = {
+    "number": Column("c", "integer"),
+    "number or none": Column("c", "bigint", null=True, default="7"),
+    "serial": Column("c", "integer", serial=True),
+    "big serial": Column("c", "bigint", serial=True),
+    "identity": Column("c", "smallint", identity="always"),
+    "big identity": Column("c", "bigint", identity="by default"),
+    "text": Column("c", "text", collation='"C"', default="'1'::text", comment="x"),
+    "short text": Column("c", "varchar(9)", null=True, comment="it's"),
+    "numeric": Column("c", "numeric(5, 2)", default="0"),
+    "float": Column("c", "double precision", null=True),
+    "enum": Column("c", "digit", default="'1'::digit"),
+    "JSON": Column("c", "jsonb"),
+    "generated": Column("c", "integer", null=True, generated="length((name)::text)"),
+}
+
+
+@pytest.mark.acceptance
+@pytest.mark.parametrize("online", [False, True], ids=["at once", "online"])
+@pytest.mark.parametrize("old", COLUMNS)
+def test_any_column_becomes_any_other(connection, old, online):
+    enum = EnumType("digit", ("1", "1.00", "x"))
+    one = COLUMNS[old]
+    for new, two in COLUMNS.items():
+        if new == old:
+            continue
+        states = []
+        for column in (one, two):
+            empty(connection)
+            run(connection, [CreateEnum(enum), CreateTable(users(column))])
+            states.append(read_rows(connection))
+        empty(connection)
+        run(connection, [CreateEnum(enum), CreateTable(users(one))])
+        filled = one.serial or one.identity or one.generated
+        given = ("name", "'a'") if filled else ("name, c", "'a', '1'")
+        connection.execute(f"INSERT INTO users ({given[0]}) VALUES ({given[1]})")
+        operation = AlterColumn("users", one, two)
+
+        run(connection, [operation], online)
+        assert read_rows(connection) == states[1], new
+
+        run(connection, [operation.reverse()], online)
+        assert read_rows(connection) == states[0], new
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "migration-operations.md"

@@ -69,6 +69,9 @@ USERS = Table(
         ("bigint", "boolean", "a <> 0"),
         ("integer", "boolean", "a <> 0"),
         ("text", "bytea", "a::bytea"),
+        ("jsonb", "integer", "(a #>> '{}')::integer"),
+        ("integer", "mood", "a::text::mood"),
+        ("text[]", "integer", "a::integer"),
         ("text", "text[]", "ARRAY[a]::text[]"),
     ],
 )

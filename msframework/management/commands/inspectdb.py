@@ -13,6 +13,8 @@ from msframework.db.embedded import ensure_database
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.migrations.connection import database_url, opened
+from msframework.migrations.files import app_label
+from msframework.migrations.known_models import read_known
 from msframework.migrations.model_source import render_models
 from msframework.migrations.relation import find_tables, name_tables, read_tables
 from msframework.migrations.remarks import read_remarks
@@ -23,22 +25,45 @@ _MOST_NAMES: Final = 8
 @click.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 @click.option("--schema", help="Only tables of this schema.")
+@click.option("--app", help="For this app: leave out what models of INSTALLED_APPS have.")
 @click.pass_obj
-def command(project: Project, tables: Sequence[str], schema: str | None) -> None:
+def command(project: Project, tables: Sequence[str], schema: str | None, app: str | None) -> None:
     """Print a module of models for the tables of the database, or for each TABLE.
 
     A TABLE is named as in SQL: users, or shop.notes for one of another schema. What a model cannot
-    say stands in comments; makemigrations finds nothing to do for these models.
+    say stands in comments; makemigrations finds nothing to do for these models. With --app, foreign
+    keys to tables that have models point to those, imported from their apps.
     """
 
     def tell(text: str) -> None:
         project.echo(text, err=True)  # what is printed goes into a file
 
     settings = ensure_database(project.settings, tell)
+    apps = settings.installed_apps
+    own_app = None if app is None else find_app(apps, app)
     with opened(database_url(settings)) as database:
         found = choose_tables(database, tables, schema)
-        text = render_models(read_tables(database, found), read_remarks(database, found))
+        known = {} if own_app is None else read_known(database, apps, own_app)
+        if not tables:
+            found = {oid: name for oid, name in found.items() if oid not in known}
+        others = [model for oid, model in known.items() if oid not in found]
+        text = render_models(read_tables(database, found), read_remarks(database, found), others)
+    if not found:
+        raise ImproperlyConfigured("Every table has a model already.")
     project.echo(text.rstrip())
+
+
+def find_app(apps: Sequence[str], app: str) -> str:
+    """Return the dotted name of *app*, which may be its last part.
+
+    Raises:
+        ImproperlyConfigured: there is no such app.
+    """
+    for each in apps:
+        if app_label(each) == app_label(app):
+            return each
+    labels = ", ".join(map(app_label, apps)) or "none"
+    raise ImproperlyConfigured(f"There is no app {app!r}; INSTALLED_APPS has {labels}.")
 
 
 def choose_tables(

@@ -7,11 +7,7 @@ from typing import Final
 
 from msframework.migrations.conversions import conversion
 
-_BUILT_IN_NAMES: Final = """
-    boolean uuid json jsonb bytea inet cidr macaddr time timetz interval money xml bit varbit
-    tsvector tsquery point oid hstore int4range int8range numrange tsrange tstzrange daterange
-    smallint integer bigint numeric real text varchar char citext date timestamp timestamptz"""
-_BUILT_IN: Final = frozenset((*_BUILT_IN_NAMES.split(), "double precision"))
+_JSON: Final = ("json", "jsonb")
 _PARTS: Final = re.compile(r"([^([]+?)\s*(?:\(.*?\))?\s*((?:\[\])*)\Z")
 
 
@@ -19,17 +15,19 @@ def cast_between(value: str, old: str, new: str) -> str | None:
     """Return the expression that turns *value* of the type *old* into the type *new*.
 
     `None` where PostgreSQL casts by itself on assignment, which refuses what does not fit, while
-    an explicit cast would cut it off. What no conversion is known for is cast as it is, for
-    PostgreSQL to refuse; one enumerated type becomes another by the text of its values.
+    an explicit cast would cut it off. Where no conversion is known, the text of a value is read as
+    one of the new type, which fails for what is none.
     """
     known = conversion(old, new)
     if known.effect != "unknown":
         return None if known.using is None else known.using.format(column=value)
     one, one_array = _parts(old)
     two, two_array = _parts(new)
-    if one_array == two_array and not {one, two} & _BUILT_IN:
-        return f"{value}::text{one_array}::{new}"
-    return f"{value}::{new}"
+    if one_array != two_array or "bytea" in (one, two):
+        return f"{value}::{new}"
+    if one in _JSON and not one_array:
+        return f"({value} #>> '{{}}')::{new}"
+    return f"{value}::text{one_array}::{new}"
 
 
 def is_first_list(old: str, new: str) -> bool:

@@ -171,7 +171,7 @@ class AlterColumn:
         """Return the operation that changes it back, by casts where the type has changed."""
         using = None
         if is_first_list(self.old.type, self.new.type):
-            using = f"{quote(self.new.name)}[1]"
+            using = f"{quote(self.new.name)}[1]::{self.old.type}"
         return AlterColumn(self.table, self.new, self.old, using, self.fill)
 
     def describe(self) -> str:
