@@ -181,6 +181,19 @@ def test_keys(compare):
     compare(Author, Book, Copy, Account, Login, Event)
 
 
+def test_sequences(compare):
+    counted = model("Counted", id=peewee.IntegerField(primary_key=True, sequence="of_all"))
+    other = model(
+        "AlsoCounted",
+        {"schema": "shop"},
+        id=peewee.BigIntegerField(primary_key=True, sequence="own"),
+        number=peewee.IntegerField(sequence="public.of_all", index=True),
+    )
+
+    assert describe([counted]).tables[0].columns[0].default == "NEXTVAL('of_all')"
+    compare(counted, other)
+
+
 def test_deferred_keys(compare):
     First = model("FirstOfTwo", second=peewee.DeferredForeignKey("SecondOfTwo", null=True))
     Second = model("SecondOfTwo", first=ForeignKeyField(First, null=True))
