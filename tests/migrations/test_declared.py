@@ -252,10 +252,16 @@ def test_tables(compare):
                 f"{long}_one": peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
                 f"{long}_two": peewee.IntegerField(),
                 f"{long}_self": ForeignKeyField("self", null=True),
+                "ü" * 40: peewee.IntegerField(column_name="ü" * 40, index=True),
                 "überlänge" * 5: peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
             },
         ),
     )
+
+
+def test_a_table_whose_name_postgresql_cuts(compare):
+    own = ForeignKeyField("self", null=True, constraints=[Check("own_id > 0")])
+    compare(model("Cut", {"table_name": "y" * 70, "legacy_table_names": False}, own=own))
 
 
 def test_indexes(compare):
