@@ -1,5 +1,8 @@
 import enum
+import re
+import types
 import uuid
+from pathlib import Path
 
 import peewee
 import psycopg
@@ -12,8 +15,11 @@ from msframework import models as ours
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
+from msframework.migrations.model_search import has_table
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
 from tests.migrations.random_models import make_models
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
 
 
 @pytest.fixture(scope="module")
@@ -485,3 +491,17 @@ def test_what_cannot_be_read_is_named(case):
 @pytest.mark.parametrize("seed", range(2))
 def test_models_at_random(compare, seed):
     compare(*make_models(seed, 12))
+
+
+def test_the_page_on_models_says_what_peewee_makes(compare):
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    page = types.ModuleType("page")
+    exec(block, vars(page))
+
+    state = describe([page.Customer, page.Order])
+
+    assert not has_table(page.Dated)
+    assert [enum.name for enum in state.enums] == ["order_state"]
+    assert state.table("customers").comment == "Whoever has ordered once"
+    page.Customer.email.help_text = page.Customer._meta.comment = None  # peewee writes none
+    compare(page.Customer, page.Order)
