@@ -590,15 +590,16 @@ def test_counting_goes_on_where_it_was_when_it_is_done_otherwise(connection, old
     assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [1, 3]
 
 
-def test_a_plain_column_counts_on_behind_its_greatest_value(connection):
-    plain = Column("n", "integer")
+@pytest.mark.parametrize("name", ["n", "following", "sequence"])
+def test_a_plain_column_counts_on_behind_its_greatest_value(connection, name):
+    plain = Column(name, "integer")
     run(connection, [CreateTable(users(plain))])
-    connection.execute("INSERT INTO users (name, n) VALUES ('Ada', 7)")
+    connection.execute(f"INSERT INTO users (name, {name}) VALUES ('Ada', 7)")
 
     run(connection, [AlterColumn("users", plain, replace(plain, serial=True))])
     connection.execute("INSERT INTO users (name) VALUES ('Eve')")
 
-    assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [7, 8]
+    assert first_values(connection, f"SELECT {name} FROM users ORDER BY 1") == [7, 8]
 
 
 @pytest.mark.parametrize("online", [False, True], ids=["at once", "online"])
