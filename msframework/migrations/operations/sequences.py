@@ -57,7 +57,8 @@ def change_source(table: str, old: Column, new: Column) -> str:
     if is_counted(old):
         given = (
             "  IF sequence IS NOT NULL THEN\n"
-            "    EXECUTE 'SELECT last_value + is_called::integer FROM ' || sequence INTO following;\n"
+            "    EXECUTE 'SELECT last_value + is_called::integer FROM ' || sequence\n"
+            "      INTO following;\n"
             "  END IF;\n"
         )
     drop = ""
@@ -106,7 +107,8 @@ def _drop_serial(table: str, column: Column) -> str:
 def _set_sequence(table: str, column: Column) -> str:
     value, name = quote(column.name), quote_qualified(table)
     # The column is qualified, as it may be called what a variable of the block is called.
-    greatest = f"SELECT coalesce(max(rows.{value}), 0) + 1 FROM {name} AS rows"  # noqa: S608
+    last = f"coalesce(max(rows.{value}), 0) + 1"
+    greatest = f"SELECT {last} FROM {name} AS rows"  # noqa: S608 - quoted
     return (
         f"  PERFORM setval({_lookup(table, column.name)},\n"
         f"    greatest(following, ({greatest})), false);"
