@@ -624,6 +624,27 @@ def test_null_is_found_before_a_check_is_added_that_stops_writes(connection):
     assert read_rows(connection) == before
 
 
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Constraint("short", "CHECK (length(name) < 3 OR (name = ')')) NO INHERIT"),
+        ForeignKey("users_id_fkey", ("id",), "cities", ("id",)),
+    ],
+    ids=["check", "foreign key"],
+)
+def test_rows_that_break_a_constraint_are_found_before_it_is_added(connection, constraint):
+    run(connection, [CreateTable(CITIES), CreateTable(USERS)])
+    before = read_rows(connection)
+    connection.execute(ADA)
+
+    with pytest.raises(psycopg.Error, match=f"Rows of users break {constraint.name}") as found:
+        run(connection, [AddConstraint("users", constraint)], online=True)
+
+    assert read_rows(connection) == before
+    _, _, query = found.value.diag.message_hint.partition(": ")
+    assert len(connection.execute(query).fetchall()) == 2
+
+
 def test_rows_that_came_while_a_column_was_filled_are_filled_too(connection):
     code = Column("code", "uuid")
     run(connection, [CreateTable(USERS)])
