@@ -291,6 +291,12 @@ CASES = {
         "('', 5), ('', NULL)",
         fill="9",
     ),
+    "from NULL to serial": altered(
+        AGE, Column("age", "bigint", serial=True), ["5", "6"], "('', 5), ('', NULL)"
+    ),
+    "from NULL to identity": altered(
+        AGE, Column("age", "integer", identity="always"), ["5", "6"], "('', 5), ('', NULL)"
+    ),
     "from serial to a default": altered(
         Column("n", "integer", serial=True), Column("n", "text", default="'x'::text"), ["1", "2"]
     ),
@@ -483,6 +489,8 @@ NOT_BROUGHT_BACK = {
     "a required column of another type",
     "a table less",
     "a type by an expression",
+    "from NULL to identity",
+    "from NULL to serial",
     "from plain to identity",
 }
 
