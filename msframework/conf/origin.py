@@ -100,5 +100,5 @@ def _address(parts: Mapping[str, Any]) -> str:
         user += f":{quote(str(parts['password']), safe='')}"
     port = f":{parts['port']}" if parts["port"] is not None else ""
     name = quote(str(parts["database"] or ""), safe="")
-    tail = f"?{urlencode(query)}" if query else ""
+    tail = f"?{urlencode(query, quote_via=quote)}" if query else ""
     return f"postgresql://{user}{'@' if user else ''}{host}{port}/{name}{tail}"

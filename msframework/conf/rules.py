@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msframework.conf.address import address_fault
 from msframework.conf.rates import find_rate_faults
 from msframework.conf.security import find_faults
 from msframework.conf.settings import Settings
-from msframework.conf.url import database_fault, http_fault
+from msframework.conf.url import http_fault
 from msframework.metrics.exposition import EXTRA, is_installed
 
 _DOTTED: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -53,11 +54,11 @@ def is_loopback(host: str) -> bool:
 def _database(settings: Settings) -> Iterator[BrokenRule]:
     database = settings.database
     # NOTE: whether a database is needed turns out when the apps are read; see `app.create_app`.
-    if database.url is not None and (fault := database_fault(database.url)):
-        yield BrokenRule(("DATABASE_URL",), _address_text("DATABASE_URL", fault))
+    if database.url is not None and (fault := address_fault(database.url)):
+        yield BrokenRule(("DATABASE_URL",), f"DATABASE_URL {fault}")
     for number, url in enumerate(database.replicas):
-        if fault := database_fault(url):
-            yield BrokenRule(("DB_REPLICAS",), _address_text(f"DB_REPLICAS[{number}]", fault))
+        if fault := address_fault(url):
+            yield BrokenRule(("DB_REPLICAS",), f"DB_REPLICAS[{number}] {fault}")
     if database.replicas and database.url is None:
         yield BrokenRule(
             ("DB_REPLICAS", "DATABASE_URL"),
@@ -70,13 +71,6 @@ def _database(settings: Settings) -> Iterator[BrokenRule]:
             f"DB_MIN_SIZE is {database.min_size} and DB_MAX_SIZE {database.max_size}; expected "
             "the first to be no larger. Change one of them.",
         )
-
-
-def _address_text(name: str, fault: str) -> str:
-    return (
-        f"{name} is {fault}; expected a PostgreSQL address. "
-        "Write postgresql://user:password@host:5432/name."
-    )
 
 
 def _exposure(settings: Settings) -> Iterator[BrokenRule]:

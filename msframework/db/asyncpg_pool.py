@@ -13,10 +13,12 @@ from typing import Any
 
 import asyncpg
 
+from msframework.conf.address import read_address
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.connection import connect_options, set_codecs
 from msframework.db.deadline import Untimed
 from msframework.db.lease import Lease, PoolCounts, exhausted, is_lost
+from msframework.db.opening import AddressOpener
 from msframework.db.statement import NO_SERVER, ServerTags
 from msframework.db.statement_cache import StatementCache
 from msframework.exceptions import DatabaseUnavailable
@@ -40,7 +42,7 @@ class AsyncpgPool:
         read_only: bool = False,
         server: ServerTags = NO_SERVER,
     ) -> None:
-        self._url = url
+        self._opener = AddressOpener(read_address(url), settings.connect_timeout)
         self.server = server
         self._settings = settings
         self._read_only = read_only
@@ -68,7 +70,7 @@ class AsyncpgPool:
         settings = self._settings
         try:
             self._pool = await asyncpg.create_pool(
-                self._url,
+                connect=self._connect,
                 min_size=min(settings.min_size, settings.max_size),
                 max_size=settings.max_size,
                 max_queries=2**62,
@@ -78,6 +80,9 @@ class AsyncpgPool:
             )
         except (OSError, TimeoutError, asyncpg.PostgresError) as exc:
             raise DatabaseUnavailable() from exc
+
+    async def _connect(self, _: None, **options: Any) -> asyncpg.Connection:
+        return await self._opener.open(**options)
 
     async def _prepare(self, conn: asyncpg.Connection) -> None:
         await set_codecs(conn)

@@ -15,7 +15,9 @@ from typing import Any
 import asyncpg
 import orjson
 
+from msframework.conf.address import read_address
 from msframework.conf.settings import DatabaseSettings
+from msframework.db.opening import AddressOpener
 
 # What asyncpg's own reset leaves: the role, temporary tables, sequence values, and statements that
 # SQL's PREPARE made (DEALLOCATE ALL would take asyncpg's own as well).
@@ -122,9 +124,10 @@ def build_opener(url: str, settings: DatabaseSettings, *, read_only: bool = Fals
     It keeps to no `DB_COMMAND_TIMEOUT`: `Deadlines` does that for a whole pool.
     """
     options = connect_options(settings, read_only=read_only) | {"command_timeout": None}
+    opener = AddressOpener(read_address(url), settings.connect_timeout)
 
     async def open_connection() -> asyncpg.Connection:
-        conn = await asyncpg.connect(url, **options)
+        conn = await opener.open(**options)
         try:
             async with asyncio.timeout(settings.connect_timeout):
                 await set_codecs(conn)

@@ -10,12 +10,11 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
-from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import asyncpg
 
+from msframework.conf.address import read_address
 from msframework.conf.settings import DatabaseSettings
-from msframework.conf.url import place_of
 from msframework.context import RequestContext
 from msframework.db.affinity import Affinity
 from msframework.db.asyncpg_pool import AsyncpgPool
@@ -170,7 +169,7 @@ class Database:
         """Return *exc*, which nobody outside sees, saying which database it is about."""
         cause = exc.__cause__
         said = "" if cause is None else f" ({f'{type(cause).__name__}: {cause}'.rstrip(': ')})"
-        place = place_of(self._settings.url or "")
+        place = read_address(self._settings.url or "").place
         return DatabaseUnavailable(
             f"PostgreSQL at {place}, cannot be reached{said}. "
             "Mend DATABASE_URL, or start the server."
@@ -282,18 +281,9 @@ class Database:
 
 def peer_tags(url: str) -> Tags:
     """Return what spans say of the server at *url*: host, port and database, no user, no secret."""
-    parts = urlsplit(url)
-    host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
-    tags: Tags = {"peer.service": "postgresql", "db.instance": parts.path.lstrip("/")}
-    if not host.startswith("/"):
-        tags["peer.hostname"] = host
-        tags["peer.port"] = _port(parts)
+    address = read_address(url)
+    host = address.host
+    tags: Tags = {"peer.service": "postgresql", "db.instance": address.database}
+    if not host.local:
+        tags |= {"peer.hostname": host.name, "peer.port": host.port}
     return tags
-
-
-def _port(parts: SplitResult) -> int:
-    """Return the first port of a URL; those with several hosts have no single one."""
-    try:
-        return parts.port or 5432
-    except ValueError:
-        return 5432

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import asyncpg
 
+from msframework.conf.address import read_address
 from msframework.conf.settings import DatabaseSettings
+from msframework.db.opening import AddressOpener
 
 Rows = list[tuple[Any, ...]]
 _QUESTION: Final = "SELECT 1"
@@ -32,7 +34,8 @@ class PrimaryProbe:
     """
 
     def __init__(self, url: str, settings: DatabaseSettings) -> None:
-        self._url, self._timeout = url, settings.connect_timeout
+        self._opener = AddressOpener(read_address(url), settings.connect_timeout)
+        self._timeout = settings.connect_timeout
         self._conn: asyncpg.Connection | None = None
         self._asking: Task[str | None] | None = None
         self._lock, self._closed = asyncio.Lock(), False
@@ -88,9 +91,7 @@ class PrimaryProbe:
         if self._closed:
             raise asyncpg.InterfaceError("the probe is closed")
         if self._conn is None or self._conn.is_closed():
-            self._conn = await asyncpg.connect(
-                self._url,
-                timeout=self._timeout,
+            self._conn = await self._opener.open(
                 statement_cache_size=0,
                 server_settings={"application_name": "msframework readiness"},
             )

@@ -14,8 +14,10 @@ from typing import Any
 
 import asyncpg
 
+from msframework.conf.address import read_address
 from msframework.conf.settings import DatabaseSettings
 from msframework.db.lease import Lease, Pool
+from msframework.db.opening import AddressOpener
 from msframework.exceptions import DatabaseUnavailable, PoolExhausted
 
 logger = logging.getLogger("msframework.db")
@@ -34,7 +36,7 @@ class Probe:
     """One connection of its own to a server, opened when first asked and after each failure."""
 
     def __init__(self, url: str, timeout: float) -> None:
-        self._url, self._timeout = url, timeout
+        self._opener, self._timeout = AddressOpener(read_address(url), timeout), timeout
         self._conn: asyncpg.Connection | None = None
 
     async def ask(self, sql: str) -> Any:
@@ -46,7 +48,7 @@ class Probe:
         try:
             async with asyncio.timeout(self._timeout):
                 if self._conn is None or self._conn.is_closed():
-                    self._conn = await asyncpg.connect(self._url, statement_cache_size=0)
+                    self._conn = await self._opener.open(statement_cache_size=0)
                 return await self._conn.fetchval(sql)
         except BaseException:
             self.close()

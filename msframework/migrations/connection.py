@@ -14,9 +14,11 @@ import peewee
 from peewee import PostgresqlDatabase
 from playhouse.postgres_ext import Psycopg3Database
 
+from msframework.conf.address import read_address
 from msframework.conf.loader import load_settings
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database
+from msframework.db.opening import libpq_options
 from msframework.exceptions import ImproperlyConfigured
 
 Echo = Callable[[str], None]
@@ -36,14 +38,13 @@ def connect(url: str) -> PostgresqlDatabase:
         raise ImproperlyConfigured(
             "Migrations need psycopg, which is not installed: `pip install 'psycopg[binary]'`."
         ) from exc
-    if url.startswith("postgres://"):  # peewee knows the other spelling only
-        url = url.replace("postgres://", "postgresql://", 1)
+    options = {"application_name": "msframework migrations", "connect_timeout": "10"}
+    options |= libpq_options(read_address(url))
     # NOTE: parameters are put in by the client, as PostgreSQL takes none in DDL (SET DEFAULT %s).
     database: PostgresqlDatabase = Psycopg3Database(
-        url,
+        options.pop("dbname"),
         cursor_factory=ClientCursor,
-        application_name="msframework migrations",
-        connect_timeout=10,
+        **options,
     )
     return database
 

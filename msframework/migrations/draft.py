@@ -276,7 +276,9 @@ class _Drafting:
     def _owner(self, operation: MigrationOperation) -> str:
         """Return the label of the app that the changed table or type belongs to."""
         models = self._survey.models
-        owners = {**models.owners} | {f"type {name}": app for name, app in models.enum_owners.items()}
+        owners = {**models.owners} | {
+            f"type {name}": app for name, app in models.enum_owners.items()
+        }
         names = sorted(reach(operation, ()).changed)
         if isinstance(operation, ops.RenameTable):
             names = [operation.new, operation.old]
@@ -325,7 +327,11 @@ class _Drafting:
         if history.leaves:
             return label(history.leaves[-1])
         for step in self._survey.reading.steps:
-            if isinstance(step, TableStep) and step.app == app and table_name(step.owner._model) == table:
+            if (
+                isinstance(step, TableStep)
+                and step.app == app
+                and table_name(step.owner._model) == table
+            ):
                 return label(step)
         return None
 
