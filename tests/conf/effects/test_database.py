@@ -9,7 +9,7 @@ import pytest
 from msframework.db.asyncpg_pool import AsyncpgPool
 from msframework.db.pool import LightPool
 from msframework.db.replicas import Probe
-from msframework.exceptions import DatabaseUnavailable, PoolExhausted
+from msframework.exceptions import DatabaseUnavailable, ImproperlyConfigured, PoolExhausted
 from msframework.management.start import prepare_database
 from tests.processes import fresh_database
 
@@ -54,6 +54,22 @@ async def until(condition):
 async def test_database_url(opened, database):
     async with opened() as db:
         assert await fetch(db, "SELECT current_database()") == urlsplit(database).path[1:]
+
+
+@pytest.mark.parametrize("kind", ["light", "asyncpg"])
+async def test_the_parameters_of_database_url(opened, database, kind):
+    url = named(f"{database}&options=-c%20work_mem%3D3MB&connect_timeout=3", "shop")
+    async with opened(DATABASE_URL=url, DB_POOL=kind) as db:
+        assert await fetch(db, "SHOW work_mem") == "3MB"
+        assert await count(db, "shop") >= 1
+
+
+def test_a_parameter_of_database_url_that_no_driver_follows(read, database):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read(DATABASE_URL=f"{database}&sslmod=require", DB_REPLICAS=(f"{database}&sslsni=0",))
+
+    assert "DATABASE_URL has the unknown parameter sslmod; expected" in str(caught.value)
+    assert "DB_REPLICAS[0] has the parameter sslsni; expected" in str(caught.value)
 
 
 async def test_db_config(make, database):
