@@ -42,7 +42,11 @@ CLIENTS = 12
 PAUSE = 0.08  # seconds between two actions of a client, on average
 OTHERS = "backend_type = 'client backend' AND application_name <> 'soak'"
 # Growth in an hour up to which something is taken for flat: noise of a run of an hour.
-FLAT = {"rss": 5.0, "descriptors": 5.0, "tasks": 5.0, "sessions": 3.0, "threads": 1.0}
+FLAT = {"rss": 5.0, "sessions": 3.0, "threads": 1.0}
+# What goes with the requests in flight, so with how busy the machine is: it is compared at rest,
+# before the clients came and when they have gone, and may differ by so much.
+AT_REST = {"descriptors": 12, "tasks": 1}  # the pool's connections, which stay, are descriptors
+REST = 15.0  # seconds after the last client
 
 
 @dataclass
@@ -84,6 +88,7 @@ class Soak:
             )
         self.outcomes: Counter[str] = Counter()
         self.samples: list[Sample] = []
+        self.rest: Sample | None = None  # when all clients have gone
 
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._url, autocommit=True, application_name="soak")
@@ -118,6 +123,10 @@ class Soak:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(REST)
+        async with aiohttp.ClientSession(self._base) as session:
+            self.rest = await self._look(session, time.monotonic() - began)
+        print_row(self.rest)
 
     async def _wait_ready(self, session: aiohttp.ClientSession) -> None:
         for _ in range(300):
@@ -241,7 +250,7 @@ def print_row(sample: Sample) -> None:
     print("|", " | ".join(numbers), "|", flush=True)
 
 
-def judge(samples: list[Sample]) -> list[str]:
+def judge(samples: list[Sample], rest: Sample) -> list[str]:
     """Return a line for each thing that is held: start, end, and growth in an hour."""
     settled = samples[len(samples) // 5 :]
     hours = [sample.minutes / 60 for sample in settled]
@@ -256,6 +265,10 @@ def judge(samples: list[Sample]) -> list[str]:
             said = "**grows**" if grows else "flat"
         first, last = getattr(samples[0], name), getattr(samples[-1], name)
         lines.append(f"| {name} | {first:g} | {last:g} | {slope:+.1f} | {said} |")
+    for name, most in AT_REST.items():
+        first, last = getattr(samples[0], name), getattr(rest, name)
+        said = "**left behind**" if last - first > most else "flat"
+        lines.append(f"| {name}, at rest | {first:g} | {last:g} | | {said} |")
     return lines
 
 
@@ -273,7 +286,8 @@ def main() -> None:
         finally:
             soak.close()
     print("\n| held | start | end | growth in an hour | verdict |\n|---|---:|---:|---:|---|")
-    print("\n".join(judge(soak.samples)))
+    assert soak.rest is not None
+    print("\n".join(judge(soak.samples, soak.rest)))
     facts = describe()
     print(f"\nOutcomes: {json.dumps(dict(soak.outcomes.most_common()))}")
     print(

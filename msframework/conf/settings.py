@@ -213,6 +213,24 @@ class DatabaseSettings:
         "DB_MAX_LAG", 10.0, "a replica further behind is not read from", least=0
     )
     auto_migrate: bool = setting("AUTO_MIGRATE", False, "runserver applies pending migrations")
+    migration_lock_timeout: float = setting(
+        "MIGRATION_LOCK_TIMEOUT",
+        0.1,
+        "wait of a migration for one lock, and of others behind it; 0 for ever",
+        least=0,
+    )
+    migration_lock_retries: int = setting(
+        "MIGRATION_LOCK_RETRIES",
+        30,
+        "further attempts of a migration that did not get its locks",
+        least=0,
+    )
+    migration_statement_timeout: float = setting(
+        "MIGRATION_STATEMENT_TIMEOUT",
+        30.0,
+        "longest statement that holds others up, in a migration with atomic = False; 0 for ever",
+        least=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

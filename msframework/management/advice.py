@@ -22,7 +22,7 @@ from msframework.exceptions import ServiceException
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
 from msframework.metrics.exposition import EXTRA, is_installed
-from msframework.migrations.detect import read_models
+from msframework.migrations.declared import read_models
 from msframework.migrations.files import app_directory
 from msframework.models import Model
 from msframework.operation import Operation

@@ -1,11 +1,11 @@
 """Migrations of tables that stood before there were any, which are recorded rather than run.
 
-Runs on the command line; whether the tables stand is looked up when such a migration is applied.
+Runs on the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from peewee import PostgresqlDatabase
 
@@ -14,25 +14,11 @@ from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
 from msframework.migrations.draft import Draft, next_path
 from msframework.migrations.files import app_label, read_files
-from msframework.migrations.relation import find_tables
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
 from msframework.migrations.source import MigrationText, write
 from msframework.migrations.survey import choose_apps, read_all_models
 from msframework.migrations.titles import slug
-
-
-def find_standing(
-    database: PostgresqlDatabase, states: Mapping[str, SchemaState]
-) -> dict[str, tuple[str, ...]]:
-    """Return which tables of *states* stand in the database, by app."""
-    found = {}
-    for app, state in states.items():
-        names = [table.name for table in state.tables]
-        standing = set(find_tables(database, names).values()) if names else set()
-        if standing:
-            found[app] = tuple(name for name in names if name in standing)
-    return found
 
 
 def draft_adoption(
@@ -73,25 +59,3 @@ def _draft(app: str, name: str | None, state: SchemaState) -> Draft:
     path = next_path(app, slug(name or "initial"))
     summary = tuple(f"adopt table {table.name}" for table in state.tables)
     return Draft(app_label(app), path, write(text), summary)
-
-
-def is_standing(database: PostgresqlDatabase, where: str, state: SchemaState) -> bool:
-    """Say whether the tables that a migration with `adopted = True` makes stand as it says.
-
-    Raises:
-        ImproperlyConfigured: some do not stand, or are others.
-    """
-    found = find_adopted(database, state)
-    if not found.state.tables:
-        return False
-    problems = [
-        f"{where}: {name} does not stand, but others of its tables do." for name in found.missing
-    ]
-    problems += [
-        f"{where}: the table {name} is not as the migration says: {line}."
-        for name, lines in found.differences.items()
-        for line in lines
-    ]
-    if problems:
-        raise ImproperlyConfigured.of(problems)
-    return True

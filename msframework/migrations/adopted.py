@@ -16,10 +16,11 @@ from peewee import PostgresqlDatabase
 
 from msframework.migrations.index_text import generated_name, plain_columns
 from msframework.migrations.operations.ddl import constraint_definition, create_index
-from msframework.migrations.relation import find_tables, read_tables
+from msframework.migrations.relation import find_enums, find_tables, read_tables
 from msframework.migrations.schema import (
     Column,
     Constraint,
+    EnumType,
     ForeignKey,
     Index,
     SchemaState,
@@ -42,7 +43,7 @@ class Adopted:
     Args:
         state: those tables and types, in the models' words where both say the same.
         missing: the described tables that do not stand.
-        differences: of each table that is not as described, what differs, a line for each.
+        differences: of each table or type that is not as described, what differs, a line for each.
     """
 
     state: SchemaState
@@ -58,10 +59,12 @@ def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Ado
     found = read_tables(database, standing, find_tables(database, targets))
     tables = _reconcile_all(database, models_state, found.tables)
     lines = {each.name: tuple(differences(described[each.name], each)) for each in tables}
-    names = {enum.name for enum in models_state.enums}
+    wanted = {enum.name: enum for enum in models_state.enums}
+    enums = find_enums(database, wanted)
+    lines |= {each.name: tuple(_enum_differences(wanted[each.name], each)) for each in enums}
     return Adopted(
-        SchemaState(tables, enums=tuple(enum for enum in found.enums if enum.name in names)),
-        tuple(name for name in described if name not in lines),
+        SchemaState(tables, enums=enums),
+        tuple(name for name in described if name not in standing.values()),
         {name: found_lines for name, found_lines in lines.items() if found_lines},
     )
 
@@ -193,6 +196,11 @@ def _part_differences(
             yield f"{label} {name}: {_compare(wanted, found)}"
     for name, extra in left.items():
         yield f"{label} {name}: {_compare(None, extra)}"
+
+
+def _enum_differences(described: EnumType, standing: EnumType) -> Iterator[str]:
+    if described.values != standing.values:
+        yield f"values: {_compare(described.values, standing.values)}"
 
 
 def _compare(wanted: object, found: object) -> str:

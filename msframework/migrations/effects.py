@@ -67,8 +67,8 @@ def _apply_to_table(table: Table, operation: MigrationOperation) -> Table:
             return replace(table, columns=(*columns, column))
         case ops.DropColumn(_, column):
             return _without_column(table, column.name)
-        case ops.AlterColumn(_, old, new):
-            return replace(table, columns=_changed(columns, old.name, lambda each: new))
+        case ops.AlterColumn(_, _, column):
+            return replace(table, columns=_changed(columns, column.name, lambda each: column))
         case ops.AddConstraint(_, constraint):
             return replace(table, constraints=(*constraints, constraint))
         case ops.DropConstraint(_, constraint):
@@ -130,9 +130,9 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Reach:
     """
     match operation:
         case ops.CreateTable(table) | ops.DropTable(table):
-            needed = {key.target for key in table.foreign_keys if key.target != table.name}
-            needed |= _types((column.type for column in table.columns), enums)
-            return Reach(frozenset((table.name,)), frozenset(needed))
+            targets = {key.target for key in table.foreign_keys if key.target != table.name}
+            types = _types((column.type for column in table.columns), enums)
+            return Reach(frozenset((table.name,)), frozenset(targets | types))
         case ops.RenameTable(old, new):
             return Reach(frozenset((old, new)))
         case ops.CreateEnum(enum) | ops.DropEnum(enum) | ops.AlterEnum(_, enum):

@@ -12,8 +12,6 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.history import find_forks, read_state
 from msframework.migrations.migration_file import MigrationFile, find_files, read_content
 from msframework.migrations.model import MigrationModel
-from msframework.migrations.operations.base import MigrationOperation
-from msframework.migrations.operations.program import check_operations
 from msframework.migrations.step import FileStep, MigrationStep, label, sort_steps
 from msframework.migrations.versions import read_class
 

@@ -18,7 +18,6 @@ from msframework.migrations.history import History, read_history
 from msframework.migrations.schema import (
     Column,
     Constraint,
-    EnumType,
     ForeignKey,
     Index,
     SchemaState,
@@ -120,7 +119,7 @@ def merge_states(
     return SchemaState(tables, enums=enums)
 
 
-Joiner = Callable[[Part, Part, Part, Conflicts], Part]
+Joiner = Callable[[Any, Any, Any, Conflicts], Any]
 
 
 def _merge_parts(
@@ -129,7 +128,7 @@ def _merge_parts(
     one: Sequence[Part],
     other: Sequence[Part],
     conflicts: Conflicts,
-    join: Joiner[Part] | None,
+    join: Joiner | None,
 ) -> tuple[Part, ...]:
     """Return the parts of both, in the order of the one, then those that the other adds."""
     was, first, second = ({each.name: each for each in parts} for parts in (base, one, other))
@@ -151,11 +150,11 @@ def _merge_parts(
 
 
 def _merge_tables(base: Table, one: Table, other: Table, conflicts: Conflicts) -> Table:
-    merged = {}
+    merged: dict[str, Any] = {}
     for kind, name in (("column", "columns"), ("constraint", "constraints"), ("index", "indexes")):
         found: Conflicts = []
-        parts = (getattr(each, name) for each in (base, one, other))
-        merged[name] = _merge_parts(kind, *parts, found, None)
+        a, b, c = (getattr(each, name) for each in (base, one, other))
+        merged[name] = _merge_parts(kind, a, b, c, found, None)
         conflicts += [f"{text} of {base.name}" for text in found]
     for name in ("comment", "storage"):
         a, b, c = (getattr(each, name) for each in (base, one, other))

@@ -15,8 +15,9 @@ import msframework.models
 from msframework.migrations.field_source import FOREIGN_NAMES, OURS, SourceImports
 from msframework.migrations.known_models import KnownModel
 from msframework.migrations.model_names import name_classes
-from msframework.migrations.model_text import ModelContext, ModelText, TableFacts
+from msframework.migrations.model_text import ModelContext, ModelText
 from msframework.migrations.schema import SchemaState, Table
+from msframework.migrations.table_facts import TableFacts
 
 _TITLE: Final = "Models of the tables of a database, written by `manage.py inspectdb`."
 

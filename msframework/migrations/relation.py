@@ -112,6 +112,12 @@ WHERE t.typtype = 'e' AND (t.oid IN (
     WHERE a.attrelid = ANY(%s::oid[]) AND NOT a.attisdropped
 )) ORDER BY n.nspname, t.typname"""
 
+_NAMED_ENUMS: Final = """
+SELECT asked.name, ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid
+                         ORDER BY enumsortorder) AS values
+FROM unnest(%s::text[], %s::text[]) AS asked (name, quoted)
+JOIN pg_type t ON t.oid = to_regtype(asked.quoted) AND t.typtype = 'e' ORDER BY asked.name"""
+
 _ACTIONS: Final = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
 _IDENTITIES: Final[dict[str, Identity]] = {"a": "always", "d": "by default"}
 _NEXT_VALUE: Final = re.compile(r"nextval\('.*'::regclass\)\Z", re.DOTALL)
@@ -144,8 +150,15 @@ def find_tables(
     if names is None:
         return {row["oid"]: None for row in rows(database, _FIND_ALL, list(OWN_TABLES))}
     asked = sorted(names)
-    quoted = [".".join(f'"{_doubled(part)}"' for part in name.split(".", 1)) for name in asked]
-    return {row["oid"]: row["name"] for row in rows(database, _FIND_NAMED, asked, quoted)}
+    found = rows(database, _FIND_NAMED, asked, list(map(_in_quotes, asked)))
+    return {row["oid"]: row["name"] for row in found}
+
+
+def find_enums(database: PostgresqlDatabase, names: Collection[str]) -> tuple[EnumType, ...]:
+    """Return the enumerated types of these *names* that there are, as `EnumType.name` has them."""
+    asked = sorted(names)
+    found = rows(database, _NAMED_ENUMS, asked, list(map(_in_quotes, asked))) if asked else []
+    return tuple(EnumType(row["name"], tuple(row["values"])) for row in found)
 
 
 def name_tables(database: PostgresqlDatabase, oids: Collection[int]) -> dict[int, tuple[str, str]]:
@@ -198,8 +211,9 @@ def rows(database: PostgresqlDatabase, statement: str, *parameters: object) -> l
     return [CatalogRow(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def _doubled(name: str) -> str:
-    return name.replace('"', '""')
+def _in_quotes(name: str) -> str:
+    parts = [part.replace('"', '""') for part in name.split(".", 1)]
+    return ".".join(f'"{part}"' for part in parts)
 
 
 def _read_column(row: CatalogRow) -> Column:

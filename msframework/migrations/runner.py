@@ -27,6 +27,7 @@ from msframework.migrations.plan import (
     target_of,
 )
 from msframework.migrations.record import Entry, ProgressTable, Record
+from msframework.migrations.standing import is_standing
 from msframework.migrations.step import MigrationStep, label
 from msframework.migrations.tasks import UnfinishedMigration
 from msframework.migrations.waiting import LockPolicy
@@ -200,7 +201,10 @@ class Runner:
                         f"{label(step)} is pending, and cannot be tried in a transaction. Run "
                         "`manage.py migrate` first."
                     )
-                self._guard(step, execution, partial(step.up, execution, record))
+                if is_standing(database, step):
+                    step.note(record)
+                else:
+                    self._guard(step, execution, partial(step.up, execution, record))
             yield database
             transaction.rollback()
 
@@ -218,7 +222,7 @@ class Runner:
                 applied = record.read()
                 if ((step.app, step.name) in applied) is not backwards:
                     continue  # recorded together with its table
-                only_note = fake or (not backwards and _is_replaced(step, applied))
+                only_note = fake or (not backwards and _is_there(database, step, applied))
                 verb = "Taking back" if backwards else "Applying"
                 verb = "Only recording" if only_note else verb
                 self._echo(f"{verb} {label(step)} ({number} of {len(todo)})")
@@ -245,11 +249,20 @@ class Runner:
             ) from exc
 
 
+def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:
+    """Say whether what *step* makes stands already, by other migrations or before there were any.
+
+    Raises:
+        ImproperlyConfigured: some of it stands, or other than it says.
+    """
+    return _is_replaced(step, applied) or is_standing(database, step)
+
+
 def _do(
     execution: Execution, record: Record, step: MigrationStep, backwards: bool, only_note: bool
 ) -> None:
     if only_note and backwards:
-        record.remove(step.app, step.name)
+        step.forget(record)
     elif only_note:
         step.note(record)
     elif backwards:

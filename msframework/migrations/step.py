@@ -58,6 +58,9 @@ class MigrationStep(Protocol):
     def note(self, record: Record) -> None:
         """Record it without applying it."""
 
+    def forget(self, record: Record) -> None:
+        """Remove its record without taking it back."""
+
 
 def label(step: MigrationStep) -> str:
     """Return the name of *step* that people read and write: `users.0001_initial`."""
@@ -118,6 +121,11 @@ class FileStep:
         author = getattr(self.module, "author", None)
         record.add(self.app, self.name, author, None if written is None else str(written))
 
+    def forget(self, record: Record) -> None:
+        """Remove the record, and those of the files that this one replaces."""
+        for name in (label(self), *self.replaces):
+            record.remove(self.app, name.partition(".")[2])
+
     def describe(self, backwards: bool = False) -> tuple[str, ...]:
         """Return a line for each operation, in the order of a run."""
         return tuple(each.describe() for each in self._program(backwards))
@@ -133,10 +141,7 @@ class FileStep:
 
     def _run(self, execution: Execution, record: Record, backwards: bool) -> None:
         def finish() -> None:
-            if backwards:
-                record.remove(self.app, self.name)
-            else:
-                self.note(record)
+            (self.forget if backwards else self.note)(record)
 
         if self._is_python():
             self._call(execution, finish, backwards)

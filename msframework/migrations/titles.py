@@ -32,7 +32,8 @@ def file_title(operations: Sequence[MigrationOperation]) -> str:
 
 def _names(operations: Iterable[MigrationOperation]) -> list[str]:
     """Return a name for each change; those of indexes and constraints if there are no others."""
-    whole, parts = [], []
+    whole: list[str] = []
+    parts: list[str] = []
     for each in operations:
         name = _name(each)
         (parts if isinstance(each, _PARTS) else whole).append(name)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from peewee import PostgresqlDatabase
 
+from msframework.conf.settings import DatabaseSettings
+
 if TYPE_CHECKING:
     import psycopg
 
@@ -51,6 +53,15 @@ class LockPolicy:
     timeout: float = 0.1
     retries: int = 30
     statement_timeout: float = 30.0
+
+    @classmethod
+    def of(cls, settings: DatabaseSettings) -> LockPolicy:
+        """Return the policy that *settings* state."""
+        return cls(
+            settings.migration_lock_timeout,
+            settings.migration_lock_retries,
+            settings.migration_statement_timeout,
+        )
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds before each retry: longer and longer, and by chance a bit shorter."""

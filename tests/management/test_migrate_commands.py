@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
 from msframework.db.embedded import EmbeddedServer
@@ -85,13 +86,51 @@ PATH = "market/shoes/migrations/0001_initial.py"
 def test_from_models_to_tables_and_back(manage, columns):
     assert manage("makemigrations", "--check") == (1, [f"Missing: {PATH}", "  create table shoes"])
     assert manage("makemigrations") == (0, [f"Wrote {PATH}", "  create table shoes"])
-    assert manage("makemigrations", "--check") == (0, ["The models and the migrations agree."])
-    assert manage("migrate", "--plan") == (0, ["Would apply shoes.0001_initial"])
+    assert manage("makemigrations", "--check") == (
+        0,
+        [
+            "No changes: the models are as the last migrations leave them (1 app). "
+            "Not looked at: hats (no models)."
+        ],
+    )
+    assert manage("migrate", "--plan") == (
+        0,
+        ["Would apply shoes.0001_initial", "  create table shoes"],
+    )
     assert manage("migrate") == (0, ["Applying shoes.0001_initial (1 of 1)"])
     assert columns("shoes") == ["id", "name"]
     assert manage("migrate") == (0, ["Nothing to migrate."])
     assert manage("migrate", "shoes", "zero") == (0, ["Taking back shoes.0001_initial (1 of 1)"])
     assert columns("shoes") == []
+
+
+def test_check_lists_what_is_pending_and_changes_nothing(manage, project, columns, query):
+    project.write(
+        PATH,
+        """
+        from msframework.migrations import Column, CreateTable, Run, Table
+
+        operations = (
+            CreateTable(Table("shoes", (Column("id", "integer"),))),
+            Run("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS value"),
+        )
+        """,
+    )
+
+    assert manage("migrate", "--check") == (
+        1,
+        [
+            "Pending: shoes.0001_initial",
+            "  create table shoes",
+            "  run CREATE TABLE seen AS SELECT current_setting('lock_timeout...",
+        ],
+    )
+    assert columns("shoes") == []
+    manage("migrate", "--lock-timeout", "0.5")
+    assert query("SELECT value FROM seen") == [("500ms",)]
+    assert manage("migrate", "shoes", "--check") == (0, ["Nothing to migrate."])
+    with pytest.raises(click.UsageError, match="--check goes without"):
+        manage("migrate", "shoes", "0001", "--check")
 
 
 def test_fake_changes_the_record_only(manage, columns, recorded):
@@ -113,16 +152,38 @@ def test_an_empty_migration_needs_no_database(manage, handed, project):
         manage("makemigrations", "--empty")
 
 
-def test_what_is_left_to_do_by_hand_is_said(manage, query):
-    query("CREATE TABLE shoes (id serial PRIMARY KEY)")
+def test_tables_that_stand_already_are_adopted(manage, query, columns, recorded):
+    query("CREATE TABLE shoes (id serial PRIMARY KEY, size int)")
 
-    _, said = manage("makemigrations", "--name", "Add the name")
+    with pytest.raises(ImproperlyConfigured, match="--adopt shoes"):
+        manage("makemigrations")
+    assert manage("makemigrations", "--adopt") == (0, [f"Wrote {PATH}", "  adopt table shoes"])
+    assert manage("migrate") == (0, ["Only recording shoes.0001_initial (1 of 1)"])
 
-    assert said == [
-        "Wrote market/shoes/migrations/0001_add_the_name.py",
-        "  add column shoes.name",
-        "  to do by hand: shoes.name: not-null column needs a default or allow_not_null backfill",
-    ]
+    _, said = manage("makemigrations", "--fill", "shoes.name='x'", "--drop", "shoes.size")
+    assert said[0] == "Wrote market/shoes/migrations/0002_add_name_drop_size.py"
+    manage("migrate")
+    assert columns("shoes") == ["id", "name"]
+    with pytest.raises(ImproperlyConfigured, match="shoes has migrations already"):
+        manage("makemigrations", "shoes", "--adopt")
+
+
+def test_what_was_adopted_is_made_where_it_does_not_stand(manage, query, columns):
+    query("CREATE TABLE shoes (id serial PRIMARY KEY, name varchar(255) NOT NULL)")
+    manage("makemigrations", "--adopt")
+    query("DROP TABLE shoes")
+
+    assert manage("migrate") == (0, ["Applying shoes.0001_initial (1 of 1)"])
+    assert columns("shoes") == ["id", "name"]
+
+
+def test_what_was_adopted_must_stand_as_it_was(manage, query):
+    query("CREATE TABLE shoes (id serial PRIMARY KEY, name varchar(255) NOT NULL)")
+    manage("makemigrations", "--adopt")
+    query("ALTER TABLE shoes ALTER name TYPE text")
+
+    with pytest.raises(ImproperlyConfigured, match="the table shoes is not as the migration says"):
+        manage("migrate")
 
 
 def test_showmigrations_lists_each_app(manage, project):

@@ -361,6 +361,22 @@ def test_what_differs_is_told(database):
     }
 
 
+def test_types_are_compared_too(database):
+    database.execute_sql("CREATE TYPE mood AS ENUM ('sad'); CREATE SCHEMA shop")
+    database.execute_sql("CREATE TYPE shop.mood AS ENUM ('fine'); CREATE TABLE t (m mood[])")
+    column = Column("m", "mood[]", null=True, default="'{fine}'")
+    enums = [EnumType(name, ("sad", "fine")) for name in ("gone", "mood")]
+    enums.append(EnumType("shop.mood", ("fine",)))
+
+    adopted = find_adopted(database, SchemaState((Table("t", (column,)),), enums=tuple(enums)))
+
+    assert adopted.state.enums == (EnumType("mood", ("sad",)), EnumType("shop.mood", ("fine",)))
+    assert adopted.differences == {
+        "mood": ("values: the models say sad, fine, the database sad",),
+        "t": ("column m: the models say mood[] NULL DEFAULT '{fine}', the database mood[] NULL",),
+    }
+
+
 def test_a_target_is_the_same_table_by_another_name(database):
     database.execute_sql("CREATE TABLE users (id int PRIMARY KEY)")
     database.execute_sql("CREATE TABLE notes (author int REFERENCES users)")

@@ -102,7 +102,9 @@ DDL = {
         CREATE TYPE mood AS ENUM ('sad', 'half-fine', 'half fine', '2nd');
         CREATE TYPE shop.order_state AS ENUM ('open', 'closed');
         CREATE TYPE shop.odd AS ENUM ('');
-        CREATE TABLE moods (mood mood PRIMARY KEY DEFAULT 'sad', s shop.order_state, o shop.odd);
+        CREATE TABLE moods (
+            mood mood PRIMARY KEY DEFAULT 'sad', m mood[], s shop.order_state, o shop.odd
+        );
         CREATE TABLE shop.order_states (mood mood NOT NULL REFERENCES moods);
     """,
     "foreign keys that are no fields": """

@@ -13,7 +13,7 @@ from peewee import PostgresqlDatabase
 from msframework.db.embedded import ensure_database
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
-from msframework.migrations.adopt import draft_adoption, find_standing
+from msframework.migrations.adopt import draft_adoption
 from msframework.migrations.connection import database_url, opened
 from msframework.migrations.draft import (
     Comparison,
@@ -26,19 +26,20 @@ from msframework.migrations.draft import (
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
+from msframework.migrations.standing import find_standing
 from msframework.migrations.survey import Survey
 
 _ANSWERS = (
-    click.option("--rename", multiple=True, metavar="OLD:NEW", help="users.nick:handle, or users:members."),
-    click.option("--drop", multiple=True, metavar="NAME", help="users.nick, or users: it goes with its data."),
-    click.option("--fill", multiple=True, metavar="NAME=SQL", help="users.age=18, for rows that are there."),
-    click.option("--using", multiple=True, metavar="NAME=SQL", help="users.age=age::integer, to convert."),
-)  # fmt: skip
+    ("--rename", "OLD:NEW", "A column or table has a new name: users.nick:handle."),
+    ("--drop", "NAME", "A column or table goes with its data: users.nick."),
+    ("--fill", "NAME=SQL", "What rows get that are there: users.age=18."),
+    ("--using", "NAME=SQL", "How values are converted: users.age=age::integer."),
+)
 
 
 def _with_answers(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_ANSWERS):
-        function = option(function)
+    for option, form, text in reversed(_ANSWERS):
+        function = click.option(option, multiple=True, metavar=form, help=text)(function)
     return function
 
 
@@ -55,6 +56,7 @@ def _with_answers(function: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def command(
     project: Project,
+    /,
     app: str | None,
     check: bool,
     dry_run: bool,
@@ -167,8 +169,7 @@ class _Output:
             verb = "Missing: " if self._check else "Would write " if self._dry_run else "Wrote "
             self._echo(f"{verb}{path}")
             for line in draft.summary:
-                style = {"fg": "yellow"} if line in draft.losses else {}
-                self._echo(f"  {line}", **style)
+                self._echo(f"  {line}", fg="yellow" if line in draft.losses else None)
             if self._dry_run:
                 self._echo(draft.text)
         if drafts and self._check and leave:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -14,6 +16,8 @@ from msframework.management.project import Project
 from msframework.migrations.connection import database_url
 from msframework.migrations.draft import draft_changes
 from msframework.migrations.runner import Runner
+from msframework.migrations.step import label
+from msframework.migrations.waiting import LockPolicy
 
 _MOST_NAMES: Final = 3
 
@@ -23,19 +27,57 @@ _MOST_NAMES: Final = 3
 @click.argument("target", required=False)
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @click.option("--fake", is_flag=True, help="Change the record only, not the tables.")
+@click.option("--check", is_flag=True, help="Only list what is pending; exit with 1 if any is.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    help="Seconds to wait for a lock (MIGRATION_LOCK_TIMEOUT).",
+)
 @click.pass_obj
-def command(project: Project, app: str | None, target: str | None, plan: bool, fake: bool) -> None:
+def command(
+    project: Project,
+    app: str | None,
+    target: str | None,
+    plan: bool,
+    fake: bool,
+    check: bool,
+    lock_timeout: float | None,
+) -> None:
     """Apply pending migrations, or go to one of them.
 
     Without arguments everything pending is applied; with APP, that app and what it depends on. With
     TARGET (a name, or its beginning) the app goes up to that migration, or back to it where it is
     applied; TARGET "zero" takes all of them back.
     """
+    if check and (target is not None or plan or fake):
+        raise click.UsageError("--check goes without a TARGET, --plan and --fake.")
     settings = ensure_database(project.settings, project.echo)
-    runner = Runner(database_url(settings), settings.installed_apps, project.echo)
+    policy = LockPolicy.of(settings.database)
+    runner = Runner(
+        database_url(settings),
+        settings.installed_apps,
+        project.echo,
+        policy if lock_timeout is None else replace(policy, timeout=lock_timeout),
+        sys.stdout if sys.stdout.isatty() else None,
+    )
+    if check:
+        _check(project, runner, app)
+        return
     done = runner.migrate(app, target, plan=plan, fake=fake)
     if not done:
         project.echo("Nothing to migrate.")
+
+
+def _check(project: Project, runner: Runner, app: str | None) -> None:
+    """List what is pending, and exit with 1 if anything is."""
+    pending = runner.pending_steps(app)
+    for step in pending:
+        project.echo(f"Pending: {label(step)}")
+        for line in step.describe():
+            project.echo(f"  {line}")
+    if pending:
+        click.get_current_context().exit(1)
+    project.echo("Nothing to migrate.")
 
 
 def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
@@ -44,7 +86,8 @@ def apply_pending(settings: Settings, echo: Callable[[str], None]) -> None:
     Raises:
         ImproperlyConfigured: see `Runner.migrate`.
     """
-    done = Runner(database_url(settings), settings.installed_apps, echo).migrate()
+    policy = LockPolicy.of(settings.database)
+    done = Runner(database_url(settings), settings.installed_apps, echo, policy).migrate()
     if done:
         echo(f"Applied {len(done)} pending migration{'s' if len(done) > 1 else ''}.")
 

@@ -14,7 +14,7 @@ from msframework.app import Service, create_app
 from msframework.db.embedded import ensure_database
 from msframework.management.project import Project
 from msframework.management.session import Prompt, ShellSession, run_source
-from msframework.migrations.detect import read_models
+from msframework.migrations.declared import read_models
 
 
 @click.command()

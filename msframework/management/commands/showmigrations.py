@@ -36,7 +36,9 @@ def command(project: Project, app: str | None) -> None:
 
 
 def _describe(line: MigrationStatus) -> str:
+    part = "" if line.phases is None else f"  (broken off: {line.phases} phases done)"
     if line.entry is None:
-        return f"[ ] {line.name}"
+        return f"[ ] {line.name}{part}"
     by = f"  {line.entry.author}" if line.entry.author else ""
-    return f"[{'x' if line.known else '?'}] {line.name}  {line.entry.time:%Y-%m-%d %H:%M:%S}{by}"
+    time = f"{line.entry.time:%Y-%m-%d %H:%M:%S}"
+    return f"[{'x' if line.known else '?'}] {line.name}  {time}{by}{part}"

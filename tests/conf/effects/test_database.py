@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from msframework.db.asyncpg_pool import AsyncpgPool
@@ -251,3 +252,59 @@ def test_auto_migrate(read, tmp_path, monkeypatch, capsys):
             said = capsys.readouterr().out
             assert ("Applied 1 pending migration." in said) is wanted
             assert ("1 migration is pending (effect_models.0001_initial)" in said) is not wanted
+
+
+@pytest.fixture
+def apply_migration(read, tmp_path, monkeypatch):
+    """Return a function that applies one migration, of some text, with some settings."""
+    app = f"limits_of_{tmp_path.name}"
+    directory = tmp_path / app / "migrations"
+    directory.mkdir(parents=True)
+    for each in (directory.parent, directory):
+        (each / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with fresh_database("effects_migration") as url:
+
+        def apply(text, **values):
+            (directory / "0001_initial.py").write_text(text)
+            apps = {"INSTALLED_APPS": (app,), "DATABASE_URL": url}
+            settings = read(**apps, AUTO_MIGRATE=True, **values)
+            prepare_database(settings, migrate=True)
+            with psycopg.connect(url) as connection:
+                return connection.execute("SELECT value FROM seen").fetchone()[0]
+
+        yield apply
+
+
+SEEN = "CREATE TABLE seen AS SELECT current_setting('{}') AS value"
+
+
+def test_migration_lock_timeout(apply_migration):
+    text = f'def up(migrator, db):\n    db.execute_sql("{SEEN.format("lock_timeout")}")\n'
+
+    assert apply_migration(text, MIGRATION_LOCK_TIMEOUT=0.25) == "250ms"
+
+
+def test_migration_lock_retries(apply_migration):
+    text = (
+        "attempts = []\n"
+        "def up(migrator, db):\n"
+        "    attempts.append(1)\n"
+        "    if len(attempts) < 3:\n"
+        "        db.execute_sql(\"DO 'BEGIN RAISE lock_not_available; END'\")\n"
+        '    db.execute_sql("CREATE TABLE seen AS SELECT %s AS value", (len(attempts),))\n'
+    )
+
+    with pytest.raises(ImproperlyConfigured, match="MIGRATION_LOCK_RETRIES"):
+        apply_migration(text, MIGRATION_LOCK_RETRIES=1)
+    assert apply_migration(text, MIGRATION_LOCK_RETRIES=2) == 3
+
+
+def test_migration_statement_timeout(apply_migration):
+    text = (
+        "from msframework.migrations import Run\n"
+        "atomic = False\n"
+        f'operations = (Run("{SEEN.format("statement_timeout")}"),)\n'
+    )
+
+    assert apply_migration(text, MIGRATION_STATEMENT_TIMEOUT=7) == "7s"
