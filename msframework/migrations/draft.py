@@ -129,7 +129,7 @@ def next_path(app: str, title: str, ahead: int = 0) -> Path:
     """Return the path of the next file of *app*, a dotted name, or of one *ahead* of it."""
     directory = app_directory(app)
     assert directory is not None  # choose_apps lets only packages through
-    number = max((file.number for file in read_files(app)), default=0) + 1 + ahead
+    number = max((file.last_number for file in read_files(app)), default=0) + 1 + ahead
     return directory / "migrations" / f"{number:04}_{title}.py"
 
 
