@@ -12,7 +12,7 @@ from msframework.migrations.renames import Fill, NamedKind
 from msframework.migrations.schema import Column
 
 Value = TypeVar("Value")
-Place = tuple[str, str]  # table, column
+ColumnPlace = tuple[str, str]  # table, column
 
 
 class Undecided(Exception):
@@ -24,9 +24,9 @@ class RecordedAnswers:
 
     def __init__(self, operations: Iterable[MigrationOperation]) -> None:
         self._tables: dict[str, str] = {}  # the last name of each table, by its first one
-        self._columns: dict[Place, str] = {}  # the first name of each column, by its last place
-        self._fills: dict[Place, list[Fill]] = {}
-        self._usings: dict[Place, list[str | None]] = {}
+        self._columns: dict[ColumnPlace, str] = {}
+        self._fills: dict[ColumnPlace, list[Fill]] = {}
+        self._usings: dict[ColumnPlace, list[str | None]] = {}
         for each in operations:
             self._read(each)
 
@@ -87,7 +87,7 @@ class RecordedAnswers:
         """Let it be, likewise."""
 
 
-def _move_table(values: dict[Place, Value], old: str, new: str) -> None:
+def _move_table(values: dict[ColumnPlace, Value], old: str, new: str) -> None:
     for table, column in list(values):
         if table == old:
             values[new, column] = values.pop((table, column))
