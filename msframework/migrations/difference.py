@@ -22,6 +22,7 @@ from msframework.migrations.conversions import conversion
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
+from msframework.migrations.restores import restored
 from msframework.migrations.schema import (
     Column,
     Constraint,
@@ -142,7 +143,7 @@ def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> fro
     for column in one.columns:
         if column.name not in after:
             answers.note_drop(name, column.name)
-            found.dropped_columns.append(ops.DropColumn(name, column))
+            found.dropped_columns.append(ops.DropColumn(name, column, restore=restored(column)))
     return frozenset(remade)
 
 

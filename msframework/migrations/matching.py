@@ -9,6 +9,12 @@ from msframework.migrations.renames import Answers
 from msframework.migrations.schema import SchemaState, Table
 
 _ALIKE = 0.5  # share of the columns, of both tables together, from which a rename is likely
+_FAMILIES = {
+    "bigint": "integer",
+    "smallint": "integer",
+    "varchar": "text",
+    "timestamptz": "timestamp",
+}
 
 
 def settle_names(
@@ -50,7 +56,16 @@ def _tables(old: SchemaState, new: SchemaState, answers: Answers) -> list[tuple[
 def _are_alike(one: Table, other: Table) -> bool:
     before = {(column.name, column.type) for column in one.columns}
     after = {(column.name, column.type) for column in other.columns}
+    if sorted(kind for _, kind in before) == sorted(kind for _, kind in after):
+        return True
     return len(before & after) >= _ALIKE * len(before | after)
+
+
+def _family(kind: str) -> str:
+    """Return the type without its size, which may change together with the name."""
+    base = kind.partition("(")[0]
+    array = "[]" if kind.endswith("[]") else ""
+    return f"{_FAMILIES.get(base.removesuffix('[]'), base.removesuffix('[]'))}{array}"
 
 
 def _columns(one: Table, other: Table, answers: Answers) -> list[tuple[str, str]]:
@@ -62,7 +77,7 @@ def _columns(one: Table, other: Table, answers: Answers) -> list[tuple[str, str]
         if column.name in before:
             continue
         for was in gone:
-            likely = was.type == column.type
+            likely = _family(was.type) == _family(column.type)
             if answers.is_rename("column", other.name, was.name, column.name, likely):
                 found.append((was.name, column.name))
                 gone.remove(was)

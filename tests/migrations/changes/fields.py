@@ -23,6 +23,7 @@ CHANGES = [
         "IntegerField()",
         values=["'1'", "'2'"],
         kept=["1", "2"],
+        daily=True,
     ),
     on_field(
         "text to integer, the other way of a value that has none",
@@ -40,6 +41,7 @@ CHANGES = [
         options=("--using", "note.field=ceil(field)"),
         refusal="loses a part of its values",
         returned=("SELECT field FROM note ORDER BY title", [(2.0,), (2.0,)]),
+        daily=True,
     ),
     on_field(
         "uuid to integer, which has no conversion",
@@ -216,7 +218,7 @@ CHANGES = [
     on_field(
         "the comment of a column",
         "IntegerField(help_text='how old')",
-        "IntegerField(help_text=\"how o'ld\")",
+        'IntegerField(help_text="how o\'ld")',
         values=["1"],
         kept=["1"],
     ),
