@@ -11,6 +11,7 @@ from msframework.migrations.operations.ddl import (
     column_definition,
     column_type,
     comment_on_column,
+    create_sequence,
     refusal,
 )
 from msframework.migrations.operations.required import FillValue, required_phases
@@ -83,6 +84,7 @@ def _first_changes(table: str, old: Column, new: Column, using: str | None) -> l
     if retyped:
         statements += _retype(table, old, new, using)
     if new.default is not None and (retyped or redefault):
+        statements += create_sequence(new)
         statements.append(alter(table, f"ALTER COLUMN {name} SET DEFAULT {new.default}"))
     if old.comment != new.comment:
         statements.append(comment_on_column(table, new.name, new.comment))
