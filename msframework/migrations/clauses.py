@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from msframework.migrations.naming import clip, name_object
+from msframework.migrations.naming import name_object
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import Column, Constraint, Deferral, ForeignKey
 from msframework.migrations.sql import quote, words
@@ -112,7 +112,7 @@ def read_column(text: str) -> ColumnClause:
 
 def _read_clause(scanner: Scanner, facts: _Facts) -> None:
     """Read one clause of a column."""
-    name = clip(scanner.identifier()) if scanner.accept("constraint") else None
+    name = scanner.identifier() if scanner.accept("constraint") else None
     if scanner.accept("not null"):
         _set_null(facts, value=False)
     elif scanner.accept("null"):
@@ -170,7 +170,7 @@ def read_constraint(text: str) -> ConstraintClause:
         Unreadable: it is none, or one that a foreign key's value cannot hold.
     """
     scanner = Scanner(text)
-    name = clip(scanner.identifier()) if scanner.accept("constraint") else None
+    name = scanner.identifier() if scanner.accept("constraint") else None
     if scanner.accept("foreign key"):
         clause = ConstraintClause("fkey", name, read_names(scanner.enclosed()))
         clause = _read_reference(scanner, clause)
@@ -197,12 +197,21 @@ def _read_key_or_check(scanner: Scanner, columns: tuple[str, ...] | None) -> Con
     scanner.accept("nulls distinct")
     if columns is None:
         elements = Scanner(scanner.enclosed()).items()
-        columns = tuple(Scanner(each).identifier() for each in elements)
+        columns = tuple(_read_member(each) for each in elements)
     else:
         elements = tuple(quote(each) for each in columns)
     included, options = _read_index_options(scanner)
     definition = f"{head} ({', '.join(elements)}){options}"
     return ConstraintClause(label, None, columns, definition, included=included)
+
+
+def _read_member(text: str) -> str:
+    """Return the column of one member of a key."""
+    scanner = Scanner(text)
+    name = scanner.identifier()
+    scanner.accept("without overlaps")  # PostgreSQL 18
+    scanner.finish()
+    return name
 
 
 def _inherit(scanner: Scanner) -> str:

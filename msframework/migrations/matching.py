@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from msframework.migrations import operations as ops
+from msframework.migrations.conversions import are_akin
 from msframework.migrations.evolve import rename_column, rename_table
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
 from msframework.migrations.schema import SchemaState, Table
 
 _ALIKE = 0.5  # share of the columns, of both tables together, from which a rename is likely
-_FAMILIES = {
-    "bigint": "integer",
-    "smallint": "integer",
-    "varchar": "text",
-    "timestamptz": "timestamp",
-}
 
 
 def settle_names(
@@ -61,13 +56,6 @@ def _are_alike(one: Table, other: Table) -> bool:
     return len(before & after) >= _ALIKE * len(before | after)
 
 
-def _family(kind: str) -> str:
-    """Return the type without its size, which may change together with the name."""
-    base = kind.partition("(")[0]
-    array = "[]" if kind.endswith("[]") else ""
-    return f"{_FAMILIES.get(base.removesuffix('[]'), base.removesuffix('[]'))}{array}"
-
-
 def _columns(one: Table, other: Table, answers: Answers) -> list[tuple[str, str]]:
     before = {column.name for column in one.columns}
     after = {column.name for column in other.columns}
@@ -77,7 +65,7 @@ def _columns(one: Table, other: Table, answers: Answers) -> list[tuple[str, str]
         if column.name in before:
             continue
         for was in gone:
-            likely = _family(was.type) == _family(column.type)
+            likely = are_akin(was.type, column.type)
             if answers.is_rename("column", other.name, was.name, column.name, likely):
                 found.append((was.name, column.name))
                 gone.remove(was)

@@ -1,5 +1,8 @@
 import enum
+import re
+import types
 import uuid
+from pathlib import Path
 
 import peewee
 import psycopg
@@ -12,8 +15,11 @@ from msframework import models as ours
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
+from msframework.migrations.model_search import has_table
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
 from tests.migrations.random_models import make_models
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +187,19 @@ def test_keys(compare):
     compare(Author, Book, Copy, Account, Login, Event)
 
 
+def test_sequences(compare):
+    counted = model("Counted", id=peewee.IntegerField(primary_key=True, sequence="of_all"))
+    other = model(
+        "AlsoCounted",
+        {"schema": "shop"},
+        id=peewee.BigIntegerField(primary_key=True, sequence="own"),
+        number=peewee.IntegerField(sequence="public.of_all", index=True),
+    )
+
+    assert describe([counted]).tables[0].columns[0].default == "NEXTVAL('of_all')"
+    compare(counted, other)
+
+
 def test_deferred_keys(compare):
     First = model("FirstOfTwo", second=peewee.DeferredForeignKey("SecondOfTwo", null=True))
     Second = model("SecondOfTwo", first=ForeignKeyField(First, null=True))
@@ -239,10 +258,16 @@ def test_tables(compare):
                 f"{long}_one": peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
                 f"{long}_two": peewee.IntegerField(),
                 f"{long}_self": ForeignKeyField("self", null=True),
+                "ü" * 40: peewee.IntegerField(column_name="ü" * 40, index=True),
                 "überlänge" * 5: peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
             },
         ),
     )
+
+
+def test_a_table_whose_name_postgresql_cuts(compare):
+    own = ForeignKeyField("self", null=True, constraints=[Check("own_id > 0")])
+    compare(model("Cut", {"table_name": "y" * 70, "legacy_table_names": False}, own=own))
 
 
 def test_indexes(compare):
@@ -365,6 +390,74 @@ def test_comments_are_texts_of_help_and_those_of_meta():
     assert (table.comment, heir.comment) == ("Things", None)
 
 
+def test_names_that_a_schema_would_hold_twice_are_refused():
+    owner = model("Own", {"legacy_table_names": False}, b_c=peewee.IntegerField(index=True))
+    other = model("OwnB", {"legacy_table_names": False}, c=peewee.IntegerField(index=True))
+    elsewhere = model("OwnB", {"schema": "shop"}, c=peewee.IntegerField(index=True))
+    mixed = model(
+        "Mixed",
+        {"indexes": ((("a", "key"), False),)},
+        a=peewee.IntegerField(constraints=[SQL("UNIQUE")]),
+        key=peewee.IntegerField(),
+    )
+
+    describe([owner, elsewhere])
+    with pytest.raises(ImproperlyConfigured, match="own_b: its own_b_c has the name of"):
+        describe([owner, other])
+    with pytest.raises(ImproperlyConfigured, match="its mixed_a_key has the name"):
+        describe([mixed])
+
+
+def test_two_models_of_one_table_must_agree():
+    first = model("First", {"table_name": "shared"}, a=peewee.IntegerField())
+    same = model("Same", {"table_name": "shared"}, a=peewee.IntegerField())
+    other = model("Other", {"table_name": "shared"}, a=peewee.TextField())
+
+    assert len(describe([first, same]).tables) == 1
+    with pytest.raises(ImproperlyConfigured, match="another model has the table shared too"):
+        describe([first, other])
+
+
+def test_models_that_say_more_than_a_table_can_are_refused():
+    Pair = model("Pair", {"primary_key": CompositeKey("a", "b")}, a=_int(), b=_int())
+    Base = type("Base", (ours.Model,), {"Meta": type("Meta", (), {"abstract": True})})
+    refused = {
+        "holds a dot": model("Dotted", {"table_name": "a.b"}),
+        "PostgreSQL takes no Meta.options": model("Options", {"options": {"fillfactor": 70}}),
+        "whose primary key is not one field": model("ToPair", pair=ForeignKeyField(Pair)),
+        "points to Base, which has no table": model("ToBase", base=ForeignKeyField(Base)),
+        "there is no field 'nothing'": model("NoField", {"indexes": ((("nothing",), True),)}),
+        "unique, which an index by gin cannot be": model(
+            "Gin", a=postgres_ext.ArrayField(unique=True)
+        ),
+        "stands where CREATE should": model("NoIndex", {"indexes": (SQL("DROP TABLE x"),)}),
+        "its index i is on other": model(
+            "Moved", {"indexes": (SQL("CREATE INDEX i ON other (a)"),)}
+        ),
+        "two indexes of the name twice_a": model(
+            "Twice", {"indexes": ((("a",), True),)}, a=_int(index=True)
+        ),
+        "one of its Meta.constraints cannot be read": model(
+            "Bad", {"constraints": [SQL("LIKE x")]}
+        ),
+        "points to nowhere, which is no table of these models": model(
+            "Lost", a=_int(constraints=[SQL("REFERENCES nowhere")])
+        ),
+    }
+
+    for message, each in refused.items():
+        with pytest.raises(ImproperlyConfigured, match=message) as caught:
+            describe([each])
+        assert len(caught.value.problems) == 1
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        describe(list(refused.values()))
+    assert len(caught.value.problems) == len(refused)
+
+
+_int = peewee.IntegerField
+
+
 REFUSED = {
     "no type": (peewee.BareField(), r"x: its column cannot be read: it has no type"),
     "text": (peewee.IntegerField(constraints=["DEFAULT 7"]), "'DEFAULT 7'.* cannot be read there"),
@@ -398,3 +491,17 @@ def test_what_cannot_be_read_is_named(case):
 @pytest.mark.parametrize("seed", range(2))
 def test_models_at_random(compare, seed):
     compare(*make_models(seed, 12))
+
+
+def test_the_page_on_models_says_what_peewee_makes(compare):
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    page = types.ModuleType("page")
+    exec(block, vars(page))
+
+    state = describe([page.Customer, page.Order])
+
+    assert not has_table(page.Dated)
+    assert [enum.name for enum in state.enums] == ["order_state"]
+    assert state.table("customers").comment == "Whoever has ordered once"
+    page.Customer.email.help_text = page.Customer._meta.comment = None  # peewee writes none
+    compare(page.Customer, page.Order)
