@@ -29,6 +29,7 @@ from msframework.migrations.model_search import (
     inherited_meta,
     is_abstract,
     read_models,
+    read_models_of,
 )
 from msframework.migrations.naming import clip
 from msframework.migrations.nodes import write_column, write_node
@@ -45,7 +46,7 @@ from msframework.migrations.schema import (
 from msframework.models.enums import EnumField
 from msframework.problem import Problem
 
-__all__ = ["describe", "read_enums", "read_models", "table_name"]
+__all__ = ["describe", "read_enums", "read_models", "read_models_of", "table_name"]
 
 
 def table_name(model: type[peewee.Model]) -> str:
