@@ -76,6 +76,15 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
                 )
             )
     problems += _find_homonyms(list(tables.values()))
+    enums = _describe_enums(models, tables, problems)
+    if problems:
+        raise ImproperlyConfigured(*dict.fromkeys(problems))
+    return SchemaState(tuple(tables.values()), enums=enums)
+
+
+def _describe_enums(
+    models: Sequence[type[peewee.Model]], tables: Collection[str], problems: list[Problem]
+) -> tuple[EnumType, ...]:
     enums: dict[str, EnumType] = {}
     for model in models:
         for field, enum in read_enums(model):
@@ -87,9 +96,15 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
                         advice="Give one of the fields another `enum_type`.",
                     )
                 )
-    if problems:
-        raise ImproperlyConfigured(*dict.fromkeys(problems))
-    return SchemaState(tuple(tables.values()), enums=tuple(enums.values()))
+            if enum.name in tables:
+                problems.append(
+                    Problem(
+                        _where(model, field),
+                        f"its type {enum.name} has the name of a table, which is a type too",
+                        advice="Give the field an `enum_type`.",
+                    )
+                )
+    return tuple(enums.values())
 
 
 def _where(model: type[peewee.Model], field: str | None = None) -> str:
