@@ -1,4 +1,4 @@
-"""`check`: builds everything a server would, and opens nothing. Runs on the command line."""
+"""`check`: builds everything a server would, and serves nothing. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from msframework.conf.tls import check_files
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.advice import find_advice
+from msframework.management.lint import find_deploy_advice
 from msframework.management.project import Project
 from msframework.migrations.files import read_steps
 from msframework.openapi.spec import build_document
@@ -26,13 +27,19 @@ from msframework.openapi.spec import build_document
     is_flag=True,
     help="Also list the settings that are not the default, and what schemas do not compile.",
 )
+@click.option(
+    "--deploy",
+    is_flag=True,
+    help="Also ask the database what is pending, and what that locks or breaks.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings, too.")
 @click.pass_obj
-def command(project: Project, verbose: bool, strict: bool) -> None:
+def command(project: Project, verbose: bool, deploy: bool, strict: bool) -> None:
     """Read settings and declarations, compile every handler, and report all mistakes.
 
-    Everything runs that a start runs, short of opening a socket. A mistake, which would stop a
-    start, exits with 1; warnings are printed, and exit with 0 unless --strict is given.
+    Everything runs that a start runs, short of opening a socket; only --deploy connects to the
+    database. A mistake, which would stop a start, exits with 1; warnings are printed, and exit with
+    0 unless --strict is given.
     """
     settings = project.settings
     if settings.log.config is not None:
@@ -46,6 +53,8 @@ def command(project: Project, verbose: bool, strict: bool) -> None:
     if verbose:
         _echo_all(project, service)
     advice = find_advice(service)
+    if deploy:
+        advice += find_deploy_advice(settings)
     asyncio.run(service.rehearse())
     for line in advice:
         project.echo(f"Warning: {line}", fg="yellow", err=True)

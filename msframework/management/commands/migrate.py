@@ -12,9 +12,11 @@ import click
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database
 from msframework.exceptions import ImproperlyConfigured
+from msframework.management.lint import tell_lint
 from msframework.management.project import Project
 from msframework.migrations.connection import database_url
 from msframework.migrations.draft import draft_changes
+from msframework.migrations.lint import lint_pending
 from msframework.migrations.runner import Runner
 from msframework.migrations.step import label
 from msframework.migrations.waiting import LockPolicy
@@ -28,6 +30,7 @@ _MOST_NAMES: Final = 3
 @click.option("--plan", is_flag=True, help="Only say what would be done.")
 @click.option("--fake", is_flag=True, help="Change the record only, not the tables.")
 @click.option("--check", is_flag=True, help="Only list what is pending; exit with 1 if any is.")
+@click.option("--lint", is_flag=True, help="Only say what pending ones lock or break (squawk).")
 @click.option(
     "--lock-timeout",
     type=click.FloatRange(min=0),
@@ -41,6 +44,7 @@ def command(
     plan: bool,
     fake: bool,
     check: bool,
+    lint: bool,
     lock_timeout: float | None,
 ) -> None:
     """Apply pending migrations, or go to one of them.
@@ -51,7 +55,12 @@ def command(
     """
     if check and (target is not None or plan or fake):
         raise click.UsageError("--check goes without a TARGET, --plan and --fake.")
+    if lint and (target is not None or plan or fake or check):
+        raise click.UsageError("--lint goes without a TARGET, --plan, --fake and --check.")
     settings = ensure_database(project.settings, project.echo)
+    if lint:
+        tell_lint(project, lint_pending(database_url(settings), settings.installed_apps, app))
+        return
     policy = LockPolicy.of(settings.database)
     runner = Runner(
         database_url(settings),

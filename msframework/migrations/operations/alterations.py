@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from msframework.migrations.operations.base import Phase, SqlAction
 from msframework.migrations.operations.casts import cast_between
 from msframework.migrations.operations.ddl import (
@@ -18,6 +20,7 @@ from msframework.migrations.operations.sequences import (
     change_source,
     drop_source,
     is_counted,
+    next_value,
     retype_sequence,
 )
 from msframework.migrations.schema import Column
@@ -38,6 +41,8 @@ def alter_column(
     statements = _first_changes(table, old, new, using)
     if statements:
         phases.append(Phase(tuple(SqlAction(each) for each in statements)))
+    if old.null and is_counted(new) and fill is None:
+        return (*phases, *_number(table, new, online))
     if old.null and not new.null:
         value = new.default if fill is None else fill
         phases += required_phases(table, new, value, True, online)
@@ -45,6 +50,20 @@ def alter_column(
     if last is not None:
         phases.append(Phase((SqlAction(last),)))
     return tuple(phases)
+
+
+def _number(table: str, new: Column, online: bool) -> list[Phase]:
+    """Return the phases that number the rows with NULL, and those to come."""
+    plain = replace(new, serial=False, identity=None)
+    serial = replace(plain, serial=True)
+    value = next_value(table, serial)
+    phases = [
+        Phase((SqlAction(change_source(table, plain, serial)),)),
+        *required_phases(table, new, value, True, online),
+    ]
+    if new.identity is not None:
+        phases.append(Phase((SqlAction(change_source(table, serial, new)),)))
+    return phases
 
 
 def _first_changes(table: str, old: Column, new: Column, using: str | None) -> list[str]:

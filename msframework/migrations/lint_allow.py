@@ -1,0 +1,68 @@
+"""What a migration allows itself, and where in its file its operations stand.
+
+Runs on the command line.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.lint_rules import RULES
+from msframework.migrations.step import MigrationStep, label
+
+
+def read_allow(step: MigrationStep) -> Mapping[str, str]:
+    """Return the reasons that the file of *step* gives for what it allows, by the rule.
+
+    Raises:
+        ImproperlyConfigured: an unknown rule, or no reason.
+    """
+    value = getattr(getattr(step, "module", None), "allow", {})
+    where = step.file or label(step)
+    if not isinstance(value, Mapping):
+        raise ImproperlyConfigured(
+            f"{where}: allow is {value!r}; expected the reason for each rule, as "
+            '{"ban-drop-column": "nothing has read it since 1.4"}.'
+        )
+    problems = []
+    for rule, reason in value.items():
+        if rule not in RULES or RULES[rule].kind == "quiet":
+            problems.append(f"{where}: allow names {rule!r}, {_explain(rule)}")
+        if not isinstance(reason, str) or not reason.strip():
+            problems.append(
+                f"{where}: allow gives {reason!r} for {rule!r}; expected the reason, in words."
+            )
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+    return value
+
+
+def find_lines(step: MigrationStep) -> tuple[int, ...]:
+    """Return the line of each operation in the file of *step*; none where they are made there."""
+    if step.file is None:
+        return ()
+    try:
+        tree = ast.parse(Path(step.file).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ()
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        if any(isinstance(each, ast.Name) and each.id == "operations" for each in targets):
+            value = getattr(node, "value", None)
+            if isinstance(value, ast.Tuple | ast.List):
+                return tuple(each.lineno for each in value.elts)
+    return ()
+
+
+def _explain(rule: object) -> str:
+    if isinstance(rule, str) and rule in RULES:
+        return f"which is never told: {RULES[rule].text}. Take it out."
+    close = difflib.get_close_matches(str(rule), RULES, 1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    return f"which is no rule.{meant} Take the name from what `manage.py migrate --lint` says."

@@ -1,0 +1,116 @@
+"""What breaks the code that still runs while a migration is applied. Runs on the command line.
+
+That code was written for the tables as the last applied migration left them: it reads all their
+columns by name, and writes those that its models have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from msframework.migrations import operations as ops
+from msframework.migrations.compare import mentions
+from msframework.migrations.conversions import conversion
+from msframework.migrations.effects import apply_operations
+from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.schema import Column, Constraint, ForeignKey, SchemaState, Table
+
+_REFUSES: Final = "ban-new-write-restriction"
+# Types whose values are one type of Python to asyncpg.
+_FAMILIES: Final = (
+    ("smallint", "integer", "bigint"),
+    ("text", "varchar", "citext", "char"),
+    ("real", "double precision"),
+)
+
+
+def find_breaks(operation: MigrationOperation, deployed: SchemaState) -> Iterator[tuple[str, str]]:
+    """Yield the rules that *operation* breaks for code that knows *deployed*, each with details."""
+    match operation:
+        case ops.DropTable(dropped):
+            if deployed.table(dropped.name):
+                yield "ban-drop-table", ""
+        case ops.RenameTable(old, _):
+            if deployed.table(old):
+                yield "renaming-table", ""
+        case ops.AlterEnum(old, new):
+            gone = [each for each in old.values if each not in new.values]
+            if gone and any(each.name == old.name for each in deployed.enums):
+                yield _REFUSES, f"{', '.join(map(repr, gone))} can no longer be written."
+        case _:
+            table = deployed.table(str(getattr(operation, "table", "")))
+            if table is not None:
+                yield from _find_in_table(operation, table)
+
+
+def follow(operation: MigrationOperation, deployed: SchemaState) -> SchemaState:
+    """Return *deployed* under the names that it has after *operation*; what is new stays out."""
+    if isinstance(operation, ops.RenameTable | ops.RenameColumn | ops.DropTable | ops.DropColumn):
+        return apply_operations(deployed, (operation,))
+    return deployed
+
+
+def _find_in_table(operation: MigrationOperation, table: Table) -> Iterator[tuple[str, str]]:
+    names = frozenset(column.name for column in table.columns)
+    match operation:
+        case ops.AddColumn(_, column):
+            if not column.null and not _has_value(column):
+                yield "adding-required-field", ""
+        case ops.DropColumn(_, column):
+            if column.name in names:
+                yield "ban-drop-column", ""
+        case ops.RenameColumn(_, old, _):
+            if old in names:
+                yield "renaming-column", ""
+        case ops.AlterColumn(_, old, new):
+            if old.name in names:
+                yield from _find_in_column(old, new)
+        case ops.AddConstraint(_, constraint):
+            if _is_about(constraint, names):
+                yield _REFUSES, ""
+        case ops.CreateIndex(_, index):
+            if index.unique and any(mentions(each, names) for each in index.elements):
+                yield _REFUSES, ""
+
+
+def _find_in_column(old: Column, new: Column) -> Iterator[tuple[str, str]]:
+    if old.type != new.type:
+        effect = conversion(old.type, new.type).effect
+        if effect in ("checked", "lossy"):
+            yield (
+                "changing-column-type",
+                f"{new.type} is narrower than {old.type}: values that the code that still runs "
+                "writes do not fit.",
+            )
+        elif effect == "unknown" or not _is_alike(old.type, new.type):
+            yield (
+                "changing-column-type",
+                f"The code that still runs writes and expects {old.type}, not {new.type}.",
+            )
+    if old.null and not new.null:
+        yield _REFUSES, "The code that still runs may write NULL, which is refused from now on."
+    if new.generated is not None and old.generated is None:
+        yield _REFUSES, "The code that still runs writes the column, which is refused from now on."
+    if _has_value(old) and not _has_value(new) and not new.null:
+        yield "ban-drop-default", ""
+
+
+def _has_value(column: Column) -> bool:
+    """Say whether the server fills the column where an INSERT leaves it out."""
+    return bool(column.serial or column.identity or column.generated) or column.default is not None
+
+
+def _is_about(constraint: Constraint | ForeignKey, names: frozenset[str]) -> bool:
+    if isinstance(constraint, ForeignKey):
+        return not names.isdisjoint(constraint.columns)
+    return mentions(constraint.definition, names)
+
+
+def _is_alike(old: str, new: str) -> bool:
+    """Say whether values of both types are the same to the code."""
+    one, other = (each.partition("(")[0] for each in (old, new))
+    if old.endswith("[]") != new.endswith("[]"):
+        return False
+    one, other = one.removesuffix("[]"), other.removesuffix("[]")
+    return one == other or any(one in family and other in family for family in _FAMILIES)
