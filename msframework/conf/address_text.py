@@ -49,7 +49,7 @@ def split_address(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
     Raises:
         AddressFault: it is no address, or not encoded as it has to be.
     """
-    if not isinstance(text, str) or not _SCHEME.match(text):
+    if not _SCHEME.match(text):
         # NOTE: nothing of it is shown, as "name:password@host" without a scheme may be one, too.
         raise AddressFault("is an address of another kind" if text else "is missing")
     if _BROKEN.search(text):

@@ -99,10 +99,10 @@ SESSION: Final = (
 SECRET: Final = ("password", "sslpassword")
 ALIASES: Final = {item.alias: name for name, item in PARAMETERS.items() if item.alias}
 # Of libpq's, and nothing that asyncpg has an equal of.
-LIBPQ_ONLY: Final = frozenset(
-    "fallback_application_name gssdelegation max_protocol_version min_protocol_version replication"
-    " require_auth requirepeer scram_client_key scram_server_key sslcertmode sslcompression"
-    " sslcrldir sslkeylogfile sslsni".split()
+LIBPQ_ONLY: Final = (
+    *("fallback_application_name", "gssdelegation", "max_protocol_version", "min_protocol_version"),
+    *("replication", "require_auth", "requirepeer", "scram_client_key", "scram_server_key"),
+    *("sslcertmode", "sslcompression", "sslcrldir", "sslkeylogfile", "sslsni"),
 )
 # They would lead psycopg elsewhere than asyncpg, and libpq reads them whatever it is told.
 FOREIGN_VARIABLES: Final = ("PGHOSTADDR", "PGREQUIREAUTH", "PGREQUIREPEER", "PGSSLCERTMODE")

@@ -1,4 +1,4 @@
-"""Checks of the addresses of HTTP services in the settings; they never show a password. Runs at start-up."""
+"""Checks of the addresses of HTTP services; they never show a password. Runs at start-up."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from msframework.conf.address import DatabaseAddress, DatabaseHost
 
 # What asyncpg reads from the query of an address only.
 _OF_QUERY: Final = (
-    "sslmode sslnegotiation sslrootcert sslcert sslkey sslpassword sslcrl"
-    " ssl_min_protocol_version ssl_max_protocol_version"
-).split()
+    *("sslmode", "sslnegotiation", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl"),
+    *("ssl_min_protocol_version", "ssl_max_protocol_version"),
+)
 _OF_ARGUMENTS: Final = ("passfile", "krbsrvname", "gsslib")
 # As libpq, which goes on to the next host after these; a password that is wrong is wrong on all.
 _NEXT_HOST: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)

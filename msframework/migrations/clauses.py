@@ -197,12 +197,21 @@ def _read_key_or_check(scanner: Scanner, columns: tuple[str, ...] | None) -> Con
     scanner.accept("nulls distinct")
     if columns is None:
         elements = Scanner(scanner.enclosed()).items()
-        columns = tuple(Scanner(each).identifier() for each in elements)
+        columns = tuple(_read_member(each) for each in elements)
     else:
         elements = tuple(quote(each) for each in columns)
     included, options = _read_index_options(scanner)
     definition = f"{head} ({', '.join(elements)}){options}"
     return ConstraintClause(label, None, columns, definition, included=included)
+
+
+def _read_member(text: str) -> str:
+    """Return the column of one member of a key."""
+    scanner = Scanner(text)
+    name = scanner.identifier()
+    scanner.accept("without overlaps")  # PostgreSQL 18
+    scanner.finish()
+    return name
 
 
 def _inherit(scanner: Scanner) -> str:

@@ -44,7 +44,7 @@ from msframework.migrations.schema import (
 from msframework.models.enums import EnumField
 from msframework.problem import Problem
 
-__all__ = ["describe", "read_models", "table_name"]
+__all__ = ["describe", "read_enums", "read_models", "table_name"]
 
 
 def table_name(model: type[peewee.Model]) -> str:
@@ -75,7 +75,7 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
     problems += _find_homonyms(list(tables.values()))
     enums: dict[str, EnumType] = {}
     for model in models:
-        for field, enum in _enums(model):
+        for field, enum in read_enums(model):
             if enums.setdefault(enum.name, enum) != enum:
                 problems.append(
                     Problem(
@@ -100,15 +100,16 @@ def _key_fields(model: type[peewee.Model]) -> tuple[peewee.Field, ...]:
     return fields
 
 
-def _enums(model: type[peewee.Model]) -> Iterator[tuple[str, EnumType]]:
-    """Yield the enumerated types of the fields of *model*, each with the field's name."""
+def read_enums(model: type[peewee.Model]) -> Iterator[tuple[str, EnumType]]:
+    """Yield the enumerated types that *model* declares, each with the name of its field.
+
+    Those of a foreign key's target belong to the target.
+    """
     for field in model._meta.sorted_fields:
         inner = field
-        while isinstance(inner, peewee.ForeignKeyField):
-            inner = inner.rel_field
-        if isinstance(inner, ArrayField):
+        if isinstance(field, ArrayField):
             demand("peewee", "an array column")
-            inner = inner._ArrayField__field  # there is no public way to it
+            inner = field._ArrayField__field  # there is no public way to it
         if isinstance(inner, EnumField):
             yield field.name, EnumType(inner.enum_type, inner.enum_values)
 
@@ -122,13 +123,14 @@ def _find_homonyms(tables: Sequence[Table]) -> Iterator[Problem]:
         names = [bare, *(each.name for each in table.indexes)]
         names += [c.name for c in keys if c.definition.startswith(("PRIM", "UNIQ", "EXCL"))]
         for name in names:
-            owner = owners.setdefault(f"{schema}.{name}", table.name)
-            if owner != table.name:
+            full = f"{schema}.{name}"
+            if full in owners:
                 yield Problem(
                     table.name,
-                    f"its {name} has the name of a table or index of {owner}",
+                    f"its {name} has the name of a table, key or index of {owners[full]}",
                     advice="Names are unique within a schema: give one of them another.",
                 )
+            owners[full] = table.name
 
 
 class _Description:
@@ -289,6 +291,12 @@ class _Description:
             index = clause.index
             if clause.table[-1] != meta.table_name:
                 self._refuse(None, f"its index {index.name} is on {clause.table[-1]}", "")
+            elif index.unique and index.method in ("gin", "gist", "hash", "brin", "spgist"):
+                self._refuse(
+                    None,
+                    f"its index {index.name} is unique, which an index by {index.method} cannot be",
+                    'Leave out `unique`, or name the method: `index_type="BTREE"`.',
+                )
             elif found.setdefault(index.name, index) != index:
                 self._refuse(
                     None,

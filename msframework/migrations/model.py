@@ -9,10 +9,30 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from peewee import Field, PostgresqlDatabase
-from playhouse.migrate import Operation, SchemaMigrator, make_index_name
+from playhouse.migrate import SchemaMigrator, make_index_name
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.connection import db
+from msframework.migrations.connection import db, say
+from msframework.migrations.declared import table_name
+from msframework.migrations.execute import Execution
+from msframework.migrations.model_operations import (
+    ModelOperation,
+    add_field,
+    as_elements,
+    find_indexes,
+    table_stands,
+)
+from msframework.migrations.operations import (
+    AlterColumn,
+    CreateIndex,
+    DropIndex,
+    RenameColumn,
+    RenameTable,
+    Run,
+)
+from msframework.migrations.operations.base import MigrationOperation
+from msframework.migrations.schema import Column, Index
+from msframework.migrations.sql import quote, quote_qualified
 from msframework.migrations.versions import Info, auto_migrate
 from msframework.types import F
 
@@ -65,6 +85,7 @@ class MigrationModel:
     """
 
     _model: ClassVar[Any] = None
+    _execution: Execution | None = None  # of the run that this is a part of
     _app: ClassVar[str] = ""  # where it is recorded; without it, the name of the app's directory
     _depends: ClassVar[tuple[str, ...]] = ()  # "app.name" of the migrations before it
 
@@ -83,9 +104,9 @@ class MigrationModel:
 
     @property
     def _table(self) -> str:
-        return str(self._model._meta.table_name)
+        return table_name(self._model)
 
-    def add_column(self, name: str, field: Field | None = None) -> Operation:
+    def add_column(self, name: str, field: Field | None = None) -> ModelOperation:
         """Add the column of the model's field *name*, or of *field*.
 
         A column that may not be null needs a default in the model when the table has rows.
@@ -100,67 +121,71 @@ class MigrationModel:
                     f"{type(self).__name__}: add_column({name!r}), but {self._model.__name__} has "
                     f"no field {name!r}. Add it to the model first, or pass a field."
                 )
-            name = field.column_name
-        bare = not field.null and field.default is None
-        return self.migrator.add_column(self._table, name, field, allow_not_null=bare)
+        elif not field.column_name:
+            field.name = field.column_name = name
+        return self._operation(*add_field(self._model, field))
 
-    def rename_column(self, old_name: str, new_name: str) -> Operation:
+    def rename_column(self, old_name: str, new_name: str) -> ModelOperation:
         """Rename a column; names are the columns', or those of today's fields."""
-        return self.migrator.rename_column(
-            self._table, self._column(old_name), self._column(new_name)
-        )
+        old, new = self._column(old_name), self._column(new_name)
+        return self._operation(RenameColumn(self._table, old, new))
 
-    def drop_column(self, name: str, cascade: bool = True) -> Operation:
+    def drop_column(self, name: str, cascade: bool = True) -> ModelOperation:
         """Drop a column and, with *cascade*, all that depends on it."""
-        return self.migrator.drop_column(self._table, self._column(name), cascade=cascade)
+        drop = f"DROP COLUMN {quote(self._column(name))}{' CASCADE' if cascade else ''}"
+        return self._operation(Run(f"ALTER TABLE {quote_qualified(self._table)} {drop}"))
 
-    def add_not_null(self, name: str) -> Operation:
+    def add_not_null(self, name: str) -> ModelOperation:
         """Forbid null in a column."""
-        return self.migrator.add_not_null(self._table, self._column(name))
+        return self._alter(name, required=True)
 
-    def drop_not_null(self, name: str) -> Operation:
+    def drop_not_null(self, name: str) -> ModelOperation:
         """Allow null in a column."""
-        return self.migrator.drop_not_null(self._table, self._column(name))
+        return self._alter(name, required=False)
 
-    def rename_table(self, old_name: str, new_name: str | None = None) -> Operation:
+    def rename_table(self, old_name: str, new_name: str | None = None) -> ModelOperation:
         """Rename a table: `rename_table("users", "members")`.
 
         With one name, it is the other name than the model's: the old one where the model says the
         new one already, the new one where the model's table is still there.
         """
-        if new_name is None:
-            new_name = self._table
-            if self.database.table_exists(new_name, schema=self._model._meta.schema):
-                old_name, new_name = new_name, old_name
-        return self.migrator.rename_table(old_name, new_name)
+        old = self._qualified(old_name)
+        if new_name is not None:
+            new = self._qualified(new_name)
+        else:
+            new = self._table
+            if table_stands(self.database, new):
+                old, new = new, old
+        return self._operation(RenameTable(old, new))
 
     def add_index(
         self, columns: str | Sequence[str], unique: bool = False, name: str | None = None
-    ) -> Operation:
+    ) -> ModelOperation:
         """Add an index on one or more columns."""
-        return self.migrator.add_index(self._table, self._columns(columns), unique, name=name)
+        names = self._columns(columns)
+        name = name or make_index_name(self._model._meta.table_name, names)
+        index = Index(name, as_elements(names), unique=unique)
+        return self._operation(CreateIndex(self._table, index))
 
-    def drop_index(self, columns: str | Sequence[str]) -> Operation:
+    def drop_index(self, columns: str | Sequence[str]) -> ModelOperation:
         """Drop an index, given by its name or by its columns.
 
         Raises:
             ImproperlyConfigured: the table has no such index.
         """
-        indexes = self.database.get_indexes(self._table, self._model._meta.schema)
+        indexes = find_indexes(self.database, self._table)
         wanted = self._columns(columns)
-        names = [each.name for each in indexes]
-        if isinstance(columns, str) and columns in names:
-            return self.migrator.drop_index(self._table, columns)
-        found = [each.name for each in indexes if tuple(each.columns) == wanted]
-        by_convention = make_index_name(self._table, wanted)
+        found = [name for name, own in indexes.items() if own == wanted]
+        if isinstance(columns, str) and columns in indexes:
+            found = [columns]
         if not found:
             raise ImproperlyConfigured(
                 f"{type(self).__name__}: drop_index({columns!r}), but {self._table} has no such "
-                f"index; it has {', '.join(names) or 'none'}."
+                f"index; it has {', '.join(indexes) or 'none'}."
             )
-        return self.migrator.drop_index(
-            self._table, by_convention if by_convention in found else found[0]
-        )
+        by_convention = make_index_name(self._model._meta.table_name, wanted)
+        name = by_convention if by_convention in found else found[0]
+        return self._operation(DropIndex(self._table, Index(name, as_elements(wanted))))
 
     def auto_migrate(self) -> None:
         """Bring the model's table up to date: make a missing one, else run the pending versions.
@@ -169,6 +194,18 @@ class MigrationModel:
             ImproperlyConfigured: a version is used twice.
         """
         auto_migrate(self)
+
+    def _operation(self, *operations: MigrationOperation) -> ModelOperation:
+        return ModelOperation(self._execution or Execution(self.database, say), operations)
+
+    def _alter(self, name: str, required: bool) -> ModelOperation:
+        # The type is not looked at where it does not change.
+        forms = {null: Column(self._column(name), "text", null=null) for null in (True, False)}
+        return self._operation(AlterColumn(self._table, forms[required], forms[not required]))
+
+    def _qualified(self, name: str) -> str:
+        schema = self._model._meta.schema
+        return f"{schema}.{name}" if schema and "." not in name else name
 
     def _field(self, name: str) -> Field | None:
         meta = self._model._meta

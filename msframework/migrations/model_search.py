@@ -12,6 +12,8 @@ from types import ModuleType
 
 import peewee
 
+from msframework.models.base import ModelMetadata
+
 
 def read_models(app: str) -> list[type[peewee.Model]]:
     """Return the models that *app* declares in its module or package `models`, and have a table.
@@ -72,7 +74,9 @@ def is_abstract(model: type[peewee.Model]) -> bool:
 
 
 def inherited_meta(model: type[peewee.Model]) -> Iterator[object]:
-    """Yield the Meta of each base of *model*."""
+    """Yield the Meta of each base that hands on to *model* all that peewee doesn't know."""
+    if isinstance(model._meta, ModelMetadata):
+        return
     for base in model.__bases__:
         if hasattr(base, "_meta"):
             yield base._meta

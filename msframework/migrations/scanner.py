@@ -111,11 +111,12 @@ class Scanner:
     def items(self) -> tuple[str, ...]:
         """Return what is left, cut at the commas outside of parentheses."""
         found = []
-        while not self.done:
-            if self.sees(","):
-                raise Unreadable("a comma has nothing before it")
+        more = not self.done
+        while more:
+            if self.done or self.sees(","):
+                raise Unreadable("a comma has nothing beside it")
             found.append(self.until(","))
-            self.accept(",")
+            more = self.accept(",")
         return tuple(found)
 
     def finish(self) -> None:

@@ -5,7 +5,7 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +15,7 @@ from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
-from msframework.migrations.declared import describe, read_models, table_name
+from msframework.migrations.declared import describe, read_enums, read_models, table_name
 from msframework.migrations.files import (
     Reading,
     app_directory,
@@ -124,17 +124,10 @@ def read_all_models(apps: Sequence[str]) -> Models:
     for app, models in classes.items():
         for model in models:
             owners.setdefault(table_name(model), app)
-            for name in _enums(model):
-                enum_owners.setdefault(name, app)
+            for _, enum in read_enums(model):
+                enum_owners.setdefault(enum.name, app)
     every = list(dict.fromkeys(model for models in classes.values() for model in models))
     return Models(classes, owners, enum_owners, describe(every))
-
-
-def _enums(model: type[peewee.Model]) -> Iterator[str]:
-    for field in model._meta.sorted_fields:
-        name = getattr(field, "enum_type", None)
-        if isinstance(name, str):
-            yield name
 
 
 def survey(rehearsal: Rehearsal, app: str | None) -> Survey:

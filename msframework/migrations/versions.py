@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from peewee import Model, PostgresqlDatabase
-from playhouse.schema_diff import diff_models
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.catalog import find_adopted
 from msframework.migrations.connection import db, migration_lock, say
+from msframework.migrations.declared import describe
 from msframework.migrations.execute import Execution
+from msframework.migrations.operations import CreateEnum, CreateTable
 from msframework.migrations.record import Record
+from msframework.migrations.schema import SchemaState
 from msframework.migrations.step import MigrationStep
 
 INITIAL = "initial"
@@ -66,11 +69,12 @@ class TableStep:
         self.note(record)
         if any((step.app, step.name) in applied for step in self.versions):
             return
-        if database.table_exists(model._meta.table_name, schema=model._meta.schema):
-            if diff_models(database, [model]):
-                return  # an older table: its versions are run
-        else:
-            create_table(database, model)
+        state = describe([model])
+        adopted = find_adopted(database, state)
+        if adopted.missing:
+            create_tables(execution, state, adopted.state)
+        elif any(_matters(line) for lines in adopted.differences.values() for line in lines):
+            return  # an older table: its versions are run
         for step in self.versions:
             step.note(record)
 
@@ -211,9 +215,25 @@ def auto_migrate(migration: Any) -> None:
 
 
 def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
-    """Make the table and indexes of *model*."""
-    with database.bind_ctx([model], bind_refs=False, bind_backrefs=False):
-        database.create_tables([model])
+    """Make the table of *model*, with all that belongs to it."""
+    state = describe([model])
+    with Execution(database) as execution, database.atomic():
+        create_tables(execution, state, find_adopted(database, state).state)
+
+
+def create_tables(execution: Execution, state: SchemaState, standing: SchemaState) -> None:
+    """Make the types and tables of *state*, but for the types that stand."""
+    known = {enum.name for enum in standing.enums}
+    for enum in state.enums:
+        if enum.name not in known:
+            execution.run_operation(CreateEnum(enum))
+    for table in state.tables:
+        execution.run_operation(CreateTable(table))
+
+
+def _matters(line: str) -> bool:
+    """Say whether a difference makes a table an older one; a comment does not."""
+    return not line.startswith("comment")
 
 
 def _file_of(owner: Any) -> str | None:

@@ -20,9 +20,12 @@ from msframework.exceptions import ImproperlyConfigured
         ("postgresql://u@/shop?host=/run/pg", {"db.instance": "shop"}),
         (
             "postgresql://a:1,b:2/shop",
-            {"peer.hostname": "a", "peer.port": 5432, "db.instance": "shop"},
+            {"peer.hostname": "a", "peer.port": 1, "db.instance": "shop"},
         ),
-        ("postgresql://", {"peer.hostname": "localhost", "peer.port": 5432, "db.instance": ""}),
+        (
+            "postgresql://u@",
+            {"peer.hostname": "localhost", "peer.port": 5432, "db.instance": "u"},
+        ),
     ],
 )
 def test_the_tags_of_a_server_hold_no_secret(url, tags):

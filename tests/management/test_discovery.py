@@ -20,6 +20,7 @@ def test_our_commands_are_all_there_and_say_what_they_do():
         "runserver",
         "shell",
         "showmigrations",
+        "sqlmigrate",
         "test",
     }
     assert [name for name, found in commands.items() if not found.summary] == []

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
 from msframework.db.embedded import EmbeddedServer
@@ -101,6 +102,35 @@ def test_from_models_to_tables_and_back(manage, columns):
     assert manage("migrate") == (0, ["Nothing to migrate."])
     assert manage("migrate", "shoes", "zero") == (0, ["Taking back shoes.0001_initial (1 of 1)"])
     assert columns("shoes") == []
+
+
+def test_check_lists_what_is_pending_and_changes_nothing(manage, project, columns, query):
+    project.write(
+        PATH,
+        """
+        from msframework.migrations import Column, CreateTable, Run, Table
+
+        operations = (
+            CreateTable(Table("shoes", (Column("id", "integer"),))),
+            Run("CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS value"),
+        )
+        """,
+    )
+
+    assert manage("migrate", "--check") == (
+        1,
+        [
+            "Pending: shoes.0001_initial",
+            "  create table shoes",
+            "  run CREATE TABLE seen AS SELECT current_setting('lock_timeout...",
+        ],
+    )
+    assert columns("shoes") == []
+    manage("migrate", "--lock-timeout", "0.5")
+    assert query("SELECT value FROM seen") == [("500ms",)]
+    assert manage("migrate", "shoes", "--check") == (0, ["Nothing to migrate."])
+    with pytest.raises(click.UsageError, match="--check goes without"):
+        manage("migrate", "shoes", "0001", "--check")
 
 
 def test_fake_changes_the_record_only(manage, columns, recorded):

@@ -48,7 +48,7 @@ QUESTIONS = {
 def read_rows(connection) -> dict[str, list[tuple]]:
     """Return everything that is compared, in an order of its own."""
     return {
-        name: sorted(connection.execute(question).fetchall(), key=repr)
+        name: sorted(connection.execute(question, prepare=True).fetchall(), key=repr)
         for name, question in QUESTIONS.items()
     }
 
@@ -103,7 +103,7 @@ def _act(connection, action) -> None:
 
 def _values(connection, action: Backfill) -> Iterator[tuple[str, str]]:
     found = connection.execute(
-        f"SELECT ctid FROM {action.table} WHERE {action.column} IS NULL"
+        f"SELECT ctid FROM {action.table} WHERE {action.column} IS NULL", prepare=False
     ).fetchall()
     for (place,) in found:
         yield place, f"'{action.value()}'" if callable(action.value) else action.value

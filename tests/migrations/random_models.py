@@ -9,7 +9,7 @@ from playhouse import postgres_ext
 from msframework import models as ours
 
 NAMES = (
-    *("a", "age", "name", "User", "select", "created at", "größe", "date", "key", "type", "order"),
+    *("a", "age", "name", "User", "select", "created at", "größe", "date", "keys", "type", "order"),
     *("value", "x_1", "a_really_rather_long_name_of_a_column", "OtherLongNameWithCapitals" * 2),
 )
 SCHEMAS = (None, None, "shop", "Other Schema")
@@ -38,7 +38,7 @@ def _kinds(rng):
         lambda **options: postgres_ext.ArrayField(
             rng.choice([peewee.IntegerField, peewee.CharField]),
             dimensions=rng.randint(1, 2),
-            **options,
+            **{**options, "unique": False},
         ),
     )
 
@@ -92,7 +92,8 @@ def _is_own(field):
 
 
 def _indexes(rng, fields):
-    plain = [name for name, field in fields.items() if not isinstance(field, ForeignKeyField)]
+    others = (ForeignKeyField, postgres_ext.ArrayField)
+    plain = [name for name, field in fields.items() if not isinstance(field, others)]
     found = []
     for _ in range(rng.choice([0, 0, 1, 2]) if len(plain) > 1 else 0):
         columns = sorted(rng.sample(plain, rng.randint(2, min(len(plain), 3))))

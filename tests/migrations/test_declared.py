@@ -365,6 +365,74 @@ def test_comments_are_texts_of_help_and_those_of_meta():
     assert (table.comment, heir.comment) == ("Things", None)
 
 
+def test_names_that_a_schema_would_hold_twice_are_refused():
+    owner = model("Own", {"legacy_table_names": False}, b_c=peewee.IntegerField(index=True))
+    other = model("OwnB", {"legacy_table_names": False}, c=peewee.IntegerField(index=True))
+    elsewhere = model("OwnB", {"schema": "shop"}, c=peewee.IntegerField(index=True))
+    mixed = model(
+        "Mixed",
+        {"indexes": ((("a", "key"), False),)},
+        a=peewee.IntegerField(constraints=[SQL("UNIQUE")]),
+        key=peewee.IntegerField(),
+    )
+
+    describe([owner, elsewhere])
+    with pytest.raises(ImproperlyConfigured, match="own_b: its own_b_c has the name of"):
+        describe([owner, other])
+    with pytest.raises(ImproperlyConfigured, match="its mixed_a_key has the name"):
+        describe([mixed])
+
+
+def test_two_models_of_one_table_must_agree():
+    first = model("First", {"table_name": "shared"}, a=peewee.IntegerField())
+    same = model("Same", {"table_name": "shared"}, a=peewee.IntegerField())
+    other = model("Other", {"table_name": "shared"}, a=peewee.TextField())
+
+    assert len(describe([first, same]).tables) == 1
+    with pytest.raises(ImproperlyConfigured, match="another model has the table shared too"):
+        describe([first, other])
+
+
+def test_models_that_say_more_than_a_table_can_are_refused():
+    Pair = model("Pair", {"primary_key": CompositeKey("a", "b")}, a=_int(), b=_int())
+    Base = type("Base", (ours.Model,), {"Meta": type("Meta", (), {"abstract": True})})
+    refused = {
+        "holds a dot": model("Dotted", {"table_name": "a.b"}),
+        "PostgreSQL takes no Meta.options": model("Options", {"options": {"fillfactor": 70}}),
+        "whose primary key is not one field": model("ToPair", pair=ForeignKeyField(Pair)),
+        "points to Base, which has no table": model("ToBase", base=ForeignKeyField(Base)),
+        "there is no field 'nothing'": model("NoField", {"indexes": ((("nothing",), True),)}),
+        "unique, which an index by gin cannot be": model(
+            "Gin", a=postgres_ext.ArrayField(unique=True)
+        ),
+        "stands where CREATE should": model("NoIndex", {"indexes": (SQL("DROP TABLE x"),)}),
+        "its index i is on other": model(
+            "Moved", {"indexes": (SQL("CREATE INDEX i ON other (a)"),)}
+        ),
+        "two indexes of the name twice_a": model(
+            "Twice", {"indexes": ((("a",), True),)}, a=_int(index=True)
+        ),
+        "one of its Meta.constraints cannot be read": model(
+            "Bad", {"constraints": [SQL("LIKE x")]}
+        ),
+        "points to nowhere, which is no table of these models": model(
+            "Lost", a=_int(constraints=[SQL("REFERENCES nowhere")])
+        ),
+    }
+
+    for message, each in refused.items():
+        with pytest.raises(ImproperlyConfigured, match=message) as caught:
+            describe([each])
+        assert len(caught.value.problems) == 1
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        describe(list(refused.values()))
+    assert len(caught.value.problems) == len(refused)
+
+
+_int = peewee.IntegerField
+
+
 REFUSED = {
     "no type": (peewee.BareField(), r"x: its column cannot be read: it has no type"),
     "text": (peewee.IntegerField(constraints=["DEFAULT 7"]), "'DEFAULT 7'.* cannot be read there"),

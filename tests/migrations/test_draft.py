@@ -1,7 +1,8 @@
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.draft import draft_changes, draft_empty
+from msframework.migrations.draft import compare, draft_changes, draft_empty, write_drafts
+from msframework.migrations.renames import GivenAnswers
 from msframework.migrations.runner import Runner
 
 CITIES = """
@@ -91,3 +92,200 @@ def test_a_place_that_cannot_be_written_is_named(land):
 
     with pytest.raises(ImproperlyConfigured, match=r"0001_custom\.py cannot be written"):
         draft.write()
+
+
+class Offline:
+    """Apps whose database must not be asked."""
+
+    def __init__(self, *apps):
+        self.apps = apps
+
+    def rehearsed(self):
+        raise AssertionError("the database is not needed")
+
+
+def draft(*apps, app=None, **given):
+    """Write what is missing, answered by the options *given*; return the drafts."""
+    found = compare(Offline(*apps), app, None, lambda fills: GivenAnswers(**given, defaults=fills))
+    write_drafts(found.drafts)
+    return found.drafts
+
+
+def with_size(field):
+    """Return the models of the cities with one more field."""
+    return CITIES.replace("name = Char", f"size = {field}\n        name = Char")
+
+
+def test_what_is_recorded_is_compared_without_a_database(land):
+    draft(*APPS)
+    land.forget()
+
+    assert draft(*APPS) == ()
+    land.write("land/cities/models.py", with_size("CharField()"))
+    (added,) = draft(*APPS, fills=["cities.size='big'"])
+    assert added.path.name == "0002_add_size.py"
+    assert added.summary == ("add column size to cities",)
+    assert 'depends = ("cities.0001_initial",)' in added.text
+
+
+def test_nothing_is_written_while_a_question_is_open(land):
+    draft(*APPS)
+    land.write("land/cities/models.py", CITIES.replace("name = Char", "title = Char"))
+    people = PEOPLE.replace("friend =", "mother = CharField(null=True)\n        friend =")
+    people = people.replace("ForeignKeyField,", "CharField, ForeignKeyField,")
+    land.write("land/people/models.py", people)
+
+    with pytest.raises(ImproperlyConfigured, match=r"--rename cities\.name:title"):
+        draft(*APPS)
+
+    assert sorted(path.name for path in land.root.rglob("0002*")) == []
+    renamed, added = draft(*APPS, renames=["cities.name:title"])
+    assert renamed.path.name == "0002_rename_name_to_title.py"
+    assert added.path.name == "0002_add_mother.py"
+    with pytest.raises(ImproperlyConfigured, match="no change of the models asks for this"):
+        draft(*APPS, drops=["cities.name"])
+
+
+def test_what_goes_with_a_dropped_column_is_said(land):
+    text = CITIES.replace("CharField()", "CharField(index=True)\n        size = CharField()")
+    land.write("land/cities/models.py", text)
+    draft("land.cities")
+    land.write("land/cities/models.py", text.replace("name = CharField(index=True)", ""))
+
+    (dropped,) = draft("land.cities")
+
+    assert dropped.path.name == "0002_drop_name.py"
+    (line,) = dropped.losses
+    assert line.startswith("drop column name of cities (its values are lost; going back")
+
+
+def test_a_dropped_table_is_said_with_its_columns(land):
+    draft("land.cities")
+    land.write("land/cities/models.py", "")
+
+    (dropped,) = draft("land.cities")
+
+    assert dropped.losses == {
+        "drop table cities (its rows are lost): column id, column name",
+    }
+    assert draft("land.cities") == ()
+
+
+COMPANIES = """
+    from peewee import CharField, DeferredForeignKey, ForeignKeyField, Model
+
+    class Company(Model):
+        head = DeferredForeignKey("Employee", null=True)
+
+        class Meta:
+            table_name = "companies"
+"""
+EMPLOYEES = """
+    from peewee import ForeignKeyField, Model
+    from land.companies.models import Company
+
+    class Employee(Model):
+        company = ForeignKeyField(Company)
+
+        class Meta:
+            table_name = "employees"
+"""
+
+
+def test_two_apps_that_point_to_each_other_get_a_further_file(land, url):
+    land.write("land/companies/models.py", COMPANIES)
+    land.write("land/employees/models.py", EMPLOYEES)
+    apps = ["land.companies", "land.employees"]
+
+    one, two, three = draft(*apps)
+
+    assert [each.path.name for each in (one, two)] == ["0001_initial.py", "0001_initial.py"]
+    assert three.path.name == "0002_add_fk_companies_head_id_refs_employees.py"
+    assert 'depends = ("companies.0001_initial", "employees.0001_initial")' in three.text
+    assert "ForeignKey" not in one.text
+    assert Runner(url, apps).migrate() == (
+        "companies.0001_initial",
+        "employees.0001_initial",
+        "companies.0002_add_fk_companies_head_id_refs_employees",
+    )
+    assert draft(*apps) == ()
+    Runner(url, apps).migrate("companies", "zero")
+
+
+def test_a_rename_is_followed_into_the_other_apps(land, url, query):
+    draft(*APPS)
+    Runner(url, APPS).migrate()
+    land.write("land/cities/models.py", CITIES.replace('"cities"', '"towns"'))
+    land.forget()
+
+    renamed, followed = draft(*APPS, renames=["cities:towns"])
+
+    assert renamed.path.name == "0002_rename_cities_to_towns.py"
+    assert followed.path.name == "0002_follow.py"
+    assert "operations = ()" in followed.text
+    assert '"cities.0002_rename_cities_to_towns"' in followed.text
+    Runner(url, APPS).migrate()
+    assert draft(*APPS) == ()
+
+
+def test_one_app_may_need_another_first(land):
+    draft("land.cities")
+    land.write(
+        "land/cities/models.py",
+        CITIES + CITIES.replace("City", "River").replace("cities", "rivers"),
+    )
+    land.write("land/people/models.py", PEOPLE.replace("City", "River"))
+
+    with pytest.raises(ImproperlyConfigured, match="needs rivers of cities, which no migration"):
+        draft(*APPS, app="people")
+
+
+def test_a_broken_file_of_one_app_is_no_matter_of_the_others(land):
+    land.write("land/people/migrations/0001_initial.py", "operations = (\n")
+
+    found = compare(Offline(*APPS), None, None, lambda fills: GivenAnswers(defaults=fills))
+
+    assert [each.app for each in found.drafts] == ["cities"]
+    assert "0001_initial.py:1: SyntaxError" in found.survey.problems[0]
+    with pytest.raises(ImproperlyConfigured, match="SyntaxError"):
+        compare(Offline(*APPS), "people", None, lambda fills: GivenAnswers())
+
+
+OLD = """
+    def up(migrator, db):
+        db.execute_sql("CREATE TABLE cities (id serial PRIMARY KEY, name varchar(255) NOT NULL)")
+"""
+
+
+def test_an_app_without_a_state_is_compared_with_the_database(land, url):
+    land.write("land/cities/migrations/0001_initial.py", OLD)
+    runner = Runner(url, ["land.cities"])
+    assert draft_changes(runner, None, None) == []
+
+    land.write(
+        "land/cities/models.py",
+        with_size("CharField(null=True)"),
+    )
+    (added,) = draft_changes(Runner(url, ["land.cities"]), None, None)
+    added.write()
+
+    assert added.summary == ("add column size to cities",)
+    assert draft("land.cities") == ()
+
+
+def test_the_files_are_written_all_or_none(land):
+    cities, people = compare(
+        Offline(*APPS), None, None, lambda fills: GivenAnswers(defaults=fills)
+    ).drafts
+    people.path.parent.write_text("a file")
+
+    with pytest.raises(ImproperlyConfigured, match="Nothing was written"):
+        write_drafts([cities, people])
+
+    assert not list(cities.path.parent.glob("0*"))
+
+
+def test_the_example_services_have_no_changes():
+    apps = [f"apps.{name}" for name in ("accounts", "regions", "roles", "users")]
+
+    assert draft_changes(Offline(*apps), None, None) == []

@@ -75,9 +75,14 @@ class Heir(OurSecondBase):
     pass
 
 
+class OurUnusedBase(ours.Model):
+    class Meta:
+        abstract = True
+
+
 def test_models_with_a_table_are_told_from_bases():
     tables = (Person, Ticket, Numbered, HalfNumbered, Pair, PairOfPairs, Heir)
-    bases = (Plain, Dated, Named, Passing, OurBase, OurSecondBase, ours.Model)
+    bases = (Plain, Dated, Named, Passing, OurBase, OurSecondBase, OurUnusedBase, ours.Model)
 
     assert [model for model in (*tables, *bases) if has_table(model)] == list(tables)
 

@@ -35,7 +35,7 @@ def test_a_column_is_written_as_peewee_writes_it():
         (SQL("a LIKE 'b%%'"), "a LIKE 'b%'"),
         (SQL("a % 2 = 1"), "a % 2 = 1"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "node",
 )
 def test_values_stand_in_the_text(node, text):
     found = write_node(Thing, node)

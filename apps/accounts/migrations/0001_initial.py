@@ -1,37 +1,79 @@
-# Generated from a schema diff on 2026-11-30 01:11.
-from peewee import CharField, FixedCharField, ForeignKeyField, Model, TextField, UUIDField
+"""Create table accounts; create table sessions."""
 
-from msframework.models.base import DateTimeTZField, utcnow
+from msframework.migrations import Column, Constraint, CreateTable, ForeignKey, Index, Table
 
+operations = (
+    CreateTable(
+        Table(
+            "accounts",
+            (
+                Column("id", "integer", serial=True),
+                Column("email", "varchar(128)"),
+                Column("password", "varchar(255)"),
+                Column("scopes", "text", client_default="''"),
+                Column(
+                    "create_time", "timestamptz", client_default="msframework.models.base.utcnow"
+                ),
+            ),
+            constraints=(Constraint("accounts_pkey", "PRIMARY KEY (id)"),),
+            indexes=(Index("accounts_email", ("email",), unique=True),),
+        )
+    ),
+    CreateTable(
+        Table(
+            "sessions",
+            (
+                Column("id", "uuid"),
+                Column("account_id", "integer"),
+                Column("digest", "char(64)", null=True),
+                Column("expire_time", "timestamptz"),
+            ),
+            constraints=(
+                Constraint("sessions_pkey", "PRIMARY KEY (id)"),
+                ForeignKey(
+                    "sessions_account_id_fkey",
+                    ("account_id",),
+                    "accounts",
+                    ("id",),
+                    on_delete="CASCADE",
+                ),
+            ),
+            indexes=(Index("sessions_account_id", ("account_id",)),),
+        )
+    ),
+)
 
-def up(migrator, db):
-    class Account(Model):
-        email = CharField(unique=True, max_length=128)
-        password = CharField()
-        scopes = TextField(default="")
-        create_time = DateTimeTZField(default=utcnow)
-
-        class Meta:
-            database = db
-            table_name = "accounts"
-            legacy_table_names = False
-
-    db.create_tables([Account])
-
-    class Session(Model):
-        id = UUIDField(primary_key=True)
-        account = ForeignKeyField(Account, on_delete="CASCADE")
-        digest = FixedCharField(null=True, max_length=64)
-        expire_time = DateTimeTZField()
-
-        class Meta:
-            database = db
-            table_name = "sessions"
-            legacy_table_names = False
-
-    db.create_tables([Session])
-
-
-def down(migrator, db):
-    migrator.migrate(migrator.drop_table("sessions"))
-    migrator.migrate(migrator.drop_table("accounts"))
+state = (
+    Table(
+        "accounts",
+        (
+            Column("id", "integer", serial=True),
+            Column("email", "varchar(128)"),
+            Column("password", "varchar(255)"),
+            Column("scopes", "text", client_default="''"),
+            Column("create_time", "timestamptz", client_default="msframework.models.base.utcnow"),
+        ),
+        constraints=(Constraint("accounts_pkey", "PRIMARY KEY (id)"),),
+        indexes=(Index("accounts_email", ("email",), unique=True),),
+    ),
+    Table(
+        "sessions",
+        (
+            Column("id", "uuid"),
+            Column("account_id", "integer"),
+            Column("digest", "char(64)", null=True),
+            Column("expire_time", "timestamptz"),
+        ),
+        constraints=(
+            Constraint("sessions_pkey", "PRIMARY KEY (id)"),
+            ForeignKey(
+                "sessions_account_id_fkey",
+                ("account_id",),
+                "accounts",
+                ("id",),
+                on_delete="CASCADE",
+            ),
+        ),
+        indexes=(Index("sessions_account_id", ("account_id",)),),
+    ),
+)

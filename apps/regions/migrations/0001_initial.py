@@ -1,35 +1,71 @@
-# Generated from a schema diff on 2026-11-24 03:04.
-from peewee import CharField, ForeignKeyField, Model
+"""Create table provinces; create table cities."""
 
-from msframework.models.base import DateTimeTZField, utcnow
+from msframework.migrations import Column, Constraint, CreateTable, ForeignKey, Index, Table
 
+operations = (
+    CreateTable(
+        Table(
+            "provinces",
+            (
+                Column("id", "integer", serial=True),
+                Column("name", "varchar(32)"),
+                Column(
+                    "create_time", "timestamptz", client_default="msframework.models.base.utcnow"
+                ),
+            ),
+            constraints=(Constraint("provinces_pkey", "PRIMARY KEY (id)"),),
+            indexes=(Index("provinces_name", ("name",), unique=True),),
+        )
+    ),
+    CreateTable(
+        Table(
+            "cities",
+            (
+                Column("id", "integer", serial=True),
+                Column("name", "varchar(32)"),
+                Column("province_id", "integer"),
+                Column(
+                    "create_time", "timestamptz", client_default="msframework.models.base.utcnow"
+                ),
+            ),
+            constraints=(
+                Constraint("cities_pkey", "PRIMARY KEY (id)"),
+                ForeignKey("cities_province_id_fkey", ("province_id",), "provinces", ("id",)),
+            ),
+            indexes=(
+                Index("cities_province_id", ("province_id",)),
+                Index("cities_province_id_name", ("province_id", "name"), unique=True),
+            ),
+        )
+    ),
+)
 
-def up(migrator, db):
-    class Province(Model):
-        name = CharField(unique=True, max_length=32)
-        create_time = DateTimeTZField(default=utcnow)
-
-        class Meta:
-            database = db
-            table_name = "provinces"
-            legacy_table_names = False
-
-    db.create_tables([Province])
-
-    class City(Model):
-        name = CharField(max_length=32)
-        province = ForeignKeyField(Province)
-        create_time = DateTimeTZField(default=utcnow)
-
-        class Meta:
-            database = db
-            table_name = "cities"
-            legacy_table_names = False
-            indexes = ((("province", "name"), True),)
-
-    db.create_tables([City])
-
-
-def down(migrator, db):
-    migrator.migrate(migrator.drop_table("cities"))
-    migrator.migrate(migrator.drop_table("provinces"))
+state = (
+    Table(
+        "provinces",
+        (
+            Column("id", "integer", serial=True),
+            Column("name", "varchar(32)"),
+            Column("create_time", "timestamptz", client_default="msframework.models.base.utcnow"),
+        ),
+        constraints=(Constraint("provinces_pkey", "PRIMARY KEY (id)"),),
+        indexes=(Index("provinces_name", ("name",), unique=True),),
+    ),
+    Table(
+        "cities",
+        (
+            Column("id", "integer", serial=True),
+            Column("name", "varchar(32)"),
+            Column("province_id", "integer"),
+            Column("create_time", "timestamptz", client_default="msframework.models.base.utcnow"),
+        ),
+        constraints=(
+            Constraint("cities_pkey", "PRIMARY KEY (id)"),
+            ForeignKey("cities_province_id_fkey", ("province_id",), "provinces", ("id",)),
+        ),
+        indexes=(
+            Index("cities_province_id", ("province_id",)),
+            Index("cities_province_id_name", ("province_id", "name"), unique=True),
+        ),
+    ),
+)

@@ -1,22 +1,35 @@
-# Generated from a schema diff on 2026-11-24 03:04.
-from peewee import CharField, Model, TextField
+"""Create table roles."""
 
-from msframework.models.base import DateTimeTZField, utcnow
+from msframework.migrations import Column, Constraint, CreateTable, Index, Table
 
+operations = (
+    CreateTable(
+        Table(
+            "roles",
+            (
+                Column("id", "integer", serial=True),
+                Column("name", "varchar(128)"),
+                Column("description", "text", null=True),
+                Column(
+                    "create_time", "timestamptz", client_default="msframework.models.base.utcnow"
+                ),
+            ),
+            constraints=(Constraint("roles_pkey", "PRIMARY KEY (id)"),),
+            indexes=(Index("roles_name", ("name",), unique=True),),
+        )
+    ),
+)
 
-def up(migrator, db):
-    class Role(Model):
-        name = CharField(unique=True, max_length=128)
-        description = TextField(null=True)
-        create_time = DateTimeTZField(default=utcnow)
-
-        class Meta:
-            database = db
-            table_name = "roles"
-            legacy_table_names = False
-
-    db.create_tables([Role])
-
-
-def down(migrator, db):
-    migrator.migrate(migrator.drop_table("roles"))
+state = (
+    Table(
+        "roles",
+        (
+            Column("id", "integer", serial=True),
+            Column("name", "varchar(128)"),
+            Column("description", "text", null=True),
+            Column("create_time", "timestamptz", client_default="msframework.models.base.utcnow"),
+        ),
+        constraints=(Constraint("roles_pkey", "PRIMARY KEY (id)"),),
+        indexes=(Index("roles_name", ("name",), unique=True),),
+    ),
+)

@@ -1,26 +1,43 @@
-# Generated from a schema diff on 2026-11-24 03:04.
-from peewee import CharField, IntegerField, Model
+"""Create table users."""
 
-from msframework.models.base import DateTimeTZField, utcnow
+from msframework.migrations import Column, Constraint, CreateTable, Index, Table
 
+operations = (
+    CreateTable(
+        Table(
+            "users",
+            (
+                Column("id", "integer", serial=True),
+                Column("name", "varchar(128)"),
+                Column("email", "varchar(128)"),
+                Column("age", "integer"),
+                Column("city_id", "integer"),
+                Column("role_id", "integer"),
+                Column("password", "varchar(128)"),
+                Column(
+                    "create_time", "timestamptz", client_default="msframework.models.base.utcnow"
+                ),
+            ),
+            constraints=(Constraint("users_pkey", "PRIMARY KEY (id)"),),
+            indexes=(Index("users_email", ("email",), unique=True),),
+        )
+    ),
+)
 
-def up(migrator, db):
-    class User(Model):
-        name = CharField(max_length=128)
-        email = CharField(unique=True, max_length=128)
-        age = IntegerField()
-        city_id = IntegerField()
-        role_id = IntegerField()
-        password = CharField(max_length=128)
-        create_time = DateTimeTZField(default=utcnow)
-
-        class Meta:
-            database = db
-            table_name = "users"
-            legacy_table_names = False
-
-    db.create_tables([User])
-
-
-def down(migrator, db):
-    migrator.migrate(migrator.drop_table("users"))
+state = (
+    Table(
+        "users",
+        (
+            Column("id", "integer", serial=True),
+            Column("name", "varchar(128)"),
+            Column("email", "varchar(128)"),
+            Column("age", "integer"),
+            Column("city_id", "integer"),
+            Column("role_id", "integer"),
+            Column("password", "varchar(128)"),
+            Column("create_time", "timestamptz", client_default="msframework.models.base.utcnow"),
+        ),
+        constraints=(Constraint("users_pkey", "PRIMARY KEY (id)"),),
+        indexes=(Index("users_email", ("email",), unique=True),),
+    ),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import click
@@ -56,16 +57,16 @@ def command(
         raise click.UsageError("--check goes without a TARGET, --plan and --fake.")
     if lint and (target is not None or plan or fake or check):
         raise click.UsageError("--lint goes without a TARGET, --plan, --fake and --check.")
-    project.override({"MIGRATION_LOCK_TIMEOUT": lock_timeout})
     settings = ensure_database(project.settings, project.echo)
     if lint:
         tell_lint(project, lint_pending(database_url(settings), settings.installed_apps, app))
         return
+    policy = LockPolicy.of(settings.database)
     runner = Runner(
         database_url(settings),
         settings.installed_apps,
         project.echo,
-        LockPolicy.of(settings.database),
+        policy if lock_timeout is None else replace(policy, timeout=lock_timeout),
         sys.stdout if sys.stdout.isatty() else None,
     )
     if check:

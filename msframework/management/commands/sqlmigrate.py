@@ -8,13 +8,13 @@ import click
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
-from msframework.migrations.files import read_steps
+from msframework.migrations.files import app_label, read_apps
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.custom import Run
-from msframework.migrations.operations.program import check_operations
+from msframework.migrations.operations.program import reverse_operations
 from msframework.migrations.plan import target_of
 from msframework.migrations.script import write_script
-from msframework.migrations.step import MigrationStep, label
+from msframework.migrations.step import FileStep, MigrationStep, label
 
 
 @click.command()
@@ -27,40 +27,46 @@ def command(project: Project, app: str, name: str, backwards: bool) -> None:
 
     Python that a migration calls stands in comments, as its SQL is known only when it runs.
     """
-    apps = project.settings.installed_apps
-    step = target_of(read_steps(apps), apps, app, name).step
+    step = _find(project.settings.installed_apps, app, name)
+    title = f"{label(step)}{' backwards' if backwards else ''}"
+    project.echo(write_script(title, _program(step, backwards), step.atomic).rstrip())
+
+
+def _find(apps: Sequence[str], app: str, name: str) -> MigrationStep:
+    """Return the migration *name* of *app*, whether those of other apps can be read or not.
+
+    Raises:
+        ImproperlyConfigured: there is none, or the app's migrations cannot be read.
+    """
+    found = read_apps(apps)
+    problems = [
+        problem
+        for each, ones in found.problems.items()
+        if app_label(each) == app_label(app)
+        for problem in ones
+    ]
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+    step = target_of(found.steps, apps, app, name).step
     if step is None:
         raise ImproperlyConfigured(f"{name!r} is no migration. Name one of {app}, as 0001.")
-    title = f"{label(step)}{' backwards' if backwards else ''}"
-    project.echo(write_script(title, _operations_of(step, backwards), step.atomic).rstrip())
+    return step
 
 
-def _operations_of(step: MigrationStep, backwards: bool) -> Sequence[MigrationOperation]:
-    """Return what *step* consists of, in the order of a run.
+def _program(step: MigrationStep, backwards: bool) -> Sequence[MigrationOperation]:
+    """Return the operations of *step*, in the order of a run; a call where it is Python.
 
     Raises:
         ImproperlyConfigured: it is a class, or has no way back.
     """
-    module = getattr(step, "module", None)
-    found = getattr(module, "operations", None)
-    if found is None:
-        function = getattr(module, "down" if backwards else "up", None)
-        if function is None:
-            raise ImproperlyConfigured(
-                f"{label(step)} has no operations{' and no down' * backwards}, so there is no SQL "
-                "to print. `manage.py migrate` applies it."
-            )
+    if not isinstance(step, FileStep):
+        raise ImproperlyConfigured(
+            f"{label(step)} is a version of a class, and its SQL is known only when it runs. "
+            "`manage.py migrate` applies it."
+        )
+    if backwards and step.obstacle is not None:
+        raise ImproperlyConfigured(f"{label(step)} cannot be taken back: {step.obstacle}.")
+    function = getattr(step.module, "down" if backwards else "up", None)
+    if not step.operations and function is not None:
         return (Run(function),)
-    operations = check_operations(label(step), found)
-    if not backwards:
-        return operations
-    taken_back = []
-    for each in reversed(operations):
-        operation = each.reverse()
-        if operation is None:
-            raise ImproperlyConfigured(
-                f"{label(step)} cannot be taken back: '{each.describe()}' has no way back. Give "
-                "Run a second argument, backward."
-            )
-        taken_back.append(operation)
-    return taken_back
+    return (reverse_operations(step.operations) or ()) if backwards else step.operations

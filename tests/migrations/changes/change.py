@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from peewee import *
+from playhouse import postgres_ext
 from playhouse.postgres_ext import *
 
 from msframework.models import *
@@ -33,6 +34,7 @@ class Change:
         options: what `makemigrations` is told.
         refusal: a part of what it says without them; `None` where it needs none.
         by_hand: SQL that is run after `rows`, and for the comparison after each `create_tables`.
+        by_hand_after: likewise, where it reads otherwise with the models after.
         back_fails: a part of the error of the way back, where there is none.
         heavy: not run for every change.
     """
@@ -47,6 +49,7 @@ class Change:
     options: tuple[str, ...] = ()
     refusal: str | None = None
     by_hand: str = ""
+    by_hand_after: str = ""
     back_fails: str | None = None
     heavy: bool = False
 

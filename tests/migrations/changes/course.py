@@ -44,19 +44,20 @@ def run(bench, change):
 class _Course:
     def __init__(self, bench, change, outcome):
         self.bench, self.change, self.outcome = bench, change, outcome
+        self.by_hand_after = change.by_hand_after or change.by_hand
 
     def run(self):
         bench, change = self.bench, self.change
         bench.clear(change.apps)
-        before = self._begin()
+        self._begin()
         rows = bench.rows()
         schema = bench.snapshot(comments=True)
 
         bench.write(change.texts("after"))
         self._check(False)
         self._write()
-        self._forward("applied", before)
-        self.note("schema_equal", self._differences(bench.made_snapshot(change.by_hand)))
+        self._forward("applied")
+        self.note("schema_equal", self._differences(bench.made_snapshot(self.by_hand_after)))
         self.note("rows_kept", self._wrong_rows(change.kept))
         self._check(True)
 
@@ -67,13 +68,13 @@ class _Course:
             found = compare_snapshots(schema, after)
             self.note("back", found or self._returned(rows))
         bench.write(change.texts("after"))
-        self._forward("forward", before)
-        found = self._differences(bench.made_snapshot(change.by_hand))
+        self._forward("forward")
+        found = self._differences(bench.made_snapshot(self.by_hand_after))
         self.note("forward", found or self._wrong_rows(change.again or change.kept))
         self._check(True)
 
     def _begin(self):
-        """Migrate the models before, and put the rows in; return their schema."""
+        """Migrate the models before, and put the rows in."""
         bench, change = self.bench, self.change
         bench.write(change.texts("before"))
         code, said = bench.make()
@@ -86,7 +87,6 @@ class _Course:
         for statement in (change.rows, change.by_hand):
             if statement:
                 bench.connection.execute(statement)
-        return bench.made_snapshot(change.by_hand)
 
     def _write(self):
         bench, change = self.bench, self.change
@@ -97,7 +97,7 @@ class _Course:
         code, said = bench.make(*change.options)
         self.note("written", [said] if code else bench.written_faults())
 
-    def _forward(self, mark, before):
+    def _forward(self, mark):
         try:
             self.bench.migrate()
         except Exception as exc:

@@ -1,6 +1,26 @@
 """All changes, by the parts of the table."""
 
-from tests.migrations.changes import fields
+from tests.migrations.changes import (
+    by_hand,
+    constraints,
+    enums,
+    fields,
+    foreign_keys,
+    indexes,
+    names,
+    tables,
+    values,
+)
 
-PARTS = {"Fields": fields.CHANGES}
+PARTS = {
+    "What a column holds": fields.CHANGES,
+    "Where values come from": values.CHANGES,
+    "Renamed and dropped": names.CHANGES,
+    "Keys and constraints": constraints.CHANGES,
+    "Indexes": indexes.CHANGES,
+    "Foreign keys": foreign_keys.CHANGES,
+    "Tables and schemas": tables.CHANGES,
+    "Enumerated types": enums.CHANGES,
+    "Made by hand, and left alone": by_hand.CHANGES,
+}
 CHANGES = [change for part in PARTS.values() for change in part]

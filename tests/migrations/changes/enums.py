@@ -1,0 +1,80 @@
+"""Changes of enumerated types."""
+
+from tests.migrations.changes.change import Change
+
+_STATES = """
+class State(enum.Enum):
+{}
+
+
+class Note(Model):
+    title = TextField()
+    state = {}
+"""
+
+
+def _states(*values, field="EnumField(State)"):
+    lines = "\n".join(f"    {value.upper()} = {value!r}" for value in values)
+    return _STATES.format(lines, field)
+
+
+_ROWS = "INSERT INTO note (title, state) VALUES ('a', 'new'), ('b', 'old')"
+_KEPT = ("SELECT state::text FROM note ORDER BY title", [("new",), ("old",)])
+
+CHANGES = [
+    Change(
+        "a column of an enumerated type",
+        _states("new", "old", field="TextField()"),
+        _states("new", "old"),
+        rows=_ROWS,
+        kept=_KEPT,
+    ),
+    Change(
+        "an enumerated type is no more",
+        _states("new", "old"),
+        _states("new", "old", field="TextField()"),
+        rows=_ROWS,
+        kept=_KEPT,
+    ),
+    Change(
+        "a value behind the others",
+        _states("new", "old"),
+        _states("new", "old", "gone"),
+        rows=_ROWS,
+        kept=_KEPT,
+    ),
+    Change(
+        "a value between two others",
+        _states("new", "old"),
+        _states("new", "used", "old"),
+        rows=_ROWS,
+        kept=_KEPT,
+    ),
+    Change(
+        "a new value that is the default of the server",
+        _states("new", "old"),
+        _states("new", "old", "gone", field="EnumField(State, constraints=[Default(\"'gone'\")])"),
+        rows=_ROWS,
+        kept=_KEPT,
+    ),
+    Change(
+        "a new value that old rows get",
+        _states("new", "old", field="EnumField(State, null=True)"),
+        _states("none", "new", "old", field="EnumField(State, default=State.NONE)"),
+        rows="INSERT INTO note (title, state) VALUES ('a', 'new'), ('b', NULL)",
+        kept=("SELECT state::text FROM note ORDER BY title", [("new",), ("none",)]),
+        back_fails="none",
+    ),
+    Change(
+        "an enumerated type in a schema, with a default",
+        _states("new", "old", field="TextField(null=True)"),
+        _states(
+            "new",
+            "old",
+            field="TextField(null=True)\n"
+            "    kind = EnumField(State, 'shop.state', default=State.OLD, index=True)",
+        ),
+        rows=_ROWS,
+        kept=("SELECT kind::text FROM note", [("old",), ("old",)]),
+    ),
+]
