@@ -39,7 +39,7 @@ WHERE oid = %s::regclass
   OR oid IN (SELECT relid FROM pg_partition_tree(%s::regclass) WHERE isleaf)"""
 _PAGES: Final = "SELECT pg_relation_size(%s::regclass) / current_setting('block_size')::int"
 
-Batch = Callable[[], None]
+BatchWork = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Filler:
         database: PostgresqlDatabase,
         backfill: Backfill,
         online: bool,
-        attempt: Callable[[Batch], None],
+        attempt: Callable[[BatchWork], None],
         pace: LongWork,
     ) -> None:
         self._database, self._backfill, self._online = database, backfill, online

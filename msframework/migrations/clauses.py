@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from msframework.migrations.naming import clip, name_object
+from msframework.migrations.naming import name_object
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import Column, Constraint, Deferral, ForeignKey
 from msframework.migrations.sql import quote, words
@@ -112,7 +112,7 @@ def read_column(text: str) -> ColumnClause:
 
 def _read_clause(scanner: Scanner, facts: _Facts) -> None:
     """Read one clause of a column."""
-    name = clip(scanner.identifier()) if scanner.accept("constraint") else None
+    name = scanner.identifier() if scanner.accept("constraint") else None
     if scanner.accept("not null"):
         _set_null(facts, value=False)
     elif scanner.accept("null"):
@@ -170,7 +170,7 @@ def read_constraint(text: str) -> ConstraintClause:
         Unreadable: it is none, or one that a foreign key's value cannot hold.
     """
     scanner = Scanner(text)
-    name = clip(scanner.identifier()) if scanner.accept("constraint") else None
+    name = scanner.identifier() if scanner.accept("constraint") else None
     if scanner.accept("foreign key"):
         clause = ConstraintClause("fkey", name, read_names(scanner.enclosed()))
         clause = _read_reference(scanner, clause)

@@ -61,6 +61,15 @@ def conversion(old: str, new: str) -> Conversion:
     return _of_bases(one, other, new)
 
 
+def are_akin(old: str, new: str) -> bool:
+    """Say whether a column of one type may be one of the other under a new name."""
+    one, other = _read(old), _read(new)
+    if one.dimensions != other.dimensions:
+        return False
+    kinds = (_INTEGERS, (*_TEXTS, "char"), (*_FLOATS, "numeric"), _TIMES)
+    return one.base == other.base or any({one.base, other.base} <= set(kind) for kind in kinds)
+
+
 def _read(text: str) -> _Type:
     match = _PARTS.match(text)
     if match is None:

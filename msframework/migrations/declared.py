@@ -30,6 +30,7 @@ from msframework.migrations.model_search import (
     is_abstract,
     read_models,
 )
+from msframework.migrations.naming import clip
 from msframework.migrations.nodes import write_column, write_node
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import (
@@ -50,7 +51,8 @@ __all__ = ["describe", "read_enums", "read_models", "table_name"]
 def table_name(model: type[peewee.Model]) -> str:
     """Return the name of the table of *model*, with its schema if it says one."""
     meta = model._meta
-    return f"{meta.schema}.{meta.table_name}" if meta.schema else str(meta.table_name)
+    bare = clip(meta.table_name)
+    return f"{clip(meta.schema)}.{bare}" if meta.schema else bare
 
 
 def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
@@ -244,7 +246,7 @@ class _Description:
             )
 
     def _constraints(self, columns: Collection[str]) -> Iterator[Constraint | ForeignKey]:
-        bare = self._model._meta.table_name
+        bare = clip(self._model._meta.table_name)
         for name, clause in name_constraints(bare, columns, self._clauses):
             target = ".".join(clause.target)
             if clause.label == "fkey" and not clause.target_columns:
@@ -289,7 +291,7 @@ class _Description:
                 )
                 continue
             index = clause.index
-            if clause.table[-1] != meta.table_name:
+            if clause.table[-1] != clip(meta.table_name):
                 self._refuse(None, f"its index {index.name} is on {clause.table[-1]}", "")
             elif index.unique and index.method in ("gin", "gist", "hash", "brin", "spgist"):
                 self._refuse(

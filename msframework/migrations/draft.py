@@ -20,7 +20,7 @@ from msframework.migrations.fills import model_fills
 from msframework.migrations.history import read_history
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.program import wants_steps
-from msframework.migrations.partition import Batch, part_operations
+from msframework.migrations.partition import OperationBatch, part_operations
 from msframework.migrations.renames import Fill, GivenAnswers, SilentAnswers
 from msframework.migrations.schema import EnumType, SchemaState, Table
 from msframework.migrations.source import MigrationText, write
@@ -129,7 +129,7 @@ def next_path(app: str, title: str, ahead: int = 0) -> Path:
     """Return the path of the next file of *app*, a dotted name, or of one *ahead* of it."""
     directory = app_directory(app)
     assert directory is not None  # choose_apps lets only packages through
-    number = max((file.number for file in read_files(app)), default=0) + 1 + ahead
+    number = max((file.last_number for file in read_files(app)), default=0) + 1 + ahead
     return directory / "migrations" / f"{number:04}_{title}.py"
 
 
@@ -304,7 +304,7 @@ class _Drafting:
             ),
         )
 
-    def _targets(self, batch: Batch, depends: Iterable[str]) -> list[str]:
+    def _targets(self, batch: OperationBatch, depends: Iterable[str]) -> list[str]:
         """Return the last migrations of other apps whose tables *batch* points to."""
         known = {each.partition(".")[0] for each in depends} | {batch.app}
         found = []

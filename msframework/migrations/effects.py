@@ -17,13 +17,13 @@ Named = TypeVar("Named", bound=Any)
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Footprint:
     """The tables and types that an operation changes, and those that it only needs."""
 
     changed: frozenset[str]
     needed: frozenset[str] = frozenset()
 
-    def meets(self, other: Reach) -> bool:
+    def meets(self, other: Footprint) -> bool:
         """Say whether the order of two operations matters."""
         return bool(self.changed & (other.changed | other.needed) or self.needed & other.changed)
 
@@ -122,7 +122,7 @@ def _renamed(parts: tuple[Named, ...], old: str, new: str) -> tuple[Named, ...]:
     return _changed(parts, old, lambda each: replace(each, name=new))
 
 
-def reach(operation: MigrationOperation, enums: Iterable[str]) -> Reach:
+def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
     """Return what *operation* touches.
 
     Args:
@@ -132,13 +132,13 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Reach:
         case ops.CreateTable(table) | ops.DropTable(table):
             targets = {key.target for key in table.foreign_keys if key.target != table.name}
             types = _types((column.type for column in table.columns), enums)
-            return Reach(frozenset((table.name,)), frozenset(targets | types))
+            return Footprint(frozenset((table.name,)), frozenset(targets | types))
         case ops.RenameTable(old, new):
-            return Reach(frozenset((old, new)))
+            return Footprint(frozenset((old, new)))
         case ops.CreateEnum(enum) | ops.DropEnum(enum) | ops.AlterEnum(_, enum):
-            return Reach(frozenset((_type_key(enum.name),)))
+            return Footprint(frozenset((_type_key(enum.name),)))
         case ops.Run():
-            return Reach(frozenset())
+            return Footprint(frozenset())
     name: str = operation.table  # type: ignore[attr-defined]
     needed: set[str] = set()
     match operation:
@@ -148,7 +148,7 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Reach:
             needed = _types((column.type,), enums)
         case ops.AlterColumn(_, was, column):
             needed = _types((was.type, column.type), enums)
-    return Reach(frozenset((name,)), frozenset(needed))
+    return Footprint(frozenset((name,)), frozenset(needed))
 
 
 def _types(types: Iterable[str], enums: Iterable[str]) -> set[str]:

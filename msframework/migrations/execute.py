@@ -302,8 +302,10 @@ class Execution:
                 if pause is None or sqlstate(exc) not in TRANSIENT:
                     raise
                 teller.tell_retry(seen, number, policy.retries, pause)
+                blocker = next((each.blocker for each in reversed(seen) if each.blocker), None)
                 seen.clear()
-                sleep(pause)
+                if blocker is None or not self._observer.end_autovacuum(blocker):
+                    sleep(pause)
             else:
                 self._reporter.clear()
                 return

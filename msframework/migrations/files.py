@@ -17,7 +17,7 @@ from msframework.migrations.versions import read_class
 
 __all__ = [
     "MigrationFile",
-    "Reading",
+    "MigrationSet",
     "app_directory",
     "app_label",
     "find_forks",
@@ -70,7 +70,7 @@ def read_files(app: str) -> list[MigrationFile]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MigrationSet:
     """The migrations of all apps, as far as they can be read.
 
     Args:
@@ -82,7 +82,7 @@ class Reading:
     problems: Mapping[str, tuple[str, ...]]
 
 
-def read_apps(apps: Sequence[str]) -> Reading:
+def read_apps(apps: Sequence[str]) -> MigrationSet:
     """Read the migrations of each of *apps*, whether those of the others can be read or not."""
     steps: list[MigrationStep] = []
     problems: dict[str, tuple[str, ...]] = {}
@@ -109,7 +109,7 @@ def read_apps(apps: Sequence[str]) -> Reading:
                 "names.",
             )
     broken = {app_label(app) for app in problems}
-    return Reading(tuple(step for step in steps if step.app not in broken), problems)
+    return MigrationSet(tuple(step for step in steps if step.app not in broken), problems)
 
 
 def read_steps(apps: Sequence[str]) -> list[MigrationStep]:

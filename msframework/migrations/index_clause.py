@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from msframework.migrations.clauses import name_element, read_names
-from msframework.migrations.naming import clip, name_object
+from msframework.migrations.naming import name_object
 from msframework.migrations.scanner import Scanner
 from msframework.migrations.schema import Index
 from msframework.migrations.sql import quote
@@ -37,7 +37,7 @@ def read_index(text: str) -> IndexClause:
     scanner.expect("index")
     scanner.accept("concurrently")
     scanner.accept("if not exists")
-    name = None if scanner.sees("on") else clip(scanner.qualified()[-1])
+    name = None if scanner.sees("on") else scanner.qualified()[-1]
     scanner.expect("on")
     scanner.accept("only")
     table = scanner.qualified()

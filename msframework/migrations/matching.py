@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msframework.migrations import operations as ops
+from msframework.migrations.conversions import are_akin
 from msframework.migrations.evolve import rename_column, rename_table
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
@@ -62,7 +63,7 @@ def _columns(one: Table, other: Table, answers: Answers) -> list[tuple[str, str]
         if column.name in before:
             continue
         for was in gone:
-            likely = was.type == column.type
+            likely = are_akin(was.type, column.type)
             if answers.is_rename("column", other.name, was.name, column.name, likely):
                 found.append((was.name, column.name))
                 gone.remove(was)

@@ -24,6 +24,7 @@ from msframework.migrations.operations.program import check_operations
 from msframework.migrations.schema import EnumType, SchemaState, Table
 
 _NAME: Final = re.compile(r"(?P<number>\d+)_\w+\Z")
+_SQUASHED: Final = re.compile(r"\d+_squashed_(?P<last>\d+)_")
 _EXAMPLE: Final = "0002_add_sex.py"
 _FORMS: Final = ("operations", "up")
 KNOWN: Final = (
@@ -56,6 +57,12 @@ class MigrationFile:
     def number(self) -> int:
         """The number that its name begins with."""
         return int(self.name.partition("_")[0])
+
+    @property
+    def last_number(self) -> int:
+        """The number behind which the next file goes on; a squashed one covers several."""
+        squashed = _SQUASHED.match(self.name)
+        return int(squashed["last"]) if squashed else self.number
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class ModelText:
         self._meta_constraints: list[SourcePart] = []
         self._meta_indexes: list[SourcePart] = []
         self._own_indexes: dict[str, Index] = {}
-        self._names: set[str] = set()
+        self._placed: set[str] = set()
+        self._unnamed: set[str] = set()
 
     @cached_property
     def _field_classes(self) -> dict[str, FieldClass]:
@@ -105,10 +106,9 @@ class ModelText:
 
     def render(self) -> str:
         """Return the class statement, with comments above it on what it does not say."""
-        constraints = self._read_constraints()
-        self._names = {constraint.name for constraint, _ in constraints}
-        for constraint, clause in constraints:
+        for constraint, clause in self._read_constraints():
             self._place_constraint(constraint, clause)
+            self._placed.add(constraint.name)
         for index in sorted(self._table.indexes, key=lambda each: len(each.elements)):
             self._place_index(index)
         fields = [self._field(column) for column in self._table.columns]
@@ -138,18 +138,19 @@ class ModelText:
         self, constraint: Constraint | ForeignKey, clause: ConstraintClause
     ) -> None:
         """Put *constraint* at its field or into Meta."""
-        columns = clause.columns
-        if isinstance(constraint, ForeignKey):
-            if self._facts.references.get(columns[0]) == constraint:
-                return
-        elif is_key(constraint):
+        if isinstance(constraint, Constraint) and is_key(constraint):
             self._check_key(constraint)
             return
+        columns = clause.columns
         if clause.label == "check":
             columns = tuple(mentioned(clause.definition, self._columns))
         middle = columns if clause.label != "check" or len(columns) == 1 else ()
-        is_default = constraint.name == self._default_name(constraint.name, middle, clause.label)
-        text = _constraint_source(self._context.imports, constraint, named=not is_default)
+        if constraint.name == self._default_name(middle, clause.label):
+            self._unnamed.add(constraint.name)
+        if self._facts.references.get(columns[0] if columns else "") == constraint:
+            return
+        is_named = constraint.name not in self._unnamed
+        text = _constraint_source(self._context.imports, constraint, is_named)
         if clause.label == "check" and len(columns) == 1:
             self._checks[columns[0]].append(text)
         else:
@@ -158,14 +159,15 @@ class ModelText:
     def _check_key(self, key: Constraint) -> None:
         """Add a remark where a model would have *key* otherwise than it is."""
         plain = f"PRIMARY KEY ({', '.join(map(quote, self._facts.key_columns))})"
-        name = self._default_name(key.name, (), "pkey")
+        name = self._default_name((), "pkey")
         if key != Constraint(name, plain):
             self._remarks.append(
                 f"In the database only: {constraint_definition(key)}. A model calls it {name}."
             )
 
-    def _default_name(self, own: str, columns: Sequence[str], label: str) -> str:
-        return name_object(self._facts.bare, columns, label, self._names - {own})
+    def _default_name(self, columns: Sequence[str], label: str) -> str:
+        """Return the name that PostgreSQL gives to a constraint after those that are placed."""
+        return name_object(self._facts.bare, columns, label, self._placed)
 
     def _place_index(self, index: Index) -> None:
         """Put *index* at its field or into Meta."""
@@ -221,14 +223,15 @@ class ModelText:
         """Return the class of a foreign key, and what it says of its target."""
         context, target = self._context, self._context.facts[key.target]
         head, model = "ForeignKeyField", context.classes[key.target]
-        default = self._default_name(key.name, key.columns, "fkey")
+        is_named = key.name not in self._unnamed
         if key.target == self._table.name:
             arguments: list[SourcePart] = [source("self")]
         elif key.target in context.written:
             arguments = [context.name(key.target)]
         else:  # its model stands below: the two point at each other
             head, arguments = "DeferredForeignKey", [source(model)]
-            default = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
+            peewees = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
+            is_named = key.name != peewees
         context.imports.use(head, OURS if head == "ForeignKeyField" else "peewee")
         if target.key_columns != key.target_columns:
             arguments.append(f"field={source(target.fields[key.target_columns[0]])}")
@@ -244,7 +247,7 @@ class ModelText:
             arguments.append(f"on_update={source(key.on_update)}")
         if key.deferrable:
             arguments.append(f"deferrable={source(f'INITIALLY {key.deferrable.upper()}')}")
-        if key.name != default:
+        if is_named:
             arguments.append(f"constraint_name={source(key.name)}")
         return head, arguments
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from msframework.migrations.effects import Reach, reach
+from msframework.migrations.effects import Footprint, reach
 from msframework.migrations.operations.base import MigrationOperation
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class OperationBatch:
     """Operations of one app that stand in one file.
 
     Args:
@@ -29,19 +29,19 @@ def part_operations(
     operations: Sequence[MigrationOperation],
     owner: Callable[[MigrationOperation], str],
     enums: Collection[str],
-) -> list[Batch]:
+) -> list[OperationBatch]:
     """Return *operations* in batches, each of which comes after those that it waits for."""
     needs = _find_needs([reach(each, enums) for each in operations])
     owners = [owner(each) for each in operations]
     left = list(range(len(operations)))
     batch_of: dict[int, int] = {}
-    batches: list[Batch] = []
+    batches: list[OperationBatch] = []
     while left:
         chosen = _choose(left, owners, needs, batch_of)
         app = owners[chosen[0]]
         after = {batch_of[need] for each in chosen for need in needs[each] if need in batch_of}
         batches.append(
-            Batch(
+            OperationBatch(
                 app,
                 tuple(operations[each] for each in chosen),
                 tuple(sorted(each for each in after if batches[each].app != app)),
@@ -52,7 +52,7 @@ def part_operations(
     return batches
 
 
-def _find_needs(reaches: Sequence[Reach]) -> list[list[int]]:
+def _find_needs(reaches: Sequence[Footprint]) -> list[list[int]]:
     """Return for each operation the earlier ones that it must not overtake."""
     return [
         [before for before in range(number) if each.meets(reaches[before])]

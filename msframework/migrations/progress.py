@@ -109,9 +109,9 @@ class WaitTeller:
         if pid == self._last or (blocker is None and number < 3):
             return
         self._last = pid
-        whom = "others" if blocker is None else blocker.describe()
+        whom = "others hold" if blocker is None else f"{blocker.describe()} holds"
         self._reporter.say(
-            f"  {self._label} waits for locks that {whom} holds; tried again in {pause:.1f} s "
+            f"  {self._label} waits for locks that {whom}; tried again in {pause:.1f} s "
             f"({number} of {retries})"
         )
 

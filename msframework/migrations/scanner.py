@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from msframework.migrations.naming import clip
 from msframework.migrations.sql import placed_words, quote
 
 _OPENING: Final = frozenset("([")
@@ -60,7 +61,7 @@ class Scanner:
             raise Unreadable(f"{self._here()} stands where {phrase.upper()} should")
 
     def identifier(self) -> str:
-        """Return the next name, without quotes, and step over it.
+        """Return the next name as PostgreSQL keeps it, and step over it.
 
         Raises:
             Unreadable: there is none.
@@ -69,7 +70,7 @@ class Scanner:
             raise Unreadable(f"{self._here()} stands where a name should")
         kind, word, _ = self._words[self._at]
         self._at += 1
-        return word.lower() if kind == "name" else word[1:-1].replace('""', '"')
+        return clip(word.lower() if kind == "name" else word[1:-1].replace('""', '"'))
 
     def qualified(self) -> tuple[str, ...]:
         """Return the parts of a name that may have a schema, and step over them."""

@@ -1,12 +1,14 @@
 """Models' tables in PostgreSQL's words: they are made for a moment, read, and taken back.
 
-Each stands in the temporary schema, without rows, foreign keys and sequences, inside a transaction
-that is rolled back: no lock is taken that anybody could wait for. What PostgreSQL refuses (a
-function that a pending migration makes, for instance) stays as it was written. Runs at start-up.
+Each stands in the temporary schema, without rows, sequences, foreign keys and whatever else is made
+of names alone, inside a transaction that is rolled back: nobody could wait for a lock of it. What
+PostgreSQL refuses (a function that a pending migration makes, for instance) stays as it was
+written. Runs at start-up.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from typing import Final
 import peewee
 from peewee import PostgresqlDatabase
 
+from msframework.migrations.index_text import plain_columns
 from msframework.migrations.operations.ddl import (
     alter,
     bare,
@@ -29,6 +32,7 @@ from msframework.migrations.schema import (
     Constraint,
     EnumType,
     ForeignKey,
+    Index,
     SchemaState,
     Table,
 )
@@ -42,6 +46,7 @@ _REFUSALS: Final = (
     peewee.NotSupportedError,
     peewee.ProgrammingError,
 )
+_ONLY_NAMES: Final = re.compile(r"FOREIGN KEY|(PRIMARY KEY|UNIQUE) \([^()]*\)\Z")
 _TEMPORARY: Final = """
 SELECT oid, relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'
   AND relname = ANY(%s)"""
@@ -60,7 +65,7 @@ def as_postgres_says(database: PostgresqlDatabase, state: SchemaState) -> Schema
         with _taken_back(database):
             for enum in state.enums:
                 _try(database, _enum_statements(database, enum))
-            made = [table for table in group if _make(database, table)]
+            made = _make_all(database, group)
             found = _read_temporary(database, made)
             said |= {table.name: _reworded(table, found[bare(table.name)]) for table in made}
     tables = tuple(said.get(table.name, table) for table in state.tables)
@@ -90,6 +95,13 @@ def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
     return True
 
 
+def _make_all(database: PostgresqlDatabase, tables: list[Table]) -> list[Table]:
+    """Make *tables*, at once if PostgreSQL takes all of them; return those that stand."""
+    if _try(database, [each for table in tables for each in _statements(table, _whole)]):
+        return tables
+    return [table for table in tables if _make(database, table)]
+
+
 def _make(database: PostgresqlDatabase, table: Table) -> bool:
     """Make *table*, as far as PostgreSQL takes its parts; say whether it stands."""
     parts = list(_statements(table, _whole))
@@ -116,17 +128,20 @@ def _statements(table: Table, describe: Callable[[Column], str]) -> Iterator[str
     columns = ", ".join(describe(column) for column in table.columns)
     yield f"CREATE TABLE {quote_qualified(name)} ({columns})"
     for each in table.constraints:
-        if isinstance(each, Constraint) and _is_local(each):
+        if _has_words(each):
             yield alter(name, f"ADD {constraint_definition(each)}")
     for index in table.indexes:
-        yield create_index(name, index)
+        if _has_words(index):
+            yield create_index(name, index)
 
 
-def _is_local(constraint: Constraint | ForeignKey) -> bool:
-    """Say whether *constraint* asks for no other table."""
-    if isinstance(constraint, ForeignKey):
+def _has_words(part: Constraint | ForeignKey | Index) -> bool:
+    """Say whether *part* holds more than names, and asks for no other table."""
+    if isinstance(part, Index):
+        return part.where is not None or plain_columns(part.elements) is None
+    if isinstance(part, ForeignKey):
         return False
-    return not constraint.definition.lstrip().upper().startswith("FOREIGN")
+    return not _ONLY_NAMES.match(part.definition)
 
 
 def _plain_column(column: Column) -> str:
@@ -172,10 +187,7 @@ def _reworded(table: Table, found: Table) -> Table:
     return replace(
         table,
         columns=tuple(_reworded_column(c, columns[c.name]) for c in table.columns),
-        constraints=tuple(
-            constraints.get(each.name, each) if _is_local(each) else each
-            for each in table.constraints
-        ),
+        constraints=tuple(constraints.get(each.name, each) for each in table.constraints),
         indexes=tuple(indexes.get(each.name, each) for each in table.indexes),
     )
 

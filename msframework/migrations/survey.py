@@ -17,7 +17,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, read_enums, read_models, table_name
 from msframework.migrations.files import (
-    Reading,
+    MigrationSet,
     app_directory,
     app_label,
     find_forks,
@@ -41,7 +41,7 @@ class Rehearsal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class AppModels:
     """The models of all apps, and who owns their tables and types.
 
     Args:
@@ -77,8 +77,8 @@ class Survey:
         problems: the mistakes in the files of the others.
     """
 
-    models: Models
-    reading: Reading
+    models: AppModels
+    reading: MigrationSet
     apps: Mapping[str, str]
     old: Mapping[str, SchemaState]
     by_database: tuple[str, ...]
@@ -112,7 +112,7 @@ def choose_apps(apps: Sequence[str], app: str | None) -> list[str]:
     return chosen
 
 
-def read_all_models(apps: Sequence[str]) -> Models:
+def read_all_models(apps: Sequence[str]) -> AppModels:
     """Return the models of *apps*.
 
     Raises:
@@ -127,7 +127,7 @@ def read_all_models(apps: Sequence[str]) -> Models:
             for _, enum in read_enums(model):
                 enum_owners.setdefault(enum.name, app)
     every = list(dict.fromkeys(model for models in classes.values() for model in models))
-    return Models(classes, owners, enum_owners, describe(every))
+    return AppModels(classes, owners, enum_owners, describe(every))
 
 
 def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
@@ -168,8 +168,8 @@ def _reason(app: str) -> str | None:
 
 def _old_states(
     apps: Mapping[str, str],
-    reading: Reading,
-    models: Models,
+    reading: MigrationSet,
+    models: AppModels,
     rehearsed: Callable[[], AbstractContextManager[PostgresqlDatabase]],
 ) -> tuple[dict[str, SchemaState], tuple[str, ...]]:
     """Return what each app's migrations have made so far, from the files, else the database."""

@@ -22,7 +22,7 @@ def slug(text: str) -> str:
 
 
 def file_title(operations: Sequence[MigrationOperation]) -> str:
-    """Return a name such as `add_sex`, or `add_sex_and_more` where there are too many changes."""
+    """Return a name such as `add_sex`, and whether there is more."""
     found = list(dict.fromkeys(_names(operations))) or ["changes"]
     joined = slug("_".join(found))
     if len(joined) <= _LONGEST_NAME:

@@ -33,6 +33,9 @@ _INDEX_PROGRESS: Final = """
 SELECT phase, CASE WHEN tuples_total > 0 THEN tuples_done::float8 / tuples_total
     WHEN blocks_total > 0 THEN blocks_done::float8 / blocks_total END
 FROM pg_stat_progress_create_index WHERE pid = %s"""
+_CANCEL: Final = """
+SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+WHERE pid = %s AND backend_type = 'autovacuum worker' AND query !~ 'to prevent wraparound'"""
 LOCK_NOT_AVAILABLE: Final = "55P03"
 QUERY_CANCELED: Final = "57014"
 # Lock not available, deadlock, serialization failure: the same again may well succeed.
@@ -137,6 +140,21 @@ class LockObserver:
         finally:
             stop.set()
             thread.join()
+
+    def end_autovacuum(self, blocker: Blocker) -> bool:
+        """Cancel *blocker* if it is an autovacuum, and the role may do that.
+
+        PostgreSQL does so itself for who waits longer than `deadlock_timeout` (its manual, 24.1.6);
+        it vacuums the table again later.
+        """
+        import psycopg
+
+        if self._connection is None or blocker.kind != "autovacuum worker":
+            return False
+        with suppress(psycopg.Error):
+            row = self._connection.execute(_CANCEL, (blocker.pid,)).fetchone()
+            return row is not None and bool(row[0])
+        return False
 
     def close(self) -> None:
         """Close the connection, if there is one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from msframework.testing.services import MockService
 
 DEFAULT_SETTINGS = ("settings.test", "settings.development")
+REUSE_OPTIONS = {
+    "--reuse-db": "copy the tests' database from a template that is kept for further runs",
+    "--create-db": "with --reuse-db: make the template anew",
+}
 TIME_LIMIT = 60.0  # seconds for one test, where the project sets none
 T = TypeVar("T")
 _SERVICES = pytest.StashKey["MockService"]()
@@ -33,6 +38,14 @@ try:
     from pytest_asyncio import fixture as async_fixture
 except ModuleNotFoundError:  # pragma: no cover - then pytest says that it cannot await fixtures
     async_fixture = pytest.fixture  # type: ignore[assignment]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --reuse-db and --create-db, where no other plugin has them."""
+    group = parser.getgroup("msframework")
+    for name, text in REUSE_OPTIONS.items():
+        with suppress(ValueError):  # pytest-django has options of the same names and meanings
+            group.addoption(name, action="store_true", default=False, help=text)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -99,14 +112,20 @@ def find_settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def msframework_database(settings: Settings) -> Iterator[TestDatabase | None]:
+def msframework_database(
+    settings: Settings, pytestconfig: pytest.Config
+) -> Iterator[TestDatabase | None]:
     """The database of the run, created and migrated once; `None` when the settings give none."""
     from msframework.testing.database import TestDatabase
 
     if not TestDatabase.wanted(settings):
         yield None
         return
-    database = TestDatabase(settings)
+    database = TestDatabase(
+        settings,
+        reuse=pytestconfig.getoption("reuse_db", default=False),
+        anew=pytestconfig.getoption("create_db", default=False),
+    )
     try:
         database.create()
         yield database

@@ -15,7 +15,11 @@ REPORTS: Final = Path("reports")
 
 
 def run(
-    arguments: Sequence[str] = (), *, parallel: str | None = None, reports: Path = REPORTS
+    arguments: Sequence[str] = (),
+    *,
+    parallel: str | None = None,
+    options: Sequence[str] = (),
+    reports: Path = REPORTS,
 ) -> int:
     """Run the tests of the project in the current directory; return the exit code.
 
@@ -25,6 +29,7 @@ def run(
 
     Args:
         arguments: passed on to pytest.
+        options: passed on to pytest, too; they choose no tests.
         parallel: the number of processes that share the test files, or "auto" for one a core.
 
     Raises:
@@ -43,7 +48,7 @@ def run(
     reports.mkdir(parents=True, exist_ok=True)
     _erase()
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
-    command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *arguments]
+    command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *options, *arguments]
     if parallel is not None:
         command += ["-n", parallel, "--dist", "loadfile", "--no-loadscope-reorder"]
     code = _coverage("run", *_options(reports, parallel=parallel is not None), *command)

@@ -1,5 +1,8 @@
 import enum
+import re
+import types
 import uuid
+from pathlib import Path
 
 import peewee
 import psycopg
@@ -12,8 +15,11 @@ from msframework import models as ours
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.declared import describe, table_name
+from msframework.migrations.model_search import has_table
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
 from tests.migrations.random_models import make_models
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +187,19 @@ def test_keys(compare):
     compare(Author, Book, Copy, Account, Login, Event)
 
 
+def test_sequences(compare):
+    counted = model("Counted", id=peewee.IntegerField(primary_key=True, sequence="of_all"))
+    other = model(
+        "AlsoCounted",
+        {"schema": "shop"},
+        id=peewee.BigIntegerField(primary_key=True, sequence="own"),
+        number=peewee.IntegerField(sequence="public.of_all", index=True),
+    )
+
+    assert describe([counted]).tables[0].columns[0].default == "NEXTVAL('of_all')"
+    compare(counted, other)
+
+
 def test_deferred_keys(compare):
     First = model("FirstOfTwo", second=peewee.DeferredForeignKey("SecondOfTwo", null=True))
     Second = model("SecondOfTwo", first=ForeignKeyField(First, null=True))
@@ -239,10 +258,16 @@ def test_tables(compare):
                 f"{long}_one": peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
                 f"{long}_two": peewee.IntegerField(),
                 f"{long}_self": ForeignKeyField("self", null=True),
+                "ü" * 40: peewee.IntegerField(column_name="ü" * 40, index=True),
                 "überlänge" * 5: peewee.IntegerField(index=True, constraints=[SQL("UNIQUE")]),
             },
         ),
     )
+
+
+def test_a_table_whose_name_postgresql_cuts(compare):
+    own = ForeignKeyField("self", null=True, constraints=[Check("own_id > 0")])
+    compare(model("Cut", {"table_name": "y" * 70, "legacy_table_names": False}, own=own))
 
 
 def test_indexes(compare):
@@ -466,3 +491,17 @@ def test_what_cannot_be_read_is_named(case):
 @pytest.mark.parametrize("seed", range(2))
 def test_models_at_random(compare, seed):
     compare(*make_models(seed, 12))
+
+
+def test_the_page_on_models_says_what_peewee_makes(compare):
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    page = types.ModuleType("page")
+    exec(block, vars(page))
+
+    state = describe([page.Customer, page.Order])
+
+    assert not has_table(page.Dated)
+    assert [enum.name for enum in state.enums] == ["order_state"]
+    assert state.table("customers").comment == "Whoever has ordered once"
+    page.Customer.email.help_text = page.Customer._meta.comment = None  # peewee writes none
+    compare(page.Customer, page.Order)

@@ -137,10 +137,24 @@ def test_a_column_that_is_gone_and_a_like_one_that_is_new_are_a_question():
 
 def test_a_rename_may_change_the_type_too():
     old, new = state(table(NICK)), state(table(Column("handle", "varchar(9)")))
+    assert "--rename users.nick:handle" in refusal(old, new)
     assert find(old, new, renames=["users.nick:handle"]) == [
         RenameColumn("users", "nick", "handle"),
         AlterColumn("users", HANDLE, Column("handle", "varchar(9)")),
     ]
+
+
+def test_columns_of_other_kinds_are_no_question():
+    old, new = state(table(NICK)), state(table(replace(AGE, null=True)))
+    assert find(old, new) == [
+        AddColumn("users", new.tables[0].columns[1]),
+        DropColumn("users", NICK),
+    ]
+
+
+def test_a_dropped_column_keeps_the_default_that_the_model_had():
+    column = Column("nick", "text", client_default="'x'")
+    assert find(state(table(column)), state(table())) == [DropColumn("users", column, "'x'")]
 
 
 def test_a_renamed_column_is_followed_into_all_that_mentions_it():

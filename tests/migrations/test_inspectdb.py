@@ -1,11 +1,12 @@
-import subprocess
-import sys
+import re
+from pathlib import Path
 
 import pytest
 
 from msframework.conf.settings import DatabaseSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.management.commands import inspectdb
+from msframework.management.commands import inspectdb, makemigrations, migrate
+from tests.migrations.snapshot import compare_snapshots, take_snapshot
 
 DDL = """
     CREATE SCHEMA shop;
@@ -195,21 +196,68 @@ def test_a_database_without_tables_says_so(url):
         inspectdb.command.main([], obj=Handed(url), standalone_mode=False)
 
 
-def test_help_and_errors_of_the_real_command_show_no_secret(project, clean_environment):
-    project.write("configs.py", "DATABASE_URL = 'postgresql://me:hidden-word@127.0.0.1:1/x'\n")
+def test_help_says_what_is_printed(capsys):
+    inspectdb.command.main(["--help"], prog_name="inspectdb", standalone_mode=False)
 
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "msframework", "inspectdb", *arguments],
-            cwd=project.root,
-            env={**clean_environment, "SANIC_CONFIG_MODULE": "configs"},
-            capture_output=True,
-            text=True,
-        )
+    assert "Print a module of models for the tables of the database" in capsys.readouterr().out
 
-    help_text, failed = run("--help"), run()
 
-    assert "Print a module of models" in help_text.stdout
-    assert (failed.returncode, failed.stdout) == (1, "")
-    assert "PostgreSQL cannot be reached" in failed.stderr
-    assert "hidden-word" not in failed.stderr
+def test_an_error_shows_no_secret():
+    handed = Handed("postgresql://me:hidden-word@127.0.0.1:1/x")
+
+    with pytest.raises(ImproperlyConfigured, match="PostgreSQL cannot be reached") as caught:
+        inspectdb.command.main([], obj=handed, standalone_mode=False)
+
+    assert "hidden-word" not in str(caught.value)
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "existing.md"
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture
+def manage(url, query, project, monkeypatch):
+    """Runs a command for the app `realm.shop`, on the page's tables; gives its code and output."""
+    query(blocks("sql")[0])
+    monkeypatch.chdir(project.root)
+    handed = Handed(url, ("realm.shop",))
+    project.write("realm/shop/__init__.py", "")
+
+    def run(module, *arguments):
+        handed.said.clear()
+        code = module.command.main(list(arguments), obj=handed, standalone_mode=False)
+        project.forget()
+        return code or 0, "\n".join(handed.said) + "\n"
+
+    return run
+
+
+def test_an_existing_database_is_adopted_as_its_page_says(manage, project, url, recorded):
+    code, printed = manage(inspectdb, "--app", "shop")
+    assert (code, printed) == (0, blocks("python")[0])
+    project.write("realm/shop/models.py", printed)
+    before = take_snapshot(url)
+
+    assert manage(makemigrations, "--adopt", "shop")[0] == 0
+    assert manage(migrate)[0] == 0
+    assert recorded() == ["shop.0001_initial"]
+    assert compare_snapshots(before, take_snapshot(url)) == []
+
+    assert manage(makemigrations, "--check")[0] == 0
+    assert manage(migrate, "shop", "zero")[0] == 0
+    assert take_snapshot(url)["columns"] == []
+    assert manage(migrate)[0] == 0
+    assert compare_snapshots(before, take_snapshot(url)) == []
+
+
+def test_tables_that_are_others_are_not_adopted(manage, project, query):
+    project.write("realm/shop/models.py", blocks("python")[0])
+    manage(makemigrations, "--adopt", "shop")
+    query("ALTER TABLE users ALTER email TYPE text")
+    query("ALTER TABLE shop.notes DROP CONSTRAINT notes_few_tags")
+
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)column email.*notes_few_tags"):
+        manage(migrate)

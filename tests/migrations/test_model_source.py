@@ -5,7 +5,6 @@ import sys
 import types
 from dataclasses import replace
 
-import peewee
 import psycopg
 import pytest
 
@@ -14,6 +13,8 @@ from msframework.migrations.catalog import find_adopted, read_schema
 from msframework.migrations.connection import connect
 from msframework.migrations.model_source import render_models
 from msframework.models import Model
+from tests.migrations.pg_catalog import create_by_peewee
+from tests.migrations.random_models import make_models
 
 
 @pytest.fixture(scope="module")
@@ -206,13 +207,11 @@ def test_peewee_makes_the_same_tables_of_models_that_are_printed(database, load,
         transaction.rollback()
 
     models = load(render_models(read))
-    run(database, "".join(re.findall(r"CREATE (?:SCHEMA|TYPE|DOMAIN|SEQUENCE) .*?;", DDL[name])))
-    with database.bind_ctx(models):
-        database.create_tables(models)
-        for model in models:
-            for field in model._meta.sorted_fields:
-                if isinstance(field, peewee.ForeignKeyField) and field.deferred:
-                    model._schema.create_foreign_key(field)
+    run(
+        database,
+        "".join(re.findall(r"CREATE (?:SCHEMA|TYPE shop.odd|DOMAIN|SEQUENCE) .*?;", DDL[name])),
+    )
+    create_by_peewee(database, models)
 
     assert unordered(read_schema(database)) == unordered(read)
 
@@ -228,3 +227,15 @@ def unordered(state):
         )
         for table in state.tables
     )
+
+
+def test_tables_of_models_at_random_are_printed_whole(database, load):
+    with database.atomic() as transaction:
+        create_by_peewee(database, list(make_models(1, 6)))
+        read = read_schema(database)
+        models = load(render_models(read))
+        assert find_adopted(database, declared.describe(models)).differences == {}
+        transaction.rollback()
+    create_by_peewee(database, models)
+
+    assert unordered(read_schema(database)) == unordered(read)

@@ -25,7 +25,7 @@ def test_a_column_is_written_as_peewee_writes_it():
     ("node", "text"),
     [
         (Thing.on == True, '("on" = true)'),  # noqa: E712
-        (Thing.name.contains("50%"), "(\"name\" ILIKE '%50\\%%')"),
+        (Thing.name.contains("50%"), "(\"name\" ILIKE E'%50\\\\%%' ESCAPE E'\\\\')"),
         (Thing.name == "it's 50%", "(\"name\" = 'it''s 50%')"),
         (Thing.code == uuid.UUID(int=1), f"(\"code\" = '{uuid.UUID(int=1).hex}')"),
         (Thing.name.in_(["a", "b"]), "(\"name\" IN ('a', 'b'))"),
@@ -38,10 +38,7 @@ def test_a_column_is_written_as_peewee_writes_it():
     ids=lambda value: value if isinstance(value, str) else "node",
 )
 def test_values_stand_in_the_text(node, text):
-    found = write_node(Thing, node)
-    assert found.replace("E'%50\\\\%%'", "'%50\\%%'").split(" ESCAPE")[0].rstrip(")") == (
-        text.rstrip(")")
-    )
+    assert write_node(Thing, node) == text
 
 
 CONSTANTS = [

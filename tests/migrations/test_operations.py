@@ -291,6 +291,12 @@ CASES = {
         "('', 5), ('', NULL)",
         fill="9",
     ),
+    "from NULL to serial": altered(
+        AGE, Column("age", "bigint", serial=True), ["5", "6"], "('', 5), ('', NULL)"
+    ),
+    "from NULL to identity": altered(
+        AGE, Column("age", "integer", identity="always"), ["5", "6"], "('', 5), ('', NULL)"
+    ),
     "from serial to a default": altered(
         Column("n", "integer", serial=True), Column("n", "text", default="'x'::text"), ["1", "2"]
     ),
@@ -483,6 +489,8 @@ NOT_BROUGHT_BACK = {
     "a required column of another type",
     "a table less",
     "a type by an expression",
+    "from NULL to identity",
+    "from NULL to serial",
     "from plain to identity",
 }
 
@@ -590,15 +598,16 @@ def test_counting_goes_on_where_it_was_when_it_is_done_otherwise(connection, old
     assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [1, 3]
 
 
-def test_a_plain_column_counts_on_behind_its_greatest_value(connection):
-    plain = Column("n", "integer")
+@pytest.mark.parametrize("name", ["n", "following", "sequence"])
+def test_a_plain_column_counts_on_behind_its_greatest_value(connection, name):
+    plain = Column(name, "integer")
     run(connection, [CreateTable(users(plain))])
-    connection.execute("INSERT INTO users (name, n) VALUES ('Ada', 7)")
+    connection.execute(f"INSERT INTO users (name, {name}) VALUES ('Ada', 7)")
 
     run(connection, [AlterColumn("users", plain, replace(plain, serial=True))])
     connection.execute("INSERT INTO users (name) VALUES ('Eve')")
 
-    assert first_values(connection, "SELECT n FROM users ORDER BY 1") == [7, 8]
+    assert first_values(connection, f"SELECT {name} FROM users ORDER BY 1") == [7, 8]
 
 
 @pytest.mark.parametrize("online", [False, True], ids=["at once", "online"])
@@ -621,6 +630,27 @@ def test_null_is_found_before_a_check_is_added_that_stops_writes(connection):
         run(connection, [AlterColumn("users", AGE, replace(AGE, null=False))], online=True)
 
     assert read_rows(connection) == before
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    [
+        Constraint("short", "CHECK (length(name) < 3 OR (name = ')')) NO INHERIT"),
+        ForeignKey("users_id_fkey", ("id",), "cities", ("id",)),
+    ],
+    ids=["check", "foreign key"],
+)
+def test_rows_that_break_a_constraint_are_found_before_it_is_added(connection, constraint):
+    run(connection, [CreateTable(CITIES), CreateTable(USERS)])
+    before = read_rows(connection)
+    connection.execute(ADA)
+
+    with pytest.raises(psycopg.Error, match=f"Rows of users break {constraint.name}") as found:
+        run(connection, [AddConstraint("users", constraint)], online=True)
+
+    assert read_rows(connection) == before
+    _, _, query = found.value.diag.message_hint.partition(": ")
+    assert len(connection.execute(query).fetchall()) == 2
 
 
 def test_rows_that_came_while_a_column_was_filled_are_filled_too(connection):

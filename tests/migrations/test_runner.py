@@ -1,3 +1,4 @@
+import re
 import threading
 
 import psycopg
@@ -233,7 +234,8 @@ def test_a_slow_step_says_how_long_it_took(shops, url, said, monkeypatch):
 
     Runner(url, ["mall.people"], said.append).migrate()
 
-    assert said == ["Applying people.0001_initial (1 of 1)", "  took 0.0 s"]
+    assert said[0] == "Applying people.0001_initial (1 of 1)"
+    assert re.fullmatch(r"  took \d\.\d s", said[1])
 
 
 def test_two_runs_at_once_apply_everything_once(runner, url, recorded):

@@ -1,5 +1,8 @@
 """The fixtures, in a project of their own and a pytest of its own."""
 
+import os
+
+import psycopg
 import pytest
 
 from msframework.testing import plugin
@@ -46,6 +49,33 @@ def project(pytester, monkeypatch, server_url):
 
 def run(project, *arguments):
     return project.runpytest_subprocess("-p", "msframework.testing.plugin", *arguments)
+
+
+@pytest.mark.acceptance  # three processes of pytest
+def test_processes_have_databases_of_their_own_from_a_template_that_is_kept(project):
+    test = """
+        async def test_{0}(db):
+            async with db.acquire() as cur:
+                print("name:", await cur.fetchval("SELECT current_database()"))
+                assert await cur.fetchval("SELECT count(*) FROM items") == 0
+        """
+    project.makepyfile(**{f"test_{name}": test.format(name) for name in ("one", "two")})
+    options = ("-n", "2", "--dist", "loadfile", "--reuse-db", "-rP")
+
+    result = run(project, *options)
+
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines_random([r"name: .*_test_gw0_\d+$", r"name: .*_test_gw1_\d+$"])
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        left = [
+            name
+            for (name,) in connection.execute(
+                "SELECT datname FROM pg_database WHERE datname LIKE '%_test_template_%' "
+                "AND shobj_description(oid, 'pg_database') LIKE '% kept by %'"
+            )
+        ]
+        assert len(left) == 1
+        connection.execute(f"DROP DATABASE {left[0]}")
 
 
 def test_the_fixtures_work_together_and_an_unexpected_call_fails_its_test(project):

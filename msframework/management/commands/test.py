@@ -31,8 +31,20 @@ class ProcessCount(click.ParamType[str]):
     metavar="N",
     help="Share the test files among so many processes; `auto`: one for each core.",
 )
+@click.option(
+    "--reuse-db",
+    is_flag=True,
+    help="Copy the database from a template, which is kept while models and migrations stay.",
+)
+@click.option("--create-db", is_flag=True, help="With --reuse-db: make the template anew.")
 @click.pass_context
-def command(ctx: click.Context, arguments: tuple[str, ...], parallel: str | None) -> None:
+def command(
+    ctx: click.Context,
+    arguments: tuple[str, ...],
+    parallel: str | None,
+    reuse_db: bool,
+    create_db: bool,
+) -> None:
     """Run the tests on a database of their own; what follows goes to pytest.
 
     Without --settings and SANIC_CONFIG_MODULE the settings are settings.test, where a project has
@@ -41,4 +53,5 @@ def command(ctx: click.Context, arguments: tuple[str, ...], parallel: str | None
     project: Project = ctx.obj
     project.prefer_settings("settings.test")
     ensure_database(project.settings, project.echo)
-    ctx.exit(run(list(arguments), parallel=parallel))
+    options = ["--reuse-db"] * reuse_db + ["--create-db"] * create_db
+    ctx.exit(run(list(arguments), parallel=parallel, options=options))

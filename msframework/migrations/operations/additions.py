@@ -9,6 +9,7 @@ from msframework.migrations.operations.ddl import (
     alter,
     column_definition,
     comment_on_column,
+    create_sequence,
     refusal,
 )
 from msframework.migrations.operations.required import (
@@ -42,9 +43,11 @@ def add_column(
         phases = [_add_with_value(table, column, fill)]
     else:
         phases = _add_empty(table, column, column.default if fill is None else fill, online)
+    first = [SqlAction(each) for each in create_sequence(column)]
+    last = []
     if column.comment is not None:
-        comment = SqlAction(comment_on_column(table, column.name, column.comment))
-        phases[0] = replace(phases[0], actions=(*phases[0].actions, comment))
+        last.append(SqlAction(comment_on_column(table, column.name, column.comment)))
+    phases[0] = replace(phases[0], actions=(*first, *phases[0].actions, *last))
     return tuple(phases)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from msframework.migrations.operations.base import Phase, SqlAction
 from msframework.migrations.operations.casts import cast_between
 from msframework.migrations.operations.ddl import (
@@ -9,6 +11,7 @@ from msframework.migrations.operations.ddl import (
     column_definition,
     column_type,
     comment_on_column,
+    create_sequence,
     refusal,
 )
 from msframework.migrations.operations.required import FillValue, required_phases
@@ -17,6 +20,7 @@ from msframework.migrations.operations.sequences import (
     change_source,
     drop_source,
     is_counted,
+    next_value,
     retype_sequence,
 )
 from msframework.migrations.schema import Column
@@ -37,6 +41,8 @@ def alter_column(
     statements = _first_changes(table, old, new, using)
     if statements:
         phases.append(Phase(tuple(SqlAction(each) for each in statements)))
+    if old.null and is_counted(new) and fill is None:
+        return (*phases, *_number(table, new, online))
     if old.null and not new.null:
         value = new.default if fill is None else fill
         phases += required_phases(table, new, value, True, online)
@@ -44,6 +50,20 @@ def alter_column(
     if last is not None:
         phases.append(Phase((SqlAction(last),)))
     return tuple(phases)
+
+
+def _number(table: str, new: Column, online: bool) -> list[Phase]:
+    """Return the phases that number the rows with NULL, and those to come."""
+    plain = replace(new, serial=False, identity=None)
+    serial = replace(plain, serial=True)
+    value = next_value(table, serial)
+    phases = [
+        Phase((SqlAction(change_source(table, plain, serial)),)),
+        *required_phases(table, new, value, True, online),
+    ]
+    if new.identity is not None:
+        phases.append(Phase((SqlAction(change_source(table, serial, new)),)))
+    return phases
 
 
 def _first_changes(table: str, old: Column, new: Column, using: str | None) -> list[str]:
@@ -64,6 +84,7 @@ def _first_changes(table: str, old: Column, new: Column, using: str | None) -> l
     if retyped:
         statements += _retype(table, old, new, using)
     if new.default is not None and (retyped or redefault):
+        statements += create_sequence(new)
         statements.append(alter(table, f"ALTER COLUMN {name} SET DEFAULT {new.default}"))
     if old.comment != new.comment:
         statements.append(comment_on_column(table, new.name, new.comment))

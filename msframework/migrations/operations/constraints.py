@@ -12,10 +12,11 @@ from msframework.migrations.operations.arguments import (
     check_table_name,
 )
 from msframework.migrations.operations.base import Phase, PhaseContext, SqlAction
-from msframework.migrations.operations.ddl import alter, constraint_definition, sibling
+from msframework.migrations.operations.ddl import alter, constraint_definition, refusal, sibling
+from msframework.migrations.operations.faulty_rows import rows_against_check, rows_against_key
 from msframework.migrations.operations.required import online_phases
 from msframework.migrations.schema import Constraint, ForeignKey
-from msframework.migrations.sql import canonical_words, quote, quote_qualified
+from msframework.migrations.sql import canonical_words, literal, quote, quote_qualified
 
 # A key of no more than columns, perhaps deferrable: an index can be built before it.
 _KEY: Final = re.compile(
@@ -52,14 +53,25 @@ class AddConstraint:
         return Phase((SqlAction(alter(self.table, change)),), waits=waits)
 
     def _checked_later(self) -> list[Phase]:
-        """Return the phases that add a foreign key or a check for new rows, then for all."""
-        if isinstance(self.constraint, Constraint):
-            found = canonical_words(self.constraint.definition)
+        """Return the phases that add a foreign key or a check for new rows, then for all.
+
+        Rows that break it are looked for before, as it stays where its validation fails.
+        """
+        constraint, phases = self.constraint, []
+        if isinstance(constraint, Constraint):
+            found = canonical_words(constraint.definition)
             if found[:1] != ("check",) or found[-2:] in (("not", "valid"), ("not", "enforced")):
                 return []
+            broken = rows_against_check(self.table, constraint)
+        else:
+            broken = rows_against_key(self.table, constraint)
+        if broken is not None:
+            message = literal(f"Rows of {self.table} break {constraint.name}, which is not added.")
+            hint = literal(f"Change what this finds: {broken}")
+            phases.append(Phase((SqlAction(refusal(broken, message, hint)),), waits=False))
         add = f"ADD {constraint_definition(self.constraint)} NOT VALID"
         validate = f"VALIDATE CONSTRAINT {quote(self.constraint.name)}"
-        return [self._add(add), self._add(validate, waits=False)]
+        return [*phases, self._add(add), self._add(validate, waits=False)]
 
     def _on_index(self) -> list[Phase]:
         """Return the phases that build a unique index, then make a key of it."""

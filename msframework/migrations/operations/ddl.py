@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msframework.migrations.naming import name_object
@@ -9,6 +10,7 @@ from msframework.migrations.schema import Column, Constraint, ForeignKey, Index,
 from msframework.migrations.sql import literal, quote, quote_qualified
 
 _SERIAL: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+_NEXT_VALUE: Final = re.compile(r"nextval\('([^']+)'(?:::regclass)?\)\Z", re.IGNORECASE)
 
 
 def object_name(table: str, column: str, label: str) -> str:
@@ -121,7 +123,8 @@ def create_table(table: Table) -> list[str]:
     lines += [constraint_definition(each) for each in table.constraints]
     inner = ",\n    ".join(lines)
     head = f"CREATE TABLE {quote_qualified(table.name)} (\n    {inner}\n)"
-    statements = [" ".join((head, *table.storage))]
+    statements = [each for column in table.columns for each in create_sequence(column)]
+    statements.append(" ".join((head, *table.storage)))
     statements += [create_index(table.name, each) for each in table.indexes]
     if table.comment is not None:
         statements.append(comment_on_table(table.name, table.comment))
@@ -131,6 +134,15 @@ def create_table(table: Table) -> list[str]:
         if each.comment is not None
     ]
     return statements
+
+
+def create_sequence(column: Column) -> list[str]:
+    """Return the statement that makes the sequence whose values are the default of *column*.
+
+    Others may take values of it too, so that it goes with none of them.
+    """
+    match = _NEXT_VALUE.match(column.default or "")
+    return [f"CREATE SEQUENCE IF NOT EXISTS {match[1]}"] if match else []
 
 
 def block(body: str, declarations: str = "") -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from msframework.migrations.operations.base import Action, Backfill, Phase, SqlAction
@@ -17,22 +17,36 @@ _ONE_VALUE: Final = """
     true false null array now current_timestamp localtimestamp current_date current_time localtime
     transaction_timestamp statement_timestamp current_user session_user"""
 _ONE_VALUE_NAMES: Final = frozenset(_ONE_VALUE.split())
-_CONSTANT_SIGNS: Final = frozenset(("::", "-", "+", "(", ")", "[", "]", ",", ".", "[]"))
+_TYPE_WORDS: Final = frozenset(("precision", "varying", "with", "without", "time", "zone"))
+_CONSTANT_SIGNS: Final = frozenset(("::", "-", "+", "(", ")", "[", "]", ","))
 
 
 def is_constant(text: str) -> bool:
     """Say whether *text* is one value for all rows, which ADD COLUMN can give without a rewrite."""
-    in_type = False
+    return all(
+        kind in ("string", "number")
+        or (kind == "name" and word.lower() in _ONE_VALUE_NAMES)
+        or (kind == "sign" and word in _CONSTANT_SIGNS)
+        for kind, word in _without_types(text)
+    )
+
+
+def _without_types(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the words of *text* but for the types of its casts: `double precision`, `a.b(3)[]`."""
+    expected = behind = False  # a name of a type is; one was
+    depth = 0
     for kind, word in words(text):
-        if kind == "sign":
-            if word not in _CONSTANT_SIGNS:
-                return False
-            in_type = word == "::" or (in_type and word in "()[].,")
-        elif in_type or kind in ("string", "number"):
-            continue
-        elif kind == "quoted" or word.lower() not in _ONE_VALUE_NAMES:
-            return False
-    return True
+        if depth:  # within the modifiers of a type
+            depth += (word == "(") - (word == ")")
+        elif expected and kind in ("name", "quoted"):
+            expected, behind = False, True
+        elif behind and (word in ("[", "]", ".") or word.lower() in _TYPE_WORDS):
+            expected = word == "."
+        elif behind and word == "(":
+            depth = 1
+        else:
+            expected, behind = word == "::", False
+            yield kind, word
 
 
 def fill_action(table: str, column: str, fill: FillValue) -> Action:

@@ -45,7 +45,7 @@ def drop_source(table: str, column: Column) -> str:
     """Return the statement after which no sequence fills *column*; the sequence is gone."""
     if column.identity is not None:
         return alter(table, f"ALTER COLUMN {quote(column.name)} DROP IDENTITY")
-    return block(_drop_serial(table, column), _found(table, column.name))
+    return block(_drop_serial(table, column), _declared(table, column.name))
 
 
 def change_source(table: str, old: Column, new: Column) -> str:
@@ -56,8 +56,9 @@ def change_source(table: str, old: Column, new: Column) -> str:
     given = ""
     if is_counted(old):
         given = (
-            "  IF found IS NOT NULL THEN\n"
-            "    EXECUTE 'SELECT last_value + is_called::integer FROM ' || found INTO following;\n"
+            "  IF sequence IS NOT NULL THEN\n"
+            "    EXECUTE 'SELECT last_value + is_called::integer FROM ' || sequence\n"
+            "      INTO following;\n"
             "  END IF;\n"
         )
     drop = ""
@@ -67,7 +68,7 @@ def change_source(table: str, old: Column, new: Column) -> str:
         drop = _drop_serial(table, old) + "\n"
     made = [make_identity(table, new)] if new.identity is not None else make_serial(table, new)
     body = given + drop + "".join(f"  {each};\n" for each in made) + _set_sequence(table, new)
-    return block(body, f"{_found(table, old.name)}\n  following bigint := 1;")
+    return block(body, f"{_declared(table, old.name)}\n  following bigint := 1;")
 
 
 def change_identity(table: str, new: Column) -> str:
@@ -79,33 +80,35 @@ def change_identity(table: str, new: Column) -> str:
 def retype_sequence(table: str, column: Column) -> str:
     """Return what gives the sequence of a serial column the column's type."""
     body = (
-        "  IF found IS NOT NULL THEN\n"
-        f"    EXECUTE 'ALTER SEQUENCE ' || found || ' AS {column.type}';\n"
+        "  IF sequence IS NOT NULL THEN\n"
+        f"    EXECUTE 'ALTER SEQUENCE ' || sequence || ' AS {column.type}';\n"
         "  END IF;"
     )
-    return block(body, _found(table, column.name))
+    return block(body, _declared(table, column.name))
 
 
 def _lookup(table: str, column: str) -> str:
     return f"pg_get_serial_sequence({literal(quote_qualified(table))}, {literal(column)})"
 
 
-def _found(table: str, column: str) -> str:
-    return f"  found text := {_lookup(table, column)};"
+def _declared(table: str, column: str) -> str:
+    return f"  sequence text := {_lookup(table, column)};"
 
 
 def _drop_serial(table: str, column: Column) -> str:
     return (
         f"  {alter(table, f'ALTER COLUMN {quote(column.name)} DROP DEFAULT')};\n"
-        "  IF found IS NOT NULL THEN\n"
-        "    EXECUTE 'DROP SEQUENCE ' || found;\n"
+        "  IF sequence IS NOT NULL THEN\n"
+        "    EXECUTE 'DROP SEQUENCE ' || sequence;\n"
         "  END IF;"
     )
 
 
 def _set_sequence(table: str, column: Column) -> str:
     value, name = quote(column.name), quote_qualified(table)
-    greatest = f"SELECT coalesce(max({value}), 0) + 1 FROM {name}"  # noqa: S608 - quoted
+    # The column is qualified, as it may be called what a variable of the block is called.
+    last = f"coalesce(max(rows.{value}), 0) + 1"
+    greatest = f"SELECT {last} FROM {name} AS rows"  # noqa: S608 - quoted
     return (
         f"  PERFORM setval({_lookup(table, column.name)},\n"
         f"    greatest(following, ({greatest})), false);"

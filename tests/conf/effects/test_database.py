@@ -57,6 +57,22 @@ async def test_database_url(opened, database):
         assert await fetch(db, "SELECT current_database()") == urlsplit(database).path[1:]
 
 
+@pytest.mark.parametrize("kind", ["light", "asyncpg"])
+async def test_the_parameters_of_database_url(opened, database, kind):
+    url = named(f"{database}&options=-c%20work_mem%3D3MB&connect_timeout=3", "shop")
+    async with opened(DATABASE_URL=url, DB_POOL=kind) as db:
+        assert await fetch(db, "SHOW work_mem") == "3MB"
+        assert await count(db, "shop") >= 1
+
+
+def test_a_parameter_of_database_url_that_no_driver_follows(read, database):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read(DATABASE_URL=f"{database}&sslmod=require", DB_REPLICAS=(f"{database}&sslsni=0",))
+
+    assert "DATABASE_URL has the unknown parameter sslmod; expected" in str(caught.value)
+    assert "DB_REPLICAS[0] has the parameter sslsni; expected" in str(caught.value)
+
+
 async def test_db_config(make, database):
     async with make(DB_CONFIG={"dsn": database, "max_size": 1}).running() as service:
         assert await fetch(service.db, "SELECT current_database()") == urlsplit(database).path[1:]

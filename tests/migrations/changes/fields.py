@@ -216,7 +216,7 @@ CHANGES = [
     on_field(
         "the comment of a column",
         "IntegerField(help_text='how old')",
-        "IntegerField(help_text=\"how o'ld\")",
+        'IntegerField(help_text="how o\'ld")',
         values=["1"],
         kept=["1"],
     ),

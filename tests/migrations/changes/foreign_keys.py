@@ -25,7 +25,9 @@ class Book(Model):
 def _key(name, before, after, kept=((2,), (1,)), rows=_ROWS, **more):
     column = more.pop("column", "shelf_id")
     found = (f"SELECT {column} FROM book ORDER BY title", list(kept))
-    return Change(name, _MODELS.format(before), _MODELS.format(after), rows=rows, kept=found, **more)
+    return Change(
+        name, _MODELS.format(before), _MODELS.format(after), rows=rows, kept=found, **more
+    )
 
 
 CHANGES = [

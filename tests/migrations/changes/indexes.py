@@ -2,7 +2,11 @@
 
 from tests.migrations.changes.change import Change, note, on_field
 
-_FIELDS = ("a = IntegerField()", "b = IntegerField(null=True)", "data = BinaryJSONField(index=False)")
+_FIELDS = (
+    "a = IntegerField()",
+    "b = IntegerField(null=True)",
+    "data = BinaryJSONField(index=False)",
+)
 _ROWS = "INSERT INTO note (title, a, b, data) VALUES ('x', 1, NULL, '{}'), ('y', 2, 5, '[1]')"
 
 
@@ -59,9 +63,7 @@ CHANGES = [
     _indexes("another column in an index", '(("a", "b"), False)', '(("a", "title"), False)'),
     _indexes("another order of an index's columns", '(("a", "b"), True)', '(("b", "a"), True)'),
     _indexes("an index of the same name in descending order", _sql("(a, b)"), _sql("(a, b DESC)")),
-    _indexes(
-        "an index with NULLS LAST", _sql("(b DESC)"), _sql("(b DESC NULLS LAST)")
-    ),
+    _indexes("an index with NULLS LAST", _sql("(b DESC)"), _sql("(b DESC NULLS LAST)")),
     _indexes(
         "another operator class of an index", _sql("(title)"), _sql("(title text_pattern_ops)")
     ),

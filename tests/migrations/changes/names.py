@@ -147,8 +147,9 @@ CHANGES = [
     Change(
         "rename a table with foreign keys to it and from it",
         _SHELF.format(field="shelf = ForeignKeyField(Shelf)"),
-        _SHELF.format(field="shelf = ForeignKeyField(Shelf)").replace("Book", "Volume").replace(
-            "book =", "volume ="),
+        _SHELF.format(field="shelf = ForeignKeyField(Shelf)")
+        .replace("Book", "Volume")
+        .replace("book =", "volume ="),
         rows=_BOOKS,
         options=("--rename", "book:volume", "--rename", "loan.book_id:volume_id"),
         refusal="--rename",

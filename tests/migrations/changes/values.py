@@ -85,7 +85,7 @@ CHANGES = [
         "add a text with a default full of signs",
         "",
         "TextField(default='it\\'s 50% \\\\ \"so\" {x} :y')",
-        kept=["it's 50% \\ \"so\" {x} :y"] * 2,
+        kept=['it\'s 50% \\ "so" {x} :y'] * 2,
     ),
     on_field(
         "add a column with a default and a collation, a check and an index",
@@ -114,10 +114,16 @@ CHANGES = [
     ),
     Change(
         "the type of a column that a generated one is computed from",
-        note("age = IntegerField()", "twice = BigIntegerField(constraints=[SQL('GENERATED ALWAYS "
-             "AS (age * 2) STORED')], null=True, index=True)"),
-        note("age = BigIntegerField()", "twice = BigIntegerField(constraints=[SQL('GENERATED "
-             "ALWAYS AS (age * 2) STORED')], null=True, index=True)"),
+        note(
+            "age = IntegerField()",
+            "twice = BigIntegerField(constraints=[SQL('GENERATED ALWAYS "
+            "AS (age * 2) STORED')], null=True, index=True)",
+        ),
+        note(
+            "age = BigIntegerField()",
+            "twice = BigIntegerField(constraints=[SQL('GENERATED "
+            "ALWAYS AS (age * 2) STORED')], null=True, index=True)",
+        ),
         rows="INSERT INTO note (title, age) VALUES ('a', 1), ('b', 2)",
         kept=("SELECT age, twice FROM note ORDER BY title", [(1, 2), (2, 4)]),
     ),

@@ -1,0 +1,219 @@
+import click
+import pytest
+
+from msframework.conf.settings import DatabaseSettings, Settings
+from msframework.exceptions import ImproperlyConfigured
+from msframework.management.commands import makemigrations
+from tests.migrations.support import project, query, server_url, url
+
+__all__ = ["project", "query", "server_url", "url"]
+
+MODELS = """
+    from peewee import CharField, Model
+
+    class Shoe(Model):
+        {fields}
+
+        class Meta:
+            table_name = "shoes"
+"""
+DIRECTORY = "market/shoes/migrations"
+
+
+class Handed:
+    """What a command is handed: settings without a database, and where it writes."""
+
+    def __init__(self, *apps, url=None):
+        database = DatabaseSettings(url=url)
+        self.settings = Settings(module="configs", installed_apps=apps, database=database)
+        self.said = []
+        self.yellow = []
+
+    def echo(self, message="", fg=None):
+        self.said.append(str(message))
+        if fg == "yellow":
+            self.yellow.append(str(message))
+
+
+@pytest.fixture
+def handed():
+    return Handed("market.shoes", "market.hats")
+
+
+@pytest.fixture
+def write(project, monkeypatch):
+    """Writes the model of the shoes with these fields."""
+    monkeypatch.chdir(project.root)
+    project.write("market/hats/__init__.py", "")
+
+    def run(*fields):
+        project.write("market/shoes/models.py", MODELS.format(fields="\n        ".join(fields)))
+
+    run("name = CharField()")
+    return run
+
+
+def make(handed, *arguments):
+    handed.said.clear()
+    code = makemigrations.command.main(list(arguments), obj=handed, standalone_mode=False)
+    return code or 0, list(handed.said)
+
+
+def test_a_database_is_not_needed(handed, write):
+    assert make(handed, "--check") == (
+        1,
+        [f"Missing: {DIRECTORY}/0001_initial.py", "  create table shoes"],
+    )
+    assert make(handed)[1][0] == f"Wrote {DIRECTORY}/0001_initial.py"
+    assert make(handed) == (
+        0,
+        [
+            "No changes: the models are as the last migrations leave them (1 app). "
+            "Not looked at: hats (no models)."
+        ],
+    )
+
+
+def test_a_dry_run_prints_the_text(handed, write, project):
+    code, said = make(handed, "--dry-run")
+
+    assert code == 0
+    assert said[:2] == [f"Would write {DIRECTORY}/0001_initial.py", "  create table shoes"]
+    assert said[2].startswith('"""Create table shoes."""\n')
+    assert not (project.root / DIRECTORY).exists()
+
+
+def test_options_answer_what_is_not_to_be_guessed(handed, write):
+    make(handed)
+    write("label = CharField()", "size = CharField()")
+
+    with pytest.raises(ImproperlyConfigured, match=r"--rename shoes\.name:label"):
+        make(handed, "--fill", "shoes.size='43'")
+    code, said = make(handed, "--rename", "shoes.name:label", "--fill", "shoes.size='43'")
+
+    assert (code, said) == (
+        0,
+        [
+            f"Wrote {DIRECTORY}/0002_rename_name_to_label_add_size.py",
+            "  rename column name of shoes to label",
+            "  add column size to shoes",
+        ],
+    )
+
+
+def test_a_check_asks_nothing(handed, write):
+    make(handed)
+    write("label = CharField()", "size = CharField()")
+
+    code, said = make(handed, "--check")
+
+    assert code == 1
+    assert said[0].startswith(f"Missing: {DIRECTORY}/0002_")
+
+
+def test_what_loses_data_is_yellow(handed, write):
+    write("name = CharField()", "size = CharField(null=True, index=True)")
+    make(handed)
+    write("name = CharField()")
+
+    make(handed)
+
+    (line,) = handed.yellow
+    assert line.startswith("  drop column size of shoes (its values are lost")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Answers of a person at a terminal, in their order; gives the questions."""
+
+    def answer(*answers):
+        left, asked = list(answers), []
+
+        def reply(text, **more):
+            asked.append(text)
+            return left.pop(0)
+
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+        monkeypatch.setattr(click, "confirm", reply)
+        monkeypatch.setattr(click, "prompt", reply)
+        return asked
+
+    return answer
+
+
+def test_a_person_at_a_terminal_is_asked(handed, write, terminal):
+    make(handed)
+    write("label = CharField()", "size = CharField()")
+    asked = terminal(True, "'43'")
+
+    with pytest.raises(ImproperlyConfigured, match=r"--rename"):
+        make(handed, "--no-input")
+    _, said = make(handed)
+
+    assert asked[0] == "Was the column name of shoes renamed to label?"
+    assert asked[1].startswith("shoes.size (varchar(255)) may not be null. Value for the rows")
+    assert said[0] == f"Wrote {DIRECTORY}/0002_rename_name_to_label_add_size.py"
+
+
+def test_the_files_of_good_apps_are_written_beside_bad_ones(write, project):
+    handed = Handed("market.shoes", "market.boots")
+    project.write("market/boots/migrations/0001_initial.py", "operation = ()\n")
+
+    with pytest.raises(ImproperlyConfigured, match=r"Did you mean operations\?"):
+        make(handed)
+
+    assert handed.said[0] == f"Wrote {DIRECTORY}/0001_initial.py"
+    with pytest.raises(ImproperlyConfigured, match=r"Did you mean operations\?"):
+        make(handed, "boots")
+    with pytest.raises(ImproperlyConfigured, match=r"Did you mean operations\?"):
+        make(handed, "--check")
+
+
+def test_branches_are_joined(handed, write, project):
+    make(handed)
+    for name in ("a", "b"):
+        project.write(
+            f"{DIRECTORY}/0002_{name}.py", "operations = ()\ndepends = ('shoes.0001_initial',)\n"
+        )
+
+    with pytest.raises(ImproperlyConfigured, match="makemigrations --merge shoes"):
+        make(handed)
+    assert make(handed, "--merge", "--check") == (
+        1,
+        [f"Missing: {DIRECTORY}/0003_merge.py", "  join 0002_a, 0002_b"],
+    )
+    assert make(handed, "--merge")[1][0] == f"Wrote {DIRECTORY}/0003_merge.py"
+    assert make(handed, "--merge") == (0, ["Nothing to merge: each app has one last file."])
+
+
+def test_options_that_exclude_each_other_are_refused(handed, write):
+    for options in (["--merge", "--empty"], ["--check", "--dry-run"], ["--empty"]):
+        with pytest.raises(click.UsageError):
+            make(handed, *options)
+
+
+def test_apps_that_were_compared_with_the_database_are_named(write, project, url):
+    handed = Handed("market.shoes", url=url)
+    project.write(
+        f"{DIRECTORY}/0001_initial.py",
+        """
+        def up(migrator, db):
+            db.execute_sql("CREATE TABLE shoes (id serial PRIMARY KEY, name varchar(255) NOT NULL)")
+        """,
+    )
+
+    assert make(handed) == (
+        0,
+        [
+            "No changes: the models are as the last migrations leave them (1 app). Compared with "
+            "the database, as none of their files carries a state: shoes."
+        ],
+    )
+
+
+def test_nothing_that_stands_is_nothing_to_adopt(write, url):
+    handed = Handed("market.shoes", url=url)
+
+    with pytest.raises(ImproperlyConfigured, match="There is nothing to adopt"):
+        make(handed, "--adopt")
