@@ -22,6 +22,7 @@ from msframework.migrations.conversions import conversion
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
+from msframework.migrations.restores import restored
 from msframework.migrations.schema import (
     Column,
     Constraint,
