@@ -32,14 +32,33 @@ picks = st.integers(0, 10**6)
 class ModelMachine(RuleBasedStateMachine):
     """Two apps whose models are changed, one step after the other."""
 
-    @initialize()
-    def begin(self):
-        """Begin without models."""
+    @initialize(
+        kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=6, max_size=6),
+        keys=st.lists(st.sampled_from(sorted(KEYS)), min_size=2, max_size=2),
+        n=picks,
+    )
+    def begin(self, kinds, keys, n):
+        """Begin with two models that have rows."""
         bench.clear(("shop", "press"))
         counts["examples"] += 1
         self.models, self.values, self.number = [], ["new", "old"], 0
         self.settled = []
         self.options, self.touched, self.one_way = [], set(), False
+        for place, app in enumerate(("shop", "press")):
+            model = RandomModel(
+                f"Model{place}", app, TABLES[(n + place) % len(TABLES)], SCHEMAS[n % 4], keys[place]
+            )
+            for name, kind in zip(COLUMNS[place * 3 :], kinds[place * 3 :][:3], strict=False):
+                if kind != "enum" or app == "shop":
+                    model.fields[name] = Field(kind, null=(n + len(name)) % 3 == 0)
+            self.models.append(model)
+        self.settle()
+        self.add_rows(2)
+
+    def teardown(self):
+        """Settle what waits."""
+        if hasattr(self, "models") and self.waits:
+            self.settle()
 
     # What is drawn is taken modulo what there is, so that examples shrink well.
     def pick(self, things, n):
@@ -417,6 +436,7 @@ class ModelMachine(RuleBasedStateMachine):
 
     def settle(self, wait=False):
         """Migrate, and compare."""
+        self.waits = wait
         if wait:
             return
         counts["steps"] += 1
