@@ -14,6 +14,7 @@ from msframework.migrations import operations as ops
 from msframework.migrations.operations.base import MigrationOperation
 
 _LONGEST_NAME: Final = 40
+_LONGEST_FIRST_NAME: Final = 60  # of one change, cut off there
 _LONGEST_TITLE: Final = 90
 _LONGEST_FIRST: Final = 60  # where more changes are counted behind it
 
@@ -29,7 +30,8 @@ def file_title(operations: Sequence[MigrationOperation]) -> str:
     joined = slug("_".join(found))
     if len(joined) <= _LONGEST_NAME:
         return joined
-    return slug(f"{found[0]}_and_more" if len(found) > 1 else found[0])
+    more = "_and_more" if len(found) > 1 else ""
+    return slug(found[0])[:_LONGEST_FIRST_NAME].rstrip("_") + more
 
 
 def _names(operations: Iterable[MigrationOperation]) -> list[str]:

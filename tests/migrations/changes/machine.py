@@ -452,7 +452,8 @@ class ModelMachine(RuleBasedStateMachine):
             self.migrate()
         self.settled = copy.deepcopy(self.models)
         self.compare(rows)
-        assert not bench.written_faults()
+        faults = bench.written_faults()
+        assert not faults, "\n".join(faults)
         if made != files and not self.one_way:
             counts["ways back"] += 1
             self.go_back(files, schema)

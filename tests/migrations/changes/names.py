@@ -133,6 +133,20 @@ CHANGES = [
         returned=("SELECT age FROM note ORDER BY title", [(4,), (0,)]),
     ),
     Change(
+        "rename a table between schemas, with a name too long for the title of its file",
+        note(
+            "a_name_of_some_length_a_name_of_some_length_ = DateField()",
+            meta=['schema = "depot"', 'table_name = "notes_of_a_name_that_is_as_long_as_can_be"'],
+        ),
+        note(
+            "a_name_of_some_length_a_name_of_some_length_ = DateField()",
+            "age = FloatField(default=1.5, null=True, index=True)",
+            meta=['table_name = "größen"'],
+        ),
+        options=("--rename", "depot.notes_of_a_name_that_is_as_long_as_can_be:größen"),
+        kept=('SELECT count(*) FROM "größen"', [(0,)]),
+    ),
+    Change(
         "two columns swap their names",
         note("one = IntegerField()", "two = TextField()"),
         note("two = IntegerField()", "one = TextField()"),
