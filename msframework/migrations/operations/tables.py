@@ -13,6 +13,7 @@ from msframework.migrations.operations.ddl import (
     comment_on_table,
     create_schema,
     create_table,
+    object_name,
     schema_of,
 )
 from msframework.migrations.operations.followers import follow_table
@@ -82,25 +83,33 @@ class RenameTable:
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
         """Return one phase."""
+        moves = schema_of(self.old) != schema_of(self.new)
+        renames = bare(self.old) != bare(self.new)
         statements, name = [], self.old
-        if schema_of(self.old) != schema_of(self.new):
-            statements += self._move()
-            schema = schema_of(self.new)
-            name = bare(self.old) if schema is None else f"{schema}.{bare(self.old)}"
-        if bare(self.old) != bare(self.new):
+        if moves and renames:
+            # Its old name may be taken there, and its new one here: it moves by a third, and so do
+            # its sequences.
+            passing = object_name(bare(self.old), bare(self.new), "moves")
+            statements.append(alter(name, f"RENAME TO {quote(passing)}"))
+            name = _in_schema_of(self.old, passing)
+            statements.append(follow_table(bare(self.old), name))
+        if moves:
+            statements += self._move(name)
+            name = _in_schema_of(self.new, bare(name))
+        if renames:
             statements.append(alter(name, f"RENAME TO {quote(bare(self.new))}"))
-            statements.append(follow_table(bare(self.old), self.new))
+            statements.append(follow_table(bare(name), self.new))
         return (Phase(tuple(SqlAction(each) for each in statements)),) if statements else ()
 
-    def _move(self) -> list[str]:
+    def _move(self, name: str) -> list[str]:
         schema = schema_of(self.new)
         if schema is not None:
             made = create_schema(self.new)
             return [
                 *([] if made is None else [made]),
-                alter(self.old, f"SET SCHEMA {quote(schema)}"),
+                alter(name, f"SET SCHEMA {quote(schema)}"),
             ]
-        command = literal(alter(self.old, "SET SCHEMA "))
+        command = literal(alter(name, "SET SCHEMA "))
         return [block(f"  EXECUTE {command} || quote_ident(current_schema());")]
 
     def reverse(self) -> RenameTable:
@@ -137,3 +146,9 @@ class CommentTable:
     def describe(self) -> str:
         """Return it in a line for people."""
         return f"{'drop' if self.new is None else 'set'} the comment of table {self.table}"
+
+
+def _in_schema_of(table: str, name: str) -> str:
+    """Return the table *name* in the schema of *table*."""
+    schema = schema_of(table)
+    return name if schema is None else f"{schema}.{name}"

@@ -101,7 +101,8 @@ class ModelMachine(RuleBasedStateMachine):
         model = RandomModel(f"Model{self.fresh_number()}", app, table, schema, key)
         for name, kind in zip(COLUMNS, kinds, strict=False):
             if kind != "enum" or app == "shop":
-                model.fields[name] = Field(kind, null=n % 2 == 0, index="index" * (n % 3 == 0))
+                indexed = n % 3 == 0 and kind not in ("json", "array")
+                model.fields[name] = Field(kind, null=n % 2 == 0, index="index" * indexed)
         place = (
             sum(each.app == "shop" for each in self.models) if app == "shop" else len(self.models)
         )
@@ -162,7 +163,7 @@ class ModelMachine(RuleBasedStateMachine):
         made.filled = made.default or made.server
         if index == "unique":
             made.null = True
-        if kind == "json" and index:
+        if kind in ("json", "array"):
             made.index = ""
         model.fields[name] = made
         if not (made.null or made.default or made.server) and self.was(model):
@@ -278,7 +279,7 @@ class ModelMachine(RuleBasedStateMachine):
                 made.server = not made.server
             case "index" if made.index != "unique" and made.kind not in ("json", "array"):
                 made.index = "" if made.index else "index"
-            case "unique" if made.kind not in ("json", "bool", "enum", "moment", "zoned"):
+            case "unique" if made.kind not in ("json", "array", "bool", "enum", "moment", "zoned"):
                 if made.index == "unique":
                     made.index = ""
                 elif made.null and not (made.filled or made.default or made.server):

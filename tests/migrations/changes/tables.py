@@ -59,6 +59,31 @@ CHANGES = [
         kept=("SELECT title FROM public.note", [("a",)]),
     ),
     Change(
+        "a table moves to a schema under a name that another one has here",
+        """
+        class Note(Model):
+            title = TextField()
+
+        class User(Model):
+            title = TextField()
+        """,
+        """
+        class Note(Model):
+            title = TextField()
+
+        class User(Model):
+            title = TextField()
+
+            class Meta:
+                schema = "depot"
+                table_name = "note"
+        """,
+        rows="INSERT INTO \"user\" (title) VALUES ('a')",
+        options=("--rename", "user:depot.note"),
+        kept=("SELECT title FROM depot.note", [("a",)]),
+        daily=True,
+    ),
+    Change(
         "drop a column in shop.notes, beside public.notes",
         _both("age = IntegerField(default=1)", "age = IntegerField(default=1)"),
         _both("age = IntegerField(default=1)"),
