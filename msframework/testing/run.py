@@ -36,7 +36,7 @@ def run(
         ImproperlyConfigured: pytest, coverage, or pytest-xdist for several processes, is not
             installed; or coverage is configured not to watch these processes.
     """
-    _demand_tools(parallel is not None)
+    _demand(parallel)
     reports.mkdir(parents=True, exist_ok=True)
     _erase()
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
@@ -52,9 +52,10 @@ def run(
     return code or low
 
 
-def _demand_tools(parallel: bool) -> None:
+def _demand(parallel: str | None) -> None:
+    """Raise ImproperlyConfigured where a package is missing that the tests need."""
     needed = {"pytest": "pytest", "coverage": "coverage"}
-    if parallel:
+    if parallel is not None:
         needed["xdist"] = "pytest-xdist"
     for module, package in needed.items():
         if importlib.util.find_spec(module) is None:

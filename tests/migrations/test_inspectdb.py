@@ -259,5 +259,5 @@ def test_tables_that_are_others_are_not_adopted(manage, project, query):
     query("ALTER TABLE users ALTER email TYPE text")
     query("ALTER TABLE shop.notes DROP CONSTRAINT notes_few_tags")
 
-    with pytest.raises(ImproperlyConfigured, match="(?s)column email.*notes_few_tags"):
+    with pytest.raises(ImproperlyConfigured, match=r"(?s)column email.*notes_few_tags"):
         manage(migrate)
