@@ -148,6 +148,23 @@ def test_what_collides_with_others_is_tried_again(execution, query, condition):
     assert query("SELECT text FROM notes") == [("ours",)]
 
 
+def test_statements_of_python_outside_of_transactions_are_tried_again(database, url, columns):
+    def work():
+        database.execute_sql("ALTER TABLE notes ADD COLUMN sex text")
+        database.execute_sql("CREATE INDEX CONCURRENTLY by_sex ON notes (sex)")
+
+    with (
+        Holder(url) as holder,
+        Execution(database, holder.hear, LockPolicy(timeout=0.05)) as execution,
+    ):
+        execution.outside("notes.0002", work)
+
+    (line,) = holder.said
+    assert line.startswith("  notes.0002 waits for locks that process")
+    assert columns("notes") == ["id", "text", "sex"]
+    assert database.execute_sql("SHOW lock_timeout").fetchone() == ("0",)
+
+
 def test_an_invalid_index_is_dropped_at_once_and_the_failure_names_it(execution, query, said):
     query("INSERT INTO notes (text) VALUES ('same'), ('same')")
     operation = CreateIndex("notes", Index("by_text", ("text",), unique=True))
