@@ -32,6 +32,7 @@ from msframework.migrations.progress import LongWork, Reporter, WaitTeller
 from msframework.migrations.record import Progress, ProgressTable
 from msframework.migrations.sql import words
 from msframework.migrations.tasks import (
+    BEGUN,
     Position,
     Program,
     Task,
@@ -175,9 +176,12 @@ class Execution:
             self._reporter.say(f"  going on behind phase {begin} of {len(tasks)}")
         for number in range(begin, len(tasks)):
             done = replace(progress, done=number + 1, digest=digest(tasks[: number + 1]))
-            if found is None:
-                table.save(replace(progress, done=number, digest=digest(tasks[:number])))
-            resumed = found is not None and number == begin
+            resumed = found is not None and number == begin and found.digest.endswith(BEGUN)
+            index = tasks[number].phase.index
+            begins = index is not None and self._index_state(index) is None
+            if found is None or begins:
+                mark = digest(tasks[:number]) + BEGUN * begins
+                table.save(replace(progress, done=number, digest=mark))
             self._do_apart(label, tasks[number], lambda d=done: table.save(d), resumed)  # type: ignore[misc]
             self.place.done = number + 1
             found = done
