@@ -64,7 +64,10 @@ def migration(project):
 
 
 def test_check_for_a_deploy_asks_the_database(run, monkeypatch, migration):
+    assert run("check", "--deploy", "--strict")[0] == 0
     migration.write_text("operations = ()\n")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert "DATABASE_URL is not set" in run("check", "--deploy")[2]
     with fresh_database("check_deploy") as url:
         monkeypatch.setenv("DATABASE_URL", url)
 
