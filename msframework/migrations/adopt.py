@@ -1,4 +1,4 @@
-"""Migrations of tables that stood before there were any, which are recorded rather than run.
+"""First migrations for tables that exist already (`makemigrations --adopt`).
 
 Runs on the command line.
 """
@@ -24,10 +24,10 @@ from msframework.migrations.titles import slug
 def draft_adoption(
     apps: Sequence[str], app: str | None, name: str | None, database: PostgresqlDatabase
 ) -> list[Draft]:
-    """Return the first migration of each app without one whose tables stand, as they stand.
+    """Return a first migration for each app that has tables in *database* and no migrations.
 
     Raises:
-        ImproperlyConfigured: no such app, or it has migrations; no table of it stands.
+        ImproperlyConfigured: no such app, or it has migrations; none of its tables exists.
     """
     chosen = [each for each in choose_apps(apps, app) if app is not None or not read_files(each)]
     if app is not None and read_files(chosen[0]):
@@ -42,8 +42,7 @@ def draft_adoption(
             drafts.append(_draft(each, name, state))
     if not drafts:
         raise ImproperlyConfigured(
-            "There is nothing to adopt: no table of a model of an app without migrations stands "
-            "in the database."
+            "There is nothing to adopt: the database has no table of an app without migrations."
         )
     return drafts
 
@@ -51,7 +50,7 @@ def draft_adoption(
 def _draft(app: str, name: str | None, state: SchemaState) -> Draft:
     operations = find_operations(SchemaState(), state, SilentAnswers())
     text = MigrationText(
-        "Adopt the tables that stand already.",
+        "Adopt the tables that exist already.",
         operations=tuple(operations),
         state=state,
         marks=(("adopted", True),),

@@ -1,4 +1,4 @@
-"""What a migration is called, after the operations in it: its file, its docstring.
+"""The name and the docstring of a migration, made from its operations.
 
 Runs when a migration is made.
 """
@@ -22,7 +22,7 @@ def slug(text: str) -> str:
 
 
 def file_title(operations: Sequence[MigrationOperation]) -> str:
-    """Return a name such as `add_sex`, and whether there is more."""
+    """Return a name such as `add_sex`, and whether operations are missing in it."""
     found = list(dict.fromkeys(_names(operations))) or ["changes"]
     joined = slug("_".join(found))
     if len(joined) <= _LONGEST_NAME:
@@ -86,4 +86,4 @@ def docstring(operations: Sequence[MigrationOperation]) -> str:
         text += f"; and {more} more change{'s' if more > 1 else ''}" if more else ""
         if len(text) <= _LONGEST_TITLE or count == 1:
             return f"{text[:1].upper()}{text[1:]}."
-    return "Note what the models say."
+    return "Update the state."
