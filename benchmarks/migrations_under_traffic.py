@@ -1,7 +1,7 @@
 """How long migrations hold others up: `python -m benchmarks.migrations_under_traffic`.
 
 A table of 200,000 rows is changed while two readers and two writers go on, and a report, whose
-transaction of 0.3 s would make a change that waits for it hold up all who come behind. Prints for
+transaction of 0.3 s makes a change that waits for it hold up all who come behind. Prints for
 each kind of change how long it took, the longest time for which a statement of the traffic was
 blocked by a lock (from `pg_locks.waitstart`, looked at every 5 ms), the longest that one took in
 all, and how many failed. With `--at-once` the same changes run in one transaction that waits for
@@ -132,6 +132,7 @@ class Traffic:
     def __init__(self, url):
         self.url, self.figures = url, Figures()
         self._stop = threading.Event()
+        self.reporting = threading.Event()
         works = [self._read] * READERS + [self._write] * WRITERS + [self._report, self._look]
         self._threads = [
             threading.Thread(target=self._run, args=(work, number))
@@ -190,7 +191,9 @@ class Traffic:
     def _report(self, connection, number, turn):
         with connection.transaction():
             connection.execute("SELECT count(*) FROM entries WHERE id < 100")
+            self.reporting.set()
             self._stop.wait(REPORT)
+        self.reporting.clear()
         self._stop.wait(REPORT / 2)
 
     def _look(self, connection, number, turn):
@@ -207,6 +210,8 @@ def measure(url, operations, at_once=False):
     policy = LockPolicy(timeout=0) if at_once else LockPolicy(retries=60)
     with opened(url) as database, Traffic(url) as traffic:
         time.sleep(AROUND)
+        traffic.reporting.clear()
+        traffic.reporting.wait()  # for the next one
         began = time.monotonic()
         with Execution(database, policy=policy) as execution:
             program = read_phases(operations, online=not at_once)

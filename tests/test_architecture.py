@@ -46,7 +46,7 @@ HOMONYMS = {
 }
 # What comments cite and our code doesn't hold: names of others, and of examples.
 CITED_ELSEWHERE = {
-    *("query_to_xml", "set_config", "ts_rewrite", "ts_stat"),  # PostgreSQL's
+    *("query_to_xml", "deadlock_timeout", "set_config", "ts_rewrite", "ts_stat"),  # PostgreSQL's
     *("GRACEFUL_TCP_CLOSE_TIMEOUT", "add_task", "fail_under"),  # Sanic's, coverage's
     *("UserDetail", "UserIn", "UserPatch", "UserSchema", "access_token", "add_sex", "create_user"),
     "x_token",

@@ -16,6 +16,7 @@ QUICKSTART = ROOT / "docs" / "quickstart.md"
 WITHOUT_TESTS = {
     "pgbouncer": "tests/acceptance/test_pgbouncer.py",
     "production": "tests/deploy/test_production.py",
+    "safe-migrations": "tests/migrations/test_lint.py",
     "tls": "tests/acceptance/test_tls.py",
 }
 TESTED = [page for page in PAGES if page.stem not in WITHOUT_TESTS]

@@ -6,19 +6,18 @@ Runs on the command line.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
-from msframework.migrations.draft import Draft, next_path
-from msframework.migrations.files import app_label, read_files
+from msframework.migrations.draft import Draft, Drafting
+from msframework.migrations.files import app_label, read_apps, read_files
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
-from msframework.migrations.source import MigrationText, write
-from msframework.migrations.survey import choose_apps, read_all_models
-from msframework.migrations.titles import slug
+from msframework.migrations.survey import Survey, choose_apps, read_all_models
 
 
 def draft_adoption(
@@ -35,26 +34,26 @@ def draft_adoption(
             f"{app} has migrations already. Without --adopt they are compared with the models."
         )
     models = read_all_models(apps)
-    drafts = []
-    for each in chosen:
-        state = find_adopted(database, models.of(app_label(each))).state
-        if state.tables:
-            drafts.append(_draft(each, name, state))
-    if not drafts:
+    labels = {app_label(each): each for each in chosen}
+    wanted = [models.of(each) for each in labels]
+    found = find_adopted(
+        database,
+        SchemaState(
+            tuple(table for state in wanted for table in state.tables),
+            enums=tuple(enum for state in wanted for enum in state.enums),
+        ),
+    ).state
+    if not found.tables:
         raise ImproperlyConfigured(
             "There is nothing to adopt: the database has no table of an app without migrations."
         )
-    return drafts
-
-
-def _draft(app: str, name: str | None, state: SchemaState) -> Draft:
-    operations = find_operations(SchemaState(), state, SilentAnswers())
-    text = MigrationText(
-        "Adopt the tables that exist already.",
-        operations=tuple(operations),
-        state=state,
-        marks=(("adopted", True),),
-    )
-    path = next_path(app, slug(name or "initial"))
-    summary = tuple(f"adopt table {table.name}" for table in state.tables)
-    return Draft(app_label(app), path, write(text), summary)
+    empty = {each: SchemaState() for each in labels}
+    as_found = Survey(replace(models, state=found), read_apps(apps), labels, empty, (), {}, ())
+    operations = find_operations(SchemaState(), found, SilentAnswers())
+    drafts = Drafting(as_found, name, (("adopted", True),)).drafts(SchemaState(), operations)
+    return [
+        replace(
+            draft, summary=tuple(each.replace("create ", "adopt ", 1) for each in draft.summary)
+        )
+        for draft in drafts
+    ]

@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from msframework.migrations.naming import name_object
+from msframework.migrations.naming import mentioned, name_object
 from msframework.migrations.scanner import Scanner, Unreadable
 from msframework.migrations.schema import Column, Constraint, Deferral, ForeignKey
-from msframework.migrations.sql import quote, words
+from msframework.migrations.sql import quote
 from msframework.migrations.types import SERIALS, canonical
 
 Label = Literal["pkey", "key", "excl", "check", "fkey"]
@@ -355,25 +355,6 @@ def name_constraints(
         named[number] = clause.name or name_object(table, middle, clause.label, taken)
         taken.add(named[number])
     return tuple((named[number], clauses[number]) for number in sorted(named))
-
-
-def mentioned(expression: str, columns: Collection[str]) -> list[str]:
-    """Return those of *columns* that stand in *expression*, each once, in their order in it."""
-    found = list(words(expression))
-    used = []
-    for number, (kind, word) in enumerate(found):
-        if kind == "quoted":
-            name = word[1:-1].replace('""', '"')
-        elif kind == "name":
-            name = word.lower()
-        else:
-            continue
-        behind = found[number + 1][1] if number + 1 < len(found) else ""
-        before = found[number - 1][1].lower() if number else ""
-        is_call = kind == "name" and behind == "("
-        if name in columns and not is_call and behind != "." and before not in ("::", "as"):
-            used.append(name)
-    return list(dict.fromkeys(used))
 
 
 def build_constraint(name: str, clause: ConstraintClause, target: str) -> Constraint | ForeignKey:

@@ -29,6 +29,7 @@ from msframework.migrations.model_search import (
     inherited_meta,
     is_abstract,
     read_models,
+    read_models_of,
 )
 from msframework.migrations.naming import clip
 from msframework.migrations.nodes import write_column, write_node
@@ -45,7 +46,7 @@ from msframework.migrations.schema import (
 from msframework.models.enums import EnumField
 from msframework.problem import Problem
 
-__all__ = ["describe", "read_enums", "read_models", "table_name"]
+__all__ = ["describe", "read_enums", "read_models", "read_models_of", "table_name"]
 
 
 def table_name(model: type[peewee.Model]) -> str:
@@ -75,6 +76,15 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
                 )
             )
     problems += _find_homonyms(list(tables.values()))
+    enums = _describe_enums(models, tables, problems)
+    if problems:
+        raise ImproperlyConfigured(*dict.fromkeys(problems))
+    return SchemaState(tuple(tables.values()), enums=enums)
+
+
+def _describe_enums(
+    models: Sequence[type[peewee.Model]], tables: Collection[str], problems: list[Problem]
+) -> tuple[EnumType, ...]:
     enums: dict[str, EnumType] = {}
     for model in models:
         for field, enum in read_enums(model):
@@ -86,9 +96,15 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
                         advice="Give one of the fields another `enum_type`.",
                     )
                 )
-    if problems:
-        raise ImproperlyConfigured(*dict.fromkeys(problems))
-    return SchemaState(tuple(tables.values()), enums=tuple(enums.values()))
+            if enum.name in tables:
+                problems.append(
+                    Problem(
+                        _where(model, field),
+                        f"its type {enum.name} has the name of a table, which is a type too",
+                        advice="Give the field an `enum_type`.",
+                    )
+                )
+    return tuple(enums.values())
 
 
 def _where(model: type[peewee.Model], field: str | None = None) -> str:

@@ -19,10 +19,10 @@ from msframework.migrations.compare import (
     same_index,
 )
 from msframework.migrations.conversions import conversion
-from msframework.migrations.fills import restore_of
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
+from msframework.migrations.restores import restored
 from msframework.migrations.schema import (
     Column,
     Constraint,
@@ -135,7 +135,7 @@ def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> fro
             if was.generated is None:
                 answers.accept_loss(name, column.name, "its values give way to computed ones")
             remade.add(column.name)
-            found.columns.insert(0, ops.DropColumn(name, was, restore_of(was)))
+            found.columns.insert(0, ops.DropColumn(name, was, restored(was)))
             computed.append(ops.AddColumn(name, column))
         elif not same_column(was, column):
             found.columns.append(_altered(name, was, column, answers))
@@ -143,7 +143,7 @@ def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> fro
     for column in one.columns:
         if column.name not in after:
             answers.note_drop(name, column.name)
-            found.dropped_columns.append(ops.DropColumn(name, column, restore_of(column)))
+            found.dropped_columns.append(ops.DropColumn(name, column, restored(column)))
     return frozenset(remade)
 
 

@@ -5,7 +5,7 @@ Runs on the command line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,7 +172,7 @@ def compare(
     chosen.finish()
     if app is not None:
         _check_targets(found, operations)
-    return Comparison(tuple(_Drafting(found, name).drafts(old, operations)), found)
+    return Comparison(tuple(Drafting(found, name).drafts(old, operations)), found)
 
 
 def _joined(states: Iterable[SchemaState]) -> SchemaState:
@@ -204,11 +204,17 @@ def _check_targets(found: Survey, operations: Sequence[MigrationOperation]) -> N
                 )
 
 
-class _Drafting:
-    """The files of one change, while they are made."""
+class Drafting:
+    """The files of one change, while they are made.
 
-    def __init__(self, found: Survey, name: str | None) -> None:
-        self._survey, self._name = found, name
+    Args:
+        marks: what each of them says besides.
+    """
+
+    def __init__(
+        self, found: Survey, name: str | None, marks: tuple[tuple[str, object], ...] = ()
+    ) -> None:
+        self._survey, self._name, self._marks = found, name, marks
         self._last = {app: label(leaf) for app in found.apps if (leaf := found.history(app).leaf())}
         self._written = dict.fromkeys(found.apps, 0)
 
@@ -234,8 +240,16 @@ class _Drafting:
         for app in self._survey.apps:
             new = self._survey.models.of(app)
             if app not in done and not _says_the_same(self._survey.old[app], new):
-                others = dict.fromkeys(each for each in labels if not each.startswith(f"{app}."))
-                yield self._draft(app, (), new, list(others))
+                others = [each for each in labels if not each.startswith(f"{app}.")]
+                others += self._givers(app, (table.name for table in new.tables))
+                yield self._draft(app, (), new, others)
+
+    def _givers(self, app: str, names: Iterable[str]) -> Iterator[str]:
+        """Yield the last migrations of the apps that tables of *app* belonged to before."""
+        for name in names:
+            for other, state in self._survey.old.items():
+                if other != app and other in self._last and state.table(name) is not None:
+                    yield self._last[other]
 
     def _draft(
         self,
@@ -256,6 +270,7 @@ class _Drafting:
             atomic=not wants_steps(operations),
             operations=tuple(operations),
             state=state,
+            marks=self._marks,
         )
         lost = [each for each in operations if isinstance(each, ops.DropTable | ops.DropColumn)]
         summary = tuple(_line(self._survey.old.get(app), each) for each in operations)
@@ -319,6 +334,10 @@ class _Drafting:
                 continue
             last = self._last.get(owner) or self._last_of_other(owner, table)
             found += [last] if last else []
+        changed = (name for each in batch.operations for name in reach(each, enums).changed)
+        found += [
+            each for each in self._givers(batch.app, sorted(changed)) if not _is_of(known, each)
+        ]
         return list(dict.fromkeys(found))
 
     def _last_of_other(self, app: str, table: str) -> str | None:
@@ -334,6 +353,10 @@ class _Drafting:
             ):
                 return label(step)
         return None
+
+
+def _is_of(apps: Collection[str], name: str) -> bool:
+    return name.partition(".")[0] in apps
 
 
 def _says_the_same(old: SchemaState, new: SchemaState) -> bool:

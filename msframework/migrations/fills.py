@@ -5,19 +5,16 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-import ast
 import datetime
 import enum
 import functools
 import importlib
 import json
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 import peewee
 
 from msframework.migrations.renames import Fill
-from msframework.migrations.schema import Column
 from msframework.models import JSONField
 
 # Makers of an empty value, which is the same for each row.
@@ -51,26 +48,6 @@ def fill_of(field: peewee.Field) -> Fill:
     return default if has_name(default) else None
 
 
-def restore_of(column: Column) -> Fill:
-    """Return the value that old rows get when the dropped *column* comes back, if it has one.
-
-    That is the default that the model had, a constant or a function that a module still holds.
-    """
-    text = column.client_default
-    if text is None or column.null or column.default or column.serial or column.identity:
-        return None
-    with suppress(ValueError, SyntaxError):
-        value = ast.literal_eval({"dict": "{}", "list": "[]"}.get(text, text))
-        if isinstance(value, (dict, list)) and "json" in column.type:
-            value = json.dumps(value, ensure_ascii=False)
-        return _literal(value)
-    module, _, name = text.rpartition(".")
-    with suppress(ImportError, ValueError):
-        found = getattr(importlib.import_module(module), name, None)
-        return found if callable(found) and has_name(found) else None
-    return None
-
-
 def has_name(function: object) -> bool:
     """Say whether a migration can import *function* from its module."""
     if isinstance(function, functools.partial):
@@ -89,6 +66,8 @@ def has_name(function: object) -> bool:
 
 def as_sql(field: peewee.Field, value: object) -> str:
     """Return *value* as a constant of SQL for the column of *field*."""
+    from psycopg.sql import Literal
+
     if isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
     if isinstance(field, (JSONField, peewee.JSONField)) or field.field_type in ("JSON", "JSONB"):
@@ -103,10 +82,4 @@ def as_sql(field: peewee.Field, value: object) -> str:
         value = field.db_value(value)  # type: ignore[no-untyped-call]
     if isinstance(value, (datetime.date, datetime.time)):
         value = str(value)
-    return _literal(value)
-
-
-def _literal(value: object) -> str:
-    from psycopg.sql import Literal
-
     return Literal(value).as_string(None).strip()

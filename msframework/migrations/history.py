@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.effects import apply_operations
 from msframework.migrations.migration_file import read_module_state
+from msframework.migrations.operations import CreateTable
 from msframework.migrations.schema import SchemaState
 from msframework.migrations.step import FileStep, MigrationStep, find_step, known_steps, label
 
@@ -56,15 +58,22 @@ class History:
         return frozenset(found)
 
     def state(self, step: FileStep | None) -> SchemaState | None:
-        """Return what the models look like after *step*; `None` if no file up to it says so."""
-        left = [] if step is None else [step]
-        while left:
-            each = left.pop(0)
-            state = read_module_state(each.module)
-            if state is not None:
-                return state
-            left += reversed(self.parents[label(each)])
-        return None
+        """Return what the models look like after *step*; `None` if no file up to it says so.
+
+        Operations of a file that carries no state of its own change that of the file before.
+        """
+        behind: list[FileStep] = []
+        state: SchemaState | None = None
+        while step is not None and state is None:
+            state = read_module_state(step.module)
+            if state is None:
+                behind.append(step)
+            parents = self.parents[label(step)]
+            step = parents[-1] if parents else None
+        done = [each for step in reversed(behind) for each in step.operations]
+        if state is None and not any(isinstance(each, CreateTable) for each in done):
+            return None
+        return apply_operations(state or SchemaState(), done)
 
 
 def read_history(steps: Iterable[MigrationStep], app: str) -> History:

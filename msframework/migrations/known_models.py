@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from peewee import PostgresqlDatabase
 
-from msframework.migrations.declared import read_models, table_name
+from msframework.migrations.declared import read_models_of, table_name
 from msframework.migrations.relation import find_tables, name_tables, read_tables
 from msframework.migrations.schema import Table
 
@@ -31,7 +31,11 @@ def read_known(
     database: PostgresqlDatabase, apps: Sequence[str], own_app: str
 ) -> dict[int, KnownModel]:
     """Return the models of *apps* whose tables stand in *database*, by the oids of the tables."""
-    models = {table_name(model): (app, model) for app in apps for model in read_models(app)}
+    models = {
+        table_name(model): (app, model)
+        for app, each in read_models_of(apps).items()
+        for model in each
+    }
     asked = find_tables(database, models)
     names = name_tables(database, asked)
     tables = {each.name: each for each in read_tables(database, dict.fromkeys(asked)).tables}

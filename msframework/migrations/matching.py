@@ -51,6 +51,8 @@ def _tables(old: SchemaState, new: SchemaState, answers: Answers) -> list[tuple[
 def _are_alike(one: Table, other: Table) -> bool:
     before = {(column.name, column.type) for column in one.columns}
     after = {(column.name, column.type) for column in other.columns}
+    if sorted(kind for _, kind in before) == sorted(kind for _, kind in after):
+        return True
     return len(before & after) >= _ALIKE * len(before | after)
 
 

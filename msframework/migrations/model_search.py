@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import ModuleType
 
 import peewee
 
 from msframework.models.base import ModelMetadata
+
+
+def read_models_of(apps: Iterable[str]) -> dict[str, list[type[peewee.Model]]]:
+    """Return the models of each of *apps*.
+
+    All are imported first: a base in one app may have its subclasses in another, and a deferred
+    foreign key its target.
+    """
+    apps = list(apps)
+    for app in apps:
+        list(_modules(f"{app}.models"))
+    return {app: read_models(app) for app in apps}
 
 
 def read_models(app: str) -> list[type[peewee.Model]]:

@@ -12,7 +12,6 @@ from msframework.migrations.adopted import define, is_key
 from msframework.migrations.clauses import (
     ConstraintClause,
     build_constraint,
-    mentioned,
     read_constraint,
 )
 from msframework.migrations.field_source import (
@@ -23,7 +22,7 @@ from msframework.migrations.field_source import (
 )
 from msframework.migrations.index_clause import read_index
 from msframework.migrations.index_text import generated_name, plain_columns
-from msframework.migrations.naming import clip, name_object
+from msframework.migrations.naming import clip, mentioned, name_object
 from msframework.migrations.operations.ddl import (
     constraint_definition,
     create_index,

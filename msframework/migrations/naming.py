@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from msframework.migrations.sql import words
+
 LONGEST_NAME: Final = 63  # bytes: NAMEDATALEN - 1
 
 
@@ -56,3 +58,22 @@ def _make(first: str, second: str, label: str) -> str:
             two -= 1
     parts = [clip(first, one), clip(second, two), label] if second else [clip(first, one), label]
     return "_".join(parts)
+
+
+def mentioned(expression: str, columns: Collection[str]) -> list[str]:
+    """Return those of *columns* that stand in *expression*, each once, in their order in it."""
+    found = list(words(expression))
+    used = []
+    for number, (kind, word) in enumerate(found):
+        if kind == "quoted":
+            name = word[1:-1].replace('""', '"')
+        elif kind == "name":
+            name = word.lower()
+        else:
+            continue
+        behind = found[number + 1][1] if number + 1 < len(found) else ""
+        before = found[number - 1][1].lower() if number else ""
+        is_call = kind == "name" and behind == "("
+        if name in columns and not is_call and behind != "." and before not in ("::", "as"):
+            used.append(name)
+    return list(dict.fromkeys(used))

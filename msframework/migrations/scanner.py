@@ -151,4 +151,4 @@ def tidy(text: str) -> str:
 
 
 def _bare(word: str) -> str:
-    return quote(word[1:-1].replace('""', '"'))
+    return quote(clip(word[1:-1].replace('""', '"')))

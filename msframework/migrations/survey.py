@@ -15,7 +15,13 @@ from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
-from msframework.migrations.declared import describe, read_enums, read_models, table_name
+from msframework.migrations.declared import (
+    describe,
+    read_enums,
+    read_models,
+    read_models_of,
+    table_name,
+)
 from msframework.migrations.files import (
     MigrationSet,
     app_directory,
@@ -118,7 +124,7 @@ def read_all_models(apps: Sequence[str]) -> AppModels:
     Raises:
         ImproperlyConfigured: a model says what cannot be read.
     """
-    classes = {app_label(app): read_models(app) for app in apps}
+    classes = {app_label(app): models for app, models in read_models_of(apps).items()}
     owners: dict[str, str] = {}
     enum_owners: dict[str, str] = {}
     for app, models in classes.items():

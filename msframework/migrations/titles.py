@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from textwrap import shorten
 from typing import Final
 
 from msframework.migrations import operations as ops
@@ -14,6 +15,7 @@ from msframework.migrations.operations.base import MigrationOperation
 
 _LONGEST_NAME: Final = 40
 _LONGEST_TITLE: Final = 90
+_LONGEST_FIRST: Final = 60  # where more changes are counted behind it
 
 
 def slug(text: str) -> str:
@@ -84,6 +86,8 @@ def docstring(operations: Sequence[MigrationOperation]) -> str:
         more = len(texts) - count
         text = "; ".join(texts[:count])
         text += f"; and {more} more change{'s' if more > 1 else ''}" if more else ""
-        if len(text) <= _LONGEST_TITLE or count == 1:
+        if len(text) > _LONGEST_TITLE and count == 1:
+            text = text.replace(texts[0], shorten(texts[0], _LONGEST_FIRST, placeholder=" …"))
+        if len(text) <= _LONGEST_TITLE:
             return f"{text[:1].upper()}{text[1:]}."
     return "Update the state."

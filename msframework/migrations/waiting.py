@@ -144,8 +144,8 @@ class LockObserver:
     def end_autovacuum(self, blocker: Blocker) -> bool:
         """Cancel *blocker* if it is an autovacuum, and the role may do that.
 
-        PostgreSQL does so itself for who waits longer than `deadlock_timeout` (its manual, 24.1.6);
-        it vacuums the table again later.
+        PostgreSQL does so itself for who waits longer than its timeout of deadlocks (its manual,
+        24.1.6); it vacuums the table again later.
         """
         import psycopg
 

@@ -27,7 +27,7 @@ from msframework.migrations.schema import SchemaState
 from msframework.testing.server import LoopThread
 from msframework.testing.snapshot import DatabaseSnapshot
 from msframework.testing.template import (
-    Template,
+    TemplateDatabase,
     TestServer,
     claim,
     connect,
@@ -95,16 +95,16 @@ class TestDatabase:
             build_tables(self.url, apps)
         self._thread.run(self._remember())
 
-    def _find_template(self, server: TestServer, apps: Iterable[str]) -> Template | None:
+    def _find_template(self, server: TestServer, apps: Iterable[str]) -> TemplateDatabase | None:
         """Return the template to copy; `None` where copying saves nothing."""
         if self._reuse:
-            return Template(server.named(f"template_{digest_of(apps)}"), True, self._anew)
+            return TemplateDatabase(server.named(f"template_{digest_of(apps)}"), True, self._anew)
         if "PYTEST_XDIST_WORKER" in os.environ:
-            return Template(server.named(f"template_{run_id()}"), False, False)
+            return TemplateDatabase(server.named(f"template_{run_id()}"), False, False)
         return None
 
     async def _make(
-        self, server: TestServer, template: Template | None, url: str, apps: Iterable[str]
+        self, server: TestServer, template: TemplateDatabase | None, url: str, apps: Iterable[str]
     ) -> None:
         """Create the database; the template, too, where it is not there."""
         async with server.managing() as conn:

@@ -36,15 +36,7 @@ def run(
         ImproperlyConfigured: pytest, coverage, or pytest-xdist for several processes, is not
             installed; or coverage is configured not to watch these processes.
     """
-    needed = {"pytest": "pytest", "coverage": "coverage"}
-    if parallel is not None:
-        needed["xdist"] = "pytest-xdist"
-    for module, package in needed.items():
-        if importlib.util.find_spec(module) is None:
-            raise ImproperlyConfigured(
-                f"The tests need {package}, which is not installed: "
-                "`pip install msframework[test]`."
-            )
+    _demand(parallel)
     reports.mkdir(parents=True, exist_ok=True)
     _erase()
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
@@ -58,6 +50,19 @@ def run(
         return code
     low = _write_reports(reports, () if not arguments else ("--fail-under=0",))
     return code or low
+
+
+def _demand(parallel: str | None) -> None:
+    """Raise ImproperlyConfigured where a package is missing that the tests need."""
+    needed = {"pytest": "pytest", "coverage": "coverage"}
+    if parallel is not None:
+        needed["xdist"] = "pytest-xdist"
+    for module, package in needed.items():
+        if importlib.util.find_spec(module) is None:
+            raise ImproperlyConfigured(
+                f"The tests need {package}, which is not installed: "
+                "`pip install msframework[test]`."
+            )
 
 
 def _erase() -> None:

@@ -36,7 +36,7 @@ _LEFT: Final = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class TemplateDatabase:
     """The template of a run.
 
     Args:
@@ -88,7 +88,7 @@ class TestServer:
             if not row["used"] and not (template and copied) and not row["mark"].startswith(kept):
                 await drop(conn, row["datname"])
 
-    async def has(self, conn: Any, template: Template, run: str) -> bool:
+    async def has(self, conn: Any, template: TemplateDatabase, run: str) -> bool:
         """Tell whether *template* is there, finished; others that were kept are dropped if not."""
         rows = await conn.fetch(_LEFT, self.mark("", ""))
         marks = {row["datname"]: row["mark"] for row in rows}
@@ -104,7 +104,7 @@ class TestServer:
                 await drop(conn, name)
         return False
 
-    async def finish(self, conn: Any, template: Template, run: str) -> None:
+    async def finish(self, conn: Any, template: TemplateDatabase, run: str) -> None:
         """Mark *template* as finished; nothing connects to it any more."""
         name = quoted(template.name)
         await conn.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")

@@ -64,17 +64,22 @@ def take_snapshot(url, *, comments=True, sequences=True):
         comments: without them, what is the same but for comments has the same snapshot.
         sequences: likewise; a renamed table keeps the names of its sequences.
     """
-    found = {}
     with psycopg.connect(url) as connection:
-        for part, statement in _PARTS.items():
-            rows = connection.execute(statement, ()).fetchall()
-            rows = [row for row in rows if row[1] not in _OWN]
-            if not sequences and part == "columns":
-                rows = [_without_sequence(row) for row in rows]
-            if not comments:
-                place = {"tables": 5, "columns": 9}.get(part)
-                rows = [tuple(v for n, v in enumerate(row) if n != place) for row in rows]
-            found[part] = sorted(rows, key=repr)
+        return read_snapshot(connection, comments=comments, sequences=sequences)
+
+
+def read_snapshot(connection, *, comments=True, sequences=True):
+    """Return what `take_snapshot` does, by a connection that is open."""
+    found = {}
+    for part, statement in _PARTS.items():
+        rows = connection.execute(statement, ()).fetchall()
+        rows = [row for row in rows if row[1] not in _OWN]
+        if not sequences and part == "columns":
+            rows = [_without_sequence(row) for row in rows]
+        if not comments:
+            place = {"tables": 5, "columns": 9}.get(part)
+            rows = [tuple(v for n, v in enumerate(row) if n != place) for row in rows]
+        found[part] = sorted(rows, key=repr)
     if not sequences:
         del found["sequences"]
     return found

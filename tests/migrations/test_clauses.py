@@ -4,7 +4,6 @@ import pytest
 
 from msframework.migrations.clauses import (
     build_constraint,
-    mentioned,
     name_constraints,
     name_element,
     read_column,
@@ -139,24 +138,6 @@ def test_what_is_no_constraint_is_refused(text):
 )
 def test_an_element_of_an_index_has_the_name_that_the_server_gives_it(text, name):
     assert name_element(text) == name
-
-
-@pytest.mark.parametrize(
-    ("expression", "columns"),
-    [
-        ("age > 0 AND age < 9", ["age"]),
-        ('"Age" > 0', ["Age"]),
-        ("Age > 0", ["age"]),
-        ("users.age > 0", ["age"]),
-        ("name = 'age'", ["name"]),
-        ("date(age) > '2024-01-01'::date", ["age"]),
-        ("CAST(age AS date) > date", ["age", "date"]),
-        ("$$age$$ <> name", ["name"]),
-        ("true", []),
-    ],
-)
-def test_the_columns_of_an_expression_are_found(expression, columns):
-    assert mentioned(expression, ["age", "Age", "date", "name", "users"]) == columns
 
 
 def test_constraints_are_named_in_the_order_of_the_server_and_a_key_is_made_once():

@@ -351,6 +351,11 @@ def test_two_enums_of_one_type_are_refused():
         describe([model("Two", one=ours.EnumField(Colour), other=ours.EnumField(other))])
 
 
+def test_an_enum_of_the_name_of_a_table_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="type colour has the name of a table"):
+        describe([model("Colour", kind=ours.EnumField(Colour))])
+
+
 def test_defaults_of_the_client_are_told():
     class Told(Model):
         a = peewee.TextField(default="it's")

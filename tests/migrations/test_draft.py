@@ -1,6 +1,8 @@
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.adopt import draft_adoption
+from msframework.migrations.connection import opened
 from msframework.migrations.draft import compare, draft_changes, draft_empty, write_drafts
 from msframework.migrations.renames import GivenAnswers
 from msframework.migrations.runner import Runner
@@ -283,6 +285,48 @@ def test_the_files_are_written_all_or_none(land):
         write_drafts([cities, people])
 
     assert not list(cities.path.parent.glob("0*"))
+
+
+def test_a_table_may_move_to_another_app(land, url):
+    draft(*APPS)
+    land.write("land/cities/models.py", "")
+    land.write("land/towns/models.py", CITIES)
+    land.write("land/people/models.py", PEOPLE.replace("cities", "towns"))
+    apps = [*APPS, "land.towns"]
+
+    left, moved = draft(*apps)
+
+    assert (left.app, left.path.name) == ("cities", "0002_follow.py")
+    assert (moved.app, moved.path.name) == ("towns", "0001_initial.py")
+    assert "operations = ()" in moved.text
+    assert 'depends = ("cities.0002_follow",)' in moved.text
+    assert draft(*apps) == ()
+    assert len(Runner(url, apps).migrate()) == 4
+
+
+def test_tables_of_apps_that_point_to_each_other_are_adopted(land, url, query):
+    land.write("land/companies/models.py", COMPANIES)
+    land.write("land/employees/models.py", EMPLOYEES)
+    apps = ["land.companies", "land.employees"]
+    with opened(url) as database:
+        database.execute_sql(
+            "CREATE TABLE companies (id serial PRIMARY KEY, head_id integer);"
+            "CREATE INDEX companies_head_id ON companies (head_id);"
+            "CREATE TABLE employees (id serial PRIMARY KEY, company_id integer NOT NULL, "
+            "CONSTRAINT employees_company_id_fkey FOREIGN KEY (company_id) REFERENCES companies);"
+            "CREATE INDEX employees_company_id ON employees (company_id);"
+            "ALTER TABLE companies ADD CONSTRAINT head FOREIGN KEY (head_id) REFERENCES employees"
+        )
+        write_drafts(draft_adoption(apps, None, None, database))
+
+    said = []
+    assert len(Runner(url, apps, said.append).migrate()) == 3
+    assert all(line.startswith("Only recording") for line in said)
+    query("DROP SCHEMA public CASCADE")
+    query("CREATE SCHEMA public")
+    assert len(Runner(url, apps).migrate()) == 3
+    lines = [line for each in draft(*apps) for line in each.summary]
+    assert [line.partition(" ")[0] for line in lines] == ["rename", "rename", "rename"]
 
 
 def test_the_example_services_have_no_changes():

@@ -260,6 +260,22 @@ def test_the_state_is_that_of_the_last_file_that_says_one(project):
     assert read_state(steps, "ash") is None
 
 
+def test_operations_without_a_state_change_the_one_before(project):
+    head = "from msframework.migrations import AddColumn, Column, CreateTable, Run, Table\n"
+    made = 'operations = (CreateTable(Table("oaks", (Column("id", "integer"),))),)\n'
+    added = 'operations = (AddColumn("oaks", Column("age", "integer")), Run("SELECT 1"))\n'
+    project.write("forest/oak/migrations/0001_a.py", head + made)
+    project.write("forest/oak/migrations/0002_b.py", NOTHING)
+    project.write("forest/oak/migrations/0003_c.py", head + added)
+    project.write("forest/elm/migrations/0001_a.py", head + added)
+
+    steps = read_steps(["forest.oak", "forest.elm"])
+
+    (table,) = read_state(steps, "oak").tables
+    assert [column.name for column in table.columns] == ["id", "age"]
+    assert read_state(steps, "elm") is None
+
+
 def test_the_apps_of_good_files_are_read_beside_those_of_bad_ones(project):
     project.write("forest/oak/migrations/0001_a.py", "operations = (\n")
     project.write("forest/elm/migrations/0001_a.py", EMPTY)

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 from playhouse.postgres_ext import ArrayField
 
-from msframework.migrations.fills import as_sql, fill_of, model_fills, restore_of
-from msframework.migrations.schema import Column
+from msframework.migrations.fills import as_sql, fill_of, model_fills
 from msframework.models import DateTimeTZField, JSONField, Model, utcnow
 
 
@@ -105,25 +104,3 @@ def test_the_default_of_a_foreign_key_is_a_value_of_its_target():
         owner = peewee.ForeignKeyField(Owner, default=uuid.UUID(int=1))
 
     assert as_sql(Pet.owner, uuid.UUID(int=1)) == "'00000000-0000-0000-0000-000000000001'"
-
-
-@pytest.mark.parametrize(
-    ("column", "fill"),
-    [
-        (Column("a", "text", client_default="''"), "''"),
-        (Column("a", "integer", client_default="-7"), "-7"),
-        (Column("a", "boolean", client_default="True"), "true"),
-        (Column("a", "jsonb", client_default="dict"), "'{}'"),
-        (Column("a", "text[]", client_default="list"), "'{}'"),
-        (Column("a", "jsonb", client_default='{"a": 1}'), "'{\"a\": 1}'"),
-        (Column("a", "uuid", client_default="uuid.uuid4"), uuid.uuid4),
-        (Column("a", "uuid", client_default="gone.since.long"), None),
-        (Column("a", "text", client_default="shop.models.Order.<lambda>"), None),
-        (Column("a", "text", client_default="''", null=True), None),
-        (Column("a", "text", client_default="''", default="'x'"), None),
-        (Column("a", "text"), None),
-    ],
-    ids=lambda value: str(getattr(value, "client_default", "")),
-)
-def test_a_dropped_column_comes_back_with_the_models_default(column, fill):
-    assert restore_of(column) == fill

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -332,6 +335,38 @@ def test_target_of_a_statement(statement, table):
 def test_postgres_rewrites_a_table_for_a_change_of_type(old, new, rewritten, request):
     assert is_rewritten(Column("a", old), Column("a", new), None) is rewritten
     assert is_rewritten(Column("a", old), Column("a", new), "a") is True
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "safe-migrations.md"
+
+
+def test_page_shows_two_deploys_and_what_is_allowed():
+    deployed = SchemaState((USERS,))
+    after = SchemaState((replace(USERS, columns=USERS.columns[:1]),))
+    forget, drop, allowed = (
+        load(text) for text in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    )
+
+    assert lint([forget], deployed).findings == []
+    assert lint([drop], after).findings == []
+    assert [each.rule for each in lint([forget, drop], deployed).told] == ["ban-drop-column"]
+    assert [each.allowed for each in lint([allowed], deployed).findings] == [
+        "nothing has read it since 1.4"
+    ]
+
+
+def test_page_shows_what_the_command_says():
+    [finding] = lint([step(DropColumn("users", Column("age", "integer")))], DEPLOYED).findings
+    page = " ".join(PAGE.read_text().split())
+
+    assert f"{finding.rule}: {finding.text} {finding.advice}" in page
+    assert f": {finding.operation.partition(' (')[0]} (" in page
+
+
+def load(text):
+    names = {}
+    exec(text, names)
+    return step(*names["operations"], allow=names.get("allow", {}))
 
 
 FIRST = """

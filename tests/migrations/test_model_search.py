@@ -1,7 +1,7 @@
 from peewee import AutoField, CompositeKey, DeferredForeignKey, IntegerField, Model, TextField
 
 from msframework import models as ours
-from msframework.migrations.model_search import find_target, has_table, read_models
+from msframework.migrations.model_search import find_target, has_table, read_models, read_models_of
 
 
 class Plain(Model):
@@ -128,6 +128,18 @@ def test_models_are_found_in_a_module_and_in_a_package(project):
     ]
     assert [model.__name__ for model in read_models("depot")] == ["Shelf"]
     assert read_models("empty") == []
+
+
+def test_a_base_may_have_its_subclasses_in_an_app_that_comes_later(project):
+    project.write("base/models.py", "from peewee import Model\nclass Base(Model):\n    pass\n")
+    project.write("heir/models.py", "from base.models import Base\nclass Heir(Base):\n    pass\n")
+
+    found = read_models_of(["base", "heir"])
+
+    assert {app: [model.__name__ for model in found[app]] for app in found} == {
+        "base": [],
+        "heir": ["Heir"],
+    }
 
 
 def test_the_target_of_a_deferred_key_is_looked_for_near_by():

@@ -1,6 +1,6 @@
 import pytest
 
-from msframework.migrations.naming import clip, name_object
+from msframework.migrations.naming import clip, mentioned, name_object
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,21 @@ def test_a_name_is_the_one_that_the_server_makes(table, columns, label, taken, n
 def test_a_name_is_clipped_between_characters():
     assert clip("ü" * 40) == "ü" * 31
     assert clip("short") == "short"
+
+
+@pytest.mark.parametrize(
+    ("expression", "columns"),
+    [
+        ("age > 0 AND age < 9", ["age"]),
+        ('"Age" > 0', ["Age"]),
+        ("Age > 0", ["age"]),
+        ("users.age > 0", ["age"]),
+        ("name = 'age'", ["name"]),
+        ("date(age) > '2024-01-01'::date", ["age"]),
+        ("CAST(age AS date) > date", ["age", "date"]),
+        ("$$age$$ <> name", ["name"]),
+        ("true", []),
+    ],
+)
+def test_the_columns_of_an_expression_are_found(expression, columns):
+    assert mentioned(expression, ["age", "Age", "date", "name", "users"]) == columns

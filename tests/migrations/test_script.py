@@ -310,3 +310,20 @@ def test_psql_runs_the_scripts(url, query):
 
     assert (result.returncode, result.stderr) == (0, "")
     assert query("SELECT name, low, mood::text FROM people") == [("Ada", "ada", "so-so")]
+
+
+def test_a_fill_that_is_the_default_stays():
+    (phase,) = AddColumn("users", Column("n", "integer", default="1"), "1").phases(PhaseContext())
+
+    assert [each.sql for each in phase.actions] == [
+        "ALTER TABLE users ADD COLUMN n integer DEFAULT 1 NOT NULL"
+    ]
+
+
+def test_a_check_that_cannot_be_read_is_left_to_postgresql():
+    operation = AddConstraint("users", Constraint("a", "CHECK (true"))
+
+    assert [each.actions[0].sql for each in operation.phases(PhaseContext(online=True))] == [
+        "ALTER TABLE users ADD CONSTRAINT a CHECK (true NOT VALID",
+        "ALTER TABLE users VALIDATE CONSTRAINT a",
+    ]

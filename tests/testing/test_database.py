@@ -5,7 +5,7 @@ import pytest
 
 from msframework.testing.database import TestDatabase, build_tables
 from msframework.testing.snapshot import DatabaseSnapshot
-from msframework.testing.template import Template, TestServer, digest_of
+from msframework.testing.template import TemplateDatabase, TestServer, digest_of
 from tests.conftest import with_settings
 
 
@@ -309,8 +309,10 @@ async def test_a_template_is_kept_for_further_runs(base, shop, built, monkeypatc
     assert (len(built), await names(base, "templates_of")) == (2, [kept])
     server = TestServer(base)
     async with server.managing() as conn:  # another process of that run does not make it anew
-        assert await server.has(conn, Template(kept, kept=True, anew=True), "another")
-        assert not await server.has(conn, Template("another", kept=True, anew=False), "another")
+        assert await server.has(conn, TemplateDatabase(kept, kept=True, anew=True), "another")
+        assert not await server.has(
+            conn, TemplateDatabase("another", kept=True, anew=False), "another"
+        )
     assert await names(base, "templates_of") == []
 
 

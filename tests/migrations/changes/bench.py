@@ -2,22 +2,22 @@
 
 import gc
 import importlib
+import shutil
 import sys
 from contextlib import contextmanager
 
 import psycopg
 from playhouse.postgres_ext import Psycopg3Database
 
+from msframework.conf.settings import DatabaseSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.declared import describe, read_models, table_name
-from msframework.migrations.difference import find_operations
-from msframework.migrations.fills import model_fills
-from msframework.migrations.operations.program import wants_steps
-from msframework.migrations.renames import GivenAnswers
-from msframework.migrations.schema import SchemaState
-from tests.migrations import catalog_rows
+from msframework.management.commands import makemigrations, migrate
+from msframework.migrations.declared import read_models, table_name
+from msframework.migrations.files import read_files
+from msframework.migrations.migration_file import read_content, read_module_state
+from msframework.migrations.source import render
 from tests.migrations.pg_catalog import create_by_peewee
-from tests.migrations.snapshot import take_snapshot
+from tests.migrations.snapshot import read_snapshot
 from tests.migrations.support import Project
 
 _WIPE = """
@@ -29,12 +29,6 @@ _WIPE = """
     END $$;
     CREATE SCHEMA public;
 """
-_OPTIONS = {
-    "--rename": "renames",
-    "--drop": "drops",
-    "--fill": "fills",
-    "--using": "usings",
-}
 TOP = "market"
 
 
@@ -72,9 +66,10 @@ class Bench:
     """
 
     def __init__(self, url, made_url, root):
-        self.url, self.made_url = url, made_url
+        self.url = url
         self.project = Project(root)
-        self.connection = psycopg.connect(url, autocommit=True)
+        self.said = []
+        self.connection = psycopg.connect(url, autocommit=True, prepare_threshold=None)
         self.made = Psycopg3Database(made_url)
         self.made.connect()
 
@@ -88,8 +83,12 @@ class Bench:
         """Begin anew, with empty databases and no models."""
         self.connection.execute(_WIPE)
         self.apps = tuple(apps)
-        self.states = [SchemaState()]
-        self.done = []
+        self.settings = Settings(
+            module=f"{TOP}.configs",
+            installed_apps=tuple(f"{TOP}.{app}" for app in apps),
+            database=DatabaseSettings(url=self.url),
+        )
+        shutil.rmtree(self.project.root / TOP, ignore_errors=True)
 
     def write(self, texts):
         """Write the models of the apps, and forget those before."""
@@ -103,45 +102,68 @@ class Bench:
         """Return the models as they are written."""
         return [model for app in self.apps for model in read_models(f"{TOP}.{app}")]
 
-    def make(self, *options):
-        """Run `makemigrations`; return its exit code, and what it said."""
-        models = self.models()
-        given = {name: [] for name in _OPTIONS.values()}
-        for option, value in zip(options[::2], options[1::2], strict=True):
-            given[_OPTIONS[option]].append(value)
-        answers = GivenAnswers(**given, defaults=model_fills(models, table_name))
+    def run(self, command, *arguments):
+        """Run a command of `manage.py` as one does at a desk; return its code and what it said."""
+        self.said.clear()
         try:
-            state = describe(models)
-            found = find_operations(self.states[-1], state, answers)
-            answers.finish()
+            code = command.main(list(arguments), command.name, obj=self, standalone_mode=False)
         except ImproperlyConfigured as exc:
             return 1, str(exc)
-        if not found:
-            return 0, "agree"
-        self.pending = found
-        self.states.append(state)
-        return 0, "\n".join(each.describe() for each in found)
+        return code or 0, "\n".join(self.said)
+
+    def echo(self, message="", **style):
+        """Take what a command says."""
+        self.said.append(str(message))
+
+    def override(self, values):
+        """Take options of the command line, which no change gives."""
+
+    def make(self, *options):
+        """Run `makemigrations`."""
+        return self.run(makemigrations.command, *options)
 
     def check(self):
-        """Say whether `makemigrations --check` is green."""
-        before, told = list(self.states), self.make()
-        self.states = before
-        return told == (0, "agree")
+        """Say whether `makemigrations --check` is green, and what it says."""
+        code, said = self.make("--check")
+        return not code, said
 
     def migrate(self):
-        """Run `migrate`."""
-        catalog_rows.run(self.connection, self.pending, wants_steps(self.pending))
-        self.done.append(self.pending)
+        """Run `migrate`.
 
-    def back(self):
-        """Take the last migration back."""
-        self.pending = self.done.pop()
-        found = catalog_rows.reverse(self.pending)
-        catalog_rows.run(self.connection, found, wants_steps(found))
+        Raises:
+            ImproperlyConfigured: it fails.
+        """
+        code, said = self.run(migrate.command)
+        if code:
+            raise ImproperlyConfigured(said)
+
+    def files(self):
+        """Return the files of migrations, by their apps."""
+        root = self.project.root / TOP
+        found = {app: sorted((root / app / "migrations").glob("0*.py")) for app in self.apps}
+        return {app: [path.stem for path in paths] for app, paths in found.items()}
+
+    def back(self, files):
+        """Take back what is not among *files*.
+
+        Raises:
+            ImproperlyConfigured: it fails.
+        """
+        for app in reversed(self.apps):
+            code, said = self.run(migrate.command, app, (["zero"] + files[app])[-1])
+            if code:
+                raise ImproperlyConfigured(said)
 
     def written_faults(self):
-        """Return what is wrong with the files that were written."""
-        return []
+        """Return what is wrong with the files that are there: they must be made again the same."""
+        faults = []
+        for app in self.apps:
+            for file in read_files(f"{TOP}.{app}"):
+                text = file.path.read_text()
+                if _written_again(file) != text:
+                    faults.append(f"{file.path} is not made again the same:\n{text}")
+                faults += [f"{file.path}: {line}" for line in text.splitlines() if len(line) > 100]
+        return faults
 
     def query(self, statement):
         """Return the rows that a statement finds in the migrated database."""
@@ -159,7 +181,7 @@ class Bench:
 
     def snapshot(self, comments=False):
         """Return what `pg_catalog` says of the migrated database."""
-        return take_snapshot(self.url, comments=comments)
+        return read_snapshot(self.connection, comments=comments)
 
     def made_snapshot(self, by_hand=""):
         """Return what it says where peewee has made the tables of the models."""
@@ -167,4 +189,13 @@ class Bench:
         create_by_peewee(self.made, self.models())
         if by_hand:
             self.made.execute_sql(by_hand.replace("%", "%%"))
-        return take_snapshot(self.made_url, comments=False)
+        return read_snapshot(self.made.connection(), comments=False)
+
+
+def _written_again(file):
+    """Return the text of what is read from a file."""
+    content = read_content(file)
+    module = content.module
+    state, atomic = read_module_state(module), getattr(module, "atomic", True)
+    depends = getattr(module, "depends", ())
+    return render(module.__doc__, depends, atomic, content.operations, state)

@@ -18,21 +18,25 @@ CHANGES = [
         "indexes: plain, partial, of an expression",
         "CREATE INDEX by_age ON note (age DESC); CREATE INDEX a_few ON note (title) WHERE age > 3; "
         "CREATE UNIQUE INDEX low ON note (lower(title))",
+        daily=True,
     ),
     _left(
         "constraints: UNIQUE, CHECK, EXCLUDE",
         "ALTER TABLE note ADD UNIQUE (title), ADD CHECK (age < 99), "
         "ADD CONSTRAINT apart EXCLUDE USING btree (age WITH =)",
+        daily=True,
     ),
     _left(
         "a trigger",
         "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN NEW.title := upper(NEW.title); RETURN NEW; END $$; "
         "CREATE TRIGGER stamped BEFORE INSERT ON note FOR EACH ROW EXECUTE FUNCTION stamp()",
+        daily=True,
     ),
     _left(
         "a view that reads what does not change",
         "CREATE VIEW titles AS SELECT id, title FROM note",
+        daily=True,
     ),
     _left(
         "a generated column, and one of another program",
@@ -40,6 +44,7 @@ CHANGES = [
         "ADD seen timestamptz DEFAULT '2024-01-01 00:00:00+00'",
         kept=("SELECT title, low FROM note ORDER BY 1", [("a", "a"), ("b", "b")]),
         returned=("SELECT title, age, low FROM note ORDER BY 1", [("a", 1, "a"), ("b", 2, "b")]),
+        daily=True,
     ),
     _left(
         "tables, with a foreign key to one of ours",

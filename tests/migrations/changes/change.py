@@ -36,7 +36,7 @@ class Change:
         by_hand: SQL that is run after `rows`, and for the comparison after each `create_tables`.
         by_hand_after: likewise, where it reads otherwise with the models after.
         back_fails: a part of the error of the way back, where there is none.
-        heavy: not run for every change.
+        daily: run by the suite in any case, which else runs one change of three.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Change:
     by_hand: str = ""
     by_hand_after: str = ""
     back_fails: str | None = None
-    heavy: bool = False
+    daily: bool = False
 
     @property
     def apps(self):

@@ -52,6 +52,7 @@ CHANGES = [
         "change a table's check of one name",
         'constraints = [Check("a < b", "order_of_ab")]',
         'constraints = [Check("a <= b", "order_of_ab")]',
+        daily=True,
     ),
     _meta("drop a table's check", 'constraints = [Check("a < b")]', ""),
     _meta(
@@ -90,12 +91,12 @@ CHANGES = [
         "",
         'primary_key = CompositeKey("a", "b")',
         options=("--drop", "note.id"),
-        heavy=True,
     ),
     _meta(
         "another order of a composite primary key",
         'primary_key = CompositeKey("a", "b")',
         'primary_key = CompositeKey("b", "a")',
+        daily=True,
     ),
     _meta(
         "another member of a composite primary key",
@@ -127,6 +128,7 @@ CHANGES = [
         """,
         rows="INSERT INTO shelf VALUES (5), (6); INSERT INTO book (shelf_id) VALUES (5)",
         kept=("SELECT shelf_id FROM book", [("5",)]),
+        daily=True,
     ),
     Change(
         "serial to bigserial in a key that others point to",

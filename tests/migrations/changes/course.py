@@ -50,14 +50,15 @@ class _Course:
         bench, change = self.bench, self.change
         bench.clear(change.apps)
         self._begin()
-        rows = bench.rows()
+        rows, self.files = bench.rows(), bench.files()
         schema = bench.snapshot(comments=True)
 
         bench.write(change.texts("after"))
         self._check(False)
         self._write()
         self._forward("applied")
-        self.note("schema_equal", self._differences(bench.made_snapshot(self.by_hand_after)))
+        made = bench.made_snapshot(self.by_hand_after)
+        self.note("schema_equal", self._differences(made))
         self.note("rows_kept", self._wrong_rows(change.kept))
         self._check(True)
 
@@ -69,7 +70,7 @@ class _Course:
             self.note("back", found or self._returned(rows))
         bench.write(change.texts("after"))
         self._forward("forward")
-        found = self._differences(bench.made_snapshot(self.by_hand_after))
+        found = self._differences(made)
         self.note("forward", found or self._wrong_rows(change.again or change.kept))
         self._check(True)
 
@@ -109,7 +110,7 @@ class _Course:
         """Take it back; say whether the course goes on."""
         bench, change = self.bench, self.change
         try:
-            bench.back()
+            bench.back(self.files)
         except Exception as exc:
             if change.back_fails is None or change.back_fails not in str(exc):
                 self.note("back", [f"{type(exc).__name__}: {exc}"])
@@ -139,7 +140,8 @@ class _Course:
     def _check(self, green):
         """Look whether `--check` is green."""
         name = "check_green_after" if green else "check_red_before"
-        self.note(name, [] if self.bench.check() is green else [f"--check is not {green}"])
+        found, said = self.bench.check()
+        self.note(name, [] if found is green else [f"--check says {said!r}"])
 
     def note(self, name, faults):
         """Note what was found at a station, and stop where it is wrong."""

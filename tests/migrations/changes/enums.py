@@ -49,6 +49,7 @@ CHANGES = [
         _states("new", "used", "old"),
         rows=_ROWS,
         kept=_KEPT,
+        daily=True,
     ),
     Change(
         "a new value that is the default of the server",

@@ -23,6 +23,7 @@ CHANGES = [
         "IntegerField()",
         values=["'1'", "'2'"],
         kept=["1", "2"],
+        daily=True,
     ),
     on_field(
         "text to integer, the other way of a value that has none",
@@ -40,6 +41,7 @@ CHANGES = [
         options=("--using", "note.field=ceil(field)"),
         refusal="loses a part of its values",
         returned=("SELECT field FROM note ORDER BY title", [(2.0,), (2.0,)]),
+        daily=True,
     ),
     on_field(
         "uuid to integer, which has no conversion",

@@ -65,9 +65,17 @@ CHANGES = [
     _indexes("an index of the same name in descending order", _sql("(a, b)"), _sql("(a, b DESC)")),
     _indexes("an index with NULLS LAST", _sql("(b DESC)"), _sql("(b DESC NULLS LAST)")),
     _indexes(
-        "another operator class of an index", _sql("(title)"), _sql("(title text_pattern_ops)")
+        "another operator class of an index",
+        _sql("(title)"),
+        _sql("(title text_pattern_ops)"),
+        daily=True,
     ),
-    _indexes("another method of an index", _sql("(a)"), _sql("USING hash (a)")),
+    _indexes(
+        "another method of an index",
+        _sql("(a)"),
+        _sql("USING hash (a)"),
+        daily=True,
+    ),
     _indexes(
         "a gin index with its operator class",
         _sql("USING gin (data)"),
@@ -78,8 +86,14 @@ CHANGES = [
         "another predicate of a partial index",
         _sql("(a) WHERE b > 3 AND a > 1"),
         _sql("(a) WHERE b > 4 AND a > 1"),
+        daily=True,
     ),
-    _indexes("an index includes a column", _sql("(a)"), _sql("(a) INCLUDE (b)")),
+    _indexes(
+        "an index includes a column",
+        _sql("(a)"),
+        _sql("(a) INCLUDE (b)"),
+        daily=True,
+    ),
     _indexes("an index of an expression", _sql("(lower(title))"), _sql("(upper(title), a)")),
     _indexes(
         "the name of an index",

@@ -15,11 +15,15 @@ def bench(server_url, tmp_path_factory):
             yield made
 
 
+def _marks(number, change):
+    return [] if change.daily or number % 3 == 0 else [pytest.mark.acceptance]
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(each, id=each.name, marks=[pytest.mark.acceptance] if each.heavy else [])
-        for each in CHANGES
+        pytest.param(change, id=change.name, marks=_marks(number, change))
+        for number, change in enumerate(CHANGES)
     ],
 )
 def test_change(bench, change):

@@ -15,7 +15,13 @@ CHANGES = [
         options=("--fill", "note.field=3"),
         refusal="may not be null",
     ),
-    on_field("add a JSON column (default=dict)", "", "JSONField(default=dict)", kept=["{}", "{}"]),
+    on_field(
+        "add a JSON column (default=dict)",
+        "",
+        "JSONField(default=dict)",
+        kept=["{}", "{}"],
+        daily=True,
+    ),
     on_field(
         "add a JSON column with a default of its own",
         "",
@@ -27,6 +33,7 @@ CHANGES = [
         "",
         "ArrayField(IntegerField, default=list)",
         kept=["{}", "{}"],
+        daily=True,
     ),
     on_field(
         "add an array column with a default of its own",
@@ -39,6 +46,7 @@ CHANGES = [
         "",
         "IntegerField(constraints=[SQL('DEFAULT 7')])",
         kept=["7", "7"],
+        daily=True,
     ),
     on_field(
         "add a column with a server default that is an expression",
@@ -51,6 +59,7 @@ CHANGES = [
         note("code = UUIDField(default=uuid.uuid4, unique=True)"),
         rows="INSERT INTO note (title) SELECT n FROM generate_series(1, 50) AS n",
         kept=("SELECT count(DISTINCT code) FROM note", [(50,)]),
+        daily=True,
     ),
     Change(
         "add a column whose default is a function of the app, unique",
@@ -90,14 +99,17 @@ CHANGES = [
     on_field(
         "add a column with a default and a collation, a check and an index",
         "",
-        "CharField(default='x', collation='\"C\"', index=True, constraints=[Check(\"field <> ''\")])",
+        "CharField(default='x', collation='\"C\"', index=True, "
+        "constraints=[Check(\"field <> ''\")])",
         kept=["x", "x"],
     ),
     on_field(
-        "add a serial column",
+        "add a column filled from a sequence that is there",
         "",
-        "IntegerField(sequence='note_field_seq')",
-        heavy=True,
+        "IntegerField(sequence='numbers')",
+        rows="CREATE SEQUENCE numbers;",
+        kept=["1", "2"],
+        again=("SELECT field FROM note ORDER BY title", [(3,), (4,)]),
     ),
     on_field(
         "add a generated column",
@@ -188,6 +200,7 @@ CHANGES = [
         kept=("INSERT INTO note (title) VALUES ('c') RETURNING id", [(3,)]),
         returned=("SELECT id FROM note ORDER BY id", [(1,), (2,), (3,)]),
         again=("INSERT INTO note (title) VALUES ('d') RETURNING id", [(4,)]),
+        daily=True,
     ),
     Change(
         "identity by default to always",
