@@ -285,7 +285,7 @@ def test_allowed_findings_carry_their_reason():
     [
         ({"ban-drop-colum": "unread"}, "is no rule. Did you mean 'ban-drop-column'?"),
         ({"ban-drop-column": " "}, "allow gives ' ' for 'ban-drop-column'; expected the reason"),
-        ({"prefer-text-field": "we like it"}, "which is never told: the models say"),
+        ({"prefer-text-field": "we like it"}, "which is never reported: the models say"),
         ("ban-drop-column", "allow is 'ban-drop-column'; expected the reason for each rule"),
     ],
 )
