@@ -1,4 +1,4 @@
-"""`inspectdb`: writes models of the tables of a database. Runs on the command line."""
+"""`inspectdb`: prints models for the tables of a database. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _MOST_NAMES: Final = 8
 @click.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
 @click.option("--schema", help="Only tables of this schema.")
-@click.option("--app", help="For this app: leave out what models of INSTALLED_APPS have.")
+@click.option("--app", help="For this app: leave out tables that have a model in INSTALLED_APPS.")
 @click.pass_obj
 def command(project: Project, tables: Sequence[str], schema: str | None, app: str | None) -> None:
-    """Print a module of models for the tables of the database, or for each TABLE.
+    """Print a module of models for all tables of the database, or for each TABLE.
 
-    A TABLE is named as in SQL: users, or shop.notes for one of another schema. What a model cannot
-    say stands in comments; makemigrations finds nothing to do for these models. With --app, foreign
-    keys to tables that have models point to those, imported from their apps.
+    A TABLE is named as in SQL: users, or shop.notes for one of another schema. Comments list what a
+    model cannot declare; makemigrations finds no changes to these models. With --app, foreign keys
+    to tables that have a model use that model, imported from its app.
     """
 
     def tell(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`makemigrations`: writes migrations to the tables of the models. Runs on the command line."""
+"""`makemigrations`: writes migrations for changed models. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from msframework.migrations.standing import find_standing
 from msframework.migrations.survey import Survey
 
 _ANSWERS = (
-    ("--rename", "OLD:NEW", "A column or table has a new name: users.nick:handle."),
-    ("--drop", "NAME", "A column or table goes with its data: users.nick."),
-    ("--fill", "NAME=SQL", "What rows get that are there: users.age=18."),
-    ("--using", "NAME=SQL", "How values are converted: users.age=age::integer."),
+    ("--rename", "OLD:NEW", "A column or table was renamed: users.nick:handle."),
+    ("--drop", "NAME", "A column or table may be dropped, with its data: users.nick."),
+    ("--fill", "NAME=SQL", "Value of existing rows: users.age=18."),
+    ("--using", "NAME=SQL", "Conversion to a new type: users.age=age::integer."),
 )
 
 
@@ -45,13 +45,13 @@ def _with_answers(function: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.argument("app", required=False)
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if something is missing.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a migration is missing.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the text of the files.")
-@click.option("--empty", is_flag=True, help="Write one for changes of your own, for APP.")
+@click.option("--empty", is_flag=True, help="Write a migration of APP to fill in by hand.")
 @click.option("--merge", is_flag=True, help="Join the last migrations of two branches.")
-@click.option("--adopt", is_flag=True, help="Write one for tables that stand already.")
-@click.option("--name", help="What the migration is called, after its number.")
-@click.option("--no-input", is_flag=True, help="Ask nothing, on a terminal neither.")
+@click.option("--adopt", is_flag=True, help="Write a first migration for existing tables.")
+@click.option("--name", help="Name of the migration, after its number.")
+@click.option("--no-input", is_flag=True, help="Never ask, not even on a terminal.")
 @_with_answers
 @click.pass_obj
 def command(
@@ -67,10 +67,10 @@ def command(
     no_input: bool,
     **answers: Sequence[str],
 ) -> None:
-    """Write migrations from the difference between models and the last migrations.
+    """Write the migrations for what has changed in the models since the last ones.
 
-    What only you know is asked on a terminal, and said by options elsewhere: whether something was
-    renamed, what rows get in a new column, how values are converted.
+    Renames, values of existing rows and conversions are never guessed: they are asked on a
+    terminal, and given by --rename, --drop, --fill and --using elsewhere.
     """
     if sum((check, dry_run)) > 1 or sum((empty, merge, adopt)) > 1:
         raise click.UsageError("--check and --dry-run, --empty, --merge and --adopt go alone.")

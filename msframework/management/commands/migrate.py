@@ -27,10 +27,18 @@ _MOST_NAMES: Final = 3
 @click.command()
 @click.argument("app", required=False)
 @click.argument("target", required=False)
-@click.option("--plan", is_flag=True, help="Only say what would be done.")
-@click.option("--fake", is_flag=True, help="Change the record only, not the tables.")
-@click.option("--check", is_flag=True, help="Only list what is pending; exit with 1 if any is.")
-@click.option("--lint", is_flag=True, help="Only say what pending ones lock or break (squawk).")
+@click.option("--plan", is_flag=True, help="Change nothing; print what would be done.")
+@click.option("--fake", is_flag=True, help="Change only the record, not the tables.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Change nothing; exit with 1 if anything is pending.",
+)
+@click.option(
+    "--lint",
+    is_flag=True,
+    help="Change nothing; report what pending ones lock or break.",
+)
 @click.option(
     "--lock-timeout",
     type=click.FloatRange(min=0),
@@ -47,11 +55,11 @@ def command(
     lint: bool,
     lock_timeout: float | None,
 ) -> None:
-    """Apply pending migrations, or go to one of them.
+    """Apply pending migrations, or take some back.
 
-    Without arguments everything pending is applied; with APP, that app and what it depends on. With
-    TARGET (a name, or its beginning) the app goes up to that migration, or back to it where it is
-    applied; TARGET "zero" takes all of them back.
+    Without arguments all pending migrations are applied; with APP, those of that app and of what it
+    depends on. With TARGET (a name, or its beginning) the app goes forward to that migration, or
+    back to it if it is applied; TARGET "zero" takes all migrations of the app back.
     """
     if check and (target is not None or plan or fake):
         raise click.UsageError("--check goes without a TARGET, --plan and --fake.")

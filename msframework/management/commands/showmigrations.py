@@ -16,7 +16,7 @@ from msframework.migrations.runner import MigrationStatus, Runner
 @click.argument("app", required=False)
 @click.pass_obj
 def command(project: Project, app: str | None) -> None:
-    """List the migrations of all apps, or of APP: applied [x], pending [ ], without a file [?]."""
+    """List all migrations, or those of APP: applied [x], pending [ ], file missing [?]."""
     settings = ensure_database(project.settings, project.echo)
     labels = [app_label(each) for each in settings.installed_apps]
     if app is not None:
@@ -36,7 +36,7 @@ def command(project: Project, app: str | None) -> None:
 
 
 def _describe(line: MigrationStatus) -> str:
-    part = "" if line.phases is None else f"  (broken off: {line.phases} phases done)"
+    part = "" if line.phases is None else f"  (interrupted: {line.phases} phases done)"
     if line.entry is None:
         return f"[ ] {line.name}{part}"
     by = f"  {line.entry.author}" if line.entry.author else ""

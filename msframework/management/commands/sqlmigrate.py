@@ -20,12 +20,12 @@ from msframework.migrations.step import FileStep, MigrationStep, label
 @click.command()
 @click.argument("app")
 @click.argument("name")
-@click.option("--backwards", is_flag=True, help="The SQL that takes it back.")
+@click.option("--backwards", is_flag=True, help="Print the SQL that takes the migration back.")
 @click.pass_obj
 def command(project: Project, app: str, name: str, backwards: bool) -> None:
     """Print the SQL of the migration NAME of APP (or the beginning of its name), for psql.
 
-    Python that a migration calls stands in comments, as its SQL is known only when it runs.
+    Python functions that it calls appear as comments: their SQL is known only when they run.
     """
     step = _find(project.settings.installed_apps, app, name)
     title = f"{label(step)}{' backwards' if backwards else ''}"
@@ -54,7 +54,7 @@ def _find(apps: Sequence[str], app: str, name: str) -> MigrationStep:
 
 
 def _program(step: MigrationStep, backwards: bool) -> Sequence[MigrationOperation]:
-    """Return the operations of *step*, in the order of a run; a call where it is Python.
+    """Return the operations of *step* in the order of a run; `Run` for an `up` or `down`.
 
     Raises:
         ImproperlyConfigured: it is a class, or has no way back.

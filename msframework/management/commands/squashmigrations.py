@@ -1,4 +1,4 @@
-"""`squashmigrations`: puts several migrations into one. Runs on the command line."""
+"""`squashmigrations`: writes one migration for several. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from msframework.migrations.squash import draft_squash
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the text of the file.")
 @click.pass_obj
 def command(project: Project, /, app: str, first: str, last: str, dry_run: bool) -> None:
-    """Write one migration in the place of those of APP from FIRST to LAST.
+    """Write one migration of APP in the place of those from FIRST to LAST.
 
-    A database that has them all gets it recorded; one that has none of them runs it. When every
-    database has it, the files that it replaces can be deleted.
+    Where all of them are applied, the new one is only recorded; where none is, it runs. When every
+    database has it, delete the files that it replaces.
     """
     draft = draft_squash(project.settings.installed_apps, app, first, last)
     if not dry_run:
