@@ -1,4 +1,4 @@
-"""Migrations of tables that stood before there were any, which are recorded rather than run.
+"""First migrations for tables that exist already (`makemigrations --adopt`).
 
 Runs on the command line.
 """
@@ -13,7 +13,8 @@ from peewee import PostgresqlDatabase
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
-from msframework.migrations.draft import Draft, Drafting
+from msframework.migrations.draft_file import Draft
+from msframework.migrations.drafting import Drafting
 from msframework.migrations.files import app_label, read_apps, read_files
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
@@ -23,10 +24,10 @@ from msframework.migrations.survey import Survey, choose_apps, read_all_models
 def draft_adoption(
     apps: Sequence[str], app: str | None, name: str | None, database: PostgresqlDatabase
 ) -> list[Draft]:
-    """Return the first migration of each app without one whose tables stand, as they stand.
+    """Return a first migration for each app that has tables in *database* and no migrations.
 
     Raises:
-        ImproperlyConfigured: no such app, or it has migrations; no table of it stands.
+        ImproperlyConfigured: no such app, or it has migrations; none of its tables exists.
     """
     chosen = [each for each in choose_apps(apps, app) if app is not None or not read_files(each)]
     if app is not None and read_files(chosen[0]):
@@ -45,8 +46,7 @@ def draft_adoption(
     ).state
     if not found.tables:
         raise ImproperlyConfigured(
-            "There is nothing to adopt: no table of a model of an app without migrations stands "
-            "in the database."
+            "There is nothing to adopt: the database has no table of an app without migrations."
         )
     empty = {each: SchemaState() for each in labels}
     as_found = Survey(replace(models, state=found), read_apps(apps), labels, empty, (), {}, ())

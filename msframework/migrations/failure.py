@@ -111,17 +111,17 @@ def _python_line(trace: TracebackType | None, file: str) -> str | None:
 
 
 def _advice(state: str | None) -> str | None:
-    """Return what to do about a failure that the run itself has a part in."""
+    """Return what to do about a failure caused by locks or time limits, by its SQLSTATE."""
     if state == LOCK_NOT_AVAILABLE:
         return (
-            "Others held its locks each time that it was tried. End what holds them, or let it "
-            "wait longer: --lock-timeout, MIGRATION_LOCK_RETRIES."
+            "Others held its locks each time that it was tried. End their transactions, or wait "
+            "longer by --lock-timeout or MIGRATION_LOCK_RETRIES."
         )
     if state in TRANSIENT:
-        return "It came into the way of others each time that it was tried. Try again."
+        return "Every attempt met a deadlock or a conflicting transaction. Try again."
     if state == QUERY_CANCELED:
         return (
-            "A statement that holds others up took longer than MIGRATION_STATEMENT_TIMEOUT, or "
-            "somebody ended it. Raise that setting if others can wait so long."
+            "A statement that blocks others took longer than MIGRATION_STATEMENT_TIMEOUT, or was "
+            "cancelled. Raise that setting if others can wait so long."
         )
     return None

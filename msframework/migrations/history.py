@@ -1,4 +1,4 @@
-"""The migrations of one app behind each other: what each follows, which are the last, their states.
+"""The history of one app: which migration each follows, the last ones, and their states.
 
 Runs at start-up.
 """

@@ -1,4 +1,4 @@
-"""What a migration allows itself, and where in its file its operations stand.
+"""The `allow` of a migration file, and the lines of its operations.
 
 Runs on the command line.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msframework.exceptions import ImproperlyConfigured
@@ -16,7 +16,7 @@ from msframework.migrations.step import MigrationStep, label
 
 
 def read_allow(step: MigrationStep) -> Mapping[str, str]:
-    """Return the reasons that the file of *step* gives for what it allows, by the rule.
+    """Return the `allow` of the file of *step*: the reason for each allowed rule.
 
     Raises:
         ImproperlyConfigured: an unknown rule, or no reason.
@@ -41,8 +41,24 @@ def read_allow(step: MigrationStep) -> Mapping[str, str]:
     return value
 
 
+def check_allowed(steps: Iterable[MigrationStep]) -> None:
+    """Read what each of *steps* allows.
+
+    Raises:
+        ImproperlyConfigured: all mistakes found, together.
+    """
+    problems: list[str] = []
+    for step in steps:
+        try:
+            read_allow(step)
+        except ImproperlyConfigured as exc:
+            problems += exc.problems
+    if problems:
+        raise ImproperlyConfigured.of(problems)
+
+
 def find_lines(step: MigrationStep) -> tuple[int, ...]:
-    """Return the line of each operation in the file of *step*; none where they are made there."""
+    """Return the line of each operation in the file of *step*, if it lists them literally."""
     if step.file is None:
         return ()
     try:
@@ -62,7 +78,7 @@ def find_lines(step: MigrationStep) -> tuple[int, ...]:
 
 def _explain(rule: object) -> str:
     if isinstance(rule, str) and rule in RULES:
-        return f"which is never told: {RULES[rule].text}. Take it out."
+        return f"which is never reported: {RULES[rule].text}. Remove it."
     close = difflib.get_close_matches(str(rule), RULES, 1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
-    return f"which is no rule.{meant} Take the name from what `manage.py migrate --lint` says."
+    return f"which is no rule.{meant} `manage.py migrate --lint` prints the names of rules."

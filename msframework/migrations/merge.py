@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.compare import mentions
-from msframework.migrations.draft import Draft, next_path
+from msframework.migrations.draft_file import Draft, next_path
 from msframework.migrations.files import app_label, read_apps
 from msframework.migrations.history import History, read_history
 from msframework.migrations.schema import (
@@ -99,8 +99,8 @@ def merge_states(
     if one is None or other is None:
         raise ImproperlyConfigured(
             f"{names[0 if one is None else 1]} carries no state, {names[1 if one is None else 0]} "
-            "does: what both leave cannot be told. Delete the one that carries it, and make it "
-            "again behind the other."
+            "does, so they cannot be joined. Delete the one with the state, and run "
+            "`manage.py makemigrations` again."
         )
     conflicts: Conflicts = []
     base = base or SchemaState()
@@ -111,8 +111,8 @@ def merge_states(
     if conflicts:
         raise ImproperlyConfigured.of(
             [
-                f"{names[0]} and {names[1]} both change {text}. Delete one of the two files, take "
-                "over the other's changes of the models, and make it again."
+                f"{names[0]} and {names[1]} both change {text}. Delete one of the two files, "
+                "and run `manage.py makemigrations` again."
                 for text in dict.fromkeys(conflicts)
             ]
         )

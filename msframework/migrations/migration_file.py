@@ -1,7 +1,7 @@
-"""One migration file: its name, what it may say, and the mistakes in it. Runs at start-up.
+"""One migration file: its name, its contents, and the mistakes in it. Runs at start-up.
 
-A file says `operations`, or defines `up(migrator, db)` and perhaps `down(migrator, db)`. What is
-wrong with it is told with the file and the line, and with what to write instead.
+A file assigns `operations`, or defines `up(migrator, db)` and perhaps `down(migrator, db)`. An
+error names the file and the line, and the correction.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class MigrationFile:
 
 @dataclass(frozen=True, slots=True)
 class MigrationContent:
-    """What a migration file says, checked.
+    """The checked contents of a migration file.
 
     Args:
         operations: none of a file with `up`.
@@ -85,7 +85,7 @@ def find_files(directory: Path) -> list[MigrationFile]:
     """Return the migrations of *directory*, by number and name.
 
     Raises:
-        ImproperlyConfigured: a file is a migration, but has not the name of one.
+        ImproperlyConfigured: a migration's file has an invalid name.
     """
     found, problems = [], []
     for path in sorted(directory.glob("*.py")):
@@ -117,8 +117,8 @@ def read_content(file: MigrationFile) -> MigrationContent:
         )
     elif not forms and not problems:
         problems.append(
-            f"{file.path}: says neither operations nor up(migrator, db). Write operations = () if "
-            "nothing is to be done."
+            f"{file.path}: defines neither operations nor up(migrator, db). Write operations = () "
+            "if it does nothing."
         )
     content = _check(file, module, problems)
     if problems:
@@ -237,7 +237,7 @@ def _parameters(called: Any) -> Iterator[str]:
 
 
 def _find_misspelt(file: MigrationFile, module: ModuleType) -> Iterator[str]:
-    """Yield a problem for each name of *file* that looks like one that means something."""
+    """Yield a problem for each name of *file* that is probably a misspelt one of `KNOWN`."""
     for name in _defined(file.path):
         if name in KNOWN or name.startswith("_") or not hasattr(module, name):
             continue

@@ -43,7 +43,9 @@ def target_of(
     """
     if app is None:
         if target is not None:
-            raise ImproperlyConfigured("A target needs the app that it belongs to.")
+            raise ImproperlyConfigured(
+                "A target needs the app that it belongs to: `manage.py migrate APP TARGET`."
+            )
         return Goal(None, None, False)
     labels = {app_label(each) for each in apps}
     name = app_label(app)
@@ -88,8 +90,8 @@ def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[Mi
         if missing:
             problems.append(
                 f"{label(step)} replaces {', '.join(step.replaces)}, of which {', '.join(done)} "
-                f"are applied, and the files of {', '.join(missing)} are gone. Bring them back, "
-                "apply them, then go on."
+                f"are applied, and the files of {', '.join(missing)} are gone. Restore "
+                "those files, run `manage.py migrate`, and delete them again."
             )
         elif replaced:
             settled.remove(step)
@@ -102,10 +104,10 @@ def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[Mi
 def check_unfinished(
     unfinished: Collection[Progress], todo: Sequence[MigrationStep], backwards: bool
 ) -> None:
-    """Refuse a way that passes by what was broken off, or turns round in the midst of it.
+    """Refuse to leave a migration that is half done, or to turn back within it.
 
     Raises:
-        ImproperlyConfigured: a migration is applied or taken back in part, the other way.
+        ImproperlyConfigured: a migration was interrupted, and this run goes the other way.
     """
     planned = {(step.app, step.name): step for step in todo}
     problems = []

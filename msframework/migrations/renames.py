@@ -1,4 +1,4 @@
-"""What only a person knows about a change: renames, values for old rows, losses that are meant.
+"""Questions about a change of models: renames, values of old rows, conversions, losses.
 
 `makemigrations` never guesses: on a terminal it asks (`AskedAnswers`), elsewhere each question has
 an option that answers it, and an error names that option (`GivenAnswers`).
@@ -21,7 +21,7 @@ NamedKind = Literal["table", "column"]
 
 
 class Answers(Protocol):
-    """What the search for differences asks."""
+    """The questions of `find_operations`, and their answers."""
 
     def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
         """Say whether *new* is *old* under another name.
@@ -42,10 +42,10 @@ class Answers(Protocol):
         """Return the expression that converts a column's values; `None` for PostgreSQL's own."""
 
     def accept_loss(self, table: str, column: str, loss: str) -> None:
-        """Return if the loss of a column's values is meant."""
+        """Return if the loss of a column's values is accepted; raise an error otherwise."""
 
     def note_drop(self, table: str, column: str | None) -> None:
-        """Take note that a table, or a column, goes with its values."""
+        """Take note that a table, or a column, is dropped with its values."""
 
 
 @dataclass
@@ -101,8 +101,8 @@ class GivenAnswers:
         """
         name = old if kind == "table" else f"{table}.{old}"
         raise ImproperlyConfigured(
-            f"{name} is gone and {new} is new: was it renamed? Say --rename {name}:{new}, or "
-            f"--drop {name} if it is another {kind} and the old one goes with its data."
+            f"{name} is gone and {new} is new: was it renamed? Give --rename {name}:{new}; or, if "
+            f"it is another {kind}, --drop {name} to drop the old one with its data."
         )
 
     def fill(self, table: str, column: Column, added: bool) -> Fill:
@@ -127,7 +127,7 @@ class GivenAnswers:
             ImproperlyConfigured: always.
         """
         name = f"{table}.{column.name}"
-        rows = "the rows that are there" if added else "rows with NULL"
+        rows = "existing rows" if added else "rows with NULL"
         raise ImproperlyConfigured(
             f"{name} may not be null, and there is no value for {rows}. Give the field a default, "
             f"or a value as SQL: --fill \"{name}='…'\""
@@ -159,8 +159,8 @@ class GivenAnswers:
             "loses a part of its values" if change.effect == "lossy" else "has no known conversion"
         )
         raise ImproperlyConfigured(
-            f"{name}: the change from {old.type} to {new.type} {why}. Say how a value is "
-            f'converted: --using "{name}={change.using or "{column}::" + new.type}"'.format(
+            f"{name}: the change from {old.type} to {new.type} {why}. Give the "
+            f'conversion: --using "{name}={change.using or "{column}::" + new.type}"'.format(
                 column=new.name
             )
         )
@@ -187,7 +187,7 @@ class GivenAnswers:
         Raises:
             ImproperlyConfigured: always.
         """
-        raise ImproperlyConfigured(f"{name}: {loss}. If that is meant, say --drop {name}.")
+        raise ImproperlyConfigured(f"{name}: {loss}. If that is meant, give --drop {name}.")
 
     def finish(self) -> None:
         """Say so if an option answered no question.
@@ -242,7 +242,7 @@ class AskedAnswers(GivenAnswers):
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
         """Ask for a value; for a column that was there, none means that no row has NULL."""
-        rows = "the rows that are there" if added else "rows with NULL"
+        rows = "existing rows" if added else "rows with NULL"
         text = f"{table}.{column.name} ({column.type}) may not be null. Value for {rows}, as SQL"
         if added:
             return str(click.prompt(text, err=True))
@@ -283,10 +283,10 @@ def _means(kind: NamedKind, given: str, new: str) -> bool:
 
 
 class SilentAnswers(GivenAnswers):
-    """Answers of one who only looks: nothing is a rename, nothing is refused."""
+    """Answers for `--check` and the like: nothing is a rename, nothing is refused."""
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
-        """Take the new one for another."""
+        """Return that it is no rename."""
         return False
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:

@@ -84,7 +84,7 @@ class Runner:
         return read_steps(self.apps)
 
     def pending(self) -> tuple[str, ...]:
-        """Return the pending migrations, as `app.name`, in the order of their application.
+        """Return the pending migrations, as `app.name`, in the order in which they run.
 
         Raises:
             ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
@@ -180,7 +180,7 @@ class Runner:
 
     @contextmanager
     def rehearsed(self) -> Iterator[PostgresqlDatabase]:
-        """Give the database as it will be once everything pending is applied; nothing of it stays.
+        """Apply everything pending in a transaction, yield the database, and roll back.
 
         Raises:
             ImproperlyConfigured: something pending needs to run outside of a transaction.
@@ -198,8 +198,8 @@ class Runner:
                     continue
                 if not step.atomic:
                     raise ImproperlyConfigured(
-                        f"{label(step)} is pending, and cannot be tried in a transaction. Run "
-                        "`manage.py migrate` first."
+                        f"{label(step)} is pending, and cannot run in a transaction, so its "
+                        "effect cannot be read. Run `manage.py migrate` first."
                     )
                 if is_standing(database, step):
                     step.note(record)
@@ -250,10 +250,10 @@ class Runner:
 
 
 def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:
-    """Say whether what *step* makes stands already, by other migrations or before there were any.
+    """Say whether *step* need only be recorded: squashed from applied ones, or adopted.
 
     Raises:
-        ImproperlyConfigured: some of it stands, or other than it says.
+        ImproperlyConfigured: it is adopted, and tables differ from what it says.
     """
     return _is_replaced(step, applied) or is_standing(database, step)
 

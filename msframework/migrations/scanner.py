@@ -12,7 +12,7 @@ _CLOSING: Final = frozenset(")]")
 
 
 class Unreadable(ValueError):
-    """SQL that a model holds and that cannot be taken apart; the text says where it ends."""
+    """A part of a model that is no SQL which can be read; its text says at which word."""
 
 
 class Scanner:

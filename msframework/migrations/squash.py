@@ -1,7 +1,7 @@
-"""Puts several migrations of one app into one, which stands for them. Runs on the command line.
+"""Writes one migration in the place of several of an app. Runs on the command line.
 
-Between the steps of an author's own, which stay where they are, the operations are those between
-the states before and after; what cannot be told so stays as it was.
+Each `Run` keeps its place. Between them the operations are the difference of the states before and
+after; where that would not do the same, the original operations are kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
 from msframework.migrations.difference import find_operations
-from msframework.migrations.draft import Draft
+from msframework.migrations.draft_file import Draft
 from msframework.migrations.effects import apply_operations
 from msframework.migrations.files import app_directory, app_label, read_steps
 from msframework.migrations.history import History, read_history
@@ -32,7 +32,7 @@ def draft_squash(apps: Sequence[str], app: str, first: str, last: str) -> Draft:
     """Return one migration in the place of those of *app* from *first* to *last*.
 
     Raises:
-        ImproperlyConfigured: there are no such migrations; one of them cannot be put into another.
+        ImproperlyConfigured: there are no such migrations, or one of them cannot be squashed.
     """
     (chosen,) = choose_apps(apps, app)
     steps = read_steps(apps)
@@ -90,8 +90,8 @@ def _between(history: History, first: FileStep, last: FileStep) -> list[FileStep
 
 def _refuse_python(found: Sequence[FileStep]) -> None:
     problems = [
-        f"{label(step)} is Python (up and down), which cannot be put into another file. Squash "
-        "what comes before and after it, or write it as operations = (Run(forward, backward),)."
+        f"{label(step)} has up and down, and cannot be squashed. Squash the files before and "
+        "after it apart, or write it as operations = (Run(forward, backward),)."
         for step in found
         if not hasattr(step.module, "operations")
     ]
@@ -100,7 +100,7 @@ def _refuse_python(found: Sequence[FileStep]) -> None:
 
 
 def _refuse_circles(steps: Sequence[MigrationStep], found: Sequence[FileStep]) -> None:
-    """Refuse steps between which one of another app stands."""
+    """Refuse steps with a migration of another app between them."""
     inside = {label(step) for step in found}
     known = known_steps(steps)
     for step in found:
@@ -112,8 +112,8 @@ def _refuse_circles(steps: Sequence[MigrationStep], found: Sequence[FileStep]) -
             if label(each) in inside:
                 raise ImproperlyConfigured(
                     f"{label(step)} depends on another app's migration that comes after "
-                    f"{label(each)}: those from one to the other cannot be one file. Squash up to "
-                    "the one, and from the other."
+                    f"{label(each)}, so these two cannot be in one file. Squash up to "
+                    f"{label(each)}, and from {label(step)}."
                 )
             if label(each) not in seen:
                 seen.add(label(each))
@@ -136,8 +136,8 @@ def _refuse_renamed_targets(
         for key in keys:
             if isinstance(key, ForeignKey) and key.target not in known:
                 raise ImproperlyConfigured(
-                    f"{each.describe()}: points to {key.target}, which {label(last)} does not know "
-                    "any more, as another app has renamed it. Squash up to that change only."
+                    f"{each.describe()}: points to {key.target}, which another app has renamed "
+                    f"before {label(last)}. Squash only up to that change."
                 )
 
 

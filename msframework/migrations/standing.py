@@ -1,4 +1,4 @@
-"""Which tables of models stand in the database before a migration has made them.
+"""Tables of models that exist in the database though no migration has created them.
 
 Runs when a migration is made, or applied.
 """
@@ -21,7 +21,7 @@ from msframework.migrations.step import MigrationStep, label
 def find_standing(
     database: PostgresqlDatabase, states: Mapping[str, SchemaState]
 ) -> dict[str, tuple[str, ...]]:
-    """Return which tables of *states* stand in the database, by app."""
+    """Return the tables of *states* that exist in the database, by app."""
     found = {}
     for app, state in states.items():
         names = [table.name for table in state.tables]
@@ -32,10 +32,10 @@ def find_standing(
 
 
 def is_standing(database: PostgresqlDatabase, step: MigrationStep) -> bool:
-    """Say whether *step* says `adopted = True`, and the tables that it makes stand as it says.
+    """Say whether *step* has `adopted = True`, and the tables of its `state` exist as it says.
 
     Raises:
-        ImproperlyConfigured: some do not stand, or are others.
+        ImproperlyConfigured: some of them are missing, or differ.
     """
     module = getattr(step, "module", None)
     state = read_module_state(module) if getattr(module, "adopted", False) else None
@@ -48,7 +48,7 @@ def is_standing(database: PostgresqlDatabase, step: MigrationStep) -> bool:
     if not any(isinstance(each, CreateTable) for each in getattr(step, "operations", ())):
         return not found.missing and not found.differences  # the rest of tables made before
     problems = [
-        f"{where}: {name} does not stand, but others of its tables do." for name in found.missing
+        f"{where}: the table {name} is missing, while others of it exist." for name in found.missing
     ]
     problems += [
         f"{where}: the table {name} is not as the migration says: {line}."

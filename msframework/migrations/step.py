@@ -63,7 +63,7 @@ class MigrationStep(Protocol):
 
 
 def label(step: MigrationStep) -> str:
-    """Return the name of *step* that people read and write: `users.0001_initial`."""
+    """Return the label of *step*, by which people name it: `users.0001_initial`."""
     return f"{step.app}.{step.name}"
 
 
@@ -164,14 +164,14 @@ class FileStep:
         if self.atomic:
             execution.transaction(label(self), work)
         else:
-            execution.outside(work)
+            execution.outside(label(self), work)
 
 
 def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
-    """Return *steps* in an order in which each comes after its dependencies, else as given.
+    """Return *steps* sorted so that each follows its dependencies; otherwise as given.
 
     Raises:
-        ImproperlyConfigured: a dependency is unknown, or goes round in a circle.
+        ImproperlyConfigured: a dependency is unknown or circular.
     """
     known = known_steps(steps)
     problems: list[str] = []
@@ -190,7 +190,7 @@ def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:
             found = find_step(known, wanted)
             if found is None:
                 problems.append(
-                    f"{name}: depends on {wanted!r}, which there is not. Write 'app.name' of a "
+                    f"{name}: depends on {wanted!r}, which does not exist. Write 'app.name' of a "
                     "migration of an app in INSTALLED_APPS."
                 )
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.base import (
@@ -18,8 +19,12 @@ from msframework.migrations.record import Progress
 Program = Sequence[tuple[MigrationOperation, tuple[Phase, ...]]]
 
 
+# Stands behind a digest while an index is built of which nothing stood before.
+BEGUN: Final = " begun"
+
+
 class UnfinishedMigration(ImproperlyConfigured):
-    """A migration was broken off, and cannot go on as it is asked to."""
+    """A migration was interrupted, and cannot be continued in this way."""
 
 
 @dataclass(slots=True)
@@ -77,7 +82,7 @@ def list_tasks(program: Program) -> list[Task]:
 
 
 def check_unchanged(label: str, tasks: Sequence[Task], found: Progress, backwards: bool) -> None:
-    """Refuse to go on behind *found* where that was something else.
+    """Refuse to continue from *found* if it does not fit *tasks*.
 
     Raises:
         UnfinishedMigration: it led the other way, or the file was edited since.
@@ -85,16 +90,16 @@ def check_unchanged(label: str, tasks: Sequence[Task], found: Progress, backward
     if found.backwards is not backwards:
         done = "taken back" if found.backwards else "applied"
         raise UnfinishedMigration(
-            f"{label} is {done} in part: {found.done} phases of it are done. Finish that first: "
+            f"{label} is {done} in part: {found.done} of its phases are done. Finish that first: "
             + (
-                "name the migration before it as the target again."
+                "`manage.py migrate APP TARGET` with the migration before it."
                 if found.backwards
                 else "`manage.py migrate`."
             )
         )
-    if found.done > len(tasks) or digest(tasks[: found.done]) != found.digest:
+    if found.done > len(tasks) or digest(tasks[: found.done]) != found.digest.removesuffix(BEGUN):
         raise UnfinishedMigration(
-            f"{label} was broken off after {found.done} phases, and what they did has been edited "
-            "since. Put that part of the file back as it was; or finish by hand what is left of "
-            "it, and record it by `manage.py migrate --fake`."
+            f"{label} was interrupted after {found.done} phases, whose operations have been edited "
+            "since. Restore that part of the file; or do the rest by hand, and record it by "
+            "`manage.py migrate --fake`."
         )

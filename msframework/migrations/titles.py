@@ -1,4 +1,4 @@
-"""What a migration is called, after the operations in it: its file, its docstring.
+"""The name and the docstring of a migration, made from its operations.
 
 Runs when a migration is made.
 """
@@ -25,7 +25,7 @@ def slug(text: str) -> str:
 
 
 def file_title(operations: Sequence[MigrationOperation]) -> str:
-    """Return a name such as `add_sex`, and whether there is more."""
+    """Return a name such as `add_sex`, and whether operations are missing in it."""
     found = list(dict.fromkeys(_names(operations))) or ["changes"]
     joined = slug("_".join(found))
     if len(joined) <= _LONGEST_NAME:
@@ -92,4 +92,4 @@ def docstring(operations: Sequence[MigrationOperation]) -> str:
             text = text.replace(texts[0], shorten(texts[0], _LONGEST_FIRST, placeholder=" …"))
         if len(text) <= _LONGEST_TITLE:
             return f"{text[:1].upper()}{text[1:]}."
-    return "Note what the models say."
+    return "Update the state."

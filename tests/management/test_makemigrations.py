@@ -152,7 +152,7 @@ def test_a_person_at_a_terminal_is_asked(handed, write, terminal):
     _, said = make(handed)
 
     assert asked[0] == "Was the column name of shoes renamed to label?"
-    assert asked[1].startswith("shoes.size (varchar(255)) may not be null. Value for the rows")
+    assert asked[1].startswith("shoes.size (varchar(255)) may not be null. Value for existing")
     assert said[0] == f"Wrote {DIRECTORY}/0002_rename_name_to_label_add_size.py"
 
 

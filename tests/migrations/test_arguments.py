@@ -85,7 +85,7 @@ WRONG = {
     "an empty using": (lambda: AlterColumn("users", AGE, AGE, using=" "), "using is ' '"),
     "a column twice": (
         lambda: CreateTable(Table("users", (AGE, AGE))),
-        "CreateTable of users: the column 'age' stands there twice.",
+        "CreateTable of users: the column 'age' is given twice.",
     ),
     "a list": (lambda: CreateTable(Table("users", [AGE])), "CreateTable of users: columns is ["),
     "no table made": (lambda: CreateTable("users"), "CreateTable: table is 'users'"),
@@ -128,7 +128,7 @@ WRONG = {
     "no column's name": (lambda: RenameColumn("users", "a\0", "b"), "old is 'a\\x00'"),
     "an enum's value twice": (
         lambda: CreateEnum(EnumType("mood", ("sad", "sad"))),
-        "CreateEnum of mood: the value 'sad' stands there twice.",
+        "CreateEnum of mood: the value 'sad' is given twice.",
     ),
     "an empty value": (lambda: CreateEnum(EnumType("mood", ("",))), "a value is ''"),
     "no enum": (lambda: AlterEnum(EnumType("mood", ()), "mood"), "AlterEnum: new is 'mood'"),

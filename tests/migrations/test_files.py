@@ -76,7 +76,7 @@ def test_all_mistakes_are_listed_together(project):
 
     path = project.root / "forest/oak/migrations/0001_initial.py"
     assert [problem.partition(". ")[0] for problem in caught.value.problems] == [
-        f"{path}: says neither operations nor up(migrator, db)",
+        f"{path}: defines neither operations nor up(migrator, db)",
         f"{path}: depends is 'elm.0001'; write a tuple of 'app.name'.",
         "INSTALLED_APPS: 'park.elm' and 'forest.elm' both end in 'elm', which their migrations "
         "are recorded under",
@@ -123,7 +123,7 @@ def test_unknown_dependencies_and_circles_are_refused(project):
     assert [problem.partition(". ")[0] for problem in caught.value.problems] == [
         "Migrations depend on each other in a circle: oak.0001_initial → elm.0001_initial → "
         "oak.0001_initial.",
-        "ash.0001_initial: depends on 'fir.0001', which there is not",
+        "ash.0001_initial: depends on 'fir.0001', which does not exist",
     ]
 
 

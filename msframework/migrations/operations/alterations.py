@@ -123,7 +123,7 @@ def _compute(table: str, old: Column, new: Column) -> Phase:
         f"The column {new.name} of {table} has an index or a constraint, which would be dropped "
         "with it."
     )
-    hint = literal("Drop it by an operation before this one, and make it again by one after it.")
+    hint = literal("Drop it by an operation before this one, and create it again by one after it.")
     find = (
         f"SELECT FROM pg_depend JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid\n"
         f"      LEFT JOIN pg_constraint AS own ON classid = 'pg_constraint'::regclass\n"

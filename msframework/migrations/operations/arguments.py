@@ -1,4 +1,4 @@
-"""Checks of what an operation is made of, as a migration may be written by hand.
+"""Checks of the arguments of operations, as migrations may be written by hand.
 
 Run when a migration is loaded, so that a wrong value is found before anything is changed.
 """
@@ -236,5 +236,5 @@ def _check_once(where: str, what: str, names: Iterable[str]) -> None:
     found: set[str] = set()
     for name in names:
         if name in found:
-            raise ImproperlyConfigured(f"{where}: the {what} {name!r} stands there twice.")
+            raise ImproperlyConfigured(f"{where}: the {what} {name!r} is given twice.")
         found.add(name)
