@@ -43,7 +43,7 @@ def test_a_docstring_says_what_is_done():
     assert docstring([drop]) == "Drop column age of users."
     assert docstring([drop, add]) == "Drop column age of users; add column sex to users."
     assert docstring([add] * 9).endswith("add column sex to users; and 7 more changes.")
-    assert docstring([]) == "Note what the models say."
+    assert docstring([]) == "Update the state."
 
 
 def test_a_name_of_ones_own_is_made_a_part_of_a_file_name():
