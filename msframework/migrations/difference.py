@@ -140,7 +140,8 @@ def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> fro
         elif not same_column(was, column):
             found.columns.append(_altered(name, was, column, answers))
     found.columns += computed
-    for column in one.columns:
+    # Computed columns go before those that they are computed from.
+    for column in sorted(one.columns, key=lambda each: each.generated is None):
         if column.name not in after:
             answers.note_drop(name, column.name)
             found.dropped_columns.append(ops.DropColumn(name, column, restored(column)))

@@ -147,6 +147,19 @@ CHANGES = [
         kept=('SELECT count(*) FROM "größen"', [(0,)]),
     ),
     Change(
+        "drop a column together with the one that is computed from it",
+        note(
+            "age = IntegerField(null=True)",
+            "twice = IntegerField(constraints=[SQL('GENERATED ALWAYS AS (age * 2) STORED')], "
+            "null=True)",
+        ),
+        note(),
+        rows="INSERT INTO note (title, age) VALUES ('a', 1)",
+        kept=("SELECT title FROM note", [("a",)]),
+        returned=("SELECT age, twice FROM note", [(None, None)]),
+        daily=True,
+    ),
+    Change(
         "two columns swap their names",
         note("one = IntegerField()", "two = TextField()"),
         note("two = IntegerField()", "one = TextField()"),
