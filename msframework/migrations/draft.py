@@ -1,4 +1,4 @@
-"""Migrations that `makemigrations` writes: their app, name and text.
+"""The files that `makemigrations` writes: their app, path and text.
 
 Runs on the command line.
 """
@@ -43,7 +43,7 @@ def forward(db):
 
 
 def backward(db):
-    """Take it back; without this there is no way back."""
+    """Take it back; without this function the migration cannot be taken back."""
 
 
 operations = (Run(forward, backward),)
@@ -52,7 +52,7 @@ operations = (Run(forward, backward),)
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One migration that is not written yet.
+    """One migration file that is not written yet.
 
     Args:
         summary: a line for each operation.
@@ -76,7 +76,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The migrations that are missing, and what was looked at to find them."""
+    """The missing migrations, and the survey by which they were found."""
 
     drafts: tuple[Draft, ...]
     survey: Survey
@@ -112,7 +112,7 @@ def write_drafts(drafts: Sequence[Draft]) -> None:
 
 
 def draft_empty(apps: Sequence[str], app: str, name: str | None) -> Draft:
-    """Return a migration of *app* that does nothing yet.
+    """Return a migration of *app* with a `Run` to fill in.
 
     Raises:
         ImproperlyConfigured: no such app, or it keeps its migrations in classes.
@@ -134,7 +134,7 @@ def next_path(app: str, title: str, ahead: int = 0) -> Path:
 
 
 def draft_changes(runner: Rehearsal, app: str | None, name: str | None) -> list[Draft]:
-    """Return the missing migrations, without a question.
+    """Return the missing migrations, without asking anything.
 
     Raises:
         ImproperlyConfigured: see `compare`.
@@ -151,10 +151,10 @@ def compare(
     name: str | None,
     answers: Callable[[Fills], GivenAnswers],
 ) -> Comparison:
-    """Return the migrations that lead to today's models.
+    """Return the migrations that lead from the last ones to the models.
 
-    The database is looked at only for apps whose files carry no state, as if everything pending
-    were applied.
+    The database is read only for apps whose files carry no state, after their pending migrations
+    were applied in a transaction that is rolled back.
 
     Raises:
         ImproperlyConfigured: no such app; a question without an answer; a pending migration fails.
@@ -219,7 +219,7 @@ class Drafting:
         self._written = dict.fromkeys(found.apps, 0)
 
     def drafts(self, old: SchemaState, operations: Sequence[MigrationOperation]) -> Iterator[Draft]:
-        """Yield the files, in an order in which each comes after those that it depends on."""
+        """Yield the files, each after those that it depends on."""
         models = self._survey.models
         enums = {each.name for each in (*old.enums, *models.state.enums)}
         batches = part_operations(operations, self._owner, enums)
@@ -236,7 +236,7 @@ class Drafting:
         yield from self._followers({batch.app for batch in batches}, labels)
 
     def _followers(self, done: set[str], labels: Sequence[str]) -> Iterator[Draft]:
-        """Yield a file for each app whose models are told otherwise after the others' changes."""
+        """Yield a file without operations for each app whose state another app's changes affect."""
         for app in self._survey.apps:
             new = self._survey.models.of(app)
             if app not in done and not _says_the_same(self._survey.old[app], new):
@@ -308,7 +308,7 @@ class Drafting:
         raise LookupError(names)  # pragma: no cover - every operation is about a known table
 
     def _restricted(self, state: SchemaState, app: str) -> SchemaState:
-        """Return what *state* holds of one app that has further files to come."""
+        """Return the part of *state* of one app that has further files to come."""
         models, old = self._survey.models, self._survey.old[app]
         tables = {table.name for table in old.tables if table.name not in models.owners}
         enums = {enum.name for enum in old.enums if enum.name not in models.enum_owners}
@@ -360,7 +360,7 @@ def _is_of(apps: Collection[str], name: str) -> bool:
 
 
 def _says_the_same(old: SchemaState, new: SchemaState) -> bool:
-    """Say whether both hold the same tables, told in the same words but for their order."""
+    """Say whether both states are equal but for the order of tables."""
     names = [{table.name for table in state.tables} for state in (old, new)]
     if names[0] != names[1] or {e.name for e in old.enums} != {e.name for e in new.enums}:
         return False
@@ -368,7 +368,7 @@ def _says_the_same(old: SchemaState, new: SchemaState) -> bool:
 
 
 def _line(old: SchemaState | None, operation: MigrationOperation) -> str:
-    """Return *operation* in a line; of a dropped table or column, also what goes with it."""
+    """Return *operation* in a line, with what a dropped table or column takes along."""
     text = operation.describe()
     if old is None or not isinstance(operation, ops.DropTable | ops.DropColumn):
         return text
