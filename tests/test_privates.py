@@ -188,7 +188,7 @@ PRIVATES = {
             "",
             {
                 "sys:_getframe": "_place.py",
-                "collections:namedtuple._replace": "registration.py testing/database.py",
+                "collections:namedtuple._replace": "registration.py",
                 "collections:namedtuple._fields": "codec/",
             },
         ),

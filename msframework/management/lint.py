@@ -11,6 +11,7 @@ from msframework.conf.settings import Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
 from msframework.migrations.connection import database_url
+from msframework.migrations.files import read_steps
 from msframework.migrations.lint import LintFinding, LintReport, lint_pending
 from msframework.migrations.runner import Runner
 
@@ -60,9 +61,12 @@ def find_deploy_advice(settings: Settings) -> Iterator[str]:
     Raises:
         ImproperlyConfigured: the migrations are wrong, or PostgreSQL cannot be reached.
     """
+    apps = settings.installed_apps
     if settings.database.url is None:
+        if read_steps(apps):
+            yield "DATABASE_URL is not set, so that nobody can say which migrations are pending."
         return
-    url, apps = database_url(settings), settings.installed_apps
+    url = database_url(settings)
     pending = Runner(url, apps).pending()
     if not pending:
         return

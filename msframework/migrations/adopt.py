@@ -13,7 +13,8 @@ from peewee import PostgresqlDatabase
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
-from msframework.migrations.draft import Draft, Drafting
+from msframework.migrations.draft_file import Draft
+from msframework.migrations.drafting import Drafting
 from msframework.migrations.files import app_label, read_apps, read_files
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState

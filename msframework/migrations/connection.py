@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import peewee
@@ -26,6 +27,22 @@ Echo = Callable[[str], None]
 _LOCK = 0x6D73_6672_616D_6577  # "msframew"; an advisory lock belongs to one database
 
 
+class MigrationDatabase(Psycopg3Database):  # type: ignore[misc]
+    """PostgreSQL through psycopg 3, for migrations.
+
+    `around`, while it is set, is handed each statement outside of transactions, and what runs it.
+    """
+
+    around: Callable[[str, Callable[[], Any]], Any] | None = None
+
+    def execute_sql(self, sql: str, params: Any = None, **options: Any) -> Any:
+        """Run one statement."""
+        run = partial(super().execute_sql, sql, params, **options)
+        if self.around is None or self.in_transaction():
+            return run()
+        return self.around(sql, run)
+
+
 def connect(url: str) -> PostgresqlDatabase:
     """Return a peewee database for *url* that uses psycopg 3; it connects when first used.
 
@@ -41,7 +58,7 @@ def connect(url: str) -> PostgresqlDatabase:
     options = {"application_name": "msframework migrations", "connect_timeout": "10"}
     options |= libpq_options(read_address(url))
     # NOTE: parameters are put in by the client, as PostgreSQL takes none in DDL (SET DEFAULT %s).
-    database: PostgresqlDatabase = Psycopg3Database(
+    database: PostgresqlDatabase = MigrationDatabase(
         options.pop("dbname"),
         cursor_factory=ClientCursor,
         **options,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TextIO
 
 import peewee
 from peewee import PostgresqlDatabase
 
 from msframework.migrations.backfill import Filler
-from msframework.migrations.connection import Echo
+from msframework.migrations.connection import Echo, MigrationDatabase
 from msframework.migrations.operations.base import (
     Action,
     Backfill,
@@ -26,10 +27,12 @@ from msframework.migrations.operations.base import (
     PythonCall,
     SqlAction,
 )
+from msframework.migrations.operations.statements import is_outside
 from msframework.migrations.progress import LongWork, Reporter, WaitTeller
 from msframework.migrations.record import Progress, ProgressTable
 from msframework.migrations.sql import words
 from msframework.migrations.tasks import (
+    BEGUN,
     Position,
     Program,
     Task,
@@ -111,10 +114,32 @@ class Execution:
 
         self._patiently(label, attempt)
 
-    def outside(self, work: Callable[[], None]) -> None:
-        """Do *work* that begins transactions itself, if any."""
+    def outside(self, label: str, work: Callable[[], None]) -> None:
+        """Do *work* that begins transactions itself, if any; its statements are patient, too."""
         self.place = Position()
-        work()
+        database = self.database
+        if not isinstance(database, MigrationDatabase):
+            work()
+            return
+        database.around = partial(self._run_patiently, label)
+        try:
+            work()
+        finally:
+            database.around = None
+
+    def _run_patiently(self, label: str, statement: str, run: Callable[[], Any]) -> Any:
+        """Run a *statement* of the user, with retries if it waits for the lock of a table."""
+        names = {word.lower() for _, word in words(statement)}
+        if _first_word(statement) not in _CHANGES or "validate" in names or is_outside(statement):
+            return run()
+        found = []
+
+        def attempt() -> None:
+            with self._session_limits((milliseconds(self._policy.timeout), "0ms")):
+                found.append(run())
+
+        self._patiently(label, attempt)
+        return found[0]
 
     def run_together(self, label: str, program: Program, finish: Callable[[], None]) -> None:
         """Do all phases of *program*, then *finish*, in one transaction."""
@@ -151,9 +176,12 @@ class Execution:
             self._reporter.say(f"  going on behind phase {begin} of {len(tasks)}")
         for number in range(begin, len(tasks)):
             done = replace(progress, done=number + 1, digest=digest(tasks[: number + 1]))
-            if found is None:
-                table.save(replace(progress, done=number, digest=digest(tasks[:number])))
-            resumed = found is not None and number == begin
+            resumed = found is not None and number == begin and found.digest.endswith(BEGUN)
+            index = tasks[number].phase.index
+            begins = index is not None and self._index_state(index) is None
+            if found is None or begins:
+                mark = digest(tasks[:number]) + BEGUN * begins
+                table.save(replace(progress, done=number, digest=mark))
             self._do_apart(label, tasks[number], lambda d=done: table.save(d), resumed)  # type: ignore[misc]
             self.place.done = number + 1
             found = done

@@ -17,7 +17,7 @@ from msframework.migrations import operations as ops
 from msframework.migrations.catalog import read_schema
 from msframework.migrations.connection import opened
 from msframework.migrations.files import read_steps
-from msframework.migrations.lint_allow import find_lines, read_allow
+from msframework.migrations.lint_allow import check_allowed, find_lines, read_allow
 from msframework.migrations.lint_code import find_breaks, follow
 from msframework.migrations.lint_rules import RULES, WEAKER
 from msframework.migrations.lint_squawk import SquawkFinding, run_squawk, write_text
@@ -117,6 +117,7 @@ def lint(
     Raises:
         ImproperlyConfigured: a file allows an unknown rule; squawk is missing.
     """
+    check_allowed(pending)
     report = LintReport(tuple(label(step) for step in pending), server_version)
     programs = [_read_program(step) for step in pending]
     texts = [
@@ -251,7 +252,7 @@ def _read_deployed(
     known = []
     asked: set[str] = set()
     for app in dict.fromkeys(step.app for step in steps):
-        own = [step for step in steps if step.app == app and (step.app, step.name) in applied]
+        own = [step for step in steps if step.app == app and _is_applied(step, applied)]
         states = (read_module_state(getattr(step, "module", None)) for step in reversed(own))
         state = next((each for each in states if each is not None), None)
         if state is not None:
@@ -262,6 +263,14 @@ def _read_deployed(
     return SchemaState(
         tuple(table for state in known for table in state.tables),
         enums=tuple(enum for state in known for enum in state.enums),
+    )
+
+
+def _is_applied(step: MigrationStep, applied: Applied) -> bool:
+    """Say whether *step* is recorded, or all those that it was squashed from."""
+    replaced = [tuple(name.split(".", 1)) for name in step.replaces]
+    return (step.app, step.name) in applied or (
+        bool(replaced) and all(each in applied for each in replaced)
     )
 
 

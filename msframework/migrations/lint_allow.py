@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from msframework.exceptions import ImproperlyConfigured
@@ -39,6 +39,22 @@ def read_allow(step: MigrationStep) -> Mapping[str, str]:
     if problems:
         raise ImproperlyConfigured.of(problems)
     return value
+
+
+def check_allowed(steps: Iterable[MigrationStep]) -> None:
+    """Read what each of *steps* allows.
+
+    Raises:
+        ImproperlyConfigured: all mistakes found, together.
+    """
+    problems: list[str] = []
+    for step in steps:
+        try:
+            read_allow(step)
+        except ImproperlyConfigured as exc:
+            problems += exc.problems
+    if problems:
+        raise ImproperlyConfigured.of(problems)
 
 
 def find_lines(step: MigrationStep) -> tuple[int, ...]:

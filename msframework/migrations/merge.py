@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.compare import mentions
-from msframework.migrations.draft import Draft, next_path
+from msframework.migrations.draft_file import Draft, next_path
 from msframework.migrations.files import app_label, read_apps
 from msframework.migrations.history import History, read_history
 from msframework.migrations.schema import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
 from msframework.migrations.difference import find_operations
-from msframework.migrations.draft import Draft
+from msframework.migrations.draft_file import Draft
 from msframework.migrations.effects import apply_operations
 from msframework.migrations.files import app_directory, app_label, read_steps
 from msframework.migrations.history import History, read_history

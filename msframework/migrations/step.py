@@ -164,7 +164,7 @@ class FileStep:
         if self.atomic:
             execution.transaction(label(self), work)
         else:
-            execution.outside(work)
+            execution.outside(label(self), work)
 
 
 def sort_steps(steps: Sequence[MigrationStep]) -> list[MigrationStep]:

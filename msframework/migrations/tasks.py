@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.base import (
@@ -16,6 +17,10 @@ from msframework.migrations.operations.base import (
 from msframework.migrations.record import Progress
 
 Program = Sequence[tuple[MigrationOperation, tuple[Phase, ...]]]
+
+
+# Stands behind a digest while an index is built of which nothing stood before.
+BEGUN: Final = " begun"
 
 
 class UnfinishedMigration(ImproperlyConfigured):
@@ -92,7 +97,7 @@ def check_unchanged(label: str, tasks: Sequence[Task], found: Progress, backward
                 else "`manage.py migrate`."
             )
         )
-    if found.done > len(tasks) or digest(tasks[: found.done]) != found.digest:
+    if found.done > len(tasks) or digest(tasks[: found.done]) != found.digest.removesuffix(BEGUN):
         raise UnfinishedMigration(
             f"{label} was interrupted after {found.done} phases, whose operations have been edited "
             "since. Restore that part of the file; or do the rest by hand, and record it by "

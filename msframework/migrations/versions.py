@@ -140,7 +140,7 @@ class VersionStep:
         if self.atomic:
             execution.transaction(f"{self.app}.{self.name}", work)
         else:
-            execution.outside(work)
+            execution.outside(f"{self.app}.{self.name}", work)
 
     def down(self, execution: Execution, record: Record) -> None:
         """Never called: a class is not reversible."""

@@ -1,6 +1,7 @@
 """`routes`, `check`, `shell` and `test`, on a small project."""
 
 import json
+import shutil
 
 import pytest
 
@@ -51,6 +52,40 @@ def test_check_reports_what_was_compiled(run):
 
     assert (code, err) == (0, "")
     assert out == ("shop.settings: 1 operations compiled, 1 paths documented, no mistakes found.\n")
+
+
+@pytest.fixture
+def migration(project):
+    """The place of a migration of the app, which is gone afterwards."""
+    package = project / "shop" / "orders" / "migrations"
+    package.mkdir()
+    yield package / "0001_initial.py"
+    shutil.rmtree(package)
+
+
+def test_check_for_a_deploy_asks_the_database(run, monkeypatch, migration):
+    assert run("check", "--deploy", "--strict")[0] == 0
+    migration.write_text("operations = ()\n")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert "DATABASE_URL is not set" in run("check", "--deploy")[2]
+    with fresh_database("check_deploy") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+
+        code, out, err = run("check", "--deploy", "--strict")
+
+    advice = "Apply it by `manage.py migrate` before this code serves."
+    assert code == 1
+    assert "1 warning." in out
+    assert err == f"Warning: 1 migration is pending: orders.0001_initial. {advice}\n"
+
+
+def test_check_reads_what_migrations_allow(run, migration):
+    migration.write_text("operations = ()\nallow = {'no-such': 'why'}\n")
+
+    code, _, err = run("check")
+
+    assert code == 1
+    assert "orders/migrations/0001_initial.py: allow names 'no-such', which is no rule." in err
 
 
 def test_check_lists_settings_and_operations_and_hides_secrets(run, monkeypatch):

@@ -3,7 +3,8 @@ import pytest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.adopt import draft_adoption
 from msframework.migrations.connection import opened
-from msframework.migrations.draft import compare, draft_changes, draft_empty, write_drafts
+from msframework.migrations.draft import compare, draft_changes, draft_empty
+from msframework.migrations.draft_file import write_drafts
 from msframework.migrations.renames import GivenAnswers
 from msframework.migrations.runner import Runner
 
@@ -302,6 +303,29 @@ def test_a_table_may_move_to_another_app(land, url):
     assert 'depends = ("cities.0002_follow",)' in moved.text
     assert draft(*apps) == ()
     assert len(Runner(url, apps).migrate()) == 4
+
+
+def test_a_table_that_moved_to_an_app_that_is_not_compared_is_not_dropped(land):
+    draft(*APPS)
+    land.write("land/cities/models.py", "")
+    land.write("land/people/models.py", PEOPLE.replace("cities", "towns"))
+    land.write("land/towns/models.py", CITIES)
+    apps = [*APPS, "land.towns"]
+
+    with pytest.raises(ImproperlyConfigured, match="table cities is in towns now"):
+        draft(*apps, app="cities")
+    land.write(
+        "land/towns/migrations.py",
+        """
+        from msframework.migrations import MigrationModel
+        from .models import City
+
+        class CityMigration(MigrationModel):
+            _model = City
+        """,
+    )
+    (left,) = draft(*apps)
+    assert (left.path.name, left.summary) == ("0002_follow.py", ("note what the models say",))
 
 
 def test_tables_of_apps_that_point_to_each_other_are_adopted(land, url, query):

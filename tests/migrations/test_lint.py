@@ -39,7 +39,7 @@ from msframework.migrations import (
     Run,
     Table,
 )
-from msframework.migrations.lint import lint
+from msframework.migrations.lint import _is_applied, lint
 from msframework.migrations.lint_rules import RULES
 from msframework.migrations.lint_squawk import find_squawk
 from msframework.migrations.lint_target import is_rewritten, target_of_statement
@@ -335,6 +335,15 @@ def test_target_of_a_statement(statement, table):
 def test_postgres_rewrites_a_table_for_a_change_of_type(old, new, rewritten, request):
     assert is_rewritten(Column("a", old), Column("a", new), None) is rewritten
     assert is_rewritten(Column("a", old), Column("a", new), "a") is True
+
+
+def test_squashed_migrations_count_as_applied_with_all_that_they_replace():
+    squashed = replace(step(), replaces=("users.0001_a", "users.0002_b"))
+
+    assert not _is_applied(squashed, {("users", "0001_a")})
+    assert _is_applied(squashed, {("users", "0001_a"), ("users", "0002_b")})
+    assert _is_applied(squashed, {("users", squashed.name)})
+    assert not _is_applied(step(), {("users", "0001_a")})
 
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "safe-migrations.md"

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
-from msframework.migrations.draft import draft_changes, write_drafts
+from msframework.migrations.draft import draft_changes
+from msframework.migrations.draft_file import write_drafts
 from msframework.migrations.files import read_state, read_steps
 from msframework.migrations.merge import draft_merges, merge_states
 from msframework.migrations.schema import (

@@ -63,7 +63,7 @@ KEYS = st.builds(
     on_delete=st.none() | st.just("CASCADE"),
     deferrable=st.none() | st.just("deferred"),
 )
-CONSTRAINTS = st.builds(Constraint, NAMES, SQL) | KEYS
+CONSTRAINTS = st.builds(Constraint, NAMES, SQL.map("CHECK ({})".format)) | KEYS
 
 
 def some(values, least=0):

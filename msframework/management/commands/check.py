@@ -18,6 +18,7 @@ from msframework.management.advice import find_advice
 from msframework.management.lint import find_deploy_advice
 from msframework.management.project import Project
 from msframework.migrations.files import read_steps
+from msframework.migrations.lint_allow import check_allowed
 from msframework.openapi.spec import build_document
 
 
@@ -79,7 +80,7 @@ def _import_rest(apps: Sequence[str]) -> None:
         if exists(f"{app}.models"):
             import_module(f"{app}.models", problems)
     try:
-        read_steps(apps)
+        check_allowed(read_steps(apps))
     except ImproperlyConfigured as exc:
         problems += exc.problems
     except Exception as exc:

@@ -17,12 +17,11 @@ from msframework.migrations.adopt import draft_adoption
 from msframework.migrations.connection import database_url, opened
 from msframework.migrations.draft import (
     Comparison,
-    Draft,
     Fills,
     compare,
     draft_empty,
-    write_drafts,
 )
+from msframework.migrations.draft_file import Draft, write_drafts
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner

@@ -7,7 +7,7 @@ import os
 import click
 
 from msframework.management.project import Project
-from msframework.migrations.draft import write_drafts
+from msframework.migrations.draft_file import write_drafts
 from msframework.migrations.squash import draft_squash
 
 

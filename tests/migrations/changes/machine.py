@@ -41,6 +41,8 @@ class ModelMachine(RuleBasedStateMachine):
         """Begin with two models that have rows."""
         bench.clear(("shop", "press"))
         counts["examples"] += 1
+        if counts["examples"] % 10 == 0:
+            print(counts, flush=True)
         self.models, self.values, self.number = [], ["new", "old"], 0
         self.settled = []
         self.options, self.touched, self.one_way = [], set(), False

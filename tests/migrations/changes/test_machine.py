@@ -41,4 +41,4 @@ def test_models_that_change_at_random():
 @pytest.mark.timeout(7200)
 def test_models_that_change_at_random_many_times():
     run(int(os.environ.get("CHANGED_MODELS", "500")))
-    print(machine.counts)
+    print(machine.counts)  # pytest -s shows how far it is
