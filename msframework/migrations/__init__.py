@@ -1,4 +1,4 @@
-"""Migrations: the run, the record, and the ways to write them. Runs at start-up.
+"""Migrations: writing, running and recording changes of tables. Runs at start-up.
 
 The only package that knows `playhouse` and psycopg.
 """

@@ -1,8 +1,8 @@
-"""Tables that stand already, beside what models describe. Runs at start-up.
+"""Comparison of existing tables with those that models describe. Runs at start-up.
 
-Two texts of SQL say the same when PostgreSQL makes the same of them; then the models' text counts.
-What the models do not have is left out, as nobody knows who made it: indexes (but for those that
-have the name that peewee gives), constraints, comments, defaults and generated columns.
+Two SQL texts are equal if PostgreSQL parses them to the same; the models' text is then kept. What
+the models do not declare is left out: indexes (except those with a name as peewee gives),
+constraints, comments, defaults and generated columns.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Forms = Mapping[tuple[str, ...], set[tuple[str, ...] | None]]
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What stands of the tables that models describe.
+    """The existing ones of the tables that models describe.
 
     Args:
-        state: those tables and types, in the models' words where both say the same.
-        missing: the described tables that do not stand.
-        differences: of each table or type that is not as described, what differs, a line for each.
+        state: those tables and types, in the models' SQL where both are equal.
+        missing: the described tables that do not exist.
+        differences: a line for each difference, by the name of the table or type.
     """
 
     state: SchemaState
@@ -52,7 +52,7 @@ class Adopted:
 
 
 def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Adopted:
-    """Return which of the tables of *models_state* stand already, and what differs."""
+    """Return which tables of *models_state* exist, and how they differ from it."""
     described = {table.name: table for table in models_state.tables}
     targets = {key.target for table in models_state.tables for key in table.foreign_keys}
     standing = find_tables(database, described)
@@ -72,10 +72,10 @@ def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Ado
 def _reconcile_all(
     database: PostgresqlDatabase, models_state: SchemaState, standing: Sequence[Table]
 ) -> tuple[Table, ...]:
-    """Return *standing* in the models' words where both say the same.
+    """Return *standing* with the models' SQL where both are equal.
 
-    What differs at first is said once more: PostgreSQL's words for `a IN ('x', 'y')` are others
-    than its words for those words.
+    What differs at first is parsed once more: PostgreSQL's text of `a IN ('x', 'y')` is parsed to
+    yet another text.
     """
     described = {table.name: table for table in models_state.tables}
     found: dict[str, Table] = {}
@@ -95,13 +95,13 @@ def _reconcile_all(
 
 
 class _Comparison:
-    """One table in several words: those of the models, and those of the database."""
+    """One table in several SQL texts: those of the models, and those of the database."""
 
     def __init__(self, theirs: Iterable[Table], ours: Iterable[Table]) -> None:
         self._theirs, self._ours = _forms(theirs), _forms(ours)
 
     def reconcile(self, described: Table, standing: Table) -> Table:
-        """Return *standing* in the words of the models where both say the same."""
+        """Return *standing* with the SQL of the models where both are equal."""
         columns = {column.name: column for column in described.columns}
         bare = standing.name.rpartition(".")[2]
         kept = [c for c in standing.columns if c.name in columns or c.generated is None]
@@ -166,7 +166,7 @@ class _Comparison:
 
 
 def differences(described: Table, standing: Table) -> Iterator[str]:
-    """Yield a line for all that makes *standing* another table than *described*."""
+    """Yield a line for each difference of *standing* from *described*."""
     yield from _part_differences("column", described.columns, standing.columns)
     yield from _part_differences("constraint", described.constraints, standing.constraints)
     yield from _part_differences("index", described.indexes, standing.indexes)
@@ -234,7 +234,7 @@ def _column_words(column: Column) -> Iterator[str | None]:
 
 
 def define(constraint: Constraint | ForeignKey) -> str:
-    """Return what stands behind the name of *constraint* in SQL."""
+    """Return the definition of *constraint* as SQL, without its name."""
     return constraint_definition(replace(constraint, name="n")).removeprefix("CONSTRAINT n ")
 
 
@@ -250,7 +250,7 @@ def is_key(constraint: Constraint | ForeignKey | Index) -> bool:
 
 
 def _forms(tables: Iterable[Table]) -> Forms:
-    """Return what each part of a table is in the words of each of *tables*."""
+    """Return the SQL of each part of a table, as each of *tables* has it."""
     forms: defaultdict[tuple[str, ...], set[tuple[str, ...] | None]] = defaultdict(set)
     for table in tables:
         for column in table.columns:
@@ -271,7 +271,7 @@ def _words(text: str | None) -> tuple[str, ...] | None:
 
 
 def _storage(described: Table, standing: Table) -> tuple[str, ...]:
-    """Return what stands behind the columns, as far as the models say anything about it."""
+    """Return the storage parameters, if the models declare any."""
     if not described.storage:
         return ()
     theirs, ours = (_words(" ".join(table.storage)) for table in (described, standing))

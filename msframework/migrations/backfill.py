@@ -166,7 +166,7 @@ class Filler:
 
 
 def adapted(value: object, kind: str) -> object:
-    """Return *value* of a model's default as psycopg takes it for a column of the type *kind*."""
+    """Return a default *value* as a parameter of psycopg for a column of the type *kind*."""
     if kind in ("json", "jsonb"):
         from psycopg.types.json import Json, Jsonb
 
@@ -181,7 +181,7 @@ def _plain(value: object) -> object:
 
 
 def _adapted(size: int, took: float) -> int:
-    """Return the size for the next batch: what would take the time aimed at, in small steps."""
+    """Return the rows of the next batch, so that it takes about the time aimed at."""
     return round(size * min(2.0, max(0.5, _AIM / max(took, 0.001))))
 
 
@@ -191,5 +191,5 @@ def _cut(values: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _escaped(statement: str) -> str:
-    """Return *statement* for psycopg, which peewee always has put in parameters."""
+    """Return *statement* with `%` doubled, as peewee always passes parameters."""
     return statement.replace("%", "%%")

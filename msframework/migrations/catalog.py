@@ -1,4 +1,4 @@
-"""The database as a `SchemaState`, and beside what models describe. Runs at start-up."""
+"""The schema of a database as a `SchemaState`. Runs at start-up."""
 
 from __future__ import annotations
 

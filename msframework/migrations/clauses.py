@@ -34,11 +34,11 @@ class ConstraintClause:
     """A constraint as it stands in a declaration.
 
     Args:
-        name: as it is given; `None` leaves it to the server.
-        columns: those that it stands on; of a CHECK they are found later.
-        included: the columns that its index only stores.
-        definition: of all but a foreign key.
-        target: the table that a foreign key points to, its schema first where it is said.
+        name: `None` leaves it to the server.
+        columns: its columns; those of a CHECK are found later.
+        included: the columns of INCLUDE.
+        definition: as SQL; empty for a foreign key.
+        target: the name of a foreign key's table in parts, the schema first if it is given.
     """
 
     label: Label
@@ -63,7 +63,7 @@ class ColumnClause:
 
 @dataclass(slots=True)
 class _Facts:
-    """What is known of a column while its clauses are read."""
+    """The facts of a column, collected while its clauses are read."""
 
     name: str
     null: bool | None = None
@@ -219,7 +219,7 @@ def _inherit(scanner: Scanner) -> str:
 
 
 def _read_index_options(scanner: Scanner) -> tuple[tuple[str, ...], str]:
-    """Read what may stand behind the columns of a key; return what it includes, and all of it."""
+    """Read what may follow the columns of a key; return the columns of INCLUDE, and the SQL."""
     options = ""
     included: tuple[str, ...] = ()
     if scanner.accept("include"):
@@ -244,7 +244,7 @@ def _read_exclusion(scanner: Scanner) -> ConstraintClause:
 
 
 def _read_reference(scanner: Scanner, clause: ConstraintClause) -> ConstraintClause:
-    """Read REFERENCES and what belongs to it."""
+    """Read REFERENCES with its actions and attributes."""
     scanner.expect("references")
     target = scanner.qualified()
     columns = read_names(scanner.enclosed()) if scanner.sees("(") else ()
@@ -274,7 +274,7 @@ def _sees_attribute(scanner: Scanner) -> bool:
 
 
 def _read_attributes(scanner: Scanner, clause: ConstraintClause) -> ConstraintClause:
-    """Read when the constraint is checked."""
+    """Read DEFERRABLE and INITIALLY."""
     deferrable: Deferral | None = None
     while _sees_attribute(scanner):
         if scanner.accept("not deferrable"):

@@ -1,4 +1,4 @@
-"""Whether two parts of tables are the same, and which part has become which.
+"""Comparison of columns, constraints and indexes, and the pairs of old and new ones.
 
 Texts of SQL are compared by their words, names are left out. Runs when a migration is made.
 """
@@ -18,7 +18,7 @@ Part = TypeVar("Part", Constraint | ForeignKey, Index)
 
 @dataclass(frozen=True, slots=True)
 class Pairing(Generic[Part]):
-    """What becomes of the constraints, or of the indexes, of a table."""
+    """The constraints, or the indexes, of a table that are kept, renamed, dropped or new."""
 
     kept: tuple[tuple[Part, Part], ...]
     renamed: tuple[tuple[Part, Part], ...]
@@ -29,9 +29,9 @@ class Pairing(Generic[Part]):
 def pair(
     old: Sequence[Part], new: Sequence[Part], same: Callable[[Part, Part], bool]
 ) -> Pairing[Part]:
-    """Pair parts of one name and content, then those of one content; the rest goes or is new.
+    """Pair parts of equal name and content, then of equal content; drop or create the rest.
 
-    A new name that another old part still has when names are changed makes no rename.
+    If another old part still has the new name by then, the part is not renamed, but created anew.
     """
     kept, left = [], list(new)
     gone = []
@@ -55,7 +55,7 @@ def pair(
 
 
 def _without_collisions(found: Pairing[Part]) -> Pairing[Part]:
-    """Drop and make anew what would take a name before its holder has given it up."""
+    """Replace a rename by drop and creation where another part still has the new name."""
     leaving = {one.name for one, _ in found.renamed}
     kept, dropped, added = [], list(found.dropped), list(found.added)
     for one, other in found.renamed:
@@ -86,7 +86,7 @@ def same_column(one: Column, other: Column) -> bool:
 
 
 def same_constraint(one: Constraint | ForeignKey, other: Constraint | ForeignKey) -> bool:
-    """Say whether two constraints say the same, whatever their names are."""
+    """Say whether two constraints are equal but for their names."""
     if isinstance(one, ForeignKey) and isinstance(other, ForeignKey):
         return _said_by(one) == _said_by(other)
     if isinstance(one, Constraint) and isinstance(other, Constraint):
@@ -95,7 +95,7 @@ def same_constraint(one: Constraint | ForeignKey, other: Constraint | ForeignKey
 
 
 def same_index(one: Index, other: Index) -> bool:
-    """Say whether two indexes say the same, whatever their names are."""
+    """Say whether two indexes are equal but for their names."""
     return (
         (one.unique, one.method, one.include, one.nulls_distinct)
         == (other.unique, other.method, other.include, other.nulls_distinct)
@@ -106,7 +106,7 @@ def same_index(one: Index, other: Index) -> bool:
 
 
 def mentions(text: str, names: frozenset[str]) -> bool:
-    """Say whether a text of SQL names one of the columns."""
+    """Say whether an SQL text names one of the columns."""
     return any(word.strip('"') in names for word in sql.canonical_words(text))
 
 

@@ -1,7 +1,7 @@
-"""Changes of a column's type: what becomes of the values. Runs when a migration is made.
+"""Conversions between column types, safe and lossy. Runs when a migration is made.
 
-A change is safe where PostgreSQL converts every value or fails with nothing changed. It loses where
-values are rounded, cut or merged without an error: such a change is only made when it is asked for.
+A conversion is safe if PostgreSQL converts every value, or fails with nothing changed. It is lossy
+if values are rounded, cut or merged without an error; such a one needs an answer (`--using`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TIMES: Final = ("timestamp", "timestamptz")
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How the values of one type become those of another.
+    """The conversion of values from one type to another.
 
     Args:
         effect: `kept` (no value changes), `checked` (a value that does not fit fails the
             migration), `lossy` (values change without an error), `unknown` (PostgreSQL has no
-            conversion: somebody must write the expression).
+            conversion: the expression has to be given).
         using: the expression that converts, with `{column}` in it; `None` for PostgreSQL's own.
     """
 
@@ -42,7 +42,7 @@ class _Type:
 
 
 def conversion(old: str, new: str) -> Conversion:
-    """Return how values of the type *old* become values of *new*, both in canonical spelling."""
+    """Return the conversion from the type *old* to *new*, both in canonical spelling."""
     one, other = _read(old), _read(new)
     if one == other:
         return Conversion("kept")
@@ -140,7 +140,7 @@ def _of_bases(one: _Type, other: _Type, new: str) -> Conversion:
 
 
 def _to_text(one: _Type, other: _Type) -> Conversion:
-    """Return the conversion to a text; every type has one, which an assignment checks for size."""
+    """Return the conversion to a text type, whose size PostgreSQL checks on assignment."""
     if one.base == "bytea":
         return Conversion("unknown")
     if one.base == "char" or (one.base in _TEXTS and other.base == "char"):

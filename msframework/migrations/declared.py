@@ -1,7 +1,7 @@
-"""Models as a `SchemaState`: what `create_tables` would make of them, without a database.
+"""The `SchemaState` of models: what peewee's `create_tables` would create. Needs no database.
 
-peewee writes the SQL of each column, constraint and index, and that is taken apart, so that every
-field class and every clause means here what it means there. Runs at start-up.
+peewee writes the SQL of each column, constraint and index, which is parsed, so that every field
+class and every clause means here what it means there. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ __all__ = ["describe", "read_enums", "read_models", "read_models_of", "table_nam
 
 
 def table_name(model: type[peewee.Model]) -> str:
-    """Return the name of the table of *model*, with its schema if it says one."""
+    """Return the name of the table of *model*, with its schema if it declares one."""
     meta = model._meta
     bare = clip(meta.table_name)
     return f"{clip(meta.schema)}.{bare}" if meta.schema else bare
 
 
 def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
-    """Return what the tables of *models* look like, in the order of *models*.
+    """Return the state of the tables of *models*, in the order of *models*.
 
     Raises:
-        ImproperlyConfigured: a model says what cannot be read; all such places are listed.
+        ImproperlyConfigured: a declaration cannot be read; all such places are listed.
     """
     problems: list[Problem] = []
     tables: dict[str, Table] = {}
@@ -71,7 +71,7 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
             problems.append(
                 Problem(
                     _where(model),
-                    f"another model has the table {table.name} too, and describes it otherwise",
+                    f"another model has the table {table.name} too, with other columns or options",
                     advice="Give one of them `abstract = True` in its Meta, or another table.",
                 )
             )
@@ -92,7 +92,7 @@ def _describe_enums(
                 problems.append(
                     Problem(
                         _where(model, field),
-                        f"another enum with other values makes the type {enum.name} too",
+                        f"another enum has the type {enum.name} too, with other values",
                         advice="Give one of the fields another `enum_type`.",
                     )
                 )
@@ -152,7 +152,7 @@ def _find_homonyms(tables: Sequence[Table]) -> Iterator[Problem]:
 
 
 class _Description:
-    """One model, while it is read."""
+    """The reader of one model."""
 
     def __init__(
         self,
@@ -270,7 +270,7 @@ class _Description:
             yield build_constraint(name, clause, target)
 
     def _with_key(self, name: str, clause: ConstraintClause, target: str) -> ConstraintClause:
-        """Return *clause* with the primary key of its target, to which it points unsaid."""
+        """Return *clause* with the primary key of its target, if it names no columns of it."""
         for model in self._models:
             if table_name(model) == target:
                 keys = tuple(field.column_name for field in _key_fields(model))
@@ -283,7 +283,7 @@ class _Description:
         return clause
 
     def _indexes(self) -> Iterator[Index]:
-        """Yield the indexes; of two that are the same the first, which peewee makes alone."""
+        """Yield the indexes; of two equal ones only the first, as peewee does."""
         meta = self._model._meta
         found: dict[str, Index] = {}
         try:

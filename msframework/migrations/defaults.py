@@ -1,4 +1,4 @@
-"""Defaults that the database does not know, as text that says the same every time.
+"""Python's defaults of fields as text, the same in every run.
 
 Runs at start-up.
 """

@@ -1,6 +1,6 @@
-"""From one state of the tables to another: the operations that lead there, in a safe order.
+"""The operations that lead from one state to another, in a safe order.
 
-Names are settled first, and followed into everything that mentions them; then each table is
+Renames are found first, and applied to everything that mentions the names; then each table is
 compared part by part. Runs when a migration is made.
 """
 
@@ -38,7 +38,7 @@ _INTEGERS = frozenset(("smallint", "integer", "bigint"))
 
 @dataclass
 class _Changes:
-    """The changes of one table, by the moment at which they are made."""
+    """The changes of one table, grouped by their place in the order of operations."""
 
     drops: list[MigrationOperation] = field(default_factory=list)
     names: list[MigrationOperation] = field(default_factory=list)
@@ -53,10 +53,10 @@ class _Changes:
 def find_operations(
     old: SchemaState, new: SchemaState, answers: Answers
 ) -> list[MigrationOperation]:
-    """Return what leads from *old* to *new*.
+    """Return the operations that lead from *old* to *new*.
 
     Raises:
-        ImproperlyConfigured: a question has no answer, or there is no way.
+        ImproperlyConfigured: a question has no answer, or no operation makes the change.
     """
     renames, old = settle_names(old, new, answers)
     before = {table.name: table for table in old.tables}
@@ -100,7 +100,7 @@ def _is_no_foreign_key(drop: MigrationOperation) -> bool:
 
 
 def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
-    """Return the changes of a table that has its new name, and its columns theirs."""
+    """Return the changes of a table after all renames."""
     name = other.name
     if one.storage != other.storage:
         raise ImproperlyConfigured(
@@ -117,7 +117,7 @@ def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
 
 
 def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> frozenset[str]:
-    """Note the changes of columns; return the names of those that are dropped and made anew."""
+    """Note the changes of columns; return the names of those that are dropped and created anew."""
     name = other.name
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in other.columns}
@@ -218,7 +218,7 @@ def _stands_on(constraint: Constraint | ForeignKey, columns: frozenset[str]) -> 
 
 
 def _recreate_foreign_keys(kept: Sequence[tuple[Table, Table]], changes: list[_Changes]) -> None:
-    """Take off foreign keys that would hold up a change of what they stand on; put them back."""
+    """Drop foreign keys that would prevent a change of their columns, and add them again."""
     freed = _freed_keys(changes)
     retyped = {
         (other.name, column.name)
@@ -254,7 +254,7 @@ def _freed_keys(changes: Sequence[_Changes]) -> set[tuple[str, frozenset[str]]]:
 
 
 def _fits(old: str, new: str) -> bool:
-    """Say whether a foreign key outlives the change of type of one of its ends."""
+    """Say whether a foreign key can stay while the type of one of its columns changes."""
     if old == new or {old, new} <= _INTEGERS:
         return True
     return all(each.startswith(("text", "varchar")) and "[" not in each for each in (old, new))
@@ -263,7 +263,7 @@ def _fits(old: str, new: str) -> bool:
 def _creations(
     tables: Sequence[Table],
 ) -> tuple[list[MigrationOperation], list[MigrationOperation]]:
-    """Return the new tables, targets first, and the foreign keys that close a circle."""
+    """Return the creations of tables, targets first, and the foreign keys that close a circle."""
     waiting = list(tables)
     names = {table.name for table in waiting}
     made: set[str] = set()

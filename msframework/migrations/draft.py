@@ -1,4 +1,4 @@
-"""Migrations that `makemigrations` writes: their app, name and text.
+"""The files that `makemigrations` writes: their app, path and text.
 
 Runs on the command line.
 """
@@ -38,7 +38,7 @@ def forward(db):
 
 
 def backward(db):
-    """Take it back; without this there is no way back."""
+    """Take it back; without this function the migration cannot be taken back."""
 
 
 operations = (Run(forward, backward),)
@@ -47,7 +47,7 @@ operations = (Run(forward, backward),)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The migrations that are missing, and what was looked at to find them."""
+    """The missing migrations, and the survey by which they were found."""
 
     drafts: tuple[Draft, ...]
     survey: Survey
@@ -55,7 +55,7 @@ class Comparison:
 
 
 def draft_empty(apps: Sequence[str], app: str, name: str | None) -> Draft:
-    """Return a migration of *app* that does nothing yet.
+    """Return a migration of *app* with a `Run` to fill in.
 
     Raises:
         ImproperlyConfigured: no such app, or it keeps its migrations in classes.
@@ -69,7 +69,7 @@ def draft_empty(apps: Sequence[str], app: str, name: str | None) -> Draft:
 
 
 def draft_changes(runner: Rehearsal, app: str | None, name: str | None) -> list[Draft]:
-    """Return the missing migrations, without a question.
+    """Return the missing migrations, without asking anything.
 
     Raises:
         ImproperlyConfigured: see `compare`.
@@ -86,10 +86,10 @@ def compare(
     name: str | None,
     answers: Callable[[Fills], GivenAnswers],
 ) -> Comparison:
-    """Return the migrations that lead to today's models.
+    """Return the migrations that lead from the last ones to the models.
 
-    The database is looked at only for apps whose files carry no state, as if everything pending
-    were applied.
+    The database is read only for apps whose files carry no state, after their pending migrations
+    were applied in a transaction that is rolled back.
 
     Raises:
         ImproperlyConfigured: no such app; a question without an answer; a pending migration fails.

@@ -1,4 +1,4 @@
-"""A migration that is not written yet, and how it is written. Runs on the command line."""
+"""Migration files that are still to be written, all or none. Runs on the command line."""
 
 from __future__ import annotations
 

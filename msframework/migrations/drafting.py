@@ -1,4 +1,4 @@
-"""The files of a change: parted by app, each with its state, its name and what it depends on.
+"""The files for a list of operations: one or more for each app, with state, name and depends.
 
 Runs on the command line.
 """
@@ -39,7 +39,7 @@ class Drafting:
         self._written = dict.fromkeys(found.apps, 0)
 
     def drafts(self, old: SchemaState, operations: Sequence[MigrationOperation]) -> Iterator[Draft]:
-        """Yield the files, in an order in which each comes after those that it depends on."""
+        """Yield the files, each after those that it depends on."""
         models = self._survey.models
         enums = {each.name for each in (*old.enums, *models.state.enums)}
         batches = part_operations(operations, self._owner, enums)
@@ -56,7 +56,7 @@ class Drafting:
         yield from self._followers({batch.app for batch in batches}, labels)
 
     def _followers(self, done: set[str], labels: Sequence[str]) -> Iterator[Draft]:
-        """Yield a file for each app whose models are told otherwise after the others' changes."""
+        """Yield a file without operations for each app whose state another app's changes affect."""
         for app in self._survey.apps:
             new = self._survey.models.of(app)
             if app not in done and not _says_the_same(self._survey.old[app], new):
@@ -128,7 +128,7 @@ class Drafting:
         raise LookupError(names)  # pragma: no cover - every operation is about a known table
 
     def _restricted(self, state: SchemaState, app: str) -> SchemaState:
-        """Return what *state* holds of one app that has further files to come."""
+        """Return the part of *state* of one app that has further files to come."""
         models, old = self._survey.models, self._survey.old[app]
         tables = {table.name for table in old.tables if table.name not in models.owners}
         enums = {enum.name for enum in old.enums if enum.name not in models.enum_owners}
@@ -180,7 +180,7 @@ def _is_of(apps: Collection[str], name: str) -> bool:
 
 
 def _says_the_same(old: SchemaState, new: SchemaState) -> bool:
-    """Say whether both hold the same tables, told in the same words but for their order."""
+    """Say whether both states are equal but for the order of tables."""
     names = [{table.name for table in state.tables} for state in (old, new)]
     if names[0] != names[1] or {e.name for e in old.enums} != {e.name for e in new.enums}:
         return False
@@ -188,7 +188,7 @@ def _says_the_same(old: SchemaState, new: SchemaState) -> bool:
 
 
 def _line(old: SchemaState | None, operation: MigrationOperation) -> str:
-    """Return *operation* in a line; of a dropped table or column, also what goes with it."""
+    """Return *operation* in a line, with what a dropped table or column takes along."""
     text = operation.describe()
     if old is None or not isinstance(operation, ops.DropTable | ops.DropColumn):
         return text

@@ -1,4 +1,7 @@
-"""What operations do to a state, and what each of them touches. Runs when a migration is made."""
+"""The effect of operations on a state, and the tables and types that each one touches.
+
+Runs when a migration is made.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class Footprint:
 
 
 def apply_operations(state: SchemaState, operations: Iterable[MigrationOperation]) -> SchemaState:
-    """Return *state* as *operations* leave it; those of an author's own leave it as it is."""
+    """Return the state after *operations*; `Run` changes nothing."""
     for each in operations:
         state = _apply(state, each)
     return state

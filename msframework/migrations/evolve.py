@@ -1,4 +1,4 @@
-"""States after a rename: every mention of a name follows it, as PostgreSQL does by itself.
+"""States after a rename, which is applied to every mention of the name, as PostgreSQL does.
 
 Runs when a migration is made.
 """

@@ -1,8 +1,8 @@
-"""The phases of operations, done on a database in use. Runs at start-up.
+"""The execution of migrations, in a transaction or phase by phase. Runs at start-up.
 
-A migration that is atomic is one transaction with its record. Any other is done phase by phase:
-each phase is a transaction of its own, or a statement outside of any, and what was done is noted,
-so that the next run goes on behind it.
+An atomic migration is one transaction with its record. Any other runs phase by phase: each is a
+transaction of its own, or a statement outside of any. The number of finished phases is recorded, so
+that the next run continues after them.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ TimeLimits = tuple[str, str]  # lock_timeout, statement_timeout
 
 
 class Execution:
-    """Runs migrations on *database*, patiently.
+    """Runs migrations on *database*, with retries for locks.
 
     Args:
-        echo: told what is waited for, and how long work gets on.
+        echo: called with lines on locks and progress.
         terminal: where a line of progress can be written over.
     """
 
@@ -93,14 +93,14 @@ class Execution:
         self.close()
 
     def close(self) -> None:
-        """End what was opened to look at others."""
+        """Clear the line of progress, and close the observer's connection."""
         self._reporter.clear()
         self._observer.close()
 
     def transaction(self, label: str, work: Callable[[], None]) -> None:
-        """Do *work* in one transaction, all of it again where it does not get its locks.
+        """Run *work* in one transaction, and all of it again if it does not get its locks.
 
-        Inside a transaction of others it is a part of that.
+        Inside an open transaction it is a part of that one.
         """
         if self._inside:
             work()
@@ -159,10 +159,10 @@ class Execution:
         finish: Callable[[], None],
         progress: Progress,
     ) -> None:
-        """Do the phases of *program* one by one, from where *progress* of an earlier run says.
+        """Run the phases of *program* one by one, after those that *progress* counts as done.
 
         Raises:
-            ImproperlyConfigured: the file was edited since, in what is done.
+            ImproperlyConfigured: the phases that are done have been edited since.
         """
         tasks = list_tasks(program)
         table = ProgressTable(self.database)
@@ -230,7 +230,7 @@ class Execution:
         note()
 
     def _do_outside(self, label: str, task: Task) -> None:
-        """Do a statement that cannot run in a transaction; an index left half built is dropped."""
+        """Run a statement outside of a transaction; drop an invalid index that it leaves."""
 
         def attempt() -> None:
             # NOTE: CONCURRENTLY waits for transactions, which hold up nobody meanwhile.
@@ -250,10 +250,10 @@ class Execution:
         self._patiently(label, attempt_index, after=_LOOK_AFTER)
 
     def _stands(self, index: str, resumed: bool) -> bool:
-        """Say whether *index* was built before; an invalid one is dropped.
+        """Say whether *index* is built already; drop it if it is invalid.
 
         Args:
-            resumed: an earlier run had begun with it; else it is somebody else's, and in the way.
+            resumed: an earlier run has begun to build it; otherwise a valid one does not count.
         """
         valid = self._index_state(index)
         if valid is False:
@@ -267,7 +267,7 @@ class Execution:
         return None if row is None else bool(row[0])
 
     def _drop_invalid(self, index: str) -> None:
-        """Drop what an attempt left of *index*; where that fails, the report says so."""
+        """Drop the invalid *index* of a failed attempt; note in the report if that fails."""
         with suppress(peewee.PeeweeException):
             if self._index_state(index) is not False:
                 return
@@ -309,11 +309,11 @@ class Execution:
     def _patiently(
         self, label: str, attempt: Callable[[], None], after: float | None = None
     ) -> None:
-        """Call *attempt*, again and again while locks are not to be had.
+        """Call *attempt*, and again after a pause while it does not get its locks.
 
         Args:
-            after: seconds after which what is waited for is said at once; `None` for what gives up
-                before long.
+            after: seconds after which waiting is reported during the attempt; `None` if the attempt
+                has a short time limit.
         """
         policy = self._policy
         if self.database.in_transaction():

@@ -1,7 +1,7 @@
-"""The report of a migration that failed: where, why, what is left, and how to go on.
+"""The report of a failed migration: where, why, what is left, and how to go on.
 
-Runs when one fails. It shows no values of rows: PostgreSQL's DETAIL of a violated constraint is
-left out, and so are the values in messages about data (SQLSTATE classes 22 and 23).
+Runs when a migration fails. It shows no values of rows: PostgreSQL's DETAIL of a violated
+constraint is left out, and so are the values in messages about data (SQLSTATE classes 22 and 23).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEY: Final = re.compile(r"\((.+?)\)=\(")
 
 
 def describe_failure(exc: BaseException, place: Position, file: str | None) -> str:
-    """Return where and why a migration failed, in lines.
+    """Return the place and the reasons of a failure, in lines.
 
     Args:
         file: the path of the migration, whose line is named where it is Python.
@@ -48,7 +48,7 @@ def describe_failure(exc: BaseException, place: Position, file: str | None) -> s
 
 
 def find_diagnostic(exc: BaseException) -> Diagnostic | None:
-    """Return what PostgreSQL said, if *exc* comes from it."""
+    """Return PostgreSQL's diagnostic in *exc* or its causes, if there is one."""
     for each in (exc, *exc.args[:1], exc.__cause__, exc.__context__):
         found: Any = getattr(each, "diag", None)
         if found is not None and found.message_primary is not None:
@@ -77,7 +77,7 @@ def _reasons(exc: BaseException, diagnostic: Diagnostic | None) -> list[str]:
 
 
 def _place_of_rows(diagnostic: Diagnostic) -> list[str]:
-    """Return which rows are meant, without their values."""
+    """Return the constraint, table and column of the failure, without values."""
     parts = []
     if diagnostic.constraint_name:
         parts.append(f"constraint {diagnostic.constraint_name}")

@@ -68,10 +68,10 @@ _make_enum: Callable[[str, list[tuple[str, str]]], type[Enum]] = Enum  # type: i
 
 @dataclass(slots=True)
 class SourceImports:
-    """What the text of a module needs: its imports, and classes of fields of its own.
+    """The imports of a module that is written, and the field classes that it defines.
 
     Args:
-        taken: names that no class of its own may have.
+        taken: names that no defined class may have.
     """
 
     taken: set[str]
@@ -139,7 +139,7 @@ class FieldClass:
     """The class of a field, and the arguments that make its type.
 
     Args:
-        method: of the index that it has unless it is told otherwise.
+        method: of the index that the field has by default.
     """
 
     name: str
@@ -153,7 +153,7 @@ def choose_class(
     """Return the class of the field for *column*.
 
     Args:
-        is_key: it is the primary key by itself.
+        is_key: the column alone is the primary key.
     """
     if column.serial:
         if is_key and column.type != "smallint":

@@ -1,4 +1,4 @@
-"""The values that old rows get in a new column: the models' own defaults, as SQL or by name.
+"""Values of old rows for new columns: the models' defaults, as SQL or as functions.
 
 Runs when a migration is made.
 """
@@ -26,7 +26,7 @@ def model_fills(
 ) -> dict[tuple[str, str], Fill]:
     """Return the value of old rows for every column whose field has a default, by table and column.
 
-    A function that no module holds by its name, such as a lambda, gives no value.
+    A function that cannot be imported, such as a lambda, gives no value.
     """
     return {
         (table_name(model), field.column_name): fill

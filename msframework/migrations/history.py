@@ -22,7 +22,7 @@ class History:
 
     Args:
         steps: in the order of their names; those that a squashed one replaces are left out.
-        parents: for each step, by its label, the steps of the app that it follows.
+        parents: the steps of the app that each step follows, by its label.
     """
 
     app: str
@@ -31,7 +31,7 @@ class History:
 
     @property
     def leaves(self) -> tuple[FileStep, ...]:
-        """The steps that none follows; more than one if two branches went on from one file."""
+        """The steps that none follows; several after a merge of two branches."""
         followed = {label(parent) for each in self.parents.values() for parent in each}
         return tuple(step for step in self.steps if label(step) not in followed)
 
@@ -58,7 +58,7 @@ class History:
         return frozenset(found)
 
     def state(self, step: FileStep | None) -> SchemaState | None:
-        """Return what the models look like after *step*; `None` if no file up to it says so.
+        """Return the state after *step*; `None` if no file up to it carries one.
 
         Operations of a file that carries no state of its own change that of the file before.
         """
@@ -86,7 +86,7 @@ def read_history(steps: Iterable[MigrationStep], app: str) -> History:
 
 
 def read_state(steps: Iterable[MigrationStep], app: str) -> SchemaState | None:
-    """Return the models of *app* as its last migration leaves them; `None` if no file says it.
+    """Return the state of *app* after its last migration; `None` if no file carries one.
 
     Raises:
         ImproperlyConfigured: there are two last migrations.

@@ -14,12 +14,10 @@ from msframework.migrations.scanner import Scanner
 from msframework.migrations.schema import Index
 from msframework.migrations.sql import quote
 
-_BEHIND_ELEMENTS = ("include", "nulls", "with", "tablespace", "where")
-
 
 @dataclass(frozen=True, slots=True)
 class IndexClause:
-    """An index, and the table that the statement names, its schema first where it is said."""
+    """An index, and the name of its table in parts: the schema first, if it is given."""
 
     table: tuple[str, ...]
     index: Index
@@ -90,7 +88,7 @@ def _read_parameters(text: str) -> tuple[str, ...]:
 
 
 def _element(text: str) -> str:
-    """Return one element without what PostgreSQL assumes anyway."""
+    """Return one element without PostgreSQL's defaults (`ASC`, `NULLS LAST`)."""
     scanner = Scanner(text)
     head = scanner.until("asc", "desc", "nulls first", "nulls last")
     descending = scanner.accept("desc")

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a run of migrations: the statement is cancelled, and all is told.
+"""Ctrl-C and SIGTERM during a run: the statement is cancelled, and the state is reported.
 
 Without this, SIGTERM would end the process at once, and PostgreSQL would go on with the statement,
 and hold its locks, until it is through. Runs at start-up.
@@ -16,7 +16,7 @@ from msframework.exceptions import ImproperlyConfigured
 
 
 class Interrupted(ImproperlyConfigured):
-    """A run of migrations was ended by a signal; it says what is left in the database."""
+    """A run of migrations was ended by a signal; the text says what is left in the database."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Models that tables of a database have already. Runs on the command line."""
+"""Models of apps whose tables exist in a database. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class KnownModel:
     """A model of an app.
 
     Args:
-        module: where it is imported from; `None` where its module is the one that is written.
+        module: the module to import it from; `None` for the module that is being written.
         fields: the names of its fields, by their columns.
     """
 
@@ -30,7 +30,7 @@ class KnownModel:
 def read_known(
     database: PostgresqlDatabase, apps: Sequence[str], own_app: str
 ) -> dict[int, KnownModel]:
-    """Return the models of *apps* whose tables stand in *database*, by the oids of the tables."""
+    """Return the models of *apps* whose tables exist in *database*, by the oids of the tables."""
     models = {
         table_name(model): (app, model)
         for app, each in read_models_of(apps).items()

@@ -1,7 +1,7 @@
-"""Looks for what pending migrations lock or break. Runs on the command line.
+"""The lint of pending migrations: locks, and breaks of running code. Runs on the command line.
 
-Two readers find it: squawk, in the SQL that a run would send, and `lint_code`, in the operations,
-beside the tables as the last applied migrations left them.
+squawk finds locks in the SQL that a run would send; `lint_code` finds breaks by comparing the
+operations with the tables as the last applied migrations left them.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class LintFinding:
 
 @dataclass(slots=True)
 class LintReport:
-    """What is to be said about the pending migrations.
+    """The findings of all pending migrations.
 
     Args:
-        notes: what could not be looked at.
+        notes: the parts that could not be checked.
     """
 
     migrations: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ class _Program:
 
 
 def lint_pending(url: str, apps: Sequence[str], app: str | None = None) -> LintReport:
-    """Look at what is pending, of all apps, or of one and what it depends on.
+    """Check the pending migrations of all apps, or of one and its dependencies.
 
     Raises:
         ImproperlyConfigured: the migrations are wrong, PostgreSQL cannot be reached, or squawk is
@@ -109,13 +109,13 @@ def lint_pending(url: str, apps: Sequence[str], app: str | None = None) -> LintR
 def lint(
     pending: Sequence[MigrationStep], deployed: SchemaState, server_version: str | None = None
 ) -> LintReport:
-    """Look at the migrations *pending*.
+    """Check the migrations *pending*.
 
     Args:
-        deployed: the tables that the code knows which still runs.
+        deployed: the tables that the running code knows.
 
     Raises:
-        ImproperlyConfigured: a file allows what there is not; squawk is missing.
+        ImproperlyConfigured: a file allows an unknown rule; squawk is missing.
     """
     check_allowed(pending)
     report = LintReport(tuple(label(step) for step in pending), server_version)
@@ -156,7 +156,7 @@ def _read_program(step: MigrationStep) -> _Program:
 def _find_locks(
     program: _Program, found: Iterable[SquawkFinding]
 ) -> Iterator[tuple[int, str, str, str]]:
-    """Yield what squawk found and no operation answers: operation, rule, text and advice."""
+    """Yield the findings of squawk that no operation avoids: operation, rule, text, advice."""
     for each in found:
         number = each.statement.operation
         operation = program.operations[number][0]
@@ -177,7 +177,7 @@ def _find_locks(
 
 
 def _unseen(operation: MigrationOperation, fresh: frozenset[str], online: bool) -> str | None:
-    """Return the rule that squawk overlooks: what a sequence fills, and types made anew."""
+    """Return the rule that squawk overlooks: columns with sequences, types created anew."""
     if isinstance(operation, ops.AddColumn) and not online and operation.table not in fresh:
         column = operation.column
         if (column.serial or column.identity) and operation.fill is None:
@@ -192,7 +192,7 @@ def _unseen(operation: MigrationOperation, fresh: frozenset[str], online: bool) 
 def _is_answered(
     operation: MigrationOperation, found: SquawkFinding, fresh: frozenset[str]
 ) -> bool:
-    """Say whether *found* is no news about an operation, whose SQL is the framework's."""
+    """Say whether the operation already avoids *found* by the SQL that it makes."""
     table = getattr(operation, "table", None)
     if getattr(table, "name", table) in fresh:
         return True
@@ -247,7 +247,7 @@ def _read_deployed(
 ) -> SchemaState:
     """Return the tables as the last applied migrations left them.
 
-    Where an app's files do not say it, those tables count that stand.
+    For an app whose files carry no state, these are its existing tables.
     """
     known = []
     asked: set[str] = set()

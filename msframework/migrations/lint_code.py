@@ -1,4 +1,4 @@
-"""What breaks the code that still runs while a migration is applied. Runs on the command line.
+"""Operations that break the code which still runs. Runs on the command line.
 
 That code was written for the tables as the last applied migration left them: it reads all their
 columns by name, and writes those that its models have.
@@ -26,7 +26,7 @@ _FAMILIES: Final = (
 
 
 def find_breaks(operation: MigrationOperation, deployed: SchemaState) -> Iterator[tuple[str, str]]:
-    """Yield the rules that *operation* breaks for code that knows *deployed*, each with details."""
+    """Yield the rules that *operation* breaks for code that knows *deployed*, with details."""
     match operation:
         case ops.DropTable(dropped):
             if deployed.table(dropped.name):
@@ -45,7 +45,7 @@ def find_breaks(operation: MigrationOperation, deployed: SchemaState) -> Iterato
 
 
 def follow(operation: MigrationOperation, deployed: SchemaState) -> SchemaState:
-    """Return *deployed* under the names that it has after *operation*; what is new stays out."""
+    """Return *deployed* after the renames and drops of *operation*, without new parts."""
     if isinstance(operation, ops.RenameTable | ops.RenameColumn | ops.DropTable | ops.DropColumn):
         return apply_operations(deployed, (operation,))
     return deployed

@@ -1,8 +1,7 @@
-"""The rules of `migrate --lint`: which are told, and in what words. Runs on the command line.
+"""The rules of `migrate --lint`: which are reported, and their texts. Runs on the command line.
 
-They carry the names that squawk gives them, so that its documentation explains them further
-(https://squawkhq.com/docs/rules). What a rule asks for may already be done by the run, or by the
-operations; such a rule is quiet.
+They have squawk's names, so that its documentation explains them (https://squawkhq.com/docs/rules).
+A rule is quiet if the run or the operations already do what it asks for.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final, Literal
 
 @dataclass(frozen=True, slots=True)
 class LintRule:
-    """One rule, and what is said when it is broken.
+    """One rule, and the text of a finding.
 
     Args:
         kind: `lock` holds others up; `code` breaks the code that still runs (found by
@@ -30,14 +29,14 @@ class LintRule:
 
 _ONLINE: Final = "Set atomic = False in the file; the operation then "
 _RUN: Final = "the run sets lock_timeout for what waits, and tries again"
-_AGAIN: Final = "a migration is all or nothing, or goes on where it was broken off"
+_AGAIN: Final = "a migration is all or nothing, or continues where it was interrupted"
 _MODELS: Final = "the models say which types the columns have"
 _READERS: Final = "the code that runs goes on as before"
 
 _LOCKS: Final = {
     "adding-field-with-default": LintRule(
         "lock",
-        "Every row is written anew, while nobody can read or write the table.",
+        "Every row is rewritten, while nobody can read or write the table.",
         f"{_ONLINE}adds the column empty and fills it in batches. A stored generated column has "
         "no such way: choose a quiet hour, and say so in allow.",
     ),
@@ -63,13 +62,13 @@ _LOCKS: Final = {
     ),
     "changing-column-type": LintRule(
         "lock",
-        "The table or its indexes are written anew, while nobody can read or write the table.",
+        "The table or its indexes are rewritten, while nobody can read or write the table.",
         "Add a new column, have both written, fill it in batches; read it after one deploy, drop "
         "the old one after the next.",
     ),
     "constraint-missing-not-valid": LintRule(
         "lock",
-        "All rows are checked, while nobody can write to the table.",
+        "All rows are checked, while nobody can write to the table, nor read it for a CHECK.",
         f"{_ONLINE}adds it NOT VALID and checks the rows afterwards. EXCLUDE has no such way: "
         "choose a quiet hour, and say so in allow.",
     ),

@@ -1,6 +1,6 @@
-"""squawk, which reads SQL and names what holds others up. Runs on the command line.
+"""squawk, a linter of SQL: its input and its findings. Runs on the command line.
 
-It is a program of its own (https://squawkhq.com), from the package `squawk-cli`.
+A separate program (https://squawkhq.com), from the package `squawk-cli`.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ class SquawkFinding:
 
 @dataclass(slots=True)
 class SqlText:
-    """The SQL of one migration, whose lines know their statements."""
+    """The SQL of one migration, with the statement of each line."""
 
     lines: list[str] = field(default_factory=list)
     _owners: list[SqlStatement | None] = field(default_factory=list)
 
     def add(self, sql: str, operation: int | None = None) -> None:
-        """Add a statement; without an operation it is of nobody's."""
+        """Add a statement; without an operation it belongs to none (BEGIN, SET)."""
         owner = None if operation is None else SqlStatement(sql, operation)
         for line in f"{sql.strip().rstrip(';')};".splitlines():
             self.lines.append(line)
             self._owners.append(owner)
 
     def owner(self, line: int) -> SqlStatement | None:
-        """Return the statement that stands on *line*, counted from nought."""
+        """Return the statement on *line*, counted from 0."""
         return self._owners[line] if line < len(self._owners) else None
 
 
@@ -97,7 +97,7 @@ def run_squawk(texts: Sequence[SqlText], server_version: str | None) -> list[lis
     """Return what squawk finds in each of *texts*.
 
     Args:
-        server_version: as `16.2`; some ways are safe from a version on.
+        server_version: as `16.2`; some statements are safe only since a version.
 
     Raises:
         ImproperlyConfigured: it is not installed, or failed.

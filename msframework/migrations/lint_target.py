@@ -1,4 +1,4 @@
-"""What a statement is about, and whether a change of type costs anything.
+"""The table of a statement, and the cost of a change of type.
 
 Runs on the command line.
 """
@@ -18,7 +18,7 @@ _SIZE: Final = re.compile(r"\(([\d, ]+)\)")
 
 
 def target_of_statement(statement: str) -> str | None:
-    """Return the table that ALTER TABLE, CREATE INDEX and the like are about."""
+    """Return the table that an ALTER TABLE, CREATE INDEX or the like changes."""
     found = list(words(statement))
     lowered = [word.lower() if kind == "name" else word for kind, word in found]
     for number, word in enumerate(lowered):
@@ -31,7 +31,7 @@ def target_of_statement(statement: str) -> str | None:
 
 
 def is_rewritten(old: Column, new: Column, using: str | None) -> bool:
-    """Say whether the table or its indexes are written anew, or all of its rows read.
+    """Say whether a change of type rewrites the table or its indexes, or reads all rows.
 
     PostgreSQL only changes its catalog where every value stays as it is (its manual, ALTER TABLE,
     notes): a longer varchar, text in its place, more digits of a numeric before the point.

@@ -1,4 +1,4 @@
-"""Which tables and columns were renamed. Runs when a migration is made."""
+"""Renames of tables and columns between two states. Runs when a migration is made."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Joins the last migrations that two branches wrote. Runs on the command line.
+"""Joins the last migrations of two branches. Runs on the command line.
 
-Both have been applied, or will be, in any order, so that the file that joins them has no operation;
-its state is the common one with the changes of both.
+Both are applied, in either order, so the file that joins them has no operations; its state is the
+common one with the changes of both.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Conflicts = list[str]
 
 
 def draft_merges(apps: Sequence[str], app: str | None, name: str | None) -> list[Draft]:
-    """Return a migration for each app with several last ones, which joins them.
+    """Return the migration that joins the last ones of each app with several.
 
     Raises:
         ImproperlyConfigured: both changed the same thing; a file has mistakes.
@@ -74,7 +74,7 @@ def _draft(app: str, history: History, name: str | None) -> Draft:
 
 
 def _base(history: History, common: frozenset[str], leaf: FileStep) -> SchemaState | None:
-    """Return the models where the way to *leaf* parted from the others."""
+    """Return the state of the last common migration of *leaf* and the others."""
     shared = history.ancestors(leaf) & common
     last = [step for step in history.steps if label(step) in shared]
     return history.state(last[-1]) if last else SchemaState()
@@ -165,7 +165,7 @@ def _merge_tables(base: Table, one: Table, other: Table, conflicts: Conflicts) -
 
 
 def _find_dangling(base: SchemaState, one: SchemaState, other: SchemaState) -> Iterator[str]:
-    """Yield what *one* took away or renamed, and *other* began to use."""
+    """Yield the names that *one* dropped or renamed and *other* began to use."""
     gone = {table.name for table in base.tables} - {table.name for table in one.tables}
     for table in other.tables:
         before, kept = base.table(table.name), one.table(table.name)

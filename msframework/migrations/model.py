@@ -62,7 +62,7 @@ def info(
 
 
 def migrate(*operations: Any) -> None:
-    """Run the operations that `add_column` and its sisters returned, in this order."""
+    """Run the operations that `add_column` and the like returned, in this order."""
     for operation in operations:
         if isinstance(operation, (list, tuple)):
             migrate(*operation)

@@ -31,13 +31,13 @@ WHERE indrelid = to_regclass(%s) ORDER BY relname"""
 
 @dataclass(frozen=True, slots=True)
 class ModelOperation:
-    """What a method of a `MigrationModel` returned; `migrate` runs it."""
+    """An operation that a method of a `MigrationModel` returned; `migrate` runs it."""
 
     execution: Execution
     operations: tuple[MigrationOperation, ...]
 
     def run(self) -> None:
-        """Do it: in the transaction that is open, or else step by step."""
+        """Run it: in the open transaction, or else phase by phase."""
         for each in self.operations:
             self.execution.run_operation(each)
 

@@ -1,4 +1,4 @@
-"""The models of an app that have tables, and those that deferred foreign keys point to.
+"""The models of an app that have tables, and the targets of deferred foreign keys.
 
 Runs at start-up.
 """
@@ -30,10 +30,9 @@ def read_models_of(apps: Iterable[str]) -> dict[str, list[type[peewee.Model]]]:
 def read_models(app: str) -> list[type[peewee.Model]]:
     """Return the models that *app* declares in its module or package `models`, and have a table.
 
-    Those of every module of the package count, and the models that peewee makes for many-to-many
-    fields. No table has a model with `abstract = True` in its Meta, which subclasses do not
-    inherit, nor one with `temporary = True`, nor one with nothing but a key that others derive
-    from.
+    All modules of the package are read; models that peewee makes for many-to-many fields count too.
+    A model has no table if its own Meta says `abstract = True` (subclasses do not inherit that) or
+    `temporary = True`, or if it has nothing but a key and other models derive from it.
     """
     name = f"{app}.models"
     found: dict[type[peewee.Model], None] = {}
@@ -76,8 +75,8 @@ def has_table(model: type[peewee.Model]) -> bool:
 def is_abstract(model: type[peewee.Model]) -> bool:
     """Say whether the Meta of *model* itself says `abstract = True`.
 
-    peewee's own classes hand it on to subclasses. What is inherited is told from what is said
-    again by whether others derive from the class.
+    peewee copies it to subclasses; an inherited value is told from an own one by whether other
+    models derive from the class.
     """
     if not getattr(model._meta, "abstract", False):
         return False

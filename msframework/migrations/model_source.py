@@ -1,7 +1,7 @@
 """A `SchemaState` as the text of a module of models. Runs on the command line.
 
-Models say the same as the state, name by name, so that `makemigrations` finds nothing to do. What a
-model cannot say is a comment at its place.
+The models describe the same state, name by name, so that `makemigrations` finds no changes.
+Comments list what a model cannot declare.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def render_models(
     """Return a module of models for the tables of *state*.
 
     Args:
-        remarks: what else is to be said of a table, by its name.
+        remarks: further comments on tables, by their names.
         known: models of other tables, to which foreign keys can point.
     """
     taken = {*msframework.models.__all__, *FOREIGN_NAMES}

@@ -57,7 +57,7 @@ _LOGIC: Final = {
 
 @dataclass(slots=True)
 class ModelContext:
-    """What the models of one module share.
+    """The state that the models of one module share.
 
     Args:
         facts: of every table, by its name.
@@ -104,7 +104,7 @@ class ModelText:
         return found
 
     def render(self) -> str:
-        """Return the class statement, with comments above it on what it does not say."""
+        """Return the class statement, with comments above it on what it cannot declare."""
         for constraint, clause in self._read_constraints():
             self._place_constraint(constraint, clause)
             self._placed.add(constraint.name)
@@ -188,7 +188,7 @@ class ModelText:
             self._remarks.append(f"In the database only: {statement}")
 
     def _has_method(self, column: str) -> bool:
-        """Say whether the field of *column* names a method, which all its indexes take over."""
+        """Say whether the field of *column* has an index method, used by all its indexes."""
         own, chosen = self._own_indexes.get(column), self._field_classes.get(column)
         if own is not None and own.method != "btree":
             return True
@@ -267,7 +267,7 @@ class ModelText:
             yield f"index_type={source(index.method.upper())}"
 
     def _clauses(self, column: Column, head: str) -> Iterator[SourcePart]:
-        """Yield what the database knows of *column* besides its type."""
+        """Yield the clauses of *column* besides its type: defaults, identity, collation."""
         imports = self._context.imports
         texts: list[SourcePart] = []
         if column.default is not None:

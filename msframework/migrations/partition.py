@@ -1,6 +1,6 @@
-"""The operations of a change, parted by the app that owns what they change.
+"""Operations in batches, by the app that owns the tables they change.
 
-Two apps whose operations wait for each other get further files. Runs when a migration is made.
+Two apps whose operations depend on each other get further files. Runs when a migration is made.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class OperationBatch:
     """Operations of one app that stand in one file.
 
     Args:
-        after: the places of the batches of other apps that come before.
+        after: the positions of the batches of other apps that it depends on.
     """
 
     app: str
@@ -30,7 +30,7 @@ def part_operations(
     owner: Callable[[MigrationOperation], str],
     enums: Collection[str],
 ) -> list[OperationBatch]:
-    """Return *operations* in batches, each of which comes after those that it waits for."""
+    """Return *operations* in batches, each after those that it depends on."""
     needs = _find_needs([reach(each, enums) for each in operations])
     owners = [owner(each) for each in operations]
     left = list(range(len(operations)))
@@ -53,7 +53,7 @@ def part_operations(
 
 
 def _find_needs(reaches: Sequence[Footprint]) -> list[list[int]]:
-    """Return for each operation the earlier ones that it must not overtake."""
+    """Return for each operation the earlier ones that must stay before it."""
     return [
         [before for before in range(number) if each.meets(reaches[before])]
         for number, each in enumerate(reaches)
@@ -66,7 +66,7 @@ def _choose(
     needs: Sequence[Sequence[int]],
     done: Collection[int],
 ) -> list[int]:
-    """Return the operations of one app that can come next; all that it has left, if possible."""
+    """Return operations of one app that can come next: all of its remaining ones, if possible."""
     first: list[int] = []
     for app in dict.fromkeys(owners[each] for each in left):
         own = [each for each in left if owners[each] == app]

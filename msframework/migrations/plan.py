@@ -1,4 +1,4 @@
-"""Which steps a run takes, forwards or back. Runs at start-up."""
+"""The plan of a run: the steps to apply, or to take back. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZERO = "zero"
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Where a run goes: everything, one app, or one migration of it.
+    """The goal of a run: everything, one app, or one migration of it.
 
     Args:
         app: the app's label; `None` for all.
@@ -29,7 +29,7 @@ class Goal:
     zero: bool
 
     def backwards(self, applied: Applied) -> bool:
-        """Say whether the way there leads back."""
+        """Say whether migrations are taken back to reach it."""
         return self.zero or (self.step is not None and (self.step.app, self.step.name) in applied)
 
 
@@ -66,10 +66,10 @@ def target_of(
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:
-    """Return *steps* without those that a squashed one stands for, or with it behind them.
+    """Return *steps* with either a squashed one or those that it replaces, or it after them.
 
-    Where none of those is applied, or it is applied itself, it stands for them all. Where some
-    are, the others come first, and it is recorded when all are.
+    If none of the replaced steps is applied, or the squashed one is, it alone is kept. If some are
+    applied, the others come first, and it is recorded after them.
 
     Raises:
         ImproperlyConfigured: some are applied, and the files of the others are gone.

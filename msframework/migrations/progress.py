@@ -1,4 +1,4 @@
-"""What is said while a migration is at work: lines, and one that is written over on a terminal.
+"""The output of a running migration: lines, and a line of progress on a terminal.
 
 Runs at start-up.
 """
@@ -19,10 +19,10 @@ _REDRAW: Final = 0.2
 
 
 class Reporter:
-    """Tells whoever waits for a migration.
+    """The output of a run.
 
     Args:
-        echo: told whole lines.
+        echo: called with each line.
         terminal: where a line of progress can be written over.
     """
 
@@ -37,7 +37,7 @@ class Reporter:
         self._echo(text)
 
     def progress(self, text: str) -> None:
-        """Say how far it is, unless that was said a moment ago."""
+        """Show *text* as progress, unless some was shown a moment ago."""
         now = time.monotonic()
         if self._terminal is None:
             if now - self._last >= _EVERY:
@@ -59,14 +59,14 @@ class Reporter:
 
 
 class LongWork:
-    """How far long work is, and how long it may still take."""
+    """The progress of long work, with the time that is left."""
 
     def __init__(self, reporter: Reporter, title: str) -> None:
         self._reporter, self._title = reporter, title
         self._began = time.monotonic()
 
     def tell(self, done: float, total: float | None, unit: str) -> None:
-        """Say how much of *total* is done, once it has taken a while."""
+        """Show how much of *total* is done, once the work has taken a second."""
         took = time.monotonic() - self._began
         if took < _QUIET:
             return
@@ -86,7 +86,7 @@ class LongWork:
 
 
 class WaitTeller:
-    """Says what one migration waits for; the same again only after a while."""
+    """Reports what one migration waits for; the same blocker in a row only once."""
 
     def __init__(self, reporter: Reporter, label: str) -> None:
         self._reporter, self._label = reporter, label
@@ -94,7 +94,7 @@ class WaitTeller:
         self._pace = LongWork(reporter, label)
 
     def tell(self, sighting: Sighting) -> None:
-        """Say what a statement is at that takes its time; called from the observer's thread."""
+        """Report what holds up a statement, or its stage; called from the observer's thread."""
         if sighting.blocker is not None:
             if sighting.blocker.pid != self._last:
                 self._last = sighting.blocker.pid
@@ -103,7 +103,7 @@ class WaitTeller:
             self._pace.tell_stage(sighting.stage, sighting.fraction)
 
     def tell_retry(self, seen: Sequence[Sighting], number: int, retries: int, pause: float) -> None:
-        """Say that locks were not to be had, and by whom they are held."""
+        """Report that locks were not granted, and who holds them."""
         blocker = next((each.blocker for each in reversed(seen) if each.blocker), None)
         pid = 0 if blocker is None else blocker.pid
         if pid == self._last or (blocker is None and number < 3):

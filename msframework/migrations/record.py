@@ -1,7 +1,7 @@
 """The tables `migrate_record` and `migrate_progress`: the migrations that a database has.
 
-Both stand in the first schema of the connection's search path, so that each tenant of a database
-has its own. Runs at start-up.
+Both are in the first schema of the connection's search path, so that each tenant of a database has
+its own. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Entry:
     """One migration that a database has.
 
     Args:
-        datetime: when it was written, if its author says so.
+        datetime: when it was written, if the file says so.
         time: when it was applied here.
     """
 
@@ -97,11 +97,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a migration with `atomic = False` has come that was broken off.
+    """The progress of an interrupted migration with `atomic = False`.
 
     Args:
-        done: the phases that are done.
-        digest: of what they did, which tells whether the file was edited since.
+        done: the number of finished phases.
+        digest: of those phases, to detect that the file was edited since.
     """
 
     app: str
@@ -122,7 +122,7 @@ class ProgressTable:
         self._database.execute_sql(_CREATE_PROGRESS)  # type: ignore[no-untyped-call]
 
     def read(self) -> dict[tuple[str, str], Progress]:
-        """Return the migrations that were broken off, by app and name."""
+        """Return the interrupted migrations, by app and name."""
         if not _exists(self._database, "migrate_progress"):
             return {}
         run: Any = self._database.execute_sql
@@ -130,12 +130,12 @@ class ProgressTable:
         return {(row[0], row[1]): Progress(*row) for row in rows.fetchall()}
 
     def save(self, progress: Progress) -> None:
-        """Note how far one migration is."""
+        """Save the progress of one migration."""
         values = (progress.app, progress.name, progress.backwards, progress.done, progress.digest)
         self._database.execute_sql(_SAVE, values)  # type: ignore[no-untyped-call]
 
     def remove(self, app: str, name: str) -> None:
-        """Note that a migration is through, if it was noted before."""
+        """Remove the progress of a migration, if it has any."""
         if _exists(self._database, "migrate_progress"):
             self._database.execute_sql(  # type: ignore[no-untyped-call]
                 "DELETE FROM migrate_progress WHERE app = %s AND name = %s", (app, name)

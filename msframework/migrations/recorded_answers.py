@@ -1,4 +1,4 @@
-"""What operations say to the questions that they once answered. Runs when they are squashed."""
+"""The answers that existing operations give, for squashing them. Runs when they are squashed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ColumnPlace = tuple[str, str]  # table, column
 
 
 class Undecided(Exception):
-    """Two operations answer one question, each in its own way."""
+    """Two operations give different answers to one question."""
 
 
 class RecordedAnswers:
-    """The answers that *operations*, of one app and in their order, give together."""
+    """The answers that the *operations* of one app, in their order, give together."""
 
     def __init__(self, operations: Iterable[MigrationOperation]) -> None:
         self._tables: dict[str, str] = {}  # the last name of each table, by its first one
@@ -53,7 +53,7 @@ class RecordedAnswers:
                     self._fills.setdefault((table, new.name), []).append(fill)
 
     def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
-        """Say whether operations have led from the one name to the other."""
+        """Say whether operations rename *old* to *new*."""
         if kind == "table":
             return self._tables.get(old) == new
         return self._columns.get((table, new)) == old
@@ -81,10 +81,10 @@ class RecordedAnswers:
         return found[0]
 
     def accept_loss(self, table: str, column: str, loss: str) -> None:
-        """Let it be: it was accepted before."""
+        """Accept it, as it was accepted before."""
 
     def note_drop(self, table: str, column: str | None) -> None:
-        """Let it be, likewise."""
+        """Accept it likewise."""
 
 
 def _move_table(values: dict[ColumnPlace, Value], old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""Tables as PostgreSQL's catalog has them, read by a few statements. Runs at start-up.
+"""The tables of a database, read from PostgreSQL's catalog. Runs at start-up.
 
 The number of statements does not depend on the number of tables. Expressions are in PostgreSQL's
 own words (`pg_get_expr`, `pg_get_constraintdef`, `pg_get_indexdef`), names as the connection's

@@ -1,4 +1,4 @@
-"""What tables have in a database and no model can say. Runs on the command line."""
+"""Parts of tables that no model can declare, as comments. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ WHERE c.oid = ANY(%s::oid[]) ORDER BY n.nspname, c.relname, found.remark"""
 def read_remarks(
     database: PostgresqlDatabase, found: Mapping[int, str | None]
 ) -> dict[str, list[str]]:
-    """Return a line for each thing that the tables *found* have and no model can say."""
+    """Return a line for each part of the tables *found* that no model can declare."""
     remarks: defaultdict[str, list[str]] = defaultdict(list)
     for row in rows(database, _REMARKS, list(found)):
         remarks[found[row["oid"]] or row.table].append(row["remark"])

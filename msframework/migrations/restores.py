@@ -1,6 +1,6 @@
-"""What a dropped column's rows get on the way back: its field's default, as it was recorded.
+"""Values of `restore` for dropped columns: the field's default, as the state recorded it.
 
-The field itself is gone by then; the text of its default is what is left. Runs when a migration is
+The field itself is gone by then; only the text of its default is left. Runs when a migration is
 made.
 """
 

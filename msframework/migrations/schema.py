@@ -1,4 +1,4 @@
-"""What tables look like: the values that migrations carry, compare and write as SQL.
+"""The schema of tables as values, which migrations carry, compare and write as SQL.
 
 All parts are plain values, and their text is Python that makes them again. A table is named as in
 SQL, `users` or `shop.notes`; without a schema it is found on the connection's search path. Names
@@ -68,7 +68,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key of a table; its actions are `NO ACTION` where nothing is said.
+    """A foreign key of a table; an action of `None` is `NO ACTION`.
 
     Args:
         target: the other table, named as a table is.
@@ -110,7 +110,7 @@ class Table:
     """A table, with its columns in the order of their declaration.
 
     Args:
-        storage: what stands behind the parentheses of CREATE TABLE, as SQL.
+        storage: the clauses after the columns in CREATE TABLE, as SQL.
     """
 
     name: str
@@ -140,7 +140,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """All that the models of one app, or of all apps, describe."""
+    """The tables and types of one app, or of all apps."""
 
     tables: tuple[Table, ...] = ()
     enums: tuple[EnumType, ...] = field(default=(), kw_only=True)

@@ -1,4 +1,4 @@
-"""Models' tables in PostgreSQL's words: they are made for a moment, read, and taken back.
+"""Models' tables as PostgreSQL prints them: created temporarily, read, and rolled back.
 
 Each stands in the temporary schema, without rows, sequences, foreign keys and whatever else is made
 of names alone, inside a transaction that is rolled back: nobody could wait for a lock of it. What
@@ -56,7 +56,7 @@ SELECT ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = to_regtype(%s
 
 
 def as_postgres_says(database: PostgresqlDatabase, state: SchemaState) -> SchemaState:
-    """Return *state* with its types, defaults, constraints and indexes in PostgreSQL's words."""
+    """Return *state* with types, defaults, constraints and indexes as PostgreSQL prints them."""
     groups: defaultdict[str, list[Table]] = defaultdict(list)
     for table in state.tables:
         groups[schema_of(table.name) or ""].append(table)
@@ -96,14 +96,14 @@ def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
 
 
 def _make_all(database: PostgresqlDatabase, tables: list[Table]) -> list[Table]:
-    """Make *tables*, at once if PostgreSQL takes all of them; return those that stand."""
+    """Create *tables*, at once if PostgreSQL accepts all; return those that exist."""
     if _try(database, [each for table in tables for each in _statements(table, _whole)]):
         return tables
     return [table for table in tables if _make(database, table)]
 
 
 def _make(database: PostgresqlDatabase, table: Table) -> bool:
-    """Make *table*, as far as PostgreSQL takes its parts; say whether it stands."""
+    """Create *table* with the parts that PostgreSQL accepts; say whether it exists."""
     parts = list(_statements(table, _whole))
     if _try(database, parts):
         return True
@@ -136,7 +136,7 @@ def _statements(table: Table, describe: Callable[[Column], str]) -> Iterator[str
 
 
 def _has_words(part: Constraint | ForeignKey | Index) -> bool:
-    """Say whether *part* holds more than names, and asks for no other table."""
+    """Say whether *part* has expressions, and needs no other table."""
     if isinstance(part, Index):
         return part.where is not None or plain_columns(part.elements) is None
     if isinstance(part, ForeignKey):
@@ -180,7 +180,7 @@ def _read_temporary(database: PostgresqlDatabase, tables: list[Table]) -> dict[s
 
 
 def _reworded(table: Table, found: Table) -> Table:
-    """Return *table* in the words that its temporary copy *found* was read in."""
+    """Return *table* with the SQL of its temporary copy *found*."""
     columns = {column.name: column for column in found.columns}
     constraints = {each.name: each for each in found.constraints}
     indexes = {each.name: each for each in found.indexes}

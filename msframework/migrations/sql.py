@@ -1,4 +1,4 @@
-"""SQL text: names in it, its words, and whether two texts say the same. Runs at start-up.
+"""SQL text: quoting, its tokens, equality of two texts, renames in it. Runs at start-up.
 
 A text is cut into words as PostgreSQL's lexer cuts it (its manual, 4.1), so that a change never
 reaches into a string or a comment.
@@ -75,7 +75,7 @@ _KINDS: Final = ("space", "string", "quoted", "name", "number", "sign")
 
 
 def canonical_words(text: str) -> tuple[str, ...]:
-    """Return the words of *text*, so that texts which differ in case and spaces are the same."""
+    """Return the words of *text* without case, spaces and needless parentheses."""
     found = []
     for kind, word in words(text):
         if kind == "name":
@@ -128,7 +128,7 @@ def _without_parentheses(found: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _ends(found: tuple[str, ...]) -> dict[int, int]:
-    """Return where the parenthesis that opens at each place is closed."""
+    """Return the place of the closing parenthesis for each opening one."""
     ends, opened = {}, []
     for number, word in enumerate(found):
         if word == "(":

@@ -1,4 +1,4 @@
-"""What is known of each app: its models, and what its migrations have made of them so far.
+"""The survey of all apps: their models, and the states that their migrations lead to.
 
 Runs when a migration is made.
 """
@@ -36,19 +36,19 @@ from msframework.migrations.schema import SchemaState
 
 
 class Rehearsal(Protocol):
-    """What gives the apps, and the database as the pending migrations will leave it."""
+    """A source of the apps, and of the database after the pending migrations."""
 
     @property
     def apps(self) -> Sequence[str]:
         """The dotted names of the apps."""
 
     def rehearsed(self) -> AbstractContextManager[PostgresqlDatabase]:
-        """Give the database as it will be; nothing of that stays."""
+        """Yield the database after the pending migrations; they are rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppModels:
-    """The models of all apps, and who owns their tables and types.
+    """The models of all apps, and the apps that own their tables and types.
 
     Args:
         classes: by the label of the app.
@@ -122,7 +122,7 @@ def read_all_models(apps: Sequence[str]) -> AppModels:
     """Return the models of *apps*.
 
     Raises:
-        ImproperlyConfigured: a model says what cannot be read.
+        ImproperlyConfigured: a declaration of a model cannot be read.
     """
     classes = {app_label(app): models for app, models in read_models_of(apps).items()}
     owners: dict[str, str] = {}
@@ -137,7 +137,7 @@ def read_all_models(apps: Sequence[str]) -> AppModels:
 
 
 def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
-    """Return what is known of all apps, or of *app* alone.
+    """Return the survey of all apps, or of *app* alone.
 
     Raises:
         ImproperlyConfigured: there is no such app; its files, or the models, have mistakes.
@@ -178,7 +178,7 @@ def _old_states(
     models: AppModels,
     rehearsed: Callable[[], AbstractContextManager[PostgresqlDatabase]],
 ) -> tuple[dict[str, SchemaState], tuple[str, ...]]:
-    """Return what each app's migrations have made so far, from the files, else the database."""
+    """Return the state after each app's migrations, from its files, else from the database."""
     old: dict[str, SchemaState] = {}
     unknown: list[str] = []
     for app in apps:

@@ -1,4 +1,4 @@
-"""What the models of other tables need to know of a table. Runs on the command line."""
+"""Facts of a table that the models of other tables need. Runs on the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msframework.migrations.schema import Column, Constraint, ForeignKey, Table
 
 
 class TableFacts:
-    """What other models need to know of a table: its key, foreign keys and names of fields."""
+    """Facts of a table for other models: its key, foreign keys and names of fields."""
 
     def __init__(self, table: Table, fields: Mapping[str, str] | None = None) -> None:
         self.table = table
@@ -46,7 +46,7 @@ class TableFacts:
 
 
 def _columns_of(key: Constraint | ForeignKey) -> tuple[str, ...]:
-    """Return the columns of a primary key, without what may stand behind their names."""
+    """Return the columns of a primary key, from its definition."""
     scanner = Scanner(define(key))
     scanner.expect("primary key")
     return tuple(Scanner(each).identifier() for each in Scanner(scanner.enclosed()).items())

@@ -29,12 +29,12 @@ class UnfinishedMigration(ImproperlyConfigured):
 
 @dataclass(slots=True)
 class Position:
-    """Where an execution is, for the report of a failure.
+    """The position of an execution, for the report of a failure.
 
     Args:
         operation: its number, from 1, and what it says of itself; `None` in Python of the user.
         statement: the SQL that runs; `None` where it holds values of rows.
-        done: the phases that are done and stay, of `total`.
+        done: the finished phases that stay, of `total`.
     """
 
     operation: tuple[int, str] | None = None

@@ -1,4 +1,4 @@
-"""The one spelling of a column's type, which models, peewee and PostgreSQL spell differently.
+"""Canonical names of column types, which models, peewee and PostgreSQL spell differently.
 
 It is the short one of PostgreSQL's manual (8.1): `varchar(128)`, `timestamptz`, `boolean`. A type
 that is not known here, of an extension or of the user, keeps its name. Runs at start-up.
@@ -47,7 +47,7 @@ _NAMED_LENGTH: Final = frozenset({"char", "bit"})  # one, where no length is giv
 
 
 def canonical(text: str) -> str:
-    """Return the type *text* in its one spelling.
+    """Return the type *text* in its canonical spelling.
 
     An array is an array of any number of dimensions, as PostgreSQL stores neither their number nor
     their sizes.

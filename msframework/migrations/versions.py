@@ -34,7 +34,7 @@ class Info:
 
 @dataclass(frozen=True, slots=True)
 class TableStep:
-    """The table of a model: made from today's model, and thus up to date with all its versions."""
+    """The creation of a model's table from today's model, up to date with all versions."""
 
     app: str
     owner: Any
@@ -60,7 +60,7 @@ class TableStep:
         return _file_of(self.owner)
 
     def up(self, execution: Execution, record: Record) -> None:
-        """Make the table if it is missing; where it is as today's model, its versions are noted."""
+        """Create a missing table; record the versions of one that equals today's model."""
         execution.transaction(f"{self.app}.{self.name}", lambda: self._make(execution, record))
 
     def _make(self, execution: Execution, record: Record) -> None:
@@ -215,14 +215,14 @@ def auto_migrate(migration: Any) -> None:
 
 
 def create_table(database: PostgresqlDatabase, model: type[Model]) -> None:
-    """Make the table of *model*, with all that belongs to it."""
+    """Create the table of *model*, with its types, constraints and indexes."""
     state = describe([model])
     with Execution(database) as execution, database.atomic():
         create_tables(execution, state, find_adopted(database, state).state)
 
 
 def create_tables(execution: Execution, state: SchemaState, standing: SchemaState) -> None:
-    """Make the types and tables of *state*, but for the types that stand."""
+    """Create the types and tables of *state*, except types that exist."""
     known = {enum.name for enum in standing.enums}
     for enum in state.enums:
         if enum.name not in known:
@@ -232,7 +232,7 @@ def create_tables(execution: Execution, state: SchemaState, standing: SchemaStat
 
 
 def _matters(line: str) -> bool:
-    """Say whether a difference makes a table an older one; a comment does not."""
+    """Say whether a difference makes a table outdated; a comment does not."""
     return not line.startswith("comment")
 
 

@@ -1,7 +1,7 @@
-"""How a migration waits for locks: a little, again and again, and it says what for.
+"""Waits for locks: short ones with retries, and the connections that block them.
 
-A statement that waits for a lock holds up all who come after it, so it waits for a short time only
-(`lock_timeout`), gives up, lets the others pass, and is tried again. Runs at start-up.
+A statement that waits for a lock blocks all later ones on the table, so it waits only for a short
+time (`lock_timeout`), gives up, and is tried again. Runs at start-up.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TRANSIENT: Final = frozenset((LOCK_NOT_AVAILABLE, "40P01", "40001"))
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
-    """How long migrations wait for locks that others hold.
+    """The limits of a migration's waits for locks.
 
     Args:
         timeout: seconds for which one statement waits, and others behind it; 0 for ever.
@@ -85,7 +85,7 @@ class Blocker:
     seconds: float | None
 
     def describe(self) -> str:
-        """Return it in words; without its statement, which may hold values."""
+        """Return it in words, without its statement, which may contain values."""
         parts = []
         if self.kind and self.kind != "client backend":
             parts.append(self.kind)
@@ -100,7 +100,7 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A statement at work, as another connection sees it.
+    """The state of a running statement, as another connection sees it.
 
     Args:
         stage: of an index that is built, in PostgreSQL's words; with how much of it is done.
@@ -112,7 +112,7 @@ class Sighting:
 
 
 class LockObserver:
-    """Sees, through a connection of its own, what the statement of another one waits for.
+    """Observes through a connection of its own what a statement waits for.
 
     It connects when a statement takes long enough to be looked at.
     """
@@ -124,7 +124,7 @@ class LockObserver:
 
     @contextmanager
     def watching(self, after: float, tell: Callable[[Sighting], None]) -> Iterator[None]:
-        """Call *tell* with what is seen, from a thread, beginning *after* some seconds."""
+        """Call *tell* with each sighting, from a thread, beginning *after* some seconds."""
         connection = self._database.connection()  # type: ignore[no-untyped-call]
         pid: int = connection.info.backend_pid
         stop = threading.Event()

@@ -233,7 +233,7 @@ def test_what_is_done_must_not_be_edited(execution):
     with pytest.raises(Exception, match="division by zero"):
         run(execution, AddColumn("notes", SEX), broken)
 
-    with pytest.raises(ImproperlyConfigured, match="broken off after 1 phases, and what they did"):
+    with pytest.raises(ImproperlyConfigured, match="interrupted after 1 phases, whose operations"):
         run(execution, AddColumn("notes", Column("age", "integer", null=True)), broken)
     with pytest.raises(ImproperlyConfigured, match="is applied in part: 1 phases"):
         run(execution, AddColumn("notes", SEX), broken, backwards=True)

@@ -168,7 +168,7 @@ def test_what_cannot_be_squashed_is_refused(cities, project):
     cities(NAME)
     (cities.root / "0002_old.py").write_text("def up(migrator, db):\n    pass\n")
 
-    with pytest.raises(ImproperlyConfigured, match=r"cities\.0002_old is Python"):
+    with pytest.raises(ImproperlyConfigured, match=r"cities\.0002_old has up and down"):
         squash(last="0002")
     with pytest.raises(ImproperlyConfigured, match="is one migration"):
         squash(last="0001")

@@ -32,8 +32,8 @@ def add_column(
 ) -> tuple[Phase, ...]:
     """Return the phases that add *column* to *table*, and give old rows their values.
 
-    What PostgreSQL computes once for all old rows, it does not write into them (its manual,
-    ALTER TABLE, notes); anything else is written in batches where others use the table.
+    A value that PostgreSQL computes once for all old rows is not written into them (its manual,
+    ALTER TABLE, notes); any other is written in batches where others use the table.
     """
     if is_counted(column):
         phases = _add_counted(table, column, fill, online)
@@ -52,7 +52,7 @@ def add_column(
 
 
 def _is_direct(column: Column, online: bool) -> bool:
-    """Say whether ADD COLUMN is all, as far as the table has to be read or written for it."""
+    """Say whether a plain ADD COLUMN is enough."""
     return not online or column.default is None or is_constant(column.default)
 
 
@@ -68,7 +68,7 @@ def _add_directly(table: str, column: Column) -> Phase:
 
 
 def _refuse_rows(table: str, column: Column) -> SqlAction:
-    """Return the action that says clearly why the table must have no rows."""
+    """Return the action that fails with a clear message if the table has rows."""
     message = literal(
         f"The table {table} has rows, for which the column {column.name} (NOT NULL) has no value."
     )

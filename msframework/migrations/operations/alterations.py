@@ -32,8 +32,8 @@ def alter_column(
 ) -> tuple[Phase, ...]:
     """Return the phases that make the column *old* of *table* what *new* is.
 
-    First what takes no time but for a change of type, then NOT NULL, then a new sequence, which
-    wants NOT NULL.
+    First the changes that are quick (except a change of type), then NOT NULL, then a new sequence,
+    which needs NOT NULL.
     """
     if new.generated is not None and not same(old.generated, new.generated):
         return (_compute(table, old, new),)
@@ -105,7 +105,7 @@ def _retype(table: str, old: Column, new: Column, using: str | None) -> list[str
 
 
 def _new_source(table: str, old: Column, new: Column) -> str | None:
-    """Return what has a sequence fill the column, or fill it in another way."""
+    """Return the statements that change which sequence fills the column, if any."""
     if not is_counted(new) or (old.serial and new.serial):
         return None
     if old.identity is not None and new.identity is not None:

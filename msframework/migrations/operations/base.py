@@ -1,9 +1,9 @@
-"""What an operation is, and what it asks of the run.
+"""Operations, and the phases in which a run executes them.
 
 An operation is a plain value that knows its reverse. It gives the run its phases: in a migration
 with `atomic = False` each phase is a transaction of its own, or a statement outside of any; else
-all are one transaction. Tables that the same migration makes are `fresh`: nobody else sees them,
-so that they are changed the short way.
+all are one transaction. Tables that the same migration creates are `fresh`: nobody else uses them,
+so they are changed in one phase.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Phase:
 
     Args:
         transaction: `False` for the one statement that cannot run in a transaction, and for a
-            `Backfill`, each batch of which is one.
+            `Backfill`, whose batches are transactions of their own.
         index: the index that this phase builds CONCURRENTLY, as SQL: an invalid one that a failed
             attempt left is dropped first, a valid one counts as done.
         waits: it takes a lock for which others wait behind it, so it is tried with a short
@@ -68,10 +68,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class PhaseContext:
-    """What an operation may take into account.
+    """The circumstances in which an operation runs.
 
     Args:
-        online: others read and write the tables meanwhile (`atomic = False`).
+        online: others use the tables meanwhile (`atomic = False`).
         fresh: the tables that this migration has made.
     """
 
@@ -79,7 +79,7 @@ class PhaseContext:
     fresh: frozenset[str] = frozenset()
 
     def is_online(self, table: str) -> bool:
-        """Say whether others may be at work on *table*."""
+        """Say whether others may use *table* meanwhile."""
         return self.online and table not in self.fresh
 
 
@@ -87,10 +87,10 @@ class MigrationOperation(Protocol):
     """One change that a migration makes."""
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
-        """Return what is to be done, in order."""
+        """Return the phases, in order."""
 
     def reverse(self) -> MigrationOperation | None:
-        """Return the operation that takes this one back; `None` where there is no way back."""
+        """Return the operation that takes this one back; `None` if it is irreversible."""
 
     def describe(self) -> str:
         """Return it in a line for people: `add column sex to users`."""

@@ -1,4 +1,4 @@
-"""Operations that a migration's author writes: SQL, or a function."""
+"""`Run`: SQL or a function that a migration's author writes."""
 
 from __future__ import annotations
 

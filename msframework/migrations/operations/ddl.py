@@ -35,7 +35,7 @@ def schema_of(name: str) -> str | None:
 
 
 def sibling(table: str, name: str) -> str:
-    """Return as SQL the *name* of what stands in the schema of *table*."""
+    """Return *name* as SQL, qualified by the schema of *table*."""
     schema = schema_of(table)
     return quote(name) if schema is None else f"{quote(schema)}.{quote(name)}"
 
@@ -47,7 +47,7 @@ def column_type(column: Column) -> str:
 
 
 def column_definition(column: Column) -> str:
-    """Return *column* as it stands in CREATE TABLE and ADD COLUMN."""
+    """Return the definition of *column* for CREATE TABLE and ADD COLUMN."""
     if column.serial:
         return f"{quote(column.name)} {_SERIAL[column.type]} NOT NULL"
     parts = [quote(column.name), column_type(column)]
@@ -63,7 +63,7 @@ def column_definition(column: Column) -> str:
 
 
 def constraint_definition(constraint: Constraint | ForeignKey) -> str:
-    """Return *constraint* with its name, as it stands in CREATE TABLE and ADD CONSTRAINT."""
+    """Return the definition of *constraint* for CREATE TABLE and ADD CONSTRAINT."""
     if isinstance(constraint, ForeignKey):
         definition = _foreign_key_definition(constraint)
     else:
@@ -146,7 +146,7 @@ def create_sequence(column: Column) -> list[str]:
 
 
 def block(body: str, declarations: str = "") -> str:
-    """Return a DO block, for what depends on the database that it meets."""
+    """Return a DO block, for statements that depend on the database's contents."""
     tag = "$do$"
     while tag in body:
         tag = tag[:-1] + "_$"
@@ -155,7 +155,7 @@ def block(body: str, declarations: str = "") -> str:
 
 
 def refusal(rows: str, message: str, hint: str) -> str:
-    """Return the block that fails where the query *rows* finds any.
+    """Return a DO block that fails if the query *rows* finds any row.
 
     Args:
         message: as SQL, like *hint*.
@@ -170,7 +170,7 @@ def refusal(rows: str, message: str, hint: str) -> str:
 
 
 def create_schema(name: str) -> str | None:
-    """Return what makes the schema of the table *name* where it is missing.
+    """Return the statements that create the schema of the table *name* if it is missing.
 
     IF NOT EXISTS alone asks for the right to create schemas even where there is nothing to do.
     """

@@ -1,4 +1,4 @@
-"""The names that PostgreSQL made of those of a table and its columns, and that follow them.
+"""Renames of sequences and constraints whose names PostgreSQL derived from a table or column.
 
 Of sequences, and since PostgreSQL 18 of NOT NULL constraints; so a table that was renamed equals
 one that was made with its new name. What somebody has named otherwise keeps its name.
@@ -36,7 +36,7 @@ _RENAME: Final = """\
 
 
 def follow_table(old: str, new: str) -> str:
-    """Return what gives all that belongs to a table its names, after it was renamed.
+    """Return the statements that rename a table's sequences and constraints after it.
 
     Args:
         old: the bare name that it had.
@@ -48,7 +48,7 @@ def follow_table(old: str, new: str) -> str:
 
 
 def follow_column(table: str, old: str, new: str) -> str:
-    """Return what gives all that belongs to a column its names, after it was renamed."""
+    """Return the statements that rename a column's sequence and constraint after it."""
     names = {
         f"{age}_{each}": literal(object_name(bare(table), column, each))
         for age, column in (("old", old), ("new", new))

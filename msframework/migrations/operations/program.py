@@ -12,7 +12,7 @@ from msframework.migrations.operations.tables import CreateTable, RenameTable
 def reverse_operations(
     operations: Sequence[MigrationOperation],
 ) -> tuple[MigrationOperation, ...] | None:
-    """Return the operations that take *operations* back; `None` where one has no way back."""
+    """Return the operations that take *operations* back; `None` if one is irreversible."""
     found = [each.reverse() for each in reversed(operations)]
     reversed_ones = tuple(each for each in found if each is not None)
     return reversed_ones if len(reversed_ones) == len(found) else None
@@ -38,7 +38,7 @@ def read_phases(
 
 
 def wants_steps(operations: Iterable[MigrationOperation]) -> bool:
-    """Say whether tables that are in use should be changed in several steps (`atomic = False`)."""
+    """Say whether a table in use is better changed in several phases (`atomic = False`)."""
     return any(
         len(phases) > 1 or not all(phase.transaction for phase in phases)
         for _, phases in read_phases(operations, online=True)

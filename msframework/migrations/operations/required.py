@@ -1,4 +1,4 @@
-"""NOT NULL on a column of a table with rows, and the values that old rows are given for it."""
+"""NOT NULL on a column of a table with rows, and values for its old rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONSTANT_SIGNS: Final = frozenset(("::", "-", "+", "(", ")", "[", "]", ","))
 
 
 def is_constant(text: str) -> bool:
-    """Say whether *text* is one value for all rows, which ADD COLUMN can give without a rewrite."""
+    """Say whether *text* is one value for all rows, which ADD COLUMN sets without a rewrite."""
     return all(
         kind in ("string", "number")
         or (kind == "name" and word.lower() in _ONE_VALUE_NAMES)
@@ -64,7 +64,7 @@ def backfill(table: str, column: str, fill: FillValue) -> Backfill:
 
 
 def offline_phase(table: str, column: str, fill: FillValue | None, required: bool) -> Phase | None:
-    """Return the short way: fill all rows, then set NOT NULL."""
+    """Return the one phase that fills all rows, then sets NOT NULL."""
     actions: list[Action] = []
     if fill is not None:
         # A table cannot be altered while checks of the filled rows are put off.
@@ -75,7 +75,7 @@ def offline_phase(table: str, column: str, fill: FillValue | None, required: boo
 
 
 def online_phases(table: str, column: str, fill: FillValue | None, required: bool) -> list[Phase]:
-    """Return the way that holds nobody up: fill in batches, check, then set NOT NULL.
+    """Return the phases that fill in batches, validate a check, then set NOT NULL.
 
     Rows are filled again once the check keeps new ones without a value out. SET NOT NULL does not
     read the table where a valid check says the same.
@@ -103,7 +103,7 @@ def online_phases(table: str, column: str, fill: FillValue | None, required: boo
 
 
 def _refuse_null(table: str, column: str) -> SqlAction:
-    """Return the action that fails before a check does, which would be left in place."""
+    """Return the action that fails on NULL before the check, which would otherwise stay."""
     message = literal(f"The column {column} of {table} becomes NOT NULL, and some rows have NULL.")
     hint = literal("Give the operation a fill that is never NULL, or change those rows.")
     rows = f"SELECT FROM {quote_qualified(table)} WHERE {quote(column)} IS NULL"

@@ -1,4 +1,4 @@
-"""Texts of several SQL statements, cut into them. Runs at start-up."""
+"""SQL texts of several statements, split into single ones. Runs at start-up."""
 
 from __future__ import annotations
 
