@@ -121,7 +121,9 @@ async def test_one_process_is_the_main_one_too(service, done):
 async def test_files_are_read_anew_once_a_service_serves(make_service):
     service, told = make_service(), []
     sock = socket.create_server(("127.0.0.1", 0))
-    run = ServiceRun(service, sock, lambda: None, StopRequest(), None, False)
+    # NOTE: in a thread, as a watchdog made in the main one would end this process.
+    arguments = (service, sock, lambda: None, StopRequest(), None, False)
+    run = await asyncio.to_thread(ServiceRun, *arguments)
     run._reload = lambda: told.append(service.state.is_running)
 
     async def ask(app):
