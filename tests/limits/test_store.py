@@ -121,7 +121,7 @@ async def test_two_workers_allow_no_more_than_one(store, redis):
     key = b"k" * 16
 
     found = await asyncio.gather(
-        *(each.take([(MINUTE, key)]) for _ in range(150) for each in (store, other))
+        *(each.take([(MINUTE, key)]) for _ in range(60) for each in (store, other))
     )
     await other.stop()
 
