@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -11,6 +12,10 @@ from sanic import Sanic
 from msframework.app import Service
 from msframework.conf.settings import Settings
 from msframework.testing.server import Server
+
+# As from a shell: what starts the tests in the background has told them to ignore both.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The files that take longest; begun first, so that no process of a run is left with them alone.
 SLOW = (

@@ -235,7 +235,7 @@ def test_what_is_done_must_not_be_edited(execution):
 
     with pytest.raises(ImproperlyConfigured, match="interrupted after 1 phases, whose operations"):
         run(execution, AddColumn("notes", Column("age", "integer", null=True)), broken)
-    with pytest.raises(ImproperlyConfigured, match="is applied in part: 1 phases"):
+    with pytest.raises(ImproperlyConfigured, match="is applied in part: 1 of its phases"):
         run(execution, AddColumn("notes", SEX), broken, backwards=True)
     run(execution, AddColumn("notes", SEX), Run("SELECT 1"))
 

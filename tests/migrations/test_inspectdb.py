@@ -199,7 +199,7 @@ def test_a_database_without_tables_says_so(url):
 def test_help_says_what_is_printed(capsys):
     inspectdb.command.main(["--help"], prog_name="inspectdb", standalone_mode=False)
 
-    assert "Print a module of models for the tables of the database" in capsys.readouterr().out
+    assert "Print a module of models for all tables of the database" in capsys.readouterr().out
 
 
 def test_an_error_shows_no_secret():
