@@ -296,7 +296,11 @@ def test_status_lists_applied_pending_and_lost(runner, shops):
         ("shoes", None, "There is no app 'shoes'; INSTALLED_APPS has people, shops."),
         ("shops", "0009", "shops has no migration '0009', or several that begin so"),
         ("shops", "000", "shops has no migration '000', or several that begin so"),
-        (None, "0001", "A target needs the app that it belongs to: `manage.py migrate APP TARGET`."),
+        (
+            None,
+            "0001",
+            "A target needs the app that it belongs to: `manage.py migrate APP TARGET`.",
+        ),
     ],
 )
 def test_unknown_names_are_refused(runner, app, target, text):
