@@ -336,11 +336,12 @@ async def test_what_a_run_that_crashed_has_left_is_dropped(base, shop):
 
     living = made(base, shop)
     try:
-        left = ["templates_of_test_1", living.name]
-        assert await names(base, "templates_of") == sorted(left)
+        left = {"templates_of_test_1", living.name}
+        # A template that is kept may stand beside them, where several processes run the tests.
         async with TestServer(base).managing() as conn:
             await TestServer(base).sweep(conn)
-        assert await names(base, "templates_of") == sorted(left)
+        assert crashed.name not in await names(base, "templates_of")
+        assert left <= set(await names(base, "templates_of"))
     finally:
         living.drop()
         crashed.drop()
