@@ -10,7 +10,7 @@ from typing import Final
 
 from msframework.migrations.conversions import conversion
 from msframework.migrations.schema import Column
-from msframework.migrations.sql import same, words
+from msframework.migrations.sql import same, unquote, words
 
 _BEFORE: Final = frozenset(("if", "not", "exists", "only"))
 _SIZED: Final = frozenset(("varchar", "varbit", "numeric", "timestamp", "timestamptz", "time"))
@@ -59,7 +59,7 @@ def _name(found: list[tuple[str, str]]) -> str:
     parts = []
     for kind, word in found[:3]:
         if kind == "quoted":
-            parts.append(word[1:-1].replace('""', '"'))
+            parts.append(unquote(word))
         elif kind == "name" and len(parts) in (0, 2):
             parts.append(word.lower())
         elif word == "." and len(parts) == 1:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from msframework.migrations.sql import words
+from msframework.migrations.sql import unquote, words
 
 LONGEST_NAME: Final = 63  # bytes: NAMEDATALEN - 1
 
@@ -66,7 +66,7 @@ def mentioned(expression: str, columns: Collection[str]) -> list[str]:
     used = []
     for number, (kind, word) in enumerate(found):
         if kind == "quoted":
-            name = word[1:-1].replace('""', '"')
+            name = unquote(word)
         elif kind == "name":
             name = word.lower()
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from msframework.migrations.naming import clip
-from msframework.migrations.sql import placed_words, quote
+from msframework.migrations.sql import placed_words, quote, unquote
 
 _OPENING: Final = frozenset("([")
 _CLOSING: Final = frozenset(")]")
@@ -70,7 +70,7 @@ class Scanner:
             raise Unreadable(f"{self._here()} stands where a name should")
         kind, word, _ = self._words[self._at]
         self._at += 1
-        return clip(word.lower() if kind == "name" else word[1:-1].replace('""', '"'))
+        return clip(word.lower() if kind == "name" else unquote(word))
 
     def qualified(self) -> tuple[str, ...]:
         """Return the parts of a name that may have a schema, and step over them."""
@@ -151,4 +151,4 @@ def tidy(text: str) -> str:
 
 
 def _bare(word: str) -> str:
-    return quote(clip(word[1:-1].replace('""', '"')))
+    return quote(clip(unquote(word)))

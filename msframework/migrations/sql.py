@@ -44,6 +44,11 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def unquote(word: str) -> str:
+    """Return the name that *word*, an identifier in quotes, stands for."""
+    return word[1:-1].replace('""', '"')
+
+
 def quote_qualified(name: str) -> str:
     """Return the name of a table, with its schema if it has one, as SQL."""
     return ".".join(quote(part) for part in name.split(".", 1))
@@ -81,7 +86,7 @@ def canonical_words(text: str) -> tuple[str, ...]:
         if kind == "name":
             found.append(word.lower())
         elif kind == "quoted":
-            found.append(quote(word[1:-1].replace('""', '"')))
+            found.append(quote(unquote(word)))
         else:
             found.append(word)
     return _without_parentheses(tuple(found))
@@ -102,7 +107,7 @@ def rename(text: str, old: str, new: str) -> str:
         name = match.group("name")
         bare = name.lower() if name else None
         if match.group("quoted"):
-            bare = match.group()[1:-1].replace('""', '"')
+            bare = unquote(match.group())
         if bare == old and not _is_call(matches, number):
             found += [text[last : match.start()], quote(new)]
             last = match.end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from msframework.migrations.sql import quote, words
+from msframework.migrations.sql import quote, unquote, words
 
 # What a type is called elsewhere; a name of several words is joined by single spaces.
 _ALIASES: Final = {
@@ -110,7 +110,7 @@ def _name(kind: str, word: str) -> str:
     if kind == "name":
         return word.lower()
     if kind == "quoted" and word != '"char"':  # not the type that char is without quotes
-        return quote(word[1:-1].replace('""', '"'))
+        return quote(unquote(word))
     return word
 
 
