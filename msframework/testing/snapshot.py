@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from msframework.testing.template import quoted
+from msframework.migrations.sql import quote
 
 _TABLES: Final = """
     SELECT c.oid, n.nspname, c.relname, c.relkind = 'p' AS parted,
@@ -58,7 +58,7 @@ class SnapshotTable:
     @property
     def quoted(self) -> str:
         """The name as SQL."""
-        return f"{quoted(self.schema)}.{quoted(self.name)}"
+        return f"{quote(self.schema)}.{quote(self.name)}"
 
     @property
     def rows(self) -> str:
@@ -117,7 +117,7 @@ class DatabaseSnapshot:
 
     async def _copy(self, table: SnapshotTable) -> bytes:
         target = BytesIO()
-        columns = ", ".join(map(quoted, table.columns))
+        columns = ", ".join(map(quote, table.columns))
         query = f"SELECT {columns} FROM {table.rows}"  # noqa: S608
         await self._conn.copy_from_query(query, output=target, format="binary")
         return target.getvalue()

@@ -21,6 +21,7 @@ from msframework.conf.address import read_address
 from msframework.db.opening import AddressOpener
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.declared import describe, read_models
+from msframework.migrations.sql import quote
 
 _MOST_BYTES: Final = 63  # of a name in PostgreSQL
 _MARK: Final = "msframework test"
@@ -106,7 +107,7 @@ class TestServer:
 
     async def finish(self, conn: Any, template: TemplateDatabase, run: str) -> None:
         """Mark *template* as finished; nothing connects to it any more."""
-        name = quoted(template.name)
+        name = quote(template.name)
         await conn.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         kind, detail = ("template kept by", run) if template.kept else ("template", template.name)
         await self.note(conn, template.name, self.mark(kind, detail))
@@ -114,15 +115,15 @@ class TestServer:
     async def create(self, conn: Any, name: str, template: str | None) -> None:
         """Make the database *name*, empty or as a copy; one of that name is dropped."""
         await drop(conn, name)
-        copied = "" if template is None else f" TEMPLATE {quoted(template)}"
-        await conn.execute(f"CREATE DATABASE {quoted(name)}{copied}")
+        copied = "" if template is None else f" TEMPLATE {quote(template)}"
+        await conn.execute(f"CREATE DATABASE {quote(name)}{copied}")
         await self.note(conn, name, self.mark("copy of", template or "nothing"))
 
     @staticmethod
     async def note(conn: Any, name: str, mark: str) -> None:
         """Write *mark* as the comment of the database *name*."""
         text = mark.replace("'", "''")
-        await conn.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{text}'")
+        await conn.execute(f"COMMENT ON DATABASE {quote(name)} IS '{text}'")
 
     def named(self, tail: str) -> str:
         """Return the name of a database of these tests, short enough to be one."""
@@ -146,7 +147,7 @@ async def claim(conn: Any) -> None:
 
 async def drop(conn: Any, name: str) -> None:
     """Drop the database *name*, whoever is connected."""
-    await conn.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
+    await conn.execute(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
 
 
 def digest_of(apps: Iterable[str]) -> str:
@@ -184,8 +185,3 @@ def process_name(number: int) -> str:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     tail = f"{worker}_{os.getpid()}" if worker else f"{os.getpid()}"
     return tail if number == 1 else f"{tail}_{number}"
-
-
-def quoted(name: str) -> str:
-    """Return *name* as SQL."""
-    return '"' + name.replace('"', '""') + '"'
