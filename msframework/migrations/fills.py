@@ -66,8 +66,6 @@ def has_name(function: object) -> bool:
 
 def as_sql(field: peewee.Field, value: object) -> str:
     """Return *value* as a constant of SQL for the column of *field*."""
-    from psycopg.sql import Literal
-
     if isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
     if isinstance(field, (JSONField, peewee.JSONField)) or field.field_type in ("JSON", "JSONB"):
@@ -82,4 +80,11 @@ def as_sql(field: peewee.Field, value: object) -> str:
         value = field.db_value(value)  # type: ignore[no-untyped-call]
     if isinstance(value, (datetime.date, datetime.time)):
         value = str(value)
+    return constant_of(value)
+
+
+def constant_of(value: object) -> str:
+    """Return *value* as psycopg writes it into SQL."""
+    from psycopg.sql import Literal
+
     return Literal(value).as_string(None).strip()

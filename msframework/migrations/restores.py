@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from msframework.migrations.fills import has_name
+from msframework.migrations.fills import constant_of, has_name
 from msframework.migrations.renames import Fill
 from msframework.migrations.schema import Column
 
@@ -86,10 +86,8 @@ def _function(text: str) -> Fill:
 
 
 def _as_sql(column: Column, value: object) -> str:
-    from psycopg.sql import Literal
-
     if column.type in ("json", "jsonb"):
         value = json.dumps(value, ensure_ascii=False)
     elif not isinstance(value, str | bytes | bool | int | float | decimal.Decimal | list):
         value = str(value)
-    return Literal(value).as_string(None).strip()
+    return constant_of(value)
