@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -28,15 +29,23 @@ def server_url(tmp_path_factory):
     shutil.rmtree(home.path)
 
 
+@contextmanager
+def own_database(server_url, name):
+    """Give the address of an empty database, which is dropped afterwards."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield server_url.replace("@/postgres?", f"@/{name}?")
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def url(server_url):
     """The address of an empty database."""
-    name = f"migrations_{next(_numbers)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield server_url.replace("@/postgres?", f"@/{name}?")
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with own_database(server_url, f"migrations_{next(_numbers)}") as url:
+        yield url
 
 
 @pytest.fixture

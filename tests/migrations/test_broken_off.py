@@ -10,6 +10,7 @@ from msframework.migrations.execute import Execution
 from msframework.migrations.operations.program import read_phases, wants_steps
 from msframework.migrations.record import Progress
 from tests.migrations.catalog_rows import empty, read_rows, reverse, run
+from tests.migrations.support import own_database
 from tests.migrations.test_operations import CASES, first_values, made_of
 
 IN_EVERY_RUN = ("a deferrable unique constraint", "an index less")
@@ -52,11 +53,8 @@ class BreakingDatabase:
 @pytest.fixture(scope="module")
 def database_url(server_url):
     """The address of a database that the module has for itself."""
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE broken_off")
-    yield server_url.replace("@/postgres?", "@/broken_off?")
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE broken_off WITH (FORCE)")
+    with own_database(server_url, "broken_off") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

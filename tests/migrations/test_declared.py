@@ -5,7 +5,6 @@ import uuid
 from pathlib import Path
 
 import peewee
-import psycopg
 import pytest
 from peewee import SQL, Check, CompositeKey, ForeignKeyField, Model, fn
 from playhouse import postgres_ext
@@ -18,6 +17,7 @@ from msframework.migrations.declared import describe, table_name
 from msframework.migrations.model_search import has_table
 from tests.migrations.pg_catalog import create_by_peewee, create_by_state, read_catalog
 from tests.migrations.random_models import make_models
+from tests.migrations.support import own_database
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
 
@@ -25,12 +25,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
 @pytest.fixture(scope="module")
 def database(server_url):
     """A database with extensions, for transactions that are taken back."""
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE declared")
-        database = Psycopg3Database(server_url.replace("@/postgres?", "@/declared?"))
-        with database:
-            yield database
-        connection.execute("DROP DATABASE declared")
+    with own_database(server_url, "declared") as url, Psycopg3Database(url) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import sys
 import types
 from dataclasses import replace
 
-import psycopg
 import pytest
 
 from msframework.migrations import declared, difference
@@ -15,18 +14,16 @@ from msframework.migrations.model_source import render_models
 from msframework.models import Model
 from tests.migrations.pg_catalog import create_by_peewee
 from tests.migrations.random_models import make_models
+from tests.migrations.support import own_database
 
 
 @pytest.fixture(scope="module")
 def shared_database(server_url):
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE inspected")
-    database = connect(server_url.replace("@/postgres?", "@/inspected?"))
-    database.connect()
-    yield database
-    database.close()
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE inspected WITH (FORCE)")
+    with own_database(server_url, "inspected") as url:
+        database = connect(url)
+        database.connect()
+        yield database
+        database.close()
 
 
 @pytest.fixture

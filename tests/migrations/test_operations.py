@@ -43,6 +43,7 @@ from msframework.migrations import (
 from msframework.migrations.operations.program import read_phases, reverse_operations, wants_steps
 from msframework.migrations.sql import quote, quote_qualified
 from tests.migrations.catalog_rows import empty, read_rows, reverse, run, run_phases
+from tests.migrations.support import own_database
 
 ID = Column("id", "integer", serial=True)
 KEY = Constraint("users_pkey", "PRIMARY KEY (id)")
@@ -505,11 +506,8 @@ def made_of(things: tuple) -> list:
 @pytest.fixture(scope="module")
 def module_database(server_url):
     """The address of a database that the module has for itself."""
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE operations")
-    yield server_url.replace("@/postgres?", "@/operations?")
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE operations WITH (FORCE)")
+    with own_database(server_url, "operations") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -352,14 +352,7 @@ class ModelMachine(RuleBasedStateMachine):
 
     @rule(n=picks, m=picks, how=st.sampled_from(["drop", "desc", "where"]), wait=st.booleans())
     def alter_index(self, n, m, how, wait):
-        model = self.a_model(n, lambda each: each.indexes)
-        if model is None:
-            return
-        name = self.pick(model.indexes, m)
-        columns, _ = model.indexes.pop(name)
-        if how != "drop":
-            model.indexes[name] = (columns, how)
-        self.settle(wait)
+        self.alter_part(lambda model: model.indexes, n, m, how, wait)
 
     @rule(
         n=picks,
@@ -380,13 +373,18 @@ class ModelMachine(RuleBasedStateMachine):
 
     @rule(n=picks, m=picks, how=st.sampled_from(["drop", "check", "unique"]), wait=st.booleans())
     def alter_constraint(self, n, m, how, wait):
-        model = self.a_model(n, lambda each: each.constraints)
+        self.alter_part(lambda model: model.constraints, n, m, how, wait)
+
+    def alter_part(self, parts_of, n, m, how, wait):
+        """Drop an index or a constraint of a model, or make it another of the same columns."""
+        model = self.a_model(n, parts_of)
         if model is None:
             return
-        name = self.pick(model.constraints, m)
-        columns, _ = model.constraints.pop(name)
+        parts = parts_of(model)
+        name = self.pick(parts, m)
+        columns, _ = parts.pop(name)
         if how != "drop":
-            model.constraints[name] = (columns, how)
+            parts[name] = (columns, how)
         self.settle(wait)
 
     @rule(n=picks, place=picks)
