@@ -68,7 +68,7 @@ class Readiness:
         return self._report if monotonic() < self._until else await self.ask()
 
     async def ask(self) -> Report:
-        """Return what the parts of a service that serves say now, in place of the last outcome."""
+        """Return the present readiness of all parts, which replaces the last outcome."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         # NOTE: several askers wait for one outcome, and none that leaves takes it from the others.

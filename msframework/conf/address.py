@@ -106,7 +106,7 @@ class DatabaseAddress:
 
 
 def read_address(text: str, environ: Mapping[str, str] | None = None) -> DatabaseAddress:
-    """Return what *text* says; variables of *environ* such as PGUSER stand in for what it omits.
+    """Return the address *text*, its gaps filled by variables of *environ* such as PGUSER.
 
     Raises:
         AddressFault: it is no address of a database, or has what a driver would not understand.
@@ -127,7 +127,7 @@ def read_address(text: str, environ: Mapping[str, str] | None = None) -> Databas
 
 
 def address_fault(text: str) -> str | None:
-    """Return what is wrong with *text* as an address, as the end of a sentence; else `None`."""
+    """Return the mistake in the address *text*, as the end of a sentence; `None` for none."""
     try:
         read_address(text)
     except AddressFault as exc:

@@ -22,7 +22,7 @@ _FORM: Final = "Write postgresql://user:password@host:5432/name."
 
 
 class AddressFault(ImproperlyConfigured):
-    """What is wrong with the address of a database; nothing of its user or password.
+    """A mistake in the address of a database, told without its user and password.
 
     Args:
         found: the mistake, as the end of a sentence that begins with the address's name.
@@ -44,7 +44,7 @@ def broken_off() -> AddressFault:
 
 
 def split_address(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return what *text* says by libpq's names, and the names that stand behind the `?`.
+    """Return the parameters in *text* by libpq's names, and the names of those behind the `?`.
 
     Raises:
         AddressFault: it is no address, or not encoded as it has to be.

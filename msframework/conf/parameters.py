@@ -1,4 +1,4 @@
-"""What may stand in the address of a database beside user, password and hosts. Runs at start-up.
+"""The parameters of a database's address, beside user, password and hosts. Runs at start-up.
 
 The names are those of libpq (PostgreSQL's documentation, 34.1.2). What libpq takes and asyncpg has
 no equal of is refused, so that the service and its migrations reach the same server the same way.
@@ -32,7 +32,7 @@ class Parameter:
     alias: str | None = None
 
     def expected(self, value: str) -> str | None:
-        """Return what was expected in the place of *value*; `None` when it is right."""
+        """Return the values that are allowed, if *value* is none of them."""
         if self.choices and value not in self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.least is not None and not (

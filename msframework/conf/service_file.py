@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"(?!service)[a-z_]{1,40}")
 
 
 def read_service(name: str, path: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what the service *name* stands for.
+    """Return the parameters of the service *name*.
 
     Args:
         path: the file, when one is named.

@@ -194,7 +194,7 @@ def keep_alive(conn: asyncpg.Connection, values: Mapping[str, str]) -> None:
 
 
 def libpq_options(address: DatabaseAddress) -> dict[str, str]:
-    """Return what *address* says as parameters of libpq's, and so of psycopg's `connect`.
+    """Return the parameters of libpq for *address*, as psycopg's `connect` takes them.
 
     All that both drivers have a default for is said, so that they have the same.
     """

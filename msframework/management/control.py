@@ -56,7 +56,7 @@ WorkerMessage: TypeAlias = Serving | StartFailure | Status
 
 
 class BrokenMessage(Exception):
-    """What came from a worker is no message."""
+    """A message from a worker that cannot be read."""
 
 
 class WorkerControl:

@@ -126,7 +126,7 @@ def _renamed(parts: tuple[Named, ...], old: str, new: str) -> tuple[Named, ...]:
 
 
 def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
-    """Return what *operation* touches.
+    """Return the tables and types that *operation* makes, changes or needs.
 
     Args:
         enums: the names of all enumerated types.

@@ -111,7 +111,7 @@ def _python_line(trace: TracebackType | None, file: str) -> str | None:
 
 
 def _advice(state: str | None) -> str | None:
-    """Return what to do about a failure caused by locks or time limits, by its SQLSTATE."""
+    """Return the cure of a failure caused by locks or time limits, by its SQLSTATE."""
     if state == LOCK_NOT_AVAILABLE:
         return (
             "Others held its locks each time that it was tried. End their transactions, or wait "

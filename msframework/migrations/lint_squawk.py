@@ -94,7 +94,7 @@ def write_text(phases: Iterable[tuple[int, Sequence[Phase]]], atomic: bool) -> S
 
 
 def run_squawk(texts: Sequence[SqlText], server_version: str | None) -> list[list[SquawkFinding]]:
-    """Return what squawk finds in each of *texts*.
+    """Return the findings of squawk for each of *texts*.
 
     Args:
         server_version: as `16.2`; some statements are safe only since a version.

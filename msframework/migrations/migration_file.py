@@ -218,7 +218,7 @@ def _line_of(file: MigrationFile, exc: Exception) -> int | None:
 
 
 def _advise(exc: Exception) -> str:
-    """Return what to write instead, as far as that can be told."""
+    """Return a correction of the mistake, as a sentence; nothing where none is known."""
     ours: Any = sys.modules["msframework.migrations"]
     if isinstance(exc, ImportError) and exc.name == ours.__name__:
         named = re.search(r"cannot import name '(\w+)'", str(exc))

@@ -49,7 +49,7 @@ class DefinitionContext(_CONTEXT):  # type: ignore[misc]
 
 
 class _ColumnDefinition(Node):
-    """What CREATE TABLE says of one field."""
+    """The definition of one column in CREATE TABLE."""
 
     def __init__(self, field: peewee.Field) -> None:
         self._field = field

@@ -41,7 +41,7 @@ _MAKERS: Final[dict[str, Callable[..., object]]] = {
 
 
 def restored(column: Column) -> Fill:
-    """Return what rows get in *column* when it is added again; `None` where nothing is needed.
+    """Return the value of rows in *column* when it is added again; `None` for none.
 
     Nothing is known of a default that is no constant, and no function that its module still holds.
     """

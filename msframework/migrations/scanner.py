@@ -80,7 +80,7 @@ class Scanner:
         return tuple(parts)
 
     def enclosed(self) -> str:
-        """Return what the parentheses hold that begin here, and step over them.
+        """Return the text in the parentheses that begin here, and step over them.
 
         Raises:
             Unreadable: there are none, or they are not closed.
@@ -110,7 +110,7 @@ class Scanner:
         return self._between(start, self._at)
 
     def items(self) -> tuple[str, ...]:
-        """Return what is left, cut at the commas outside of parentheses."""
+        """Return the rest of the text, cut at the commas outside of parentheses."""
         found = []
         more = not self.done
         while more:

@@ -157,7 +157,7 @@ def _whole(column: Column) -> str:
 
 
 def _enum_statements(database: PostgresqlDatabase, enum: EnumType) -> list[str]:
-    """Return what makes *enum*, unless there is one of that name with these values."""
+    """Return the statements that make *enum*; none where its like exists."""
     known = rows(database, _KNOWN_ENUM, quote_qualified(enum.name))[0]["values"]
     if tuple(known) == enum.values:
         return []

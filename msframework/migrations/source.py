@@ -24,7 +24,7 @@ _INSTALLED: Final = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True)
 class MigrationText:
-    """What a migration file says.
+    """The contents of a migration file.
 
     Args:
         title: the docstring, one line.
@@ -175,7 +175,7 @@ class _Names:
         return f"{self._called(module, first)}{dot}{rest}"
 
     def _called(self, module: str, name: str) -> str:
-        """Return what *name* of *module* is called here: itself, or another name if it is taken."""
+        """Return the name in this file for *name* of *module*: another one where it is taken."""
         if (module, name) not in self._functions:
             taken = {*self._functions.values(), *_package_names(), *_WORDS}
             here, number = name, 2

@@ -1,4 +1,4 @@
-"""What migration files define for themselves, taken over into another. Runs on the command line."""
+"""Functions of migration files, taken over into another file. Runs on the command line."""
 
 from __future__ import annotations
 

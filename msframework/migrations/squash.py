@@ -142,7 +142,7 @@ def _refuse_renamed_targets(
 
 
 def _depends(found: Sequence[FileStep]) -> tuple[str, ...]:
-    """Return what *found* depend on, themselves apart."""
+    """Return the dependencies of *found* on other migrations."""
     inside = {label(step) for step in found}
     names = dict.fromkeys(name for step in found for name in step.depends)
     return tuple(

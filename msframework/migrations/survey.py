@@ -62,7 +62,7 @@ class AppModels:
     state: SchemaState
 
     def of(self, app: str) -> SchemaState:
-        """Return what the models of one app describe."""
+        """Return the state that the models of one app describe."""
         return SchemaState(
             tuple(each for each in self.state.tables if self.owners.get(each.name) == app),
             enums=tuple(

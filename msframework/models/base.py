@@ -15,7 +15,7 @@ from msframework._tested import demand
 
 
 class ModelMetadata(peewee.Metadata):
-    """What the Meta of a model says; subclasses don't inherit `abstract` and `comment`.
+    """The options of a model's Meta; subclasses don't inherit `abstract` and `comment`.
 
     Args:
         abstract: the model is the base of others, and has no table.

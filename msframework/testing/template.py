@@ -176,7 +176,7 @@ def _sources(name: str) -> list[Path]:
 
 
 def run_id() -> str:
-    """Return what the processes of one run have in common, and no other run has."""
+    """Return the identifier of a run, which all of its processes share."""
     return os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
 
 

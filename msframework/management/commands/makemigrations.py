@@ -93,7 +93,7 @@ def command(
 def _answers(
     check: bool, no_input: bool, given: dict[str, Sequence[str]]
 ) -> Callable[[Fills], GivenAnswers]:
-    """Return what makes the answers: of a look, of a person at a terminal, or of options."""
+    """Return the maker of answers: those of `--check`, of a terminal, or of options alone."""
     asked = not no_input and sys.stdin.isatty() and sys.stdout.isatty()
     kind = SilentAnswers if check else AskedAnswers if asked else GivenAnswers
     return lambda fills: kind(
@@ -137,7 +137,7 @@ def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]
 
 
 class _Output:
-    """What the command says and writes."""
+    """The output of the command: its lines, and the files."""
 
     def __init__(self, project: Project, check: bool, dry_run: bool) -> None:
         self._echo, self._check, self._dry_run = project.echo, check, dry_run
@@ -176,7 +176,7 @@ class _Output:
 
 
 def _nothing(survey: Survey) -> str:
-    """Return what is said where there is nothing to do: what was compared, and what was not."""
+    """Return the line for no changes: the apps that were compared, and those that were not."""
     count = len(survey.apps)
     text = "No changes: the models are as the last migrations leave them "
     text += f"({count} app{'' if count == 1 else 's'})."

@@ -129,7 +129,7 @@ def renamed_values(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str
 
 
 def _make_anew(new: EnumType) -> str:
-    """Return what replaces the type by one of the same name in all columns that have it."""
+    """Return the statement that replaces the type by a new one, in all columns that have it."""
     name, spare = quote_qualified(new.name), object_name(bare(new.name), "type", "before")
     values = ", ".join(literal(each) for each in new.values)
     dependents = _DEPENDENTS.format(type=f"{literal(name)}::regtype", new=literal(name))

@@ -49,7 +49,7 @@ def drop_source(table: str, column: Column) -> str:
 
 
 def change_source(table: str, old: Column, new: Column) -> str:
-    """Return what makes *old*, plain, serial or identity, what *new* is of these.
+    """Return the statement that makes the column plain, serial or identity, as *new* is.
 
     Counting goes on behind the greatest value, and behind what the old sequence has given out.
     """
@@ -78,7 +78,7 @@ def change_identity(table: str, new: Column) -> str:
 
 
 def retype_sequence(table: str, column: Column) -> str:
-    """Return what gives the sequence of a serial column the column's type."""
+    """Return the statement that gives a serial column's sequence the type of the column."""
     body = (
         "  IF sequence IS NOT NULL THEN\n"
         f"    EXECUTE 'ALTER SEQUENCE ' || sequence || ' AS {column.type}';\n"
