@@ -26,7 +26,7 @@ from msframework.management.process import (
 )
 from msframework.management.start import StartMode
 from msframework.operations.status import Status
-from msframework.serving.signals import SIGNALS, HangUp
+from msframework.serving.signals import SIGNALS, HangUp, handle_signals
 
 _SLACK: Final = 1.0  # seconds beyond the times that a worker gives its parts
 _HURRY: Final = 5.0  # seconds for a worker to stop that does not serve yet, or hangs
@@ -330,11 +330,7 @@ class Supervisor:
         before = {number: signal.getsignal(number) for number in SIGNALS}
         earlier = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         self._wake_up = ours
-        for number in SIGNALS:
-            # NOTE: what nohup keeps from a process stays so.
-            if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:
-                signal.signal(number, self._note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        handle_signals(self._note)
         try:
             yield
         finally:

@@ -18,6 +18,9 @@ SignalHandler: TypeAlias = Callable[[int, FrameType | None], None]
 # The signals that nobody may keep from a server, whatever it was started with.
 STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 SIGNALS: Final = (*sorted(STOPS), signal.SIGHUP)
+# The hang-ups that came during a start, for the next handler. A mask would not keep them: another
+# thread of the process may take a signal that its first thread blocks (signal(7)).
+_held: Final[list[int]] = []
 
 
 def handle_signals(handler: SignalHandler) -> None:
@@ -26,6 +29,16 @@ def handle_signals(handler: SignalHandler) -> None:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    _release()
+
+
+def _hold(number: int, frame: FrameType | None) -> None:
+    _held[:] = [number]
+
+
+def _release() -> None:
+    while _held:
+        signal.raise_signal(_held.pop())
 
 
 @contextmanager
@@ -43,12 +56,15 @@ def stopping_the_start() -> Iterator[None]:
         raise SystemExit(0)
 
     before = signal.signal(signal.SIGTERM, end)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    hang_up = signal.getsignal(signal.SIGHUP)
+    if hang_up is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _hold)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGHUP, hang_up)
+        _release()
 
 
 class HangUp:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,7 @@ from msframework.serving.signals import (
     HangUp,
     ServerSignals,
     StopRequest,
+    handle_signals,
     stopping_the_start,
 )
 
@@ -32,13 +34,32 @@ def test_a_start_ends_in_order_and_leaves_a_hang_up_for_later(usual):
     signal.signal(signal.SIGHUP, lambda *_: heard.append("hang-up"))
     before = signal.getsignal(signal.SIGTERM)
 
-    with pytest.raises(SystemExit) as caught, stopping_the_start():
-        os.kill(os.getpid(), signal.SIGHUP)
-        assert heard == []
-        os.kill(os.getpid(), signal.SIGTERM)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(int).result()  # its thread begins before the start
+        with pytest.raises(SystemExit) as caught, stopping_the_start():
+            other.submit(signal.raise_signal, signal.SIGHUP).result()
+            assert heard == []
+            os.kill(os.getpid(), signal.SIGTERM)
 
     assert (caught.value.code, heard) == (0, ["hang-up"])
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_hang_up_of_the_start_is_for_the_server_that_it_became(usual):
+    heard = []
+    with stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        handle_signals(lambda number, _: heard.append(number))
+        assert heard == [signal.SIGHUP]
+
+    assert heard == [signal.SIGHUP]
+
+
+def test_a_start_leaves_a_hang_up_ignored_that_was(usual):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_process_without_a_terminal_knows_it(monkeypatch):
