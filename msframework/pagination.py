@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from peewee import SQL, Select, fn
 
@@ -154,6 +154,7 @@ class Pages:
     max_per_page: int = 100
     total: bool = True
     max_page: int = 10_000
+    decorator: ClassVar[str] = "@doc.paginate"
 
     def find_mistakes(self) -> Iterator[str]:
         """Yield the mistakes of the declaration."""

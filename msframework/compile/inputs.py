@@ -49,6 +49,10 @@ def read_inputs(
     _check_bodies(notes, where, method, problems)
     inputs = []
     for note in _check_names(notes, where, params, problems):
+        if _is_reader(note.schema):
+            problems.extend(f"{where}: {mistake}" for mistake in note.schema.find_mistakes())
+            inputs.append(Input(note.source, note.schema, name=note.name))
+            continue
         schema = _read_schema(note, where, problems, schemas)
         if schema is not None:
             partial = method == "PATCH" and note.source in BODY_SOURCES
@@ -57,6 +61,11 @@ def read_inputs(
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
     _check_keys(inputs, where, problems)
     return tuple(inputs)
+
+
+def _is_reader(thing: object) -> bool:
+    """Tell whether *thing* reads the query itself; a class of such readers does not."""
+    return not isinstance(thing, type) and hasattr(thing, "document_parameters")
 
 
 def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) -> None:
@@ -138,8 +147,9 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
             other = readers.setdefault((item.source, spelled), item)
             if other is item:
                 continue
-            if item.paging is not None:
-                found = f"@doc.paginate reads {key!r} of the query, as does @doc.query"
+            if item.reader is not None:
+                by = "@doc.query" if other.reader is None else other.reader.decorator
+                found = f"{item.reader.decorator} reads {key!r} of the query, as does {by}"
                 advice = "Drop one of them, or rename the field."
                 problems.append(Problem(where, found, advice=advice))
             else:
@@ -153,8 +163,8 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
 
 def _keys_of(item: Input) -> Iterable[str]:
     """Return the names that an input reads; a JSON body is read whole."""
-    if item.paging is not None:
-        return item.paging.document_parameters()
+    if item.reader is not None:
+        return item.reader.document_parameters()
     return () if item.source is Source.BODY else wire_keys(item.source, item.schema)
 
 

@@ -74,8 +74,8 @@ def compile_input(
         inputs: all inputs of the operation, *item* among them.
         max_errors: how many messages a location gets.
     """
-    if item.paging is not None:
-        return item.paging.compile()
+    if item.reader is not None:
+        return item.reader.compile()
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]

@@ -11,7 +11,7 @@ from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
-from msframework.operation import EXTENSION, Input, Operation, Paging, PathParam, Source
+from msframework.operation import EXTENSION, Input, Operation, PathParam, QueryReader, Source
 from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -57,9 +57,9 @@ def build_parameters(
         if param.kind != EXTENSION
     ]
     for item in operation.inputs:
-        if item.paging is not None:
+        if item.reader is not None:
             declared = {(param["in"], param["name"]) for param in found}
-            shown = _page_parameters(item.paging, _LOCATIONS[item.source])
+            shown = _reader_parameters(item.reader, _LOCATIONS[item.source])
             found += [param for param in shown if (param["in"], param["name"]) not in declared]
         elif item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -143,10 +143,10 @@ def _style(field: Field, source: Source) -> JSONObject:
     return {"style": "form", "explode": True}
 
 
-def _page_parameters(paging: Paging, location: str) -> list[JSONObject]:
+def _reader_parameters(reader: QueryReader, location: str) -> list[JSONObject]:
     return [
         {"in": location, "name": name, **described, "required": False}
-        for name, described in paging.document_parameters().items()
+        for name, described in reader.document_parameters().items()
     ]
 
 
