@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
+from msframework.migrations.collisions import are_taken, order_renames, refuse_collisions
 from msframework.migrations.compare import (
     mentions,
     pair,
@@ -58,6 +60,7 @@ def find_operations(
     Raises:
         ImproperlyConfigured: a question has no answer, or no operation makes the change.
     """
+    first = old
     renames, old = settle_names(old, new, answers)
     before = {table.name: table for table in old.tables}
     created = [table for table in new.tables if table.name not in before]
@@ -70,27 +73,41 @@ def find_operations(
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)
     early_drops, drops = _deletions(dropped)
+    enums = [*new_enums, *altered_enums]
+    ways_out = [*renames, *early_drops, *_ways_out(changes)]
+    ways_in = [*_ways_in(changes, makes, late_keys), *_each(changes, "dropped_columns")]
+    if are_taken(drops, (*enums, *ways_in)):
+        found = [*ways_out, *drops, *enums, *ways_in]
+    else:
+        found = [*enums, *ways_out, *ways_in, *drops]
+    found += [*_each(changes, "comments"), *dropped_enums]
+    refuse_collisions(first, found)
+    return found
+
+
+def _ways_out(changes: Sequence[_Changes]) -> list[MigrationOperation]:
+    """Return the drops of constraints and indexes, of foreign keys first."""
+    return sorted(_each(changes, "drops"), key=_is_no_foreign_key)
+
+
+def _ways_in(
+    changes: Sequence[_Changes],
+    makes: Sequence[MigrationOperation],
+    late_keys: Sequence[MigrationOperation],
+) -> list[MigrationOperation]:
+    """Return what makes and alters, each after what it needs."""
     return [
-        *new_enums,
-        *altered_enums,
-        *renames,
-        *early_drops,
-        *sorted(_each(changes, "drops"), key=_is_no_foreign_key),
-        *_each(changes, "names"),
+        *order_renames(_each(changes, "names")),
         *makes,
         *_each(changes, "columns"),
         *_each(changes, "indexes"),
         *_each(changes, "constraints"),
         *_each(changes, "foreign_keys"),
         *late_keys,
-        *_each(changes, "dropped_columns"),
-        *drops,
-        *_each(changes, "comments"),
-        *dropped_enums,
     ]
 
 
-def _each(changes: Sequence[_Changes], kind: str) -> Iterator[MigrationOperation]:
+def _each(changes: Sequence[_Changes], kind: str) -> Iterator[Any]:
     for each in changes:
         yield from getattr(each, kind)
 

@@ -4,6 +4,7 @@ import pytest
 from msframework.conf.settings import DatabaseSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.commands import makemigrations
+from msframework.migrations.runner import Runner
 from tests.migrations.support import project, query, server_url, url
 
 __all__ = ["project", "query", "server_url", "url"]
@@ -217,3 +218,19 @@ def test_nothing_that_stands_is_nothing_to_adopt(write, url):
 
     with pytest.raises(ImproperlyConfigured, match="There is nothing to adopt"):
         make(handed, "--adopt")
+
+
+def test_a_model_that_moves_to_another_app_is_not_adopted(write, project, url):
+    handed = Handed("market.shoes", "market.hats", url=url)
+    make(handed)
+    Runner(url, ["market.shoes"]).migrate()
+    project.write("market/shoes/models.py", "")
+    project.write("market/hats/models.py", MODELS.format(fields="name = CharField()"))
+
+    with pytest.raises(ImproperlyConfigured, match="Migrations of shoes have made shoes"):
+        make(handed, "hats", "--adopt")
+    with pytest.raises(ImproperlyConfigured, match="made by migrations of shoes, which is not"):
+        make(handed, "hats")
+    _, said = make(handed)
+    assert said[1] == "  note what the models say"
+    assert not any("drop" in each for each in said)

@@ -423,3 +423,54 @@ def test_an_answer_that_nothing_asked_for_is_an_error(answers):
 )
 def test_an_answer_that_cannot_be_read_is_an_error(answers):
     assert "cannot be read: write" in refusal(state(), state(), **answers)
+
+
+def test_indexes_that_go_round_in_a_circle_pass_by_a_third_name():
+    def both(first, second):
+        users = table(indexes=(Index(first, ("id",)),))
+        return state(users, table(name="cities", indexes=(Index(second, ("id",)),)))
+
+    found = find(both("one", "two"), both("two", "one"))
+
+    assert found == [
+        RenameIndex("users", "one", "one_moves"),
+        RenameIndex("cities", "two", "one"),
+        RenameIndex("users", "one_moves", "two"),
+    ]
+    chain = find(both("one", "two"), both("two", "three"))
+    assert chain == [RenameIndex("cities", "two", "three"), RenameIndex("users", "one", "two")]
+    own = find(
+        state(table(name="shop.a", indexes=(Index("one", ("id",)),)), both("two", "x").tables[0]),
+        state(table(name="shop.a", indexes=(Index("two", ("id",)),)), both("one", "x").tables[0]),
+    )
+    assert own == [RenameIndex("shop.a", "one", "two"), RenameIndex("users", "two", "one")]
+
+
+@pytest.mark.parametrize("kind", ["table", "index", "constraint", "enum"])
+def test_a_table_whose_name_another_takes_is_dropped_first(kind):
+    old = table(name="old", indexes=(Index("old_ids", ("id",)),))
+    kept = table()
+    after = {
+        "table": [table(), table(name="new", indexes=(Index("old_ids", ("id",)),))],
+        "index": [table(indexes=(Index("old", ("id",)),))],
+        "constraint": [table(constraints=(Constraint("old_ids", "UNIQUE (id)"),))],
+        "enum": [table()],
+    }[kind]
+    enums = (EnumType("old", ("a",)),) if kind == "enum" else ()
+
+    found = find(state(kept, old), state(*after, enums=enums), drops=["old"] * (kind == "table"))
+
+    assert [type(each) is DropTable for each in found] == [True, False]
+
+
+def test_a_table_takes_no_name_that_is_given_up_only_later():
+    held = state(table(indexes=(Index("people", ("id",)),)))
+
+    with pytest.raises(ImproperlyConfigured, match="something else has the name people until"):
+        find(held, state(table(name="people")), renames=["users:people"])
+    with pytest.raises(ImproperlyConfigured, match="something else has the name people until"):
+        find(
+            state(table(), enums=(EnumType("people", ("a",)),)),
+            state(table(name="people")),
+            renames=["users:people"],
+        )

@@ -22,6 +22,7 @@ from msframework.migrations.draft import (
     draft_empty,
 )
 from msframework.migrations.draft_file import Draft, write_drafts
+from msframework.migrations.history import recorded_owners
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
@@ -123,7 +124,10 @@ class _Database:
 
 
 def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]:
-    """Return the tables of apps without a migration that stand already, if it can be told."""
+    """Return the tables of apps without a migration that stand already, if it can be told.
+
+    A table that migrations of another app have made is not meant: its model has moved.
+    """
     survey = found.survey
     new = [app for app in survey.apps if not survey.history(app).steps]
     url = project.settings.database.url
@@ -131,9 +135,12 @@ def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]
         return {}
     try:
         with opened(url) as database:
-            return find_standing(database, {app: survey.models.of(app) for app in new})
+            standing = find_standing(database, {app: survey.models.of(app) for app in new})
     except ImproperlyConfigured:  # no driver, or no server: what cannot be asked is let be
         return {}
+    made = recorded_owners(survey.reading.steps)
+    left = {app: tuple(n for n in names if n not in made) for app, names in standing.items()}
+    return {app: names for app, names in left.items() if names}
 
 
 class _Output:

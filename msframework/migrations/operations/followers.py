@@ -29,7 +29,7 @@ _RENAME: Final = """\
     FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
     WHERE contype = 'n' AND conrelid = {table}
   LOOP
-    IF each.name = each.old THEN
+    IF each.name = each.old AND each.old <> each.new THEN
       EXECUTE each.command || quote_ident(each.new);
     END IF;
   END LOOP;"""
