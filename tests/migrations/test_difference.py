@@ -202,6 +202,35 @@ def test_a_table_moves_to_another_schema():
     assert find(old, new, renames=["users:shop.users"]) == [RenameTable("users", "shop.users")]
 
 
+def test_a_key_steps_aside_where_another_table_has_its_name():
+    old, new = state(table(NICK, name="shop.users"), table()), state(table(), table(NICK, name="u"))
+    aside = "u_users_pkey_aside"
+    assert find(old, new, renames=["shop.users:u"]) == [
+        RenameConstraint("shop.users", "users_pkey", aside),
+        RenameTable("shop.users", "u"),
+        RenameConstraint("u", aside, "u_pkey"),
+    ]
+
+
+def test_an_index_steps_aside_where_another_table_gets_its_name():
+    index = Index("by_nick", ("nick",))
+    old, new = state(table(NICK, indexes=(index,))), state(table(NICK, AGE, name="a"))
+    made = replace(new.tables[0], indexes=(index,))
+    gone = replace(old.tables[0], indexes=(replace(index, name="users_by_nick_aside"),))
+    assert find(old, state(made), drops=["users"]) == [
+        RenameIndex("users", "by_nick", "users_by_nick_aside"),
+        CreateTable(made),
+        DropTable(gone),
+    ]
+
+
+def test_an_index_that_is_dropped_is_in_nobodys_way():
+    index = Index("by_nick", ("nick",))
+    old = state(table(NICK, indexes=(index,)), table(NICK, name="a"))
+    new = state(table(NICK), table(NICK, name="a", indexes=(index,)))
+    assert find(old, new) == [DropIndex("users", index), CreateIndex("a", index)]
+
+
 def test_tables_that_are_not_alike_are_no_question():
     old, new = state(table(NICK, AGE)), state(table(Column("total", "bigint"), name="orders"))
     assert find(old, new) == [CreateTable(new.tables[0]), DropTable(old.tables[0])]
