@@ -11,6 +11,7 @@ from dataclasses import replace
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.app_models import read_all_models
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
 from msframework.migrations.draft_file import Draft
@@ -18,7 +19,7 @@ from msframework.migrations.drafting import Drafting
 from msframework.migrations.files import app_label, read_apps, read_files
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
-from msframework.migrations.survey import Survey, choose_apps, read_all_models
+from msframework.migrations.survey import Survey, choose_apps
 
 
 def draft_adoption(
@@ -27,7 +28,8 @@ def draft_adoption(
     """Return a first migration for each app that has tables in *database* and no migrations.
 
     Raises:
-        ImproperlyConfigured: no such app, or it has migrations; none of its tables exists.
+        ImproperlyConfigured: no such app, or it has migrations; none of its tables exists; its
+            models cannot be read.
     """
     chosen = [each for each in choose_apps(apps, app) if app is not None or not read_files(each)]
     if app is not None and read_files(chosen[0]):
@@ -36,6 +38,8 @@ def draft_adoption(
         )
     models = read_all_models(apps)
     labels = {app_label(each): each for each in chosen}
+    if problems := [text for each in labels for text in models.problems.get(each, ())]:
+        raise ImproperlyConfigured.of(problems)
     wanted = [models.of(each) for each in labels]
     found = find_adopted(
         database,

@@ -5,23 +5,16 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-import peewee
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.app_models import AppModels, read_all_models
 from msframework.migrations.catalog import find_adopted
-from msframework.migrations.declared import (
-    describe,
-    read_enums,
-    read_models,
-    read_models_of,
-    table_name,
-)
 from msframework.migrations.files import (
     MigrationSet,
     app_directory,
@@ -32,7 +25,8 @@ from msframework.migrations.files import (
     read_files,
 )
 from msframework.migrations.history import History, read_history
-from msframework.migrations.schema import SchemaState
+from msframework.migrations.schema import ForeignKey, SchemaState
+from msframework.migrations.step import FileStep
 
 
 class Rehearsal(Protocol):
@@ -44,31 +38,6 @@ class Rehearsal(Protocol):
 
     def rehearsed(self) -> AbstractContextManager[PostgresqlDatabase]:
         """Yield the database after the pending migrations; they are rolled back."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppModels:
-    """The models of all apps, and the apps that own their tables and types.
-
-    Args:
-        classes: by the label of the app.
-        owners: the labels of the apps of tables, by name.
-        enum_owners: likewise, of types.
-    """
-
-    classes: Mapping[str, Sequence[type[peewee.Model]]]
-    owners: Mapping[str, str]
-    enum_owners: Mapping[str, str]
-    state: SchemaState
-
-    def of(self, app: str) -> SchemaState:
-        """Return the state that the models of one app describe."""
-        return SchemaState(
-            tuple(each for each in self.state.tables if self.owners.get(each.name) == app),
-            enums=tuple(
-                each for each in self.state.enums if self.enum_owners.get(each.name) == app
-            ),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +87,6 @@ def choose_apps(apps: Sequence[str], app: str | None) -> list[str]:
     return chosen
 
 
-def read_all_models(apps: Sequence[str]) -> AppModels:
-    """Return the models of *apps*.
-
-    Raises:
-        ImproperlyConfigured: a declaration of a model cannot be read.
-    """
-    classes = {app_label(app): models for app, models in read_models_of(apps).items()}
-    owners: dict[str, str] = {}
-    enum_owners: dict[str, str] = {}
-    for app, models in classes.items():
-        for model in models:
-            owners.setdefault(table_name(model), app)
-            for _, enum in read_enums(model):
-                enum_owners.setdefault(enum.name, app)
-    every = list(dict.fromkeys(model for models in classes.values() for model in models))
-    return AppModels(classes, owners, enum_owners, describe(every))
-
-
 def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
     """Return the survey of all apps, or of *app* alone.
 
@@ -149,17 +100,59 @@ def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
     forks = {text.partition(" ")[0]: text for text in find_forks(reading.steps)}
     labels = {app_label(each): each for each in chosen}
     problems += [text for name, text in forks.items() if name in labels]
+    found = models.problems if app is None else {n: models.problems.get(n, ()) for n in labels}
+    problems += [text for texts in found.values() for text in texts]
     if app is not None and problems:
         raise ImproperlyConfigured.of(problems)
-    broken = {app_label(each) for each in reading.problems} | forks.keys()
+    broken = {app_label(each) for each in reading.problems} | forks.keys() | models.problems.keys()
     others = rehearsal.apps if app is None else ()
-    skipped = {app_label(each): reason for each in others if (reason := _reason(each))}
+    skipped = {app_label(each): reason for each in others if (reason := _reason(each, models))}
     apps = {n: each for n, each in labels.items() if n not in broken and n not in skipped}
+    if app is None:
+        problems += _part_with_dependents(apps, reading, models)
     old, by_database = _old_states(apps, reading, models, rehearsal.rehearsed)
     return Survey(models, reading, apps, old, by_database, skipped, tuple(problems))
 
 
-def _reason(app: str) -> str | None:
+def _part_with_dependents(
+    apps: dict[str, str], reading: MigrationSet, models: AppModels
+) -> Iterator[str]:
+    """Take from *apps* those that need tables which broken apps are still to make; say why."""
+    broken = list(models.problems)
+    while broken:
+        missing = {table: app for app in broken for table in _unmade_tables(app, reading, models)}
+        broken = []
+        for app in list(apps):
+            needed = [table for table in _targets(models.of(app)) if table in missing]
+            if needed:
+                del apps[app]
+                broken.append(app)
+                yield (
+                    f"{app} needs {needed[0]} of {missing[needed[0]]}, which no migration makes "
+                    "yet: the mistakes of that app come first."
+                )
+
+
+def _unmade_tables(app: str, reading: MigrationSet, models: AppModels) -> Iterator[str]:
+    """Yield the tables of *app* that no migration makes yet, as far as its files can be read."""
+    steps = [step for step in reading.steps if step.app == app]
+    if not all(isinstance(step, FileStep) for step in steps):
+        return
+    if any(app_label(each) == app for each in reading.problems):
+        return
+    history = read_history(steps, app)
+    states = [history.state(leaf) for leaf in history.leaves]
+    for table, owner in models.owners.items():
+        if owner == app and all(state is not None and not state.table(table) for state in states):
+            yield table
+
+
+def _targets(state: SchemaState) -> Iterator[str]:
+    for table in state.tables:
+        yield from (each.target for each in table.constraints if isinstance(each, ForeignKey))
+
+
+def _reason(app: str, models: AppModels) -> str | None:
     """Return why *app* is not looked at, if it is not."""
     if app_directory(app) is None:
         return "a module"
@@ -169,7 +162,8 @@ def _reason(app: str) -> str | None:
         empty = not read_files(app)
     except ImproperlyConfigured:
         return None
-    return "no models" if empty and not read_models(app) else None
+    known = models.classes[app_label(app)] or app_label(app) in models.problems
+    return "no models" if empty and not known else None
 
 
 def _old_states(
