@@ -5,7 +5,7 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,9 +22,9 @@ from msframework.migrations.files import (
     find_forks,
     has_classes,
     read_apps,
-    read_files,
 )
 from msframework.migrations.history import History, read_history
+from msframework.migrations.left_alone import find_tables_without_models
 from msframework.migrations.schema import ForeignKey, SchemaState
 from msframework.migrations.step import FileStep
 
@@ -49,7 +49,8 @@ class Survey:
         old: by label.
         by_database: the labels of those whose files carry no state.
         skipped: the labels of those that are not looked at, with the reason.
-        problems: the mistakes in the files of the others.
+        problems: the mistakes in the files and models of the others.
+        left_alone: what the database has and the models of those in `by_database` have not.
     """
 
     models: AppModels
@@ -59,6 +60,7 @@ class Survey:
     by_database: tuple[str, ...]
     skipped: Mapping[str, str]
     problems: tuple[str, ...]
+    left_alone: tuple[str, ...] = ()
 
     def history(self, app: str) -> History:
         """Return the files of the app labelled *app*."""
@@ -105,13 +107,20 @@ def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
     if app is not None and problems:
         raise ImproperlyConfigured.of(problems)
     broken = {app_label(each) for each in reading.problems} | forks.keys() | models.problems.keys()
-    others = rehearsal.apps if app is None else ()
-    skipped = {app_label(each): reason for each in others if (reason := _reason(each, models))}
+    others = rehearsal.apps if app is None else chosen
+    skipped = {
+        app_label(each): reason for each in others if (reason := _reason(each, reading, models))
+    }
     apps = {n: each for n, each in labels.items() if n not in broken and n not in skipped}
     if app is None:
         problems += _part_with_dependents(apps, reading, models)
-    old, by_database = _old_states(apps, reading, models, rehearsal.rehearsed)
-    return Survey(models, reading, apps, old, by_database, skipped, tuple(problems))
+    old = _old_states(apps, reading, models)
+    by_database = tuple(each for each in apps if each not in old)
+    left_alone: tuple[str, ...] = ()
+    if by_database:
+        with rehearsal.rehearsed() as database:
+            left_alone = _read_standing(database, by_database, models, old)
+    return Survey(models, reading, apps, old, by_database, skipped, tuple(problems), left_alone)
 
 
 def _part_with_dependents(
@@ -152,47 +161,56 @@ def _targets(state: SchemaState) -> Iterator[str]:
         yield from (each.target for each in table.constraints if isinstance(each, ForeignKey))
 
 
-def _reason(app: str, models: AppModels) -> str | None:
+def _reason(app: str, reading: MigrationSet, models: AppModels) -> str | None:
     """Return why *app* is not looked at, if it is not."""
     if app_directory(app) is None:
         return "a module"
     if has_classes(app):
         return "its migrations are classes"
-    try:
-        empty = not read_files(app)
-    except ImproperlyConfigured:
+    label = app_label(app)
+    if models.classes[label] or label in models.problems or app in reading.problems:
         return None
-    known = models.classes[app_label(app)] or app_label(app) in models.problems
-    return "no models" if empty and not known else None
+    history = read_history(reading.steps, label)
+    if not history.steps:
+        return "no models"
+    states = [history.state(leaf) for leaf in history.leaves]
+    return None if any(states) else "no models, and its files carry no state"
 
 
 def _old_states(
-    apps: Mapping[str, str],
-    reading: MigrationSet,
-    models: AppModels,
-    rehearsed: Callable[[], AbstractContextManager[PostgresqlDatabase]],
-) -> tuple[dict[str, SchemaState], tuple[str, ...]]:
-    """Return the state after each app's migrations, from its files, else from the database."""
-    old: dict[str, SchemaState] = {}
-    unknown: list[str] = []
+    apps: Iterable[str], reading: MigrationSet, models: AppModels
+) -> dict[str, SchemaState]:
+    """Return the state after the migrations of each app whose files carry one, or that has none."""
+    old = {}
     for app in apps:
         history = read_history(reading.steps, app)
         state = history.state(history.leaf())
-        if state is None and history.steps and models.classes[app]:
-            unknown.append(app)
-        old[app] = state or SchemaState()
-    if unknown:
-        wanted = SchemaState(
-            tuple(table for app in unknown for table in models.of(app).tables),
-            enums=tuple(enum for app in unknown for enum in models.of(app).enums),
+        if state is not None or not history.steps or not models.classes[app]:
+            old[app] = state or SchemaState()
+    return old
+
+
+def _read_standing(
+    database: PostgresqlDatabase,
+    apps: Collection[str],
+    models: AppModels,
+    old: dict[str, SchemaState],
+) -> tuple[str, ...]:
+    """Add the tables of *apps* in *database* to *old*; return what no model has."""
+    wanted = {app: models.of(app) for app in apps}
+    found = find_adopted(
+        database,
+        SchemaState(
+            tuple(table for state in wanted.values() for table in state.tables),
+            enums=tuple(enum for state in wanted.values() for enum in state.enums),
+        ),
+    )
+    known = {*models.owners, *(table.name for state in old.values() for table in state.tables)}
+    for app, state in wanted.items():
+        names = {table.name for table in state.tables}
+        enums = {enum.name for enum in state.enums}
+        old[app] = SchemaState(
+            tuple(table for table in found.state.tables if table.name in names),
+            enums=tuple(enum for enum in found.state.enums if enum.name in enums),
         )
-        with rehearsed() as database:
-            found = find_adopted(database, wanted).state
-        for app in unknown:
-            names = {table.name for table in models.of(app).tables}
-            enums = {enum.name for enum in models.of(app).enums}
-            old[app] = SchemaState(
-                tuple(table for table in found.tables if table.name in names),
-                enums=tuple(enum for enum in found.enums if enum.name in enums),
-            )
-    return old, tuple(unknown)
+    return (*found.undeclared, *find_tables_without_models(database, known))
