@@ -20,6 +20,7 @@ from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
     Goal,
+    affected_by,
     check_unfinished,
     plan_back,
     plan_forward,
@@ -169,7 +170,8 @@ class Runner:
         else:
             todo = plan_forward(steps, goal, applied)
         if not fake:
-            check_unfinished(ProgressTable(database).read().values(), todo, backwards)
+            affected = affected_by(steps, goal) if backwards else ()
+            check_unfinished(ProgressTable(database).read().values(), affected, backwards)
         return backwards, todo
 
     def _tell_plan(self, todo: Sequence[MigrationStep], backwards: bool) -> None:
