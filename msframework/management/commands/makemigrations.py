@@ -31,8 +31,8 @@ from msframework.migrations.survey import Survey
 
 _MOST_LINES: Final = 20
 _ANSWERS = (
-    ("--rename", "OLD:NEW", "A column or table was renamed: users.nick:handle."),
-    ("--drop", "NAME", "A column or table may be dropped, with its data: users.nick."),
+    ("--rename", "OLD:NEW", "A column, table or value of an enum was renamed: users.nick:handle."),
+    ("--drop", "NAME", "A column, table or value may be dropped, with its data: users.nick."),
     ("--fill", "NAME=SQL", "Value of existing rows: users.age=18."),
     ("--using", "NAME=SQL", "Conversion to a new type: users.age=age::integer."),
 )
