@@ -757,6 +757,32 @@ def test_names_that_are_cut_follow(connection, table):
     assert read_rows(connection) == wanted
 
 
+MOVES = [
+    ("depot.users", "shop.users", 'CREATE TABLE shop."users" ()', "users"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.people ()", "people"),
+    ("depot.users", "shop.users", "CREATE VIEW shop.users_name AS SELECT 1", "users_name"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.users_pkey ()", "users_pkey"),
+    ("depot.users", "shop.users", "CREATE SEQUENCE shop.users_id_seq", "users_id_seq"),
+    ("depot.users", "users", "CREATE TABLE users_name (); CREATE TABLE users ()", "users, users_n"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "there", "names"), MOVES, ids=range(len(MOVES)))
+def test_names_that_stand_where_a_table_moves_to_are_named_first(
+    connection, old, new, there, names
+):
+    connection.execute("CREATE SCHEMA shop")
+    made = replace(users(name=old, indexes=(Index("users_name", ("name",)),)))
+    run(connection, [CreateTable(made)])
+    connection.execute(there, prepare=False)
+    before = read_rows(connection)
+
+    with pytest.raises(psycopg.Error, match=f"moves to .*, which has these names already: {names}"):
+        run(connection, [RenameTable(old, new)])
+
+    assert read_rows(connection) == before
+
+
 def test_a_table_without_a_schema_is_found_on_the_search_path(connection):
     connection.execute("CREATE SCHEMA shop")
     connection.execute("SET search_path TO shop")
