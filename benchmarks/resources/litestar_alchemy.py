@@ -142,7 +142,9 @@ auth = JWTAuth[int](
     token_secret=os.environ["JWT_SECRET"],
     exclude=["/schema"],
 )
-app = Litestar([NoteController], plugins=[SQLAlchemyPlugin(database)], on_app_init=[auth.on_app_init])
+app = Litestar(
+    [NoteController], plugins=[SQLAlchemyPlugin(database)], on_app_init=[auth.on_app_init]
+)
 
 
 def prepare() -> None:
