@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
-    from msframework.pagination import Page, PageResult
+    from msframework.pagination import Cursors, Offsets, Page, PageResult, Pages
     from msframework.resource import Resource
     from msframework.response import Reply
     from msframework.routing import Blueprint
@@ -91,6 +91,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ConstraintViolation",
     "CORS",
     "create_app",
+    "Cursors",
     "DatabaseUnavailable",
     "DefaultEnvelope",
     "doc",
@@ -109,10 +110,12 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "MsframeworkError",
     "NotAcceptable",
     "NotFound",
+    "Offsets",
     "Operation",
     "Overloaded",
     "Page",
     "PageResult",
+    "Pages",
     "PayloadTooLarge",
     "PoolExhausted",
     "PreconditionFailed",
@@ -207,8 +210,11 @@ _HOMES = {
     "log": ("logger",),
     "operation": ("Operation",),
     "pagination": (
+        "Cursors",
+        "Offsets",
         "Page",
         "PageResult",
+        "Pages",
     ),
     "resource": ("Resource",),
     "response": ("Reply",),

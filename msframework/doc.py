@@ -352,21 +352,32 @@ def paginate(
     *given: object,
     per_page: int = 20,
     max_per_page: int = 100,
-    total: bool = True,
+    total: str | bool = "exact",
     max_page: int = 10_000,
 ) -> Callable[[T], T]:
-    """Read `page` and `per_page` from the query; the method receives a `Page` as `page`.
+    """Read from the query which page is asked for; the method receives that as `page`.
+
+    `@doc.paginate(Cursors())` takes a declaration of its own; without one, pages have numbers:
 
     Args:
+        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`.
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
-        total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
+        total: "exact" counts all rows for `total` and `pages`, and a `COUNT(*)` is the cost;
+            "estimate" asks the planner; "none" leaves both out.
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
     _check_call("@doc.paginate", *given)
-    if given:
-        raise TypeError("paginate takes per_page, max_per_page and total by name only")
-    return _note("page", Pages(min(per_page, max_per_page), max_per_page, total, max_page))
+    pages = Pages(per_page, max_per_page, total, max_page)
+    if not given:
+        return _note("page", pages)
+    paging = given[0]
+    if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
+        raise TypeError(
+            "paginate takes per_page, max_per_page, total and max_page by name, or one object that "
+            "holds all of it: Pages(…), Cursors(…), Offsets(…)"
+        )
+    return _note("page", paging)
 
 
 def raises(
