@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UpstreamError,
     )
+    from msframework.filters import Filters, FilterSet
     from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
@@ -97,6 +98,8 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "doc",
     "Envelope",
     "ErrorFacts",
+    "Filters",
+    "FilterSet",
     "Forbidden",
     "GatewayTimeout",
     "Gone",
@@ -205,6 +208,10 @@ _HOMES = {
         "UnprocessableEntity",
         "UnsupportedMediaType",
         "UpstreamError",
+    ),
+    "filters": (
+        "Filters",
+        "FilterSet",
     ),
     "limits.rate": ("RateLimit",),
     "log": ("logger",),

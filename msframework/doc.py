@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar, overload
 
-from msframework._place import caller_place, short_path
+from msframework._place import written_without_call
 from msframework.access.guard import Guard
-from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.exceptions import ServiceException
+from msframework.filters import FilterReader, FilterSet
+from msframework.filters.declaration import read_filters
 from msframework.limits.rate import PRINCIPAL, ByCaller, RateLimit
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
@@ -48,6 +50,7 @@ __all__ = [
     "deprecated",
     "description",
     "files",
+    "filter",
     "form",
     "guards",
     "headers",
@@ -139,17 +142,6 @@ def _check_call(decorator: str, *given: object) -> None:
     for value in given:
         if isinstance(value, FunctionType) or _is_resource(value):
             raise written_without_call(decorator, value)
-
-
-def written_without_call(decorator: str, given: object) -> ImproperlyConfigured:
-    """Return the error for a *decorator* that is written without its call."""
-    code = getattr(given, "__code__", None)
-    place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
-    name = getattr(given, "__qualname__", repr(given))
-    return ImproperlyConfigured(
-        f"{place} {name}: {decorator} is written without a call, and was given what it decorates. "
-        f"Write {decorator}(…)."
-    )
 
 
 def _is_resource(value: object) -> bool:
@@ -321,6 +313,12 @@ def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
     _check_call("@doc.files", schema)
     return _input(Source.FILES, schema, name)
+
+
+def filter(filters: type[FilterSet] | FilterReader, *, name: str = "filters") -> Callable[[T], T]:
+    """Read filters, sort and search of the query as *filters* declare; given as `filters`."""
+    _check_call("@doc.filter", filters)
+    return _input(Source.QUERY, read_filters(filters), name)
 
 
 def produces(

@@ -167,7 +167,7 @@ PRIVATES = {
             "tests/models/test_shape.py",
             {"peewee:_Namespace._name": "models/shape.py management/advice.py"},
         ),
-        (DOCUMENTED, "", {"peewee:Model._meta": "management/ migrations/ schemas/"}),
+        (DOCUMENTED, "", {"peewee:Model._meta": "filters/ management/ migrations/ schemas/"}),
     ],
     "opentracing": [
         (
