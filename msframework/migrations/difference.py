@@ -117,7 +117,7 @@ def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
 
 
 def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> frozenset[str]:
-    """Note the changes of columns; return the names of those that are dropped and created anew."""
+    """Note the changes of columns; return the names of those that are dropped and recreated."""
     name = other.name
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in other.columns}
@@ -314,9 +314,10 @@ def _enums(
             left = [value for value in enum.values if value in was.values]
             if left != list(was.values):
                 raise ImproperlyConfigured(
-                    f"The type {enum.name} has lost a value, or their order has changed "
-                    f"({', '.join(was.values)} became {', '.join(enum.values)}), which PostgreSQL "
-                    "cannot do. Keep the values, or write a migration that makes a new type."
+                    f"The enum {enum.name} was ({', '.join(was.values)}) and is "
+                    f"({', '.join(enum.values)}). Values are only added: whether one was renamed, "
+                    "removed or moved is not guessed. Keep the values; or write it into a file of "
+                    f"`manage.py makemigrations --empty`: AlterEnum({was}, {enum})."
                 )
             altered.append(ops.AlterEnum(was, enum))
     dropped: list[MigrationOperation] = [

@@ -96,7 +96,7 @@ def change_values(old: tuple[str, ...], new: EnumType, context: PhaseContext) ->
                 )
             ),
         )
-    return (Phase((SqlAction(_make_anew(new)),)),)
+    return (Phase((SqlAction(_recreate(new)),)),)
 
 
 def _is_within(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
@@ -113,7 +113,7 @@ def _add_values(old: tuple[str, ...], new: EnumType) -> list[str]:
             place = f" AFTER {literal(last)}" if last is not None else ""
             if last is None and old:
                 place = f" BEFORE {literal(old[0])}"
-            # IF NOT EXISTS, as an attempt that was broken off may have added it.
+            # IF NOT EXISTS, as an interrupted attempt may have added it.
             add = f"ALTER TYPE {quote_qualified(new.name)} ADD VALUE IF NOT EXISTS "
             statements.append(add + literal(value) + place)
         last = value
@@ -128,7 +128,7 @@ def renamed_values(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str
     return [] if any(one in new or two in old for one, two in pairs) else pairs
 
 
-def _make_anew(new: EnumType) -> str:
+def _recreate(new: EnumType) -> str:
     """Return the statement that replaces the type by a new one, in all columns that have it."""
     name, spare = quote_qualified(new.name), object_name(bare(new.name), "type", "before")
     values = ", ".join(literal(each) for each in new.values)
