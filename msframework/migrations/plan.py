@@ -1,4 +1,4 @@
-"""The plan of a run: the steps to apply, or to take back. Runs at start-up."""
+"""The plan of a run: the migrations to apply, or to take back. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -58,11 +58,18 @@ def target_of(
     own = {label(step): step for step in steps if step.app == name}
     found = find_step(own, f"{name}.{target}")
     if found is None:
-        raise ImproperlyConfigured(
-            f"{name} has no migration {target!r}, or several that begin so; it has "
-            f"{', '.join(step.name for step in own.values()) or 'none'}."
-        )
+        raise ImproperlyConfigured(_unknown_target(name, target, [s.name for s in own.values()]))
     return Goal(name, found, False)
+
+
+def _unknown_target(app: str, target: str, names: Sequence[str]) -> str:
+    several = [each for each in names if each.startswith(target)]
+    if several:
+        return (
+            f"{app} has {len(several)} migrations whose names begin with {target!r}: "
+            f"{', '.join(several)}. Give more of the name."
+        )
+    return f"{app} has no migration {target!r}; it has {', '.join(names) or 'none'}."
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:

@@ -41,7 +41,7 @@ class MigrationStatus:
     """One migration as `showmigrations` lists it; `entry` is `None` while it is pending.
 
     Args:
-        phases: how many of its phases are done, where it was broken off.
+        phases: how many of its phases are done, where it was interrupted.
     """
 
     app: str
@@ -227,8 +227,10 @@ class Runner:
                     continue  # recorded together with its table
                 only_note = fake or (not backwards and _is_there(database, step, applied))
                 verb = "Taking back" if backwards else "Applying"
-                verb = "Only recording" if only_note else verb
-                self._echo(f"{verb} {label(step)} ({number} of {len(todo)})")
+                text = f"{verb} {label(step)}"
+                if only_note:
+                    text = f"Recording {label(step)} as {'taken back' if backwards else 'applied'}"
+                self._echo(f"{text} ({number} of {len(todo)})")
                 began = time.monotonic()
                 action = partial(_do, execution, record, step, backwards, only_note)
                 self._guard(step, execution, action)
@@ -307,16 +309,18 @@ def _failed(step: MigrationStep, execution: Execution, exc: Exception) -> Improp
 def _what_is_left(step: MigrationStep, execution: Execution) -> str:
     place = execution.place
     if step.atomic:
-        left = "Nothing of it is left in the database, and it is not recorded"
+        left = "Nothing of it remains in the database, and it is not recorded."
+    elif place.total and not place.done:
+        left = f"None of its {place.total} phases is done; the same command starts it again."
     elif place.total:
         left = (
-            f"{place.done} of its {place.total} phases are done and stay, the others are undone; "
-            "the same command goes on from there"
+            f"{place.done} of its {place.total} phases are done and remain; the same command goes "
+            "on with the next one."
         )
     else:
         left = (
-            "It runs outside of a transaction, so a part of it may be left in the database, and "
-            "it is not recorded"
+            "It runs outside of a transaction, so a part of it may remain in the database; it is "
+            "not recorded."
         )
     more = f" {place.left}" if place.left else ""
-    return f"{left}; those before it stay.{more}"
+    return f"{left} The migrations before it in this run are kept.{more}"
