@@ -139,7 +139,7 @@ def _failures_of_inputs(
 
 def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
     """Return errors such as these inputs could give, `None` where none can be wrong."""
-    through = [(item, item.schema.load_fields.values()) for item in inputs if item.paging is None]
+    through = [(item, item.schema.load_fields.values()) for item in inputs if item.reader is None]
     for item, fields in through:
         needed = [field for field in fields if field.required]
         if needed and not item.partial:
@@ -149,8 +149,8 @@ def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> An
         for field in fields:
             return {item.source.value: {field.data_key or field.name: _NULL}}
     for item in inputs:
-        if item.paging is not None:
-            return item.paging.example_error()
+        if item.reader is not None:
+            return item.reader.example_error()
     if inputs:
         return {inputs[0].source.value: {"name": ["Unknown field."]}}
     names = text_params(params)

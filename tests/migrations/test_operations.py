@@ -697,14 +697,18 @@ def test_rows_whose_checks_are_put_off_can_be_filled(connection):
 
 
 def test_a_removed_value_of_an_enum_that_a_row_has_fails(connection):
-    run(connection, [CreateEnum(MOOD), CreateTable(users(Column("mood", "mood")))])
+    columns = Column("mood", "mood"), Column("moods", "mood[]", null=True)
+    run(connection, [CreateEnum(MOOD), CreateTable(users(*columns))])
     connection.execute("INSERT INTO users (name, mood) VALUES ('Ada', 'glad')")
     before = read_rows(connection)
 
-    with pytest.raises(psycopg.Error, match='invalid input value for enum mood: "glad"'):
-        run(connection, [AlterEnum(MOOD, EnumType("mood", ("sad",)))])
-
-    assert read_rows(connection) == before
+    for place in ("mood", "moods"):
+        message = rf"The type mood loses glad, which is a value of rows in users\.{place}\."
+        with pytest.raises(psycopg.Error, match=message):
+            run(connection, [AlterEnum(MOOD, EnumType("mood", ("sad",)))])
+        assert read_rows(connection) == before
+        connection.execute("UPDATE users SET mood = 'sad', moods = '{sad,glad}'")
+        before = read_rows(connection)
 
 
 def test_a_new_value_of_an_enum_is_used_by_the_next_operation(connection):
@@ -793,6 +797,32 @@ def test_names_that_others_have_get_a_number(connection):
 def sequences(connection):
     """Return the names of all sequences."""
     return sorted(row[1] for row in read_rows(connection)["sequences"])
+
+
+MOVES = [
+    ("depot.users", "shop.users", 'CREATE TABLE shop."users" ()', "users"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.people ()", "people"),
+    ("depot.users", "shop.users", "CREATE VIEW shop.users_name AS SELECT 1", "users_name"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.users_pkey ()", "users_pkey"),
+    ("depot.users", "shop.users", "CREATE SEQUENCE shop.users_id_seq", "users_id_seq"),
+    ("depot.users", "users", "CREATE TABLE users_name (); CREATE TABLE users ()", "users, users_n"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "there", "names"), MOVES, ids=range(len(MOVES)))
+def test_names_that_stand_where_a_table_moves_to_are_named_first(
+    connection, old, new, there, names
+):
+    connection.execute("CREATE SCHEMA shop")
+    made = replace(users(name=old, indexes=(Index("users_name", ("name",)),)))
+    run(connection, [CreateTable(made)])
+    connection.execute(there, prepare=False)
+    before = read_rows(connection)
+
+    with pytest.raises(psycopg.Error, match=f"moves to .*, which has these names already: {names}"):
+        run(connection, [RenameTable(old, new)])
+
+    assert read_rows(connection) == before
 
 
 def test_a_table_without_a_schema_is_found_on_the_search_path(connection):

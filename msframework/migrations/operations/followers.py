@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from msframework.migrations.naming import LONGEST_NAME
-from msframework.migrations.operations.ddl import bare, block
+from msframework.migrations.operations.ddl import bare, block, schema_of
 from msframework.migrations.sql import literal, quote_qualified
 
 _DECLARATIONS: Final = """\
@@ -55,6 +55,25 @@ _RENAME: Final = """\
     END IF;
   END LOOP;"""
 
+_TAKEN: Final = """\
+  SELECT string_agg(quote_ident(parts.name), ', ' ORDER BY parts.name) INTO names
+  FROM (
+    SELECT {name}::name AS name
+    UNION SELECT relname FROM pg_class JOIN pg_index ON indexrelid = oid WHERE indrelid = {table}
+    UNION SELECT relname FROM pg_class JOIN pg_depend ON objid = pg_class.oid
+    WHERE relkind = 'S' AND classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
+      AND refobjid = {table} AND deptype IN ('a', 'i')
+  ) AS parts JOIN pg_class ON relname = parts.name
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = {schema};
+  IF names IS NOT NULL THEN
+    RAISE EXCEPTION USING MESSAGE = {message} || names || '.', HINT = {hint},
+      ERRCODE = 'duplicate_table';
+  END IF;"""
+_HINT: Final = (
+    "Its indexes and keys move with it under their names: rename either of two, by "
+    "RenameIndex, RenameConstraint or RenameTable before this operation."
+)
+
 
 def follow_table(old: str, new: str) -> str:
     """Return the statements that rename a table's sequences and constraints after it.
@@ -67,6 +86,25 @@ def follow_table(old: str, new: str) -> str:
     return _follow(new, was, now)
 
 
+def refuse_taken_names(table: str, new: str) -> str:
+    """Return the statement that fails where a schema has names of what moves to it.
+
+    Args:
+        table: its name before the move.
+        new: its name in the end, with the schema that it moves to.
+    """
+    schema = schema_of(new)
+    target = "the first schema of the search path" if schema is None else f"the schema {schema}"
+    body = _TAKEN.format(
+        name=literal(bare(new)),
+        table=_regclass(table),
+        schema="current_schema()" if schema is None else literal(schema),
+        message=literal(f"The table {table} moves to {target}, which has these names already: "),
+        hint=literal(_HINT),
+    )
+    return block(body, "  names text;")
+
+
 def follow_column(table: str, old: str, new: str) -> str:
     """Return the statements that rename a column's sequence and constraint after it."""
     was, now = (_made_name(literal(bare(table)), literal(each)) for each in (old, new))
@@ -74,10 +112,13 @@ def follow_column(table: str, old: str, new: str) -> str:
 
 
 def _follow(table: str, was: str, now: str, condition: str = "") -> str:
-    found = f"{literal(quote_qualified(table))}::regclass"
     most = LONGEST_NAME - len("__")
-    text = _RENAME.format(table=found, condition=condition, was=was, now=now, most=most)
+    text = _RENAME.format(table=_regclass(table), condition=condition, was=was, now=now, most=most)
     return block(text, _DECLARATIONS)
+
+
+def _regclass(table: str) -> str:
+    return f"{literal(quote_qualified(table))}::regclass"
 
 
 def _made_name(table: str, column: str) -> str:
