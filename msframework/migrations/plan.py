@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
@@ -60,9 +60,15 @@ def target_of(
     if found is None:
         raise ImproperlyConfigured(
             f"{name} has no migration {target!r}, or several that begin so; it has "
-            f"{', '.join(step.name for step in own.values()) or 'none'}."
+            f"{', '.join(step.name for step in own.values()) or 'none'}." + _squashed(own.values())
         )
     return Goal(name, found, False)
+
+
+def _squashed(steps: Iterable[MigrationStep]) -> str:
+    """Return a sentence on those that stand for others, if there are any."""
+    made = [f"{each.name} stands for {', '.join(each.replaces)}" for each in steps if each.replaces]
+    return f" {'; '.join(made)}." if made else ""
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:
