@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
@@ -58,7 +58,10 @@ def target_of(
     own = {label(step): step for step in steps if step.app == name}
     found = find_step(own, f"{name}.{target}")
     if found is None:
-        raise ImproperlyConfigured(_unknown_target(name, target, [s.name for s in own.values()]))
+        raise ImproperlyConfigured(
+            _unknown_target(name, target, [step.name for step in own.values()])
+            + _squashed(own.values())
+        )
     return Goal(name, found, False)
 
 
@@ -70,6 +73,12 @@ def _unknown_target(app: str, target: str, names: Sequence[str]) -> str:
             f"{', '.join(several)}. Give more of the name."
         )
     return f"{app} has no migration {target!r}; it has {', '.join(names) or 'none'}."
+
+
+def _squashed(steps: Iterable[MigrationStep]) -> str:
+    """Return a sentence on those that stand for others, if there are any."""
+    made = [f"{each.name} stands for {', '.join(each.replaces)}" for each in steps if each.replaces]
+    return f" {'; '.join(made)}." if made else ""
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:

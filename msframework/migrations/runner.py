@@ -19,7 +19,6 @@ from msframework.migrations.files import app_label, read_steps
 from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
-    Goal,
     affected_by,
     check_unfinished,
     plan_back,
@@ -145,10 +144,10 @@ class Runner:
             ImproperlyConfigured: a migration failed, or cannot be taken back; an unknown app or
                 target; PostgreSQL cannot be reached.
         """
-        goal = target_of(self.steps, self.apps, app, target)
+        target_of(self.steps, self.apps, app, None)
         with opened(self._url) as database:
             record = Record(database)
-            backwards, todo = self._plan(database, goal, fake)
+            backwards, todo = self._plan(database, app, target, fake)
             if plan:
                 self._tell_plan(todo, backwards)
                 return tuple(label(step) for step in todo)
@@ -156,15 +155,17 @@ class Runner:
                 return ()
             with interruptible(), _between(), migration_lock(database, self._echo):
                 record.create()
-                backwards, todo = self._plan(database, goal, fake)  # another run was quicker
+                # Another run was quicker.
+                backwards, todo = self._plan(database, app, target, fake)
                 return self._run(database, record, todo, backwards, fake)
 
     def _plan(
-        self, database: PostgresqlDatabase, goal: Goal, fake: bool
+        self, database: PostgresqlDatabase, app: str | None, target: str | None, fake: bool
     ) -> tuple[bool, list[MigrationStep]]:
         """Return whether the way leads back, and the steps on it."""
         applied: Applied = Record(database).read().keys()
         steps = settle_squashed(self.steps, applied)
+        goal = target_of(steps, self.apps, app, target)
         backwards = goal.backwards(applied)
         if backwards:
             todo = plan_back(steps, goal, applied, fake)
