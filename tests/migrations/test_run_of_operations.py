@@ -367,7 +367,7 @@ def test_a_signal_leaves_no_lock_and_no_invalid_index(
 
     assert waiting.startswith(f"  shoes.0003_add_index waits for process {pid} (idle in trans")
     assert process.returncode == 128 + number
-    assert text.startswith("Interrupted shoes.0003_add_index was interrupted. 0 of its 2 phases")
+    assert text.startswith("Interrupted shoes.0003_add_index was interrupted. None of its 2 phases")
     assert query("SELECT FROM pg_index WHERE NOT indisvalid") == []
     assert query("SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
 
