@@ -19,7 +19,7 @@ from msframework.migrations.files import app_label, read_steps
 from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
-    Goal,
+    affected_by,
     check_unfinished,
     plan_back,
     plan_forward,
@@ -140,36 +140,40 @@ class Runner:
             fake: change the record only.
 
         Raises:
+            Interrupted: a signal ended the run.
             ImproperlyConfigured: a migration failed, or cannot be taken back; an unknown app or
                 target; PostgreSQL cannot be reached.
         """
-        goal = target_of(self.steps, self.apps, app, target)
+        target_of(self.steps, self.apps, app, None)
         with opened(self._url) as database:
             record = Record(database)
-            backwards, todo = self._plan(database, goal, fake)
+            backwards, todo = self._plan(database, app, target, fake)
             if plan:
                 self._tell_plan(todo, backwards)
                 return tuple(label(step) for step in todo)
             if not todo:
                 return ()
-            with interruptible(), migration_lock(database, self._echo):
+            with interruptible(), _between(), migration_lock(database, self._echo):
                 record.create()
-                backwards, todo = self._plan(database, goal, fake)  # another run was quicker
+                # Another run was quicker.
+                backwards, todo = self._plan(database, app, target, fake)
                 return self._run(database, record, todo, backwards, fake)
 
     def _plan(
-        self, database: PostgresqlDatabase, goal: Goal, fake: bool
+        self, database: PostgresqlDatabase, app: str | None, target: str | None, fake: bool
     ) -> tuple[bool, list[MigrationStep]]:
         """Return whether the way leads back, and the steps on it."""
         applied: Applied = Record(database).read().keys()
         steps = settle_squashed(self.steps, applied)
+        goal = target_of(steps, self.apps, app, target)
         backwards = goal.backwards(applied)
         if backwards:
             todo = plan_back(steps, goal, applied, fake)
         else:
             todo = plan_forward(steps, goal, applied)
         if not fake:
-            check_unfinished(ProgressTable(database).read().values(), todo, backwards)
+            affected = affected_by(steps, goal) if backwards else ()
+            check_unfinished(ProgressTable(database).read().values(), affected, backwards)
         return backwards, todo
 
     def _tell_plan(self, todo: Sequence[MigrationStep], backwards: bool) -> None:
@@ -246,9 +250,21 @@ class Runner:
         except Exception as exc:
             raise _failed(step, execution, exc) from exc
         except KeyboardInterrupt as exc:
-            raise Interrupted(
-                f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
-            ) from exc
+            text = f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
+            raise Interrupted(text, exc) from exc
+
+
+@contextmanager
+def _between() -> Iterator[None]:
+    """Say what is left of a run that a signal ends while no migration runs."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise Interrupted(
+            "The run was interrupted while no migration was running: those that it has reported as "
+            "applied or taken back stay so, and none is done in part.",
+            exc,
+        ) from exc
 
 
 def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:
