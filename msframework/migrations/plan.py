@@ -199,5 +199,5 @@ def plan_back(
         if each.obstacle is not None
     ]
     if stuck and not fake:
-        raise ImproperlyConfigured.of([f"Cannot go back: {text}." for text in stuck])
+        raise ImproperlyConfigured.of([f"{text}." for text in stuck])
     return todo

@@ -94,12 +94,12 @@ class FileStep:
 
     @property
     def obstacle(self) -> str | None:
-        """The operation without a way back, or that the file has no `down`."""
+        """The operation that is not reversible, or that the file has no `down`."""
         if not self._is_python():
             for number, each in enumerate(self.operations, 1):
                 if each.reverse() is None:
                     return (
-                        f"operation {number} ({each.describe()}) has no way back; give "
+                        f"operation {number} ({each.describe()}) is not reversible; give "
                         "Run a second argument, backward"
                     )
             return None

@@ -119,8 +119,8 @@ def test_the_operation_without_a_way_back_is_named(migrate, shoes, recorded):
         migrate("shoes", "0002")
 
     assert str(caught.value) == (
-        "Cannot go back: shoes.0004_fill cannot be taken back: operation 2 (run UPDATE shoes SET "
-        "size = 42) has no way back; give Run a second argument, backward."
+        "shoes.0004_fill cannot be taken back: operation 2 (run UPDATE shoes SET "
+        "size = 42) is not reversible; give Run a second argument, backward."
     )
     assert len(recorded()) == 4
 

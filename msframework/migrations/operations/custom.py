@@ -21,7 +21,7 @@ class Run:
     """Runs SQL, or a function that is called with the peewee database.
 
     Args:
-        backward: what takes it back, likewise; without it there is no way back.
+        backward: what takes it back, likewise; without it the operation is not reversible.
     """
 
     forward: str | Callable[[PostgresqlDatabase], object]
