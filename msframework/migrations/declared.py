@@ -6,6 +6,7 @@ class and every clause means here what it means there. Runs at start-up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -183,6 +184,10 @@ class _Description:
             quoted = ", ".join(f'"{name}"' for name in names)
             self._clauses.append(read_constraint(f"PRIMARY KEY ({quoted})"))
         columns = [column for field in fields if (column := self._column(field)) is not None]
+        for name, count in Counter(column.name for column in columns).items():
+            if count > 1:
+                advice = "Give one another `column_name`; of a name 63 bytes count."
+                self._refuse(None, f"{count} of its fields have the column {name}", advice)
         for node in meta.constraints or ():
             self._read_table_constraint(node)
         keys = {c for clause in self._clauses if clause.label == "pkey" for c in clause.columns}

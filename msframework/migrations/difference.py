@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
+from msframework.migrations.collisions import are_taken, refuse_collisions
 from msframework.migrations.compare import (
     mentions,
     pair,
@@ -58,6 +59,7 @@ def find_operations(
     Raises:
         ImproperlyConfigured: a question has no answer, or no operation makes the change.
     """
+    first = old
     renames, old = settle_names(old, new, answers)
     before = {table.name: table for table in old.tables}
     created = [table for table in new.tables if table.name not in before]
@@ -70,11 +72,29 @@ def find_operations(
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)
     early_drops, drops = _deletions(dropped)
+    ways_out = [*renames, *early_drops, *_ways_out(changes)]
+    ways_in = [*_ways_in(changes, makes, late_keys), *_each(changes, "dropped_columns")]
+    if are_taken(drops, (*enums.early, *ways_in)):
+        found = [*ways_out, *drops, *enums.early, *ways_in]
+    else:
+        found = [*enums.early, *ways_out, *ways_in, *drops]
+    found += [*_each(changes, "comments"), *enums.late]
+    refuse_collisions(first, found)
+    return found
+
+
+def _ways_out(changes: Sequence[_Changes]) -> list[MigrationOperation]:
+    """Return the drops of constraints and indexes, of foreign keys first."""
+    return sorted(_each(changes, "drops"), key=_is_no_foreign_key)
+
+
+def _ways_in(
+    changes: Sequence[_Changes],
+    makes: Sequence[MigrationOperation],
+    late_keys: Sequence[MigrationOperation],
+) -> list[MigrationOperation]:
+    """Return what makes and alters, each after what it needs."""
     return [
-        *enums.early,
-        *renames,
-        *early_drops,
-        *sorted(_each(changes, "drops"), key=_is_no_foreign_key),
         *_each(changes, "names"),
         *makes,
         *_each(changes, "columns"),
@@ -82,10 +102,6 @@ def find_operations(
         *_each(changes, "constraints"),
         *_each(changes, "foreign_keys"),
         *late_keys,
-        *_each(changes, "dropped_columns"),
-        *drops,
-        *_each(changes, "comments"),
-        *enums.late,
     ]
 
 
@@ -116,7 +132,7 @@ def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
 
 
 def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> frozenset[str]:
-    """Note the changes of columns; return the names of those that are dropped and created anew."""
+    """Note the changes of columns; return the names of those that are dropped and recreated."""
     name = other.name
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in other.columns}

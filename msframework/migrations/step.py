@@ -44,7 +44,7 @@ class MigrationStep(Protocol):
 
     @property
     def file(self) -> str | None:
-        """The path of the file that it stands in."""
+        """The path of its file."""
 
     def up(self, execution: Execution, record: Record) -> None:
         """Apply it and record it."""

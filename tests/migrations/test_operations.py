@@ -740,13 +740,23 @@ def test_names_that_somebody_has_chosen_do_not_follow(connection):
     assert [row[1] for row in read_rows(connection)["sequences"]] == ["numbers"]
 
 
-@pytest.mark.parametrize("table", ["u" * 40, "u" * 20, "ü" * 4], ids=["long", "short", "umlauts"])
-def test_names_that_are_cut_follow(connection, table):
+CUT = {
+    "long": ("u" * 40, "p" * 50),
+    "short": ("u" * 20, "p" * 50),
+    "umlauts": ("ü" * 4, "p" * 50),
+    "long umlauts": ("pü" * 20, "üp" * 20),
+    "cut to the same": ("p" * 49 + "q", "p" * 50),
+    "shorter": ("p" * 50, "u"),
+}
+
+
+@pytest.mark.parametrize(("table", "new"), CUT.values(), ids=CUT)
+def test_names_that_are_cut_follow(connection, table, new):
     columns = (
         Column("c" * 40, "integer", serial=True),
-        Column("d" * 40, "bigint", identity="always"),
+        Column("c" * 39 + "d", "integer"),
+        Column("ö" * 30, "bigint", identity="always"),
     )
-    new = "p" * 50
     run(connection, [CreateTable(Table(new, columns))])
     wanted = read_rows(connection)
     empty(connection)
@@ -755,6 +765,38 @@ def test_names_that_are_cut_follow(connection, table):
     run(connection, [RenameTable(table, new)])
 
     assert read_rows(connection) == wanted
+
+
+@pytest.mark.parametrize("new", ["c" * 39 + "d", "d"], ids=["cut to the same", "shorter"])
+def test_names_that_are_cut_follow_a_column(connection, new):
+    table = Table("u" * 40, (Column(new, "integer", serial=True),))
+    run(connection, [CreateTable(table)])
+    wanted = read_rows(connection)
+    empty(connection)
+    columns = (Column("c" * 40, "integer", serial=True),)
+    run(connection, [CreateTable(replace(table, columns=columns))])
+
+    run(connection, [RenameColumn(table.name, "c" * 40, new)])
+
+    assert read_rows(connection) == wanted
+    run(connection, [RenameColumn(table.name, new, "c" * 40)])
+
+
+def test_names_that_others_have_get_a_number(connection):
+    number = (Column("c_d", "integer", serial=True),)
+    run(connection, [CreateTable(Table("a_b", number)), CreateTable(Table("u", number))])
+
+    run(connection, [RenameTable("a_b", "a"), RenameColumn("a", "c_d", "b_c_d")])
+    run(connection, [RenameTable("u", "a_b")])
+    assert sequences(connection) == ["a_b_c_d_seq", "a_b_c_d_seq1"]
+
+    run(connection, [RenameTable("a_b", "u")])
+    assert sequences(connection) == ["a_b_c_d_seq", "u_c_d_seq"]
+
+
+def sequences(connection):
+    """Return the names of all sequences."""
+    return sorted(row[1] for row in read_rows(connection)["sequences"])
 
 
 MOVES = [

@@ -56,7 +56,7 @@ class Run:
         return (Phase(tuple(SqlAction(each) for each in statements)),)
 
     def reverse(self) -> Run | None:
-        """Return the way back that the author wrote, if there is one."""
+        """Return the reverse that the author wrote, if there is one."""
         return None if self.backward is None else Run(self.backward, self.forward)
 
     def describe(self) -> str:

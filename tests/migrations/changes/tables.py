@@ -84,6 +84,19 @@ CHANGES = [
         daily=True,
     ),
     Change(
+        "a table moves to a schema where another one has the names of its indexes",
+        _both("", "age = IntegerField(default=1, index=True)"),
+        _both("", "age = IntegerField(default=1, index=True)").replace(
+            'table_name = "notes"\n        schema = "shop"', 'table_name = "papers"'
+        ),
+        rows=_BOTH_ROWS.replace("shop.notes (title)", "shop.notes (title, age)").replace(
+            "('in shop')", "('in shop', 5)"
+        ),
+        options=("--rename", "shop.notes:papers"),
+        kept=("SELECT title FROM papers", [("in shop",)]),
+        daily=True,
+    ),
+    Change(
         "drop a column in shop.notes, beside public.notes",
         _both("age = IntegerField(default=1)", "age = IntegerField(default=1)"),
         _both("age = IntegerField(default=1)"),
