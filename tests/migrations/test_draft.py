@@ -297,6 +297,19 @@ def test_models_that_cannot_be_read_are_no_matter_of_the_others(land, kind):
         compare(Offline(*apps), "cities", None, lambda fills: GivenAnswers(defaults=fills))
 
 
+def test_a_base_of_models_that_cannot_be_imported_becomes_no_table(land):
+    land.write(
+        "land/rivers/models.py",
+        "from peewee import Model\n\n\nclass Base(Model):\n    pass\n",
+    )
+    land.write("land/cities/models.py", "from land.rivers.models import Base\n\n1 / 0\n")
+
+    found = compare(Offline("land.cities", "land.rivers"), None, None, lambda _: GivenAnswers())
+
+    assert found.drafts == ()
+    assert found.survey.problems[1].startswith("rivers: Base has nothing but a key, so whether")
+
+
 def test_what_needs_a_table_of_unreadable_models_waits_for_them(land):
     land.write("land/cities/models.py", UNREADABLE["misdeclared"][0])
 
