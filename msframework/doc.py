@@ -120,7 +120,7 @@ def notes_of(handler: object) -> Notes:
     notes = find_notes(target)
     if notes is None:
         notes = Notes()
-        setattr(target, _ATTRIBUTE, notes)
+        set_notes(target, notes)
     return notes
 
 
@@ -128,6 +128,11 @@ def find_notes(function: object) -> Notes | None:
     """Return the notes on *function* or class itself; `None` without any."""
     found = getattr(function, "__dict__", {}).get(_ATTRIBUTE)
     return found if isinstance(found, Notes) else None
+
+
+def set_notes(function: object, notes: Notes) -> None:
+    """Let *notes* be those of *function*."""
+    setattr(function, _ATTRIBUTE, notes)
 
 
 def _check_call(decorator: str, *given: object) -> None:
