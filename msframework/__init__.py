@@ -62,10 +62,11 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UpstreamError,
     )
+    from msframework.filters import Filters, FilterSet
     from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
-    from msframework.pagination import Page, PageResult
+    from msframework.pagination import Cursors, Offsets, Page, PageResult, Pages
     from msframework.resource import Resource
     from msframework.response import Reply
     from msframework.routing import Blueprint
@@ -92,11 +93,14 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ConstraintViolation",
     "CORS",
     "create_app",
+    "Cursors",
     "DatabaseUnavailable",
     "DefaultEnvelope",
     "doc",
     "Envelope",
     "ErrorFacts",
+    "Filters",
+    "FilterSet",
     "Forbidden",
     "GatewayTimeout",
     "Gone",
@@ -111,10 +115,12 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "MsframeworkError",
     "NotAcceptable",
     "NotFound",
+    "Offsets",
     "Operation",
     "Overloaded",
     "Page",
     "PageResult",
+    "Pages",
     "PayloadTooLarge",
     "PoolExhausted",
     "PreconditionFailed",
@@ -206,12 +212,19 @@ _HOMES = {
         "UnsupportedMediaType",
         "UpstreamError",
     ),
+    "filters": (
+        "Filters",
+        "FilterSet",
+    ),
     "limits.rate": ("RateLimit",),
     "log": ("logger",),
     "operation": ("Operation",),
     "pagination": (
+        "Cursors",
+        "Offsets",
         "Page",
         "PageResult",
+        "Pages",
     ),
     "resource": ("Resource",),
     "response": ("Reply",),

@@ -22,7 +22,7 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import caller_place, origin_of, place_of
+from msframework._place import caller_place, origin_of, place_of, written_without_call
 from msframework.access.guard import Guard
 from msframework.collection.declaration import Paths
 from msframework.collection.mount import build_routes
@@ -122,7 +122,7 @@ class CheckedDecorators:
 def _check_call(owner: object, decorator: str, given: object) -> None:
     if callable(given):
         kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
-        raise doc.written_without_call(f"@{kind}.{decorator}", given)
+        raise written_without_call(f"@{kind}.{decorator}", given)
 
 
 class Blueprint(CheckedDecorators, SanicBlueprint):

@@ -22,6 +22,7 @@ from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, is_one_of, read_shapes
 from msframework.exceptions import ServiceException
+from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
 from msframework.resource import Resource
@@ -77,6 +78,7 @@ class Collection:
         overridden: the actions that methods of its own take the place of.
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
+        filters: what reads the filters, the order and the search of a list, if it has any.
     """
 
     cls: type[ModelResource]
@@ -90,6 +92,7 @@ class Collection:
     lookup: tuple[Bound, ...]
     shapes: Shapes
     seams: Mapping[str, Seam]
+    filters: FilterReader | None
 
     @property
     def table(self) -> str:
@@ -153,6 +156,7 @@ class _Reader:
                 {each.name for each in actions},
             ),
             seams=MappingProxyType(seams),
+            filters=self._read_filters(model),
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -239,6 +243,20 @@ class _Reader:
         if model._meta.primary_key is False:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
+
+    def _read_filters(self, model: type[peewee.Model]) -> FilterReader | None:
+        cls = self.cls
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search):
+            return None
+        return FilterReader(
+            model,
+            filters=cls.filters,
+            sort=cls.sort,
+            default_sort=cls.default_sort,
+            search=cls.search,
+            schema=cls.schema,
+            label=cls.__qualname__,
+        )
 
     def _field(self, model: type[peewee.Model], name: object) -> peewee.Field | None:
         """Return the field that *name* means: a field of the model, its name or its column's."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
 import peewee
@@ -40,6 +40,10 @@ class ModelResource(Resource):
         lookup: the field of the item's path parameter, or several; the primary key by default.
         parent: the fields that parameters of the list's path bind, by parameter; found by
             themselves where a parameter is called as a field or its column.
+        filters: the operators that a list may be filtered by, by the names of columns.
+        sort: the names that a list may be sorted by, as `FilterSet` has them.
+        default_sort: the usual order of a list.
+        search: the columns of text in which `?q=` looks for words.
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.
@@ -55,6 +59,10 @@ class ModelResource(Resource):
     actions: ClassVar[Sequence[str]] = USUAL_ACTIONS
     lookup: ClassVar[str | Sequence[str] | None] = None
     parent: ClassVar[Mapping[str, peewee.Field | str]] = {}
+    filters: ClassVar[Mapping[str, Collection[str]]] = {}
+    sort: ClassVar[Sequence[str]] = ()
+    default_sort: ClassVar[Sequence[str]] = ()
+    search: ClassVar[Sequence[str]] = ()
     paging: ClassVar[Paging] = Pages()
     raises: ClassVar[Mapping[str, type[ServiceException]]] = {}
     bulk_size: ClassVar[int] = 100

@@ -19,7 +19,7 @@ from msframework.collection.declaration import Collection, Paths, read_collectio
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.notes import complete_notes, inputs_of
 from msframework.collection.statements import Queries
-from msframework.doc import Notes, find_notes, notes_of, set_notes
+from msframework.doc import Notes, notes_of
 from msframework.problem import Problem
 from msframework.types import Handler
 
@@ -94,14 +94,17 @@ def _copy(function: Any) -> Any:
         function.__closure__,
     )
     made.__kwdefaults__ = function.__kwdefaults__
-    made.__dict__.update(function.__dict__)
+    made.__dict__.update({name: _own(value) for name, value in function.__dict__.items()})
     made.__qualname__, made.__module__ = function.__qualname__, function.__module__
     made.__doc__, made.__annotations__ = function.__doc__, function.__annotations__
-    notes = find_notes(function)
-    if notes is not None:
-        own = Notes(**{each.name: copy.copy(getattr(notes, each.name)) for each in fields(Notes)})
-        set_notes(made, own)
     return made
+
+
+def _own(value: object) -> object:
+    """Return notes as notes of its own, and anything else as it is."""
+    if not isinstance(value, Notes):
+        return value
+    return Notes(**{each.name: copy.copy(getattr(value, each.name)) for each in fields(Notes)})
 
 
 def _check_principal(

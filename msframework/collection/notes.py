@@ -36,6 +36,8 @@ _DESCRIPTIONS: Final = {
 def inputs_of(collection: Collection, action: Action) -> tuple[InputNote, ...]:
     """Return the declared inputs of an action, but for the page."""
     shapes = collection.shapes
+    if action.name == "list" and collection.filters is not None:
+        return (InputNote(Source.QUERY, collection.filters, "filters"),)
     bodies = {"create": shapes.create, "replace": shapes.write, "patch": shapes.write}
     if action.name in bodies:
         return (InputNote(Source.BODY, bodies[action.name], Source.BODY.value),)

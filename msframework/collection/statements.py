@@ -59,9 +59,10 @@ class Queries:
         return (*self.whole, *rest)
 
     def list(self) -> Any:
-        """Return the select of a list, without any condition, by the primary key."""
+        """Return the select of a list, without any condition; filters order it, or the key."""
         columns = read_columns(self.model, self._collection.shapes.rows, self.keys)
-        return self.model.select(*columns).order_by(*self.keys)
+        query = self.model.select(*columns)
+        return query if self._collection.filters is not None else query.order_by(*self.keys)
 
     def read(self) -> Any:
         """Return the select of one row, without any condition."""

@@ -32,8 +32,10 @@ _TEXTUAL: Final = (
 )
 
 
-def decorator_of(source: Source) -> str:
-    """Return the name of the decorator that notes an input of *source*."""
+def decorator_of(source: Source, declared: object = None) -> str:
+    """Return the name of the decorator that notes an input of *source*, as *declared*."""
+    if _is_reader(declared):
+        return str(getattr(declared, "decorator", ""))
     return "@doc.consumes" if source is Source.BODY else f"@doc.{source.value}"
 
 
@@ -50,7 +52,7 @@ def read_inputs(
     inputs = []
     for note in _check_names(notes, where, params, problems):
         if _is_reader(note.schema):
-            problems.extend(f"{where}: {mistake}" for mistake in note.schema.find_mistakes())
+            problems.extend(_placed(where, mistake) for mistake in note.schema.find_mistakes())
             inputs.append(Input(note.source, note.schema, name=note.name))
             continue
         schema = _read_schema(note, where, problems, schemas)
@@ -61,6 +63,13 @@ def read_inputs(
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
     _check_keys(inputs, where, problems)
     return tuple(inputs)
+
+
+def _placed(where: str, mistake: str) -> str:
+    """Return *mistake* with the place of its declaration."""
+    if not isinstance(mistake, Problem):
+        return f"{where}: {mistake}"
+    return Problem(where, mistake.found, mistake.expected, mistake.advice)
 
 
 def _is_reader(thing: object) -> bool:
@@ -88,7 +97,7 @@ def _check_names(
         givers["page"] = "@doc.paginate"
     good = []
     for note in notes.inputs:
-        name, decorator = note.name, decorator_of(note.source)
+        name, decorator = note.name, decorator_of(note.source, note.schema)
         if not str(name).isidentifier() or iskeyword(str(name)):
             expected = "a Python name, as that of a parameter of the method"
             found = f"{decorator} got the name {name!r}"

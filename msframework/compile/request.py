@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
@@ -75,7 +75,7 @@ def compile_input(
         max_errors: how many messages a location gets.
     """
     if item.reader is not None:
-        return item.reader.compile()
+        return _compile_reader(item, inputs)
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
@@ -87,6 +87,27 @@ def compile_input(
         if beside:
             read = _leave_others(item, beside, read)
     return _compile_fields(item, read, compile_schema, max_errors, joins=bool(beside))
+
+
+def _compile_reader(item: Input, inputs: Sequence[Input]) -> Load:
+    """Return the function of what reads the query itself, which may ask for the others' names."""
+    assert item.reader is not None
+    compile_beside = getattr(item.reader, "compile_beside", None)
+    if compile_beside is None:
+        return item.reader.compile()
+    load: Load = compile_beside(query_names(other for other in inputs if other is not item))
+    return load
+
+
+def query_names(inputs: Iterable[Input]) -> frozenset[str]:
+    """Return the names that *inputs* read of a query."""
+    found: set[str] = set()
+    for item in inputs:
+        if item.reader is not None:
+            found.update(item.reader.document_parameters())
+        elif item.source is Source.QUERY:
+            found.update(wire_keys(item.source, item.schema))
+    return frozenset(found)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:

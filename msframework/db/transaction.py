@@ -13,10 +13,11 @@ import asyncpg
 
 from msframework.context import RequestContext
 from msframework.db.beginning import Beginning
-from msframework.db.cursor import Cursor, Run
+from msframework.db.cursor import Cursor
 from msframework.db.failure import explain
 from msframework.db.hooks import Callback, CommitHooks
 from msframework.db.lease import Lease, is_lost
+from msframework.db.model_statements import Run
 from msframework.db.session import BUSY, CLOSED, READY, Session
 from msframework.db.shared import Lender, Shared
 from msframework.exceptions import TransactionAborted

@@ -95,6 +95,16 @@ def read_state(steps: Iterable[MigrationStep], app: str) -> SchemaState | None:
     return history.state(history.leaf())
 
 
+def recorded_owners(steps: Sequence[MigrationStep]) -> dict[str, str]:
+    """Return the labels of the apps whose last migrations have a table, by the table's name."""
+    owners: dict[str, str] = {}
+    for app in dict.fromkeys(step.app for step in steps):
+        history = read_history(steps, app)
+        for state in filter(None, map(history.state, history.leaves)):
+            owners |= dict.fromkeys((table.name for table in state.tables), app)
+    return owners
+
+
 def find_forks(steps: Sequence[MigrationStep]) -> Iterator[str]:
     """Yield a problem for each app with several last migrations."""
     for app in dict.fromkeys(step.app for step in steps):

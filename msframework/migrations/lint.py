@@ -24,6 +24,7 @@ from msframework.migrations.lint_squawk import SquawkFinding, run_squawk, write_
 from msframework.migrations.lint_target import is_rewritten, target_of_statement
 from msframework.migrations.migration_file import read_module_state
 from msframework.migrations.operations.base import MigrationOperation, Phase, PythonCall
+from msframework.migrations.operations.enum_changes import is_made_anew
 from msframework.migrations.operations.program import read_phases
 from msframework.migrations.plan import Applied, plan_forward, settle_squashed, target_of
 from msframework.migrations.record import Record
@@ -183,9 +184,8 @@ def _unseen(operation: MigrationOperation, fresh: frozenset[str], online: bool) 
         if (column.serial or column.identity) and operation.fill is None:
             return "adding-field-with-default"
     if isinstance(operation, ops.AlterEnum):
-        old, new = operation.old.values, operation.new.values
-        if len(old) != len(new) and not set(old) <= set(new):
-            return "changing-column-type"
+        anew = is_made_anew(operation.old.values, operation.new.values)
+        return "changing-column-type" if anew else None
     return None
 
 

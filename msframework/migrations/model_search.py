@@ -23,8 +23,13 @@ def read_models_of(apps: Iterable[str]) -> dict[str, list[type[peewee.Model]]]:
     """
     apps = list(apps)
     for app in apps:
-        list(_modules(f"{app}.models"))
+        import_models(app)
     return {app: read_models(app) for app in apps}
+
+
+def import_models(app: str) -> None:
+    """Import the module or package `models` of *app*, if there is one."""
+    list(_modules(f"{app}.models"))
 
 
 def read_models(app: str) -> list[type[peewee.Model]]:

@@ -102,14 +102,16 @@ def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[Mi
 
 
 def check_unfinished(
-    unfinished: Collection[Progress], todo: Sequence[MigrationStep], backwards: bool
+    unfinished: Collection[Progress], affected: Collection[str], backwards: bool
 ) -> None:
     """Refuse to leave a migration that is half done, or to turn back within it.
+
+    Args:
+        affected: the labels of the migrations that are not applied at the end of a way back.
 
     Raises:
         ImproperlyConfigured: a migration was interrupted, and this run goes the other way.
     """
-    planned = {(step.app, step.name): step for step in todo}
     problems = []
     for each in unfinished:
         name = f"{each.app}.{each.name}"
@@ -120,10 +122,12 @@ def check_unfinished(
                 f"{name} is taken back in part ({each.done} phases). Finish that first: "
                 f"`manage.py migrate {each.app} …` with the migration before it, or zero."
             )
-        elif any(step.app == each.app for step in planned.values()):
+        elif name in affected:
             problems.append(
-                f"{name} is applied in part ({each.done} phases). Finish that first: "
-                f"`manage.py migrate {each.app}`."
+                f"{name} is applied in part ({each.done} phases), and can be taken back only as a "
+                f"whole. Go forward first: `manage.py migrate {each.app} {each.name}`. If that "
+                "cannot succeed, undo those phases by hand, and run it with --fake; then go back, "
+                "with --fake too."
             )
     if problems:
         raise ImproperlyConfigured.of(problems)
@@ -150,14 +154,8 @@ def plan_forward(
     return [s for s in steps if label(s) in wanted and (s.app, s.name) not in applied]
 
 
-def plan_back(
-    steps: Sequence[MigrationStep], goal: Goal, applied: Applied, fake: bool
-) -> list[MigrationStep]:
-    """Return the steps to take back, last first: those after the goal, and their dependents.
-
-    Raises:
-        ImproperlyConfigured: one of them cannot be taken back.
-    """
+def affected_by(steps: Sequence[MigrationStep], goal: Goal) -> frozenset[str]:
+    """Return the labels of the steps behind *goal*, and of those that depend on them."""
     own = [step for step in steps if step.app == goal.app]
     later = own if goal.step is None else own[own.index(goal.step) + 1 :]
     known = known_steps(steps)
@@ -166,6 +164,18 @@ def plan_back(
         if any(find_step(known, name) is each for name in step.depends for each in later):
             undone.add(label(step))
             later = [*later, step]
+    return frozenset(undone)
+
+
+def plan_back(
+    steps: Sequence[MigrationStep], goal: Goal, applied: Applied, fake: bool
+) -> list[MigrationStep]:
+    """Return the steps to take back, last first: those after the goal, and their dependents.
+
+    Raises:
+        ImproperlyConfigured: one of them cannot be taken back.
+    """
+    undone = affected_by(steps, goal)
     todo = [s for s in reversed(steps) if label(s) in undone and (s.app, s.name) in applied]
     stuck = [
         f"{label(each)} cannot be taken back: {each.obstacle}"

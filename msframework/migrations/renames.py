@@ -17,7 +17,7 @@ from msframework.migrations.conversions import Conversion
 from msframework.migrations.schema import Column
 
 Fill = str | Callable[[], object] | None
-NamedKind = Literal["table", "column"]
+NamedKind = Literal["table", "column", "value"]
 
 
 class Answers(Protocol):
@@ -27,7 +27,7 @@ class Answers(Protocol):
         """Say whether *new* is *old* under another name.
 
         Args:
-            table: the table of a column; of a table, its old name.
+            table: the table of a column, the type of a value; of a table, its old name.
             likely: both look alike, so that neither answer can be taken for granted.
         """
 
@@ -42,7 +42,11 @@ class Answers(Protocol):
         """Return the expression that converts a column's values; `None` for PostgreSQL's own."""
 
     def accept_loss(self, table: str, column: str, loss: str) -> None:
-        """Return if the loss of a column's values is accepted; raise an error otherwise."""
+        """Return if the loss of a column's values, or of a type's value, is accepted.
+
+        Raises:
+            ImproperlyConfigured: it is not.
+        """
 
     def note_drop(self, table: str, column: str | None) -> None:
         """Take note that a table, or a column, is dropped with its values."""
@@ -237,7 +241,7 @@ class AskedAnswers(GivenAnswers):
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Ask whether it is a rename."""
-        where = f" of {table}" if kind == "column" else ""
+        where = "" if kind == "table" else f" of {table}"
         return click.confirm(f"Was the {kind} {old}{where} renamed to {new}?", err=True)
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
@@ -270,6 +274,8 @@ def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
     """Return how options may name the old one; a foreign key also by its field, without `_id`."""
     if kind == "table":
         return (old,)
+    if kind == "value":
+        return (f"{table}.{old}",)
     short = old.removesuffix("_id")
     return tuple(dict.fromkeys((f"{table}.{old}", f"{table}.{short}", old, short)))
 
@@ -277,7 +283,7 @@ def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
 def _means(kind: NamedKind, given: str, new: str) -> bool:
     if given == new:
         return True
-    if kind == "table":
+    if kind != "column":
         return False
     return given.rpartition(".")[2] in (new, new.removesuffix("_id"))
 

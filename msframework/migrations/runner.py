@@ -20,6 +20,7 @@ from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
     Goal,
+    affected_by,
     check_unfinished,
     plan_back,
     plan_forward,
@@ -140,6 +141,7 @@ class Runner:
             fake: change the record only.
 
         Raises:
+            Interrupted: a signal ended the run.
             ImproperlyConfigured: a migration failed, or cannot be taken back; an unknown app or
                 target; PostgreSQL cannot be reached.
         """
@@ -152,7 +154,7 @@ class Runner:
                 return tuple(label(step) for step in todo)
             if not todo:
                 return ()
-            with interruptible(), migration_lock(database, self._echo):
+            with interruptible(), _between(), migration_lock(database, self._echo):
                 record.create()
                 backwards, todo = self._plan(database, goal, fake)  # another run was quicker
                 return self._run(database, record, todo, backwards, fake)
@@ -169,7 +171,8 @@ class Runner:
         else:
             todo = plan_forward(steps, goal, applied)
         if not fake:
-            check_unfinished(ProgressTable(database).read().values(), todo, backwards)
+            affected = affected_by(steps, goal) if backwards else ()
+            check_unfinished(ProgressTable(database).read().values(), affected, backwards)
         return backwards, todo
 
     def _tell_plan(self, todo: Sequence[MigrationStep], backwards: bool) -> None:
@@ -244,9 +247,21 @@ class Runner:
         except Exception as exc:
             raise _failed(step, execution, exc) from exc
         except KeyboardInterrupt as exc:
-            raise Interrupted(
-                f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
-            ) from exc
+            text = f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
+            raise Interrupted(text, exc) from exc
+
+
+@contextmanager
+def _between() -> Iterator[None]:
+    """Say what is left of a run that a signal ends while no migration runs."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise Interrupted(
+            "The run was interrupted while no migration was running: those that it has reported as "
+            "applied or taken back stay so, and none is done in part.",
+            exc,
+        ) from exc
 
 
 def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:

@@ -167,6 +167,10 @@ notes = Blueprint("notes", url_prefix="/notes")
 class Notes(OwnRows):
     """The notes of the caller."""
 
+    filters = {"title": ("eq", "icontains"), "pinned": ("eq",)}
+    sort = ("id", "title")
+    search = ("title", "text")
+
 
 people = Blueprint("people", url_prefix="/people/<person_id:int>")
 

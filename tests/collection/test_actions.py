@@ -100,3 +100,17 @@ async def test_a_path_binds_its_parent(ada, eve, admin):
     assert (await ada.get("/people/2/open/1")).status == 404
     assert (await ada.patch("/people/1/notes/1", json={"person_id": 2})).status == 422
     assert (await ada.post("/people/9/open", json={"title": "one"})).status == 404
+
+
+async def test_a_list_is_filtered_searched_and_sorted(ada):
+    for title in ("one", "two", "three"):
+        await ada.post("/notes", json=NOTE | {"title": title})
+
+    async def titles(query):
+        response = await ada.get(f"/notes?{query}")
+        return [row["title"] for row in response.json["data"]]
+
+    assert await titles("sort=-title") == ["two", "three", "one"]
+    assert await titles("title__icontains=O&sort=-id") == ["two", "one"]
+    assert await titles("q=thr") == ["three"]
+    assert (await ada.get("/notes?pinned__gt=1")).status == 422

@@ -55,6 +55,7 @@ USERS = Table(
         Column("nick", "text", default="''"),
         Column("mood", "mood"),
     ),
+    indexes=(Index("users_nick", ("nick",), unique=True),),
 )
 MOOD = EnumType("mood", ("bad", "good"))
 DEPLOYED = SchemaState((USERS,), enums=(MOOD,))
@@ -161,6 +162,10 @@ ALL = [  # the operation; what is told online; what besides in a transaction
         ["adding-foreign-key-constraint"],
     ),
     (DropConstraint("users", Constraint("c", "CHECK (age > 0)")), [], []),
+    (DropConstraint("users", Constraint("c", "UNIQUE (age)")), ["ban-drop-constraint"], []),
+    (DropConstraint("users", Constraint("c", "UNIQUE (unread)")), [], []),
+    (DropConstraint("users", Constraint("c", "UNIQUE (nick)")), [], []),  # an index says it too
+    (DropConstraint("users", ForeignKey("f", ("age",), "ages", ("id",))), [], []),
     (RenameConstraint("users", "a", "b"), [], []),
     (CreateIndex("users", Index("i", ("age",))), [], ["require-concurrent-index-creation"]),
     (
@@ -169,6 +174,11 @@ ALL = [  # the operation; what is told online; what besides in a transaction
         ["require-concurrent-index-creation"],
     ),
     (DropIndex("users", Index("i", ("age",))), [], ["require-concurrent-index-deletion"]),
+    (
+        DropIndex("users", Index("i", ("lower(name)",), unique=True)),
+        ["ban-drop-index"],
+        ["require-concurrent-index-deletion"],
+    ),
     (RenameIndex("users", "i", "j"), [], []),
     (CreateEnum(MOOD), [], []),
     (DropEnum(MOOD), [], []),
@@ -178,6 +188,7 @@ ALL = [  # the operation; what is told online; what besides in a transaction
     (Run("UPDATE users SET age = 1"), [], []),
     (Run("ALTER TABLE users DROP COLUMN age"), ["ban-drop-column"], []),
     (Run("ALTER TABLE users ADD CHECK (age > 0) NOT VALID"), [BREAKS], []),
+    (Run("DROP INDEX i"), ["require-concurrent-index-deletion"], []),
     (Run("CREATE INDEX i ON users (age)"), ["require-concurrent-index-creation"], []),
     (Run("SELEC 1"), ["syntax-error"], []),
     (Run("TRUNCATE users CASCADE"), ["ban-truncate-cascade"], []),
@@ -244,7 +255,7 @@ def test_every_rule_of_squawk_is_known():
 
 def test_quiet_rules_say_why():
     assert all(rule.text for rule in RULES.values() if rule.kind == "quiet")
-    assert all(r.text and r.advice for r in RULES.values() if r.kind == "code")
+    assert all(r.text and r.advice for r in RULES.values() if r.kind in ("code", "operation"))
 
 
 def test_missing_squawk_says_what_to_install(monkeypatch):

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations import runner
+from msframework.migrations.interruption import Interrupted, Terminated
 from msframework.migrations.runner import Runner
 from msframework.migrations.waiting import LockPolicy
 
@@ -208,8 +210,10 @@ def test_what_was_broken_off_is_shown_and_finished(migrate, shoes, query, status
 
     (line,) = [each for each in status() if each.name == "0003_add_index"]
     assert (line.entry, line.phases) == (None, 1)
-    with pytest.raises(ImproperlyConfigured, match="is applied in part"):
-        migrate("shoes", "0001")
+    advice = r"Go forward first: `manage\.py migrate shoes 0003_add_index`\. If that cannot"
+    for target in ("0001", "0002", "zero"):
+        with pytest.raises(ImproperlyConfigured, match=advice):
+            migrate("shoes", target)
 
     shoes.write("mall/shoes/migrations/0003_add_index.py", ADD_INDEX)
     assert migrate() == ALL[2:]
@@ -332,6 +336,7 @@ try:
     Runner({url!r}, ["mall.shoes"], lambda text: print(text, flush=True)).migrate()
 except Exception as exc:
     print(type(exc).__name__, exc)
+    sys.exit(exc.exit_code)
 """
 
 
@@ -361,9 +366,29 @@ def test_a_signal_leaves_no_lock_and_no_invalid_index(
             timer.cancel()
 
     assert waiting.startswith(f"  shoes.0003_add_index waits for process {pid} (idle in trans")
+    assert process.returncode == 128 + number
     assert text.startswith("Interrupted shoes.0003_add_index was interrupted. 0 of its 2 phases")
     assert query("SELECT FROM pg_index WHERE NOT indisvalid") == []
     assert query("SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, Terminated], ids=["ctrl-c", "sigterm"])
+def test_a_signal_between_two_migrations_says_that_none_is_done_in_part(
+    migrate, monkeypatch, recorded, raised
+):
+    checked = runner.is_standing
+
+    def is_standing(database, step):
+        if step.name == "0002_add_size":
+            raise raised
+        return checked(database, step)
+
+    monkeypatch.setattr(runner, "is_standing", is_standing)
+    with pytest.raises(Interrupted, match="applied or taken back stay so, and none is") as caught:
+        migrate()
+
+    assert caught.value.exit_code == (130 if raised is KeyboardInterrupt else 143)
+    assert recorded() == ["shoes.0001_initial"]
 
 
 def test_a_lock_that_is_never_free_is_an_error_that_says_what_to_do(migrate, url, query):

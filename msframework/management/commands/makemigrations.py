@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import click
 from peewee import PostgresqlDatabase
@@ -22,15 +23,17 @@ from msframework.migrations.draft import (
     draft_empty,
 )
 from msframework.migrations.draft_file import Draft, write_drafts
+from msframework.migrations.history import recorded_owners
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
 from msframework.migrations.standing import find_standing
 from msframework.migrations.survey import Survey
 
+_MOST_LINES: Final = 20
 _ANSWERS = (
-    ("--rename", "OLD:NEW", "A column or table was renamed: users.nick:handle."),
-    ("--drop", "NAME", "A column or table may be dropped, with its data: users.nick."),
+    ("--rename", "OLD:NEW", "A column, table or value of an enum was renamed: users.nick:handle."),
+    ("--drop", "NAME", "A column, table or value may be dropped, with its data: users.nick."),
     ("--fill", "NAME=SQL", "Value of existing rows: users.age=18."),
     ("--using", "NAME=SQL", "Conversion to a new type: users.age=age::integer."),
 )
@@ -123,7 +126,10 @@ class _Database:
 
 
 def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]:
-    """Return the tables of apps without a migration that stand already, if it can be told."""
+    """Return the tables of apps without a migration that stand already, if it can be told.
+
+    A table that migrations of another app have made is not meant: its model has moved.
+    """
     survey = found.survey
     new = [app for app in survey.apps if not survey.history(app).steps]
     url = project.settings.database.url
@@ -131,9 +137,12 @@ def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]
         return {}
     try:
         with opened(url) as database:
-            return find_standing(database, {app: survey.models.of(app) for app in new})
+            standing = find_standing(database, {app: survey.models.of(app) for app in new})
     except ImproperlyConfigured:  # no driver, or no server: what cannot be asked is let be
         return {}
+    made = recorded_owners(survey.reading.steps)
+    left = {app: tuple(n for n in names if n not in made) for app, names in standing.items()}
+    return {app: names for app, names in left.items() if names}
 
 
 class _Output:
@@ -153,6 +162,8 @@ class _Output:
             self._echo(_nothing(found.survey))
         else:
             self.show(drafts, leave=not (standing or found.survey.problems))
+        for line in _left_alone(found.survey):
+            self._echo(line)
         problems = [*found.survey.problems, *(_stands(*each) for each in standing.items())]
         if problems:
             raise ImproperlyConfigured.of(problems)
@@ -188,6 +199,20 @@ def _nothing(survey: Survey) -> str:
     if survey.skipped:
         text += f" Not looked at: {', '.join(f'{a} ({why})' for a, why in survey.skipped.items())}."
     return text
+
+
+def _left_alone(survey: Survey) -> Iterator[str]:
+    """Yield the lines on what the database has and no model, where only it was compared with."""
+    if not survey.left_alone:
+        return
+    yield (
+        f"No model has the following, and no file says who made it, as those of "
+        f"{', '.join(survey.by_database)} carry no state. It is left alone; what models had once, "
+        "drop in a migration of `makemigrations --empty APP`:"
+    )
+    yield from (f"  {line}" for line in survey.left_alone[:_MOST_LINES])
+    if (more := len(survey.left_alone) - _MOST_LINES) > 0:
+        yield f"  and {more} more"
 
 
 def _stands(app: str, tables: Sequence[str]) -> str:
