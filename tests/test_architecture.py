@@ -68,7 +68,7 @@ FLOORS = (
     "access",
     "schemas operation provider doc resource pagination filters",
     "codec",
-    "compile openapi misfit errors template",
+    "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"
     " observer serving",
     "management testing __main__ metrics.reference",

@@ -57,7 +57,7 @@ def read_inputs(
             continue
         schema = _read_schema(note, where, problems, schemas)
         if schema is not None:
-            partial = method == "PATCH" and note.source in BODY_SOURCES
+            partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
             inputs.append(Input(note.source, schema, partial, note.name))
     if notes.page is not None:
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
