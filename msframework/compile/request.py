@@ -75,7 +75,7 @@ def compile_input(
         max_errors: how many messages a location gets.
     """
     if item.reader is not None:
-        return _compile_reader(item, inputs)
+        return _compile_reader(item, inputs, max_errors)
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
@@ -89,13 +89,18 @@ def compile_input(
     return _compile_fields(item, read, compile_schema, max_errors, joins=bool(beside))
 
 
-def _compile_reader(item: Input, inputs: Sequence[Input]) -> Load:
+def _compile_reader(item: Input, inputs: Sequence[Input], max_errors: int) -> Load:
     """Return the function of what reads the query itself, which may ask for the others' names."""
     assert item.reader is not None
     compile_beside = getattr(item.reader, "compile_beside", None)
     if compile_beside is None:
         return item.reader.compile()
-    load: Load = compile_beside(query_names(other for other in inputs if other is not item))
+    others = query_names(other for other in inputs if other is not item)
+
+    def note(errors: Errors, wrong: Errors) -> None:
+        add_errors(errors, item.source.value, wrong, max_errors)
+
+    load: Load = compile_beside(others, note)
     return load
 
 
@@ -169,7 +174,7 @@ def _compile_fields(
         if data.__class__ is Rejected:
             wrong = data.messages | wrong
         if wrong:
-            _add_errors(errors, location, wrong, max_errors)
+            add_errors(errors, location, wrong, max_errors)
             return None
         if strict and request.data is None:
             request.data = data
@@ -180,7 +185,7 @@ def _compile_fields(
     return load_fields
 
 
-def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
+def add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
     """Add the messages of one input to those of the others of its location."""
     known = errors.get(location)
     if known:

@@ -56,6 +56,11 @@ def begin_text(isolation: str | None, readonly: bool, deferrable: bool, *, write
     return text + " DEFERRABLE" if deferrable else text
 
 
+def current_transaction() -> Transaction | None:
+    """Return the innermost transaction of this context, if there is one."""
+    return _current.get()
+
+
 def find_outer(shared: Shared) -> Transaction | None:
     """Return the transaction of *shared* that is open in this task, if there is one."""
     outer = _current.get()

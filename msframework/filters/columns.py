@@ -199,5 +199,5 @@ class ColumnReader:
 
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return the question whether *name* is one of the *known*; empty where none is like it."""
-    close = get_close_matches(str(name)[:100], list(known), 1)
+    close = get_close_matches(str(name)[:100], sorted(known), 1)
     return f"Did you mean {close[0]!r}?" if close else ""

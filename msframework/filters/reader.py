@@ -31,6 +31,8 @@ from msframework.schemas.storable import why_not_storable
 from msframework.types import JSONObject
 
 _MOST_MISTAKES: Final = 100
+_MOST_ASKED: Final = 5
+NoteErrors = Callable[[dict[str, Any], dict[str, Any]], None]
 LoadFilters = Callable[[Any, dict[str, Any]], Filters | None]
 
 
@@ -102,10 +104,15 @@ class FilterReader:
 
     def compile(self) -> LoadFilters:
         """Return the function that reads a request's query into `Filters`."""
-        return self.compile_beside(())
+        return self.compile_beside((), _note)
 
-    def compile_beside(self, others: Collection[str]) -> LoadFilters:
-        """Return the function that reads a request's query, of which *others* read some names."""
+    def compile_beside(self, others: Collection[str], note: NoteErrors) -> LoadFilters:
+        """Return the function that reads a request's query.
+
+        Args:
+            others: the names that other inputs read.
+            note: adds messages by name to the errors of a request.
+        """
         plan = self.plan
         usual = Filters(plan.sorting.usual)
         parameters = plan.bound_parameters()
@@ -120,13 +127,13 @@ class FilterReader:
                 if parameter is not None:
                     message = _take(parameter, texts, wishes)
                 else:
-                    message = None if name in others else plan.why_unknown(name)
+                    message = None if name in others else plan.why_unknown(name, len(wrong))
                 if message is not None:
                     wrong[name] = message
                     if len(wrong) >= _MOST_MISTAKES:
                         break
             if wrong:
-                errors.setdefault("query", {}).update(wrong)
+                note(errors, wrong)
                 return None
             if not wishes:
                 return usual
@@ -135,6 +142,10 @@ class FilterReader:
             )
 
         return load_filters
+
+
+def _note(errors: dict[str, Any], wrong: dict[str, Any]) -> None:
+    errors.setdefault("query", {}).update(wrong)
 
 
 def _take(parameter: FilterParameter, texts: list[str], wishes: Wishes) -> Any:
@@ -204,23 +215,27 @@ class FilterPlan:
             parameter.field = self.schema.load_fields[name]
         return self.parameters
 
-    def why_unknown(self, name: str) -> list[str] | None:
-        """Return why *name* is refused; `None` where it is none of ours to judge."""
-        column = self.columns.get(name)
-        if column is not None:
-            return [self.explain(column, "eq")]
-        start, separator, operator = name.rpartition(SEPARATOR)
-        column = self.columns.get(start) if separator else None
-        return None if column is None else [self.explain(column, operator)]
+    def why_unknown(self, name: str, before: int = 0) -> list[str] | None:
+        """Return why *name* is refused; `None` where it is none of ours to judge.
+
+        Args:
+            before: how many names were refused before; a like one is looked for the first few.
+        """
+        start, _, operator = name.rpartition(SEPARATOR)
+        column = self.columns.get(name) or self.columns.get(start)
+        if column is None:
+            return None
+        return [self.explain(column, operator if before < _MOST_ASKED else "")]
 
     def explain(self, column: FilterColumn, operator: str) -> str:
-        """Return the message for an operator that *column* does not offer."""
+        """Return the message for an *operator* that *column* does not offer."""
         names = [
             column.wire if each == "eq" else f"{column.wire}{SEPARATOR}{each}"
             for each in self.offered[column.wire]
         ]
         told = f"Unknown filter; there are {', '.join(names)}."
-        return f"{told} {suggest(f'{column.wire}{SEPARATOR}{operator}', names)}".rstrip()
+        asked = suggest(f"{column.wire}{SEPARATOR}{operator}", names) if operator else ""
+        return f"{told} {asked}".rstrip()
 
     def _add(self, place: str, parameter: FilterParameter) -> None:
         if parameter.wire in self.parameters:

@@ -14,7 +14,7 @@ from msframework._imports import explain
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.declared import describe, read_enums, read_models, table_name
 from msframework.migrations.files import app_label
-from msframework.migrations.model_search import import_models
+from msframework.migrations.model_search import import_models, may_be_base
 from msframework.migrations.schema import SchemaState
 
 ModelClasses = Mapping[str, Sequence[type[peewee.Model]]]
@@ -70,11 +70,17 @@ def _read_classes(apps: Sequence[str], problems: Mistakes) -> ModelClasses:
             import_models(app)
         except (Exception, SystemExit) as exc:
             problems[app_label(app)] = _mistakes(exc, f"the models of {app} cannot be imported")
-    return {
-        label: [] if label in problems else read_models(app)
-        for app in apps
-        for label in [app_label(app)]
-    }
+    labels = {app_label(app): app for app in apps}
+    missing = [app for label, app in labels.items() if label in problems]
+    found = {n: [] if n in problems else read_models(app) for n, app in labels.items()}
+    for label, models in found.items() if missing else ():
+        bases = [each.__name__ for each in models if may_be_base(each)]
+        if bases:
+            problems[label] = (
+                f"{label}: {bases[0]} has nothing but a key, so whether it has a table depends on "
+                f"the models of {missing[0]}, which may derive from it.",
+            )
+    return found
 
 
 def _describe_readable(classes: ModelClasses, problems: Mistakes) -> SchemaState:

@@ -6,6 +6,7 @@ the way for a while steps aside first, under a third name. Runs when a migration
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from msframework.migrations import operations as ops
@@ -27,20 +28,15 @@ def settle_clashes(
         names: the names that renamed tables get, by those that they have.
     """
     asides: list[MigrationOperation] = []
-    taken = {name for each in (*old.tables, *new.tables) for name in _names(each)}
+    taken = {part.name for each in (*old.tables, *new.tables) for part in indexed_parts(each)}
+    later, ever = _holders(new), _holders(old, renamed, new)
     for before in old.tables:
         own = (before.name, names.get(before.name, before.name))
-        moves = schema_key(own[0]) != schema_key(own[1])
-        rivals = {
-            name
-            for state in ((old, renamed, new) if moves else (new,))
-            for each in state.tables
-            if each.name not in own and schema_key(each.name) == schema_key(own[1])
-            for name in _names(each)
-        }
-        table = renamed.table(own[1])
+        table, schema = renamed.table(own[1]), schema_key(own[1])
+        moves = schema_key(own[0]) != schema
         for part in indexed_parts(table) if table else ():
-            if part.name in rivals and _goes(part, new.table(own[1]), moves):
+            rivals = (ever if moves else later)[schema, part.name].difference(own)
+            if rivals and _goes(part, new.table(own[1]), moves):
                 aside = name_object(bare(own[1]), (part.name,), "aside", taken)
                 taken.add(aside)
                 first, then = (_rename(each, part, aside) for each in own)
@@ -49,8 +45,14 @@ def settle_clashes(
     return asides, renamed
 
 
-def _names(table: Table) -> list[str]:
-    return [each.name for each in indexed_parts(table)]
+def _holders(*states: SchemaState) -> defaultdict[tuple[str, str], set[str]]:
+    """Return the tables that have an index of a name, by the schema and that name."""
+    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for state in states:
+        for table in state.tables:
+            for part in indexed_parts(table):
+                found[schema_key(table.name), part.name].add(table.name)
+    return found
 
 
 def _goes(part: Constraint | Index, table: Table | None, moves: bool) -> bool:
@@ -61,9 +63,10 @@ def _goes(part: Constraint | Index, table: Table | None, moves: bool) -> bool:
     """
     if table is None:
         return True
-    if part.name in _names(table):
+    parts = indexed_parts(table)
+    if any(each.name == part.name for each in parts):
         return False
-    return moves or any(_same(part, each) for each in indexed_parts(table))
+    return moves or any(_same(part, each) for each in parts)
 
 
 def _same(one: Constraint | Index, other: Constraint | Index) -> bool:

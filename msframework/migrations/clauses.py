@@ -31,7 +31,7 @@ _NAMED_ORDER: Final[dict[Label, int]] = {"check": 0, "pkey": 1, "key": 2, "excl"
 
 @dataclass(frozen=True, slots=True)
 class ConstraintClause:
-    """A constraint as it stands in a declaration.
+    """A constraint as it is declared.
 
     Args:
         name: `None` leaves it to the server.
@@ -55,7 +55,7 @@ class ConstraintClause:
 
 @dataclass(frozen=True, slots=True)
 class ColumnClause:
-    """A column as it stands in a declaration, and the constraints that stand with it."""
+    """A column as it is declared, and the constraints declared with it."""
 
     column: Column
     constraints: tuple[ConstraintClause, ...]
@@ -184,7 +184,7 @@ def read_constraint(text: str) -> ConstraintClause:
 
 
 def _read_key_or_check(scanner: Scanner, columns: tuple[str, ...] | None) -> ConstraintClause:
-    """Read a PRIMARY KEY, UNIQUE or CHECK; *columns* are those that stand before it."""
+    """Read a PRIMARY KEY, UNIQUE or CHECK; *columns* are those before it."""
     if scanner.accept("check"):
         definition = f"CHECK ({_whole(scanner.enclosed())})"
         return ConstraintClause("check", definition=definition + _inherit(scanner))

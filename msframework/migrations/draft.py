@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.constants import missing_quotes
 from msframework.migrations.declared import table_name
 from msframework.migrations.difference import find_operations
 from msframework.migrations.draft_file import Draft, next_path
@@ -108,6 +109,8 @@ def compare(
     new = _joined(found.models.of(each) for each in found.apps)
     operations = find_operations(old, new, chosen)
     chosen.finish()
+    if problems := list(missing_quotes(operations, old, new)):
+        raise ImproperlyConfigured.of(problems)
     if app is not None:
         _check_sources(found, new)
         _check_targets(found, operations)

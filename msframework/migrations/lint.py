@@ -132,10 +132,10 @@ def lint(
                 broken.append((number, rule, details or RULES[rule].text, RULES[rule].advice))
             deployed = follow(operation, deployed)
             if any(isinstance(act, PythonCall) for phase in phases for act in phase.actions):
-                report.notes.append(f"{_where(program, number)}: the SQL of Python is not known.")
+                report.notes.append(f"{_where(program, number)}: Python, which is not checked.")
         if not _has_operations(program.step):
             report.notes.append(
-                f"{program.step.file or label(program.step)}: is Python, whose SQL is not known."
+                f"{program.step.file or label(program.step)}: Python, which is not checked."
             )
         report.findings += _merge(program, broken)
     return report
@@ -178,7 +178,7 @@ def _find_locks(
 
 
 def _unseen(operation: MigrationOperation, fresh: frozenset[str], online: bool) -> str | None:
-    """Return the rule that squawk overlooks: columns with sequences, types created anew."""
+    """Return the rule that squawk overlooks: columns with sequences, recreated types."""
     if isinstance(operation, ops.AddColumn) and not online and operation.table not in fresh:
         column = operation.column
         if (column.serial or column.identity) and operation.fill is None:

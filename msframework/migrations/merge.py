@@ -1,7 +1,8 @@
 """Joins the last migrations of two branches. Runs on the command line.
 
 Both are applied, in either order, so the file that joins them has no operations; its state is the
-common one with the changes of both.
+common one with the changes of both. What both changed is refused, even if it is the same change:
+the operation of the second one would fail.
 """
 
 from __future__ import annotations
@@ -92,13 +93,13 @@ def merge_states(
         names: what the two are called in an error.
 
     Raises:
-        ImproperlyConfigured: both changed the same thing, or only one of them carries a state.
+        ImproperlyConfigured: both changed the same thing, or only one of them has a state.
     """
     if one is None and other is None:
         return None
     if one is None or other is None:
         raise ImproperlyConfigured(
-            f"{names[0 if one is None else 1]} carries no state, {names[1 if one is None else 0]} "
+            f"{names[0 if one is None else 1]} has no state, {names[1 if one is None else 0]} "
             "does, so they cannot be joined. Delete the one with the state, and run "
             "`manage.py makemigrations` again."
         )
@@ -135,10 +136,10 @@ def _merge_parts(
     merged: dict[str, Part] = {}
     for name in dict.fromkeys((*first, *second, *was)):
         a, b, c = was.get(name), first.get(name), second.get(name)
-        if b == c or c == a:
-            kept = b
-        elif b == a:
+        if b == a:
             kept = c
+        elif c == a:
+            kept = b
         elif join is not None and None not in (a, b, c):
             kept = join(a, b, c, conflicts)
         else:
@@ -158,7 +159,7 @@ def _merge_tables(base: Table, one: Table, other: Table, conflicts: Conflicts) -
         conflicts += [f"{text} of {base.name}" for text in found]
     for name in ("comment", "storage"):
         a, b, c = (getattr(each, name) for each in (base, one, other))
-        if b not in (a, c) and c != a:
+        if b != a and c != a:
             conflicts.append(f"the {name} of {base.name}")
         merged[name] = c if b == a else b
     return replace(one, **merged)

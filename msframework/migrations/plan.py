@@ -1,8 +1,8 @@
-"""The plan of a run: the steps to apply, or to take back. Runs at start-up."""
+"""The plan of a run: the migrations to apply, or to take back. Runs at start-up."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
@@ -59,10 +59,26 @@ def target_of(
     found = find_step(own, f"{name}.{target}")
     if found is None:
         raise ImproperlyConfigured(
-            f"{name} has no migration {target!r}, or several that begin so; it has "
-            f"{', '.join(step.name for step in own.values()) or 'none'}."
+            _unknown_target(name, target, [step.name for step in own.values()])
+            + _squashed(own.values())
         )
     return Goal(name, found, False)
+
+
+def _unknown_target(app: str, target: str, names: Sequence[str]) -> str:
+    several = [each for each in names if each.startswith(target)]
+    if several:
+        return (
+            f"{app} has {len(several)} migrations whose names begin with {target!r}: "
+            f"{', '.join(several)}. Give more of the name."
+        )
+    return f"{app} has no migration {target!r}; it has {', '.join(names) or 'none'}."
+
+
+def _squashed(steps: Iterable[MigrationStep]) -> str:
+    """Return a sentence on those that stand for others, if there are any."""
+    made = [f"{each.name} stands for {', '.join(each.replaces)}" for each in steps if each.replaces]
+    return f" {'; '.join(made)}." if made else ""
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:
@@ -183,5 +199,5 @@ def plan_back(
         if each.obstacle is not None
     ]
     if stuck and not fake:
-        raise ImproperlyConfigured.of([f"Cannot go back: {text}." for text in stuck])
+        raise ImproperlyConfigured.of([f"{text}." for text in stuck])
     return todo

@@ -78,7 +78,8 @@ def choose_apps(apps: Sequence[str], app: str | None) -> list[str]:
     chosen = [each for each in apps if app_label(each) == app_label(app)]
     if not chosen:
         raise ImproperlyConfigured(
-            f"There is no app {app!r}; INSTALLED_APPS has {', '.join(apps) or 'none'}."
+            f"There is no app {app!r}; INSTALLED_APPS has "
+            f"{', '.join(sorted(map(app_label, apps))) or 'none'}."
         )
     if app_directory(chosen[0]) is None:
         raise ImproperlyConfigured(f"{chosen[0]} is a module; only a package has migrations.")

@@ -75,6 +75,13 @@ def test_a_database_is_not_needed(handed, write):
     )
 
 
+def test_no_app_that_can_be_compared_is_told_from_no_changes(write):
+    assert make(Handed("market.hats")) == (
+        0,
+        ["Nothing was compared. Not looked at: hats (no models)."],
+    )
+
+
 def test_a_dry_run_prints_the_text(handed, write, project):
     code, said = make(handed, "--dry-run")
 
@@ -100,6 +107,17 @@ def test_options_answer_what_is_not_to_be_guessed(handed, write):
             "  add column size to shoes",
         ],
     )
+
+
+def test_a_text_that_lost_its_quotes_in_the_shell_is_refused(handed, write, project):
+    make(handed)
+    write("name = CharField()", "size = CharField()")
+
+    with pytest.raises(ImproperlyConfigured, match="the value big is no column of shoes"):
+        make(handed, "--fill", "shoes.size=big")
+
+    assert len(list((project.root / DIRECTORY).glob("0*"))) == 1
+    make(handed, "--fill", "shoes.size=name")
 
 
 def test_a_check_asks_nothing(handed, write):
@@ -153,7 +171,9 @@ def test_a_person_at_a_terminal_is_asked(handed, write, terminal):
     _, said = make(handed)
 
     assert asked[0] == "Was the column name of shoes renamed to label?"
-    assert asked[1].startswith("shoes.size (varchar(255)) may not be null. Value for existing")
+    assert asked[1] == (
+        "shoes.size (varchar(255)) is NOT NULL. Value for existing rows, as SQL, such as '…'"
+    )
     assert said[0] == f"Wrote {DIRECTORY}/0002_rename_name_to_label_add_size.py"
 
 
@@ -208,7 +228,7 @@ def test_apps_that_were_compared_with_the_database_are_named(write, project, url
         0,
         [
             "No changes: the models are as the last migrations leave them (1 app). Compared with "
-            "the database, as none of their files carries a state: shoes."
+            "the database, as none of their files has a state: shoes."
         ],
     )
 

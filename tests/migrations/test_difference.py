@@ -249,7 +249,7 @@ def test_an_added_column_may_take_a_value_for_each_row():
 
 
 def test_an_added_column_without_a_value_for_old_rows_is_refused():
-    assert '--fill "users.age=' in refusal(state(table()), state(table(AGE)))
+    assert "--fill users.age=0." in refusal(state(table()), state(table(AGE)))
     for column in (
         replace(AGE, null=True),
         replace(AGE, default="1"),
@@ -298,6 +298,53 @@ def test_a_type_that_loses_values_is_refused_unless_somebody_says_how():
     assert "has no known conversion" in refusal(
         state(table(Column("price", "uuid"))), state(table(new))
     )
+
+
+def test_a_conversion_that_postgresql_lacks_is_not_suggested():
+    old, new = Column("at", "integer"), Column("at", "timestamptz")
+    assert '--using "users.at=…"' in refusal(state(table(old)), state(table(new)))
+
+
+def test_all_open_questions_are_asked_at_once():
+    old = state(table(NICK, Column("price", "numeric(10, 2)")))
+    new = state(table(HANDLE, Column("price", "integer"), AGE))
+
+    text = refusal(old, new)
+
+    assert text.startswith("3 problems were found:")
+    for option in ("--rename users.nick:handle", '--using "users.price=', "--fill users.age=0"):
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("integer", "--fill users.x=0."),
+        ("boolean", "--fill users.x=false."),
+        ("varchar(10)", "--fill \"users.x='…'\"."),
+        ("timestamptz", '--fill "users.x=now()".'),
+        ("uuid", '--fill "users.x=gen_random_uuid()".'),
+        ("text[]", "--fill \"users.x='{}'\"."),
+    ],
+)
+def test_the_error_shows_a_value_of_the_type(kind, option):
+    assert refusal(state(table()), state(table(Column("x", kind)))).endswith(option)
+
+
+def test_an_empty_value_for_an_added_column_is_none():
+    column = Column("sex", "text")
+    assert '--fill "users.sex=' in refusal(
+        state(table()), state(table(column)), fills=["users.sex="]
+    )
+    assert find(state(table()), state(table(replace(column, null=True))), fills=["users.sex="]) == [
+        AddColumn("users", replace(column, null=True))
+    ]
+
+
+def test_a_default_without_a_name_is_told_apart_from_none():
+    column = replace(AGE, client_default="shop.models.User.<lambda>")
+    text = refusal(state(table()), state(table(column)))
+    assert "Its default (shop.models.User.<lambda>) has no name to import" in text
 
 
 def test_a_computed_column_is_dropped_and_made_anew_with_what_stands_on_it():

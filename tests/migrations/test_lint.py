@@ -310,7 +310,7 @@ def test_allow_names_rules_and_reasons(allow, message):
 def test_python_is_said_to_be_unknown():
     report = lint([step(Run(print))], DEPLOYED)
 
-    assert report.notes == [f"{report.migrations[0]}: the SQL of Python is not known."]
+    assert report.notes == [f"{report.migrations[0]}: Python, which is not checked."]
     assert report.findings == []
 
 
@@ -457,7 +457,7 @@ def test_command_names_file_line_operation_and_rule(manage, project, query, monk
     assert "  ban-drop-column: The code that still runs reads the column" in output
     assert f"{file}:7: operation 2: create index users_id on users\n" in output
     assert "  require-concurrent-index-creation: The index is built while" in output
-    assert "town/orders/migrations/0001_initial.py: is Python, whose SQL is not known." in output
+    assert "town/orders/migrations/0001_initial.py: Python, which is not checked." in output
     version = query("SHOW server_version")[0][0].split()[0]
     last = f"2 findings in 2 pending migrations for PostgreSQL {version}."
     assert output.splitlines()[-1] == last

@@ -840,6 +840,18 @@ def test_a_table_without_a_schema_is_found_on_the_search_path(connection):
     assert [row[:2] for row in found["sequences"]] == [("shop", "people_number_seq")]
 
 
+def test_a_sequence_that_defaults_draw_from_is_made_once_and_stays(connection):
+    first, second = (Column(name, "integer", default="NEXTVAL('of_all')") for name in ("a", "b"))
+    run(connection, [CreateTable(Table("t", (first,))), AddColumn("t", second)])
+    connection.execute("INSERT INTO t DEFAULT VALUES")
+    assert connection.execute("SELECT a, b FROM t").fetchall() == [(1, 2)]
+
+    run(connection, [DropColumn("t", first)])
+    connection.execute("INSERT INTO t DEFAULT VALUES")
+
+    assert first_values(connection, "SELECT b FROM t") == [2, 3]
+
+
 def test_a_table_that_the_migration_has_made_is_changed_the_short_way():
     index = Index("users_name", ("name",))
     operations = [

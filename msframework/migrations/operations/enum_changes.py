@@ -139,7 +139,7 @@ def _add_values(old: tuple[str, ...], new: EnumType) -> list[str]:
             place = f" AFTER {literal(last)}" if last is not None else ""
             if last is None and old:
                 place = f" BEFORE {literal(old[0])}"
-            # IF NOT EXISTS, as an attempt that was broken off may have added it.
+            # IF NOT EXISTS, as an interrupted attempt may have added it.
             add = f"ALTER TYPE {quote_qualified(new.name)} ADD VALUE IF NOT EXISTS "
             statements.append(add + literal(value) + place)
         last = value

@@ -1,4 +1,4 @@
-"""NOT NULL on a column of a table with rows, and values for its old rows."""
+"""NOT NULL on a column of a table with rows, and values for its existing rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msframework.migrations.sql import literal, quote, quote_qualified, words
 
 FillValue = str | Callable[[], object]
 # Constants, and what has one value for the whole statement: PostgreSQL computes both once for all
-# old rows.
+# existing rows.
 _ONE_VALUE: Final = """
     true false null array now current_timestamp localtimestamp current_date current_time localtime
     transaction_timestamp statement_timestamp current_user session_user"""

@@ -47,7 +47,7 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True)
 class DropTable:
-    """Drops a table that nothing else depends on; going back makes it again, without its rows."""
+    """Drops a table that nothing depends on; its reverse creates it again, without rows."""
 
     table: Table
 

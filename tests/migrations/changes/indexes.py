@@ -23,15 +23,6 @@ def _sql(rest, start="CREATE INDEX made ON note"):
     return f'SQL("{start} {rest}")'
 
 
-def _two(first, second):
-    """Return two models with an index each, of these names."""
-    text = ""
-    for model, index in (("Note", first), ("Letter", second)):
-        text += f"class {model}(Model):\n    title = TextField()\n\n    class Meta:\n"
-        text += f"        indexes = ({_sql('(title)', f'CREATE INDEX {index} ON {model}')},)\n\n\n"
-    return text
-
-
 CHANGES = [
     on_field(
         "add an index to a column",
@@ -113,23 +104,6 @@ CHANGES = [
         "two indexes swap their names",
         _sql("(a)", "CREATE INDEX one ON note") + ", " + _sql("(b)", "CREATE INDEX two ON note"),
         _sql("(b)", "CREATE INDEX one ON note") + ", " + _sql("(a)", "CREATE INDEX two ON note"),
-    ),
-    Change(
-        "two tables swap the names of their indexes",
-        _two("one", "two"),
-        _two("two", "one"),
-        rows="INSERT INTO note (title) VALUES ('a')",
-        kept=("SELECT title FROM note", [("a",)]),
-        daily=True,
-    ),
-    Change(
-        "the name of an index goes from a dropped table to a new one",
-        note("a = IntegerField()", meta=[f"indexes = ({_sql('(a)')},)"]),
-        note("a = IntegerField()", meta=[f"indexes = ({_sql('(a)')},)"])
-        .replace("Note", "Letter")
-        .replace("ON note", "ON letter"),
-        options=("--drop", "note"),
-        daily=True,
     ),
     Change(
         "the name of an index goes to a table of another app",
