@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any, TypeVar, overload
 
-from msframework._place import caller_place, short_path
+from msframework._place import written_without_call
 from msframework.access.guard import Guard
-from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.exceptions import ServiceException
+from msframework.filters import FilterReader, FilterSet
+from msframework.filters.declaration import read_filters
 from msframework.limits.rate import PRINCIPAL, ByCaller, RateLimit
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
@@ -48,6 +50,7 @@ __all__ = [
     "deprecated",
     "description",
     "files",
+    "filter",
     "form",
     "guards",
     "headers",
@@ -139,17 +142,6 @@ def _check_call(decorator: str, *given: object) -> None:
     for value in given:
         if isinstance(value, FunctionType) or _is_resource(value):
             raise written_without_call(decorator, value)
-
-
-def written_without_call(decorator: str, given: object) -> ImproperlyConfigured:
-    """Return the error for a *decorator* that is written without its call."""
-    code = getattr(given, "__code__", None)
-    place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
-    name = getattr(given, "__qualname__", repr(given))
-    return ImproperlyConfigured(
-        f"{place} {name}: {decorator} is written without a call, and was given what it decorates. "
-        f"Write {decorator}(…)."
-    )
 
 
 def _is_resource(value: object) -> bool:
@@ -323,6 +315,12 @@ def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     return _input(Source.FILES, schema, name)
 
 
+def filter(filters: type[FilterSet] | FilterReader, *, name: str = "filters") -> Callable[[T], T]:
+    """Read filters, sort and search of the query as *filters* declare; given as `filters`."""
+    _check_call("@doc.filter", filters)
+    return _input(Source.QUERY, read_filters(filters), name)
+
+
 def produces(
     schema: SchemaSource | None = None,
     *,
@@ -352,21 +350,32 @@ def paginate(
     *given: object,
     per_page: int = 20,
     max_per_page: int = 100,
-    total: bool = True,
+    total: str | bool = "exact",
     max_page: int = 10_000,
 ) -> Callable[[T], T]:
-    """Read `page` and `per_page` from the query; the method receives a `Page` as `page`.
+    """Read from the query which page is asked for; the method receives that as `page`.
+
+    `@doc.paginate(Cursors())` takes a declaration of its own; without one, pages have numbers:
 
     Args:
+        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`.
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
-        total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
+        total: "exact" counts all rows for `total` and `pages`, and a `COUNT(*)` is the cost;
+            "estimate" asks the planner; "none" leaves both out.
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
     _check_call("@doc.paginate", *given)
-    if given:
-        raise TypeError("paginate takes per_page, max_per_page and total by name only")
-    return _note("page", Pages(min(per_page, max_per_page), max_per_page, total, max_page))
+    pages = Pages(per_page, max_per_page, total, max_page)
+    if not given:
+        return _note("page", pages)
+    paging = given[0]
+    if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
+        raise TypeError(
+            "paginate takes per_page, max_per_page, total and max_page by name, or one object that "
+            "holds all of it: Pages(…), Cursors(…), Offsets(…)"
+        )
+    return _note("page", paging)
 
 
 def raises(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from marshmallow import Schema
 
@@ -68,23 +68,39 @@ class PathParam:
     kind: str = "str"
 
 
-class Paging(Protocol):
-    """How a listing is cut into pages: its parameters of the query, and its documentation."""
+class QueryReader(Protocol):
+    """An input of the query that reads its parameters itself, and documents them.
+
+    Attributes:
+        decorator: what declares it, for messages.
+    """
+
+    decorator: ClassVar[str]
 
     def find_mistakes(self) -> Iterator[str]:
         """Yield the mistakes of the declaration."""
 
     def compile(self) -> Callable[[Any, dict[str, Any]], Any]:
-        """Return the function that reads the page from a request, or notes errors by location."""
+        """Return the function that reads a request's query, or notes errors by location."""
 
     def document_parameters(self) -> Mapping[str, JSONObject]:
         """Return the parameters of the query by name, without the keywords that all share."""
 
+    def example_error(self) -> JSONObject:
+        """Return errors by location, such as a request may get."""
+
+
+class Paging(QueryReader, Protocol):
+    """How a listing is cut into pages.
+
+    Attributes:
+        component: the name of what `document_pagination` describes.
+    """
+
+    component: ClassVar[str]
+
     def document_pagination(self) -> JSONObject:
         """Return the JSON Schema of the part of an answer beside the rows."""
-
-    def example_error(self) -> JSONObject:
-        """Return errors by location, such as a request for a page may get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +108,13 @@ class Input:
     """One argument that is read from a source of the request; a source may have several.
 
     Attributes:
-        kind: a schema that it is read through, or a way of paging.
+        kind: a schema that it is read through, or what reads the query itself.
         partial: whether keys may be left out, as in PATCH bodies.
         name: the argument's name; the source's where nothing is said.
     """
 
     source: Source
-    kind: Schema | Paging
+    kind: Schema | QueryReader
     partial: bool = False
     name: str = ""
 
@@ -107,13 +123,13 @@ class Input:
             object.__setattr__(self, "name", self.source.value)
 
     @property
-    def paging(self) -> Paging | None:
-        """The way of paging, where the argument is a page."""
+    def reader(self) -> QueryReader | None:
+        """What reads the query itself, where no schema does."""
         return None if isinstance(self.kind, Schema) else self.kind
 
     @property
     def schema(self) -> Schema:
-        """The schema that anything but a page is read through."""
+        """The schema that it is read through, where there is no `reader`."""
         assert isinstance(self.kind, Schema)
         return self.kind
 
@@ -207,7 +223,8 @@ class Operation:
     @property
     def page(self) -> Paging | None:
         """How the listing is cut into pages, if it is."""
-        return next((item.paging for item in self.inputs if item.paging is not None), None)
+        readers: Iterator[Any] = (item.reader for item in self.inputs)
+        return next((each for each in readers if hasattr(each, "document_pagination")), None)
 
     def input(self, source: Source) -> Input | None:
         """Return the first input of *source*, if anything is declared for it."""

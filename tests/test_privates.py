@@ -167,7 +167,21 @@ PRIVATES = {
             "tests/models/test_shape.py",
             {"peewee:_Namespace._name": "models/shape.py management/advice.py"},
         ),
-        (DOCUMENTED, "", {"peewee:Model._meta": "management/ migrations/ schemas/"}),
+        (
+            "without them a message names no key, and no index counts as unique",
+            "tests/models/test_key.py",
+            {
+                "peewee:Index._expressions": "models/key.py",
+                "peewee:Index._unique": "models/key.py",
+                "peewee:Index._where": "models/key.py",
+                "peewee:Query._where": "models/key.py",
+            },
+        ),
+        (
+            DOCUMENTED,
+            "",
+            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/key.py schemas/"},
+        ),
     ],
     "opentracing": [
         (

@@ -32,8 +32,10 @@ _TEXTUAL: Final = (
 )
 
 
-def decorator_of(source: Source) -> str:
-    """Return the name of the decorator that notes an input of *source*."""
+def decorator_of(source: Source, declared: object = None) -> str:
+    """Return the name of the decorator that notes an input of *source*, as *declared*."""
+    if _is_reader(declared):
+        return str(getattr(declared, "decorator", ""))
     return "@doc.consumes" if source is Source.BODY else f"@doc.{source.value}"
 
 
@@ -49,14 +51,30 @@ def read_inputs(
     _check_bodies(notes, where, method, problems)
     inputs = []
     for note in _check_names(notes, where, params, problems):
+        if _is_reader(note.schema):
+            problems.extend(_placed(where, mistake) for mistake in note.schema.find_mistakes())
+            inputs.append(Input(note.source, note.schema, name=note.name))
+            continue
         schema = _read_schema(note, where, problems, schemas)
         if schema is not None:
-            partial = method == "PATCH" and note.source in BODY_SOURCES
+            partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
             inputs.append(Input(note.source, schema, partial, note.name))
     if notes.page is not None:
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
     _check_keys(inputs, where, problems)
     return tuple(inputs)
+
+
+def _placed(where: str, mistake: str) -> str:
+    """Return *mistake* with the place of its declaration."""
+    if not isinstance(mistake, Problem):
+        return f"{where}: {mistake}"
+    return Problem(where, mistake.found, mistake.expected, mistake.advice)
+
+
+def _is_reader(thing: object) -> bool:
+    """Tell whether *thing* reads the query itself; a class of such readers does not."""
+    return not isinstance(thing, type) and hasattr(thing, "document_parameters")
 
 
 def _check_bodies(notes: Notes, where: str, method: str, problems: list[str]) -> None:
@@ -79,7 +97,7 @@ def _check_names(
         givers["page"] = "@doc.paginate"
     good = []
     for note in notes.inputs:
-        name, decorator = note.name, decorator_of(note.source)
+        name, decorator = note.name, decorator_of(note.source, note.schema)
         if not str(name).isidentifier() or iskeyword(str(name)):
             expected = "a Python name, as that of a parameter of the method"
             found = f"{decorator} got the name {name!r}"
@@ -138,8 +156,9 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
             other = readers.setdefault((item.source, spelled), item)
             if other is item:
                 continue
-            if item.paging is not None:
-                found = f"@doc.paginate reads {key!r} of the query, as does @doc.query"
+            if item.reader is not None:
+                by = "@doc.query" if other.reader is None else other.reader.decorator
+                found = f"{item.reader.decorator} reads {key!r} of the query, as does {by}"
                 advice = "Drop one of them, or rename the field."
                 problems.append(Problem(where, found, advice=advice))
             else:
@@ -153,8 +172,8 @@ def _check_keys(inputs: Iterable[Input], where: str, problems: list[str]) -> Non
 
 def _keys_of(item: Input) -> Iterable[str]:
     """Return the names that an input reads; a JSON body is read whole."""
-    if item.paging is not None:
-        return item.paging.document_parameters()
+    if item.reader is not None:
+        return item.reader.document_parameters()
     return () if item.source is Source.BODY else wire_keys(item.source, item.schema)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
@@ -74,8 +74,8 @@ def compile_input(
         inputs: all inputs of the operation, *item* among them.
         max_errors: how many messages a location gets.
     """
-    if item.paging is not None:
-        return item.paging.compile()
+    if item.reader is not None:
+        return _compile_reader(item, inputs, max_errors)
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
@@ -87,6 +87,32 @@ def compile_input(
         if beside:
             read = _leave_others(item, beside, read)
     return _compile_fields(item, read, compile_schema, max_errors, joins=bool(beside))
+
+
+def _compile_reader(item: Input, inputs: Sequence[Input], max_errors: int) -> Load:
+    """Return the function of what reads the query itself, which may ask for the others' names."""
+    assert item.reader is not None
+    compile_beside = getattr(item.reader, "compile_beside", None)
+    if compile_beside is None:
+        return item.reader.compile()
+    others = query_names(other for other in inputs if other is not item)
+
+    def note(errors: Errors, wrong: Errors) -> None:
+        add_errors(errors, item.source.value, wrong, max_errors)
+
+    load: Load = compile_beside(others, note)
+    return load
+
+
+def query_names(inputs: Iterable[Input]) -> frozenset[str]:
+    """Return the names that *inputs* read of a query."""
+    found: set[str] = set()
+    for item in inputs:
+        if item.reader is not None:
+            found.update(item.reader.document_parameters())
+        elif item.source is Source.QUERY:
+            found.update(wire_keys(item.source, item.schema))
+    return frozenset(found)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -148,7 +174,7 @@ def _compile_fields(
         if data.__class__ is Rejected:
             wrong = data.messages | wrong
         if wrong:
-            _add_errors(errors, location, wrong, max_errors)
+            add_errors(errors, location, wrong, max_errors)
             return None
         if strict and request.data is None:
             request.data = data
@@ -159,7 +185,7 @@ def _compile_fields(
     return load_fields
 
 
-def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
+def add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
     """Add the messages of one input to those of the others of its location."""
     known = errors.get(location)
     if known:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.app_models import read_all_models
 from msframework.migrations.catalog import find_adopted
 from msframework.migrations.difference import find_operations
 from msframework.migrations.draft_file import Draft
@@ -19,7 +20,7 @@ from msframework.migrations.files import app_label, read_apps, read_files
 from msframework.migrations.history import recorded_owners
 from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
-from msframework.migrations.survey import Survey, choose_apps, read_all_models
+from msframework.migrations.survey import Survey, choose_apps
 
 
 def draft_adoption(
@@ -29,7 +30,7 @@ def draft_adoption(
 
     Raises:
         ImproperlyConfigured: no such app, or it has migrations; none of its tables exists, or
-            migrations of another app have made one.
+            migrations of another app have made one; its models cannot be read.
     """
     chosen = [each for each in choose_apps(apps, app) if app is not None or not read_files(each)]
     if app is not None and read_files(chosen[0]):
@@ -39,15 +40,11 @@ def draft_adoption(
     reading = read_apps(apps)
     models = read_all_models(apps)
     labels = {app_label(each): each for each in chosen}
+    if problems := [text for each in labels for text in models.problems.get(each, ())]:
+        raise ImproperlyConfigured.of(problems)
     wanted = [models.of(each) for each in labels]
     _refuse_moved(wanted, recorded_owners(reading.steps))
-    found = find_adopted(
-        database,
-        SchemaState(
-            tuple(table for state in wanted for table in state.tables),
-            enums=tuple(enum for state in wanted for enum in state.enums),
-        ),
-    ).state
+    found = find_adopted(database, _join(wanted)).state
     if not found.tables:
         raise ImproperlyConfigured(
             "There is nothing to adopt: the database has no table of an app without migrations."
@@ -62,6 +59,13 @@ def draft_adoption(
         )
         for draft in drafts
     ]
+
+
+def _join(states: Sequence[SchemaState]) -> SchemaState:
+    return SchemaState(
+        tuple(table for state in states for table in state.tables),
+        enums=tuple(enum for state in states for enum in state.enums),
+    )
 
 
 def _refuse_moved(wanted: Sequence[SchemaState], owners: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Values for old rows, in batches that keep each statement short.
+"""Values for existing rows, in batches that keep each statement short.
 
 Rows are taken in the order of the primary key, or by their place in the table where it has none
 (`ctid`; the manual of PostgreSQL, 5.6). Runs at start-up.

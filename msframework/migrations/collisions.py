@@ -12,35 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
 from msframework.migrations.effects import apply_operations
-from msframework.migrations.naming import name_object
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.ddl import schema_of
 from msframework.migrations.schema import Constraint, ForeignKey, Index, SchemaState, Table
 
-_Rename = ops.RenameIndex | ops.RenameConstraint
 _Name = tuple[str, str | None, str]  # the set of names, the schema, the name
 _KEYS = ("PRIM", "UNIQ", "EXCL")
-
-
-def order_renames(renames: Iterable[_Rename]) -> list[MigrationOperation]:
-    """Return *renames* of indexes and constraints, each after the one that frees its new name.
-
-    Where they go round in a circle, one of them takes a name for the time between.
-    """
-    left, last = list(renames), list[_Rename]()
-    found: list[MigrationOperation] = []
-    while left:
-        held = Counter((schema_of(each.table), each.old) for each in left)
-        free = next((e for e in left if not held[schema_of(e.table), e.new]), None)
-        each = free or left[0]
-        left.remove(each)
-        if free is None:
-            taken = {name for e in (each, *left, *last) for name in (e.old, e.new)}
-            passing = name_object(each.old, (), "moves", taken)
-            last.append(type(each)(each.table, passing, each.new))
-            each = type(each)(each.table, each.old, passing)
-        found.append(each)
-    return [*found, *last]
 
 
 def are_taken(drops: Iterable[MigrationOperation], takers: Iterable[MigrationOperation]) -> bool:

@@ -57,8 +57,13 @@ def table_name(model: type[peewee.Model]) -> str:
     return f"{clip(meta.schema)}.{bare}" if meta.schema else bare
 
 
-def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
+def describe(
+    models: Sequence[type[peewee.Model]], among: Collection[type[peewee.Model]] | None = None
+) -> SchemaState:
     """Return the state of the tables of *models*, in the order of *models*.
+
+    Args:
+        among: the models that foreign keys may point to; *models* if it is `None`.
 
     Raises:
         ImproperlyConfigured: a declaration cannot be read; all such places are listed.
@@ -66,7 +71,7 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
     problems: list[Problem] = []
     tables: dict[str, Table] = {}
     for model in models:
-        table = _Description(model, models, problems).table()
+        table = _Description(model, models if among is None else among, problems).table()
         known = tables.setdefault(table.name, table)
         if known != table:
             problems.append(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
-from msframework.migrations.collisions import are_taken, order_renames, refuse_collisions
+from msframework.migrations.collisions import are_taken, refuse_collisions
 from msframework.migrations.compare import (
     mentions,
     pair,
@@ -21,6 +20,7 @@ from msframework.migrations.compare import (
     same_index,
 )
 from msframework.migrations.conversions import conversion
+from msframework.migrations.enum_difference import find_enum_changes
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
@@ -28,7 +28,6 @@ from msframework.migrations.restores import restored
 from msframework.migrations.schema import (
     Column,
     Constraint,
-    EnumType,
     ForeignKey,
     Index,
     SchemaState,
@@ -68,19 +67,18 @@ def find_operations(
     names = {table.name for table in new.tables}
     dropped = [table for table in old.tables if table.name not in names]
 
-    new_enums, altered_enums, dropped_enums = _enums(old.enums, new.enums)
+    enums = find_enum_changes(old.enums, new.enums, answers)
     changes = [_compare(one, other, answers) for one, other in kept]
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)
     early_drops, drops = _deletions(dropped)
-    enums = [*new_enums, *altered_enums]
     ways_out = [*renames, *early_drops, *_ways_out(changes)]
     ways_in = [*_ways_in(changes, makes, late_keys), *_each(changes, "dropped_columns")]
-    if are_taken(drops, (*enums, *ways_in)):
-        found = [*ways_out, *drops, *enums, *ways_in]
+    if are_taken(drops, (*enums.early, *ways_in)):
+        found = [*ways_out, *drops, *enums.early, *ways_in]
     else:
-        found = [*enums, *ways_out, *ways_in, *drops]
-    found += [*_each(changes, "comments"), *dropped_enums]
+        found = [*enums.early, *ways_out, *ways_in, *drops]
+    found += [*_each(changes, "comments"), *enums.late]
     refuse_collisions(first, found)
     return found
 
@@ -97,7 +95,7 @@ def _ways_in(
 ) -> list[MigrationOperation]:
     """Return what makes and alters, each after what it needs."""
     return [
-        *order_renames(_each(changes, "names")),
+        *_each(changes, "names"),
         *makes,
         *_each(changes, "columns"),
         *_each(changes, "indexes"),
@@ -107,7 +105,7 @@ def _ways_in(
     ]
 
 
-def _each(changes: Sequence[_Changes], kind: str) -> Iterator[Any]:
+def _each(changes: Sequence[_Changes], kind: str) -> Iterator[MigrationOperation]:
     for each in changes:
         yield from getattr(each, kind)
 
@@ -134,7 +132,7 @@ def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
 
 
 def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> frozenset[str]:
-    """Note the changes of columns; return the names of those that are dropped and created anew."""
+    """Note the changes of columns; return the names of those that are dropped and recreated."""
     name = other.name
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in other.columns}
@@ -314,29 +312,3 @@ def _deletions(
     early = [each.reverse() for each in reversed(late)]
     drops = [each.reverse() for each in reversed(makes)]
     return [each for each in early if each], [each for each in drops if each]
-
-
-def _enums(
-    old: Sequence[EnumType], new: Sequence[EnumType]
-) -> tuple[list[MigrationOperation], list[MigrationOperation], list[MigrationOperation]]:
-    before = {each.name: each for each in old}
-    after = {each.name for each in new}
-    made: list[MigrationOperation] = []
-    altered: list[MigrationOperation] = []
-    for enum in new:
-        was = before.get(enum.name)
-        if was is None:
-            made.append(ops.CreateEnum(enum))
-        elif was.values != enum.values:
-            left = [value for value in enum.values if value in was.values]
-            if left != list(was.values):
-                raise ImproperlyConfigured(
-                    f"The type {enum.name} has lost a value, or their order has changed "
-                    f"({', '.join(was.values)} became {', '.join(enum.values)}), which PostgreSQL "
-                    "cannot do. Keep the values, or write a migration that makes a new type."
-                )
-            altered.append(ops.AlterEnum(was, enum))
-    dropped: list[MigrationOperation] = [
-        ops.DropEnum(each) for each in old if each.name not in after
-    ]
-    return made, altered, dropped

@@ -1,4 +1,4 @@
-"""Values of old rows for new columns: the models' defaults, as SQL or as functions.
+"""Values of existing rows for new columns: the models' defaults, as SQL or as functions.
 
 Runs when a migration is made.
 """
@@ -35,7 +35,7 @@ _CONVERTING = (
 def model_fills(
     models: Iterable[type[peewee.Model]], table_name: Callable[[type[peewee.Model]], str]
 ) -> dict[tuple[str, str], Fill]:
-    """Return the value of old rows for every column whose field has a default, by table and column.
+    """Return the value of existing rows for each column with a default, by table and column.
 
     A function that cannot be imported, such as a lambda, gives no value, nor does one whose values
     the field converts.

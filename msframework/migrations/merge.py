@@ -95,13 +95,13 @@ def merge_states(
         names: what the two are called in an error.
 
     Raises:
-        ImproperlyConfigured: both changed the same thing, or only one of them carries a state.
+        ImproperlyConfigured: both changed the same thing, or only one of them has a state.
     """
     if one is None and other is None:
         return None
     if one is None or other is None:
         raise ImproperlyConfigured(
-            f"{names[0 if one is None else 1]} carries no state, {names[1 if one is None else 0]} "
+            f"{names[0 if one is None else 1]} has no state, {names[1 if one is None else 0]} "
             "does, so they cannot be joined. Delete the one with the state, and run "
             "`manage.py makemigrations` again."
         )

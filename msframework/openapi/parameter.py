@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from marshmallow import fields
+from marshmallow import Schema, fields
 
 from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
-from msframework.operation import EXTENSION, Input, Operation, Paging, PathParam, Source
+from msframework.operation import EXTENSION, Input, Operation, PathParam, QueryReader, Source
+from msframework.schemas.lists import JSONText
 from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -57,9 +58,9 @@ def build_parameters(
         if param.kind != EXTENSION
     ]
     for item in operation.inputs:
-        if item.paging is not None:
+        if item.reader is not None:
             declared = {(param["in"], param["name"]) for param in found}
-            shown = _page_parameters(item.paging, _LOCATIONS[item.source])
+            shown = _reader_parameters(item.reader, _LOCATIONS[item.source], registry)
             found += [param for param in shown if (param["in"], param["name"]) not in declared]
         elif item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -140,14 +141,28 @@ def _parameter(name: str, location: str, schema: JSONObject) -> JSONObject:
 def _style(field: Field, source: Source) -> JSONObject:
     if source is not Source.QUERY or not isinstance(field, (fields.List, fields.Tuple)):
         return {}
-    return {"style": "form", "explode": True}
+    return {"style": "form", "explode": getattr(field, "delimiter", None) is None}
 
 
-def _page_parameters(paging: Paging, location: str) -> list[JSONObject]:
-    return [
-        {"in": location, "name": name, **described, "required": False}
-        for name, described in paging.document_parameters().items()
-    ]
+def _with_content(parameter: JSONObject, field: Field) -> JSONObject:
+    """Return *parameter* with its schema as that of JSON, where *field* reads it so."""
+    if isinstance(field, JSONText):
+        parameter["content"] = {"application/json": {"schema": parameter.pop("schema")}}
+    return parameter
+
+
+def _reader_parameters(reader: QueryReader, location: str, registry: Registry) -> list[JSONObject]:
+    schema: Schema | None = getattr(reader, "parameter_schema", None)
+    described = {} if schema is None else registry.inline(schema, View(load=True))["properties"]
+    found = []
+    for name, told in reader.document_parameters().items():
+        parameter: JSONObject = {"in": location, "name": name, **told, "required": False}
+        if schema is not None and name in described:
+            field = schema.load_fields[name]
+            parameter |= _parameter(name, location, without_nul(described[name]))
+            parameter = _with_content(parameter | _style(field, Source.QUERY), field)
+        found.append(parameter)
+    return found
 
 
 def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:

@@ -241,8 +241,8 @@ def test_two_last_migrations_are_an_error_that_says_how_to_join_them(project):
     )
 
     assert found == [
-        "oak has 2 last migrations: oak.0002_b and oak.0003_d. Each was written while the others "
-        "were not there. `manage.py makemigrations --merge oak` joins them."
+        "oak has 2 last migrations, as from separate branches: oak.0002_b and oak.0003_d. "
+        "`manage.py makemigrations --merge oak` joins them."
     ]
 
 

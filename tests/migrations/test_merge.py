@@ -106,7 +106,7 @@ def test_types_are_joined_as_tables_are():
 
 def test_states_that_only_one_branch_carries_cannot_be_joined():
     assert merge_states(None, None, None, NAMES) is None
-    with pytest.raises(ImproperlyConfigured, match=r"users\.0002_b carries no state"):
+    with pytest.raises(ImproperlyConfigured, match=r"users\.0002_b has no state"):
         merge_states(None, SchemaState(), None, NAMES)
 
 
