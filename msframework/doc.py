@@ -355,14 +355,11 @@ def paginate(
 ) -> Callable[[T], T]:
     """Read from the query which page is asked for; the method receives that as `page`.
 
-    `@doc.paginate(Cursors())` takes a declaration of its own; without one, pages have numbers:
-
     Args:
-        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`.
+        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`; without one, numbered pages of the others.
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
-        total: "exact" counts all rows for `total` and `pages`, and a `COUNT(*)` is the cost;
-            "estimate" asks the planner; "none" leaves both out.
+        total: count all rows for `total` and `pages`: "exact", "estimate" or "none".
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
     _check_call("@doc.paginate", *given)
@@ -371,10 +368,7 @@ def paginate(
         return _note("page", pages)
     paging = given[0]
     if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
-        raise TypeError(
-            "paginate takes per_page, max_per_page, total and max_page by name, or one object that "
-            "holds all of it: Pages(…), Cursors(…), Offsets(…)"
-        )
+        raise TypeError("paginate takes sizes by name, or one of Pages(…), Cursors(…), Offsets(…)")
     return _note("page", paging)
 
 

@@ -74,6 +74,9 @@ class Replies:
         envelope: Envelope = operation.envelope or DefaultEnvelope()
         before, after = envelope.around_data()
         self.around_page = envelope.around_page()
+        numbers = getattr(envelope, "numbers", None)
+        plain = getattr(numbers, "__func__", None) in (None, DefaultEnvelope.numbers)
+        self.numbers = None if plain else numbers
         self.outcomes = {
             item.status: Outcome(
                 item.status,
@@ -123,7 +126,8 @@ class Replies:
         links = result.links
         if links is not None:
             own = link_pages(request.query_string, links, own)
-        body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
+        told = result.pagination if self.numbers is None else self.numbers(result.pagination)
+        body = b"%b%b%b%b%b" % (before, data, between, dumps(told), after)
         return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Request, result: object) -> Any:
