@@ -337,9 +337,7 @@ class _Reader:
     def _check_params(self, params: Iterable[str], taken: frozenset[str]) -> None:
         for name in params:
             if name in taken:
-                found = (
-                    f"its path has the parameter <{name}>, which its methods use otherwise"
-                )
+                found = f"its path has the parameter <{name}>, which its methods use otherwise"
                 self._say(found, advice="Rename it.")
 
     def _match(
