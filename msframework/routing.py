@@ -26,6 +26,7 @@ from msframework._place import caller_place, place_of
 from msframework.access.guard import Guard
 from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
+from msframework.decorator import written_without_call
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.limits.rate import RateLimit
@@ -120,7 +121,7 @@ class CheckedDecorators:
 def _check_call(owner: object, decorator: str, given: object) -> None:
     if callable(given):
         kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
-        raise doc.written_without_call(f"@{kind}.{decorator}", given)
+        raise written_without_call(f"@{kind}.{decorator}", given)
 
 
 class Blueprint(CheckedDecorators, SanicBlueprint):
