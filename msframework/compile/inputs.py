@@ -60,8 +60,11 @@ def read_inputs(
             continue
         schema = _read_schema(note, where, problems, schemas)
         if schema is not None:
-            partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
-            inputs.append(Input(note.source, schema, partial, note.name))
+            partial = note.partial
+            if partial is None:
+                partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
+            key = read_key(note.key, "@doc.consumes", where, problems)
+            inputs.append(Input(note.source, schema, partial, note.name, key))
     if notes.page is not None:
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
     _check_keys(inputs, where, problems)
@@ -73,6 +76,17 @@ def _placed(where: str, mistake: str) -> str:
     if not isinstance(mistake, Problem):
         return f"{where}: {mistake}"
     return Problem(where, mistake.found, mistake.expected, mistake.advice)
+
+
+def read_key(key: object, decorator: str, where: str, problems: list[str]) -> str:
+    """Return the key that a body or an answer has its data under; empty where it has none."""
+    if key is None:
+        return ""
+    if isinstance(key, str) and key:
+        return key
+    found = f"{decorator} got the key {key!r}"
+    problems.append(Problem(where, found, "a text, as in key='article'", "Name it, or drop it."))
+    return ""
 
 
 def _is_reader(thing: object) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
@@ -126,6 +127,8 @@ def query_names(inputs: Iterable[Input]) -> frozenset[str]:
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
+    if item.key:
+        return _compile_keyed_body(item, compile_schema)
     read_json = compile_schema(item.schema).read_json
     partial = True if item.partial else None
 
@@ -140,6 +143,27 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
         return data
 
     return load_body
+
+
+def _compile_keyed_body(item: Input, compile_schema: CompileSchema) -> Load:
+    """Return the load of a body that is an object with the data under one key."""
+    key, inner = item.key, copy(item.schema)
+    if item.partial:
+        inner.partial = True
+    keyed = Schema.from_dict({key: fields.Nested(inner, required=True)})
+    read_json = compile_schema(keyed()).read_json
+
+    def load_keyed_body(request: Request, errors: Errors) -> Any:
+        if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
+            _check_json(request)
+        data = read_json(request.body)
+        if data.__class__ is Rejected:
+            errors["body"] = data.messages
+            return None
+        request.data = data = data[key]
+        return data
+
+    return load_keyed_body
 
 
 def _check_json(request: Request) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from marshmallow import Schema, fields
 
+from msframework.openapi.answer import under_key
 from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
@@ -72,6 +73,8 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     body = operation.input(Source.BODY)
     if body is not None:
         schema = registry.refer(body.schema, View(load=True, partial=body.partial))
+        if body.key:
+            schema = under_key(body.key, schema)
         return {"required": True, "content": {"application/json": {"schema": schema}}}
     forms, files = operation.inputs_of(Source.FORM), operation.inputs_of(Source.FILES)
     if not forms and not files:
