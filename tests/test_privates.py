@@ -158,7 +158,7 @@ PRIVATES = {
                 "peewee:PostgresqlJSONMethods._jsonb_wrap": "models/base.py",
                 "peewee:Insert._insert": "models/sql.py",
                 "peewee:Insert._columns": "models/sql.py",
-                "peewee:Update._update": "models/sql.py",
+                "peewee:Update._update": "models/sql.py models/base.py",
                 "playhouse.postgres_ext:ArrayField._ArrayField__field": "migrations/ schemas/",
             },
         ),
@@ -180,7 +180,7 @@ PRIVATES = {
         (
             DOCUMENTED,
             "",
-            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/key.py schemas/"},
+            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/ schemas/"},
         ),
     ],
     "opentracing": [

@@ -20,7 +20,7 @@ from msframework.collection.action import ACTIONS, Action, Place
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
-from msframework.collection.shapes import Shapes, is_one_of, read_shapes
+from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
 from msframework.exceptions import ServiceException
 from msframework.filters import FilterReader
 from msframework.operation import path_params
@@ -41,6 +41,13 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
     "post": "create",
     "put": "replace",
 }
+
+
+# Names of variables in generated functions, which no parameter of a path can have.
+_LOCALS: Final = frozenset(
+    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
+)
+_BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,8 @@ class _Reader:
         model = self._read_model()
         if model is None:
             return None
-        parents, lookup = self._read_parents(model), self._read_lookup(model, actions)
+        parents, lookup = self._read_parents(model), self._read_lookup(model)
+        self._check_bulk(model, parents, actions)
         if self.problems:
             return None
         overridden = {name for name in ACTIONS if self._overrides(name)}
@@ -272,6 +280,7 @@ class _Reader:
             if name not in params:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
+        self._check_params(params, _LOCALS | _BULK_LOCALS)
         found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
         for name, field in found_fields:
             if field is None:
@@ -281,9 +290,26 @@ class _Reader:
                 )
         return tuple(Bound(name, field) for name, field in found_fields if field is not None)
 
-    def _read_lookup(
-        self, model: type[peewee.Model], actions: Iterable[Action]
-    ) -> tuple[Bound, ...]:
+    def _check_bulk(
+        self, model: type[peewee.Model], parents: Iterable[Bound], actions: Iterable[Action]
+    ) -> None:
+        """Refuse bulk actions whose rows cannot be named."""
+        names = {each.name for each in actions} & {"bulk_patch", "bulk_delete"}
+        if not names or self.problems:
+            return
+        outer = [each.field for each in parents]
+        keys = [key for key in primary_key(model) if not is_one_of(key, outer)]
+        schema = vary(self.cls.schema)
+        shown = [column_of(model, field, name) for name, field in schema.fields.items()]
+        for key in keys:
+            if not is_one_of(key, shown):
+                found = f"its schema lacks {key.name}, by which bulk actions name rows"
+                self._say(found, advice="Add it to Meta.fields.")
+        if "bulk_delete" in names and len(keys) != 1:
+            found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
+            self._say(found, advice="Leave it out of actions.")
+
+    def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
         said: Any = self.cls.lookup
         names = [said] if isinstance(said, str) else said
@@ -303,9 +329,16 @@ class _Reader:
         if missing:
             self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
         params = [name for name in inner if name not in outer]
+        self._check_params(params, _LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)
+
+    def _check_params(self, params: Iterable[str], taken: frozenset[str]) -> None:
+        for name in params:
+            if name in taken:
+                found = f"its path has the parameter <{name}>, which its methods use otherwise"
+                self._say(found, advice="Rename it.")
 
     def _match(
         self, model: type[peewee.Model], params: Sequence[str], fields: Sequence[peewee.Field]

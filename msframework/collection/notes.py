@@ -38,7 +38,15 @@ def inputs_of(collection: Collection, action: Action) -> tuple[InputNote, ...]:
     shapes = collection.shapes
     if action.name == "list" and collection.filters is not None:
         return (InputNote(Source.QUERY, collection.filters, "filters"),)
-    bodies = {"create": shapes.create, "replace": shapes.write, "patch": shapes.write}
+    if action.name == "bulk_delete":
+        return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
+    bodies = {
+        "create": shapes.create,
+        "replace": shapes.write,
+        "patch": shapes.write,
+        "bulk_create": shapes.bulk_create,
+        "bulk_patch": shapes.bulk_patch,
+    }
     if action.name in bodies:
         return (InputNote(Source.BODY, bodies[action.name], Source.BODY.value),)
     return ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import peewee
-from marshmallow import Schema, fields, missing, types
+from marshmallow import Schema, fields, missing, types, validate
 
 from msframework.codec.known import DUMPS, overrides
 from msframework.types import Field, SchemaSource
@@ -30,6 +30,7 @@ class Shapes:
         details: the answer of bulk actions.
         bulk_create: the body of a bulk create.
         bulk_patch: the body of a bulk patch: the key of each row, and its changes.
+        bulk_delete: the query of a bulk delete: the keys of the rows.
     """
 
     detail: Schema
@@ -40,6 +41,7 @@ class Shapes:
     details: Schema | None = None
     bulk_create: Schema | None = None
     bulk_patch: Schema | None = None
+    bulk_delete: Schema | None = None
 
 
 def read_shapes(
@@ -67,11 +69,47 @@ def read_shapes(
         create=vary(create, without=outer) if outer else create,
         write=vary(detail, without=fixed) if fixed else detail,
         details=vary(detail, many=True) if bulk else None,
-        bulk_create=vary(create, many=True, without=outer) if "bulk_create" in actions else None,
+        bulk_create=(
+            bounded(vary(create, many=True, without=outer), cls.bulk_size)
+            if "bulk_create" in actions
+            else None
+        ),
         bulk_patch=(
-            vary_for_bulk(detail, model, parents, keys) if "bulk_patch" in actions else None
+            bounded(vary_for_bulk(detail, model, parents, keys), cls.bulk_size)
+            if "bulk_patch" in actions
+            else None
+        ),
+        bulk_delete=(
+            read_bulk_query(detail, model, parents, keys, cls.bulk_size)
+            if "bulk_delete" in actions
+            else None
         ),
     )
+
+
+def bounded(schema: Schema, most: int) -> Schema:
+    """Let the document say that a list of *schema* has no more than *most* members."""
+    schema.max_items = most  # type: ignore[attr-defined]
+    return schema
+
+
+def read_bulk_query(
+    schema: Schema,
+    model: type[peewee.Model],
+    parents: Sequence[peewee.Field],
+    keys: Sequence[peewee.Field],
+    most: int,
+) -> Schema:
+    """Return the schema of a query that names rows by their key, of one column."""
+    key = next(key for key in keys if not is_one_of(key, parents))
+    name = next(
+        name for name, field in schema.fields.items() if column_of(model, field, name) is key
+    )
+    field = _required(type(schema)._declared_fields[name])
+    many = fields.List(
+        field, required=True, validate=validate.Length(1, most), data_key=field.data_key
+    )
+    return Schema.from_dict({name: many}, name=f"{type(schema).__name__}Keys")()
 
 
 def vary(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
 from urllib.parse import quote
 
 from msframework._codegen import SourceWriter, compile_function
@@ -17,11 +16,6 @@ from msframework.collection.declaration import Bound, Collection
 from msframework.collection.statements import missing_row
 from msframework.operation import path_template
 from msframework.types import Handler
-
-# Names of variables in generated functions, which no parameter of a path can have.
-LOCALS: Final = frozenset(
-    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-)
 
 
 def quote_key(value: object) -> str:

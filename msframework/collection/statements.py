@@ -11,11 +11,11 @@ from typing import Any, Final
 import peewee
 from peewee import SQL
 
+from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
-from msframework.collection.shapes import column_of, read_columns
+from msframework.collection.shapes import column_of, is_one_of, read_columns
 from msframework.exceptions import Forbidden, NotFound
 from msframework.models.sql import render
-from msframework.schemas import Schema
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
 
@@ -84,10 +84,28 @@ class Queries:
         holes = [each.field == SQL(f"${number}") for number, each in enumerate(bounds, 1)]
         return render(query.where(*holes))[0]
 
+    def bulk_key(self) -> BulkKey:
+        """Return the key by which bulk actions name rows: the primary key, without parents."""
+        collection, schema = self._collection, self._collection.shapes.detail
+        outer = [each.field for each in collection.parents]
+        keys = [key for key in self.keys if not is_one_of(key, outer)]
+        names, wires = [], []
+        for key in keys:
+            for name, field in schema.fields.items():
+                if column_of(self.model, field, name) is key:
+                    names.append(field.attribute or name)
+                    wires.append(field.data_key or name)
+        return BulkKey(keys, names, wires, collection.noun.one, collection.cls.bulk_size)
+
+    def bulk_name(self) -> str:
+        """Return the member of a bulk delete's query that holds the keys."""
+        assert self._collection.shapes.bulk_delete is not None
+        return next(iter(self._collection.shapes.bulk_delete.load_fields))
+
     def defaults(self) -> dict[str, object]:
         """Return what a replaced row has in the columns that a body may leave out."""
         found: dict[str, object] = {}
-        schema: Schema = self._collection.shapes.write
+        schema = self._collection.shapes.write
         for name, field in schema.load_fields.items():
             column = column_of(self.model, field, name)
             if column is not None and not field.required:
