@@ -16,6 +16,8 @@ from msframework.models import (
     SQL,
     CharField,
     CompositeKey,
+    DateTimeTZField,
+    DecimalField,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -494,8 +496,8 @@ class Many(Model):
     id = IntegerField(primary_key=True)
     name = CharField()
     rank = IntegerField()
-    price = Listed.price.clone()
-    moment = Listed.local.clone()
+    price = DecimalField(null=True)
+    moment = DateTimeTZField()
 
     class Meta:
         table_name = "many"
