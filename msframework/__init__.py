@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from msframework.app import Service, create_app
     from msframework.client import Client
     from msframework.codec import compile_schema
+    from msframework.collection import ModelResource
     from msframework.conf.settings import Settings
     from msframework.cors import CORS
     from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UpstreamError,
     )
+    from msframework.filters import Filters, FilterSet
     from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
@@ -97,6 +99,8 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "doc",
     "Envelope",
     "ErrorFacts",
+    "Filters",
+    "FilterSet",
     "Forbidden",
     "GatewayTimeout",
     "Gone",
@@ -106,6 +110,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "logger",
     "MalformedJSON",
     "MethodNotAllowed",
+    "ModelResource",
     "ModelSchema",
     "MsframeworkError",
     "NotAcceptable",
@@ -163,6 +168,7 @@ _HOMES = {
     ),
     "client": ("Client",),
     "codec": ("compile_schema",),
+    "collection": ("ModelResource",),
     "conf.settings": ("Settings",),
     "cors": ("CORS",),
     "envelope": (
@@ -205,6 +211,10 @@ _HOMES = {
         "UnprocessableEntity",
         "UnsupportedMediaType",
         "UpstreamError",
+    ),
+    "filters": (
+        "Filters",
+        "FilterSet",
     ),
     "limits.rate": ("RateLimit",),
     "log": ("logger",),

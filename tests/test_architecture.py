@@ -41,7 +41,7 @@ LONG_FUNCTIONS = {
 # all but one are renamed, the entry is dropped.
 HOMONYMS = {
     "Answer": "operation serving.answer testing.answer",
-    "Run": "db.cursor migrations.operations.custom",
+    "Run": "db.model_statements migrations.operations.custom",
     "Table": "migrations.schema table",
 }
 # What comments cite and our code doesn't hold: names of others, and of examples.
@@ -66,9 +66,9 @@ FLOORS = (
     "db models migrations client",
     "application serving.request",
     "access",
-    "schemas operation provider doc resource pagination",
+    "schemas operation provider doc decorator resource pagination filters",
     "codec",
-    "compile openapi misfit errors template",
+    "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"
     " observer serving",
     "management testing __main__ metrics.reference",

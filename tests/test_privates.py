@@ -170,7 +170,7 @@ PRIVATES = {
                 "peewee:PostgresqlJSONMethods._jsonb_wrap": "models/base.py",
                 "peewee:Insert._insert": "models/sql.py",
                 "peewee:Insert._columns": "models/sql.py",
-                "peewee:Update._update": "models/sql.py",
+                "peewee:Update._update": "models/sql.py models/base.py",
                 "playhouse.postgres_ext:ArrayField._ArrayField__field": "migrations/ schemas/",
             },
         ),
@@ -179,7 +179,21 @@ PRIVATES = {
             "tests/models/test_shape.py",
             {"peewee:_Namespace._name": "models/shape.py management/advice.py"},
         ),
-        (DOCUMENTED, "", {"peewee:Model._meta": "management/ migrations/ schemas/"}),
+        (
+            "without them a message names no key, and no index counts as unique",
+            "tests/models/test_key.py",
+            {
+                "peewee:Index._expressions": "models/key.py",
+                "peewee:Index._unique": "models/key.py",
+                "peewee:Index._where": "models/key.py",
+                "peewee:Query._where": "models/key.py",
+            },
+        ),
+        (
+            DOCUMENTED,
+            "",
+            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/ schemas/"},
+        ),
     ],
     "opentracing": [
         (

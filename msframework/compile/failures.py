@@ -77,12 +77,15 @@ def complete_failures(
     access: Access,
     elsewhere: Sequence[Mapping[str, tuple[str, ...]]],
     rates: Sequence[RatePolicy] = (),
+    *,
+    strict_query: bool = False,
 ) -> tuple[Failure, ...]:
     """Return the *declared* failures, and those that any operation with these facts has.
 
     Args:
         elsewhere: the credentials that provided values or a gateway ask for.
         rates: the rate limits of the operation.
+        strict_query: whether any query may be refused.
     """
     known = {failure.exception for failure in declared}
     general = (
@@ -91,6 +94,7 @@ def complete_failures(
             params,
             asks=access.can_ask or bool(elsewhere),
             refuses=access.can_refuse or bool(elsewhere),
+            strict_query=strict_query,
         ),
         *([_general(TooManyRequests, _limits_text(rates))] if rates else ()),
         _general(ServerError, "The service failed."),
@@ -115,6 +119,7 @@ def _failures_of_inputs(
     *,
     asks: bool,
     refuses: bool,
+    strict_query: bool,
 ) -> Iterator[Failure]:
     """Yield the failures before the method runs."""
     sources = {item.source for item in inputs}
@@ -132,9 +137,15 @@ def _failures_of_inputs(
         yield _general(PayloadTooLarge, "The body is larger than the service takes.")
         yield _general(UnsupportedMediaType, "The body is of another media type.")
     example = _example_error(inputs, params)
+    if example is None and strict_query:
+        example = {"query": {"name": ["Unknown parameter."]}}
     if example is not None:
         text = "The input is refused; `error` says where and why."
         yield _general(InvalidInput, text, example)
+
+
+def _under(key: str, errors: Any) -> Any:
+    return {key: errors} if key else errors
 
 
 def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
@@ -144,10 +155,10 @@ def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> An
         needed = [field for field in fields if field.required]
         if needed and not item.partial:
             key = needed[0].data_key or needed[0].name
-            return {item.source.value: {key: _REQUIRED}}
+            return {item.source.value: _under(item.key, {key: _REQUIRED})}
     for item, fields in through:
         for field in fields:
-            return {item.source.value: {field.data_key or field.name: _NULL}}
+            return {item.source.value: _under(item.key, {field.data_key or field.name: _NULL})}
     for item in inputs:
         if item.reader is not None:
             return item.reader.example_error()

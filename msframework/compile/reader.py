@@ -20,7 +20,7 @@ from msframework.compile.guarding import (
     join_security,
     read_access,
 )
-from msframework.compile.inputs import decorator_of, read_inputs
+from msframework.compile.inputs import decorator_of, read_inputs, read_key
 from msframework.compile.operation_id import operation_id
 from msframework.compile.priority import read_priority
 from msframework.compile.provider import add_security, is_failure, read_provisions
@@ -142,7 +142,15 @@ def _read(
         path_params=params,
         inputs=inputs,
         answers=answers,
-        failures=complete_failures(declared, inputs, params, access, elsewhere, rates),
+        failures=complete_failures(
+            declared,
+            inputs,
+            params,
+            access,
+            elsewhere,
+            rates,
+            strict_query=service_access.settings.server.strict_query,
+        ),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
@@ -195,7 +203,7 @@ def _check_notes(
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
     """Refuse notes on a class or blueprint that belong on a method."""
-    given = list(dict.fromkeys(decorator_of(note.source) for note in notes.inputs))
+    given = list(dict.fromkeys(decorator_of(note.source, note.schema) for note in notes.inputs))
     given += ["@doc.produces"] if notes.produces else []
     given += ["@doc.paginate"] if notes.page is not None else []
     given += ["@doc.operation_id"] if notes.operation_id else []
@@ -237,7 +245,12 @@ def _read_answers(
             found = f"a page is a list, but @doc.produces got {thing!r}"
             advice = "Pass a schema with many=True, or drop @doc.paginate."
             problems.append(Problem(where, found, advice=advice))
-        answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
+        key = read_key(notes.answer_keys.get(status), "@doc.produces", where, problems)
+        if key and status in BODYLESS:
+            found = f"an answer with status {status} has no body, so no key"
+            problems.append(Problem(where, found))
+        headers = notes.answer_headers.get(status, ())
+        answers[status] = Answer(status, schema, text, headers, key)
     return tuple(answers.values()) or (Answer(200),)
 
 

@@ -5,13 +5,14 @@ Runs per request.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self
 
 import asyncpg
 
 from msframework.db.listening import Listening
+from msframework.db.model_statements import ModelStatements, Result
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
 from msframework.db.session import Session
 from msframework.db.statement_cache import (
@@ -20,34 +21,17 @@ from msframework.db.statement_cache import (
     FETCH,
     FETCHMANY,
     FETCHROW,
-    Method,
 )
 from msframework.db.stream import Prepared, RowStream
 from msframework.models.sql import render
 from msframework.table import Table
 from msframework.types import Query, Row
 
-T = TypeVar("T")
-Result = Coroutine[Any, Any, T]
 # The arguments are asyncpg's connection, the server's process id, channel and payload.
 Listener = Callable[[asyncpg.Connection, int, str, str], object]
 
 
-class Run(Protocol):
-    """Runs a statement by one method, and returns the result that *give* makes of its own."""
-
-    def __call__(
-        self,
-        method: Method,
-        give: Callable[[Any], T],
-        query: object,
-        args: object,
-        timeout: float | None,
-    ) -> Result[T]:
-        """Return the coroutine that does it."""
-
-
-class Cursor:
+class Cursor(ModelStatements):
     """Runs statements on one connection, which is taken at the first of them.
 
     Queries are SQL text with `$1` and its arguments, or peewee queries. Rows are plain dicts.
@@ -56,17 +40,6 @@ class Cursor:
     """
 
     __slots__ = ()
-
-    @property
-    def _session(self) -> Session:
-        """The session that runs the statements."""
-        raise NotImplementedError
-
-    # PERF: `Session.run` itself, as each statement comes through it (benchmarks/lending.py).
-    @property
-    def _run(self) -> Run:
-        """The session's `run`."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         """Begin the block."""

@@ -13,10 +13,11 @@ import asyncpg
 
 from msframework.context import RequestContext
 from msframework.db.beginning import Beginning
-from msframework.db.cursor import Cursor, Run
+from msframework.db.cursor import Cursor
 from msframework.db.failure import explain
 from msframework.db.hooks import Callback, CommitHooks
 from msframework.db.lease import Lease, is_lost
+from msframework.db.model_statements import Run
 from msframework.db.session import BUSY, CLOSED, READY, Session
 from msframework.db.shared import Lender, Shared
 from msframework.exceptions import TransactionAborted
@@ -53,6 +54,11 @@ def begin_text(isolation: str | None, readonly: bool, deferrable: bool, *, write
     elif write:
         text += " READ WRITE"
     return text + " DEFERRABLE" if deferrable else text
+
+
+def current_transaction() -> Transaction | None:
+    """Return the innermost transaction of this context, if there is one."""
+    return _current.get()
 
 
 def find_outer(shared: Shared) -> Transaction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msframework.testing.answer import Answer, TestResponse
+from msframework.testing.budget import BudgetExceeded, assert_steady, budget
 from msframework.testing.case import APITestCase
 from msframework.testing.client import TestClient
 from msframework.testing.replies import Call
@@ -14,10 +15,13 @@ __all__ = [
     "APITestCase",
     "Answer",
     "BackgroundServer",
+    "BudgetExceeded",
     "Call",
     "MockService",
     "TestClient",
     "TestResponse",
+    "assert_steady",
+    "budget",
     "run",
     "serving",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -51,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Put the project on the path, and set a time limit for each test where there is none."""
+    config.addinivalue_line(
+        "markers", "budget(statements): each request of the test runs no more SQL statements"
+    )
     root = str(config.rootpath)
     if (config.rootpath / "manage.py").exists() and root not in sys.path:
         sys.path.insert(0, root)
@@ -61,11 +64,25 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = TIME_LIMIT
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tell the classes of `APITestCase` whether a template is kept for further runs."""
+    case = sys.modules.get("msframework.testing.case")
+    if case is None:  # nobody has imported the class
+        return
+    for item in items:
+        cls = getattr(item, "cls", None)
+        if isinstance(cls, type) and issubclass(cls, case.APITestCase):
+            chosen: Any = cls
+            chosen._reuse_db = config.getoption("reuse_db", default=False)
+            chosen._create_db = config.getoption("create_db", default=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test in which another service was called that no reply was declared for."""
     try:
-        yield
+        with _budget_of(item):
+            yield
     except BaseException as exc:
         mock = item.stash.get(_SERVICES, None)
         for call in mock.unexpected if mock is not None else ():
@@ -74,6 +91,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     mock = item.stash.get(_SERVICES, None)
     if mock is not None:
         mock.verify()
+
+
+def _budget_of(item: pytest.Item) -> AbstractContextManager[object]:
+    """Return what holds the requests of a test to its marker `budget`."""
+    marker = item.get_closest_marker("budget")
+    if marker is None:
+        return nullcontext()
+    from msframework.testing.budget import request_budget
+
+    return request_budget(*marker.args, **marker.kwargs)
 
 
 @pytest.hookimpl(trylast=True)

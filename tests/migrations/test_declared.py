@@ -360,6 +360,7 @@ def test_defaults_of_the_client_are_told():
         d = peewee.UUIDField(default=uuid.uuid4)
         e = ours.DateTimeTZField(default=ours.utcnow)
         f = peewee.IntegerField()
+        g = ours.DateTimeTZField(auto_now_add=True)
 
     (table,) = describe([Told]).tables
 
@@ -371,6 +372,7 @@ def test_defaults_of_the_client_are_told():
         "uuid.uuid4",
         "msframework.models.base.utcnow",
         None,
+        "msframework.models.base.utcnow",
     ]
 
 
@@ -437,6 +439,9 @@ def test_models_that_say_more_than_a_table_can_are_refused():
         ),
         "two indexes of the name twice_a": model(
             "Twice", {"indexes": ((("a",), True),)}, a=_int(index=True)
+        ),
+        "2 of its fields have the column x{63}\\.": model(
+            "Cut", **{"x" * 63: _int(), "x" * 64: _int()}
         ),
         "one of its Meta.constraints cannot be read": model(
             "Bad", {"constraints": [SQL("LIKE x")]}

@@ -21,7 +21,7 @@ class Run:
     """Runs SQL, or a function that is called with the peewee database.
 
     Args:
-        backward: what takes it back, likewise; without it there is no way back.
+        backward: what takes it back, likewise; without it the operation is not reversible.
     """
 
     forward: str | Callable[[PostgresqlDatabase], object]
@@ -56,7 +56,7 @@ class Run:
         return (Phase(tuple(SqlAction(each) for each in statements)),)
 
     def reverse(self) -> Run | None:
-        """Return the way back that the author wrote, if there is one."""
+        """Return the reverse that the author wrote, if there is one."""
         return None if self.backward is None else Run(self.backward, self.forward)
 
     def describe(self) -> str:
