@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from msframework._tested import demand
 from msframework.exceptions import InvalidInput
 from msframework.pagination.keyset import Keyset, ListPlace, read_keyset, read_text_keyset
 from msframework.pagination.links import PageLinks
@@ -159,6 +160,7 @@ class Cursors:
 
     def compile(self) -> Callable[[PageRequest, PageErrors], CursorPage | None]:
         """Return the function that reads `cursor` and `per_page` from a request's query string."""
+        demand("peewee", "a listing by cursors")
         most = self.max_per_page
         usual = min(self.per_page, most)
         default = CursorPage(usual)

@@ -16,6 +16,8 @@ from msframework.models import (
     SQL,
     CharField,
     CompositeKey,
+    DateTimeTZField,
+    DecimalField,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -142,7 +144,7 @@ async def check_walk(db, seed):
     async with db.transaction() as cur:
         await cur.execute("TRUNCATE listed RESTART IDENTITY")
         await cur.fetch(
-            Listed.insert_many([make_row(source) for _ in range(25)]).returning(Listed.id)
+            Listed.insert_many([make_row(source) for _ in range(16)]).returning(Listed.id)
         )
         for back in (False, True):
             start = None
@@ -166,13 +168,13 @@ async def check_walk(db, seed):
 
 
 async def test_no_row_is_lost_or_repeated_while_others_change(db):
-    for seed in range(25):
+    for seed in range(8):
         await check_walk(db, seed)
 
 
 @pytest.mark.acceptance
 async def test_no_row_is_lost_or_repeated_in_many_orders(db):
-    for seed in range(1000, 2000):
+    for seed in range(1000, 1300):
         await check_walk(db, seed)
 
 
@@ -494,8 +496,8 @@ class Many(Model):
     id = IntegerField(primary_key=True)
     name = CharField()
     rank = IntegerField()
-    price = Listed.price.clone()
-    moment = Listed.local.clone()
+    price = DecimalField(null=True)
+    moment = DateTimeTZField()
 
     class Meta:
         table_name = "many"
