@@ -192,7 +192,11 @@ PRIVATES = {
         (
             DOCUMENTED,
             "",
-            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/ schemas/"},
+            {
+                "peewee:Model._meta": (
+                    "db/ filters/ management/ migrations/ models/ pagination/ schemas/"
+                )
+            },
         ),
     ],
     "opentracing": [
