@@ -22,12 +22,13 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import caller_place, origin_of, place_of, written_without_call
+from msframework._place import caller_place, origin_of, place_of
 from msframework.access.guard import Guard
 from msframework.collection.declaration import Paths
 from msframework.collection.mount import build_routes
 from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
+from msframework.decorator import written_without_call
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.limits.rate import RateLimit

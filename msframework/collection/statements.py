@@ -16,7 +16,6 @@ from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.shapes import column_of, is_one_of, read_columns
 from msframework.exceptions import Forbidden, NotFound
 from msframework.models.sql import render
-from msframework.schemas import Schema
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
 
@@ -106,7 +105,7 @@ class Queries:
     def defaults(self) -> dict[str, object]:
         """Return what a replaced row has in the columns that a body may leave out."""
         found: dict[str, object] = {}
-        schema: Schema = self._collection.shapes.write
+        schema = self._collection.shapes.write
         for name, field in schema.load_fields.items():
             column = column_of(self.model, field, name)
             if column is not None and not field.required:

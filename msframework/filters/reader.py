@@ -189,7 +189,8 @@ class FilterPlan:
             self.problems.append(
                 Problem("", found, "a subclass of msframework.models.Model", advice)
             )
-            model, reader = peewee.Model, FilterReader(peewee.Model)
+            model = type("NoModel", (peewee.Model,), {})
+            reader = FilterReader(model)
         self.columns: dict[str, FilterColumn] = {}
         self.offered: dict[str, list[str]] = {}
         self.parameters: dict[str, FilterParameter] = {}

@@ -125,7 +125,8 @@ class GivenAnswers:
         first = "Give the field a default"
         if column.client_default is not None:
             first = (
-                f"Its default ({column.client_default}) has no name to import: make it a function"
+                f"A migration cannot call its default ({column.client_default}), which has no name "
+                "in a module, or whose values the field converts. Give another"
             )
         self._leave_open(
             f"{name} is NOT NULL, and there is no value for {rows}. {first}, or give a value as "

@@ -23,7 +23,7 @@ _OUTER: Final = re.compile(r"\b(LEFT|RIGHT|FULL)\b").search
 _HIDDEN: Final = "__key_"
 
 
-class KeyReader:
+class OrderReader:
     """Reads the sort keys of one select.
 
     Attributes:
@@ -35,7 +35,7 @@ class KeyReader:
 
     def __init__(self, select: Any) -> None:
         self._model = getattr(select, "model", None)
-        self._columns = tuple(select.selected_columns or ())
+        self._columns = tuple(select._returning or ())
         # Fields of the model are NULL where it says so, unless a join makes rows without it.
         self._inner = not any(_OUTER(join.join_type) for join in joins_of(select))
         self.keys: list[Key] = []

@@ -171,3 +171,45 @@ async def test_rows_are_sorted_as_python_sorts_them(db, rows):
             expected.sort(key=lambda row, name=name: sort_key(row, name), reverse=sign == "-")
         text = ",".join(sign + name for name, sign in zip(chosen, signs, strict=True))
         assert await run(db, load([("sort", text)])) == [row["id"] for row in expected], text
+
+
+HOSTILE = (
+    *("'; DROP TABLE things; --", "' OR '1'='1", '"', '";--', "$1", "$2::text", "%s", "{0}", "\\"),
+    *("%", "_", "\\%", "a\\", "%_\\%", "é%", "\u2028", "NULL", "true", "-1", "1e400", "٣", "0x1f"),
+    *("9" * 400, "-" + "9" * 19, "1e-400", "nan", "infinity", "-0", "", " ", ",", ",,", "[", "{}"),
+    *('{"a":' * 20, "null", '"\\ud800"', '{"a":1e999}', "0001-01-01", "9999-12-31", "99999-01-01"),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-02-30", "24:00", "\x7f"),
+    *("id", "name) OR (1=1", "name DESC", "-name;", "things.name", "password", "pg_sleep(9)"),
+)
+
+
+async def test_nothing_that_a_caller_sends_becomes_sql(db, rows):
+    """Each text of a query is refused or an argument; the SQL is known before."""
+    choose = random.Random(5)
+    names = [*READER.document_parameters(), "name__", "__", "id__foo", "sort__eq", "'", '"; --']
+    accepted = 0
+    for name in names:
+        for text in HOSTILE:
+            errors = {}
+            found = LOAD(parameters(write([(name, text)])), errors)
+            if found is None:
+                assert list(errors) == ["query"]
+                continue
+            sql, args = found.where()
+            accepted += 1
+            assert not any(part in sql for part in ("DROP", "OR '", "sleep", ";", "--", "password"))
+            assert found.order().count('"') in (2, 4, 6)
+            if args and choose.random() < 0.15:
+                assert isinstance(await run(db, found), list)
+    assert accepted > 300
+    async with db.acquire() as cur:
+        assert await cur.fetchval("SELECT count(*) FROM things") == len(rows)
+
+
+@pytest.mark.parametrize("name", ["name__contains", "name__startswith", "name__icontains"])
+async def test_patterns_of_like_are_text(db, rows, name):
+    test = str.startswith if "starts" in name else str.__contains__
+    for text in ("%", "_", "\\", "b%", "%b", "\\%", "__"):
+        expected = [row["id"] for row in rows if test(row["name"].lower(), text)]
+        exact = [row["id"] for row in rows if test(row["name"], text)]
+        assert await run(db, load([(name, text)])) == (expected if "__i" in name else exact)

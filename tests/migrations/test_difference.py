@@ -344,7 +344,7 @@ def test_an_empty_value_for_an_added_column_is_none():
 def test_a_default_without_a_name_is_told_apart_from_none():
     column = replace(AGE, client_default="shop.models.User.<lambda>")
     text = refusal(state(table()), state(table(column)))
-    assert "Its default (shop.models.User.<lambda>) has no name to import" in text
+    assert "cannot call its default (shop.models.User.<lambda>), which has no name" in text
 
 
 def test_a_computed_column_is_dropped_and_made_anew_with_what_stands_on_it():
