@@ -143,6 +143,7 @@ class _Reader:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
+        self._check_loads(model, seams, actions)
         if self.problems:
             return None
         overridden = {name for name in ACTIONS if self._overrides(name)}
@@ -308,6 +309,22 @@ class _Reader:
         if "bulk_delete" in names and len(keys) != 1:
             found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
             self._say(found, advice="Leave it out of actions.")
+
+    def _check_loads(
+        self, model: type[peewee.Model], seams: Mapping[str, Seam], actions: Iterable[Action]
+    ) -> None:
+        """Refuse fields of bodies that are no columns, and that no seam takes out."""
+        create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
+        for action in actions:
+            creates = action.method == "POST"
+            seam = "before_create" if creates else "before_update"
+            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
+                continue
+            for name, field in vary(create if creates else change).load_fields.items():
+                if column_of(model, field, name) is None:
+                    found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
+                    advice = f"Make it dump_only, or take it out of values in {seam}."
+                    self._say(found, advice=advice)
 
     def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""

@@ -5,6 +5,7 @@ from sanic import Sanic
 
 from msframework import Blueprint, ImproperlyConfigured, ModelResource, NotFound
 from msframework.collection.noun import read_noun
+from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
 from tests.conftest import new_service
 
@@ -69,6 +70,11 @@ WRONG = {
         a_class(scope=scope, create=gives_too_little),
         ITEM,
         "it takes the place of a generated action that asks who calls",
+    ),
+    "body with more than columns": (
+        a_class(schema=type("More", (NoteSchema,), {"again": fields.String()})),
+        ITEM,
+        "create loads 'again', which is no column of Note",
     ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (
