@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from msframework.app import Service, create_app
     from msframework.client import Client
     from msframework.codec import compile_schema
+    from msframework.collection import ModelResource
     from msframework.conf.settings import Settings
     from msframework.cors import CORS
     from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
@@ -61,10 +62,11 @@ if TYPE_CHECKING:
         UnsupportedMediaType,
         UpstreamError,
     )
+    from msframework.filters import Filters, FilterSet
     from msframework.limits.rate import RateLimit
     from msframework.log import logger
     from msframework.operation import Operation
-    from msframework.pagination import Page, PageResult
+    from msframework.pagination import Cursors, Offsets, Page, PageResult, Pages
     from msframework.resource import Resource
     from msframework.response import Reply
     from msframework.routing import Blueprint
@@ -91,11 +93,14 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ConstraintViolation",
     "CORS",
     "create_app",
+    "Cursors",
     "DatabaseUnavailable",
     "DefaultEnvelope",
     "doc",
     "Envelope",
     "ErrorFacts",
+    "Filters",
+    "FilterSet",
     "Forbidden",
     "GatewayTimeout",
     "Gone",
@@ -105,14 +110,17 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "logger",
     "MalformedJSON",
     "MethodNotAllowed",
+    "ModelResource",
     "ModelSchema",
     "MsframeworkError",
     "NotAcceptable",
     "NotFound",
+    "Offsets",
     "Operation",
     "Overloaded",
     "Page",
     "PageResult",
+    "Pages",
     "PayloadTooLarge",
     "PoolExhausted",
     "PreconditionFailed",
@@ -160,6 +168,7 @@ _HOMES = {
     ),
     "client": ("Client",),
     "codec": ("compile_schema",),
+    "collection": ("ModelResource",),
     "conf.settings": ("Settings",),
     "cors": ("CORS",),
     "envelope": (
@@ -203,12 +212,19 @@ _HOMES = {
         "UnsupportedMediaType",
         "UpstreamError",
     ),
+    "filters": (
+        "Filters",
+        "FilterSet",
+    ),
     "limits.rate": ("RateLimit",),
     "log": ("logger",),
     "operation": ("Operation",),
     "pagination": (
+        "Cursors",
+        "Offsets",
         "Page",
         "PageResult",
+        "Pages",
     ),
     "resource": ("Resource",),
     "response": ("Reply",),

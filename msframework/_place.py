@@ -11,9 +11,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 _OURS: Final = Path(__file__).resolve().parent
+_ORIGIN: Final = "__msframework_origin__"
 _LIBRARIES: Final = ("msframework", "sanic")
 _PYTHONS: Final = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib")
@@ -60,8 +61,39 @@ def _is_own(path: Path) -> bool:
     return not any(path.is_relative_to(folder) for folder in (_OURS, *_PYTHONS))
 
 
+class HandlerOrigin(NamedTuple):
+    """The declaration that a handler was made for.
+
+    Attributes:
+        file: the file of the declaration, and *line* its line there.
+        order: its place among the handlers of the declaration.
+        mounted_at: its path below its blueprint's.
+        source: its source, where it is generated.
+    """
+
+    file: str
+    line: int
+    order: int
+    mounted_at: str
+    source: str
+
+
+def set_origin(handler: object, origin: HandlerOrigin) -> None:
+    """Let *origin* be that of *handler*."""
+    setattr(handler, _ORIGIN, origin)
+
+
+def origin_of(handler: object) -> HandlerOrigin | None:
+    """Return the declaration that *handler* was made for, if it was."""
+    found: HandlerOrigin | None = getattr(handler, _ORIGIN, None)
+    return found
+
+
 def place_of(handler: Callable[..., object], name: str) -> str:
     """Return file, line and *name* of a function, for messages."""
+    origin = origin_of(handler)
+    if origin is not None and origin.source:
+        return f"{short_path(origin.file)}:{origin.line} {name}"
     code = getattr(inspect.unwrap(handler), "__code__", None)
     return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
@@ -74,10 +106,16 @@ def short_path(filename: str) -> str:
 
 def caller_place() -> str:
     """Return file and line of the call into the framework, for messages."""
+    file, line = caller_line()
+    return f"{short_path(file)}:{line}" if file else "somewhere"
+
+
+def caller_line() -> tuple[str, int]:
+    """Return file and line of the call into the framework; an empty file without any."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _LIBRARIES:
         frame = frame.f_back
-    return f"{short_path(frame.f_code.co_filename)}:{frame.f_lineno}" if frame else "somewhere"
+    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
 
 
 def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, overload
 from msframework.access.guard import Guard
 from msframework.decorator import check_call
 from msframework.exceptions import ServiceException
+from msframework.filters import FilterReader, FilterSet
+from msframework.filters.declaration import read_filters
 from msframework.limits.rate import PRINCIPAL, ByCaller, RateLimit
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
@@ -46,6 +48,7 @@ __all__ = [
     "deprecated",
     "description",
     "files",
+    "filter",
     "form",
     "guards",
     "headers",
@@ -311,6 +314,12 @@ def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     return _input(Source.FILES, schema, name)
 
 
+def filter(filters: type[FilterSet] | FilterReader, *, name: str = "filters") -> Callable[[T], T]:
+    """Read filters, sort and search of the query as *filters* declare; given as `filters`."""
+    check_call("@doc.filter", filters)
+    return _input(Source.QUERY, read_filters(filters), name)
+
+
 def produces(
     schema: SchemaSource | None = None,
     *,
@@ -344,21 +353,26 @@ def paginate(
     *given: object,
     per_page: int = 20,
     max_per_page: int = 100,
-    total: bool = True,
+    total: str | bool = "exact",
     max_page: int = 10_000,
 ) -> Callable[[T], T]:
-    """Read `page` and `per_page` from the query; the method receives a `Page` as `page`.
+    """Read from the query which page is asked for; the method receives that as `page`.
 
     Args:
+        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`; without one, numbered pages of the others.
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
-        total: count all rows for `total` and `pages`; a `COUNT(*)` is the cost.
+        total: count all rows for `total` and `pages`: "exact", "estimate" or "none".
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
     check_call("@doc.paginate", *given)
-    if given:
-        raise TypeError("paginate takes per_page, max_per_page and total by name only")
-    return _note("page", Pages(min(per_page, max_per_page), max_per_page, total, max_page))
+    pages = Pages(per_page, max_per_page, total, max_page)
+    if not given:
+        return _note("page", pages)
+    paging = given[0]
+    if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
+        raise TypeError("paginate takes sizes by name, or one of Pages(…), Cursors(…), Offsets(…)")
+    return _note("page", paging)
 
 
 def raises(

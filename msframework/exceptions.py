@@ -51,7 +51,13 @@ class MsframeworkError(Exception):
 
 
 class ImproperlyConfigured(MsframeworkError):
-    """One or more mistakes found at start-up; `problems` holds each as one paragraph."""
+    """One or more mistakes found at start-up; `problems` holds each as one paragraph.
+
+    Attributes:
+        exit_code: that of a command which it ends.
+    """
+
+    exit_code = 1
 
     def __init__(self, *problems: str) -> None:
         self.problems: tuple[str, ...] = problems

@@ -112,6 +112,21 @@ class OwnHeaders:
         self.pairs = pairs
         self.lines = encode_lines(pairs)
 
+    @staticmethod
+    def add(name: str, value: str, own: OwnHeaders | None) -> OwnHeaders:
+        """Return *own* and the header *name*, in small letters, with a *value* that can be sent."""
+        pairs: Pairs = ((name, value),)
+        found = object.__new__(OwnHeaders)
+        if own is None:
+            found.pairs = pairs
+            found.names = frozenset((name,))
+            found.lines = f"{name}: {value}\r\n".encode()
+        else:
+            found.pairs = merge((), own.pairs + pairs)
+            found.names = own.names | {name}
+            found.lines = encode_lines(found.pairs)
+        return found
+
     def joined(self, others: OwnHeaders) -> OwnHeaders:
         """Return these headers and *others*, which have other names."""
         both = object.__new__(OwnHeaders)

@@ -244,6 +244,7 @@ class Endpoints:
             checks_members=self._checks_members,
             json_max_depth=service.settings.server.json_max_depth,
             max_errors=service.settings.server.max_errors,
+            strict_query=service.settings.server.strict_query,
             compiled_schemas=self._compiled_schemas,
         )
 

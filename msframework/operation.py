@@ -91,7 +91,13 @@ class QueryReader(Protocol):
 
 
 class Paging(QueryReader, Protocol):
-    """How a listing is cut into pages."""
+    """How a listing is cut into pages.
+
+    Attributes:
+        component: the name of what `document_pagination` describes.
+    """
+
+    component: ClassVar[str]
 
     def document_pagination(self) -> JSONObject:
         """Return the JSON Schema of the part of an answer beside the rows."""

@@ -30,6 +30,7 @@ class Resource:
         priority: who is refused last under overload: its callers where this is "high", others
             where it is "low"; its blueprint's when empty.
         mounted_at: its path below the blueprint's, set when it is mounted.
+        mounted_by: the method of a blueprint that mounts it.
     """
 
     mounted_at: str = ""
@@ -37,11 +38,16 @@ class Resource:
     envelope: ClassVar[Envelope | type[Envelope] | str | Unset | None] = UNSET
     guards: ClassVar[tuple[Guard, ...]] = ()
     priority: ClassVar[str] = ""
+    mounted_by: ClassVar[str] = "resource"
 
 
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
     """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
     found: list[str] = []
+    if cls.mounted_by != Resource.mounted_by:
+        advice = f"Mount it with @blueprint.{cls.mounted_by}(…)."
+        why = f"it is a {cls.mounted_by}, not one resource"
+        return [Problem(f"{cls.__module__}.{cls.__qualname__}", why, advice=advice)]
     for name, method in _functions(cls):
         where = _where(cls, name, method)
         if name not in METHODS and name.lower() in METHODS:

@@ -22,8 +22,10 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import caller_place, place_of
+from msframework._place import caller_place, origin_of, place_of
 from msframework.access.guard import Guard
+from msframework.collection.declaration import Paths
+from msframework.collection.mount import build_routes
 from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
 from msframework.decorator import written_without_call
@@ -222,6 +224,24 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         return mount
 
+    def collection(
+        self, uri: str, *, item: str = "", bulk: str = "", name: str = "", **options: object
+    ) -> Callable[[R], R]:
+        """Mount a ModelResource: list and create at *uri*, the actions on a row at *item*.
+
+        Bulk actions are at *bulk*, by default at `bulk` below *uri*; *name* is that of the routes.
+        """
+        _check_call(self, "collection", uri)
+        given: Any = options
+        paths = Paths(self.url_prefix or "", uri, item, bulk or f"{uri.rstrip('/')}/bulk")
+
+        def mount(cls: R) -> R:
+            for each in build_routes(cls, paths, name, self.problems):
+                self.add_route(each.handler, each.path, [each.method], name=each.name, **given)
+            return cls
+
+        return mount
+
     def _determine_error_format(self, handler: object) -> str:
         # NOTE: Sanic would read and parse the source of every handler here, to guess how an error
         # page is to look; failures are answered by the envelope.
@@ -348,10 +368,13 @@ def declared_order(routes: Iterable[Route], blueprints: Sequence[SanicBlueprint]
     """Sort *routes* as they were written: Sanic keeps those of a blueprint in a set."""
     places = {id(blueprint): place for place, blueprint in enumerate(blueprints)}
 
-    def key(route: Route) -> tuple[int, str, int]:
+    def key(route: Route) -> tuple[int, str, int, int]:
         code = getattr(inspect.unwrap(route.handler), "__code__", None)
         place = places.get(id(find_mounted(route, blueprints).blueprint), -1)
-        return (place, code.co_filename, code.co_firstlineno) if code else (place, "", 0)
+        origin = origin_of(route.handler)
+        if origin is not None:
+            return place, origin.file, origin.line, origin.order
+        return (place, code.co_filename, code.co_firstlineno, 0) if code else (place, "", 0, 0)
 
     return sorted(routes, key=key)
 

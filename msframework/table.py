@@ -19,15 +19,22 @@ class Table(NamedTuple):
     Attributes:
         records: asyncpg's Records.
         texts: the columns in which these hold a text, instead of what the type has elsewhere.
+        hidden: the columns that nobody asked for, and that no row has.
     """
 
     records: list[Record]
     texts: Texts = ()
+    hidden: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
         """Return the rows as dicts, with the values that `fetch` gives."""
         rows = [dict(record.items()) for record in self.records]
+        for name in self.hidden:
+            for row in rows:
+                del row[name]
         for name, made in self.texts:
+            if name in self.hidden:
+                continue
             make = _read_numeric if made is Decimal else made
             for row in rows:
                 if row[name] is not None:

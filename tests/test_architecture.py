@@ -66,9 +66,9 @@ FLOORS = (
     "db models migrations client",
     "application serving.request",
     "access",
-    "schemas operation provider doc decorator resource pagination",
+    "schemas operation provider doc decorator resource pagination filters",
     "codec",
-    "compile openapi misfit errors template",
+    "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"
     " observer serving",
     "management testing __main__ metrics.reference",

@@ -63,16 +63,16 @@ def installed(tmp_path_factory):
     return folder
 
 
-# NOTE: `manage.py test` measures and reports besides, in processes of their own; so one page in
-# every run has it, and all of them among the heavy tests.
+# NOTE: each page is a project with processes of its own, so three of them are in every run and all
+# of them, by both commands, among the heavy tests.
 COMMANDS = {"pytest": ("-m", "pytest"), "test": ("manage.py", "test")}
-BY_COMMAND = "testing"
+DAILY = {("background-work", "pytest"), ("envelope", "pytest"), ("refresh-tokens", "pytest")}
 RUNS = [
     pytest.param(
         page,
         COMMANDS[name],
         id=f"{page.stem} {name}",
-        marks=[pytest.mark.acceptance] if (name == "test") is (page.stem != BY_COMMAND) else [],
+        marks=[] if (page.stem, name) in DAILY else [pytest.mark.acceptance],
     )
     for page in TESTED
     for name in COMMANDS

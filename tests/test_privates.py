@@ -151,6 +151,18 @@ PRIVATES = {
             {
                 "peewee:Context._sql": "migrations/nodes.py models/sql.py",
                 "peewee:Context._values": "models/sql.py",
+                "peewee:Join._on": "pagination/",
+                "peewee:Query._order_by": "pagination/",
+                **dict.fromkeys(
+                    (
+                        f"peewee:Select.{name}"
+                        for name in (
+                            *("_distinct", "_for_update", "_from_list", "_group_by", "_having"),
+                            *("_returning", "_simple_distinct", "_windows"),
+                        )
+                    ),
+                    "pagination/",
+                ),
                 "peewee:JSONField._db_hook": "models/base.py",
                 "peewee:JSONField._helper": "models/base.py",
                 "peewee:JSONField._read": "models/base.py",
@@ -180,7 +192,7 @@ PRIVATES = {
         (
             DOCUMENTED,
             "",
-            {"peewee:Model._meta": "management/ migrations/ schemas/ models/ db/"},
+            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/ schemas/"},
         ),
     ],
     "opentracing": [

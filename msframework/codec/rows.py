@@ -120,7 +120,7 @@ class StructWriter:
         PERF: whole columns are got, checked and put into structs, and no name is looked up in a
         row (benchmarks/schemas.py, row dump 100 Records).
         """
-        records, texts = table
+        records, texts, _ = table
         if texts and not self._fits(texts):
             return None
         if not records:

@@ -32,6 +32,7 @@ class CompileContext:
     Attributes:
         engine: the fastest engine of dumps; see `codec.engine`.
         compile_takes: what makes the functions that count requests against rate limits.
+        strict_query: whether names of a query are refused that no input declares.
         checks_members: whether answers that lack required members are refused (DEBUG, tests).
     """
 
@@ -41,6 +42,7 @@ class CompileContext:
     build_finish: Callable[[str, str], Callable[..., Any] | None] | None = None
     json_max_depth: int = 64
     max_errors: int = MAX_ERRORS
+    strict_query: bool = False
     engine: Engine = Engine.ROWS
     checks_members: bool = False
     compile_takes: CompileTakes = no_takes

@@ -77,12 +77,15 @@ def complete_failures(
     access: Access,
     elsewhere: Sequence[Mapping[str, tuple[str, ...]]],
     rates: Sequence[RatePolicy] = (),
+    *,
+    strict_query: bool = False,
 ) -> tuple[Failure, ...]:
     """Return the *declared* failures, and those that any operation with these facts has.
 
     Args:
         elsewhere: the credentials that provided values or a gateway ask for.
         rates: the rate limits of the operation.
+        strict_query: whether any query may be refused.
     """
     known = {failure.exception for failure in declared}
     general = (
@@ -91,6 +94,7 @@ def complete_failures(
             params,
             asks=access.can_ask or bool(elsewhere),
             refuses=access.can_refuse or bool(elsewhere),
+            strict_query=strict_query,
         ),
         *([_general(TooManyRequests, _limits_text(rates))] if rates else ()),
         _general(ServerError, "The service failed."),
@@ -115,6 +119,7 @@ def _failures_of_inputs(
     *,
     asks: bool,
     refuses: bool,
+    strict_query: bool,
 ) -> Iterator[Failure]:
     """Yield the failures before the method runs."""
     sources = {item.source for item in inputs}
@@ -132,6 +137,8 @@ def _failures_of_inputs(
         yield _general(PayloadTooLarge, "The body is larger than the service takes.")
         yield _general(UnsupportedMediaType, "The body is of another media type.")
     example = _example_error(inputs, params)
+    if example is None and strict_query:
+        example = {"query": {"name": ["Unknown parameter."]}}
     if example is not None:
         text = "The input is refused; `error` says where and why."
         yield _general(InvalidInput, text, example)

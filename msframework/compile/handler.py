@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from msframework._codegen import compile_function
+from msframework._place import origin_of
 from msframework.compile.access import Admit, check_access
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
@@ -64,6 +65,9 @@ def call_method(operation: Operation, context: CompileContext, emitter: Emitter)
     depth = emitter.depth
     make_late_values(operation, emitter)
     emitter.bind("method", operation.handler)
+    origin = origin_of(operation.handler)
+    if origin is not None and origin.source:
+        emitter.called.append(origin.source)
     arguments = emitter.arguments(operation.arguments[1:])
     call = f"method(request, {arguments})" if arguments else "method(request)"
     if kind_of(operation.handler) is not ProviderKind.COROUTINE:

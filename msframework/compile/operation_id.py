@@ -20,6 +20,7 @@ from typing import Final, Protocol, TypeVar
 
 from marshmallow import Schema
 
+from msframework._place import origin_of
 from msframework.doc import notes_of
 from msframework.operation import path_params
 from msframework.resource import METHODS, Resource
@@ -72,7 +73,7 @@ def _usual_id(endpoint: Named) -> str:
     owner = getattr(endpoint.handler, "__self__", None)
     if not isinstance(owner, Resource):
         return operation_id(endpoint.blueprint, endpoint.name)
-    steps = [step for step in owner.mounted_at.split("/") if step]
+    steps = [step for step in _path_of(endpoint, owner).split("/") if step]
     is_item = bool(steps) and steps[-1].startswith("<")
     nouns = [_words(step) for step in steps if not step.startswith("<")]
     if nouns and nouns[0] == _words(endpoint.blueprint):
@@ -87,11 +88,17 @@ def _usual_id(endpoint: Named) -> str:
     return "_".join(filter(None, [_words(endpoint.blueprint), *nouns, verb]))
 
 
+def _path_of(endpoint: Named, owner: Resource) -> str:
+    """Return the path that *endpoint* is mounted at, below its blueprint's."""
+    origin = origin_of(endpoint.handler)
+    return owner.mounted_at if origin is None else origin.mounted_at
+
+
 def _by_parameters(endpoint: Named) -> str:
     owner = getattr(endpoint.handler, "__self__", None)
     if not isinstance(owner, Resource):
         return endpoint.id
-    names = [param.name for param in path_params(owner.mounted_at)]
+    names = [param.name for param in path_params(_path_of(endpoint, owner))]
     return f"{endpoint.id}_by_{_words('_and_'.join(names))}" if names else endpoint.id
 
 

@@ -142,7 +142,15 @@ def _read(
         path_params=params,
         inputs=inputs,
         answers=answers,
-        failures=complete_failures(declared, inputs, params, access, elsewhere, rates),
+        failures=complete_failures(
+            declared,
+            inputs,
+            params,
+            access,
+            elsewhere,
+            rates,
+            strict_query=service_access.settings.server.strict_query,
+        ),
         envelope=_read_resource_envelope(resource, service_envelope, where, problems),
         text=_read_text(endpoint, notes, shared, resource),
         hosts=endpoint.hosts,
@@ -195,7 +203,7 @@ def _check_notes(
 
 def _check_shared(notes: Notes, owner: str, problems: list[str]) -> None:
     """Refuse notes on a class or blueprint that belong on a method."""
-    given = list(dict.fromkeys(decorator_of(note.source) for note in notes.inputs))
+    given = list(dict.fromkeys(decorator_of(note.source, note.schema) for note in notes.inputs))
     given += ["@doc.produces"] if notes.produces else []
     given += ["@doc.paginate"] if notes.page is not None else []
     given += ["@doc.operation_id"] if notes.operation_id else []

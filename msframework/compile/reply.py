@@ -22,8 +22,10 @@ from msframework.headers import OwnHeaders
 from msframework.operation import Answer as Declared
 from msframework.operation import Operation
 from msframework.pagination import PageResult
+from msframework.pagination.links import link_pages
 from msframework.response import BODYLESS, Reply
 from msframework.serving.answer import Answer, Head, Heads
+from msframework.serving.request import Request
 from msframework.strict_json import dumps
 from msframework.table import Table
 
@@ -85,6 +87,9 @@ class Replies:
         first, between, last = envelope.around_page()
         opening, closing = around_key(operation.answers[0])
         self.around_page = first + opening, closing + between, last
+        numbers = getattr(envelope, "numbers", None)
+        plain = getattr(numbers, "__func__", None) in (None, DefaultEnvelope.numbers)
+        self.numbers = None if plain else numbers
         self.outcomes = {
             item.status: Outcome(
                 item.status,
@@ -108,13 +113,13 @@ class Replies:
             return _UNDECLARED_PLAIN
         return frozenset((list,)) if many else frozenset((dict,))
 
-    def page(self, request: object, result: PageResult) -> Answer:
+    def page(self, request: Request, result: PageResult) -> Answer:
         """Answer with one page."""
         return self._page(request, self.usual, result, None)
 
     def _page(
         self,
-        request: object,
+        request: Request,
         outcome: Outcome,
         result: PageResult,
         own: OwnHeaders | None,
@@ -130,10 +135,14 @@ class Replies:
             data = outcome.dump_table(table)
         if self.checks_members:
             outcome.promise.check_members(data)
-        body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
+        links = result.links
+        if links is not None:
+            own = link_pages(request.query_string, links, own)
+        told = result.pagination if self.numbers is None else self.numbers(result.pagination)
+        body = b"%b%b%b%b%b" % (before, data, between, dumps(told), after)
         return Answer(self.heads, outcome.head, body, request, own)
 
-    def other(self, request: object, result: object) -> Any:
+    def other(self, request: Request, result: object) -> Any:
         """Answer with an unusual result: `Reply`, a page, `None`, Sanic's own response.
 
         Raises:

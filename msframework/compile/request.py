@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from msframework.codec.errors import Rejected
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import Input, Source
+from msframework.schemas.lists import CommaList
 from msframework.schemas.storable import why_not_storable
 from msframework.serving.request import Request
+from msframework.types import Field
 
 Errors = dict[str, Any]
 Load = Callable[[Request, Errors], Any]
@@ -76,10 +78,13 @@ def compile_input(
         max_errors: how many messages a location gets.
     """
     if item.reader is not None:
-        return item.reader.compile()
+        return _compile_reader(item, inputs, max_errors)
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
+    deep = deep_objects(item.source, item.schema)
+    if deep:
+        read = _read_deep(read, tuple(deep))
     beside: list[Input] = []
     if item.source in _FORM_SOURCES:
         if {other.source for other in inputs}.isdisjoint(_FORM_SOURCES - {item.source}):
@@ -88,6 +93,37 @@ def compile_input(
         if beside:
             read = _leave_others(item, beside, read)
     return _compile_fields(item, read, compile_schema, max_errors, joins=bool(beside))
+
+
+def _compile_reader(item: Input, inputs: Sequence[Input], max_errors: int) -> Load:
+    """Return the function of what reads the query itself, which may ask for the others' names."""
+    assert item.reader is not None
+    compile_beside = getattr(item.reader, "compile_beside", None)
+    if compile_beside is None:
+        return item.reader.compile()
+    others = query_names(other for other in inputs if other is not item)
+
+    def note(errors: Errors, wrong: Errors) -> None:
+        add_errors(errors, item.source.value, wrong, max_errors)
+
+    load: Load = compile_beside(others, note)
+    return load
+
+
+def query_names(inputs: Iterable[Input]) -> frozenset[str]:
+    """Return the names that *inputs* read of a query."""
+    found: set[str] = set()
+    for item in inputs:
+        if item.reader is not None:
+            found.update(item.reader.document_parameters())
+        elif item.source is Source.QUERY:
+            found.update(wire_keys(item.source, item.schema))
+            found.update(
+                f"{key}[{inner}]"
+                for key, schema in deep_objects(item.source, item.schema).items()
+                for inner in wire_keys(item.source, schema)
+            )
+    return frozenset(found)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
@@ -172,7 +208,7 @@ def _compile_fields(
         if data.__class__ is Rejected:
             wrong = data.messages | wrong
         if wrong:
-            _add_errors(errors, location, wrong, max_errors)
+            add_errors(errors, location, wrong, max_errors)
             return None
         if strict and request.data is None:
             request.data = data
@@ -183,7 +219,7 @@ def _compile_fields(
     return load_fields
 
 
-def _add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
+def add_errors(errors: Errors, location: str, wrong: Errors, most: int) -> None:
     """Add the messages of one input to those of the others of its location."""
     known = errors.get(location)
     if known:
@@ -226,8 +262,44 @@ def wire_keys(source: Source, schema: Schema) -> Keys:
     for name, field in schema.load_fields.items():
         key = field.data_key if field.data_key is not None else name
         given = key.replace("_", "-").lower() if dashes and field.data_key is None else key
-        keys[given] = (key, isinstance(field, fields.List | fields.Tuple))
+        keys[given] = (key, takes_several(field))
     return keys
+
+
+def takes_several(field: Field) -> bool:
+    """Whether *field* reads a list of texts: not where it parts one text by itself."""
+    if isinstance(field, CommaList):
+        return True
+    return isinstance(field, fields.List | fields.Tuple) and not hasattr(field, "delimiter")
+
+
+def deep_objects(source: Source, schema: Schema) -> Mapping[str, Schema]:
+    """Return the schemas of the objects that a query gives member by member: `?filter[age]=3`."""
+    if source is not Source.QUERY:
+        return {}
+    return {
+        field.data_key if field.data_key is not None else name: field.schema
+        for name, field in schema.load_fields.items()
+        if isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck)
+    }
+
+
+def _read_deep(read: Read, names: Sequence[str]) -> Read:
+    """Return *read* with the members of each of *names* put together (OpenAPI's `deepObject`)."""
+
+    def read_deep(request: Request, declared: Declared) -> Given:
+        given = read(request, declared)
+        found: dict[str, dict[str, Any]] = {}
+        for name, texts in given.items():
+            start, bracket, member = name.partition("[")
+            if bracket and start in names and member.endswith("]"):
+                text = texts[0] if len(texts) == 1 else texts
+                found.setdefault(start, {})[member[:-1]] = text
+        if not found:
+            return given
+        return {**given, **{name: [*given.get(name, ()), each] for name, each in found.items()}}
+
+    return read_deep
 
 
 def _add_keys(keys: Keys, given: Given) -> Keys:

@@ -23,7 +23,7 @@ INPUTS = {
         Source.FILES,
     )
 }
-_DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate"} | {
+_DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate", "filters": "@doc.filter"} | {
     name: f"@doc.{name}" for name in INPUTS if name != "body"
 }
 

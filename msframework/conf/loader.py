@@ -121,11 +121,11 @@ def _read_module(module: ModuleType, where: str, findings: Findings) -> dict[str
     accepted = {*known, *aliases(), "DB_CONFIG"}
     raw: dict[str, Any] = {}
     for name, value in vars(module).items():
-        if not name.isupper() or name.startswith("_") or isinstance(value, (ModuleType, type)):
+        if not name.isupper() or name.startswith("_"):
             continue
         if name in accepted:
             raw[name] = value
-        elif name != "TYPE_CHECKING":
+        elif name != "TYPE_CHECKING" and not isinstance(value, (ModuleType, type)):
             otherwise = "Put settings of your own into EXTRA, or begin the name with _."
             advice = did_you_mean(name, accepted, otherwise)
             findings.add(where, name, "unknown", "the name of a setting", advice)

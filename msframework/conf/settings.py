@@ -87,6 +87,9 @@ class ServerSettings:
     max_field_size: int = setting(
         "MAX_FIELD_SIZE", 1_000_000, "largest field of a form that is no file", least=1
     )
+    strict_query: bool = setting(
+        "STRICT_QUERY", False, "names of a query that no input declares are refused by a 422"
+    )
     fast_path: bool = setting("FAST_PATH", True, "our own ways under Sanic, aiohttp and msgspec")
     cors_origins: Pair = setting(
         "ACCESS_CONTROL_ALLOW_ORIGIN",

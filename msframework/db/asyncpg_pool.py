@@ -185,7 +185,7 @@ class AsyncpgPool:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def refresh(self) -> None:
+    def refresh(self, *, renew: bool = False) -> None:
         """Have every connection replaced before it is lent again."""
         self._spawn(self._pool.expire_connections())
 

@@ -123,6 +123,7 @@ class Beginning:
             # The server was the primary and isn't any more.
             if session.lease is not None:
                 session.lease.retire()
+                session.shared.note_refusal(exc, session.lease)
             failure = DatabaseUnavailable()
             failure.__cause__ = exc
         raise failure

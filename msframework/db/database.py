@@ -116,6 +116,7 @@ class Database:
             cursor_idle_timeout=settings.cursor_idle_timeout,
             max_size=settings.max_size,
             affinity=None if self._replicas is None else Affinity(),
+            writer=self._pool if not debug and _wants_writer(settings.url) else None,
         )
 
     def _build_pool(self, url: str, name: str) -> Pool:
@@ -287,3 +288,10 @@ def peer_tags(url: str) -> Tags:
     if not host.local:
         tags |= {"peer.hostname": host.name, "peer.port": host.port}
     return tags
+
+
+def _wants_writer(url: str | None) -> bool:
+    """Tell whether the address asks for a server that takes writes."""
+    if url is None:
+        return False
+    return read_address(url).values.get("target_session_attrs") in ("read-write", "primary")

@@ -120,8 +120,12 @@ class Pool(Protocol):
     def give(self, lease: Lease, *, clean: bool) -> None:
         """Take *lease* back; never waits, so a borrower that was cancelled can call it."""
 
-    def refresh(self) -> None:
-        """Have every connection forget its cached statements: the schema changed."""
+    def refresh(self, *, renew: bool = False) -> None:
+        """Have every connection forget its cached statements: the schema changed.
+
+        Args:
+            renew: close it instead of lending it again: the server takes no writes any more.
+        """
 
     def expel(self) -> None:
         """Fail those who wait: the server is known to be away."""

@@ -143,11 +143,12 @@ class LightPool:
         else:
             self._spawn(self._reset(lease))
 
-    def refresh(self) -> None:
-        """Have every connection forget its cached statements before it is lent again."""
+    def refresh(self, *, renew: bool = False) -> None:
+        """Have every connection forget its cached statements, or replaced, before it is lent."""
         for lease in self._leases:
             lease.statements.expire()
             lease.spoiled = True
+            lease.retired = lease.retired or renew
         free, self._free = self._free, []
         for lease in free:
             self.give(lease, clean=False)

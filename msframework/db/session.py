@@ -345,6 +345,7 @@ class Session:
             except BaseException as again:
                 exc = self.settled(again)
         self.note_failure(exc)
+        self.shared.note_refusal(exc, lease)
         if len(args) > MOST_ARGUMENTS and isinstance(exc, Exception):
             raise too_many(len(args)) from exc
         raise explain(exc, self.conn, query)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import asyncpg
+
 from msframework.db.affinity import Affinity
-from msframework.db.lease import Lease
+from msframework.db.lease import Lease, Pool
 from msframework.db.statement import Kind, Statements
 
 Observe = Callable[[Kind, float, object], None]
@@ -39,6 +41,7 @@ class Shared:
         affinity: remembers which requests wrote; `None` where there are no replicas.
         loop: where they run, which saves looking it up; `None` before the start.
         observe: counts a statement by its kind, duration and outcome; `None` if nobody reads that.
+        writer: the pool of the primary, where the address asks for a server that takes writes.
     """
 
     statements: Statements
@@ -49,3 +52,14 @@ class Shared:
     affinity: Affinity | None
     loop: asyncio.AbstractEventLoop | None = None
     observe: Observe | None = None
+    writer: Pool | None = None
+
+    def note_refusal(self, exc: BaseException, lease: Lease | None) -> None:
+        """Have the connections replaced that led to the primary, if *exc* says it is none any more.
+
+        Where a proxy keeps them open, each would fail once more; a new one is asked what it is.
+        """
+        if self.writer is None or lease is None or lease.pool is not self.writer:
+            return
+        if isinstance(exc, asyncpg.ReadOnlySQLTransactionError):
+            self.writer.refresh(renew=True)

@@ -1,6 +1,7 @@
 """The command line: a Click group that finds its commands, and turns errors into exit codes.
 
-Runs on the command line. Exit codes: 0 fine, 1 an error, 2 a wrong command line, 130 interrupted.
+Runs on the command line. Exit codes: 0 fine, 1 an error, 2 a wrong command line, 130 interrupted by
+Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -158,9 +159,10 @@ def _color() -> bool | None:
 
 def _report(exc: Exception, project: Project) -> int:
     text = describe_failure(exc, traceback=project.traceback)
+    code = exc.exit_code if isinstance(exc, ImproperlyConfigured) else 1
     if project.traceback:
         click.echo(text, err=True, nl=False)
-        return 1
+        return code
     click.secho("Error: ", fg="red", bold=True, err=True, nl=False, color=_color())
     click.echo(text, err=True)
-    return 1
+    return code

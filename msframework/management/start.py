@@ -50,7 +50,11 @@ class StartMode(Enum):
     """The occasion of a worker's start."""
 
     FIRST = "first"
-    AGAIN = "again"  # code and settings may be new
+    DIED = "died"  # the one before it, while it served
+    HUNG = "hung"  # likewise; it was killed
+    FAILED = "failed"  # the one before it could not start
+    RENEWED = "renewed"  # code and settings may be new
+    CHANGED = "changed"  # likewise, under `--reload`
     STAND_IN = "stand-in"  # the service could not start
 
 
@@ -94,7 +98,7 @@ class Start:
 
     def _build(self) -> Service:
         settings = load_settings(self.module)
-        if self.mode is StartMode.AGAIN:
+        if self.mode in (StartMode.RENEWED, StartMode.CHANGED):
             prepare_database(settings, migrate=self.migrate, tell=self.tells)
         return build(settings)
 

@@ -187,7 +187,7 @@ class Supervisor:
             if not worker.is_killed and how != GOOD_END:
                 logger.error("%s %s while it stopped", worker, how)
             if not self._stopping and not self._siblings(worker):
-                self._due[worker.index] = (0.0, StartMode.AGAIN)
+                self._due[worker.index] = (0.0, self._anew())
         elif worker.state is WorkerState.STARTING:
             self._replace_failed(worker, worker.failure or f"it {how}")
         else:
@@ -203,12 +203,12 @@ class Supervisor:
                 why,
             )
             if not self._siblings(worker):
-                self._pause(worker.index, 0.0)
+                self._pause(worker.index, 0.0, StartMode.FAILED)
         elif self._find_changes is not None and not worker.is_stand_in:
             logger.error("%s could not start: %s", worker, why)
             self._due[worker.index] = (0.0, StartMode.STAND_IN)
         elif self._announced:
-            pause = self._pause(worker.index, 0.0)
+            pause = self._pause(worker.index, 0.0, StartMode.FAILED)
             logger.error("%s could not start: %s\nAnother is tried %s", worker, why, _text(pause))
         else:
             self.failure = why
@@ -218,16 +218,21 @@ class Supervisor:
         """Start one in the place of *worker*, which served, unless its successor is there."""
         served = time.monotonic() - (worker.served or 0.0)
         text = "%s, which served for %.1f s, %s; another takes its place %s"
+        mode = StartMode.HUNG if worker.hangs else StartMode.DIED
         if self._siblings(worker):
             logger.error(text, worker, served, how, "already")
         else:
-            logger.error(text, worker, served, how, _text(self._pause(worker.index, served)))
+            logger.error(text, worker, served, how, _text(self._pause(worker.index, served, mode)))
 
-    def _pause(self, index: int, served: float) -> float:
+    def _pause(self, index: int, served: float, mode: StartMode) -> float:
         """Have a worker started in the place *index* after a pause, and return that."""
         pause = self._pauses[index].take(served)
-        self._due[index] = (time.monotonic() + pause, StartMode.FIRST)
+        self._due[index] = (time.monotonic() + pause, mode)
         return pause
+
+    def _anew(self) -> StartMode:
+        """Return the occasion of a start after one that was told to stop."""
+        return StartMode.RENEWED if self._find_changes is None else StartMode.CHANGED
 
     # Renewing: one after the other, none before the one that takes its place serves.
 
@@ -238,7 +243,7 @@ class Supervisor:
             return  # one is on its way, or has still to go
         for worker in self.workers:
             if worker.begun < self._outdated:
-                successor = self._start(worker.index, StartMode.AGAIN)
+                successor = self._start(worker.index, StartMode.RENEWED)
                 if successor is None:
                     self._outdated = None
                 else:
@@ -260,7 +265,7 @@ class Supervisor:
     def _start_again(self) -> None:
         """Stop all workers, and start one in the place of each."""
         for index in self._due:
-            self._due[index] = (0.0, StartMode.AGAIN)
+            self._due[index] = (0.0, StartMode.CHANGED)
         for worker in self.workers:
             if worker.state is WorkerState.SERVING:
                 self._retire(worker)

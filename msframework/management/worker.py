@@ -31,6 +31,7 @@ from msframework.management.process import STACKS, START_TIME, WorkerProcess
 from msframework.management.project import describe_failure
 from msframework.management.sockets import is_inherited
 from msframework.management.start import Start, StartMode
+from msframework.metrics.process import START_REASON
 from msframework.serving.run import longest_stop, run
 from msframework.serving.signals import SIGNALS, StopRequest
 
@@ -85,7 +86,7 @@ class Launcher:
         control = SupervisorControl()
         start = replace(self._start, mode=mode, tells=index == 0)
         name = f"Sanic-Server-{index}-{generation}"  # as Sanic names its workers
-        environment = {**os.environ, "SANIC_WORKER_NAME": name}
+        environment = {**os.environ, "SANIC_WORKER_NAME": name, START_REASON: mode.value}
         process = self._context.Process(
             target=self._main,
             args=(start, self._sock, control.theirs, environment, dict(self._shared)),

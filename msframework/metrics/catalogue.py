@@ -98,7 +98,9 @@ ACCESS_LINES_DROPPED: Final = MetricFacts(
 WORKER_STARTS: Final = MetricFacts(
     "msframework_worker_starts_total",
     _COUNTER,
-    "Starts of workers, replacements and renewals included.",
+    "Starts of workers, by what became of the one before: it died, hung, failed to start, was "
+    "renewed (SIGHUP), or its code was changed (--reload).",
+    ("reason",),
 )
 BUILD_INFO: Final = MetricFacts(
     "msframework_build_info",

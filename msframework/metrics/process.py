@@ -24,6 +24,10 @@ from msframework.metrics.catalogue import (
 )
 from msframework.metrics.registry import Metrics
 
+# What the supervisor calls the variable that tells a worker why it was started, and the reasons.
+START_REASON: Final = "MSFRAMEWORK_START_REASON"
+START_REASONS: Final = ("first", "died", "hung", "failed", "renewed", "changed", "stand-in")
+
 _FDS: Final = Path("/proc/self/fd")
 _STAT_MEMORY: Final = Path("/proc/self/statm")
 _PAGE: Final = resource.getpagesize()
@@ -74,7 +78,10 @@ class GarbageWatch:
     def __init__(self, metrics: Metrics) -> None:
         family = metrics.register(GC_PAUSE)
         self._series = [family.series(str(generation)) for generation in range(3)]
-        self._starts = metrics.register(WORKER_STARTS).series()
+        # NOTE: all of them from the first start on, at 0: Prometheus sees no increase in a series
+        # that begins at 1.
+        starts = {each: metrics.register(WORKER_STARTS).series(each) for each in START_REASONS}
+        self._starts = starts.get(os.environ.get(START_REASON, ""), starts["first"])
         self._began = 0.0
 
     async def start(self) -> None:

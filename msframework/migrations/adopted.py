@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeVar
 from peewee import PostgresqlDatabase
 
 from msframework.migrations.index_text import generated_name, plain_columns
+from msframework.migrations.left_alone import find_undeclared
 from msframework.migrations.operations.ddl import constraint_definition, create_index
 from msframework.migrations.relation import find_enums, find_tables, read_tables
 from msframework.migrations.schema import (
@@ -44,11 +45,13 @@ class Adopted:
         state: those tables and types, in the models' SQL where both are equal.
         missing: the described tables that do not exist.
         differences: a line for each difference, by the name of the table or type.
+        undeclared: a line for each part that the models do not have, and `state` leaves out.
     """
 
     state: SchemaState
     missing: tuple[str, ...]
     differences: Mapping[str, tuple[str, ...]]
+    undeclared: tuple[str, ...]
 
 
 def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Adopted:
@@ -66,6 +69,11 @@ def find_adopted(database: PostgresqlDatabase, models_state: SchemaState) -> Ado
         SchemaState(tables, enums=enums),
         tuple(name for name in described if name not in standing.values()),
         {name: found_lines for name, found_lines in lines.items() if found_lines},
+        tuple(
+            line
+            for one, other in zip(found.tables, tables, strict=True)
+            for line in find_undeclared(one, other)
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Values for old rows, in batches that keep each statement short.
+"""Values for existing rows, in batches that keep each statement short.
 
 Rows are taken in the order of the primary key, or by their place in the table where it has none
 (`ctid`; the manual of PostgreSQL, 5.6). Runs at start-up.
@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+from uuid import UUID
 
 from peewee import PostgresqlDatabase
 
@@ -173,6 +174,8 @@ def adapted(value: object, kind: str) -> object:
         return value if value is None else (Jsonb if kind == "jsonb" else Json)(_plain(value))
     if kind.endswith("[]") and isinstance(value, (list, tuple, set, frozenset)):
         return [adapted(each, kind[:-2]) for each in value]
+    if kind == "bytea" and isinstance(value, UUID):
+        return value.bytes  # of a `BinaryUUIDField`
     return _plain(value)
 
 

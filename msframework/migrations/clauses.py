@@ -31,7 +31,7 @@ _NAMED_ORDER: Final[dict[Label, int]] = {"check": 0, "pkey": 1, "key": 2, "excl"
 
 @dataclass(frozen=True, slots=True)
 class ConstraintClause:
-    """A constraint as it stands in a declaration.
+    """A constraint as it is declared.
 
     Args:
         name: `None` leaves it to the server.
@@ -55,7 +55,7 @@ class ConstraintClause:
 
 @dataclass(frozen=True, slots=True)
 class ColumnClause:
-    """A column as it stands in a declaration, and the constraints that stand with it."""
+    """A column as it is declared, and the constraints declared with it."""
 
     column: Column
     constraints: tuple[ConstraintClause, ...]
@@ -184,7 +184,7 @@ def read_constraint(text: str) -> ConstraintClause:
 
 
 def _read_key_or_check(scanner: Scanner, columns: tuple[str, ...] | None) -> ConstraintClause:
-    """Read a PRIMARY KEY, UNIQUE or CHECK; *columns* are those that stand before it."""
+    """Read a PRIMARY KEY, UNIQUE or CHECK; *columns* are those before it."""
     if scanner.accept("check"):
         definition = f"CHECK ({_whole(scanner.enclosed())})"
         return ConstraintClause("check", definition=definition + _inherit(scanner))
@@ -333,20 +333,12 @@ def _whole(text: str) -> str:
 def name_constraints(
     table: str, columns: Collection[str], clauses: Sequence[ConstraintClause]
 ) -> tuple[tuple[str, ConstraintClause], ...]:
-    """Return *clauses* with their names, in the order of their declaration.
-
-    A key on the columns of one before it is dropped, as the server drops it.
-    """
-    taken = {each.name for each in clauses if each.name}
+    """Return *clauses* with their names, in the order of their declaration."""
+    made = _made_once(clauses)
+    taken = {each.name for each in made if each.name}
     named: dict[int, str] = {}
-    keys: set[str] = set()
-    for number in sorted(range(len(clauses)), key=lambda i: _NAMED_ORDER[clauses[i].label]):
-        clause = clauses[number]
-        if clause.label in ("pkey", "key"):
-            elements = clause.definition.partition("(")[2]
-            if elements in keys and clause.name is None:
-                continue
-            keys.add(elements)
+    for number in _order(made):
+        clause = made[number]
         if clause.label == "check":
             used = mentioned(clause.definition, columns)
             middle: tuple[str, ...] = tuple(used) if len(used) == 1 else ()
@@ -354,7 +346,42 @@ def name_constraints(
             middle = () if clause.label == "pkey" else (*clause.columns, *clause.included)
         named[number] = clause.name or name_object(table, middle, clause.label, taken)
         taken.add(named[number])
-    return tuple((named[number], clauses[number]) for number in sorted(named))
+    return tuple((named[number], clause) for number, clause in enumerate(made))
+
+
+def _order(clauses: Sequence[ConstraintClause]) -> list[int]:
+    return sorted(range(len(clauses)), key=lambda number: _NAMED_ORDER[clauses[number].label])
+
+
+def _made_once(clauses: Sequence[ConstraintClause]) -> list[ConstraintClause]:
+    """Return *clauses* without each key whose index would equal that of one before it.
+
+    So does the server's transformIndexConstraints, to which a primary key is the first; it also
+    gives the name of one that is dropped to the other, if that has none.
+    """
+    made: dict[int, ConstraintClause] = {}
+    first: dict[tuple[object, ...], int] = {}
+    for number in _order(clauses):
+        clause = clauses[number]
+        if clause.label in ("check", "fkey"):
+            made[number] = clause
+            continue
+        kept = first.setdefault(_index_facts(clause), number)
+        if kept == number:
+            made[number] = clause
+        elif made[kept].name is None:
+            made[kept] = replace(made[kept], name=clause.name)
+    return [made[number] for number in sorted(made)]
+
+
+def _index_facts(clause: ConstraintClause) -> tuple[object, ...]:
+    """Return what the server compares of the indexes of two keys."""
+    text = clause.definition
+    if clause.label == "excl":
+        return (text,)
+    nulls = "NULLS NOT DISTINCT" in text.partition("(")[0]
+    deferral = tuple(text.endswith(each) for each in (" DEFERRABLE", " INITIALLY DEFERRED"))
+    return clause.columns, clause.included, nulls, *deferral
 
 
 def build_constraint(name: str, clause: ConstraintClause, target: str) -> Constraint | ForeignKey:

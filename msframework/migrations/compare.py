@@ -31,7 +31,7 @@ def pair(
 ) -> Pairing[Part]:
     """Pair parts of equal name and content, then of equal content; drop or create the rest.
 
-    If another old part still has the new name by then, the part is not renamed, but created anew.
+    If another old part still has the new name by then, the part is not renamed, but recreated.
     """
     kept, left = [], list(new)
     gone = []

@@ -182,7 +182,7 @@ def migration_lock(
                 "it, or end its connection, then try again."
             )
         if not waiting:
-            echo("Another run of migrations is at work; waiting for it.")
+            echo("Another run of migrations holds the lock; waiting for it.")
             waiting = True
         time.sleep(0.05)
     try:

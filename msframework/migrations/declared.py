@@ -6,6 +6,7 @@ class and every clause means here what it means there. Runs at start-up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -56,8 +57,13 @@ def table_name(model: type[peewee.Model]) -> str:
     return f"{clip(meta.schema)}.{bare}" if meta.schema else bare
 
 
-def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
+def describe(
+    models: Sequence[type[peewee.Model]], among: Collection[type[peewee.Model]] | None = None
+) -> SchemaState:
     """Return the state of the tables of *models*, in the order of *models*.
+
+    Args:
+        among: the models that foreign keys may point to; *models* if it is `None`.
 
     Raises:
         ImproperlyConfigured: a declaration cannot be read; all such places are listed.
@@ -65,7 +71,7 @@ def describe(models: Sequence[type[peewee.Model]]) -> SchemaState:
     problems: list[Problem] = []
     tables: dict[str, Table] = {}
     for model in models:
-        table = _Description(model, models, problems).table()
+        table = _Description(model, models if among is None else among, problems).table()
         known = tables.setdefault(table.name, table)
         if known != table:
             problems.append(
@@ -178,6 +184,10 @@ class _Description:
             quoted = ", ".join(f'"{name}"' for name in names)
             self._clauses.append(read_constraint(f"PRIMARY KEY ({quoted})"))
         columns = [column for field in fields if (column := self._column(field)) is not None]
+        for name, count in Counter(column.name for column in columns).items():
+            if count > 1:
+                advice = "Give one another `column_name`; of a name 63 bytes count."
+                self._refuse(None, f"{count} of its fields have the column {name}", advice)
         for node in meta.constraints or ():
             self._read_table_constraint(node)
         keys = {c for clause in self._clauses if clause.label == "pkey" for c in clause.columns}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
+from msframework.migrations.collisions import are_taken, refuse_collisions
 from msframework.migrations.compare import (
     mentions,
     pair,
@@ -19,6 +20,7 @@ from msframework.migrations.compare import (
     same_index,
 )
 from msframework.migrations.conversions import conversion
+from msframework.migrations.enum_difference import find_enum_changes
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
@@ -26,7 +28,6 @@ from msframework.migrations.restores import restored
 from msframework.migrations.schema import (
     Column,
     Constraint,
-    EnumType,
     ForeignKey,
     Index,
     SchemaState,
@@ -58,6 +59,7 @@ def find_operations(
     Raises:
         ImproperlyConfigured: a question has no answer, or no operation makes the change.
     """
+    first = old
     renames, old = settle_names(old, new, answers)
     before = {table.name: table for table in old.tables}
     created = [table for table in new.tables if table.name not in before]
@@ -65,17 +67,34 @@ def find_operations(
     names = {table.name for table in new.tables}
     dropped = [table for table in old.tables if table.name not in names]
 
-    new_enums, altered_enums, dropped_enums = _enums(old.enums, new.enums)
+    enums = find_enum_changes(old.enums, new.enums, answers)
     changes = [_compare(one, other, answers) for one, other in kept]
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)
     early_drops, drops = _deletions(dropped)
+    ways_out = [*renames, *early_drops, *_ways_out(changes)]
+    ways_in = [*_ways_in(changes, makes, late_keys), *_each(changes, "dropped_columns")]
+    if are_taken(drops, (*enums.early, *ways_in)):
+        found = [*ways_out, *drops, *enums.early, *ways_in]
+    else:
+        found = [*enums.early, *ways_out, *ways_in, *drops]
+    found += [*_each(changes, "comments"), *enums.late]
+    refuse_collisions(first, found)
+    return found
+
+
+def _ways_out(changes: Sequence[_Changes]) -> list[MigrationOperation]:
+    """Return the drops of constraints and indexes, of foreign keys first."""
+    return sorted(_each(changes, "drops"), key=_is_no_foreign_key)
+
+
+def _ways_in(
+    changes: Sequence[_Changes],
+    makes: Sequence[MigrationOperation],
+    late_keys: Sequence[MigrationOperation],
+) -> list[MigrationOperation]:
+    """Return what makes and alters, each after what it needs."""
     return [
-        *new_enums,
-        *altered_enums,
-        *renames,
-        *early_drops,
-        *sorted(_each(changes, "drops"), key=_is_no_foreign_key),
         *_each(changes, "names"),
         *makes,
         *_each(changes, "columns"),
@@ -83,10 +102,6 @@ def find_operations(
         *_each(changes, "constraints"),
         *_each(changes, "foreign_keys"),
         *late_keys,
-        *_each(changes, "dropped_columns"),
-        *drops,
-        *_each(changes, "comments"),
-        *dropped_enums,
     ]
 
 
@@ -117,7 +132,7 @@ def _compare(one: Table, other: Table, answers: Answers) -> _Changes:
 
 
 def _columns(one: Table, other: Table, answers: Answers, found: _Changes) -> frozenset[str]:
-    """Note the changes of columns; return the names of those that are dropped and created anew."""
+    """Note the changes of columns; return the names of those that are dropped and recreated."""
     name = other.name
     before = {column.name: column for column in one.columns}
     after = {column.name: column for column in other.columns}
@@ -297,29 +312,3 @@ def _deletions(
     early = [each.reverse() for each in reversed(late)]
     drops = [each.reverse() for each in reversed(makes)]
     return [each for each in early if each], [each for each in drops if each]
-
-
-def _enums(
-    old: Sequence[EnumType], new: Sequence[EnumType]
-) -> tuple[list[MigrationOperation], list[MigrationOperation], list[MigrationOperation]]:
-    before = {each.name: each for each in old}
-    after = {each.name for each in new}
-    made: list[MigrationOperation] = []
-    altered: list[MigrationOperation] = []
-    for enum in new:
-        was = before.get(enum.name)
-        if was is None:
-            made.append(ops.CreateEnum(enum))
-        elif was.values != enum.values:
-            left = [value for value in enum.values if value in was.values]
-            if left != list(was.values):
-                raise ImproperlyConfigured(
-                    f"The type {enum.name} has lost a value, or their order has changed "
-                    f"({', '.join(was.values)} became {', '.join(enum.values)}), which PostgreSQL "
-                    "cannot do. Keep the values, or write a migration that makes a new type."
-                )
-            altered.append(ops.AlterEnum(was, enum))
-    dropped: list[MigrationOperation] = [
-        ops.DropEnum(each) for each in old if each.name not in after
-    ]
-    return made, altered, dropped

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.constants import missing_quotes
 from msframework.migrations.declared import table_name
 from msframework.migrations.difference import find_operations
 from msframework.migrations.draft_file import Draft, next_path
 from msframework.migrations.drafting import Drafting
 from msframework.migrations.effects import reach
-from msframework.migrations.files import app_label, read_steps
+from msframework.migrations.files import app_label, read_apps
 from msframework.migrations.fills import model_fills
-from msframework.migrations.history import read_history
+from msframework.migrations.history import read_history, recorded_owners
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Fill, GivenAnswers, SilentAnswers
 from msframework.migrations.schema import EnumType, SchemaState, Table
@@ -58,11 +59,14 @@ def draft_empty(apps: Sequence[str], app: str, name: str | None) -> Draft:
     """Return a migration of *app* with a `Run` to fill in.
 
     Raises:
-        ImproperlyConfigured: no such app, or it keeps its migrations in classes.
+        ImproperlyConfigured: no such app; its migrations are classes, or have mistakes.
     """
     (chosen,) = choose_apps(apps, app)
     title = slug(name or "custom")
-    leaf = read_history(read_steps(apps), app_label(chosen)).leaf()
+    reading = read_apps(apps)
+    if problems := reading.problems.get(chosen):
+        raise ImproperlyConfigured.of(problems)
+    leaf = read_history(reading.steps, app_label(chosen)).leaf()
     depends = f'\ndepends = ("{label(leaf)}",)\n' if leaf else ""
     text = _EMPTY.format(title=title.replace("_", " ").capitalize(), depends=depends)
     return Draft(app_label(chosen), next_path(chosen, title), text)
@@ -105,7 +109,10 @@ def compare(
     new = _joined(found.models.of(each) for each in found.apps)
     operations = find_operations(old, new, chosen)
     chosen.finish()
+    if problems := list(missing_quotes(operations, old, new)):
+        raise ImproperlyConfigured.of(problems)
     if app is not None:
+        _check_sources(found, new)
         _check_targets(found, operations)
     return Comparison(tuple(Drafting(found, name).drafts(old, operations)), found)
 
@@ -138,6 +145,22 @@ def _without_moved(found: Survey, old: SchemaState) -> SchemaState:
             )
         moved.add(table.name)
     return replace(old, tables=tuple(each for each in old.tables if each.name not in moved))
+
+
+def _check_sources(found: Survey, new: SchemaState) -> None:
+    """Refuse tables that migrations of an app which is not compared have made.
+
+    Raises:
+        ImproperlyConfigured: there is one.
+    """
+    owners = recorded_owners(found.reading.steps)
+    for table in new.tables:
+        owner = owners.get(table.name)
+        if owner is not None and owner not in found.apps:
+            raise ImproperlyConfigured(
+                f"The table {table.name} was made by migrations of {owner}, which is not compared. "
+                "Run `manage.py makemigrations` without an app, for both."
+            )
 
 
 def _check_targets(found: Survey, operations: Sequence[MigrationOperation]) -> None:

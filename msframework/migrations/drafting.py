@@ -193,8 +193,9 @@ def _line(old: SchemaState | None, operation: MigrationOperation) -> str:
     if old is None or not isinstance(operation, ops.DropTable | ops.DropColumn):
         return text
     if isinstance(operation, ops.DropTable):
-        parts = [f"column {each.name}" for each in operation.table.columns]
-        return f"{text}: {', '.join(parts)}"
+        return (
+            f"{text}, with its columns {', '.join(each.name for each in operation.table.columns)}"
+        )
     table = old.table(operation.table)
     if table is None:
         return text

@@ -1,4 +1,4 @@
-"""The effect of operations on a state, and the tables and types that each one touches.
+"""The effect of operations on a state, and the tables, types and indexes that each one touches.
 
 Runs when a migration is made.
 """
@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 
 from msframework.migrations import operations as ops
 from msframework.migrations.compare import mentions
 from msframework.migrations.evolve import rename_column, rename_table
 from msframework.migrations.operations.base import MigrationOperation
-from msframework.migrations.schema import ForeignKey, SchemaState, Table
-from msframework.migrations.sql import quote_qualified
+from msframework.migrations.operations.ddl import schema_of
+from msframework.migrations.schema import Constraint, ForeignKey, Index, SchemaState, Table
+from msframework.migrations.sql import canonical_words, quote_qualified
 
 Named = TypeVar("Named", bound=Any)
+_KEYS: Final = (("primary",), ("unique",), ("exclude",))
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """The tables and types that an operation changes, and those that it only needs."""
+    """The names that an operation changes, of tables, types and indexes; what it only needs."""
 
     changed: frozenset[str]
     needed: frozenset[str] = frozenset()
@@ -126,7 +128,7 @@ def _renamed(parts: tuple[Named, ...], old: str, new: str) -> tuple[Named, ...]:
 
 
 def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
-    """Return the tables and types that *operation* makes, changes or needs.
+    """Return the tables, types and indexes that *operation* makes, changes or needs.
 
     Args:
         enums: the names of all enumerated types.
@@ -135,7 +137,8 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
         case ops.CreateTable(table) | ops.DropTable(table):
             targets = {key.target for key in table.foreign_keys if key.target != table.name}
             types = _types((column.type for column in table.columns), enums)
-            return Footprint(frozenset((table.name,)), frozenset(targets | types))
+            keys = _index_keys(table.name, *(each.name for each in indexed_parts(table)))
+            return Footprint(frozenset((table.name,)) | keys, frozenset(targets | types))
         case ops.RenameTable(old, new):
             return Footprint(frozenset((old, new)))
         case ops.CreateEnum(enum) | ops.DropEnum(enum) | ops.AlterEnum(_, enum):
@@ -144,6 +147,7 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
             return Footprint(frozenset())
     name: str = operation.table  # type: ignore[attr-defined]
     needed: set[str] = set()
+    indexes: frozenset[str] = frozenset()
     match operation:
         case ops.AddConstraint(_, ForeignKey() as key) | ops.DropConstraint(_, ForeignKey() as key):
             needed = {key.target} - {name}
@@ -151,7 +155,34 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
             needed = _types((column.type,), enums)
         case ops.AlterColumn(_, was, column):
             needed = _types((was.type, column.type), enums)
-    return Footprint(frozenset((name,)), frozenset(needed))
+        case ops.CreateIndex(_, part) | ops.DropIndex(_, part):
+            indexes = _index_keys(name, part.name)
+        case ops.AddConstraint(_, part) | ops.DropConstraint(_, part) if has_index(part):
+            indexes = _index_keys(name, part.name)
+        case ops.RenameIndex(_, old, new) | ops.RenameConstraint(_, old, new):
+            indexes = _index_keys(name, old, new)
+    return Footprint(frozenset((name,)) | indexes, frozenset(needed))
+
+
+def indexed_parts(table: Table) -> tuple[Constraint | Index, ...]:
+    """Return the indexes of *table*, and the keys that stand on one of their name."""
+    return (*(each for each in table.constraints if has_index(each)), *table.indexes)
+
+
+def has_index(part: Constraint | ForeignKey | Index) -> TypeGuard[Constraint | Index]:
+    """Say whether an index of its name belongs to a constraint."""
+    if isinstance(part, ForeignKey):
+        return False
+    return isinstance(part, Index) or canonical_words(part.definition)[:1] in _KEYS
+
+
+def schema_key(table: str) -> str:
+    """Return the schema in which the names of a table's indexes stand."""
+    return schema_of(table) or "public"
+
+
+def _index_keys(table: str, *names: str) -> frozenset[str]:
+    return frozenset(f"index {schema_key(table)}.{name}" for name in names)
 
 
 def _types(types: Iterable[str], enums: Iterable[str]) -> set[str]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _LONGEST_LINE: Final = 160
 # Data exceptions, violated constraints, and what a function of the user raises.
 _WITH_VALUES: Final = ("22", "23", "P0")
+# PostgreSQL's appendix A, "Error Codes".
+_EXISTS: Final = ("42701", "42710", "42P06", "42P07")  # duplicate column, object, schema, table
+_UNCONVERTED: Final = ("22001", "22003", "22007", "22008", "22P02", "42804", "42846")
 _QUOTED: Final = re.compile(r'"[^"]*"')
 _KEY: Final = re.compile(r"\((.+?)\)=\(")
 
@@ -41,7 +44,7 @@ def describe_failure(exc: BaseException, place: Position, file: str | None) -> s
     elif file is not None and (where := _python_line(exc.__traceback__, file)) is not None:
         lines.append(f"at {where}")
     lines += _reasons(exc, diagnostic)
-    advice = _advice(sqlstate(exc))
+    advice = _advice(sqlstate(exc), place.operation[1] if place.operation else "")
     if advice is not None:
         lines.append(advice)
     return "\n".join(f"  {line}" for line in lines)
@@ -110,8 +113,18 @@ def _python_line(trace: TracebackType | None, file: str) -> str | None:
     return f"{file}, line {found[-1].lineno}" if found else None
 
 
-def _advice(state: str | None) -> str | None:
-    """Return the cure of a failure caused by locks or time limits, by its SQLSTATE."""
+def _advice(state: str | None, operation: str) -> str | None:
+    """Return the cure of a failure, by its SQLSTATE and the description of the operation."""
+    if state in _EXISTS:
+        return (
+            "If all that this migration makes exists already, `manage.py migrate APP NAME --fake` "
+            "records it."
+        )
+    if state in _UNCONVERTED and ": type " in operation:
+        return (
+            'Change those rows first, or say in the file how values are converted: using="…" of '
+            "its AlterColumn."
+        )
     if state == LOCK_NOT_AVAILABLE:
         return (
             "Others held its locks each time that it was tried. End their transactions, or wait "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msframework._imports import import_module
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.history import find_forks, read_state
 from msframework.migrations.migration_file import MigrationFile, find_files, read_content
@@ -120,10 +120,12 @@ def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     """
     found = read_apps(apps)
     problems = [problem for each in found.problems.values() for problem in each]
+    # A file that follows one which is not there is no branch.
+    ordered = [] if problems else sort_steps(found.steps)
     problems += find_forks(found.steps)
     if problems:
         raise ImproperlyConfigured.of(problems)
-    return sort_steps(found.steps)
+    return ordered
 
 
 def _read_app(app: str) -> list[MigrationStep]:
@@ -141,9 +143,11 @@ def _read_app(app: str) -> list[MigrationStep]:
 
 
 def _read_classes(app: str) -> list[MigrationStep]:
-    module = importlib.import_module(f"{app}.migrations")
     steps: list[MigrationStep] = []
     problems: list[str] = []
+    module = import_module(f"{app}.migrations", problems)
+    if module is None:
+        raise ImproperlyConfigured.of(problems)
     for value in list(vars(module).values()):
         if not isinstance(value, type) or not issubclass(value, MigrationModel):
             continue

@@ -1,4 +1,4 @@
-"""Values of old rows for new columns: the models' defaults, as SQL or as functions.
+"""Values of existing rows for new columns: the models' defaults, as SQL or as functions.
 
 Runs when a migration is made.
 """
@@ -13,20 +13,32 @@ import json
 from collections.abc import Callable, Iterable
 
 import peewee
+import playhouse.fields
 
 from msframework.migrations.renames import Fill
 from msframework.models import JSONField
 
 # Makers of an empty value, which is the same for each row.
 _EMPTY = (dict, list, set, tuple, str, int, float, bool, bytes)
+_WRITTEN_AS_TEXT = (peewee.UUIDField, peewee.DateTimeField, peewee.DateField)
+# The defaults of `TimestampField`, which stores seconds.
+_NOW = (datetime.datetime.now, peewee.TimestampField(utc=True).default)
+_CONVERTING = (
+    peewee.TimestampField,
+    peewee.IPField,
+    peewee.BigBitField,
+    playhouse.fields.CompressedField,
+    playhouse.fields.PickleField,
+)
 
 
 def model_fills(
     models: Iterable[type[peewee.Model]], table_name: Callable[[type[peewee.Model]], str]
 ) -> dict[tuple[str, str], Fill]:
-    """Return the value of old rows for every column whose field has a default, by table and column.
+    """Return the value of existing rows for each column with a default, by table and column.
 
-    A function that cannot be imported, such as a lambda, gives no value.
+    A function that cannot be imported, such as a lambda, gives no value, nor does one whose values
+    the field converts.
     """
     return {
         (table_name(model), field.column_name): fill
@@ -45,7 +57,18 @@ def fill_of(field: peewee.Field) -> Fill:
         return as_sql(field, default)
     if default in _EMPTY:
         return as_sql(field, default())
-    return default if has_name(default) else None
+    target = field.rel_field if isinstance(field, peewee.ForeignKeyField) else field
+    if isinstance(target, peewee.TimestampField) and default in _NOW:
+        return f"floor(extract(epoch FROM now()) * {target.resolution})::bigint"
+    return default if has_name(default) and not _converts(target) else None
+
+
+def _converts(field: peewee.Field) -> bool:
+    """Say whether *field* stores something else than what psycopg makes of a Python value."""
+    if isinstance(field, _CONVERTING):
+        return True
+    owner = next(each for each in type(field).__mro__ if "db_value" in vars(each))
+    return not owner.__module__.startswith(("peewee", "playhouse"))
 
 
 def has_name(function: object) -> bool:
@@ -74,7 +97,7 @@ def as_sql(field: peewee.Field, value: object) -> str:
         value = value.value
     elif isinstance(value, (set, tuple)):
         value = list(value)
-    elif isinstance(field, (peewee.UUIDField, peewee.DateTimeField, peewee.DateField)):
+    elif isinstance(field, _WRITTEN_AS_TEXT) and not _converts(field):
         value = str(value)
     else:
         value = field.db_value(value)  # type: ignore[no-untyped-call]

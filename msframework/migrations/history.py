@@ -58,9 +58,9 @@ class History:
         return frozenset(found)
 
     def state(self, step: FileStep | None) -> SchemaState | None:
-        """Return the state after *step*; `None` if no file up to it carries one.
+        """Return the state after *step*; `None` if no file up to it has one.
 
-        Operations of a file that carries no state of its own change that of the file before.
+        Operations of a file that has no state of its own change that of the file before.
         """
         behind: list[FileStep] = []
         state: SchemaState | None = None
@@ -86,13 +86,23 @@ def read_history(steps: Iterable[MigrationStep], app: str) -> History:
 
 
 def read_state(steps: Iterable[MigrationStep], app: str) -> SchemaState | None:
-    """Return the state of *app* after its last migration; `None` if no file carries one.
+    """Return the state of *app* after its last migration; `None` if no file has one.
 
     Raises:
         ImproperlyConfigured: there are two last migrations.
     """
     history = read_history(steps, app)
     return history.state(history.leaf())
+
+
+def recorded_owners(steps: Sequence[MigrationStep]) -> dict[str, str]:
+    """Return the labels of the apps whose last migrations have a table, by the table's name."""
+    owners: dict[str, str] = {}
+    for app in dict.fromkeys(step.app for step in steps):
+        history = read_history(steps, app)
+        for state in filter(None, map(history.state, history.leaves)):
+            owners |= dict.fromkeys((table.name for table in state.tables), app)
+    return owners
 
 
 def find_forks(steps: Sequence[MigrationStep]) -> Iterator[str]:
@@ -106,8 +116,8 @@ def find_forks(steps: Sequence[MigrationStep]) -> Iterator[str]:
 def _fork(history: History) -> str:
     names = " and ".join(label(step) for step in history.leaves)
     return (
-        f"{history.app} has {len(history.leaves)} last migrations: {names}. Each was written while "
-        f"the others were not there. `manage.py makemigrations --merge {history.app}` joins them."
+        f"{history.app} has {len(history.leaves)} last migrations, as from separate branches: "
+        f"{names}. `manage.py makemigrations --merge {history.app}` joins them."
     )
 
 

@@ -16,7 +16,21 @@ from msframework.exceptions import ImproperlyConfigured
 
 
 class Interrupted(ImproperlyConfigured):
-    """A run of migrations was ended by a signal; the text says what is left in the database."""
+    """A run of migrations was ended by a signal; the text says what is left in the database.
+
+    Args:
+        cause: what the signal raised.
+    """
+
+    def __init__(self, text: str, cause: KeyboardInterrupt) -> None:
+        super().__init__(text)
+        # The code that shells give a process which the signal ends: 130, or 143.
+        number = signal.SIGTERM if isinstance(cause, Terminated) else signal.SIGINT
+        self.exit_code = 128 + number
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which is raised as Ctrl-C is."""
 
 
 @contextmanager
@@ -36,4 +50,4 @@ def interruptible() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise Terminated

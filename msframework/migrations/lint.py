@@ -24,6 +24,7 @@ from msframework.migrations.lint_squawk import SquawkFinding, run_squawk, write_
 from msframework.migrations.lint_target import is_rewritten, target_of_statement
 from msframework.migrations.migration_file import read_module_state
 from msframework.migrations.operations.base import MigrationOperation, Phase, PythonCall
+from msframework.migrations.operations.enum_changes import is_made_anew
 from msframework.migrations.operations.program import read_phases
 from msframework.migrations.plan import Applied, plan_forward, settle_squashed, target_of
 from msframework.migrations.record import Record
@@ -131,10 +132,10 @@ def lint(
                 broken.append((number, rule, details or RULES[rule].text, RULES[rule].advice))
             deployed = follow(operation, deployed)
             if any(isinstance(act, PythonCall) for phase in phases for act in phase.actions):
-                report.notes.append(f"{_where(program, number)}: the SQL of Python is not known.")
+                report.notes.append(f"{_where(program, number)}: Python, which is not checked.")
         if not _has_operations(program.step):
             report.notes.append(
-                f"{program.step.file or label(program.step)}: is Python, whose SQL is not known."
+                f"{program.step.file or label(program.step)}: Python, which is not checked."
             )
         report.findings += _merge(program, broken)
     return report
@@ -177,15 +178,14 @@ def _find_locks(
 
 
 def _unseen(operation: MigrationOperation, fresh: frozenset[str], online: bool) -> str | None:
-    """Return the rule that squawk overlooks: columns with sequences, types created anew."""
+    """Return the rule that squawk overlooks: columns with sequences, recreated types."""
     if isinstance(operation, ops.AddColumn) and not online and operation.table not in fresh:
         column = operation.column
         if (column.serial or column.identity) and operation.fill is None:
             return "adding-field-with-default"
     if isinstance(operation, ops.AlterEnum):
-        old, new = operation.old.values, operation.new.values
-        if len(old) != len(new) and not set(old) <= set(new):
-            return "changing-column-type"
+        anew = is_made_anew(operation.old.values, operation.new.values)
+        return "changing-column-type" if anew else None
     return None
 
 

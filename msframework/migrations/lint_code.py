@@ -14,7 +14,15 @@ from msframework.migrations.compare import mentions
 from msframework.migrations.conversions import conversion
 from msframework.migrations.effects import apply_operations
 from msframework.migrations.operations.base import MigrationOperation
-from msframework.migrations.schema import Column, Constraint, ForeignKey, SchemaState, Table
+from msframework.migrations.schema import (
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    SchemaState,
+    Table,
+)
+from msframework.migrations.sql import canonical_words
 
 _REFUSES: Final = "ban-new-write-restriction"
 # Types whose values are one type of Python to asyncpg.
@@ -69,9 +77,46 @@ def _find_in_table(operation: MigrationOperation, table: Table) -> Iterator[tupl
         case ops.AddConstraint(_, constraint):
             if _is_about(constraint, names):
                 yield _REFUSES, ""
+        case ops.DropConstraint(_, Constraint() as key):
+            if _is_unique(key) and _is_about(key, names) and not _has_twin(table, key):
+                yield "ban-drop-constraint", ""
+        case ops.DropIndex(_, index):
+            known = any(mentions(each, names) for each in index.elements)
+            if index.unique and known and not _has_twin(table, index):
+                yield "ban-drop-index", ""
         case ops.CreateIndex(_, index):
             if index.unique and any(mentions(each, names) for each in index.elements):
                 yield _REFUSES, ""
+
+
+def _is_unique(constraint: Constraint) -> bool:
+    """Say whether ON CONFLICT may name *constraint*, or its columns."""
+    return constraint.definition.upper().startswith(("PRIMARY KEY", "UNIQUE", "EXCLUDE"))
+
+
+def _has_twin(table: Table, part: Constraint | Index) -> bool:
+    """Say whether *table* has another unique index of the same columns as *part*.
+
+    PostgreSQL takes any of them for the columns that ON CONFLICT names; a constraint that it names
+    itself is another matter, which the text of a migration cannot tell.
+    """
+    wanted = _unique_part(part)
+    others: list[Constraint | Index] = [*table.indexes]
+    others += [each for each in table.constraints if isinstance(each, Constraint)]
+    return wanted is not None and any(
+        _unique_part(each) == wanted for each in others if each.name != part.name
+    )
+
+
+def _unique_part(part: Constraint | Index) -> tuple[object, ...] | None:
+    """Return the columns that *part* makes unique, and where; `None` where that is no list."""
+    if isinstance(part, Index):
+        columns = frozenset(canonical_words(", ".join(part.elements)))
+        return (columns, part.where) if part.unique else None
+    kind, _, columns_text = part.definition.partition("(")
+    if kind.strip().upper() not in ("PRIMARY KEY", "UNIQUE"):
+        return None
+    return frozenset(canonical_words(columns_text.partition(")")[0])), None
 
 
 def _find_in_column(old: Column, new: Column) -> Iterator[tuple[str, str]]:

@@ -16,13 +16,14 @@ class LintRule:
 
     Args:
         kind: `lock` holds others up; `code` breaks the code that still runs (found by
-            `lint_code` for operations, by squawk for SQL of an author's own); `written` is told
-            for SQL of an author's own only, in squawk's words; `quiet` is never told.
+            `lint_code` for operations, by squawk for SQL of an author's own); `operation` does so
+            as well, and squawk, which cannot tell when, is not asked; `written` is told for SQL of
+            an author's own only, in squawk's words; `quiet` is never told.
         text: what happens; of a quiet rule, why it is not told.
         advice: what to do instead.
     """
 
-    kind: Literal["lock", "code", "quiet", "written"]
+    kind: Literal["lock", "code", "operation", "quiet", "written"]
     text: str = ""
     advice: str = ""
 
@@ -33,6 +34,10 @@ _AGAIN: Final = "a migration is all or nothing, or continues where it was interr
 _MODELS: Final = "the models say which types the columns have"
 _READERS: Final = "the code that runs goes on as before"
 
+_ON_CONFLICT: Final = (
+    "Two deploys: first the code without that ON CONFLICT, then this migration. If no statement "
+    "has one, say so in allow."
+)
 _LOCKS: Final = {
     "adding-field-with-default": LintRule(
         "lock",
@@ -103,10 +108,21 @@ _CODE: Final = {
         "Two deploys: first the code without it (the column with NULL allowed, or a server "
         "default), then the migration that drops it.",
     ),
+    "ban-drop-constraint": LintRule(
+        "operation",
+        "An INSERT of the code that still runs fails if it names this key after ON CONFLICT.",
+        _ON_CONFLICT,
+    ),
     "ban-drop-default": LintRule(
         "code",
         "The code that still runs leaves the value to the server, so its INSERTs fail.",
         "Two deploys: first the code that gives a value, then this migration.",
+    ),
+    "ban-drop-index": LintRule(
+        "operation",
+        "An INSERT of the code that still runs fails if it names the columns of this unique index "
+        "after ON CONFLICT.",
+        _ON_CONFLICT,
     ),
     "ban-drop-table": LintRule(
         "code",
@@ -148,8 +164,6 @@ _QUIET: Final = {
     "ban-add-enum-value": "values are added before the code that writes them is deployed",
     "ban-char-field": _MODELS,
     "ban-create-policy": "the rights of roles are the author's own matter",
-    "ban-drop-constraint": _READERS,
-    "ban-drop-index": _READERS,
     "ban-drop-not-null": _READERS,
     "ban-drop-policy": "the rights of roles are the author's own matter",
     "ban-replica-identity": _READERS,

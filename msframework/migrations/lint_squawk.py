@@ -140,7 +140,8 @@ def find_squawk() -> str:
 
 
 def _choices() -> list[str]:
-    quiet = [n for n, rule in RULES.items() if rule.kind == "quiet" and n not in _UNKNOWN]
+    kinds = ("quiet", "operation")
+    quiet = [n for n, rule in RULES.items() if rule.kind in kinds and n not in _UNKNOWN]
     return [*(f"--include={name}" for name in INCLUDED), *(f"--exclude={name}" for name in quiet)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msframework.migrations import operations as ops
+from msframework.migrations.clashes import settle_clashes
 from msframework.migrations.conversions import are_akin
 from msframework.migrations.evolve import rename_column, rename_table
 from msframework.migrations.operations.base import MigrationOperation
@@ -17,19 +18,23 @@ def settle_names(
 ) -> tuple[list[MigrationOperation], SchemaState]:
     """Return the renames from *old* to *new*, and *old* with the names that they give.
 
+    Indexes and keys are renamed only where their names would be in the way of others.
+
     Raises:
         ImproperlyConfigured: it cannot be told what was renamed.
     """
     renames: list[MigrationOperation] = []
-    for before, after in _tables(old, new, answers):
+    names, renamed = _tables(old, new, answers), old
+    for before, after in names:
         renames.append(ops.RenameTable(before, after))
-        old = rename_table(old, before, after)
+        renamed = rename_table(renamed, before, after)
     for table in new.tables:
-        one = old.table(table.name)
+        one = renamed.table(table.name)
         for before, after in _columns(one, table, answers) if one else ():
             renames.append(ops.RenameColumn(table.name, before, after))
-            old = rename_column(old, table.name, before, after)
-    return renames, old
+            renamed = rename_column(renamed, table.name, before, after)
+    asides, renamed = settle_clashes(old, renamed, new, dict(names))
+    return [*asides, *renames], renamed
 
 
 def _tables(old: SchemaState, new: SchemaState, answers: Answers) -> list[tuple[str, str]]:

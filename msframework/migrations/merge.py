@@ -1,7 +1,8 @@
 """Joins the last migrations of two branches. Runs on the command line.
 
 Both are applied, in either order, so the file that joins them has no operations; its state is the
-common one with the changes of both.
+common one with the changes of both. What both changed is refused, even if it is the same change:
+the operation of the second one would fail.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from msframework.migrations.schema import (
     Table,
 )
 from msframework.migrations.source import MigrationText, write
-from msframework.migrations.step import FileStep, label
+from msframework.migrations.step import FileStep, label, sort_steps
 from msframework.migrations.survey import choose_apps
 from msframework.migrations.titles import slug
 
@@ -41,6 +42,8 @@ def draft_merges(apps: Sequence[str], app: str | None, name: str | None) -> list
     chosen = choose_apps(apps, app)
     reading = read_apps(apps)
     problems = [text for each in chosen for text in reading.problems.get(each, ())]
+    if not reading.problems:
+        sort_steps(reading.steps)  # refuses a file that follows one which is not there
     drafts = []
     for each in chosen:
         history = read_history(reading.steps, app_label(each))
@@ -92,13 +95,13 @@ def merge_states(
         names: what the two are called in an error.
 
     Raises:
-        ImproperlyConfigured: both changed the same thing, or only one of them carries a state.
+        ImproperlyConfigured: both changed the same thing, or only one of them has a state.
     """
     if one is None and other is None:
         return None
     if one is None or other is None:
         raise ImproperlyConfigured(
-            f"{names[0 if one is None else 1]} carries no state, {names[1 if one is None else 0]} "
+            f"{names[0 if one is None else 1]} has no state, {names[1 if one is None else 0]} "
             "does, so they cannot be joined. Delete the one with the state, and run "
             "`manage.py makemigrations` again."
         )
@@ -135,10 +138,10 @@ def _merge_parts(
     merged: dict[str, Part] = {}
     for name in dict.fromkeys((*first, *second, *was)):
         a, b, c = was.get(name), first.get(name), second.get(name)
-        if b == c or c == a:
-            kept = b
-        elif b == a:
+        if b == a:
             kept = c
+        elif c == a:
+            kept = b
         elif join is not None and None not in (a, b, c):
             kept = join(a, b, c, conflicts)
         else:
@@ -158,7 +161,7 @@ def _merge_tables(base: Table, one: Table, other: Table, conflicts: Conflicts) -
         conflicts += [f"{text} of {base.name}" for text in found]
     for name in ("comment", "storage"):
         a, b, c = (getattr(each, name) for each in (base, one, other))
-        if b not in (a, c) and c != a:
+        if b != a and c != a:
             conflicts.append(f"the {name} of {base.name}")
         merged[name] = c if b == a else b
     return replace(one, **merged)

@@ -145,7 +145,7 @@ def _check(file: MigrationFile, module: ModuleType, problems: list[str]) -> Migr
             problems.append(f"{file.path}: {name} is {value!r}; write True or False.")
     if hasattr(module, "operations") and hasattr(module, "down"):
         problems.append(
-            f"{file.path}: has operations and down. The way back is that of each operation; for "
+            f"{file.path}: has operations and down. Each operation is reversed by itself; for "
             "your own write Run(forward, backward)."
         )
     depends, replaces = (_names(file, module, each, problems) for each in ("depends", "replaces"))

@@ -20,7 +20,7 @@ from msframework.migrations.model_operations import (
     add_field,
     as_elements,
     find_indexes,
-    table_stands,
+    table_exists,
 )
 from msframework.migrations.operations import (
     AlterColumn,
@@ -154,7 +154,7 @@ class MigrationModel:
             new = self._qualified(new_name)
         else:
             new = self._table
-            if table_stands(self.database, new):
+            if table_exists(self.database, new):
                 old, new = new, old
         return self._operation(RenameTable(old, new))
 

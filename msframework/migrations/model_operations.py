@@ -91,13 +91,13 @@ def _is_check_on(constraint: Constraint, name: str, table: Table) -> bool:
 
 
 def find_indexes(database: PostgresqlDatabase, table: str) -> dict[str, tuple[str | None, ...]]:
-    """Return the columns of each index of *table*; `None` stands for an expression."""
+    """Return the columns of each index of *table*; `None` is an expression."""
     run: Any = database.execute_sql
     rows = run(_INDEXES, (quote_qualified(table),)).fetchall()
     return {name: tuple(columns) for name, columns in rows}
 
 
-def table_stands(database: PostgresqlDatabase, table: str) -> bool:
+def table_exists(database: PostgresqlDatabase, table: str) -> bool:
     """Say whether there is a *table*."""
     run: Any = database.execute_sql
     found = run("SELECT to_regclass(%s) IS NOT NULL", (quote_qualified(table),)).fetchone()

@@ -23,8 +23,13 @@ def read_models_of(apps: Iterable[str]) -> dict[str, list[type[peewee.Model]]]:
     """
     apps = list(apps)
     for app in apps:
-        list(_modules(f"{app}.models"))
+        import_models(app)
     return {app: read_models(app) for app in apps}
+
+
+def import_models(app: str) -> None:
+    """Import the module or package `models` of *app*, if there is one."""
+    list(_modules(f"{app}.models"))
 
 
 def read_models(app: str) -> list[type[peewee.Model]]:
@@ -68,8 +73,7 @@ def has_table(model: type[peewee.Model]) -> bool:
     meta = model._meta
     if meta.temporary or is_abstract(model):
         return False
-    is_base = _is_derived_from(model) and not meta.backrefs
-    return not (is_base and _has_nothing_but_key(model))
+    return not (_is_derived_from(model) and may_be_base(model))
 
 
 def is_abstract(model: type[peewee.Model]) -> bool:
@@ -91,6 +95,11 @@ def inherited_meta(model: type[peewee.Model]) -> Iterator[object]:
     for base in model.__bases__:
         if hasattr(base, "_meta"):
             yield base._meta
+
+
+def may_be_base(model: type[peewee.Model]) -> bool:
+    """Say whether *model* has a table only if no other model derives from it."""
+    return _has_nothing_but_key(model) and not model._meta.backrefs
 
 
 def _is_derived_from(model: type[peewee.Model]) -> bool:

@@ -41,7 +41,7 @@ from msframework.migrations.source_layout import (
 from msframework.migrations.sql import quote, words
 from msframework.migrations.table_facts import TableFacts
 
-# Words that cannot stand in a column's DEFAULT outside of parentheses (b_expr of the grammar).
+# Words that cannot occur in a column's DEFAULT outside of parentheses (b_expr of the grammar).
 _LOGIC: Final = {
     "and",
     "or",
@@ -63,7 +63,7 @@ class ModelContext:
         facts: of every table, by its name.
         classes: the names of the models, by the tables'.
         modules: of the models that are imported, by the tables' names.
-        written: the tables whose models stand above, or elsewhere.
+        written: the tables whose models are above, or elsewhere.
     """
 
     facts: Mapping[str, TableFacts]
@@ -219,7 +219,7 @@ class ModelText:
         return "\n".join(lay_out(Bracketed(f"{name} = {head}(", tuple(arguments)), 4))
 
     def _reference(self, name: str, key: ForeignKey) -> tuple[str, list[SourcePart]]:
-        """Return the class of a foreign key, and what it says of its target."""
+        """Return the class of a foreign key, and its arguments for the target."""
         context, target = self._context, self._context.facts[key.target]
         head, model = "ForeignKeyField", context.classes[key.target]
         is_named = key.name not in self._unnamed
@@ -227,7 +227,7 @@ class ModelText:
             arguments: list[SourcePart] = [source("self")]
         elif key.target in context.written:
             arguments = [context.name(key.target)]
-        else:  # its model stands below: the two point at each other
+        else:  # its model is below: the two point at each other
             head, arguments = "DeferredForeignKey", [source(model)]
             peewees = clip(f"fk_{self._facts.bare}_{key.columns[0]}_refs_{target.bare}")
             is_named = key.name != peewees

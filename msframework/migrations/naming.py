@@ -25,7 +25,7 @@ def name_object(table: str, columns: Sequence[str], label: str, taken: Collectio
 
     Args:
         table: the bare name of the table.
-        columns: the columns that stand in the name.
+        columns: the columns that are part of the name.
         label: the last part: `pkey`, `key`, `excl`, `check`, `fkey`, `idx`.
     """
     middle = _join(columns)
@@ -61,7 +61,7 @@ def _make(first: str, second: str, label: str) -> str:
 
 
 def mentioned(expression: str, columns: Collection[str]) -> list[str]:
-    """Return those of *columns* that stand in *expression*, each once, in their order in it."""
+    """Return those of *columns* that occur in *expression*, each once, in that order."""
     found = list(words(expression))
     used = []
     for number, (kind, word) in enumerate(found):

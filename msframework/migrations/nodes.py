@@ -21,7 +21,7 @@ _CONTEXT: Any = getattr(peewee, "Context", object)
 
 
 class DefinitionContext(_CONTEXT):  # type: ignore[misc]
-    """peewee's writer for statements that take no parameters: values stand in the text."""
+    """peewee's writer for statements that take no parameters: values are written into the text."""
 
     __slots__ = ()
     _sql: list[str]

@@ -14,7 +14,7 @@ from msframework.migrations.operations.base import MigrationOperation
 
 @dataclass(frozen=True, slots=True)
 class OperationBatch:
-    """Operations of one app that stand in one file.
+    """Operations of one app that share a file.
 
     Args:
         after: the positions of the batches of other apps that it depends on.

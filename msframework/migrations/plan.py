@@ -1,8 +1,8 @@
-"""The plan of a run: the steps to apply, or to take back. Runs at start-up."""
+"""The plan of a run: the migrations to apply, or to take back. Runs at start-up."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from msframework.exceptions import ImproperlyConfigured
@@ -59,10 +59,26 @@ def target_of(
     found = find_step(own, f"{name}.{target}")
     if found is None:
         raise ImproperlyConfigured(
-            f"{name} has no migration {target!r}, or several that begin so; it has "
-            f"{', '.join(step.name for step in own.values()) or 'none'}."
+            _unknown_target(name, target, [step.name for step in own.values()])
+            + _squashed(own.values())
         )
     return Goal(name, found, False)
+
+
+def _unknown_target(app: str, target: str, names: Sequence[str]) -> str:
+    several = [each for each in names if each.startswith(target)]
+    if several:
+        return (
+            f"{app} has {len(several)} migrations whose names begin with {target!r}: "
+            f"{', '.join(several)}. Give more of the name."
+        )
+    return f"{app} has no migration {target!r}; it has {', '.join(names) or 'none'}."
+
+
+def _squashed(steps: Iterable[MigrationStep]) -> str:
+    """Return a sentence on those that stand for others, if there are any."""
+    made = [f"{each.name} stands for {', '.join(each.replaces)}" for each in steps if each.replaces]
+    return f" {'; '.join(made)}." if made else ""
 
 
 def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[MigrationStep]:
@@ -102,14 +118,16 @@ def settle_squashed(steps: Sequence[MigrationStep], applied: Applied) -> list[Mi
 
 
 def check_unfinished(
-    unfinished: Collection[Progress], todo: Sequence[MigrationStep], backwards: bool
+    unfinished: Collection[Progress], affected: Collection[str], backwards: bool
 ) -> None:
     """Refuse to leave a migration that is half done, or to turn back within it.
+
+    Args:
+        affected: the labels of the migrations that are not applied at the end of a way back.
 
     Raises:
         ImproperlyConfigured: a migration was interrupted, and this run goes the other way.
     """
-    planned = {(step.app, step.name): step for step in todo}
     problems = []
     for each in unfinished:
         name = f"{each.app}.{each.name}"
@@ -120,10 +138,12 @@ def check_unfinished(
                 f"{name} is taken back in part ({each.done} phases). Finish that first: "
                 f"`manage.py migrate {each.app} …` with the migration before it, or zero."
             )
-        elif any(step.app == each.app for step in planned.values()):
+        elif name in affected:
             problems.append(
-                f"{name} is applied in part ({each.done} phases). Finish that first: "
-                f"`manage.py migrate {each.app}`."
+                f"{name} is applied in part ({each.done} phases), and can be taken back only as a "
+                f"whole. Go forward first: `manage.py migrate {each.app} {each.name}`. If that "
+                "cannot succeed, undo those phases by hand, and run it with --fake; then go back, "
+                "with --fake too."
             )
     if problems:
         raise ImproperlyConfigured.of(problems)
@@ -150,14 +170,8 @@ def plan_forward(
     return [s for s in steps if label(s) in wanted and (s.app, s.name) not in applied]
 
 
-def plan_back(
-    steps: Sequence[MigrationStep], goal: Goal, applied: Applied, fake: bool
-) -> list[MigrationStep]:
-    """Return the steps to take back, last first: those after the goal, and their dependents.
-
-    Raises:
-        ImproperlyConfigured: one of them cannot be taken back.
-    """
+def affected_by(steps: Sequence[MigrationStep], goal: Goal) -> frozenset[str]:
+    """Return the labels of the steps behind *goal*, and of those that depend on them."""
     own = [step for step in steps if step.app == goal.app]
     later = own if goal.step is None else own[own.index(goal.step) + 1 :]
     known = known_steps(steps)
@@ -166,6 +180,18 @@ def plan_back(
         if any(find_step(known, name) is each for name in step.depends for each in later):
             undone.add(label(step))
             later = [*later, step]
+    return frozenset(undone)
+
+
+def plan_back(
+    steps: Sequence[MigrationStep], goal: Goal, applied: Applied, fake: bool
+) -> list[MigrationStep]:
+    """Return the steps to take back, last first: those after the goal, and their dependents.
+
+    Raises:
+        ImproperlyConfigured: one of them cannot be taken back.
+    """
+    undone = affected_by(steps, goal)
     todo = [s for s in reversed(steps) if label(s) in undone and (s.app, s.name) in applied]
     stuck = [
         f"{label(each)} cannot be taken back: {each.obstacle}"
@@ -173,5 +199,5 @@ def plan_back(
         if each.obstacle is not None
     ]
     if stuck and not fake:
-        raise ImproperlyConfigured.of([f"Cannot go back: {text}." for text in stuck])
+        raise ImproperlyConfigured.of([f"{text}." for text in stuck])
     return todo

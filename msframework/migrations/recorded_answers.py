@@ -53,7 +53,13 @@ class RecordedAnswers:
                     self._fills.setdefault((table, new.name), []).append(fill)
 
     def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
-        """Say whether operations rename *old* to *new*."""
+        """Say whether operations rename *old* to *new*.
+
+        Raises:
+            Undecided: it is the value of a type.
+        """
+        if kind == "value":
+            raise Undecided
         if kind == "table":
             return self._tables.get(old) == new
         return self._columns.get((table, new)) == old

@@ -1,7 +1,7 @@
-"""Questions about a change of models: renames, values of old rows, conversions, losses.
+"""Questions about a change of models: renames, values of existing rows, conversions, losses.
 
 `makemigrations` never guesses: on a terminal it asks (`AskedAnswers`), elsewhere each question has
-an option that answers it, and an error names that option (`GivenAnswers`).
+an option that answers it, and an error names these options, all at once (`GivenAnswers`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Literal, Protocol
 import click
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.constants import example_of, option_of
 from msframework.migrations.conversions import Conversion
 from msframework.migrations.schema import Column
 
 Fill = str | Callable[[], object] | None
-NamedKind = Literal["table", "column"]
+NamedKind = Literal["table", "column", "value"]
 
 
 class Answers(Protocol):
@@ -27,12 +28,12 @@ class Answers(Protocol):
         """Say whether *new* is *old* under another name.
 
         Args:
-            table: the table of a column; of a table, its old name.
+            table: the table of a column, the type of a value; of a table, its old name.
             likely: both look alike, so that neither answer can be taken for granted.
         """
 
     def fill(self, table: str, column: Column, added: bool) -> Fill:
-        """Return the value of old rows; `None` leaves them NULL.
+        """Return the value of existing rows; `None` leaves them NULL.
 
         Args:
             added: the column is new; else it is one that may not be null any more.
@@ -42,7 +43,11 @@ class Answers(Protocol):
         """Return the expression that converts a column's values; `None` for PostgreSQL's own."""
 
     def accept_loss(self, table: str, column: str, loss: str) -> None:
-        """Return if the loss of a column's values is accepted; raise an error otherwise."""
+        """Return if the loss of a column's values, or of a type's value, is accepted.
+
+        Raises:
+            ImproperlyConfigured: it is not.
+        """
 
     def note_drop(self, table: str, column: str | None) -> None:
         """Take note that a table, or a column, is dropped with its values."""
@@ -50,14 +55,14 @@ class Answers(Protocol):
 
 @dataclass
 class GivenAnswers:
-    """Answers from the options of a command line; a question without one is an error.
+    """Answers from the options of a command line; `finish` reports the questions without one.
 
     Args:
         renames: `--rename`, as `users.nick:handle` or `users:members`.
         drops: `--drop`, as `users.nick` or `users`.
         fills: `--fill`, as `users.age=18`, the value as SQL.
         usings: `--using`, as `users.age=age::integer`.
-        defaults: what the models' own defaults are for old rows, by table and column.
+        defaults: what the models' own defaults are for existing rows, by table and column.
 
     Raises:
         ImproperlyConfigured: an option cannot be read.
@@ -71,6 +76,7 @@ class GivenAnswers:
 
     def __post_init__(self) -> None:
         self._unused: dict[tuple[str, str], None] = {}
+        self._open: dict[str, None] = {}
         self._renames = self._read("--rename", self.renames, ":", "users.nick:handle")
         self._fills = self._read("--fill", self.fills, "=", "users.age=18")
         self._usings = self._read("--using", self.usings, "=", "users.age=age::integer")
@@ -78,11 +84,7 @@ class GivenAnswers:
         self._unused |= {("--drop", each): None for each in self.drops}
 
     def is_rename(self, kind: NamedKind, table: str, old: str, new: str, likely: bool) -> bool:
-        """Say whether `--rename` says so.
-
-        Raises:
-            ImproperlyConfigured: it is likely, and no option says whether it is one.
-        """
+        """Say whether `--rename` says so."""
         for name in _names(kind, table, old):
             given = self._renames.get(name)
             if given is None or not _means(kind, given, new):
@@ -94,52 +96,47 @@ class GivenAnswers:
         return self.decide_rename(kind, table, old, new)
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
-        """Answer what no option answers.
-
-        Raises:
-            ImproperlyConfigured: always.
-        """
+        """Keep the question for `finish`, and go on as with a rename: it asks for nothing else."""
         name = old if kind == "table" else f"{table}.{old}"
-        raise ImproperlyConfigured(
+        self._leave_open(
             f"{name} is gone and {new} is new: was it renamed? Give --rename {name}:{new}; or, if "
             f"it is another {kind}, --drop {name} to drop the old one with its data."
         )
+        return True
 
     def fill(self, table: str, column: Column, added: bool) -> Fill:
-        """Return the value of `--fill`, or the model's default.
-
-        Raises:
-            ImproperlyConfigured: there is neither.
-        """
+        """Return the value of `--fill`, or the model's default."""
         name = f"{table}.{column.name}"
-        if name in self._fills:
-            self._use("--fill", f"{name}={self._fills[name]}")
-            return self._fills[name] or None
+        given = self._fills.get(name)
+        if given is not None:
+            self._use("--fill", f"{name}={given}")
+            if given or not added or column.null:
+                return given or None
+            return self.decide_fill(table, column, added)  # an empty text, which the shell made
         default = self.defaults.get((table, column.name))
         if default is None and not column.null:
             return self.decide_fill(table, column, added)
         return default
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
-        """Answer what neither an option nor the model answers.
-
-        Raises:
-            ImproperlyConfigured: always.
-        """
+        """Keep the question for `finish`."""
         name = f"{table}.{column.name}"
         rows = "existing rows" if added else "rows with NULL"
-        raise ImproperlyConfigured(
-            f"{name} may not be null, and there is no value for {rows}. Give the field a default, "
-            f"or a value as SQL: --fill \"{name}='…'\""
+        first = "Give the field a default"
+        if column.client_default is not None:
+            first = (
+                f"A migration cannot call its default ({column.client_default}), which has no name "
+                "in a module, or whose values the field converts. Give another"
+            )
+        self._leave_open(
+            f"{name} is NOT NULL, and there is no value for {rows}. {first}, or give a value as "
+            f"SQL: {option_of('--fill', name, example_of(column.type))}"
             + ("." if added else f", or --fill {name}= if there are no such rows.")
         )
+        return None
 
     def using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
-        """Return the expression of `--using`, or the one that is known.
-
-        Raises:
-            ImproperlyConfigured: values would be lost, or no conversion is known.
-        """
+        """Return the expression of `--using`; `None` where values are kept without one."""
         name = f"{table}.{new.name}"
         if name in self._usings:
             self._use("--using", f"{name}={self._usings[name]}")
@@ -149,32 +146,23 @@ class GivenAnswers:
         return self.decide_using(table, old, new, change)
 
     def decide_using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
-        """Answer what no option answers.
-
-        Raises:
-            ImproperlyConfigured: always.
-        """
+        """Keep the question for `finish`."""
         name = f"{table}.{new.name}"
         why = (
             "loses a part of its values" if change.effect == "lossy" else "has no known conversion"
         )
-        raise ImproperlyConfigured(
-            f"{name}: the change from {old.type} to {new.type} {why}. Give the "
-            f'conversion: --using "{name}={change.using or "{column}::" + new.type}"'.format(
-                column=new.name
-            )
+        self._leave_open(
+            f"{name}: the change from {old.type} to {new.type} {why}. Give the conversion, as SQL: "
+            f"{option_of('--using', name, _known_using(new, change) or '…')}"
         )
+        return None
 
     def note_drop(self, table: str, column: str | None) -> None:
         """Take note that a `--drop` of it is right."""
         self._use("--drop", table if column is None else f"{table}.{column}")
 
     def accept_loss(self, table: str, column: str, loss: str) -> None:
-        """Return if `--drop` names it.
-
-        Raises:
-            ImproperlyConfigured: it does not.
-        """
+        """Return if `--drop` names it, or ask."""
         name = f"{table}.{column}"
         if name in self._drops:
             self._use("--drop", name)
@@ -182,19 +170,17 @@ class GivenAnswers:
         self.decide_loss(name, loss)
 
     def decide_loss(self, name: str, loss: str) -> None:
-        """Answer what no option answers.
-
-        Raises:
-            ImproperlyConfigured: always.
-        """
-        raise ImproperlyConfigured(f"{name}: {loss}. If that is meant, give --drop {name}.")
+        """Keep the question for `finish`."""
+        self._leave_open(f"{name}: {loss}. If that is meant, give --drop {name}.")
 
     def finish(self) -> None:
-        """Say so if an option answered no question.
+        """Say which questions no option answered, or which options answered no question.
 
         Raises:
             ImproperlyConfigured: there is one.
         """
+        if self._open:
+            raise ImproperlyConfigured.of(list(self._open))
         if self._unused:
             raise ImproperlyConfigured.of(
                 [
@@ -228,6 +214,9 @@ class GivenAnswers:
             self._unused[option, text] = None
         return found
 
+    def _leave_open(self, question: str) -> None:
+        self._open[question] = None
+
     def _use(self, option: str, text: str) -> None:
         self._unused.pop((option, text), None)
 
@@ -237,25 +226,27 @@ class AskedAnswers(GivenAnswers):
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Ask whether it is a rename."""
-        where = f" of {table}" if kind == "column" else ""
+        where = "" if kind == "table" else f" of {table}"
         return click.confirm(f"Was the {kind} {old}{where} renamed to {new}?", err=True)
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
         """Ask for a value; for a column that was there, none means that no row has NULL."""
         rows = "existing rows" if added else "rows with NULL"
-        text = f"{table}.{column.name} ({column.type}) may not be null. Value for {rows}, as SQL"
+        text = f"{table}.{column.name} ({column.type}) is NOT NULL. Value for {rows}, as SQL, such "
+        text += f"as {example_of(column.type)}"
         if added:
             return str(click.prompt(text, err=True))
-        return str(click.prompt(f"{text} (empty if there are none)", default="", err=True)) or None
+        text += " (empty if there are none)"
+        return str(click.prompt(text, default="", show_default=False, err=True)) or None
 
     def decide_using(self, table: str, old: Column, new: Column, change: Conversion) -> str | None:
         """Ask for the expression."""
         name = f"{table}.{new.name}"
-        what = "loses a part of the values" if change.effect == "lossy" else "needs an expression"
-        text = f"{name}: from {old.type} to {new.type} {what}. Convert by the SQL expression"
-        known = None if change.using is None else change.using.format(column=new.name)
-        default = known or (f"{new.name}::{new.type}" if change.effect == "lossy" else None)
-        return str(click.prompt(text, default=default, err=True))
+        why = (
+            "loses a part of its values" if change.effect == "lossy" else "has no known conversion"
+        )
+        text = f"{name}: the change from {old.type} to {new.type} {why}. Conversion, as SQL"
+        return str(click.prompt(text, default=_known_using(new, change), err=True))
 
     def decide_loss(self, name: str, loss: str) -> None:
         """Ask whether it is meant.
@@ -270,6 +261,8 @@ def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
     """Return how options may name the old one; a foreign key also by its field, without `_id`."""
     if kind == "table":
         return (old,)
+    if kind == "value":
+        return (f"{table}.{old}",)
     short = old.removesuffix("_id")
     return tuple(dict.fromkeys((f"{table}.{old}", f"{table}.{short}", old, short)))
 
@@ -277,9 +270,16 @@ def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
 def _means(kind: NamedKind, given: str, new: str) -> bool:
     if given == new:
         return True
-    if kind == "table":
+    if kind != "column":
         return False
     return given.rpartition(".")[2] in (new, new.removesuffix("_id"))
+
+
+def _known_using(new: Column, change: Conversion) -> str | None:
+    """Return the expression that PostgreSQL can run; `None` if none is known."""
+    if change.using is not None:
+        return change.using.format(column=new.name)
+    return f"{new.name}::{new.type}" if change.effect == "lossy" else None
 
 
 class SilentAnswers(GivenAnswers):

@@ -19,7 +19,7 @@ from msframework.migrations.files import app_label, read_steps
 from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
-    Goal,
+    affected_by,
     check_unfinished,
     plan_back,
     plan_forward,
@@ -40,7 +40,7 @@ class MigrationStatus:
     """One migration as `showmigrations` lists it; `entry` is `None` while it is pending.
 
     Args:
-        phases: how many of its phases are done, where it was broken off.
+        phases: how many of its phases are done, where it was interrupted.
     """
 
     app: str
@@ -140,36 +140,40 @@ class Runner:
             fake: change the record only.
 
         Raises:
+            Interrupted: a signal ended the run.
             ImproperlyConfigured: a migration failed, or cannot be taken back; an unknown app or
                 target; PostgreSQL cannot be reached.
         """
-        goal = target_of(self.steps, self.apps, app, target)
+        target_of(self.steps, self.apps, app, None)
         with opened(self._url) as database:
             record = Record(database)
-            backwards, todo = self._plan(database, goal, fake)
+            backwards, todo = self._plan(database, app, target, fake)
             if plan:
                 self._tell_plan(todo, backwards)
                 return tuple(label(step) for step in todo)
             if not todo:
                 return ()
-            with interruptible(), migration_lock(database, self._echo):
+            with interruptible(), _between(), migration_lock(database, self._echo):
                 record.create()
-                backwards, todo = self._plan(database, goal, fake)  # another run was quicker
+                # Another run was quicker.
+                backwards, todo = self._plan(database, app, target, fake)
                 return self._run(database, record, todo, backwards, fake)
 
     def _plan(
-        self, database: PostgresqlDatabase, goal: Goal, fake: bool
+        self, database: PostgresqlDatabase, app: str | None, target: str | None, fake: bool
     ) -> tuple[bool, list[MigrationStep]]:
         """Return whether the way leads back, and the steps on it."""
         applied: Applied = Record(database).read().keys()
         steps = settle_squashed(self.steps, applied)
+        goal = target_of(steps, self.apps, app, target)
         backwards = goal.backwards(applied)
         if backwards:
             todo = plan_back(steps, goal, applied, fake)
         else:
             todo = plan_forward(steps, goal, applied)
         if not fake:
-            check_unfinished(ProgressTable(database).read().values(), todo, backwards)
+            affected = affected_by(steps, goal) if backwards else ()
+            check_unfinished(ProgressTable(database).read().values(), affected, backwards)
         return backwards, todo
 
     def _tell_plan(self, todo: Sequence[MigrationStep], backwards: bool) -> None:
@@ -224,8 +228,10 @@ class Runner:
                     continue  # recorded together with its table
                 only_note = fake or (not backwards and _is_there(database, step, applied))
                 verb = "Taking back" if backwards else "Applying"
-                verb = "Only recording" if only_note else verb
-                self._echo(f"{verb} {label(step)} ({number} of {len(todo)})")
+                text = f"{verb} {label(step)}"
+                if only_note:
+                    text = f"Recording {label(step)} as {'taken back' if backwards else 'applied'}"
+                self._echo(f"{text} ({number} of {len(todo)})")
                 began = time.monotonic()
                 action = partial(_do, execution, record, step, backwards, only_note)
                 self._guard(step, execution, action)
@@ -244,9 +250,21 @@ class Runner:
         except Exception as exc:
             raise _failed(step, execution, exc) from exc
         except KeyboardInterrupt as exc:
-            raise Interrupted(
-                f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
-            ) from exc
+            text = f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
+            raise Interrupted(text, exc) from exc
+
+
+@contextmanager
+def _between() -> Iterator[None]:
+    """Say what is left of a run that a signal ends while no migration runs."""
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise Interrupted(
+            "The run was interrupted while no migration was running: those that it has reported as "
+            "applied or taken back stay so, and none is done in part.",
+            exc,
+        ) from exc
 
 
 def _is_there(database: PostgresqlDatabase, step: MigrationStep, applied: Applied) -> bool:
@@ -292,16 +310,18 @@ def _failed(step: MigrationStep, execution: Execution, exc: Exception) -> Improp
 def _what_is_left(step: MigrationStep, execution: Execution) -> str:
     place = execution.place
     if step.atomic:
-        left = "Nothing of it is left in the database, and it is not recorded"
+        left = "Nothing of it remains in the database, and it is not recorded."
+    elif place.total and not place.done:
+        left = f"None of its {place.total} phases is done; the same command starts it again."
     elif place.total:
         left = (
-            f"{place.done} of its {place.total} phases are done and stay, the others are undone; "
-            "the same command goes on from there"
+            f"{place.done} of its {place.total} phases are done and remain; the same command goes "
+            "on with the next one."
         )
     else:
         left = (
-            "It runs outside of a transaction, so a part of it may be left in the database, and "
-            "it is not recorded"
+            "It runs outside of a transaction, so a part of it may remain in the database; it is "
+            "not recorded."
         )
     more = f" {place.left}" if place.left else ""
-    return f"{left}; those before it stay.{more}"
+    return f"{left} The migrations before it in this run are kept.{more}"

@@ -83,7 +83,7 @@ def _taken_back(database: PostgresqlDatabase) -> Iterator[None]:
 
 def _try(database: PostgresqlDatabase, statements: Iterable[str]) -> bool:
     """Run *statements* at once, all or none; say whether PostgreSQL took them."""
-    # NOTE: peewee always has psycopg put in parameters, for which a % stands twice.
+    # NOTE: peewee always has psycopg put in parameters, for which a % is doubled.
     script = ";\n".join(statements).replace("%", "%%")
     if not script:
         return True

@@ -19,7 +19,7 @@ def write_script(title: str, operations: Sequence[MigrationOperation], atomic: b
     """Return the script of *operations*, in the transactions that `migrate` would use.
 
     Args:
-        title: stands in a comment above everything.
+        title: the comment above everything.
         atomic: all of it is one transaction.
     """
     parts = [f"-- {title}", "\\set ON_ERROR_STOP on", ""]

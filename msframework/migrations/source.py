@@ -1,4 +1,4 @@
-"""The text of a migration file, made of the values that stand in it.
+"""The text of a migration file, made of its values.
 
 Laid out as `ruff format` lays it out at 100 columns, and the same for the same values: what is read
 back from it equals what was written. Runs when a migration is made.
@@ -53,7 +53,7 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A call, a keyword's value, or a tuple, whose parts stand in parentheses."""
+    """A call, a keyword's value, or a tuple, with its parts in parentheses."""
 
     head: str
     parts: tuple[_Part, ...]
@@ -228,7 +228,7 @@ def _lines(part: _Part, indent: int, head: str, tail: str) -> Iterator[str]:
     """Yield the lines of *part*: one, if it fits.
 
     Args:
-        head: what stands before it on its first line.
+        head: the text before it on its first line.
         tail: what follows on its last line.
     """
     space = " " * indent

@@ -23,7 +23,7 @@ _WORD: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BARE: Final = re.compile(r"[a-z_][a-z0-9_$]*\Z")
-# Key words that cannot stand as the name of a column without quotes (the manual, appendix C).
+# Key words that cannot be the name of a column without quotes (the manual, appendix C).
 _RESERVED_WORDS: Final = """
     all analyse analyze and any array as asc asymmetric authorization binary both case cast check
     collate collation column concurrently constraint create cross current_catalog current_date
@@ -45,7 +45,7 @@ def quote(name: str) -> str:
 
 
 def unquote(word: str) -> str:
-    """Return the name that *word*, an identifier in quotes, stands for."""
+    """Return the name that *word*, an identifier in quotes, names."""
     return word[1:-1].replace('""', '"')
 
 

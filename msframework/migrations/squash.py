@@ -176,7 +176,7 @@ def _shorten(
     start: SchemaState | None, segment: Sequence[MigrationOperation]
 ) -> Sequence[MigrationOperation]:
     """Return the operations between the states before and after *segment*, if they do the same."""
-    if start is None or _makes_anew(segment):
+    if start is None or _recreates(segment):
         return segment
     end = apply_operations(start, segment)
     try:
@@ -187,7 +187,7 @@ def _shorten(
     return segment if rest or len(found) >= len(segment) else found
 
 
-def _makes_anew(segment: Sequence[MigrationOperation]) -> bool:
+def _recreates(segment: Sequence[MigrationOperation]) -> bool:
     """Say whether something is dropped and made again under its name, without its values."""
     dropped: set[tuple[str, ...]] = set()
     made: tuple[str, ...]

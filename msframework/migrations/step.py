@@ -44,7 +44,7 @@ class MigrationStep(Protocol):
 
     @property
     def file(self) -> str | None:
-        """The path of the file that it stands in."""
+        """The path of its file."""
 
     def up(self, execution: Execution, record: Record) -> None:
         """Apply it and record it."""
@@ -94,12 +94,12 @@ class FileStep:
 
     @property
     def obstacle(self) -> str | None:
-        """The operation without a way back, or that the file has no `down`."""
+        """The operation that is not reversible, or that the file has no `down`."""
         if not self._is_python():
             for number, each in enumerate(self.operations, 1):
                 if each.reverse() is None:
                     return (
-                        f"operation {number} ({each.describe()}) has no way back; give "
+                        f"operation {number} ({each.describe()}) is not reversible; give "
                         "Run a second argument, backward"
                     )
             return None

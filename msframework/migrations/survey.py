@@ -5,23 +5,16 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-import peewee
 from peewee import PostgresqlDatabase
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.app_models import AppModels, read_all_models
 from msframework.migrations.catalog import find_adopted
-from msframework.migrations.declared import (
-    describe,
-    read_enums,
-    read_models,
-    read_models_of,
-    table_name,
-)
 from msframework.migrations.files import (
     MigrationSet,
     app_directory,
@@ -29,10 +22,11 @@ from msframework.migrations.files import (
     find_forks,
     has_classes,
     read_apps,
-    read_files,
 )
 from msframework.migrations.history import History, read_history
-from msframework.migrations.schema import SchemaState
+from msframework.migrations.left_alone import find_tables_without_models
+from msframework.migrations.schema import ForeignKey, SchemaState
+from msframework.migrations.step import FileStep
 
 
 class Rehearsal(Protocol):
@@ -47,31 +41,6 @@ class Rehearsal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AppModels:
-    """The models of all apps, and the apps that own their tables and types.
-
-    Args:
-        classes: by the label of the app.
-        owners: the labels of the apps of tables, by name.
-        enum_owners: likewise, of types.
-    """
-
-    classes: Mapping[str, Sequence[type[peewee.Model]]]
-    owners: Mapping[str, str]
-    enum_owners: Mapping[str, str]
-    state: SchemaState
-
-    def of(self, app: str) -> SchemaState:
-        """Return the state that the models of one app describe."""
-        return SchemaState(
-            tuple(each for each in self.state.tables if self.owners.get(each.name) == app),
-            enums=tuple(
-                each for each in self.state.enums if self.enum_owners.get(each.name) == app
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Survey:
     """Every app as it is, and as it was when its last migration was written.
 
@@ -80,7 +49,8 @@ class Survey:
         old: by label.
         by_database: the labels of those whose files carry no state.
         skipped: the labels of those that are not looked at, with the reason.
-        problems: the mistakes in the files of the others.
+        problems: the mistakes in the files and models of the others.
+        left_alone: what the database has and the models of those in `by_database` have not.
     """
 
     models: AppModels
@@ -90,6 +60,7 @@ class Survey:
     by_database: tuple[str, ...]
     skipped: Mapping[str, str]
     problems: tuple[str, ...]
+    left_alone: tuple[str, ...] = ()
 
     def history(self, app: str) -> History:
         """Return the files of the app labelled *app*."""
@@ -107,7 +78,8 @@ def choose_apps(apps: Sequence[str], app: str | None) -> list[str]:
     chosen = [each for each in apps if app_label(each) == app_label(app)]
     if not chosen:
         raise ImproperlyConfigured(
-            f"There is no app {app!r}; INSTALLED_APPS has {', '.join(apps) or 'none'}."
+            f"There is no app {app!r}; INSTALLED_APPS has "
+            f"{', '.join(sorted(map(app_label, apps))) or 'none'}."
         )
     if app_directory(chosen[0]) is None:
         raise ImproperlyConfigured(f"{chosen[0]} is a module; only a package has migrations.")
@@ -116,24 +88,6 @@ def choose_apps(apps: Sequence[str], app: str | None) -> list[str]:
             f"{chosen[0]} keeps its migrations in classes, in migrations.py: add a version there."
         )
     return chosen
-
-
-def read_all_models(apps: Sequence[str]) -> AppModels:
-    """Return the models of *apps*.
-
-    Raises:
-        ImproperlyConfigured: a declaration of a model cannot be read.
-    """
-    classes = {app_label(app): models for app, models in read_models_of(apps).items()}
-    owners: dict[str, str] = {}
-    enum_owners: dict[str, str] = {}
-    for app, models in classes.items():
-        for model in models:
-            owners.setdefault(table_name(model), app)
-            for _, enum in read_enums(model):
-                enum_owners.setdefault(enum.name, app)
-    every = list(dict.fromkeys(model for models in classes.values() for model in models))
-    return AppModels(classes, owners, enum_owners, describe(every))
 
 
 def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
@@ -149,56 +103,115 @@ def survey(rehearsal: Rehearsal, app: str | None) -> Survey:
     forks = {text.partition(" ")[0]: text for text in find_forks(reading.steps)}
     labels = {app_label(each): each for each in chosen}
     problems += [text for name, text in forks.items() if name in labels]
+    found = models.problems if app is None else {n: models.problems.get(n, ()) for n in labels}
+    problems += [text for texts in found.values() for text in texts]
     if app is not None and problems:
         raise ImproperlyConfigured.of(problems)
-    broken = {app_label(each) for each in reading.problems} | forks.keys()
-    others = rehearsal.apps if app is None else ()
-    skipped = {app_label(each): reason for each in others if (reason := _reason(each))}
+    broken = {app_label(each) for each in reading.problems} | forks.keys() | models.problems.keys()
+    others = rehearsal.apps if app is None else chosen
+    skipped = {
+        app_label(each): reason for each in others if (reason := _reason(each, reading, models))
+    }
     apps = {n: each for n, each in labels.items() if n not in broken and n not in skipped}
-    old, by_database = _old_states(apps, reading, models, rehearsal.rehearsed)
-    return Survey(models, reading, apps, old, by_database, skipped, tuple(problems))
+    if app is None:
+        problems += _part_with_dependents(apps, reading, models)
+    old = _old_states(apps, reading, models)
+    by_database = tuple(each for each in apps if each not in old)
+    left_alone: tuple[str, ...] = ()
+    if by_database:
+        with rehearsal.rehearsed() as database:
+            left_alone = _read_standing(database, by_database, models, old)
+    return Survey(models, reading, apps, old, by_database, skipped, tuple(problems), left_alone)
 
 
-def _reason(app: str) -> str | None:
+def _part_with_dependents(
+    apps: dict[str, str], reading: MigrationSet, models: AppModels
+) -> Iterator[str]:
+    """Take from *apps* those that need tables which broken apps are still to make; say why."""
+    broken = list(models.problems)
+    while broken:
+        missing = {table: app for app in broken for table in _unmade_tables(app, reading, models)}
+        broken = []
+        for app in list(apps):
+            needed = [table for table in _targets(models.of(app)) if table in missing]
+            if needed:
+                del apps[app]
+                broken.append(app)
+                yield (
+                    f"{app} needs {needed[0]} of {missing[needed[0]]}, which no migration makes "
+                    "yet: the mistakes of that app come first."
+                )
+
+
+def _unmade_tables(app: str, reading: MigrationSet, models: AppModels) -> Iterator[str]:
+    """Yield the tables of *app* that no migration makes yet, as far as its files can be read."""
+    steps = [step for step in reading.steps if step.app == app]
+    if not all(isinstance(step, FileStep) for step in steps):
+        return
+    if any(app_label(each) == app for each in reading.problems):
+        return
+    history = read_history(steps, app)
+    states = [history.state(leaf) for leaf in history.leaves]
+    for table, owner in models.owners.items():
+        if owner == app and all(state is not None and not state.table(table) for state in states):
+            yield table
+
+
+def _targets(state: SchemaState) -> Iterator[str]:
+    for table in state.tables:
+        yield from (each.target for each in table.constraints if isinstance(each, ForeignKey))
+
+
+def _reason(app: str, reading: MigrationSet, models: AppModels) -> str | None:
     """Return why *app* is not looked at, if it is not."""
     if app_directory(app) is None:
         return "a module"
     if has_classes(app):
         return "its migrations are classes"
-    try:
-        empty = not read_files(app)
-    except ImproperlyConfigured:
+    label = app_label(app)
+    if models.classes[label] or label in models.problems or app in reading.problems:
         return None
-    return "no models" if empty and not read_models(app) else None
+    history = read_history(reading.steps, label)
+    if not history.steps:
+        return "no models"
+    states = [history.state(leaf) for leaf in history.leaves]
+    return None if any(states) else "no models, and its files carry no state"
 
 
 def _old_states(
-    apps: Mapping[str, str],
-    reading: MigrationSet,
-    models: AppModels,
-    rehearsed: Callable[[], AbstractContextManager[PostgresqlDatabase]],
-) -> tuple[dict[str, SchemaState], tuple[str, ...]]:
-    """Return the state after each app's migrations, from its files, else from the database."""
-    old: dict[str, SchemaState] = {}
-    unknown: list[str] = []
+    apps: Iterable[str], reading: MigrationSet, models: AppModels
+) -> dict[str, SchemaState]:
+    """Return the state after the migrations of each app whose files carry one, or that has none."""
+    old = {}
     for app in apps:
         history = read_history(reading.steps, app)
         state = history.state(history.leaf())
-        if state is None and history.steps and models.classes[app]:
-            unknown.append(app)
-        old[app] = state or SchemaState()
-    if unknown:
-        wanted = SchemaState(
-            tuple(table for app in unknown for table in models.of(app).tables),
-            enums=tuple(enum for app in unknown for enum in models.of(app).enums),
+        if state is not None or not history.steps or not models.classes[app]:
+            old[app] = state or SchemaState()
+    return old
+
+
+def _read_standing(
+    database: PostgresqlDatabase,
+    apps: Collection[str],
+    models: AppModels,
+    old: dict[str, SchemaState],
+) -> tuple[str, ...]:
+    """Add the tables of *apps* in *database* to *old*; return what no model has."""
+    wanted = {app: models.of(app) for app in apps}
+    found = find_adopted(
+        database,
+        SchemaState(
+            tuple(table for state in wanted.values() for table in state.tables),
+            enums=tuple(enum for state in wanted.values() for enum in state.enums),
+        ),
+    )
+    known = {*models.owners, *(table.name for state in old.values() for table in state.tables)}
+    for app, state in wanted.items():
+        names = {table.name for table in state.tables}
+        enums = {enum.name for enum in state.enums}
+        old[app] = SchemaState(
+            tuple(table for table in found.state.tables if table.name in names),
+            enums=tuple(enum for enum in found.state.enums if enum.name in enums),
         )
-        with rehearsed() as database:
-            found = find_adopted(database, wanted).state
-        for app in unknown:
-            names = {table.name for table in models.of(app).tables}
-            enums = {enum.name for enum in models.of(app).enums}
-            old[app] = SchemaState(
-                tuple(table for table in found.tables if table.name in names),
-                enums=tuple(enum for enum in found.enums if enum.name in enums),
-            )
-    return old, tuple(unknown)
+    return (*found.undeclared, *find_tables_without_models(database, known))

@@ -32,7 +32,7 @@ class Position:
     """The position of an execution, for the report of a failure.
 
     Args:
-        operation: its number, from 1, and what it says of itself; `None` in Python of the user.
+        operation: its number, from 1, and its description; `None` in Python of the user.
         statement: the SQL that runs; `None` where it holds values of rows.
         done: the finished phases that stay, of `total`.
     """

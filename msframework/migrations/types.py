@@ -85,7 +85,7 @@ def _without_dimensions(found: list[tuple[str, str]]) -> tuple[list[tuple[str, s
 
 
 def _split(found: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
-    """Return the name, without what stands in parentheses, and that."""
+    """Return the name, without the part in parentheses, and that part."""
     names: list[str] = []
     modifiers: list[str] = []
     depth = 0

@@ -41,7 +41,7 @@ class TableStep:
     versions: tuple[VersionStep, ...]
 
     atomic = True
-    obstacle = "a class has no way back; write a new version"
+    obstacle = "classes are not reversible; write a new version"
     replaces = ()
 
     @property
@@ -105,7 +105,7 @@ class VersionStep:
     info: Info
 
     depends = ()
-    obstacle = "a class has no way back; write a new version"
+    obstacle = "classes are not reversible; write a new version"
     replaces = ()
 
     @property

@@ -75,8 +75,9 @@ def _success(
     limits: tuple[str, ...],
 ) -> JSONObject:
     found: JSONObject = {"description": answer.description or _phrase(answer.status)}
-    if answer.headers or limits:
-        found["headers"] = describe_headers({**dict.fromkeys(limits, ""), **dict(answer.headers)})
+    general = limits if paging is None else (*limits, "Link")
+    if answer.headers or general:
+        found["headers"] = describe_headers({**dict.fromkeys(general, ""), **dict(answer.headers)})
     if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
@@ -85,7 +86,7 @@ def _success(
         data = under_key(answer.key, data or {})
     if paging is not None:
         rows = data if many or answer.key else {"type": "array", "items": data or {}}
-        pagination = registry.refer_own("Pagination", paging.document_pagination())
+        pagination = registry.refer_own(paging.component, paging.document_pagination())
         schema = envelope.document_page(rows or {}, pagination)
     else:
         schema = envelope.document_data(data)

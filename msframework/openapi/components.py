@@ -70,7 +70,10 @@ class Registry:
         found = self._refer_node(schema, view)
         self._render_waiting()
         self._roots.add(_index_of(found["$ref"]))
-        return {"type": "array", "items": found} if schema.many else found
+        if not schema.many:
+            return found
+        most = getattr(schema, "max_items", None)  # of a body that a collection bounds
+        return {"type": "array", "items": found} | ({} if most is None else {"maxItems": most})
 
     def refer_own(self, base: str, body: JSONObject) -> JSONObject:
         """Return a reference to *body*, a schema of the framework's own that is called *base*."""

@@ -12,6 +12,7 @@ _KNOWN: Final[dict[str, tuple[str, JSONObject]]] = {
     "Accept": ("What the service reads here.", _TEXT),
     "Accept-Encoding": ("The encodings of bodies that it reads.", _TEXT),
     "Allow": ("The methods that the path has.", _TEXT),
+    "Link": ("Other pages: first, prev, next and last, as far as known (RFC 8288).", _TEXT),
     "Location": ("Where the new resource is.", {"type": "string", "format": "uri-reference"}),
     "RateLimit": ("What is left of each limit, and for how many seconds.", _TEXT),
     "RateLimit-Policy": ("The limits, and their times in seconds.", _TEXT),

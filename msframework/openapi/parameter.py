@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from marshmallow import fields
+from marshmallow import Schema, fields
 
 from msframework.openapi.answer import under_key
 from msframework.openapi.components import Registry
@@ -13,6 +13,7 @@ from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
 from msframework.operation import EXTENSION, Input, Operation, PathParam, QueryReader, Source
+from msframework.schemas.lists import STYLES, JSONText
 from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -60,7 +61,7 @@ def build_parameters(
     for item in operation.inputs:
         if item.reader is not None:
             declared = {(param["in"], param["name"]) for param in found}
-            shown = _reader_parameters(item.reader, _LOCATIONS[item.source])
+            shown = _reader_parameters(item.reader, _LOCATIONS[item.source], registry)
             found += [param for param in shown if (param["in"], param["name"]) not in declared]
         elif item.source in _LOCATIONS:
             found += _input_parameters(item, registry)
@@ -79,7 +80,7 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     if not forms and not files:
         return None
     schema = _form_schema((*forms, *files), registry)
-    media = {"schema": schema}
+    media = {"schema": schema, **_encoding(forms)}
     content = {"multipart/form-data": media}
     if not files:
         content = {"application/x-www-form-urlencoded": media, **content}
@@ -123,11 +124,9 @@ def _input_parameters(item: Input, registry: Registry) -> list[JSONObject]:
         spelled = key
         if item.source is Source.HEADERS and field.data_key is None:
             spelled = key.replace("_", "-").title()  # `x_token` reads X-Token
-        found.append(
-            _parameter(spelled, location, without_nul(body["properties"][key]))
-            | {"required": key in required}
-            | _style(field, item.source)
-        )
+        shown = _parameter(spelled, location, without_nul(body["properties"][key]))
+        shown |= {"required": key in required} | _style(field, item.source)
+        found.append(_with_content(shown, field))
     return found
 
 
@@ -141,16 +140,37 @@ def _parameter(name: str, location: str, schema: JSONObject) -> JSONObject:
 
 
 def _style(field: Field, source: Source) -> JSONObject:
+    if isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck):
+        return {"style": "deepObject", "explode": True}
+    delimiter = getattr(field, "delimiter", None)
+    if source is Source.COOKIES and delimiter is not None:
+        return {"style": "form", "explode": False}
     if source is not Source.QUERY or not isinstance(field, (fields.List, fields.Tuple)):
         return {}
-    return {"style": "form", "explode": True}
+    if delimiter is None:
+        return {"style": "form", "explode": True}
+    return {"style": STYLES.get(delimiter, "form"), "explode": False}
 
 
-def _reader_parameters(reader: QueryReader, location: str) -> list[JSONObject]:
-    return [
-        {"in": location, "name": name, **described, "required": False}
-        for name, described in reader.document_parameters().items()
-    ]
+def _with_content(parameter: JSONObject, field: Field) -> JSONObject:
+    """Return *parameter* with its schema as that of JSON, where *field* reads it so."""
+    if isinstance(field, JSONText):
+        parameter["content"] = {"application/json": {"schema": parameter.pop("schema")}}
+    return parameter
+
+
+def _reader_parameters(reader: QueryReader, location: str, registry: Registry) -> list[JSONObject]:
+    schema: Schema | None = getattr(reader, "parameter_schema", None)
+    described = {} if schema is None else registry.inline(schema, View(load=True))["properties"]
+    found = []
+    for name, told in reader.document_parameters().items():
+        parameter: JSONObject = {"in": location, "name": name, **told, "required": False}
+        if schema is not None and name in described:
+            field = schema.load_fields[name]
+            parameter |= _parameter(name, location, without_nul(described[name]))
+            parameter = _with_content(parameter | _style(field, Source.QUERY), field)
+        found.append(parameter)
+    return found
 
 
 def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
@@ -170,6 +190,19 @@ def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
     if not schema.get("required"):
         schema.pop("required", None)
     return schema
+
+
+def _encoding(inputs: Iterable[Input]) -> JSONObject:
+    """Return how those parts of a form are written that are neither texts nor exploded lists."""
+    found: JSONObject = {}
+    for item in inputs:
+        for name, field in item.schema.load_fields.items():
+            key = field.data_key if field.data_key is not None else name
+            if isinstance(field, JSONText):
+                found[key] = {"contentType": "application/json"}
+            elif getattr(field, "delimiter", None) is not None:
+                found[key] = {"style": "form", "explode": False}
+    return {"encoding": found} if found else {}
 
 
 def _as_file(field: Field, shown: JSONObject) -> JSONObject:

@@ -101,9 +101,11 @@ def _parameter(parameter: JSONObject) -> JSONObject:
     words = ("in", "name", "description")
     found: JSONObject = {word: parameter[word] for word in words if word in parameter}
     found["required"] = parameter.get("required", False)
-    plain = _plain(parameter["schema"])
+    schema = parameter.get("schema")
+    # NOTE: 2.0 knows a JSON value in a parameter as a text alone.
+    plain: JSONObject = {"type": "string"} if schema is None else _plain(schema)
     if plain["type"] == "array" and parameter["in"] == "query":
-        plain["collectionFormat"] = "multi"
+        plain["collectionFormat"] = "multi" if parameter.get("explode", True) else "csv"
     if parameter.get("deprecated"):
         plain["x-deprecated"] = True
     return {**found, **plain}

@@ -198,7 +198,7 @@ def derive_field(column: peewee.Field, name: str, where: str) -> Field:
     stamped = getattr(column, "is_automatic", False)
     if column.default is not None and not stamped:
         options["load_default"] = column.default
-    automatic = column.default is not None or _has_server_default(column)
+    automatic = column.default is not None or has_server_default(column)
     if stamped or (column.primary_key and (column.auto_increment or automatic)):
         options["dump_only"] = True
     elif not column.null and not automatic:
@@ -238,7 +238,8 @@ def _metadata(column: peewee.Field) -> dict[str, str]:
     return found
 
 
-def _has_server_default(column: peewee.Field) -> bool:
+def has_server_default(column: peewee.Field) -> bool:
+    """Tell whether PostgreSQL gives *column* a value where an INSERT does not."""
     texts = (getattr(constraint, "sql", "") for constraint in column.constraints or ())
     stated = any(str(text).lstrip().upper().startswith("DEFAULT") for text in texts)
     return stated or bool(column.sequence)

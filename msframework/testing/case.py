@@ -90,11 +90,15 @@ class APITestCase(unittest.TestCase):
         _blueprint: the blueprint whose operations `client` looks for first.
         _mock: declares the replies of other services; a call that none is declared for fails
             the test.
+        _reuse_db: copy the database from a template that is kept for further runs.
+        _create_db: make that template anew; pytest's options of these names set both.
         client: calls the app.
     """
 
     _app: ClassVar[App | None] = None
     _blueprint: ClassVar[str | None] = None
+    _reuse_db: ClassVar[bool] = False
+    _create_db: ClassVar[bool] = False
     _mock: MockService
     client: CaseClient
     __services: ClassVar[MockService]
@@ -116,7 +120,7 @@ class APITestCase(unittest.TestCase):
         cls.addClassCleanup(cls.__services.stop)
         cls.__database = None
         if settings is not None and TestDatabase.wanted(settings):
-            cls.__database = TestDatabase(settings)
+            cls.__database = TestDatabase(settings, reuse=cls._reuse_db, anew=cls._create_db)
             cls.addClassCleanup(cls.__database.drop)
             cls.__database.create()
             use_database(app, cls.__database)

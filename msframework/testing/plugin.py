@@ -64,6 +64,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.timeout = TIME_LIMIT
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tell the classes of `APITestCase` whether a template is kept for further runs."""
+    case = sys.modules.get("msframework.testing.case")
+    if case is None:  # nobody has imported the class
+        return
+    for item in items:
+        cls = getattr(item, "cls", None)
+        if isinstance(cls, type) and issubclass(cls, case.APITestCase):
+            chosen: Any = cls
+            chosen._reuse_db = config.getoption("reuse_db", default=False)
+            chosen._create_db = config.getoption("create_db", default=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test in which another service was called that no reply was declared for."""

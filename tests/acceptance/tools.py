@@ -19,6 +19,7 @@ NODE = {
     "@redocly/cli": "2.77.0",
     "@stoplight/spectral-cli": "6.16.3",
     "@types/node": "20.19.27",
+    "newman": "6.2.2",
     "openapi-fetch": "0.17.0",
     "openapi-typescript": "7.13.0",
     "typescript": "5.9.3",

@@ -280,6 +280,28 @@ async def test_a_primary_that_became_read_only_is_unavailable_and_left(db, admin
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.parametrize(
+    ("way", "ends"),
+    [("transaction", "SET TRANSACTION READ ONLY"), ("acquire", "BEGIN READ ONLY")],
+    ids=["transaction", "acquire"],
+)
+async def test_all_connections_to_a_primary_that_became_read_only_are_left(
+    open_database, table, url, way, ends
+):
+    async def backends(db):
+        async with db.acquire() as one, db.acquire() as two:
+            return {await each.fetchval("SELECT pg_backend_pid()") for each in (one, two)}
+
+    async with open_database(url=f"{url}&target_session_attrs=read-write") as db:
+        before = await backends(db)
+        with pytest.raises((DatabaseUnavailable, asyncpg.ReadOnlySQLTransactionError)):
+            async with getattr(db, way)() as cur:
+                await cur.execute(ends)
+                await cur.execute(INSERT, "a")
+
+        assert before.isdisjoint(await backends(db))
+
+
 async def test_a_schema_change_before_the_first_statement_heals_inside_of_a_transaction(
     open_database, table, admin
 ):

@@ -8,6 +8,7 @@ import pytest
 
 from msframework.conf.loader import MODULE_VARIABLE
 from msframework.management import execute
+from msframework.migrations.interruption import Interrupted, Terminated
 
 
 def test_help_lists_our_commands_and_those_of_apps(run):
@@ -172,6 +173,16 @@ def test_an_interrupt_amid_the_import_is_one_line(monkeypatch, capsys):
 
     assert execute(["--help"]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_an_error_may_have_an_exit_code_of_its_own(monkeypatch, capsys):
+    def fail(*args, **options):
+        raise Interrupted("a.0001 was interrupted.", Terminated())
+
+    monkeypatch.setattr("msframework.management.cli.cli.main", fail)
+
+    assert execute([]) == 143
+    assert capsys.readouterr().err == "Error: a.0001 was interrupted.\n"
 
 
 def test_a_command_may_leave_with_a_code_of_its_own(run):

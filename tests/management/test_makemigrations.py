@@ -4,12 +4,13 @@ import pytest
 from msframework.conf.settings import DatabaseSettings, Settings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.commands import makemigrations
+from msframework.migrations.runner import Runner
 from tests.migrations.support import project, query, server_url, url
 
 __all__ = ["project", "query", "server_url", "url"]
 
 MODELS = """
-    from peewee import CharField, Model
+    from peewee import CharField, IntegerField, Model
 
     class Shoe(Model):
         {fields}
@@ -74,6 +75,13 @@ def test_a_database_is_not_needed(handed, write):
     )
 
 
+def test_no_app_that_can_be_compared_is_told_from_no_changes(write):
+    assert make(Handed("market.hats")) == (
+        0,
+        ["Nothing was compared. Not looked at: hats (no models)."],
+    )
+
+
 def test_a_dry_run_prints_the_text(handed, write, project):
     code, said = make(handed, "--dry-run")
 
@@ -99,6 +107,17 @@ def test_options_answer_what_is_not_to_be_guessed(handed, write):
             "  add column size to shoes",
         ],
     )
+
+
+def test_a_text_that_lost_its_quotes_in_the_shell_is_refused(handed, write, project):
+    make(handed)
+    write("name = CharField()", "size = CharField()")
+
+    with pytest.raises(ImproperlyConfigured, match="the value big is no column of shoes"):
+        make(handed, "--fill", "shoes.size=big")
+
+    assert len(list((project.root / DIRECTORY).glob("0*"))) == 1
+    make(handed, "--fill", "shoes.size=name")
 
 
 def test_a_check_asks_nothing(handed, write):
@@ -152,7 +171,9 @@ def test_a_person_at_a_terminal_is_asked(handed, write, terminal):
     _, said = make(handed)
 
     assert asked[0] == "Was the column name of shoes renamed to label?"
-    assert asked[1].startswith("shoes.size (varchar(255)) may not be null. Value for existing")
+    assert asked[1] == (
+        "shoes.size (varchar(255)) is NOT NULL. Value for existing rows, as SQL, such as '…'"
+    )
     assert said[0] == f"Wrote {DIRECTORY}/0002_rename_name_to_label_add_size.py"
 
 
@@ -207,9 +228,45 @@ def test_apps_that_were_compared_with_the_database_are_named(write, project, url
         0,
         [
             "No changes: the models are as the last migrations leave them (1 app). Compared with "
-            "the database, as none of their files carries a state: shoes."
+            "the database, as none of their files has a state: shoes."
         ],
     )
+
+
+def test_what_no_model_has_is_named_and_left_alone_without_a_state(write, project, url):
+    handed = Handed("market.shoes", "market.hats", url=url)
+    project.write("market/hats/migrations/0001_initial.py", "def up(migrator, db):\n    pass\n")
+    project.write(
+        f"{DIRECTORY}/0001_initial.py",
+        """
+        def up(migrator, db):
+            db.execute_sql("CREATE TABLE hats (id serial PRIMARY KEY)")
+            db.execute_sql("CREATE SCHEMA depot CREATE TABLE boxes ()")
+            db.execute_sql(
+                "CREATE TABLE shoes (id serial PRIMARY KEY, name varchar(255) NOT NULL DEFAULT 'a' "
+                "CONSTRAINT named CHECK (name <> ''), two text GENERATED ALWAYS AS ('2') STORED, "
+                "hat integer CONSTRAINT shoes_hat REFERENCES hats)"
+            )
+            db.execute_sql("CREATE UNIQUE INDEX shoes_lower ON shoes (lower(name))")
+        """,
+    )
+    write("name = CharField()", "hat = IntegerField(null=True)")
+
+    code, said = make(handed, "--check")
+
+    assert code == 0
+    assert said[0].endswith("Not looked at: hats (no models, and its files carry no state).")
+    assert said[1].startswith("No model has the following, and no file says who made it")
+    assert said[2:] == [
+        "  DEFAULT 'a'::character varying of shoes.name",
+        "  shoes.two (text GENERATED ALWAYS AS ('2'::text))",
+        "  CONSTRAINT named CHECK (name::text <> ''::text) of shoes",
+        "  CONSTRAINT shoes_hat FOREIGN KEY (hat) REFERENCES hats (id) of shoes",
+        "  UNIQUE INDEX shoes_lower ON shoes (lower(name::text))",
+        "  the table hats",
+    ]
+    assert make(handed)[0] == 0
+    assert not (project.root / DIRECTORY / "0002_follow.py").exists()
 
 
 def test_nothing_that_stands_is_nothing_to_adopt(write, url):
@@ -217,3 +274,19 @@ def test_nothing_that_stands_is_nothing_to_adopt(write, url):
 
     with pytest.raises(ImproperlyConfigured, match="There is nothing to adopt"):
         make(handed, "--adopt")
+
+
+def test_a_model_that_moves_to_another_app_is_not_adopted(write, project, url):
+    handed = Handed("market.shoes", "market.hats", url=url)
+    make(handed)
+    Runner(url, ["market.shoes"]).migrate()
+    project.write("market/shoes/models.py", "")
+    project.write("market/hats/models.py", MODELS.format(fields="name = CharField()"))
+
+    with pytest.raises(ImproperlyConfigured, match="Migrations of shoes have made shoes"):
+        make(handed, "hats", "--adopt")
+    with pytest.raises(ImproperlyConfigured, match="made by migrations of shoes, which is not"):
+        make(handed, "hats")
+    _, said = make(handed)
+    assert said[1] == "  note what the models say"
+    assert not any("drop" in each for each in said)

@@ -136,7 +136,7 @@ def test_check_lists_what_is_pending_and_changes_nothing(manage, project, column
 def test_fake_changes_the_record_only(manage, columns, recorded):
     manage("makemigrations")
 
-    assert manage("migrate", "--fake") == (0, ["Only recording shoes.0001_initial (1 of 1)"])
+    assert manage("migrate", "--fake") == (0, ["Recording shoes.0001_initial as applied (1 of 1)"])
 
     assert recorded() == ["shoes.0001_initial"]
     assert columns("shoes") == []
@@ -158,7 +158,7 @@ def test_tables_that_stand_already_are_adopted(manage, query, columns, recorded)
     with pytest.raises(ImproperlyConfigured, match="--adopt shoes"):
         manage("makemigrations")
     assert manage("makemigrations", "--adopt") == (0, [f"Wrote {PATH}", "  adopt table shoes"])
-    assert manage("migrate") == (0, ["Only recording shoes.0001_initial (1 of 1)"])
+    assert manage("migrate") == (0, ["Recording shoes.0001_initial as applied (1 of 1)"])
 
     _, said = manage("makemigrations", "--fill", "shoes.name='x'", "--drop", "shoes.size")
     assert said[0] == "Wrote market/shoes/migrations/0002_add_name_drop_size.py"

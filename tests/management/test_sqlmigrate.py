@@ -97,7 +97,7 @@ def test_python_stands_in_a_comment(print_sql):
     ("arguments", "message"),
     [
         (("users", "0001", "--backwards"), "users.0001_old cannot be taken back: give the file"),
-        (("users", "0003", "--backwards"), r"operation 2 \(run SELECT 3\) has no way back"),
+        (("users", "0003", "--backwards"), r"operation 2 \(run SELECT 3\) is not reversible"),
         (("users", "0009"), "users has no migration '0009'"),
         (("users", "zero"), "'zero' is no migration"),
         (("hats", "0001"), "There is no app 'hats'"),

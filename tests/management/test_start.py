@@ -12,6 +12,9 @@ from msframework.conf.settings import DatabaseSettings, Settings, TLSSettings
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.commands.migrate import tell_missing
 from msframework.management.start import Start, StartMode, stand_in
+from msframework.metrics import Metrics
+from msframework.metrics.catalogue import WORKER_STARTS
+from msframework.metrics.process import START_REASON, START_REASONS, GarbageWatch
 from msframework.migrations.runner import Runner
 from tests.certificates import Authority
 
@@ -52,9 +55,26 @@ def spoil(path, line):
 
 
 def begin(**changes):
-    usual = {"reload": True, "migrate": True, "shown": True, "mode": StartMode.AGAIN}
+    usual = {"reload": True, "migrate": True, "shown": True, "mode": StartMode.RENEWED}
     options = {**usual, **changes}
     return Start("reloaded.settings", "shop", **options)()
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"), [("hung", "hung"), (None, "first"), ("x", "first")], ids=str
+)
+async def test_a_start_is_counted_by_its_occasion(monkeypatch, given, counted):
+    monkeypatch.delenv(START_REASON, raising=False)
+    if given is not None:
+        monkeypatch.setenv(START_REASON, given)
+    metrics = Metrics()
+    watch = GarbageWatch(metrics)
+
+    await watch.start()
+    await watch.stop()
+
+    found = {series.labels[0]: series.value for series in metrics.register(WORKER_STARTS)}
+    assert found == dict.fromkeys(START_REASONS, 0.0) | {counted: 1.0}
 
 
 def test_what_can_be_built_is_served(project):

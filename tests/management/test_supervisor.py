@@ -23,6 +23,7 @@ from msframework.management.process import RestartPause, WorkerState, describe_e
 from msframework.management.start import Start, StartMode
 from msframework.management.supervisor import Supervisor
 from msframework.management.worker import Launcher, die_with_parent
+from msframework.metrics.process import START_REASONS
 from msframework.operations.status import Status
 
 
@@ -176,7 +177,7 @@ def test_workers_are_replaced_renewed_and_stopped(crew, caplog):
         crew.until(renewed)
         assert fewest == 2  # each left when another served in its place
         assert set(crew.serving()).isdisjoint(before)
-        assert crew.served() == ["0-0 first", "0-1 first", "0-2 again", "1-0 first", "1-1 again"]
+        assert crew.served() == ["0-0 first", "0-1 died", "0-2 renewed", "1-0 first", "1-1 renewed"]
         assert len(crew.announced) == 1
 
         signal_supervisor(signal.SIGTERM)
@@ -252,6 +253,7 @@ def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
         os.kill(first, signal.SIGSTOP)
         crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
 
+    assert "0-1 hung" in crew.served()
     assert f"worker 0 (pid {first}) hangs: its loop has not turned for 10 s" in caplog.text
     assert "was killed, as its loop had not turned for 30 s; another takes its" in caplog.text
     assert crew.serving()[1] == second
@@ -322,3 +324,4 @@ def test_a_change_starts_all_again_and_a_failure_has_a_stand_in(crew):
         crew.until(lambda: "1-2 stand-in" in crew.served() and "0-2 stand-in" in crew.served())
 
     assert crew.changes == ["a.py"]
+    assert tuple(mode.value for mode in StartMode) == START_REASONS

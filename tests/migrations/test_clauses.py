@@ -162,3 +162,37 @@ def test_constraints_are_named_in_the_order_of_the_server_and_a_key_is_made_once
         "t_a_fkey",
         "t_check",
     ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "made"),
+    [
+        ("CONSTRAINT a UNIQUE (id); CONSTRAINT b UNIQUE (id)", "a UNIQUE (id)"),
+        ("UNIQUE (id); CONSTRAINT b UNIQUE (id); UNIQUE (id)", "b UNIQUE (id)"),
+        ("CONSTRAINT b UNIQUE (id); PRIMARY KEY (id)", "b PRIMARY KEY (id)"),
+        ("UNIQUE (id); CONSTRAINT b PRIMARY KEY (id)", "b PRIMARY KEY (id)"),
+        ("UNIQUE (id) WITH (fillfactor = 70); UNIQUE (id)", "t_id_key UNIQUE (id) WITH (…)"),
+        (
+            "UNIQUE NULLS NOT DISTINCT (id); UNIQUE (id)",
+            "t_id_key UNIQUE NULLS NOT DISTINCT (id); t_id_key1 UNIQUE (id)",
+        ),
+        (
+            "UNIQUE (id) DEFERRABLE; UNIQUE (id); CONSTRAINT c UNIQUE (id) DEFERRABLE",
+            "c UNIQUE (id) DEFERRABLE; t_id_key UNIQUE (id)",
+        ),
+        (
+            "UNIQUE (id); UNIQUE (id) INCLUDE (b)",
+            "t_id_key UNIQUE (id); t_id_b_key UNIQUE (id) INCLUDE (b)",
+        ),
+        (
+            "EXCLUDE (id WITH =); CONSTRAINT b EXCLUDE (id WITH =); CONSTRAINT c UNIQUE (id)",
+            "b EXCLUDE USING btree (id WITH =); c UNIQUE (id)",
+        ),
+    ],
+)
+def test_of_two_equal_keys_one_is_made_and_has_the_first_name(texts, made):
+    clauses = [read_constraint(text) for text in texts.split("; ")]
+
+    found = [f"{name} {clause.definition}" for name, clause in name_constraints("t", [], clauses)]
+
+    assert "; ".join(found).replace("fillfactor = 70", "…") == made

@@ -71,7 +71,7 @@ def test_the_lock_is_given_up_in_time(url, inside):
             migration_lock(database, said.append, timeout=0.1),
         ):
             pytest.fail("must not get here")
-    assert said == ["Another run of migrations is at work; waiting for it."]
+    assert said == ["Another run of migrations holds the lock; waiting for it."]
 
 
 def test_the_lock_in_a_transaction_ends_with_it(url):

@@ -440,6 +440,9 @@ def test_models_that_say_more_than_a_table_can_are_refused():
         "two indexes of the name twice_a": model(
             "Twice", {"indexes": ((("a",), True),)}, a=_int(index=True)
         ),
+        "2 of its fields have the column x{63}\\.": model(
+            "Cut", **{"x" * 63: _int(), "x" * 64: _int()}
+        ),
         "one of its Meta.constraints cannot be read": model(
             "Bad", {"constraints": [SQL("LIKE x")]}
         ),

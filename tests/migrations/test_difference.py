@@ -202,6 +202,35 @@ def test_a_table_moves_to_another_schema():
     assert find(old, new, renames=["users:shop.users"]) == [RenameTable("users", "shop.users")]
 
 
+def test_a_key_steps_aside_where_another_table_has_its_name():
+    old, new = state(table(NICK, name="shop.users"), table()), state(table(), table(NICK, name="u"))
+    aside = "u_users_pkey_aside"
+    assert find(old, new, renames=["shop.users:u"]) == [
+        RenameConstraint("shop.users", "users_pkey", aside),
+        RenameTable("shop.users", "u"),
+        RenameConstraint("u", aside, "u_pkey"),
+    ]
+
+
+def test_an_index_steps_aside_where_another_table_gets_its_name():
+    index = Index("by_nick", ("nick",))
+    old, new = state(table(NICK, indexes=(index,))), state(table(NICK, AGE, name="a"))
+    made = replace(new.tables[0], indexes=(index,))
+    gone = replace(old.tables[0], indexes=(replace(index, name="users_by_nick_aside"),))
+    assert find(old, state(made), drops=["users"]) == [
+        RenameIndex("users", "by_nick", "users_by_nick_aside"),
+        CreateTable(made),
+        DropTable(gone),
+    ]
+
+
+def test_an_index_that_is_dropped_is_in_nobodys_way():
+    index = Index("by_nick", ("nick",))
+    old = state(table(NICK, indexes=(index,)), table(NICK, name="a"))
+    new = state(table(NICK), table(NICK, name="a", indexes=(index,)))
+    assert find(old, new) == [DropIndex("users", index), CreateIndex("a", index)]
+
+
 def test_tables_that_are_not_alike_are_no_question():
     old, new = state(table(NICK, AGE)), state(table(Column("total", "bigint"), name="orders"))
     assert find(old, new) == [CreateTable(new.tables[0]), DropTable(old.tables[0])]
@@ -220,7 +249,7 @@ def test_an_added_column_may_take_a_value_for_each_row():
 
 
 def test_an_added_column_without_a_value_for_old_rows_is_refused():
-    assert '--fill "users.age=' in refusal(state(table()), state(table(AGE)))
+    assert "--fill users.age=0." in refusal(state(table()), state(table(AGE)))
     for column in (
         replace(AGE, null=True),
         replace(AGE, default="1"),
@@ -269,6 +298,53 @@ def test_a_type_that_loses_values_is_refused_unless_somebody_says_how():
     assert "has no known conversion" in refusal(
         state(table(Column("price", "uuid"))), state(table(new))
     )
+
+
+def test_a_conversion_that_postgresql_lacks_is_not_suggested():
+    old, new = Column("at", "integer"), Column("at", "timestamptz")
+    assert '--using "users.at=…"' in refusal(state(table(old)), state(table(new)))
+
+
+def test_all_open_questions_are_asked_at_once():
+    old = state(table(NICK, Column("price", "numeric(10, 2)")))
+    new = state(table(HANDLE, Column("price", "integer"), AGE))
+
+    text = refusal(old, new)
+
+    assert text.startswith("3 problems were found:")
+    for option in ("--rename users.nick:handle", '--using "users.price=', "--fill users.age=0"):
+        assert option in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("integer", "--fill users.x=0."),
+        ("boolean", "--fill users.x=false."),
+        ("varchar(10)", "--fill \"users.x='…'\"."),
+        ("timestamptz", '--fill "users.x=now()".'),
+        ("uuid", '--fill "users.x=gen_random_uuid()".'),
+        ("text[]", "--fill \"users.x='{}'\"."),
+    ],
+)
+def test_the_error_shows_a_value_of_the_type(kind, option):
+    assert refusal(state(table()), state(table(Column("x", kind)))).endswith(option)
+
+
+def test_an_empty_value_for_an_added_column_is_none():
+    column = Column("sex", "text")
+    assert '--fill "users.sex=' in refusal(
+        state(table()), state(table(column)), fills=["users.sex="]
+    )
+    assert find(state(table()), state(table(replace(column, null=True))), fills=["users.sex="]) == [
+        AddColumn("users", replace(column, null=True))
+    ]
+
+
+def test_a_default_without_a_name_is_told_apart_from_none():
+    column = replace(AGE, client_default="shop.models.User.<lambda>")
+    text = refusal(state(table()), state(table(column)))
+    assert "cannot call its default (shop.models.User.<lambda>), which has no name" in text
 
 
 def test_a_computed_column_is_dropped_and_made_anew_with_what_stands_on_it():
@@ -386,12 +462,62 @@ def test_both_ends_of_a_foreign_key_change_their_type_with_it_off():
     assert len(find(old, made("bigint")[0])) == 2
 
 
-def test_enumerated_types_grow_and_never_shrink():
+def test_enumerated_types_are_made_grow_and_are_dropped():
     one, other = EnumType("mood", ("a", "c")), EnumType("mood", ("a", "b", "c"))
     assert find(state(), state(enums=(one,))) == [CreateEnum(one)]
     assert find(state(enums=(one,)), state(enums=(other,))) == [AlterEnum(one, other)]
     assert find(state(enums=(one,)), state()) == [DropEnum(one)]
-    assert "has lost a value" in refusal(state(enums=(other,)), state(enums=(one,)))
+
+
+def moods(*values):
+    return EnumType("mood", values)
+
+
+def from_moods(old, new, **answers):
+    return find(state(enums=(moods(*old),)), state(enums=(moods(*new),)), **answers)
+
+
+def test_a_value_of_an_enumerated_type_goes_if_that_is_accepted():
+    old, new = state(enums=(moods("a", "b", "c"),)), state(enums=(moods("a", "c"),))
+
+    assert "mood.b: rows that hold this value" in refusal(old, new)
+    assert "give --drop mood.b" in refusal(old, new)
+    assert find(old, new, drops=["mood.b"]) == [AlterEnum(moods("a", "b", "c"), moods("a", "c"))]
+
+
+def test_a_value_that_gave_way_to_another_was_renamed_or_dropped():
+    refused = refusal(state(enums=(moods("a", "b"),)), state(enums=(moods("a", "c"),)))
+
+    assert "mood.b is gone and c is new: was it renamed? Give --rename mood.b:c" in refused
+    assert from_moods("ab", "ac", renames=["mood.b:c"]) == [AlterEnum(moods(*"ab"), moods(*"ac"))]
+    assert from_moods("ab", "ac", drops=["mood.b"]) == [
+        AlterEnum(moods(*"ab"), moods(*"abc")),
+        AlterEnum(moods(*"abc"), moods(*"ac")),
+    ]
+    assert from_moods("ab", "xay", renames=["mood.b:y"]) == [
+        AlterEnum(moods(*"ab"), moods(*"ay")),
+        AlterEnum(moods(*"ay"), moods(*"xay")),
+    ]
+
+
+def test_the_values_of_an_enumerated_type_are_put_into_another_order():
+    assert from_moods("ab", "ba") == [AlterEnum(moods(*"ab"), moods(*"ba"))]
+    assert from_moods("ab", "bca") == [
+        AlterEnum(moods(*"ab"), moods(*"abc")),
+        AlterEnum(moods(*"abc"), moods(*"bca")),
+    ]
+
+
+def test_a_value_goes_after_the_columns_that_had_it():
+    one, other = (Column("mood", "mood", default=f"'{each}'") for each in "ba")
+    old, new = table(one, AGE), table(other)
+
+    found = find(
+        state(old, enums=(moods("a", "b"),)), state(new, enums=(moods("a"),)), drops=["mood.b"]
+    )
+
+    kinds = [type(each) for each in found]
+    assert kinds == [AlterColumn, DropColumn, AlterEnum]
 
 
 def test_a_comment_of_a_table_is_changed():
@@ -423,3 +549,44 @@ def test_an_answer_that_nothing_asked_for_is_an_error(answers):
 )
 def test_an_answer_that_cannot_be_read_is_an_error(answers):
     assert "cannot be read: write" in refusal(state(), state(), **answers)
+
+
+def test_indexes_of_two_tables_that_swap_names_step_aside():
+    def both(first, second):
+        users = table(indexes=(Index(first, ("id",)),))
+        return state(users, table(name="cities", indexes=(Index(second, ("id",)),)))
+
+    assert find(both("one", "two"), both("two", "one")) == [
+        RenameIndex("users", "one", "users_one_aside"),
+        RenameIndex("cities", "two", "cities_two_aside"),
+        RenameIndex("users", "users_one_aside", "two"),
+        RenameIndex("cities", "cities_two_aside", "one"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["index", "enum"])
+def test_a_table_whose_name_another_takes_is_dropped_first(kind):
+    old = table(name="old", indexes=(Index("old_ids", ("id",)),))
+    kept = table()
+    after = {
+        "index": [table(indexes=(Index("old", ("id",)),))],
+        "enum": [table()],
+    }[kind]
+    enums = (EnumType("old", ("a",)),) if kind == "enum" else ()
+
+    found = find(state(kept, old), state(*after, enums=enums))
+
+    assert [type(each) is DropTable for each in found] == [True, False]
+
+
+def test_a_table_takes_no_name_that_is_given_up_only_later():
+    held = state(table(indexes=(Index("people", ("id",)),)))
+
+    with pytest.raises(ImproperlyConfigured, match="something else has the name people until"):
+        find(held, state(table(name="people")), renames=["users:people"])
+    with pytest.raises(ImproperlyConfigured, match="something else has the name people until"):
+        find(
+            state(table(), enums=(EnumType("people", ("a",)),)),
+            state(table(name="people")),
+            renames=["users:people"],
+        )

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
@@ -159,7 +161,8 @@ def test_what_goes_with_a_dropped_column_is_said(land):
 
     assert dropped.path.name == "0002_drop_name.py"
     (line,) = dropped.losses
-    assert line.startswith("drop column name of cities (its values are lost; going back")
+    lost = "drop column name of cities (its values are lost; reversible only without rows)"
+    assert line.startswith(f"{lost}, with index ")
 
 
 def test_a_dropped_table_is_said_with_its_columns(land):
@@ -169,7 +172,7 @@ def test_a_dropped_table_is_said_with_its_columns(land):
     (dropped,) = draft("land.cities")
 
     assert dropped.losses == {
-        "drop table cities (its rows are lost): column id, column name",
+        "drop table cities (its rows are lost), with its columns id, name",
     }
     assert draft("land.cities") == ()
 
@@ -252,6 +255,78 @@ def test_a_broken_file_of_one_app_is_no_matter_of_the_others(land):
     assert "0001_initial.py:1: SyntaxError" in found.survey.problems[0]
     with pytest.raises(ImproperlyConfigured, match="SyntaxError"):
         compare(Offline(*APPS), "people", None, lambda fills: GivenAnswers())
+
+
+UNREADABLE = {
+    "cut off": ("class City(", r"land.cities cannot be imported: SyntaxError: .*models.py:1"),
+    "raises": ("1 / 0", r"land.cities cannot be imported: ZeroDivisionError.*models.py:1"),
+    "ends the process": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+    "misdeclared": (
+        CITIES.replace("CharField()", "CharField(constraints=[SQL('CHECK (')])").replace(
+            "CharField, Model", "CharField, Model, SQL"
+        ),
+        r"land\.cities\.models\.City\.name: its column cannot be read",
+    ),
+    "fails when read": (
+        CITIES.replace("CharField()", "Odd()").replace(
+            "class City",
+            "class Odd(CharField):\n        def ddl(self, ctx):\n            1 / 0\n"
+            "\n    class City",
+        ),
+        "the models of cities cannot be read: ZeroDivisionError",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_models_that_cannot_be_read_are_no_matter_of_the_others(land, kind):
+    text, problem = UNREADABLE[kind]
+    land.write("land/cities/models.py", text)
+    land.write("land/rivers/models.py", CITIES.replace("cities", "rivers"))
+    apps = ["land.cities", "land.rivers"]
+
+    found = compare(Offline(*apps), None, None, lambda fills: GivenAnswers(defaults=fills))
+
+    assert [each.app for each in found.drafts] == ["rivers"]
+    assert len(found.survey.problems) == 1
+    assert re.match(f".*{problem}", found.survey.problems[0])
+    alone = compare(Offline(*apps), "rivers", None, lambda fills: GivenAnswers(defaults=fills))
+    assert [each.app for each in alone.drafts] == ["rivers"]
+    assert alone.survey.problems == ()
+    with pytest.raises(ImproperlyConfigured, match=problem):
+        compare(Offline(*apps), "cities", None, lambda fills: GivenAnswers(defaults=fills))
+
+
+def test_a_base_of_models_that_cannot_be_imported_becomes_no_table(land):
+    land.write(
+        "land/rivers/models.py",
+        "from peewee import Model\n\n\nclass Base(Model):\n    pass\n",
+    )
+    land.write("land/cities/models.py", "from land.rivers.models import Base\n\n1 / 0\n")
+
+    found = compare(Offline("land.cities", "land.rivers"), None, None, lambda _: GivenAnswers())
+
+    assert found.drafts == ()
+    assert found.survey.problems[1].startswith("rivers: Base has nothing but a key, so whether")
+
+
+def test_what_needs_a_table_of_unreadable_models_waits_for_them(land):
+    land.write("land/cities/models.py", UNREADABLE["misdeclared"][0])
+
+    found = compare(Offline(*APPS), None, None, lambda fills: GivenAnswers(defaults=fills))
+
+    assert found.drafts == ()
+    assert found.survey.problems[1] == (
+        "people needs cities of cities, which no migration makes yet: the mistakes of that app "
+        "come first."
+    )
+    land.write("land/cities/models.py", CITIES)
+    draft(*APPS)
+    land.write("land/cities/models.py", UNREADABLE["misdeclared"][0])
+    land.write("land/people/models.py", PEOPLE.replace('"self"', '"self", unique=True'))
+    found = compare(Offline(*APPS), None, None, lambda fills: GivenAnswers(defaults=fills))
+    assert [each.app for each in found.drafts] == ["people"]
+    assert len(found.survey.problems) == 1
 
 
 OLD = """
@@ -345,7 +420,7 @@ def test_tables_of_apps_that_point_to_each_other_are_adopted(land, url, query):
 
     said = []
     assert len(Runner(url, apps, said.append).migrate()) == 3
-    assert all(line.startswith("Only recording") for line in said)
+    assert all(line.startswith("Recording") for line in said)
     query("DROP SCHEMA public CASCADE")
     query("CREATE SCHEMA public")
     assert len(Runner(url, apps).migrate()) == 3

@@ -19,6 +19,7 @@ from msframework.migrations.schema import (
 ID, NAME, MOOD = Column("id", "integer"), Column("name", "text"), Column("mood", "mood")
 KEY = ForeignKey("key", ("id",), "cities", ("id",))
 CHECK = Constraint("named", "CHECK (name <> '')")
+UNIQUE = Constraint("one", "UNIQUE (name)")
 INDEX = Index("users_name", ("lower(name)",), include=("id",))
 CITIES = Table("cities", (ID,), constraints=(Constraint("cities_pkey", "PRIMARY KEY (id)"),))
 USERS = Table("users", (ID, NAME), constraints=(CHECK, KEY), indexes=(INDEX,))
@@ -93,10 +94,21 @@ def test_the_operations_between_two_states_lead_from_one_to_the_other():
 @pytest.mark.parametrize(
     ("operation", "changed", "needed"),
     [
-        (ops.CreateTable(replace(USERS, columns=(ID, MOOD))), {"users"}, {"cities", "type mood"}),
+        (
+            ops.CreateTable(replace(USERS, columns=(ID, MOOD))),
+            {"users", "index public.users_name"},
+            {"cities", "type mood"},
+        ),
         (ops.AddColumn("users", replace(MOOD, type="mood[]")), {"users"}, {"type mood"}),
         (ops.AddConstraint("users", KEY), {"users"}, {"cities"}),
         (ops.AddConstraint("users", CHECK), {"users"}, set()),
+        (
+            ops.AddConstraint("shop.users", UNIQUE),
+            {"shop.users", f"index shop.{UNIQUE.name}"},
+            set(),
+        ),
+        (ops.DropIndex("users", INDEX), {"users", f"index public.{INDEX.name}"}, set()),
+        (ops.RenameIndex("users", "a", "b"), {"users", "index public.a", "index public.b"}, set()),
         (ops.AlterColumn("users", NAME, replace(NAME, type="mood")), {"users"}, {"type mood"}),
         (ops.RenameTable("users", "people"), {"users", "people"}, set()),
         (ops.CreateEnum(ENUM), {"type mood"}, set()),

@@ -2,6 +2,7 @@ import pytest
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.files import read_apps, read_state, read_steps
+from msframework.migrations.merge import draft_merges
 from msframework.migrations.step import label
 
 NOTHING = "def up(migrator, db):\n    pass\n"
@@ -127,6 +128,15 @@ def test_unknown_dependencies_and_circles_are_refused(project):
     ]
 
 
+def test_a_file_that_follows_one_which_is_not_there_is_no_branch(project):
+    project.write("forest/oak/migrations/0001_initial.py", NOTHING)
+    project.write("forest/oak/migrations/0002_more.py", "depends = ['oak.0005']\n" + NOTHING)
+
+    for read in (read_steps, lambda apps: draft_merges(apps, None, None)):
+        with pytest.raises(ImproperlyConfigured, match=r"depends on 'oak\.0005', which does not"):
+            read(["forest.oak"])
+
+
 FILE = "from msframework.migrations import AddColumn, Column, Run, Table\n"
 EMPTY = "operations = ()\n"
 
@@ -231,8 +241,8 @@ def test_two_last_migrations_are_an_error_that_says_how_to_join_them(project):
     )
 
     assert found == [
-        "oak has 2 last migrations: oak.0002_b and oak.0003_d. Each was written while the others "
-        "were not there. `manage.py makemigrations --merge oak` joins them."
+        "oak has 2 last migrations, as from separate branches: oak.0002_b and oak.0003_d. "
+        "`manage.py makemigrations --merge oak` joins them."
     ]
 
 

@@ -7,10 +7,12 @@ import functools
 import uuid
 
 import peewee
+import playhouse.fields
 import psycopg
 import pytest
 from playhouse.postgres_ext import ArrayField
 
+from msframework.migrations.backfill import adapted
 from msframework.migrations.fills import as_sql, fill_of, model_fills
 from msframework.models import DateTimeTZField, JSONField, Model, utcnow
 
@@ -104,3 +106,43 @@ def test_the_default_of_a_foreign_key_is_a_value_of_its_target():
         owner = peewee.ForeignKeyField(Owner, default=uuid.UUID(int=1))
 
     assert as_sql(Pet.owner, uuid.UUID(int=1)) == "'00000000-0000-0000-0000-000000000001'"
+
+
+class Shouted(peewee.TextField):
+    def db_value(self, value):
+        return value.upper()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Shouted(default=maker),
+        peewee.IPField(default=maker),
+        peewee.TimestampField(default=maker),
+        playhouse.fields.PickleField(default=maker),
+    ],
+    ids=lambda field: type(field).__name__,
+)
+def test_a_function_whose_values_the_field_converts_gives_no_value(field):
+    assert fill_of(field) is None
+
+
+def test_a_constant_that_the_field_converts_is_converted():
+    class Dated(peewee.DateField):
+        def db_value(self, value):
+            return value.year
+
+    assert fill_of(Dated(default=datetime.date(2024, 5, 6))) == "2024"
+
+
+@pytest.mark.parametrize("utc", [False, True])
+def test_a_timestamp_has_the_time_of_the_migration(utc, server_url):
+    field = peewee.TimestampField(utc=utc, resolution=1000)
+    with psycopg.connect(server_url) as connection:
+        (found,) = connection.execute(f"SELECT {fill_of(field)}").fetchone()
+
+    assert abs(found - field.db_value(field.default())) < 60_000
+
+
+def test_a_uuid_is_bytes_where_they_are_stored():
+    assert adapted(uuid.UUID(int=7), "bytea") == uuid.UUID(int=7).bytes

@@ -697,14 +697,18 @@ def test_rows_whose_checks_are_put_off_can_be_filled(connection):
 
 
 def test_a_removed_value_of_an_enum_that_a_row_has_fails(connection):
-    run(connection, [CreateEnum(MOOD), CreateTable(users(Column("mood", "mood")))])
+    columns = Column("mood", "mood"), Column("moods", "mood[]", null=True)
+    run(connection, [CreateEnum(MOOD), CreateTable(users(*columns))])
     connection.execute("INSERT INTO users (name, mood) VALUES ('Ada', 'glad')")
     before = read_rows(connection)
 
-    with pytest.raises(psycopg.Error, match='invalid input value for enum mood: "glad"'):
-        run(connection, [AlterEnum(MOOD, EnumType("mood", ("sad",)))])
-
-    assert read_rows(connection) == before
+    for place in ("mood", "moods"):
+        message = rf"The type mood loses glad, which is a value of rows in users\.{place}\."
+        with pytest.raises(psycopg.Error, match=message):
+            run(connection, [AlterEnum(MOOD, EnumType("mood", ("sad",)))])
+        assert read_rows(connection) == before
+        connection.execute("UPDATE users SET mood = 'sad', moods = '{sad,glad}'")
+        before = read_rows(connection)
 
 
 def test_a_new_value_of_an_enum_is_used_by_the_next_operation(connection):
@@ -736,13 +740,23 @@ def test_names_that_somebody_has_chosen_do_not_follow(connection):
     assert [row[1] for row in read_rows(connection)["sequences"]] == ["numbers"]
 
 
-@pytest.mark.parametrize("table", ["u" * 40, "u" * 20, "ü" * 4], ids=["long", "short", "umlauts"])
-def test_names_that_are_cut_follow(connection, table):
+CUT = {
+    "long": ("u" * 40, "p" * 50),
+    "short": ("u" * 20, "p" * 50),
+    "umlauts": ("ü" * 4, "p" * 50),
+    "long umlauts": ("pü" * 20, "üp" * 20),
+    "cut to the same": ("p" * 49 + "q", "p" * 50),
+    "shorter": ("p" * 50, "u"),
+}
+
+
+@pytest.mark.parametrize(("table", "new"), CUT.values(), ids=CUT)
+def test_names_that_are_cut_follow(connection, table, new):
     columns = (
         Column("c" * 40, "integer", serial=True),
-        Column("d" * 40, "bigint", identity="always"),
+        Column("c" * 39 + "d", "integer"),
+        Column("ö" * 30, "bigint", identity="always"),
     )
-    new = "p" * 50
     run(connection, [CreateTable(Table(new, columns))])
     wanted = read_rows(connection)
     empty(connection)
@@ -751,6 +765,64 @@ def test_names_that_are_cut_follow(connection, table):
     run(connection, [RenameTable(table, new)])
 
     assert read_rows(connection) == wanted
+
+
+@pytest.mark.parametrize("new", ["c" * 39 + "d", "d"], ids=["cut to the same", "shorter"])
+def test_names_that_are_cut_follow_a_column(connection, new):
+    table = Table("u" * 40, (Column(new, "integer", serial=True),))
+    run(connection, [CreateTable(table)])
+    wanted = read_rows(connection)
+    empty(connection)
+    columns = (Column("c" * 40, "integer", serial=True),)
+    run(connection, [CreateTable(replace(table, columns=columns))])
+
+    run(connection, [RenameColumn(table.name, "c" * 40, new)])
+
+    assert read_rows(connection) == wanted
+    run(connection, [RenameColumn(table.name, new, "c" * 40)])
+
+
+def test_names_that_others_have_get_a_number(connection):
+    number = (Column("c_d", "integer", serial=True),)
+    run(connection, [CreateTable(Table("a_b", number)), CreateTable(Table("u", number))])
+
+    run(connection, [RenameTable("a_b", "a"), RenameColumn("a", "c_d", "b_c_d")])
+    run(connection, [RenameTable("u", "a_b")])
+    assert sequences(connection) == ["a_b_c_d_seq", "a_b_c_d_seq1"]
+
+    run(connection, [RenameTable("a_b", "u")])
+    assert sequences(connection) == ["a_b_c_d_seq", "u_c_d_seq"]
+
+
+def sequences(connection):
+    """Return the names of all sequences."""
+    return sorted(row[1] for row in read_rows(connection)["sequences"])
+
+
+MOVES = [
+    ("depot.users", "shop.users", 'CREATE TABLE shop."users" ()', "users"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.people ()", "people"),
+    ("depot.users", "shop.users", "CREATE VIEW shop.users_name AS SELECT 1", "users_name"),
+    ("depot.users", "shop.people", "CREATE TABLE shop.users_pkey ()", "users_pkey"),
+    ("depot.users", "shop.users", "CREATE SEQUENCE shop.users_id_seq", "users_id_seq"),
+    ("depot.users", "users", "CREATE TABLE users_name (); CREATE TABLE users ()", "users, users_n"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "there", "names"), MOVES, ids=range(len(MOVES)))
+def test_names_that_stand_where_a_table_moves_to_are_named_first(
+    connection, old, new, there, names
+):
+    connection.execute("CREATE SCHEMA shop")
+    made = replace(users(name=old, indexes=(Index("users_name", ("name",)),)))
+    run(connection, [CreateTable(made)])
+    connection.execute(there, prepare=False)
+    before = read_rows(connection)
+
+    with pytest.raises(psycopg.Error, match=f"moves to .*, which has these names already: {names}"):
+        run(connection, [RenameTable(old, new)])
+
+    assert read_rows(connection) == before
 
 
 def test_a_table_without_a_schema_is_found_on_the_search_path(connection):
@@ -766,6 +838,18 @@ def test_a_table_without_a_schema_is_found_on_the_search_path(connection):
 
     assert [row[:2] for row in found["tables"]] == [("shop", "people")]
     assert [row[:2] for row in found["sequences"]] == [("shop", "people_number_seq")]
+
+
+def test_a_sequence_that_defaults_draw_from_is_made_once_and_stays(connection):
+    first, second = (Column(name, "integer", default="NEXTVAL('of_all')") for name in ("a", "b"))
+    run(connection, [CreateTable(Table("t", (first,))), AddColumn("t", second)])
+    connection.execute("INSERT INTO t DEFAULT VALUES")
+    assert connection.execute("SELECT a, b FROM t").fetchall() == [(1, 2)]
+
+    run(connection, [DropColumn("t", first)])
+    connection.execute("INSERT INTO t DEFAULT VALUES")
+
+    assert first_values(connection, "SELECT b FROM t") == [2, 3]
 
 
 def test_a_table_that_the_migration_has_made_is_changed_the_short_way():

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations import runner
+from msframework.migrations.interruption import Interrupted, Terminated
 from msframework.migrations.runner import Runner
 from msframework.migrations.waiting import LockPolicy
 
@@ -97,7 +99,7 @@ def test_a_plan_describes_the_operations(migrate, said):
         "Would apply shoes.0002_add_size",
         "  add column size to shoes",
         "Would apply shoes.0003_add_index",
-        "  create index shoes_name on shoes",
+        "  create unique index shoes_name on shoes",
         "  run UPDATE shoes SET size = 41",
     ]
 
@@ -117,8 +119,8 @@ def test_the_operation_without_a_way_back_is_named(migrate, shoes, recorded):
         migrate("shoes", "0002")
 
     assert str(caught.value) == (
-        "Cannot go back: shoes.0004_fill cannot be taken back: operation 2 (run UPDATE shoes SET "
-        "size = 42) has no way back; give Run a second argument, backward."
+        "shoes.0004_fill cannot be taken back: operation 2 (run UPDATE shoes SET "
+        "size = 42) is not reversible; give Run a second argument, backward."
     )
     assert len(recorded()) == 4
 
@@ -133,12 +135,12 @@ def test_a_failure_names_operation_statement_and_key_but_no_values(migrate, quer
     text = str(caught.value)
     assert text == (
         "The migration shoes.0003_add_index failed.\n"
-        "  operation 1: create index shoes_name on shoes\n"
+        "  operation 1: create unique index shoes_name on shoes\n"
         "  statement: CREATE UNIQUE INDEX CONCURRENTLY shoes_name ON shoes (name)\n"
         '  PostgreSQL: could not create unique index "shoes_name" (SQLSTATE 23505)\n'
         "  in: constraint shoes_name, table shoes, key (name)\n"
-        "0 of its 2 phases are done and stay, the others are undone; the same command goes on "
-        "from there; those before it stay."
+        "None of its 2 phases is done; the same command starts it again. "
+        "The migrations before it in this run are kept."
     )
     assert recorded() == list(ALL[:2])
 
@@ -195,7 +197,7 @@ def test_a_failure_says_what_postgresql_says(migrate, shoes, query, operation, l
     for line in lines:
         assert f"  {line.format(file=path)}\n" in text
     assert "secret" not in text
-    assert "Nothing of it is left in the database" in text
+    assert "Nothing of it remains in the database" in text
 
 
 def test_what_was_broken_off_is_shown_and_finished(migrate, shoes, query, status):
@@ -203,13 +205,15 @@ def test_what_was_broken_off_is_shown_and_finished(migrate, shoes, query, status
     wrong = ADD_INDEX.replace("SET size = 41", "SET size = 1 / 0")
     shoes.write("mall/shoes/migrations/0003_add_index.py", wrong)
     query("INSERT INTO shoes (name, size) VALUES ('a', 1)")
-    with pytest.raises(ImproperlyConfigured, match="1 of its 2 phases are done and stay"):
+    with pytest.raises(ImproperlyConfigured, match="1 of its 2 phases are done and remain"):
         migrate()
 
     (line,) = [each for each in status() if each.name == "0003_add_index"]
     assert (line.entry, line.phases) == (None, 1)
-    with pytest.raises(ImproperlyConfigured, match="is applied in part"):
-        migrate("shoes", "0001")
+    advice = r"Go forward first: `manage\.py migrate shoes 0003_add_index`\. If that cannot"
+    for target in ("0001", "0002", "zero"):
+        with pytest.raises(ImproperlyConfigured, match=advice):
+            migrate("shoes", target)
 
     shoes.write("mall/shoes/migrations/0003_add_index.py", ADD_INDEX)
     assert migrate() == ALL[2:]
@@ -291,7 +295,7 @@ def test_a_squashed_migration_is_recorded_where_all_others_did(migrate, squashed
 
     assert migrate() == ("shoes.0001_a_squashed",)
 
-    assert said == ["Only recording shoes.0001_a_squashed (1 of 1)"]
+    assert said == ["Recording shoes.0001_a_squashed as applied (1 of 1)"]
     assert "shoes.0001_a_squashed" in recorded()
 
 
@@ -332,6 +336,7 @@ try:
     Runner({url!r}, ["mall.shoes"], lambda text: print(text, flush=True)).migrate()
 except Exception as exc:
     print(type(exc).__name__, exc)
+    sys.exit(exc.exit_code)
 """
 
 
@@ -361,9 +366,29 @@ def test_a_signal_leaves_no_lock_and_no_invalid_index(
             timer.cancel()
 
     assert waiting.startswith(f"  shoes.0003_add_index waits for process {pid} (idle in trans")
-    assert text.startswith("Interrupted shoes.0003_add_index was interrupted. 0 of its 2 phases")
+    assert process.returncode == 128 + number
+    assert text.startswith("Interrupted shoes.0003_add_index was interrupted. None of its 2 phases")
     assert query("SELECT FROM pg_index WHERE NOT indisvalid") == []
     assert query("SELECT FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, Terminated], ids=["ctrl-c", "sigterm"])
+def test_a_signal_between_two_migrations_says_that_none_is_done_in_part(
+    migrate, monkeypatch, recorded, raised
+):
+    checked = runner.is_standing
+
+    def is_standing(database, step):
+        if step.name == "0002_add_size":
+            raise raised
+        return checked(database, step)
+
+    monkeypatch.setattr(runner, "is_standing", is_standing)
+    with pytest.raises(Interrupted, match="applied or taken back stay so, and none is") as caught:
+        migrate()
+
+    assert caught.value.exit_code == (130 if raised is KeyboardInterrupt else 143)
+    assert recorded() == ["shoes.0001_initial"]
 
 
 def test_a_lock_that_is_never_free_is_an_error_that_says_what_to_do(migrate, url, query):

@@ -170,7 +170,7 @@ def test_fake_changes_the_record_only(runner, columns, recorded, said):
 
     assert recorded() == list(ALL)
     assert columns("shops") == []
-    assert said[0] == "Only recording shops.0001_initial (1 of 4)"
+    assert said[0] == "Recording shops.0001_initial as applied (1 of 4)"
 
     runner.migrate("people", "zero", fake=True)
 
@@ -194,7 +194,7 @@ def test_a_failing_migration_leaves_neither_change_nor_record(runner, shops, col
     assert text.startswith("The migration shops.0002_add_city failed.\n  at /")
     assert "0002_add_city.py, line 4\n  PostgreSQL: duplicate key value violates unique" in text
     assert "in: constraint shops_pkey, table shops, key (id)" in text
-    assert "Nothing of it is left" in text
+    assert "Nothing of it remains" in text
     assert "(1)" not in text  # PostgreSQL's DETAIL carries values
     assert columns("shops") == ["id", "name"]
     assert recorded() == ["shops.0001_initial"]
@@ -217,7 +217,7 @@ def test_atomic_off_runs_outside_of_a_transaction(runner, shops, query, recorded
     )
     second = Runner(runner._url, runner.apps)
 
-    with pytest.raises(ImproperlyConfigured, match="a part of it may be left"):
+    with pytest.raises(ImproperlyConfigured, match="a part of it may remain"):
         second.migrate()
     assert query("SELECT 1 FROM pg_indexes WHERE indexname = 'shops_city'") == [(1,)]
     assert recorded() == list(ALL)
@@ -272,7 +272,7 @@ def test_a_run_waits_for_another_and_says_so(runner, url, said):
         other.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
         thread.join()
 
-    assert said[0] == "Another run of migrations is at work; waiting for it."
+    assert said[0] == "Another run of migrations holds the lock; waiting for it."
     assert runner.pending() == ()
 
 
@@ -294,8 +294,8 @@ def test_status_lists_applied_pending_and_lost(runner, shops):
     ("app", "target", "text"),
     [
         ("shoes", None, "There is no app 'shoes'; INSTALLED_APPS has people, shops."),
-        ("shops", "0009", "shops has no migration '0009', or several that begin so"),
-        ("shops", "000", "shops has no migration '000', or several that begin so"),
+        ("shops", "0009", "shops has no migration '0009'; it has "),
+        ("shops", "000", "migrations whose names begin with '000': 0001_"),
         (
             None,
             "0001",

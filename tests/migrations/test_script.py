@@ -169,38 +169,47 @@ KEY = ForeignKey("f", ("a",), "cities", ("id",))
         (AddColumn("users", AGE), "add column age to users"),
         (
             DropColumn("users", AGE),
-            "drop column age of users (its values are lost; going back needs a table without rows)",
+            "drop column age of users (its values are lost; reversible only without rows)",
         ),
         (
             DropColumn("users", AGE, "0"),
-            "drop column age of users (its values are lost; going back sets 0)",
+            "drop column age of users (its values are lost; reversed, rows get 0)",
         ),
         (
             DropColumn("users", Column("age", "uuid", null=True), uuid4),
-            "drop column age of users (its values are lost; going back sets values of a function)",
+            "drop column age of users (its values are lost; reversed, rows get values of a call)",
         ),
         (
             DropColumn("users", Column("age", "uuid", null=True)),
-            "drop column age of users (its values are lost; going back sets NULL)",
+            "drop column age of users (its values are lost; reversed, rows get NULL)",
         ),
         (
             DropColumn("users", Column("age", "integer", default="7")),
-            "drop column age of users (its values are lost; going back sets 7)",
+            "drop column age of users (its values are lost; reversed, rows get 7)",
         ),
         (
             DropColumn("users", Column("n", "integer", serial=True)),
-            "drop column n of users (its values are lost; going back numbers the rows anew)",
+            "drop column n of users (its values are lost; reversed, rows are numbered again)",
         ),
         (DropColumn("users", Column("n", "integer", generated="1")), "drop column n of users"),
         (RenameColumn("users", "a", "b"), "rename column a of users to b"),
         (
             AlterColumn("users", AGE, Column("age", "bigint", null=True)),
-            "alter column age of users: type integer → bigint, null False → True",
+            "alter column age of users: type integer → bigint, NULL allowed",
         ),
         (
             AlterColumn("users", AGE, Column("age", "integer", client_default="1")),
-            "alter column age of users: nothing that the database knows",
+            "alter column age of users: Python default 1 (no SQL)",
         ),
+        (
+            AlterColumn("users", AGE, Column("age", "integer", default="7", comment="in\nyears")),
+            "alter column age of users: default 7, comment 'in\\nyears'",
+        ),
+        (
+            AlterColumn("users", Column("age", "text", null=True, default="7", comment="x"), AGE),
+            "alter column age of users: type text → integer, no default, NOT NULL, no comment",
+        ),
+        (AlterColumn("users", AGE, AGE), "alter column age of users: no change"),
         (AddConstraint("a", KEY), "add foreign key f to a"),
         (AddConstraint("a", Constraint("b", "CHECK (true)")), "add check b to a"),
         (DropConstraint("a", Constraint("b", "primary key (c)")), "drop primary key b of a"),
@@ -208,6 +217,8 @@ KEY = ForeignKey("f", ("a",), "cities", ("id",))
         (DropConstraint("a", Constraint("b", "EXCLUDE (a WITH =)")), "drop constraint b of a"),
         (RenameConstraint("a", "b", "c"), "rename constraint b of a to c"),
         (CreateIndex("a", Index("b", ("c",))), "create index b on a"),
+        (CreateIndex("a", Index("b", ("c",), unique=True)), "create unique index b on a"),
+        (DropIndex("a", Index("b", ("c",), unique=True)), "drop unique index b of a"),
         (DropIndex("a", Index("b", ("c",))), "drop index b of a"),
         (RenameIndex("a", "b", "c"), "rename index b of a to c"),
         (CreateEnum(MOOD), "create enum mood"),
@@ -261,7 +272,7 @@ ALTER TABLE users ALTER COLUMN low SET NOT NULL;
 -- create index users_low on users
 CREATE INDEX users_low ON users (low);
 
--- alter column age of users: nothing that the database knows
+-- alter column age of users: Python default 1 (no SQL)
 
 -- run the function count
 -- Python: count(database)

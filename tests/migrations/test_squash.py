@@ -99,6 +99,20 @@ def test_a_database_that_has_them_all_only_notes_it(cities, url, columns, record
     assert (columns("cities"), recorded()) == ([], [])
 
 
+def test_a_target_is_one_of_those_that_count(cities, url, columns):
+    cities(NAME)
+    cities(NAME, SIZE)
+    squash(last="0002")
+    cities(NAME, SIZE, "mayor = CharField(null=True)")
+    Runner(url, APPS).migrate()
+
+    assert Runner(url, APPS).migrate("cities", "0001") == ("cities.0003_add_mayor",)
+    with pytest.raises(
+        ImproperlyConfigured, match=r"squashed_0002_add_size stands for cities\.0001"
+    ):
+        Runner(url, APPS).migrate("cities", "0002")
+
+
 def test_a_database_that_has_some_of_them_is_refused_without_their_files(cities, url):
     cities(NAME)
     Runner(url, APPS).migrate()

@@ -164,6 +164,7 @@ def test_an_unexpected_call_fails_the_test_and_is_named(root):
     assert "declared: GET /roles/1" in message
 
 
+@pytest.mark.acceptance
 @pytest.mark.origin("Unittest, code 2", REPORTS)
 def test_the_commands_for_coverage_work_as_printed(root):
     (root / "tests" / "test_more.py").unlink()

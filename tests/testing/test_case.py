@@ -1,13 +1,14 @@
 """`APITestCase`, run by unittest as a user's test case would be."""
 
 import unittest
+from types import SimpleNamespace
 
 import pytest
 import ujson
 
 from msframework.app import create_app
 from msframework.conf.settings import ServiceEntry
-from msframework.testing import APITestCase
+from msframework.testing import APITestCase, plugin
 from tests.conftest import with_settings
 
 
@@ -26,6 +27,33 @@ def app(server_url, shop):
             services={"regions": ServiceEntry("regions", "http://regions:8000")},
         )
     )
+
+
+def test_a_case_keeps_the_template_of_its_database_where_pytest_is_told_to(app, monkeypatch):
+    class Made(Exception):
+        """Enough is known."""
+
+    class TestCase(APITestCase):
+        _app = app
+
+    def make(settings, **options):
+        made.append(options)
+        raise Made
+
+    made = []
+    make.wanted = lambda settings: True
+    monkeypatch.setattr("msframework.testing.case.TestDatabase", make)
+    given = {"reuse_db": True, "create_db": True}
+    config = SimpleNamespace(getoption=lambda name, default: given[name])
+    items = [SimpleNamespace(), SimpleNamespace(cls=Made), SimpleNamespace(cls=TestCase)]
+
+    plugin.pytest_collection_modifyitems(config, items)
+    with pytest.raises(Made):
+        TestCase.setUpClass()
+    TestCase.doClassCleanups()
+
+    assert made == [{"reuse": True, "anew": True}]
+    assert not APITestCase._reuse_db
 
 
 def test_a_case_calls_the_app_with_its_services_mocked(app):

@@ -139,6 +139,7 @@ def test_the_fixtures_work_together_and_an_unexpected_call_fails_its_test(projec
     )
 
 
+@pytest.mark.acceptance
 def test_without_a_database_only_db_is_refused(project, monkeypatch):
     project.makepyfile(
         conftest="""
@@ -174,6 +175,7 @@ def test_the_settings_module_is_that_of_the_environment(tmp_path, monkeypatch):
     assert (found.module, found.service_name) == ("settings_of_a_run", "shop")
 
 
+@pytest.mark.acceptance
 def test_without_settings_for_tests_those_of_development_serve(project):
     (project.path / "settings/test.py").rename(project.path / "settings/development.py")
     project.makepyfile(test_shop="async def test_it(client): await client.get('/items')")

@@ -54,13 +54,8 @@ def test_too_little_coverage_fails_a_whole_run(project):
 CONFIGURATION = "[run]\nsource = .\nparallel = true\n"
 
 
-@pytest.mark.parametrize(
-    "configuration",
-    [
-        None,
-        pytest.param(CONFIGURATION + "patch = subprocess\n", marks=pytest.mark.acceptance),
-    ],
-)
+@pytest.mark.acceptance
+@pytest.mark.parametrize("configuration", [None, CONFIGURATION + "patch = subprocess\n"])
 def test_processes_share_the_tests_are_measured_and_say_what_failed(project, configuration):
     (project / "test_too.py").write_text("import shop\n\n\ndef test_too():\n    shop.unused()\n")
     if configuration is not None:

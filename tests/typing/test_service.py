@@ -42,6 +42,7 @@ def test_mypy_finds_no_mistake_in_a_service():
     assert "Success: no issues found in" in output
 
 
+@pytest.mark.acceptance
 @pytest.mark.timeout(300)
 def test_pyright_finds_no_mistake_in_a_service():
     output, code = run("pyright", "--pythonpath", sys.executable)
@@ -50,6 +51,7 @@ def test_pyright_finds_no_mistake_in_a_service():
     assert "0 errors, 0 warnings" in output
 
 
+@pytest.mark.acceptance
 @pytest.mark.timeout(300)
 def test_the_service_passes_its_own_tests():
     options = ("-p", "msframework.testing.plugin", "-p", "no:cacheprovider")

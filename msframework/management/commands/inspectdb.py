@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Final
 
 import click
@@ -24,8 +25,12 @@ _MOST_NAMES: Final = 8
 
 @click.command()
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
-@click.option("--schema", help="Only tables of this schema.")
-@click.option("--app", help="For this app: leave out tables that have a model in INSTALLED_APPS.")
+@click.option("--schema", metavar="NAME", help="Only tables of this schema.")
+@click.option(
+    "--app",
+    metavar="APP",
+    help="For this app: leave out tables that have a model in INSTALLED_APPS.",
+)
 @click.pass_obj
 def command(project: Project, tables: Sequence[str], schema: str | None, app: str | None) -> None:
     """Print a module of models for all tables of the database, or for each TABLE.
@@ -34,11 +39,7 @@ def command(project: Project, tables: Sequence[str], schema: str | None, app: st
     model cannot declare; makemigrations finds no changes to these models. With --app, foreign keys
     to tables that have a model use that model, imported from its app.
     """
-
-    def tell(text: str) -> None:
-        project.echo(text, err=True)  # what is printed goes into a file
-
-    settings = ensure_database(project.settings, tell)
+    settings = ensure_database(project.settings, partial(project.echo, err=True))
     apps = settings.installed_apps
     own_app = None if app is None else find_app(apps, app)
     with opened(database_url(settings)) as database:

@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Final
 
 import click
 from peewee import PostgresqlDatabase
@@ -22,17 +24,19 @@ from msframework.migrations.draft import (
     draft_empty,
 )
 from msframework.migrations.draft_file import Draft, write_drafts
+from msframework.migrations.history import recorded_owners
 from msframework.migrations.merge import draft_merges
 from msframework.migrations.renames import AskedAnswers, GivenAnswers, SilentAnswers
 from msframework.migrations.runner import Runner
 from msframework.migrations.standing import find_standing
 from msframework.migrations.survey import Survey
 
+_MOST_LINES: Final = 20
 _ANSWERS = (
-    ("--rename", "OLD:NEW", "A column or table was renamed: users.nick:handle."),
-    ("--drop", "NAME", "A column or table may be dropped, with its data: users.nick."),
-    ("--fill", "NAME=SQL", "Value of existing rows: users.age=18."),
-    ("--using", "NAME=SQL", "Conversion to a new type: users.age=age::integer."),
+    ("--rename", "OLD:NEW", "A column, table or value of an enum was renamed: users.nick:handle."),
+    ("--drop", "NAME", "Not renamed: drop the column, table or value, with its data: users.nick."),
+    ("--fill", "NAME=SQL", "Value of existing rows, as SQL: users.age=18."),
+    ("--using", "NAME=SQL", "Conversion to a new type, as SQL: users.age=age::integer."),
 )
 
 
@@ -49,7 +53,7 @@ def _with_answers(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--empty", is_flag=True, help="Write a migration of APP to fill in by hand.")
 @click.option("--merge", is_flag=True, help="Join the last migrations of two branches.")
 @click.option("--adopt", is_flag=True, help="Write a first migration for existing tables.")
-@click.option("--name", help="Name of the migration, after its number.")
+@click.option("--name", metavar="NAME", help="Name of the migration, after its number.")
 @click.option("--no-input", is_flag=True, help="Never ask, not even on a terminal.")
 @_with_answers
 @click.pass_obj
@@ -68,11 +72,13 @@ def command(
 ) -> None:
     """Write the migrations for what has changed in the models since the last ones.
 
-    Renames, values of existing rows and conversions are never guessed: they are asked on a
-    terminal, and given by --rename, --drop, --fill and --using elsewhere.
+    Renames, values of existing rows and conversions are never guessed: on a terminal you are asked,
+    elsewhere you give them by --rename, --drop, --fill and --using, each as often as needed.
     """
     if sum((check, dry_run)) > 1 or sum((empty, merge, adopt)) > 1:
-        raise click.UsageError("--check and --dry-run, --empty, --merge and --adopt go alone.")
+        raise click.UsageError(
+            "Give only one of --check and --dry-run, and only one of --empty, --merge and --adopt."
+        )
     apps = project.settings.installed_apps
     output = _Output(project, check, dry_run)
     if empty:
@@ -110,20 +116,23 @@ class _Database:
 
     @contextmanager
     def opened(self) -> Iterator[PostgresqlDatabase]:
-        settings = ensure_database(self._project.settings, self._project.echo)
+        settings = ensure_database(self._project.settings, partial(self._project.echo, err=True))
         with opened(database_url(settings)) as database:
             yield database
 
     @contextmanager
     def rehearsed(self) -> Iterator[PostgresqlDatabase]:
-        settings = ensure_database(self._project.settings, self._project.echo)
+        settings = ensure_database(self._project.settings, partial(self._project.echo, err=True))
         runner = Runner(database_url(settings), self.apps, self._project.echo)
         with runner.rehearsed() as database:
             yield database
 
 
 def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]:
-    """Return the tables of apps without a migration that stand already, if it can be told."""
+    """Return the tables of apps without a migration that exist already, if it can be told.
+
+    A table that migrations of another app have made is left out: its model has moved.
+    """
     survey = found.survey
     new = [app for app in survey.apps if not survey.history(app).steps]
     url = project.settings.database.url
@@ -131,9 +140,12 @@ def _standing(project: Project, found: Comparison) -> dict[str, tuple[str, ...]]
         return {}
     try:
         with opened(url) as database:
-            return find_standing(database, {app: survey.models.of(app) for app in new})
-    except ImproperlyConfigured:  # no driver, or no server: what cannot be asked is let be
+            standing = find_standing(database, {app: survey.models.of(app) for app in new})
+    except ImproperlyConfigured:  # no driver, or no server: it cannot be asked
         return {}
+    made = recorded_owners(survey.reading.steps)
+    left = {app: tuple(n for n in names if n not in made) for app, names in standing.items()}
+    return {app: names for app, names in left.items() if names}
 
 
 class _Output:
@@ -146,14 +158,16 @@ class _Output:
         """Write what is missing, and say what was looked at.
 
         Raises:
-            ImproperlyConfigured: the files of other apps have mistakes, or tables stand already.
+            ImproperlyConfigured: the files of other apps have mistakes, or tables exist already.
         """
         drafts = [draft for draft in found.drafts if draft.app not in standing]
         if not drafts and not standing and not found.survey.problems:
             self._echo(_nothing(found.survey))
         else:
             self.show(drafts, leave=not (standing or found.survey.problems))
-        problems = [*found.survey.problems, *(_stands(*each) for each in standing.items())]
+        for line in _left_alone(found.survey):
+            self._echo(line)
+        problems = [*found.survey.problems, *(_exist(*each) for each in standing.items())]
         if problems:
             raise ImproperlyConfigured.of(problems)
 
@@ -180,9 +194,11 @@ def _nothing(survey: Survey) -> str:
     count = len(survey.apps)
     text = "No changes: the models are as the last migrations leave them "
     text += f"({count} app{'' if count == 1 else 's'})."
+    if not count:
+        text = "Nothing was compared."
     if survey.by_database:
         text += (
-            " Compared with the database, as none of their files carries a state: "
+            " Compared with the database, as none of their files has a state: "
             f"{', '.join(survey.by_database)}."
         )
     if survey.skipped:
@@ -190,9 +206,23 @@ def _nothing(survey: Survey) -> str:
     return text
 
 
-def _stands(app: str, tables: Sequence[str]) -> str:
+def _left_alone(survey: Survey) -> Iterator[str]:
+    """Yield the lines on what the database has and no model, where only it was compared with."""
+    if not survey.left_alone:
+        return
+    yield (
+        f"No model has the following, and no file says who made it, as those of "
+        f"{', '.join(survey.by_database)} carry no state. It is left alone; what models had once, "
+        "drop in a migration of `makemigrations --empty APP`:"
+    )
+    yield from (f"  {line}" for line in survey.left_alone[:_MOST_LINES])
+    if (more := len(survey.left_alone) - _MOST_LINES) > 0:
+        yield f"  and {more} more"
+
+
+def _exist(app: str, tables: Sequence[str]) -> str:
     return (
-        f"{app} has no migrations, and of its tables {', '.join(tables)} stand in the database. "
-        f"`manage.py makemigrations --adopt {app}` writes a migration for them, which is only "
-        "recorded where they stand."
+        f"{app} has no migrations, and these of its tables exist already: {', '.join(tables)}. "
+        f"`manage.py makemigrations --adopt {app}` writes a migration for them, which `migrate` "
+        "only records where they exist."
     )

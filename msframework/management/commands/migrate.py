@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import click
@@ -42,7 +43,8 @@ _MOST_NAMES: Final = 3
 @click.option(
     "--lock-timeout",
     type=click.FloatRange(min=0),
-    help="Seconds to wait for a lock (MIGRATION_LOCK_TIMEOUT).",
+    metavar="SECONDS",
+    help="Wait of each statement for its locks (MIGRATION_LOCK_TIMEOUT).",
 )
 @click.pass_obj
 def command(
@@ -65,7 +67,7 @@ def command(
         raise click.UsageError("--check goes without a TARGET, --plan and --fake.")
     if lint and (target is not None or plan or fake or check):
         raise click.UsageError("--lint goes without a TARGET, --plan, --fake and --check.")
-    settings = ensure_database(project.settings, project.echo)
+    settings = ensure_database(project.settings, partial(project.echo, err=True))
     if lint:
         tell_lint(project, lint_pending(database_url(settings), settings.installed_apps, app))
         return
@@ -83,6 +85,8 @@ def command(
     done = runner.migrate(app, target, plan=plan, fake=fake)
     if not done:
         project.echo("Nothing to migrate.")
+        if settings.debug and target is None:
+            _tell_ahead(runner, partial(project.echo, fg="yellow", err=True))
 
 
 def _check(project: Project, runner: Runner, app: str | None) -> None:
@@ -119,13 +123,23 @@ def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
         if pending := runner.pending():
             count = f"{len(pending)} migration{'s are' if len(pending) > 1 else ' is'}"
             echo(f"{count} pending ({_listed(pending)}): `python manage.py migrate` applies them.")
-        if settings.debug and (drafts := draft_changes(runner, None, None)):
-            apps = _listed(tuple(draft.app for draft in drafts))
-            echo(f"Models are ahead of the migrations ({apps}): `python manage.py makemigrations`.")
+        if settings.debug:
+            _tell_ahead(runner, echo)
     except ImproperlyConfigured:  # no migrations to be read, no driver for them, no database
         return
     except Exception as exc:  # a role that may not look, and whatever else a mere hint meets
         echo(f"It cannot be told whether migrations are pending: {type(exc).__name__}.")
+
+
+def _tell_ahead(runner: Runner, echo: Callable[[str], None]) -> None:
+    """Say in one line which apps have models that no migration has followed yet."""
+    try:
+        drafts = draft_changes(runner, None, None)
+    except ImproperlyConfigured:  # `makemigrations` says it
+        return
+    if drafts:
+        apps = _listed(tuple(draft.app for draft in drafts))
+        echo(f"Models are ahead of the migrations ({apps}): `python manage.py makemigrations`.")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from msframework.db.embedded import ensure_database
@@ -17,7 +19,7 @@ from msframework.migrations.runner import MigrationStatus, Runner
 @click.pass_obj
 def command(project: Project, app: str | None) -> None:
     """List all migrations, or those of APP: applied [x], pending [ ], file missing [?]."""
-    settings = ensure_database(project.settings, project.echo)
+    settings = ensure_database(project.settings, partial(project.echo, err=True))
     labels = [app_label(each) for each in settings.installed_apps]
     if app is not None:
         if app_label(app) not in labels:
@@ -40,5 +42,5 @@ def _describe(line: MigrationStatus) -> str:
     if line.entry is None:
         return f"[ ] {line.name}{part}"
     by = f"  {line.entry.author}" if line.entry.author else ""
-    time = f"{line.entry.time:%Y-%m-%d %H:%M:%S}"
+    time = line.entry.time.isoformat(" ", "seconds")
     return f"[{'x' if line.known else '?'}] {line.name}  {time}{by}{part}"

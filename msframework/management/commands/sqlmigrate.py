@@ -57,7 +57,7 @@ def _program(step: MigrationStep, backwards: bool) -> Sequence[MigrationOperatio
     """Return the operations of *step* in the order of a run; `Run` for an `up` or `down`.
 
     Raises:
-        ImproperlyConfigured: it is a class, or has no way back.
+        ImproperlyConfigured: it is a class, or not reversible.
     """
     if not isinstance(step, FileStep):
         raise ImproperlyConfigured(

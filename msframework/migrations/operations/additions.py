@@ -30,10 +30,10 @@ from msframework.migrations.sql import literal, quote, quote_qualified, same
 def add_column(
     table: str, column: Column, fill: FillValue | None, online: bool
 ) -> tuple[Phase, ...]:
-    """Return the phases that add *column* to *table*, and give old rows their values.
+    """Return the phases that add *column* to *table*, and give existing rows their values.
 
-    A value that PostgreSQL computes once for all old rows is not written into them (its manual,
-    ALTER TABLE, notes); any other is written in batches where others use the table.
+    A value that PostgreSQL computes once for all existing rows is not written into them (its
+    manual, ALTER TABLE, notes); any other is written in batches where others use the table.
     """
     if is_counted(column):
         phases = _add_counted(table, column, fill, online)
@@ -77,7 +77,7 @@ def _refuse_rows(table: str, column: Column) -> SqlAction:
 
 
 def _add_with_value(table: str, column: Column, fill: str) -> Phase:
-    """Return the phase that has PostgreSQL keep one value for all old rows."""
+    """Return the phase that has PostgreSQL keep one value for all existing rows."""
     actions: list[Action] = [_add(table, replace(column, default=fill))]
     if not same(column.default, fill):
         actions.append(_set_default(table, column))
@@ -99,7 +99,7 @@ def _add_empty(table: str, column: Column, fill: FillValue | None, online: bool)
 
 
 def _add_counted(table: str, column: Column, fill: FillValue | None, online: bool) -> list[Phase]:
-    """Return the phases that add a column filled from a sequence, and number the old rows."""
+    """Return the phases that add a column filled from a sequence, and number the existing rows."""
     if not online and fill is None:
         return [Phase((_add(table, column),))]
     plain = replace(column, serial=False, identity=None)

@@ -80,7 +80,7 @@ def check_sql(where: str, what: str, value: object) -> str:
 def check_fill(
     where: str, what: str, value: object, column: Column
 ) -> str | Callable[[], object] | None:
-    """Return *value*, which old rows of *column* are given.
+    """Return *value*, which existing rows of *column* get.
 
     Raises:
         ImproperlyConfigured: it is neither SQL nor a function, or the column has values of its own.
@@ -187,7 +187,7 @@ def check_constraint(where: str, value: object) -> Constraint | ForeignKey:
 
 
 def check_table(where: str, value: object) -> Table:
-    """Return *value*, a table with all that stands in it.
+    """Return *value*, a table with all its parts.
 
     Raises:
         ImproperlyConfigured: a part of it is wrong.
@@ -211,7 +211,7 @@ def check_enum(where: str, value: object, what: str = "enum") -> EnumType:
     """Return *value*, an enumerated type.
 
     Raises:
-        ImproperlyConfigured: it is none, or a value stands in it twice.
+        ImproperlyConfigured: it is none, or has a value twice.
     """
     enum = check_kind(where, what, value, EnumType, "an EnumType")
     check_table_name(where, enum.name, f"the name of the {what}")

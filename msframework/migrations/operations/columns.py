@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.additions import add_column
@@ -22,7 +22,7 @@ from msframework.migrations.operations.followers import follow_column
 from msframework.migrations.schema import Column
 from msframework.migrations.sql import quote
 
-_DESCRIBED = ("type", "null", "default", "serial", "identity", "generated", "collation", "comment")
+_DESCRIBED = ("type", "default", "identity", "generated", "collation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class AddColumn:
     """Adds a column to a table.
 
     Args:
-        fill: what old rows get: SQL, or a function that is called for each row.
+        fill: what existing rows get: SQL, or a function that is called for each row.
     """
 
     table: str
@@ -85,22 +85,22 @@ class DropColumn:
         return AddColumn(self.table, self.column, self.restore)
 
     def describe(self) -> str:
-        """Return it in a line for people, with what going back cannot bring back."""
+        """Return it in a line for people, with what its reverse cannot bring back."""
         lost = f"drop column {self.column.name} of {self.table}"
         column = self.column
         if column.generated is not None:
             return lost
         if column.serial or column.identity is not None:
-            return f"{lost} (its values are lost; going back numbers the rows anew)"
+            return f"{lost} (its values are lost; reversed, rows are numbered again)"
         if self.restore is not None:
-            value = "values of a function" if callable(self.restore) else self.restore
+            value = "values of a call" if callable(self.restore) else self.restore
         elif column.default is not None:
             value = column.default
         elif column.null:
             value = "NULL"
         else:
-            return f"{lost} (its values are lost; going back needs a table without rows)"
-        return f"{lost} (its values are lost; going back sets {value})"
+            return f"{lost} (its values are lost; reversible only without rows)"
+        return f"{lost} (its values are lost; reversed, rows get {value})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class AlterColumn:
 
     Args:
         using: the expression for the values of another type; else they are cast.
-        fill: what rows with NULL get where the column becomes NOT NULL, now or on the way back:
+        fill: what rows with NULL get where the column becomes NOT NULL, now or in reverse:
             SQL, or a function that is called for each row.
     """
 
@@ -176,10 +176,27 @@ class AlterColumn:
 
     def describe(self) -> str:
         """Return it in a line for people."""
-        changes = []
-        for name in _DESCRIBED:
-            one, two = getattr(self.old, name), getattr(self.new, name)
-            if one != two:
-                changes.append(f"{name} {one} → {two}")
-        text = ", ".join(changes) or "nothing that the database knows"
-        return f"alter column {self.new.name} of {self.table}: {text}"
+        text = ", ".join(_changes(self.old, self.new))
+        return f"alter column {self.new.name} of {self.table}: {text or 'no change'}"
+
+
+def _changes(old: Column, new: Column) -> Iterator[str]:
+    """Yield the differences, in SQL's words; that of Python's default if there is no other."""
+    if old == replace(new, client_default=old.client_default) != new:
+        yield _change("Python default", old.client_default, new.client_default) + " (no SQL)"
+    for name in _DESCRIBED:
+        one, two = getattr(old, name), getattr(new, name)
+        if one != two:
+            yield _change(name, one, two)
+    if old.null != new.null:
+        yield "NULL allowed" if new.null else "NOT NULL"
+    if old.serial != new.serial:
+        yield "serial" if new.serial else "no longer serial"
+    if old.comment != new.comment:
+        yield "no comment" if new.comment is None else f"comment {new.comment!r}"
+
+
+def _change(name: str, old: str | None, new: str | None) -> str:
+    if new is None:
+        return f"no {name}"
+    return f"{name} {new}" if old is None else f"{name} {old} → {new}"

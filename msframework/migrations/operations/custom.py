@@ -11,7 +11,7 @@ from peewee import PostgresqlDatabase
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.arguments import refuse
 from msframework.migrations.operations.base import Phase, PhaseContext, PythonCall, SqlAction
-from msframework.migrations.operations.statements import is_outside, split
+from msframework.migrations.operations.statements import is_boundary, is_outside, split
 
 _LONGEST: Final = 60
 
@@ -21,7 +21,7 @@ class Run:
     """Runs SQL, or a function that is called with the peewee database.
 
     Args:
-        backward: what takes it back, likewise; without it there is no way back.
+        backward: what takes it back, likewise; without it the operation is not reversible.
     """
 
     forward: str | Callable[[PostgresqlDatabase], object]
@@ -33,6 +33,11 @@ class Run:
                 continue
             if not isinstance(value, str) or not value.strip():
                 raise refuse("Run", what, value, "SQL as text, or a function of the database")
+            for statement in filter(is_boundary, split(value)):
+                raise ImproperlyConfigured(
+                    f"Run: {_shortened(statement)!r} begins or ends a transaction, which `migrate` "
+                    "does itself. Leave it out; `atomic = False` commits each operation."
+                )
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
         """Return one phase, or one for each statement if they cannot run in a transaction.
@@ -56,7 +61,7 @@ class Run:
         return (Phase(tuple(SqlAction(each) for each in statements)),)
 
     def reverse(self) -> Run | None:
-        """Return the way back that the author wrote, if there is one."""
+        """Return the reverse that the author wrote, if there is one."""
         return None if self.backward is None else Run(self.backward, self.forward)
 
     def describe(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from msframework.migrations.operations.base import Phase, PhaseContext, SqlAction
 from msframework.migrations.operations.ddl import (
     bare,
@@ -53,6 +56,24 @@ _DEPENDENTS = """\
     coalesce(array_agg(command ORDER BY step) FILTER (WHERE step >= 3), '{{}}')
   INTO before, behind FROM commands;"""
 
+# A query of each column for rows with a value that the type loses.
+_HOLDERS: Final = """\
+  FOR place, statement IN
+    SELECT attrelid::regclass || '.' || quote_ident(attname),
+      format('SELECT EXISTS (SELECT FROM %s WHERE %I::text' || CASE WHEN atttypid = {type}
+        THEN ' = ANY (%L))' ELSE '[] && %L)' END, attrelid::regclass, attname, {lost})
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind IN ('r', 'p')
+    WHERE atttypid IN ({type}, (SELECT typarray FROM pg_type WHERE oid = {type}))
+      AND NOT attisdropped AND attinhcount = 0
+  LOOP
+    EXECUTE statement INTO held;
+    IF held THEN
+      RAISE EXCEPTION USING MESSAGE = {message} || place || '.', HINT = {hint},
+        ERRCODE = 'integrity_constraint_violation';
+    END IF;
+  END LOOP;"""
+_HINT: Final = "Give those rows another value first, by a Run(UPDATE …) before this operation."
+
 
 def rename_type(old: str, new: str) -> tuple[Phase, ...]:
     """Return the phase, if any, that renames a type, or moves it to another schema."""
@@ -96,7 +117,12 @@ def change_values(old: tuple[str, ...], new: EnumType, context: PhaseContext) ->
                 )
             ),
         )
-    return (Phase((SqlAction(_make_anew(new)),)),)
+    return (Phase((SqlAction(_make_anew(old, new)),)),)
+
+
+def is_made_anew(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    """Say whether a type with other values is made anew, which rewrites the tables that have it."""
+    return old != new and not _is_within(old, new) and not renamed_values(old, new)
 
 
 def _is_within(old: tuple[str, ...], new: tuple[str, ...]) -> bool:
@@ -113,7 +139,7 @@ def _add_values(old: tuple[str, ...], new: EnumType) -> list[str]:
             place = f" AFTER {literal(last)}" if last is not None else ""
             if last is None and old:
                 place = f" BEFORE {literal(old[0])}"
-            # IF NOT EXISTS, as an attempt that was broken off may have added it.
+            # IF NOT EXISTS, as an interrupted attempt may have added it.
             add = f"ALTER TYPE {quote_qualified(new.name)} ADD VALUE IF NOT EXISTS "
             statements.append(add + literal(value) + place)
         last = value
@@ -128,13 +154,15 @@ def renamed_values(old: tuple[str, ...], new: tuple[str, ...]) -> list[tuple[str
     return [] if any(one in new or two in old for one, two in pairs) else pairs
 
 
-def _make_anew(new: EnumType) -> str:
+def _make_anew(old: tuple[str, ...], new: EnumType) -> str:
     """Return the statement that replaces the type by a new one, in all columns that have it."""
     name, spare = quote_qualified(new.name), object_name(bare(new.name), "type", "before")
     values = ", ".join(literal(each) for each in new.values)
-    dependents = _DEPENDENTS.format(type=f"{literal(name)}::regtype", new=literal(name))
+    type_of = f"{literal(name)}::regtype"
+    refusal = _refuse_lost(type_of, new.name, [each for each in old if each not in new.values])
+    dependents = _DEPENDENTS.format(type=type_of, new=literal(name))
     body = f"""\
-{dependents}
+{refusal}{dependents}
   FOREACH statement IN ARRAY before LOOP
     EXECUTE statement;
   END LOOP;
@@ -144,4 +172,22 @@ def _make_anew(new: EnumType) -> str:
     EXECUTE statement;
   END LOOP;
   DROP TYPE {sibling(new.name, spare)};"""
-    return block(body, "  before text[];\n  behind text[];\n  statement text;")
+    declared = "  before text[];\n  behind text[];\n  statement text;"
+    return block(body, declared + "\n  place text;\n  held boolean;" * bool(refusal))
+
+
+def _refuse_lost(type_of: str, name: str, lost: Sequence[str]) -> str:
+    """Return the statement that fails where rows hold a value that the type loses."""
+    if not lost:
+        return ""
+    return (
+        _HOLDERS.format(
+            type=type_of,
+            lost=f"ARRAY[{', '.join(literal(each) for each in lost)}]",
+            message=literal(
+                f"The type {name} loses {', '.join(lost)}, which is a value of rows in "
+            ),
+            hint=literal(_HINT),
+        )
+        + "\n"
+    )

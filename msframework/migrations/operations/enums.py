@@ -68,7 +68,7 @@ class AlterEnum:
     """Changes the values of an enumerated type, or its name.
 
     Values that come in between are added; where as many have gone from the same places they are
-    renamed; else the type is made anew, which fails where a row has a value that is gone.
+    renamed; else the type is recreated, which fails where a row has a value that is gone.
     """
 
     old: EnumType

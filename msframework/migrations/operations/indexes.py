@@ -36,7 +36,8 @@ class CreateIndex:
 
     def describe(self) -> str:
         """Return it in a line for people."""
-        return f"create index {self.index.name} on {self.table}"
+        kind = "unique index" if self.index.unique else "index"
+        return f"create {kind} {self.index.name} on {self.table}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class DropIndex:
         """Return one phase; CONCURRENTLY where others use the table."""
         name = sibling(self.table, self.index.name)
         if context.is_online(self.table):
-            # IF EXISTS, as an attempt that was broken off may have dropped it.
+            # IF EXISTS, as an interrupted attempt may have dropped it.
             statement = SqlAction(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             return (Phase((statement,), transaction=False, waits=False),)
         return (Phase((SqlAction(f"DROP INDEX {name}"),)),)
@@ -65,7 +66,8 @@ class DropIndex:
 
     def describe(self) -> str:
         """Return it in a line for people."""
-        return f"drop index {self.index.name} of {self.table}"
+        kind = "unique index" if self.index.unique else "index"
+        return f"drop {kind} {self.index.name} of {self.table}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""NOT NULL on a column of a table with rows, and values for its old rows."""
+"""NOT NULL on a column of a table with rows, and values for its existing rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from msframework.migrations.sql import literal, quote, quote_qualified, words
 
 FillValue = str | Callable[[], object]
 # Constants, and what has one value for the whole statement: PostgreSQL computes both once for all
-# old rows.
+# existing rows.
 _ONE_VALUE: Final = """
     true false null array now current_timestamp localtimestamp current_date current_time localtime
     transaction_timestamp statement_timestamp current_user session_user"""
 _ONE_VALUE_NAMES: Final = frozenset(_ONE_VALUE.split())
+_NO_FILL: Final = (
+    "Give the operation a fill, or change those rows. If the code that still runs writes NULL, "
+    "deploy code that gives a value first."
+)
+_FILLED: Final = (
+    "Either the fill gave NULL for them, so give the operation one that never does; or the code "
+    "that still runs has written NULL since, so deploy code that gives a value first. Then change "
+    "those rows, and run migrate again."
+)
 _TYPE_WORDS: Final = frozenset(("precision", "varying", "with", "without", "time", "zone"))
 _CONSTANT_SIGNS: Final = frozenset(("::", "-", "+", "(", ")", "[", "]", ","))
 
@@ -89,7 +98,7 @@ def online_phases(table: str, column: str, fill: FillValue | None, required: boo
     check = f"ADD CONSTRAINT {name} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
     return [
         *filled,
-        Phase((_refuse_null(table, column),), waits=False),
+        Phase((_refuse_null(table, column, fill),), waits=False),
         Phase((SqlAction(alter(table, check)),)),
         *filled,
         Phase((SqlAction(alter(table, f"VALIDATE CONSTRAINT {name}")),), waits=False),
@@ -102,10 +111,10 @@ def online_phases(table: str, column: str, fill: FillValue | None, required: boo
     ]
 
 
-def _refuse_null(table: str, column: str) -> SqlAction:
+def _refuse_null(table: str, column: str, fill: FillValue | None) -> SqlAction:
     """Return the action that fails on NULL before the check, which would otherwise stay."""
     message = literal(f"The column {column} of {table} becomes NOT NULL, and some rows have NULL.")
-    hint = literal("Give the operation a fill that is never NULL, or change those rows.")
+    hint = literal(_NO_FILL if fill is None else _FILLED)
     rows = f"SELECT FROM {quote_qualified(table)} WHERE {quote(column)} IS NULL"
     return SqlAction(refusal(rows, message, hint))
 

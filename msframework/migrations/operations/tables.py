@@ -16,7 +16,7 @@ from msframework.migrations.operations.ddl import (
     object_name,
     schema_of,
 )
-from msframework.migrations.operations.followers import follow_table
+from msframework.migrations.operations.followers import follow_table, refuse_taken_names
 from msframework.migrations.schema import Table
 from msframework.migrations.sql import literal, quote, quote_qualified
 
@@ -47,7 +47,7 @@ class CreateTable:
 
 @dataclass(frozen=True, slots=True)
 class DropTable:
-    """Drops a table that nothing else depends on; going back makes it again, without its rows."""
+    """Drops a table that nothing depends on; its reverse creates it again, without rows."""
 
     table: Table
 
@@ -103,14 +103,16 @@ class RenameTable:
 
     def _move(self, name: str) -> list[str]:
         schema = schema_of(self.new)
+        taken = refuse_taken_names(name, self.new)
         if schema is not None:
             made = create_schema(self.new)
             return [
                 *([] if made is None else [made]),
+                taken,
                 alter(name, f"SET SCHEMA {quote(schema)}"),
             ]
         command = literal(alter(name, "SET SCHEMA "))
-        return [block(f"  EXECUTE {command} || quote_ident(current_schema());")]
+        return [taken, block(f"  EXECUTE {command} || quote_ident(current_schema());")]
 
     def reverse(self) -> RenameTable:
         """Return the operation that gives the table its old name."""

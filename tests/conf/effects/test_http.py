@@ -403,3 +403,32 @@ async def test_security_headers(serve):
 
     assert headers["X-Frame-Options"] == "DENY"
     assert "X-Content-Type-Options" not in headers
+
+
+async def test_strict_query(serve):
+    def strict_routes(service):
+        @service.get("/plain")
+        async def plain(request):
+            return {}
+
+        @service.get("/listed")
+        @doc.query({"size": int | None, "colour": str | None})
+        async def listed(request, query):
+            return query
+
+    async with serve(strict_routes) as running:
+        assert (await running.ask("/plain?a=1")).status == 200
+    async with serve(strict_routes, STRICT_QUERY=True) as running:
+        assert (await running.ask("/plain")).status == 200
+        assert (await running.ask("/listed?size=1")).said["data"] == {"size": 1}
+        refused = await running.ask("/plain?a=1")
+        answer = await running.ask("/listed?color=red&size=x")
+
+    assert (refused.status, refused.said["error"]) == (
+        422,
+        {"query": {"a": ["Unknown parameter."]}},
+    )
+    assert answer.said["error"]["query"] == {
+        "size": ["Not a valid integer."],
+        "color": ["Unknown parameter; there are colour, size. Did you mean 'colour'?"],
+    }

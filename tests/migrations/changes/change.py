@@ -36,6 +36,7 @@ class Change:
         by_hand: SQL that is run after `rows`, and for the comparison after each `create_tables`.
         by_hand_after: likewise, where it reads otherwise with the models after.
         back_fails: a part of the error of the way back, where there is none.
+        tenant: the schema that the address names by `options=-csearch_path=…`.
         daily: run by the suite in any case, which else runs one change of three.
     """
 
@@ -51,6 +52,7 @@ class Change:
     by_hand: str = ""
     by_hand_after: str = ""
     back_fails: str | None = None
+    tenant: str | None = None
     daily: bool = False
 
     @property

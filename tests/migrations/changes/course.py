@@ -48,7 +48,7 @@ class _Course:
 
     def run(self):
         bench, change = self.bench, self.change
-        bench.clear(change.apps)
+        bench.clear(change.apps, change.tenant)
         self._begin()
         rows, self.files = bench.rows(), bench.files()
         schema = bench.snapshot(comments=True)

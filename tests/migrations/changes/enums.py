@@ -78,4 +78,23 @@ CHANGES = [
         rows=_ROWS,
         kept=("SELECT kind::text FROM note", [("old",), ("old",)]),
     ),
+    Change(
+        "a value less, which was the default of the server",
+        _states("new", "old", "gone", field="EnumField(State, constraints=[Default(\"'gone'\")])"),
+        _states("old", "new"),
+        rows=_ROWS,
+        kept=_KEPT,
+        options=("--drop", "state.gone"),
+        refusal="give --drop state.gone",
+        daily=True,
+    ),
+    Change(
+        "a value under another name",
+        _states("new", "old"),
+        _states("fresh", "old"),
+        rows=_ROWS,
+        kept=("SELECT state::text FROM note ORDER BY title", [("fresh",), ("old",)]),
+        options=("--rename", "state.new:fresh"),
+        refusal="was it renamed? Give --rename state.new:fresh",
+    ),
 ]

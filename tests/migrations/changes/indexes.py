@@ -105,6 +105,22 @@ CHANGES = [
         _sql("(a)", "CREATE INDEX one ON note") + ", " + _sql("(b)", "CREATE INDEX two ON note"),
         _sql("(b)", "CREATE INDEX one ON note") + ", " + _sql("(a)", "CREATE INDEX two ON note"),
     ),
+    Change(
+        "the name of an index goes to a table of another app",
+        {
+            "press": note("a = IntegerField()").replace("Note", "Letter"),
+            "shop": note("a = IntegerField()", meta=[f"indexes = ({_sql('(a)')},)"]),
+        },
+        {
+            "press": note("a = IntegerField()", meta=[f"indexes = ({_sql('(a)')},)"])
+            .replace("Note", "Letter")
+            .replace("ON note", "ON letter"),
+            "shop": note("a = IntegerField()"),
+        },
+        rows="INSERT INTO note (title, a) VALUES ('a', 1)",
+        kept=("SELECT title FROM note", [("a",)]),
+        daily=True,
+    ),
     _indexes(
         "a unique index that takes one NULL only",
         _sql("(b)", "CREATE UNIQUE INDEX made ON note"),

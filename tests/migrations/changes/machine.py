@@ -23,6 +23,8 @@ TABLES = ("notes", "user", "Order", "größen", "a_table_with_a_name_of_some_len
 SCHEMAS = ("", "", "depot", "Shop")
 VALUES = ("new", "old", "gone", "used", "it's", "50%")
 ACTIONS = ("", "CASCADE", "SET NULL", "RESTRICT")
+INDEXES = ("plain", "desc", "where", "include", "unique", "hash")
+CONSTRAINTS = ("check", "other", "unique", "deferrable")
 counts = {"examples": 0, "steps": 0, "migrations": 0, "ways back": 0}
 bench = None  # set by the test
 
@@ -54,8 +56,21 @@ class ModelMachine(RuleBasedStateMachine):
                 if kind != "enum" or app == "shop":
                     model.fields[name] = Field(kind, null=(n + len(name)) % 3 == 0)
             self.models.append(model)
+            self.add_parts(model, n)
         self.settle()
         self.add_rows(2)
+
+    def add_parts(self, model, n):
+        """Give a model an index, a constraint and a foreign key, which later steps may alter."""
+        column = self.a_column(model, n, lambda each: each.kind not in ("json", "array"))
+        if column and n % 2:
+            model.indexes[f"ix_{self.fresh_number()}"] = ((column,), INDEXES[n % len(INDEXES)])
+        if column and n % 3:
+            rule = CONSTRAINTS[n % len(CONSTRAINTS)]
+            model.constraints[f"rule_{self.fresh_number()}"] = ((column,), rule)
+        if n % 5 < 3:
+            action, target = ACTIONS[n % len(ACTIONS)], self.models[0].name
+            model.fields["owner_id"] = Field("key", True, target=target, action=action)
 
     def teardown(self):
         """Settle what waits."""
@@ -79,6 +94,10 @@ class ModelMachine(RuleBasedStateMachine):
     def fresh_number(self):
         self.number += 1
         return self.number
+
+    def has(self, test):
+        """Say whether there is a model that passes *test*; a step that finds none is no step."""
+        return any(map(test, self.models))
 
     def has_rows(self, model):
         was = self.was(model)
@@ -238,6 +257,8 @@ class ModelMachine(RuleBasedStateMachine):
             return
         if new not in TEXTS + NUMBERS and any(e.source == column for e in model.fields.values()):
             return
+        if new in ("char", "long") and self.longest(model, column) > {"char": 10, "long": 20}[new]:
+            return
         using = CONVERSIONS[made.kind, new]
         if using:
             quoted = f'"{column}"'
@@ -247,6 +268,11 @@ class ModelMachine(RuleBasedStateMachine):
         self.touched |= {(model.name, column)}
         self.touched |= {(model.name, c) for c, e in model.fields.items() if e.source == column}
         self.settle()
+
+    def longest(self, model, column):
+        """Return the length of the longest value of a column, which a shorter type refuses."""
+        longest = f'SELECT coalesce(max(length("{column}"::text)), 0) FROM {self.was(model).sql}'
+        return bench.query(longest)[0][0]
 
     def mentioned(self, model, column):
         parts = [*model.indexes.values(), *model.constraints.values()]
@@ -312,6 +338,9 @@ class ModelMachine(RuleBasedStateMachine):
         self.settle()
 
     @rule(n=picks, action=st.sampled_from(ACTIONS), deferred=st.booleans(), wait=st.booleans())
+    @precondition(
+        lambda self: self.has(lambda model: [e for e in model.fields.values() if e.target])
+    )
     def alter_key(self, n, action, deferred, wait):
         keys = [each for model in self.models for each in model.fields.values() if each.target]
         key = self.pick(keys, n)
@@ -338,7 +367,7 @@ class ModelMachine(RuleBasedStateMachine):
     @rule(
         n=picks,
         m=picks,
-        how=st.sampled_from(["plain", "desc", "where", "include", "unique", "hash"]),
+        how=st.sampled_from(INDEXES),
         wait=st.booleans(),
     )
     def add_index(self, n, m, how, wait):
@@ -350,14 +379,15 @@ class ModelMachine(RuleBasedStateMachine):
             model.indexes[f"ix_{self.fresh_number()}"] = ((column,), how)
             self.settle(wait)
 
-    @rule(n=picks, m=picks, how=st.sampled_from(["drop", "desc", "where"]), wait=st.booleans())
+    @rule(n=picks, m=picks, how=st.sampled_from(["drop", *INDEXES]), wait=st.booleans())
+    @precondition(lambda self: self.has(lambda model: model.indexes))
     def alter_index(self, n, m, how, wait):
         self.alter_part(lambda model: model.indexes, n, m, how, wait)
 
     @rule(
         n=picks,
         m=picks,
-        how=st.sampled_from(["check", "other", "unique", "deferrable"]),
+        how=st.sampled_from(CONSTRAINTS),
         named=st.booleans(),
         wait=st.booleans(),
     )
@@ -371,7 +401,8 @@ class ModelMachine(RuleBasedStateMachine):
             model.constraints[name] = ((column,), how)
             self.settle(wait)
 
-    @rule(n=picks, m=picks, how=st.sampled_from(["drop", "check", "unique"]), wait=st.booleans())
+    @rule(n=picks, m=picks, how=st.sampled_from(["drop", *CONSTRAINTS]), wait=st.booleans())
+    @precondition(lambda self: self.has(lambda model: model.constraints))
     def alter_constraint(self, n, m, how, wait):
         self.alter_part(lambda model: model.constraints, n, m, how, wait)
 
@@ -402,8 +433,10 @@ class ModelMachine(RuleBasedStateMachine):
             self.settle(wait)
 
     @rule(count=st.integers(1, 3))
+    @precondition(lambda self: not self.filled)
     def add_rows(self, count):
         """Put rows into all tables as they stand."""
+        self.filled = True
         for model in self.settled:
             for _ in range(count):
                 n = self.fresh_number()
@@ -449,13 +482,14 @@ class ModelMachine(RuleBasedStateMachine):
         if made != files:
             counts["migrations"] += 1
             self.migrate()
-        self.settled = copy.deepcopy(self.models)
-        self.compare(rows)
-        faults = bench.written_faults()
+        self.settled, self.filled = copy.deepcopy(self.models), False
+        wanted = bench.made_snapshot()
+        self.compare(wanted, rows)
+        faults = bench.written_faults(files)
         assert not faults, "\n".join(faults)
         if made != files and not self.one_way:
             counts["ways back"] += 1
-            self.go_back(files, schema)
+            self.go_back(files, schema, wanted)
         self.options, self.touched, self.one_way = [], set(), False
 
     def migrate(self):
@@ -464,7 +498,7 @@ class ModelMachine(RuleBasedStateMachine):
         except Exception as exc:
             raise AssertionError(f"{exc}\n{self.texts()}") from exc
 
-    def go_back(self, files, schema):
+    def go_back(self, files, schema, wanted):
         try:
             bench.back(files)
         except Exception as exc:
@@ -472,10 +506,10 @@ class ModelMachine(RuleBasedStateMachine):
         found = compare_snapshots(schema, bench.snapshot(comments=True))
         assert not found, "after the way back: " + "\n".join([*found, self.texts()])
         self.migrate()
-        self.compare({})
+        self.compare(wanted, {})
 
-    def compare(self, rows):
-        found = compare_snapshots(bench.made_snapshot(), bench.snapshot())
+    def compare(self, wanted, rows):
+        found = compare_snapshots(wanted, bench.snapshot())
         assert not found, "\n".join([*found, self.texts()])
         green, said = bench.check()
         assert green, f"{said}\n{self.texts()}"

@@ -2,6 +2,7 @@
 
 from tests.migrations.changes import (
     by_hand,
+    combinations,
     constraints,
     enums,
     fields,
@@ -21,6 +22,7 @@ PARTS = {
     "Foreign keys": foreign_keys.CHANGES,
     "Tables and schemas": tables.CHANGES,
     "Enumerated types": enums.CHANGES,
+    "Several at once": combinations.CHANGES,
     "Made by hand, and left alone": by_hand.CHANGES,
 }
 CHANGES = [change for part in PARTS.values() for change in part]

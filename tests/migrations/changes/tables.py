@@ -84,6 +84,19 @@ CHANGES = [
         daily=True,
     ),
     Change(
+        "a table moves to a schema where another one has the names of its indexes",
+        _both("", "age = IntegerField(default=1, index=True)"),
+        _both("", "age = IntegerField(default=1, index=True)").replace(
+            'table_name = "notes"\n        schema = "shop"', 'table_name = "papers"'
+        ),
+        rows=_BOTH_ROWS.replace("shop.notes (title)", "shop.notes (title, age)").replace(
+            "('in shop')", "('in shop', 5)"
+        ),
+        options=("--rename", "shop.notes:papers"),
+        kept=("SELECT title FROM papers", [("in shop",)]),
+        daily=True,
+    ),
+    Change(
         "drop a column in shop.notes, beside public.notes",
         _both("age = IntegerField(default=1)", "age = IntegerField(default=1)"),
         _both("age = IntegerField(default=1)"),
@@ -254,5 +267,45 @@ class Order(Model):
             [("x", 3, "a", 5)],
         ),
         daily=True,
+    ),
+    Change(
+        "the tables of a tenant, whose schema the address names, beside those of another",
+        """
+        class Shelf(Model):
+            name = TextField()
+
+        class Note(Model):
+            title = TextField()
+            age = IntegerField(null=True)
+        """,
+        """
+        class Shelf(Model):
+            name = TextField(unique=True)
+
+        class Note(Model):
+            title = TextField(index=True)
+            years = BigIntegerField(default=1, constraints=[Check("years > 0")])
+            shelf = ForeignKeyField(Shelf, null=True, on_delete="CASCADE")
+        """,
+        rows="INSERT INTO note (title, age) VALUES ('a', NULL)",
+        by_hand="CREATE TABLE public.note (id integer, title integer, age text); "
+        "CREATE TABLE public.shelf (id integer, name integer)",
+        options=("--rename", "note.age:years"),
+        refusal="was it renamed?",
+        kept=("SELECT title, years, shelf_id FROM tenant_one.note", [("a", 1, None)]),
+        returned=("SELECT title, age FROM tenant_one.note", [("a", 1)]),
+        tenant="tenant_one",
+        daily=True,
+    ),
+    Change(
+        "a table of a tenant moves to a schema that all have",
+        note(meta=['table_name = "notes"']),
+        note("age = IntegerField(null=True)", meta=_IN_SHOP),
+        rows="INSERT INTO notes (title) VALUES ('a')",
+        by_hand="CREATE TABLE public.notes (id integer)",
+        options=("--rename", "notes:shop.notes"),
+        refusal="--rename notes:shop.notes",
+        kept=("SELECT title, age FROM shop.notes", [("a", None)]),
+        tenant="tenant_two",
     ),
 ]

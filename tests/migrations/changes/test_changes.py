@@ -16,7 +16,7 @@ def bench(server_url, tmp_path_factory):
 
 
 def _marks(number, change):
-    return [] if change.daily or number % 3 == 0 else [pytest.mark.acceptance]
+    return [] if change.daily or number % 5 == 0 else [pytest.mark.acceptance]
 
 
 @pytest.mark.parametrize(

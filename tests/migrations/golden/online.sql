@@ -12,7 +12,7 @@ DO $do$
 BEGIN
   IF EXISTS (SELECT FROM users WHERE low IS NULL) THEN
     RAISE EXCEPTION USING MESSAGE = 'The column low of users becomes NOT NULL, and some rows have NULL.',
-      HINT = 'Give the operation a fill that is never NULL, or change those rows.',
+      HINT = 'Either the fill gave NULL for them, so give the operation one that never does; or the code that still runs has written NULL since, so deploy code that gives a value first. Then change those rows, and run migrate again.',
       ERRCODE = 'integrity_constraint_violation';
   END IF;
 END

@@ -1,0 +1,5 @@
+"""Collections: `ModelResource`, whose actions are generated from a model and its schema."""
+
+from msframework.collection.model_resource import ModelResource
+
+__all__ = ["ModelResource"]

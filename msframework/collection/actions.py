@@ -1,0 +1,260 @@
+"""Generates the methods of a collection's actions: straight-line coroutines, one for each.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from msframework.collection.action import Action, Generated
+from msframework.collection.bulk import insert_rows, lock_rows, update_rows
+from msframework.collection.declaration import Collection
+from msframework.collection.source import ActionSource
+from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
+from msframework.response import Reply
+
+
+def generate(
+    collection: Collection, action: Action, queries: Queries, inputs: Sequence[str]
+) -> tuple[Generated, str]:
+    """Return the function of an action, and its source.
+
+    Args:
+        inputs: the names of its declared inputs.
+    """
+    source = ActionSource(collection, action, inputs)
+    _WRITERS[action.name](source, queries)
+    return source.compile(f"{collection.cls.__name__}_{action.name}")
+
+
+def _write_list(source: ActionSource, queries: Queries) -> None:
+    source.bind("LIST", queries.list())
+    if not (source.bounds or source.has("scope", "query") or "filters" in source.parameters):
+        source.line("return await page.fetch(cur, LIST)")
+        return
+    source.seam("scope", "scope")
+    _select(source, "LIST")
+    if "filters" in source.parameters:
+        source.line("query = filters.apply(query)")
+    source.line("return await page.fetch(cur, query)")
+
+
+def _write_read(source: ActionSource, queries: Queries) -> None:
+    if source.has("scope", "query") or not is_plain(source.bounds):
+        source.bind("READ", queries.read())
+        source.seam("scope", "scope")
+        _select(source, "READ")
+        source.line("row = await cur.fetchrow(query)")
+    else:
+        source.bind("READ", queries.text_of_read(source.bounds))
+        source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
+    source.refuse_missing()
+    source.line("return row")
+
+
+def _select(source: ActionSource, base: str) -> None:
+    """Write the lines that change the select *base* by its seam, and bind it."""
+    seam = source.collection.seams.get("query")
+    source.seam("query", "query", query=base)
+    source.where("query", "" if seam is not None else base)
+
+
+def _write_create(source: ActionSource, queries: Queries) -> None:
+    source.bind("model", queries.model)
+    source.set_parents("body")
+    source.seam("before_create", values="body")
+    source.seam("scope", "scope")
+    source.line(f"query = model.insert(body).returning(*{_returned(source, queries)})")
+    source.line("row = await tx.fetchrow(query)")
+    _check_scope(source)
+    source.seam("after_create", values="body")
+    source.commit_seam()
+    if not source.collection.paths.item:
+        source.line("return row")
+    else:
+        source.bind("Reply", Reply)
+        source.line(f'return Reply(row, headers={{"Location": {source.location()}}})')
+
+
+def _write_replace(source: ActionSource, queries: Queries) -> None:
+    source.bind("DEFAULTS", queries.defaults())
+    source.line("values = {**DEFAULTS, **body}")
+    _write_update(source, queries)
+
+
+def _write_patch(source: ActionSource, queries: Queries) -> None:
+    source.line("values = body")
+    _write_update(source, queries)
+
+
+def _write_update(source: ActionSource, queries: Queries) -> None:
+    source.bind("model", queries.model)
+    source.seam("scope", "scope")
+    _read_first(source, queries, "before_update")
+    source.seam("before_update", key=source.key)
+    columns = _returned(source, queries)
+    source.line("if values:")
+    source.line(f"    query = model.update(values).returning(*{columns})")
+    source.line("else:")
+    source.line(f"    query = model.select(*{columns})")
+    source.where("query")
+    source.line("row = await tx.fetchrow(query)")
+    source.refuse_missing()
+    _check_scope(source)
+    source.seam("after_update", key=source.key)
+    source.commit_seam()
+    source.line("return row")
+
+
+def _write_delete(source: ActionSource, queries: Queries) -> None:
+    if source.has("scope", *_AROUND_DELETE) or not is_plain(source.bounds):
+        source.bind("model", queries.model)
+        source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
+        source.seam("scope", "scope")
+        _read_first(source, queries, "before_delete")
+        source.seam("before_delete", key=source.key)
+        source.where("query", "model.delete().returning(*COLUMNS)")
+        source.line("row = await tx.fetchrow(query)")
+    else:
+        source.bind("DELETE", queries.text_of_delete(source.bounds))
+        source.line(f"row = await tx.fetchrow(DELETE{_arguments(source)})")
+    source.refuse_missing()
+    source.seam("after_delete", key=source.key)
+    source.commit_seam()
+
+
+_AROUND_DELETE: Final = ("before_delete", "after_delete", "after_commit")
+
+
+def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
+    """Write the lines that read and lock the row, where a seam takes it."""
+    if source.wants(seam, "row"):
+        source.bind("LOCKED", queries.locked())
+        source.where("query", "LOCKED")
+        source.line("row = await tx.fetchrow(query)")
+        source.refuse_missing()
+
+
+def _returned(source: ActionSource, queries: Queries) -> str:
+    """Return the expression of the columns that a write gives back."""
+    source.bind("COLUMNS", queries.columns)
+    if not source.has("scope"):
+        return "COLUMNS"
+    source.bind("in_scope", in_scope)
+    return "in_scope(COLUMNS, scope)"
+
+
+def _check_scope(source: ActionSource) -> None:
+    if source.has("scope"):
+        source.bind("check_scope", check_scope)
+        source.line("check_scope(row, scope)")
+
+
+def _arguments(source: ActionSource) -> str:
+    return "".join(f", {each.name}" for each in source.bounds)
+
+
+def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
+    source.bind("KEY", queries.bulk_key())
+    source.bind("model", queries.model)
+    source.bind("insert_rows", insert_rows)
+    source.line("KEY.check_number(body)")
+    if source.collection.parents or source.has("before_create"):
+        source.line("for values in body:")
+        with source.indented():
+            source.set_parents("values")
+            source.seam("before_create")
+    source.seam("scope", "scope")
+    columns = _returned(source, queries)
+    source.line(f"rows = await insert_rows(tx, model, body, {columns})")
+    _follow(source, "after_create")
+    source.line("return rows")
+
+
+def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
+    source.bind("KEY", queries.bulk_key())
+    source.bind("model", queries.model)
+    source.bind("update_rows", update_rows)
+    source.line("KEY.check_number(body)")
+    source.line("keys = KEY.take(body)")
+    _bounds(source)
+    _lock(source, queries, "before_update")
+    if source.has("before_update"):
+        wants_row = source.wants("before_update", "row")
+        source.line(
+            "for key, row, values in zip(keys, rows, body):"
+            if wants_row
+            else "for key, values in zip(keys, body):"
+        )
+        with source.indented():
+            source.seam("before_update", key="KEY.shown(key)")
+    columns = _returned(source, queries)
+    source.line(f"rows = await update_rows(tx, model, KEY, keys, body, {columns}, bounds)")
+    _follow(source, "after_update")
+    source.line("return rows")
+
+
+def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
+    key = source.bind("KEY", queries.bulk_key())
+    source.bind("model", queries.model)
+    source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
+    source.line(f"keys = [(each,) for each in chosen[{queries.bulk_name()!r}]]")
+    _bounds(source)
+    _lock(source, queries, "before_delete")
+    if source.has("before_delete"):
+        wants_row = source.wants("before_delete", "row")
+        source.line("for key, row in zip(keys, rows):" if wants_row else "for key in keys:")
+        with source.indented():
+            source.seam("before_delete", key=f"{key}.shown(key)")
+    source.line("query = model.delete().returning(*COLUMNS)")
+    source.line("query = query.where(KEY.fields[0].in_([key for key, in keys]), *bounds)")
+    source.line("rows = await tx.fetch(query)")
+    source.line("KEY.check_found([key for key, in keys], rows)")
+    if source.has("after_delete", "after_commit"):
+        source.line("for row in rows:")
+        with source.indented():
+            source.seam("after_delete", key="KEY.shown(KEY.of(row))")
+            source.commit_seam()
+
+
+def _bounds(source: ActionSource) -> None:
+    """Write the lines that make the conditions of the path and of the scope."""
+    terms = [f"{source.bind_field(each)} == {each.name}" for each in source.bounds]
+    source.seam("scope", "scope")
+    source.line(f"bounds = [{', '.join(terms)}]")
+    if source.has("scope"):
+        source.lines("if scope is not None:", "    bounds.append(scope)")
+
+
+def _lock(source: ActionSource, queries: Queries, seam: str) -> None:
+    """Write the line that reads and locks the rows, where a seam takes each."""
+    if source.wants(seam, "row"):
+        source.bind("LOCKED", queries.locked())
+        source.bind("lock_rows", lock_rows)
+        source.line("rows = await lock_rows(tx, LOCKED, KEY, keys, bounds)")
+
+
+def _follow(source: ActionSource, seam: str) -> None:
+    """Write the lines that follow each written row."""
+    if source.has("scope", seam, "after_commit"):
+        wants = source.wants(seam, "values")
+        source.line("for row, values in zip(rows, body):" if wants else "for row in rows:")
+        with source.indented():
+            _check_scope(source)
+            source.seam(seam, key="KEY.shown(KEY.of(row))")
+            source.commit_seam()
+
+
+_WRITERS: Final[Mapping[str, Callable[[ActionSource, Queries], None]]] = {
+    "list": _write_list,
+    "create": _write_create,
+    "read": _write_read,
+    "replace": _write_replace,
+    "patch": _write_patch,
+    "delete": _write_delete,
+    "bulk_create": _write_bulk_create,
+    "bulk_patch": _write_bulk_patch,
+    "bulk_delete": _write_bulk_delete,
+}

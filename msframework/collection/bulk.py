@@ -1,0 +1,182 @@
+"""The statements of bulk actions: all rows of a body, in as many statements as it has shapes.
+
+Run per request, in the action's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import peewee
+
+from msframework.db.transaction import Transaction
+from msframework.exceptions import InvalidInput
+from msframework.models.sql import render
+from msframework.types import Row
+
+Errors = dict[str, Any]
+
+
+class BulkKey:
+    """The key by which a bulk action names its rows.
+
+    Args:
+        fields: its columns.
+        names: the members of a body that hold them.
+        wires: what the caller calls them.
+        noun: what a row is called.
+        most: how many rows an action takes.
+    """
+
+    __slots__ = ("_columns", "_names", "_wires", "fields", "most", "noun")
+
+    def __init__(
+        self,
+        fields: Sequence[peewee.Field],
+        names: Sequence[str],
+        wires: Sequence[str],
+        noun: str,
+        most: int,
+    ) -> None:
+        self.fields, self._names, self._wires = tuple(fields), tuple(names), tuple(wires)
+        self._columns = tuple(field.column_name for field in fields)
+        self.noun, self.most = noun, most
+
+    def check_number(self, members: Sequence[object]) -> None:
+        """Refuse more rows than an action takes.
+
+        Raises:
+            InvalidInput: there are.
+        """
+        if len(members) > self.most:
+            raise InvalidInput({"body": [f"Longer than maximum length {self.most}."]})
+
+    def take(self, members: Iterable[Row]) -> list[tuple[object, ...]]:
+        """Take the keys out of *members*, and return them.
+
+        Raises:
+            InvalidInput: a key stands there twice.
+        """
+        keys = [tuple(values.pop(name) for name in self._names) for values in members]
+        seen: set[tuple[object, ...]] = set()
+        errors: Errors = {}
+        for index, key in enumerate(keys):
+            if key in seen:
+                errors[str(index)] = {self._wires[0]: ["Given twice."]}
+            seen.add(key)
+        if errors:
+            raise InvalidInput({"body": errors})
+        return keys
+
+    def of(self, row: Row) -> tuple[object, ...]:
+        """Return the key of a row."""
+        return tuple(row[name] for name in self._columns)
+
+    def conditions(self, key: tuple[object, ...]) -> list[Any]:
+        """Return the conditions for the row of *key*."""
+        return [field == value for field, value in zip(self.fields, key, strict=True)]
+
+    def shown(self, key: tuple[object, ...]) -> object:
+        """Return *key* as seams and messages have it: its value, or a tuple of several."""
+        return key[0] if len(key) == 1 else key
+
+    def in_order(self, keys: Sequence[tuple[object, ...]], rows: Iterable[Row]) -> list[Row]:
+        """Return *rows* in the order of *keys*.
+
+        Raises:
+            InvalidInput: some are not there, or lie outside of scope; by index.
+        """
+        found = {self.of(row): row for row in rows}
+        errors: Errors = {}
+        for index, key in enumerate(keys):
+            if key not in found:
+                errors[str(index)] = {self._wires[0]: [self._missing(key)]}
+        if errors:
+            raise InvalidInput({"body": errors})
+        return [found[key] for key in keys]
+
+    def check_found(self, keys: Sequence[object], rows: Iterable[Row]) -> None:
+        """Refuse keys of a query that have no row.
+
+        Raises:
+            InvalidInput: there are such keys; by index.
+        """
+        found = {row[self._columns[0]] for row in rows}
+        missing = {
+            str(index): [self._missing((key,))]
+            for index, key in enumerate(keys)
+            if key not in found
+        }
+        if missing:
+            raise InvalidInput({"query": {self._wires[0]: missing}})
+
+    def _missing(self, key: tuple[object, ...]) -> str:
+        return f"There is no {self.noun} {', '.join(map(str, key))}."
+
+
+async def insert_rows(
+    tx: Transaction, model: Any, members: Sequence[Row], columns: Sequence[peewee.Node]
+) -> list[Row]:
+    """Insert *members*, and return the *columns* of their rows in the same order."""
+    return await _run(tx, members, lambda values: model.insert(values).returning(*columns))
+
+
+async def update_rows(
+    tx: Transaction,
+    model: Any,
+    key: BulkKey,
+    keys: Sequence[tuple[object, ...]],
+    members: Sequence[Row],
+    columns: Sequence[peewee.Node],
+    bounds: Sequence[object],
+) -> list[Row]:
+    """Write *members* into the rows of *keys* within *bounds*, and return these in that order.
+
+    Raises:
+        InvalidInput: some are not there; nothing is written then, as the transaction ends.
+    """
+
+    def build(each: tuple[tuple[object, ...], Row]) -> Any:
+        number, values = each
+        query = model.update(values).returning(*columns) if values else model.select(*columns)
+        return query.where(*key.conditions(number), *bounds)
+
+    rows = await _run(tx, list(zip(keys, members, strict=True)), build)
+    return key.in_order(keys, rows)
+
+
+async def lock_rows(
+    tx: Transaction,
+    locked: Any,
+    key: BulkKey,
+    keys: Sequence[tuple[object, ...]],
+    bounds: Sequence[object],
+) -> list[Row]:
+    """Read and lock the rows of *keys* by the select *locked*, and return them in that order.
+
+    Raises:
+        InvalidInput: some are not there.
+    """
+    rows = await _run(tx, keys, lambda each: locked.where(*key.conditions(each), *bounds))
+    return key.in_order(keys, rows)
+
+
+async def _run(tx: Transaction, members: Sequence[Any], build: Callable[[Any], Any]) -> list[Row]:
+    """Run the query of each of *members*, those of one text at once; return their rows.
+
+    The rows are in the order of *members* where each query gives one.
+    """
+    groups: dict[str, list[int]] = {}
+    arguments = []
+    for index, member in enumerate(members):
+        text, args = render(build(member))
+        groups.setdefault(text, []).append(index)
+        arguments.append(args)
+    rows: list[tuple[int, Row]] = []
+    for text, indexes in groups.items():
+        found = await tx.fetchmany(text, [arguments[index] for index in indexes])
+        places = indexes if len(found) == len(indexes) else [0] * len(found)
+        rows += zip(places, found, strict=True)
+    rows.sort(key=lambda each: each[0])
+    return [row for _, row in rows]

@@ -1,0 +1,368 @@
+"""Reads a `ModelResource` class and the paths of its mount into one frozen value.
+
+Runs at start-up; all mistakes are collected.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, Final
+
+import peewee
+from marshmallow import Schema
+
+from msframework._place import place_of
+from msframework.collection.action import ACTIONS, Action, Place
+from msframework.collection.model_resource import ModelResource
+from msframework.collection.noun import Noun, read_noun
+from msframework.collection.seam import Seam, read_seams
+from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
+from msframework.exceptions import ServiceException
+from msframework.filters import FilterReader
+from msframework.operation import path_params
+from msframework.problem import Problem
+from msframework.resource import Resource
+
+# Names of other frameworks for what is here.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "destroy": "delete",
+    "get_queryset": "query or scope",
+    "partial_update": "patch",
+    "perform_create": "before_create or after_create",
+    "perform_destroy": "before_delete or after_delete",
+    "perform_update": "before_update or after_update",
+    "retrieve": "read",
+    "update": "patch or replace",
+    "get": "list or read",
+    "post": "create",
+    "put": "replace",
+}
+
+
+# Names of variables in generated functions, which no parameter of a path can have.
+_LOCALS: Final = frozenset(
+    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
+)
+_BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The paths of a collection, without its blueprint's prefix, and that prefix.
+
+    `item` is empty where a row has no path.
+    """
+
+    prefix: str
+    list: str
+    item: str
+    bulk: str
+
+    def of(self, place: Place) -> str:
+        """Return the path of a place, below the prefix."""
+        return {Place.LIST: self.list, Place.ITEM: self.item, Place.BULK: self.bulk}[place]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A parameter of a path, and the field whose value it is."""
+
+    name: str
+    field: peewee.Field
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A `ModelResource` as it is mounted once.
+
+    Attributes:
+        where: the place of its declaration, for messages.
+        actions: those that it has, in the order of their paths.
+        overridden: the actions that methods of its own take the place of.
+        parents: the fields that the list's path binds.
+        lookup: the fields that the rest of the item's path binds.
+        filters: what reads the filters, the order and the search of a list, if it has any.
+    """
+
+    cls: type[ModelResource]
+    where: str
+    paths: Paths
+    model: type[peewee.Model]
+    noun: Noun
+    actions: tuple[Action, ...]
+    overridden: frozenset[str]
+    parents: tuple[Bound, ...]
+    lookup: tuple[Bound, ...]
+    shapes: Shapes
+    seams: Mapping[str, Seam]
+    filters: FilterReader | None
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return str(self.model._meta.table_name)
+
+    def params(self, action: Action) -> tuple[str, ...]:
+        """Return the names of the path parameters of an action."""
+        return tuple(each.name for each in self.bounds(action))
+
+    def bounds(self, action: Action) -> tuple[Bound, ...]:
+        """Return the fields that the path of an action binds."""
+        return self.parents + (self.lookup if action.place is Place.ITEM else ())
+
+
+def read_collection(
+    cls: type[ModelResource], paths: Paths, where: str, problems: list[str]
+) -> Collection | None:
+    """Return *cls* as it is mounted at *paths*; `None` after mistakes, appended to *problems*."""
+    reader = _Reader(cls, paths, where)
+    found = reader.read()
+    problems += reader.problems
+    return None if reader.problems else found
+
+
+class _Reader:
+    """Reads one class; its mistakes are collected in `problems`."""
+
+    def __init__(self, cls: type[ModelResource], paths: Paths, where: str) -> None:
+        self.cls, self.paths = cls, paths
+        self.where = f"{where} {cls.__name__}"
+        self.problems: list[str] = []
+
+    def read(self) -> Collection | None:
+        self._check_names()
+        seams = read_seams(self.cls, self.problems)
+        actions = self._read_actions()
+        self._check_raises()
+        model = self._read_model()
+        if model is None:
+            return None
+        parents, lookup = self._read_parents(model), self._read_lookup(model)
+        self._check_bulk(model, parents, actions)
+        if self.problems:
+            return None
+        overridden = {name for name in ACTIONS if self._overrides(name)}
+        return Collection(
+            cls=self.cls,
+            where=self.where,
+            paths=self.paths,
+            model=model,
+            noun=read_noun(model.__name__, self.cls.noun, self.cls.nouns),
+            actions=actions,
+            overridden=frozenset(overridden),
+            parents=parents,
+            lookup=lookup,
+            shapes=read_shapes(
+                self.cls,
+                model,
+                [each.field for each in parents],
+                primary_key(model),
+                {each.name for each in actions},
+            ),
+            seams=MappingProxyType(seams),
+            filters=self._read_filters(model),
+        )
+
+    def _say(self, found: str, expected: str = "", advice: str = "") -> None:
+        self.problems.append(Problem(self.where, found, expected, advice))
+
+    def _overrides(self, action: str) -> bool:
+        return getattr(self.cls, action) is not getattr(ModelResource, action)
+
+    def _own_names(self) -> Iterator[tuple[str, object]]:
+        for base in self.cls.__mro__:
+            if issubclass(base, ModelResource) and base is not ModelResource:
+                yield from vars(base).items()
+
+    def _check_names(self) -> None:
+        """Refuse public names that are nearly those of an attribute, an action or a seam."""
+        known = [name for name in dir(ModelResource) if not name.startswith("_")]
+        known += [name for name in ModelResource.__annotations__ if name not in known]
+        for name, value in self._own_names():
+            if name.startswith("_") or name in known or hasattr(Resource, name):
+                continue
+            where = place_of(value, self.where) if inspect.isfunction(value) else self.where
+            meant = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+            if meant:
+                found = f"nothing reads its {name!r}; was {meant} meant?"
+                advice = "Rename it, or let its name begin with an underscore."
+                self.problems.append(Problem(where, found.rstrip("?"), advice=advice))
+        for name in ACTIONS:
+            method = inspect.getattr_static(self.cls, name)
+            if not inspect.isfunction(method):
+                self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
+
+    def _read_actions(self) -> tuple[Action, ...]:
+        named: Any = self.cls.actions
+        if isinstance(named, str) or not all(name in ACTIONS for name in named):
+            self._say(f"actions is {named!r}", f"some of {', '.join(ACTIONS)}")
+            return ()
+        actions = [action for name, action in ACTIONS.items() if name in named]
+        if not self.paths.item:
+            items = [each.name for each in actions if each.place is Place.ITEM]
+            if items and "actions" in dict(self._own_names()):
+                advice = 'Add item="/<id:int>" or the like to @blueprint.collection(…).'
+                self._say(f"its actions {', '.join(items)} have no path", advice=advice)
+            actions = [each for each in actions if each.place is not Place.ITEM]
+        for name, method in self._own_names():
+            if name in ACTIONS and inspect.isfunction(method) and ACTIONS[name] not in actions:
+                found = f"nothing calls its method {name!r}, as it is none of its actions"
+                self._say(found, advice=f"Add {name!r} to actions, or drop the method.")
+        if not actions and not self.problems:
+            self._say("it has no actions", advice="Name one at least.")
+        return tuple(actions)
+
+    def _check_raises(self) -> None:
+        raises: Any = self.cls.raises
+        if not isinstance(raises, Mapping):
+            self._say(f"raises is {raises!r}", "a dict of exceptions by constraint")
+            return
+        for constraint, exception in raises.items():
+            if not (isinstance(exception, type) and issubclass(exception, ServiceException)):
+                expected = "a class derived from msframework.ServiceException"
+                self._say(f"raises names {exception!r} for {constraint!r}", expected)
+
+    def _read_model(self) -> type[peewee.Model] | None:
+        """Return the model, `None` where it or the schemas are wrong."""
+        given: dict[str, Any] = {
+            name: getattr(self.cls, name, None)
+            for name in ("schema", "list_schema", "create_schema")
+        }
+        for name, value in given.items():
+            is_schema = isinstance(value, Schema) or (
+                isinstance(value, type) and issubclass(value, Schema)
+            )
+            if not is_schema and (value is not None or name == "schema"):
+                advice = "Pass a class derived from ModelSchema." if name == "schema" else ""
+                self._say(f"{name} is {value!r}", "a Schema", advice)
+                given[name] = None
+        schema = given["schema"]
+        if schema is None:
+            return None
+        model: Any = self.cls.model or getattr(schema.opts, "model", None)
+        if not (isinstance(model, type) and issubclass(model, peewee.Model)):
+            found = f"neither it nor its schema names a model (model is {model!r})"
+            self._say(found, advice="Derive the schema from ModelSchema, or write model = ….")
+            return None
+        if model._meta.primary_key is False:
+            self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
+        return model
+
+    def _read_filters(self, model: type[peewee.Model]) -> FilterReader | None:
+        cls = self.cls
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search):
+            return None
+        return FilterReader(
+            model,
+            filters=cls.filters,
+            sort=cls.sort,
+            default_sort=cls.default_sort,
+            search=cls.search,
+            schema=cls.schema,
+            label=cls.__qualname__,
+        )
+
+    def _field(self, model: type[peewee.Model], name: object) -> peewee.Field | None:
+        """Return the field that *name* means: a field of the model, its name or its column's."""
+        if isinstance(name, peewee.Field):
+            return name if name.model is model else None
+        found: peewee.Field | None = model._meta.combined.get(name)
+        return found
+
+    def _read_parents(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
+        said: Any = self.cls.parent
+        params = [each.name for each in path_params(self.paths.prefix + self.paths.list)]
+        for name in said:
+            if name not in params:
+                found = f"parent names {name!r}, which the path {self.paths.list} does not have"
+                self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
+        self._check_params(params, _LOCALS | _BULK_LOCALS)
+        found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
+        for name, field in found_fields:
+            if field is None:
+                self._say(
+                    f"<{name}> of its path binds no field of {model.__name__}",
+                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}.',
+                )
+        return tuple(Bound(name, field) for name, field in found_fields if field is not None)
+
+    def _check_bulk(
+        self, model: type[peewee.Model], parents: Iterable[Bound], actions: Iterable[Action]
+    ) -> None:
+        """Refuse bulk actions whose rows cannot be named."""
+        names = {each.name for each in actions} & {"bulk_patch", "bulk_delete"}
+        if not names or self.problems:
+            return
+        outer = [each.field for each in parents]
+        keys = [key for key in primary_key(model) if not is_one_of(key, outer)]
+        schema = vary(self.cls.schema)
+        shown = [column_of(model, field, name) for name, field in schema.fields.items()]
+        for key in keys:
+            if not is_one_of(key, shown):
+                found = f"its schema lacks {key.name}, by which bulk actions name rows"
+                self._say(found, advice="Add it to Meta.fields.")
+        if "bulk_delete" in names and len(keys) != 1:
+            found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
+            self._say(found, advice="Leave it out of actions.")
+
+    def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
+        """Return the parameters of the item's path with their fields; of bulk alone, the key."""
+        said: Any = self.cls.lookup
+        names = [said] if isinstance(said, str) else said
+        keys = [each.name for each in primary_key(model)] if names is None else list(names)
+        fields = [self._field(model, name) for name in keys]
+        for name, field in zip(keys, fields, strict=True):
+            if field is None:
+                self._say(f"lookup names {name!r}, which {model.__name__} does not have")
+        if self.problems:
+            return ()
+        found = [field for field in fields if field is not None]
+        if not self.paths.item:
+            return tuple(Bound(field.name, field) for field in found)
+        outer = [each.name for each in path_params(self.paths.prefix + self.paths.list)]
+        inner = [each.name for each in path_params(self.paths.prefix + self.paths.item)]
+        missing = [name for name in outer if name not in inner]
+        if missing:
+            self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
+        params = [name for name in inner if name not in outer]
+        self._check_params(params, _LOCALS)
+        parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
+        found = [field for field in found if not is_one_of(field, parents)]
+        return self._match(model, params, found)
+
+    def _check_params(self, params: Iterable[str], taken: frozenset[str]) -> None:
+        for name in params:
+            if name in taken:
+                found = f"its path has the parameter <{name}>, which its methods use otherwise"
+                self._say(found, advice="Rename it.")
+
+    def _match(
+        self, model: type[peewee.Model], params: Sequence[str], fields: Sequence[peewee.Field]
+    ) -> tuple[Bound, ...]:
+        if len(params) != len(fields):
+            names = ", ".join(field.name for field in fields) or "nothing that is left"
+            shown = ", ".join(params) or "none"
+            self._say(
+                f"the path {self.paths.item} has the parameters {shown} of its own, and a row is "
+                f"looked up by {names}",
+                "one for each field",
+                "Correct the path, or write lookup = ….",
+            )
+            return ()
+        if len(fields) == 1:
+            return (Bound(params[0], fields[0]),)
+        named = [(name, self._field(model, name)) for name in params]
+        by_name = [Bound(name, field) for name, field in named if field is not None]
+        if len(by_name) == len(fields) and all(is_one_of(each.field, fields) for each in by_name):
+            return tuple(by_name)
+        return tuple(Bound(name, field) for name, field in zip(params, fields, strict=True))
+
+
+def primary_key(model: type[peewee.Model]) -> list[peewee.Field]:
+    """Return the fields of a model's primary key."""
+    meta: Any = model._meta
+    return list(meta.get_primary_keys())

@@ -1,0 +1,176 @@
+"""The notes of a collection's actions: their texts, inputs, answers and failures.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import peewee
+
+from msframework.collection.action import Action, Place
+from msframework.collection.declaration import Collection, primary_key
+from msframework.collection.shapes import loads_column
+from msframework.doc import InputNote, Notes
+from msframework.exceptions import ConstraintConflict, Forbidden, NotFound
+from msframework.operation import Failure, Source
+
+_VERBS: Final = {
+    "create": "Create",
+    "read": "Read",
+    "replace": "Replace",
+    "patch": "Change",
+    "delete": "Delete",
+}
+_DESCRIPTIONS: Final = {
+    "replace": "What the body leaves out is set to its default.",
+    "patch": "What the body leaves out stays as it is.",
+    "bulk_create": "All are created, or none.",
+    "bulk_patch": "All are changed, or none; what a member leaves out stays as it is.",
+    "bulk_delete": "All are deleted, or none.",
+}
+
+
+def inputs_of(collection: Collection, action: Action) -> tuple[InputNote, ...]:
+    """Return the declared inputs of an action, but for the page."""
+    shapes = collection.shapes
+    if action.name == "list" and collection.filters is not None:
+        return (InputNote(Source.QUERY, collection.filters, "filters"),)
+    if action.name == "bulk_delete":
+        return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
+    bodies = {
+        "create": shapes.create,
+        "replace": shapes.write,
+        "patch": shapes.write,
+        "bulk_create": shapes.bulk_create,
+        "bulk_patch": shapes.bulk_patch,
+    }
+    if action.name in bodies:
+        return (InputNote(Source.BODY, bodies[action.name], Source.BODY.value),)
+    return ()
+
+
+def complete_notes(
+    notes: Notes, collection: Collection, action: Action, taken: Iterable[str]
+) -> None:
+    """Add to *notes* whatever its author did not say.
+
+    Args:
+        taken: the names that the method takes.
+    """
+    names = set(taken)
+    declared = {note.name for note in notes.inputs} | {note.source for note in notes.inputs}
+    for note in inputs_of(collection, action):
+        if note.name in names and declared.isdisjoint((note.name, note.source)):
+            notes.inputs.append(note)
+    if action.name == "list" and "page" in names and notes.page is None:
+        notes.page = collection.cls.paging
+    notes.summary = notes.summary or _summary(collection, action)
+    notes.description = notes.description or _DESCRIPTIONS.get(action.name, "")
+    if not notes.produces:
+        _note_answer(notes, collection, action)
+    notes.failures += _failures(collection, action)
+
+
+def _summary(collection: Collection, action: Action) -> str:
+    noun = collection.noun
+    if action.name == "list":
+        return f"List {noun.many}"
+    if action.place is Place.BULK:
+        return f"{_VERBS[action.name.removeprefix('bulk_')]} several {noun.many}"
+    return f"{_VERBS[action.name]} {noun.with_article}"
+
+
+def _note_answer(notes: Notes, collection: Collection, action: Action) -> None:
+    shapes = collection.shapes
+    if action.name == "list":
+        notes.produces.append((200, shapes.rows, ""))
+    elif action.method == "DELETE":
+        notes.produces.append((204, None, ""))
+    elif action.name == "create":
+        notes.produces.append((201, shapes.created, ""))
+        if collection.paths.item:
+            notes.answer_headers[201] = (("Location", ""),)
+    elif action.place is Place.BULK:
+        notes.produces.append((201 if action.method == "POST" else 200, shapes.details, ""))
+    else:
+        notes.produces.append((200, shapes.detail, ""))
+
+
+def _failures(collection: Collection, action: Action) -> Iterator[Failure]:
+    """Yield the failures of an action, those of constraints first."""
+    raises = dict(collection.cls.raises)
+    mine = set(_conflicts(collection, action))
+    if action.writes:
+        theirs = set(_keys_of_others(collection.model))
+        for constraint, exception in raises.items():
+            hinders_delete = constraint in theirs
+            hinders_write = not hinders_delete or constraint in set(_own(collection.model))
+            if hinders_delete if action.method == "DELETE" else hinders_write:
+                yield Failure(exception, constraint)
+    if action.name in ("create", "bulk_create"):
+        for parent in collection.parents:
+            if isinstance(parent.field, peewee.ForeignKeyField):
+                constraint = _foreign_key(parent.field)
+                mine.discard(constraint)
+                if constraint not in raises:
+                    yield Failure(NotFound, constraint)
+    if action.place is Place.ITEM:
+        yield Failure(NotFound)
+    if "scope" in collection.seams and action.method in ("POST", "PUT", "PATCH"):
+        yield Failure(Forbidden)
+    if mine - raises.keys():
+        yield Failure(ConstraintConflict)
+
+
+def _conflicts(collection: Collection, action: Action) -> Iterator[str]:
+    """Yield the constraints that may refuse an action with a conflict, by PostgreSQL's names."""
+    if not action.writes:
+        return
+    if action.method == "DELETE":
+        yield from _keys_of_others(collection.model)
+        return
+    model, shapes = collection.model, collection.shapes
+    schema = shapes.create if action.method == "POST" else shapes.write
+    table, meta = collection.table, model._meta
+    for columns, unique in _indexes(model):
+        if unique and any(loads_column(schema, model, columns)):
+            yield f"{table}_{'_'.join(each.column_name for each in columns)}"
+    if any(loads_column(schema, model, primary_key(model))):
+        yield f"{table}_pkey"
+    bound = [each.field for each in collection.parents] if action.method == "POST" else []
+    for field in meta.sorted_fields:
+        is_key = isinstance(field, peewee.ForeignKeyField)
+        if is_key and (any(loads_column(schema, model, [field])) or any(field is b for b in bound)):
+            yield _foreign_key(field)
+
+
+def _indexes(model: type[peewee.Model]) -> Iterator[tuple[list[peewee.Field], bool]]:
+    """Yield the columns of each index that the model's fields and Meta declare."""
+    for field in model._meta.sorted_fields:
+        if field.unique and not field.primary_key:
+            yield [field], True
+    for index in model._meta.indexes:
+        if isinstance(index, (list, tuple)):
+            names, unique = index
+            yield [model._meta.combined[name] for name in names], unique
+
+
+def _own(model: type[peewee.Model]) -> Iterator[str]:
+    """Yield the constraints of the model's own foreign keys."""
+    for field in model._meta.sorted_fields:
+        if isinstance(field, peewee.ForeignKeyField):
+            yield _foreign_key(field)
+
+
+def _keys_of_others(model: type[peewee.Model]) -> Iterator[str]:
+    """Yield the constraints of the foreign keys that refer to the model and hold its rows."""
+    for field in model._meta.backrefs:
+        if (field.on_delete or "").upper() not in ("CASCADE", "SET NULL", "SET DEFAULT"):
+            yield _foreign_key(field)
+
+
+def _foreign_key(field: peewee.ForeignKeyField) -> str:
+    return f"{field.model._meta.table_name}_{field.column_name}_fkey"

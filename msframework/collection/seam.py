@@ -1,0 +1,82 @@
+"""The seams of a collection: which of them a class has, and what each takes by name.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from msframework._place import place_of
+from msframework.collection.model_resource import ModelResource
+from msframework.problem import Problem
+
+# The arguments that an action has ready for each seam, beside what its own parameters give.
+SEAMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "scope": (),
+    "query": ("query",),
+    "before_create": ("values",),
+    "after_create": ("row", "values"),
+    "before_update": ("key", "row", "values"),
+    "after_update": ("row", "key", "values"),
+    "before_delete": ("key", "row"),
+    "after_delete": ("row", "key"),
+    "after_commit": ("action", "row"),
+}
+_SYNCHRONOUS: Final = ("query",)
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """A seam that a class has.
+
+    Attributes:
+        parameters: the names that it takes.
+        is_coroutine: whether it is awaited.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    is_coroutine: bool
+
+    @property
+    def outer(self) -> tuple[str, ...]:
+        """The parameters that the method of an action has to take for it."""
+        own = {"request", *SEAMS[self.name]}
+        return tuple(name for name in self.parameters if name not in own)
+
+    def call(self, **local: str) -> str:
+        """Return the source of a call; *local* are the expressions of its own arguments."""
+        given = ", ".join(f"{name}={local.get(name, name)}" for name in self.parameters)
+        return f"{'await ' if self.is_coroutine else ''}self.{self.name}({given})"
+
+
+def read_seams(cls: type[ModelResource], problems: list[str]) -> dict[str, Seam]:
+    """Return the seams that *cls* has of its own; append the mistakes to *problems*."""
+    found = {}
+    for name in SEAMS:
+        method = getattr(cls, name)
+        if method is getattr(ModelResource, name):
+            continue
+        where = place_of(method, f"{cls.__qualname__}.{name}")
+        if not inspect.isfunction(method):
+            problems.append(Problem(where, f"{name} is {method!r}", "a method", "Write one."))
+            continue
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                found_text = f"its parameter {parameter} takes no name, and arguments are named"
+                problems.append(Problem(where, found_text, advice="Name what it takes."))
+        is_coroutine = inspect.iscoroutinefunction(method)
+        if is_coroutine and name in _SYNCHRONOUS:
+            problems.append(Problem(where, "it is a coroutine", "a plain method"))
+        if inspect.isasyncgenfunction(method) or inspect.isgeneratorfunction(method):
+            problems.append(Problem(where, "it is a generator", "a method without yield"))
+        if not is_coroutine and name.startswith(("before_", "after_")):
+            problems.append(Problem(where, "it is a plain function", "a coroutine function"))
+        names = tuple(each.name for each in parameters if each.default is each.empty)
+        found[name] = Seam(name, names, is_coroutine)
+    return found

@@ -1,0 +1,142 @@
+"""Writes the source of one action, and collects what it reaches: names, and parameters.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from urllib.parse import quote
+
+from msframework._codegen import SourceWriter, compile_function
+from msframework.collection.action import Action, Generated
+from msframework.collection.declaration import Bound, Collection
+from msframework.collection.statements import missing_row
+from msframework.operation import path_template
+from msframework.types import Handler
+
+
+def quote_key(value: object) -> str:
+    """Return a value as a segment of a path (RFC 3986, 3.3)."""
+    return str(value) if value.__class__ is int else quote(str(value), safe="")
+
+
+class ActionSource(SourceWriter):
+    """The source of one action while it is written.
+
+    Attributes:
+        namespace: the names that it reaches.
+        parameters: what its method takes behind the request, in order.
+    """
+
+    __slots__ = ("action", "bounds", "collection", "namespace", "parameters")
+
+    def __init__(self, collection: Collection, action: Action, inputs: Sequence[str]) -> None:
+        super().__init__()
+        self.collection, self.action = collection, action
+        self.bounds: tuple[Bound, ...] = collection.bounds(action)
+        self.namespace: dict[str, object] = {"missing_row": missing_row}
+        self.parameters = [each.name for each in self.bounds]
+        for name in (*inputs, "tx" if action.writes else "cur"):
+            self.take(name)
+
+    def take(self, name: str) -> None:
+        """Let the method take *name*."""
+        if name not in self.parameters:
+            self.parameters.append(name)
+
+    def bind(self, name: str, value: object) -> str:
+        """Put *value* within reach as *name*, and return that."""
+        self.namespace[name] = value
+        return name
+
+    def has(self, *seams: str) -> bool:
+        """Tell whether the collection has one of these seams."""
+        return not self.collection.seams.keys().isdisjoint(seams)
+
+    def wants(self, seam: str, parameter: str) -> bool:
+        """Tell whether the collection has this seam, and that takes *parameter*."""
+        found = self.collection.seams.get(seam)
+        return found is not None and parameter in found.parameters
+
+    def seam(self, name: str, target: str = "", **local: str) -> None:
+        """Write the call of a seam, where the collection has it; its result goes to *target*."""
+        seam = self.collection.seams.get(name)
+        if seam is not None:
+            for parameter in seam.outer:
+                self.take(parameter)
+            self.line(f"{target} = {seam.call(**local)}" if target else seam.call(**local))
+
+    def commit_seam(self, row: str = "row") -> None:
+        """Write the line that calls `after_commit` once the transaction is committed."""
+        seam = self.collection.seams.get("after_commit")
+        if seam is not None:
+            for parameter in seam.outer:
+                self.take(parameter)
+            local = {"action": repr(self.action.name), "row": row}
+            given = "".join(f", {name}={local.get(name, name)}" for name in seam.parameters)
+            self.bind("partial", partial)
+            self.line(f"tx.after_commit(partial(self.after_commit{given}))")
+
+    @property
+    def key(self) -> str:
+        """The expression of the key in the path: its value, or a tuple of several."""
+        names = [each.name for each in self.collection.lookup]
+        return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+    def where(self, query: str, base: str = "") -> None:
+        """Write the lines that bind *query*, made of *base*, to the path and to the scope."""
+        terms = [f"{self.bind_field(each)} == {each.name}" for each in self.bounds]
+        if terms:
+            self.line(f"{query} = {base or query}.where({', '.join(terms)})")
+        elif base:
+            self.line(f"{query} = {base}")
+        if self.has("scope"):
+            self.lines("if scope is not None:", f"    {query} = {query}.where(scope)")
+
+    def bind_field(self, bound: Bound) -> str:
+        """Return the name of the field of *bound*."""
+        return self.bind(f"field_{bound.field.name}", bound.field)
+
+    def refuse_missing(self) -> None:
+        """Write the lines that answer 404 where there is no row."""
+        keys = ", ".join(each.name for each in self.collection.lookup)
+        self.line("if row is None:")
+        self.line(f"    raise missing_row({self.collection.noun.one!r}, {keys})")
+
+    def set_parents(self, values: str) -> None:
+        """Write the lines that put the path's own values into those of a row."""
+        for each in self.collection.parents:
+            self.line(f"{values}[{each.field.column_name!r}] = {each.name}")
+
+    def location(self) -> str:
+        """Return the expression of the address of `row`, relative to the origin."""
+        collection = self.collection
+        outer = [part for part in collection.paths.list.split("/") if part]
+        inner = [part for part in collection.paths.item.split("/") if part]
+        shared = 0
+        while shared < min(len(outer), len(inner)) and outer[shared] == inner[shared]:
+            shared += 1
+        base = "request.path.rstrip('/')"
+        if len(outer) > shared:
+            base = f"{base}.rsplit('/', {len(outer) - shared})[0]"
+        rest = path_template("/" + "/".join(inner[shared:]))
+        values = {each.name: f"row[{each.field.column_name!r}]" for each in collection.lookup}
+        values |= {each.name: each.name for each in collection.parents}
+        self.bind("quote", quote_key)
+        parts = re.split("[{}]", rest)  # texts and names by turns
+        shown = [
+            f"quote({values[part]})" if odd % 2 else repr(part) for odd, part in enumerate(parts)
+        ]
+        return " + ".join([base, *(each for each in shown if each != "''")])
+
+    def compile(self, name: str) -> tuple[Generated, str]:
+        """Return the function, and its source."""
+        given = "".join(f", {each}" for each in self.parameters)
+        body = str(self).splitlines()
+        source = f"async def {name}(self, request{given}):\n"
+        source += "".join(f"    {line}\n" for line in body)
+        function: Handler = compile_function(name, source, self.namespace)
+        return Generated(function, tuple(self.parameters)), source

@@ -1,0 +1,150 @@
+"""The peewee queries and SQL texts that generated actions run, and what they do around them.
+
+The queries are built at start-up, and bound per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import peewee
+from peewee import SQL
+
+from msframework.collection.bulk import BulkKey
+from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.shapes import column_of, is_one_of, read_columns
+from msframework.exceptions import Forbidden, NotFound
+from msframework.models.sql import render
+from msframework.schemas.model import has_server_default
+from msframework.types import Row
+
+# The name, in a row, of whether it lies within its collection's scope.
+IN_SCOPE: Final = "msframework_in_scope"
+# Fields whose values asyncpg takes as they come from a path.
+_AS_THEY_ARE: Final = (
+    peewee.AutoField,
+    peewee.BigAutoField,
+    peewee.BigIntegerField,
+    peewee.CharField,
+    peewee.IntegerField,
+    peewee.SmallIntegerField,
+    peewee.TextField,
+    peewee.UUIDField,
+)
+
+
+class Queries:
+    """The constant parts of the statements of one collection.
+
+    Attributes:
+        columns: the columns of the rows that are written and read.
+        whole: all columns, for rows that seams get.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.model: Any = collection.model
+        shapes = collection.shapes
+        self.keys = primary_key(self.model)
+        always = [*self.keys, *(each.field for each in collection.lookup)]
+        self.whole = tuple(self.model._meta.sorted_fields)
+        self.columns = read_columns(self.model, shapes.detail, always)
+        if not {"after_create", "after_update", "after_commit"}.isdisjoint(collection.seams):
+            self.columns = self._with_whole(self.columns)
+
+    def _with_whole(self, columns: Sequence[peewee.Node]) -> tuple[peewee.Node, ...]:
+        """Return all columns, and whatever else *columns* are."""
+        rest = [each for each in columns if not isinstance(each, peewee.Field)]
+        return (*self.whole, *rest)
+
+    def list(self) -> Any:
+        """Return the select of a list, without any condition; filters order it, or the key."""
+        columns = read_columns(self.model, self._collection.shapes.rows, self.keys)
+        query = self.model.select(*columns)
+        return query if self._collection.filters is not None else query.order_by(*self.keys)
+
+    def read(self) -> Any:
+        """Return the select of one row, without any condition."""
+        return self.model.select(*self.columns)
+
+    def locked(self) -> Any:
+        """Return the locking select of all columns of one row, without any condition."""
+        return self.model.select(*self.whole).for_update()
+
+    def text_of_read(self, bounds: Sequence[Bound]) -> str:
+        """Return the SQL text that reads the row of *bounds*."""
+        return self._text(self.read(), bounds)
+
+    def text_of_delete(self, bounds: Sequence[Bound]) -> str:
+        """Return the SQL text that deletes the row of *bounds*, and gives its key."""
+        return self._text(self.model.delete().returning(*self.keys), bounds)
+
+    def _text(self, query: Any, bounds: Sequence[Bound]) -> str:
+        holes = [each.field == SQL(f"${number}") for number, each in enumerate(bounds, 1)]
+        return render(query.where(*holes))[0]
+
+    def bulk_key(self) -> BulkKey:
+        """Return the key by which bulk actions name rows: the primary key, without parents."""
+        collection, schema = self._collection, self._collection.shapes.detail
+        outer = [each.field for each in collection.parents]
+        keys = [key for key in self.keys if not is_one_of(key, outer)]
+        names, wires = [], []
+        for key in keys:
+            for name, field in schema.fields.items():
+                if column_of(self.model, field, name) is key:
+                    names.append(field.attribute or name)
+                    wires.append(field.data_key or name)
+        return BulkKey(keys, names, wires, collection.noun.one, collection.cls.bulk_size)
+
+    def bulk_name(self) -> str:
+        """Return the member of a bulk delete's query that holds the keys."""
+        assert self._collection.shapes.bulk_delete is not None
+        return next(iter(self._collection.shapes.bulk_delete.load_fields))
+
+    def defaults(self) -> dict[str, object]:
+        """Return what a replaced row has in the columns that a body may leave out."""
+        found: dict[str, object] = {}
+        schema = self._collection.shapes.write
+        for name, field in schema.load_fields.items():
+            column = column_of(self.model, field, name)
+            if column is not None and not field.required:
+                if has_server_default(column):
+                    found[field.attribute or name] = SQL("DEFAULT")
+                elif column.null:
+                    found[field.attribute or name] = None
+        return found
+
+
+def is_plain(bounds: Sequence[Bound]) -> bool:
+    """Tell whether the values of *bounds* are arguments of an SQL text as they come."""
+    return all(_innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
+
+
+def _innermost(field: peewee.Field) -> peewee.Field:
+    while isinstance(field, peewee.ForeignKeyField):
+        field = field.rel_field
+    return field
+
+
+def missing_row(noun: str, *key: object) -> NotFound:
+    """Return the exception for a row that is not there, or lies outside of scope."""
+    return NotFound(error=f"no {noun} {', '.join(map(str, key))}")
+
+
+def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:
+    """Return the columns that a write gives back, and whether its row lies within *scope*."""
+    if scope is None:
+        return columns
+    shown: Any = scope if isinstance(scope, peewee.Node) else peewee.Value(scope)
+    return (*columns, shown.alias(IN_SCOPE))
+
+
+def check_scope(row: Row, scope: object) -> None:
+    """Take the mark of `in_scope` out of a written *row*.
+
+    Raises:
+        Forbidden: the row lies outside of *scope* now; its transaction is rolled back.
+    """
+    if scope is not None and row.pop(IN_SCOPE) is not True:
+        raise Forbidden

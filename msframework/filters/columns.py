@@ -1,0 +1,203 @@
+"""The columns that a declaration of filters names: their kind, their field, their name on the wire.
+
+Runs at start-up.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, Final
+
+import peewee
+from marshmallow import Schema, fields, missing, validate
+from playhouse import fields as extra
+from playhouse import postgres_ext
+
+from msframework.exceptions import ImproperlyConfigured
+from msframework.problem import Problem
+from msframework.schemas.field_map import make_field
+from msframework.schemas.model import SENSITIVE_FIELDS, derive_field
+from msframework.schemas.strict import reading_text
+from msframework.types import Field, FieldOptions
+
+
+class ColumnKind(Enum):
+    """The operators that fit a column, in a word."""
+
+    TEXT = "text"
+    ORDERED = "ordered values"
+    CHOICE = "choices"
+    BOOLEAN = "true and false"
+    BYTES = "bytes"
+    ARRAY = "arrays"
+    JSONB = "JSON"
+    OTHER = "values of another type"
+
+
+# The first class of a column's MRO that stands here decides.
+_KINDS: Final[Mapping[type, ColumnKind]] = {
+    extra.EnumFieldMixin: ColumnKind.CHOICE,
+    peewee.BooleanField: ColumnKind.BOOLEAN,
+    peewee.BinaryUUIDField: ColumnKind.ORDERED,
+    peewee.UUIDField: ColumnKind.ORDERED,
+    peewee.BlobField: ColumnKind.BYTES,
+    postgres_ext.TSVectorField: ColumnKind.OTHER,
+    peewee.CharField: ColumnKind.TEXT,
+    peewee.TextField: ColumnKind.TEXT,
+    peewee.IntegerField: ColumnKind.ORDERED,
+    peewee.AutoField: ColumnKind.ORDERED,
+    peewee.FloatField: ColumnKind.ORDERED,
+    peewee.DecimalField: ColumnKind.ORDERED,
+    peewee.DateTimeField: ColumnKind.ORDERED,
+    peewee.DateField: ColumnKind.ORDERED,
+    peewee.TimeField: ColumnKind.ORDERED,
+    postgres_ext.IntervalField: ColumnKind.ORDERED,
+    postgres_ext.ArrayField: ColumnKind.ARRAY,
+    postgres_ext.BinaryJSONField: ColumnKind.JSONB,
+    peewee.JSONField: ColumnKind.JSONB,
+}
+
+
+def kind_of_column(column: peewee.Field) -> ColumnKind:
+    """Return the kind of *column*; that of its target for a foreign key."""
+    while isinstance(column, peewee.ForeignKeyField):
+        column = column.rel_field
+    for each in type(column).__mro__:
+        kind = _KINDS.get(each)
+        if kind is not None:
+            return ColumnKind.CHOICE if column.choices else kind
+    return ColumnKind.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class FilterColumn:
+    """One column, as callers name it.
+
+    Attributes:
+        name: its name in declarations.
+        wire: its name in a query.
+        field: the field that reads a value of it, with the schema's own checks.
+    """
+
+    name: str
+    wire: str
+    column: peewee.Field
+    kind: ColumnKind
+    field: Field
+
+    @property
+    def sql(self) -> str:
+        """The column's name, quoted."""
+        return quote(self.column.column_name)
+
+    def exact(self, **options: object) -> Field:
+        """Return the field for values that rows may be equal to."""
+        return plain_field(self.field, **options)
+
+    def bound(self, **options: object) -> Field:
+        """Return the field for values that rows are compared with: any that the type holds."""
+        ranges = (validate.Range,)
+        try:
+            own = make_field(self.column, {}).validators
+        except LookupError:
+            own = []
+        validators = [check for check in own if isinstance(check, ranges)]
+        return plain_field(self.field, validators=validators, **options)
+
+    def item(self) -> Field:
+        """Return the field of the items of an array."""
+        inner = getattr(self.field, "inner", None)
+        return plain_field(inner if isinstance(inner, fields.Field) else fields.String())
+
+    def stored(self, value: Any) -> Any:
+        """Return *value* as PostgreSQL's driver takes it.
+
+        Raises:
+            ValueError: the column has no such value.
+        """
+        column: Any = self.column
+        return column.db_value(value)
+
+
+def quote(name: str) -> str:
+    """Return *name* as an identifier of SQL."""
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def plain_field(field: Field, **changes: object) -> Field:
+    """Return *field* for the text of a query, bound to no schema, and neither needed nor null."""
+    found: Field = copy.copy(reading_text(field))
+    options: FieldOptions = {
+        **dict.fromkeys(("parent", "root", "name", "attribute", "data_key")),
+        **dict.fromkeys(("required", "allow_none", "load_only", "dump_only"), False),
+        **dict.fromkeys(("load_default", "dump_default"), missing),
+        "metadata": {},
+        **changes,
+    }
+    for name, value in options.items():
+        setattr(found, name, value)
+    return found
+
+
+class ColumnReader:
+    """Finds the columns that a declaration names, and notes what is wrong with the names.
+
+    Args:
+        label: the declaration, for problems.
+        schema: the schema whose fields read the values; the model's own without one.
+    """
+
+    def __init__(
+        self, label: str, model: type[peewee.Model], schema: Schema | None, problems: list[Problem]
+    ) -> None:
+        self.label, self.model, self.problems = label, model, problems
+        self._fields: Mapping[str, Field] = {} if schema is None else schema.fields
+        self._found: dict[str, FilterColumn | None] = {}
+
+    def find(self, name: object, place: str) -> FilterColumn | None:
+        """Return the column that *name* means; `None` where it means none, which is a problem.
+
+        Args:
+            place: the attribute of the declaration that names it.
+        """
+        if not isinstance(name, str) or name not in self._found:
+            self._found[str(name)] = self._read(name, place)
+        return self._found[str(name)]
+
+    def refuse(self, place: str, found: str, expected: str = "", advice: str = "") -> None:
+        """Note a mistake in the attribute *place* of the declaration."""
+        self.problems.append(Problem("", f"{self.label}.{place} {found}", expected, advice))
+
+    def _read(self, name: object, place: str) -> FilterColumn | None:
+        columns: Mapping[str, peewee.Field] = self.model._meta.combined
+        declared = self._fields.get(name) if isinstance(name, str) else None
+        if isinstance(declared, fields.Nested):
+            declared = None
+        kept = name if declared is None or declared.attribute is None else declared.attribute
+        column = columns.get(kept) if isinstance(kept, str) else None
+        if column is None or not isinstance(name, str):
+            model = self.model.__name__
+            found = f"names {name!r}, which is no column of {model}"
+            self.refuse(place, found, f"one of {', '.join(columns)}", suggest(name, columns))
+            return None
+        if (declared is not None and declared.load_only) or column.name in SENSITIVE_FIELDS:
+            found = f"names {name!r}, which is never answered, and filters would tell what it holds"
+            self.refuse(place, found, advice="Leave it out.")
+            return None
+        try:
+            field = derive_field(column, name, self.label) if declared is None else declared
+        except ImproperlyConfigured as exc:
+            self.refuse(place, f"names {name!r}: {exc}")
+            return None
+        wire = name if declared is None or declared.data_key is None else declared.data_key
+        return FilterColumn(name, wire, column, kind_of_column(column), field)
+
+
+def suggest(name: object, known: Iterable[str]) -> str:
+    """Return the question whether *name* is one of the *known*; empty where none is like it."""
+    close = get_close_matches(str(name)[:100], sorted(known), 1)
+    return f"Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,256 @@
+"""The rows of a query after a place in its order: keyset pagination. Runs per request.
+
+(Winand, "SQL Performance Explained", chapter 7: "Fetching The Next Page".) The rows after a place
+are ranges of the order, each of which an index finds the start of; where there are several, each is
+a select of its own in a UNION ALL, with its own limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from hashlib import blake2b
+from typing import Any, Final
+
+import peewee
+from peewee import SQL, Column, Select
+
+from msframework.models.sql import render
+from msframework.pagination.key import Key, rows_after
+from msframework.pagination.ordering import OrderReader, bare, joins_of, primary_key_of
+from msframework.pagination.position import CursorSide
+
+_ALIAS: Final = "listed"
+_NAME: Final = re.compile(r"(-?)([^\W\d]\w*)").fullmatch
+_PARAMETER: Final = re.compile(r"\$(\d+)")
+_TEXT: Final = "/* listed */"
+ListPlace = tuple[CursorSide, Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """A query without order, and the keys that it is ordered by.
+
+    Attributes:
+        hidden: the columns of its rows that nobody asked for.
+        digest: tells the ordering from others.
+    """
+
+    select: Any
+    keys: tuple[Key, ...]
+    hidden: tuple[str, ...]
+    digest: bytes
+
+    def statement(self, place: ListPlace | None, limit: int) -> Any:
+        """Return the query of *limit* rows from *place* on, the nearest first."""
+        keys = self.keys
+        if place is None:
+            return self._ordered(keys, self.select, limit)
+        side, values = place
+        if side.is_back:
+            keys = tuple(key.reversed for key in keys)
+        conditions = rows_after(keys, values, includes=side.includes)
+        parts = [self._ordered(keys, self.select.where(each), limit) for each in conditions]
+        if len(parts) == 1:
+            return parts[0]
+        union: Any = reduce(lambda one, other: one.union_all(other), parts)
+        return union.order_by(*(key.named_ordering for key in keys)).limit(limit)
+
+    def _ordered(self, keys: Sequence[Key], select: Any, limit: int) -> Any:
+        return select.order_by(*(key.ordering for key in keys)).limit(limit)
+
+
+def read_keyset(query: Any) -> Keyset:
+    """Return the keyset of a peewee select.
+
+    Raises:
+        TypeError: it is none, or it cannot be told by what it is ordered.
+    """
+    if not isinstance(query, peewee.SelectBase):
+        raise TypeError(
+            f"a listing by cursors is a select of peewee, got {type(query).__name__}; SQL text "
+            'needs the names that it is ordered by: page.fetch(cur, "SELECT …", order=("-id",)).'
+        )
+    for name, wrong in (("_for_update", "FOR UPDATE"), ("_distinct", "DISTINCT ON")):
+        if getattr(query, name, None):
+            raise TypeError(f"a listing by cursors cannot have {wrong}. Leave it out.")
+    select: Any = query.order_by().limit(None).offset(None)
+    ordering = query._order_by or ()  # type: ignore[attr-defined]
+    if _is_whole(select):
+        return _read_whole(select, ordering)
+    reader = OrderReader(select)
+    reader.read(ordering)
+    if not reader.is_unique or _multiplies(select):
+        reader.add_unique(_unique_of(select))
+    return _keyset(_with_hidden(select, reader), reader)
+
+
+def _keyset(select: Any, reader: OrderReader) -> Keyset:
+    signs = repr([key.sign for key in reader.keys]).encode("utf-8", "backslashreplace")
+    digest = blake2b(signs, digest_size=16).digest()
+    return Keyset(select, tuple(reader.keys), tuple(reader.hidden), digest)
+
+
+def _with_hidden(select: Any, reader: OrderReader) -> Any:
+    if not reader.hidden:
+        return select
+    return select.select_extend(*(node.alias(name) for name, node in reader.hidden.items()))
+
+
+def _unique_of(select: Any) -> list[Any]:
+    """Return the fields by which no two rows of *select* are alike."""
+    model = getattr(select, "model", None)
+    fields = () if model is None else primary_key_of(model)
+    if not fields:
+        raise TypeError(
+            "a listing by cursors is of a table without a primary key, so that rows may be alike. "
+            "Give the model one, or order the listing by a unique field of it."
+        )
+    others = [
+        field
+        for join in joins_of(select)
+        if not _is_to_one(join)
+        for field in (primary_key_of(join.rhs) if hasattr(join.rhs, "_meta") else ())
+    ]
+    return [*fields, *others]
+
+
+def _multiplies(select: Any) -> bool:
+    """Whether a join may have several rows for one of the model."""
+    return any(not _is_to_one(join) for join in joins_of(select))
+
+
+def _is_to_one(join: Any) -> bool:
+    """Whether *join* finds one row at most, by a unique column."""
+    on = join._on
+    if not isinstance(on, peewee.Expression) or on.op != peewee.OP.EQ:
+        return False
+    for side in (on.lhs, on.rhs):
+        if isinstance(side, peewee.Field) and getattr(side, "source", side.model) is join.rhs:
+            composite = isinstance(side.model._meta.primary_key, peewee.CompositeKey)
+            return bool((side.primary_key and not composite) or side.unique)
+    return False
+
+
+# Queries that a condition would change: it has to stand around them.
+
+
+def _is_whole(select: Any) -> bool:
+    """Whether a condition within *select* would change more than which of its rows are there."""
+    if not isinstance(select, Select):
+        return True
+    held: Any = select
+    if held._group_by or held._having is not None or held._windows or _is_distinct(select):
+        return True
+    return any(_is_windowed(column) for column in held._returning or ())
+
+
+def _is_distinct(select: Any) -> bool:
+    # NOTE: `distinct()` is DISTINCT ON no columns to peewee.
+    return bool(select._simple_distinct or select._distinct is not None)
+
+
+def _is_windowed(column: Any) -> bool:
+    node = bare(column)
+    return isinstance(node, peewee.NodeList) and any(
+        isinstance(part, SQL) and part.sql == "OVER" for part in node.nodes
+    )
+
+
+def _read_whole(select: Any, ordering: Sequence[Any]) -> Keyset:
+    """Return the keyset of a *select* around which the conditions stand."""
+    reader = OrderReader(select)
+    reader.read(ordering)
+    reader.add_unique(_unique_of_whole(select))
+    if reader.hidden and (not isinstance(select, Select) or _is_distinct(select)):
+        raise TypeError(
+            "a listing by cursors with DISTINCT or of a UNION is ordered by columns that it does "
+            "not select, or that have no name; its primary key is the last of them. Select them."
+        )
+    inner = _with_hidden(select, reader).alias(_ALIAS)
+    keys = [_outside(key, inner) for key in reader.keys]
+    found = _keyset(Select([inner], [SQL("*")]), reader)
+    return Keyset(found.select, tuple(keys), found.hidden, found.digest)
+
+
+def _unique_of_whole(select: Any) -> Sequence[Any]:
+    """Return the expressions by which no two rows of a *select* of any shape are alike."""
+    groups = getattr(select, "_group_by", None)
+    if groups:
+        return tuple(groups)
+    if isinstance(select, Select) and not _is_distinct(select):
+        return _unique_of(select)
+    models = set(_models_of(select))
+    columns = tuple(select._returning)
+    if len(models) == 1 and all(getattr(bare(each), "model", 0) in models for each in columns):
+        return primary_key_of(models.pop()) or columns
+    return columns
+
+
+def _models_of(select: Any) -> Iterator[object]:
+    """Yield the models that the rows of *select* are of, those of each part of a union."""
+    if isinstance(select, peewee.CompoundSelectQuery):
+        yield from _models_of(select.lhs)
+        yield from _models_of(select.rhs)
+    else:
+        yield getattr(select, "model", None)
+
+
+def _outside(key: Key, inner: Any) -> Key:
+    return Key(
+        Column(inner, key.name),
+        key.name,
+        key.mark,
+        key.descending,
+        key.nulls_first,
+        True,
+        key.collation,
+        key.sign,
+    )
+
+
+# SQL text.
+
+
+@dataclass(frozen=True, slots=True)
+class TextKeyset:
+    """An SQL text, and the names of the columns that it is ordered by."""
+
+    text: str
+    args: tuple[object, ...]
+    around: Keyset
+
+    def statement(self, place: ListPlace | None, limit: int) -> tuple[str, tuple[object, ...]]:
+        """Return the text of *limit* rows from *place* on, the nearest first, and the arguments."""
+        sql, values = render(self.around.statement(place, limit))
+        known = len(self.args)
+        sql = _PARAMETER.sub(lambda found: f"${int(found[1]) + known}", sql)
+        return sql.replace(_TEXT, self.text + "\n"), (*self.args, *values)
+
+
+def read_text_keyset(text: str, args: tuple[object, ...], order: Sequence[str]) -> TextKeyset:
+    """Return the keyset of an SQL text that is ordered by the columns *order*.
+
+    Raises:
+        TypeError: *order* names none, or has something else than names.
+    """
+    names = [_NAME(name) for name in order] if not isinstance(order, str) else []
+    if not names or None in names:
+        raise TypeError(
+            f"page.fetch got order={order!r}; expected names of columns that are unique together, "
+            'each with a "-" before it where it descends: ("-create_time", "id").'
+        )
+    keys = []
+    for name in names:
+        assert name is not None
+        descending, column = name[1] == "-", name[2]
+        node = SQL(f'"{_ALIAS}"."{column}"')
+        sign = ("", column, descending)
+        keys.append(Key(node, column, "", descending, descending, True, None, sign))
+    signs = repr([key.sign for key in keys]).encode()
+    source = SQL(f'({_TEXT}) AS "{_ALIAS}"')
+    digest = blake2b(signs, digest_size=16).digest()
+    around = Keyset(Select([source], [SQL("*")]), tuple(keys), (), digest)
+    return TextKeyset(text, args, around)

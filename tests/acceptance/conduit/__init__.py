@@ -1,0 +1,1 @@
+"""RealWorld's API "Conduit", as a user of the framework would write it."""

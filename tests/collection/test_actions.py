@@ -1,0 +1,116 @@
+"""The actions of a collection, as callers see them."""
+
+import pytest
+
+NOTE = {"person_id": 1, "title": "one", "text": "first"}
+
+
+@pytest.fixture
+async def note(ada):
+    response = await ada.post("/notes", json=NOTE)
+    assert response.status == 201, response.text
+    return response.json["data"]
+
+
+async def test_create_answers_the_row_and_its_address(ada):
+    response = await ada.post("/notes", json=NOTE)
+
+    assert response.status == 201
+    assert response.headers["location"] == "/notes/1"
+    assert response.json["data"] == {**NOTE, "id": 1, "pinned": False, "state": "draft"}
+    assert (await ada.get(response.headers["location"])).json["data"] == response.json["data"]
+
+
+async def test_a_list_has_the_rows_of_its_own_schema(ada, note):
+    response = await ada.get("/notes")
+
+    assert response.json["data"] == [{"id": 1, "title": "one"}]
+    assert response.json["pagination"] == {"page": 1, "per_page": 20, "total": 1, "pages": 1}
+
+
+async def test_replace_resets_what_the_body_leaves_out(ada, note):
+    await ada.patch("/notes/1", json={"pinned": True, "state": "sent"})
+
+    response = await ada.put("/notes/1", json={"person_id": 1, "title": "two"})
+
+    assert response.status == 200
+    assert response.json["data"] == {
+        "id": 1,
+        "person_id": 1,
+        "title": "two",
+        "text": None,
+        "pinned": False,
+        "state": "draft",
+    }
+
+
+@pytest.mark.parametrize("change", [{"title": "two"}, {"text": None}, {}], ids=str)
+async def test_patch_changes_what_it_names(ada, note, change):
+    response = await ada.patch("/notes/1", json=change)
+
+    assert response.status == 200
+    assert response.json["data"] == note | change
+
+
+async def test_delete_takes_the_row_away(ada, note):
+    assert (await ada.delete("/notes/1")).status == 204
+    gone = await ada.delete("/notes/1")
+
+    assert gone.status == 404
+    assert gone.json["error"] == "no note 1"
+
+
+async def test_a_violated_constraint_raises_its_exception(ada, note):
+    again = await ada.post("/notes", json=NOTE)
+
+    assert (again.status, again.json["code"]) == (409, 15001)
+
+
+async def test_a_row_is_looked_up_by_another_unique_column(ada):
+    created = await ada.post("/tags", json={"slug": "a b/ü", "label": "RED", "secret": "x"})
+
+    assert created.json["data"] == {"id": 1, "slug": "a b/ü"}
+    assert created.headers["location"] == "/tags/a%20b%2F%C3%BC"
+    read = await ada.get(created.headers["location"])
+    assert read.json["data"] == {"id": 1, "slug": "a b/ü", "label": "RED"}
+    changed = await ada.patch(created.headers["location"], json={"slug": "c"})
+    assert changed.json["data"] == {"id": 1, "slug": "c", "label": "red"}
+    assert (await ada.get("/tags/b")).json["error"] == "no tag b"
+
+
+async def test_a_row_has_a_key_of_several_columns(ada):
+    created = await ada.post("/memberships", json={"team": 1, "member": 2, "role": "chair"})
+
+    assert created.headers["location"] == "/memberships/1/2"
+    changed = await ada.put("/memberships/1/2", json={"role": "clerk"})
+    assert changed.json["data"] == {"team": 1, "member": 2, "role": "clerk"}
+    assert (await ada.patch("/memberships/1/2", json={"team": 5})).status == 422
+    assert (await ada.delete("/memberships/1/2")).status == 204
+    assert (await ada.get("/memberships/1/2")).json["error"] == "no membership 1, 2"
+
+
+async def test_a_path_binds_its_parent(ada, eve, admin):
+    created = await ada.post("/people/1/notes", json={"title": "one"})
+
+    assert created.status == 201, created.text
+    assert created.headers["location"] == "/people/1/notes/1"
+    assert created.json["data"]["person_id"] == 1
+    assert (await ada.get("/people/1/open")).json["pagination"]["total"] == 1
+    assert (await ada.get("/people/2/open")).json["data"] == []
+    assert (await ada.get("/people/2/open/1")).status == 404
+    assert (await ada.patch("/people/1/notes/1", json={"person_id": 2})).status == 422
+    assert (await ada.post("/people/9/open", json={"title": "one"})).status == 404
+
+
+async def test_a_list_is_filtered_searched_and_sorted(ada):
+    for title in ("one", "two", "three"):
+        await ada.post("/notes", json=NOTE | {"title": title})
+
+    async def titles(query):
+        response = await ada.get(f"/notes?{query}")
+        return [row["title"] for row in response.json["data"]]
+
+    assert await titles("sort=-title") == ["two", "three", "one"]
+    assert await titles("title__icontains=O&sort=-id") == ["two", "one"]
+    assert await titles("q=thr") == ["three"]
+    assert (await ada.get("/notes?pinned__gt=1")).status == 422
