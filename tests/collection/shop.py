@@ -149,10 +149,15 @@ class ByName(Authenticator):
         return None if caller is None else Principal(caller, authenticator="name")
 
 
+ALL_ACTIONS = (*ModelResource.actions, "bulk_create", "bulk_patch", "bulk_delete")
+
+
 class OwnRows(ModelResource):
     """Rows of the caller."""
 
     schema = NoteSchema
+    actions = ALL_ACTIONS
+    bulk_size = 5
     list_schema = NoteRow
     raises = {"notes_person_id_title": TitleTaken}
 
@@ -220,4 +225,45 @@ class Memberships(ModelResource):
     schema = MembershipSchema
 
 
-BLUEPRINTS = (notes, people, tags, memberships)
+diary = Blueprint("diary", url_prefix="/diary")
+happened = []
+
+
+@diary.collection("/", item="/<id:int>")
+class Diary(ModelResource):
+    """Notes whose seams tell what they were given."""
+
+    schema = NoteSchema
+    actions = ALL_ACTIONS
+
+    def query(self, request, query):
+        return query.where(Note.state != "hidden")
+
+    async def before_create(self, request, values, tx):
+        if values["title"] == "refused":
+            raise Conflict("no such title")
+        values["title"] = values["title"].strip()
+
+    async def after_create(self, row, tx):
+        assert await tx.fetchval("SELECT title FROM notes WHERE id = $1", row["id"])
+        happened.append(("created", row["id"]))
+
+    async def before_update(self, row, values):
+        happened.append(("from", row["state"]))
+        if row["state"] == "final":
+            raise Conflict("it is final")
+
+    async def after_update(self, row, key, values):
+        happened.append(("to", key, row["state"]))
+
+    async def before_delete(self, key):
+        happened.append(("deleting", key))
+
+    async def after_delete(self, row, principal=None):
+        happened.append(("deleted", row["title"]))
+
+    async def after_commit(self, request, action, row):
+        happened.append((action, row["id"]))
+
+
+BLUEPRINTS = (diary, notes, people, tags, memberships)

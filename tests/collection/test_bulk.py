@@ -1,0 +1,117 @@
+"""Several rows in one request: all of them, or none."""
+
+import pytest
+
+from msframework.testing import budget
+
+NOTES = [{"person_id": 1, "title": title} for title in ("one", "two", "three")]
+
+
+@pytest.fixture
+async def notes(ada):
+    response = await ada.post("/notes/bulk", json=NOTES)
+    assert response.status == 201, response.text
+    return response.json["data"]
+
+
+async def titles(admin):
+    return [row["title"] for row in await admin.fetch("SELECT title FROM notes ORDER BY id")]
+
+
+async def test_rows_are_created_in_their_order(notes):
+    assert [(row["id"], row["title"]) for row in notes] == [(1, "one"), (2, "two"), (3, "three")]
+
+
+async def test_rows_of_several_shapes_keep_their_order(ada):
+    body = [NOTES[0], NOTES[1] | {"text": "x"}, NOTES[2]]
+
+    response = await ada.post("/notes/bulk", json=body)
+
+    assert [row["title"] for row in response.json["data"]] == ["one", "two", "three"]
+    assert [row["text"] for row in response.json["data"]] == [None, "x", None]
+
+
+async def test_mistakes_are_told_by_index(ada, admin):
+    response = await ada.post("/notes/bulk", json=[NOTES[0], {"person_id": 1}, {"title": 1}])
+
+    assert response.status == 422
+    assert response.json["error"]["body"].keys() == {"1", "2"}
+    assert await titles(admin) == []
+
+
+async def test_a_conflict_undoes_all(ada, admin):
+    response = await ada.post("/notes/bulk", json=[NOTES[0], NOTES[1], NOTES[0]])
+
+    assert (response.status, response.json["code"]) == (409, 15001)
+    assert await titles(admin) == []
+
+
+@pytest.mark.parametrize("method", ["post", "patch"])
+async def test_no_more_rows_are_taken_than_are_declared(ada, method):
+    body = [{"id": number, **NOTES[0]} for number in range(6)]
+    if method == "post":
+        body = [NOTES[0]] * 6
+
+    response = await getattr(ada, method)("/notes/bulk", json=body)
+
+    assert response.status == 422
+    assert response.json["error"] == {"body": ["Longer than maximum length 5."]}
+
+
+async def test_each_row_gets_its_own_change(ada, notes):
+    body = [{"id": 3, "text": "x"}, {"id": 1, "title": "first"}, {"id": 2}]
+
+    response = await ada.patch("/notes/bulk", json=body)
+
+    assert response.status == 200, response.text
+    changed = [(row["id"], row["title"], row["text"]) for row in response.json["data"]]
+    assert changed == [(3, "three", "x"), (1, "first", None), (2, "two", None)]
+
+
+async def test_rows_that_are_not_there_are_told_by_index(ada, admin, notes):
+    response = await ada.patch("/notes/bulk", json=[{"id": 1, "title": "x"}, {"id": 9}])
+    deleted = await ada.delete("/notes/bulk?id=1&id=9")
+
+    assert response.status == deleted.status == 422
+    assert response.json["error"] == {"body": {"1": {"id": ["There is no note 9."]}}}
+    assert deleted.json["error"] == {"query": {"id": {"1": ["There is no note 9."]}}}
+    assert await titles(admin) == ["one", "two", "three"]
+
+
+async def test_a_key_is_needed_once(ada, notes):
+    without = await ada.patch("/notes/bulk", json=[{"id": 1}, {"title": "x"}])
+    twice = await ada.patch("/notes/bulk", json=[{"id": 1}, {"id": 1}])
+
+    assert without.json["error"] == {"body": {"1": {"id": ["Missing data for required field."]}}}
+    assert twice.json["error"] == {"body": {"1": {"id": ["Given twice."]}}}
+
+
+async def test_rows_are_deleted(ada, admin, notes):
+    assert (await ada.delete("/notes/bulk?id=1&id=3")).status == 204
+    assert await titles(admin) == ["two"]
+    assert (await ada.delete("/notes/bulk")).status == 422
+
+
+STATEMENTS = {
+    "list": ("GET", "", None, 2),
+    "create": ("POST", "", NOTES[0] | {"title": "four"}, 1),
+    "read": ("GET", "/1", None, 1),
+    "replace": ("PUT", "/1", NOTES[0], 1),
+    "patch": ("PATCH", "/1", {"text": "x"}, 1),
+    "patch nothing": ("PATCH", "/1", {}, 1),
+    "delete": ("DELETE", "/1", None, 1),
+    "bulk_create": ("POST", "/bulk", [NOTES[0] | {"title": f"{n}"} for n in range(5)], 1),
+    "bulk_patch": ("PATCH", "/bulk", [{"id": n, "text": "x"} for n in (1, 2, 3)], 1),
+    "bulk_delete": ("DELETE", "/bulk?id=1&id=2&id=3", None, 1),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_an_action_runs_no_statement_too_many(ada, notes, name):
+    method, path, body, most = STATEMENTS[name]
+
+    with budget(statements=most) as spent:
+        response = await ada.request(method, f"/notes{path}", json=body)
+
+    assert response.status < 300, response.text
+    assert len(spent) == most

@@ -1,0 +1,145 @@
+"""What is wrong with a collection is said at start-up, all at once."""
+
+import pytest
+
+from msframework import Blueprint, ImproperlyConfigured, ModelResource, NotFound
+from msframework.collection.noun import read_noun
+from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
+from tests.conftest import new_service
+
+
+def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
+    """Return the problems of a service with one collection."""
+    service, things = new_service(), Blueprint("things", url_prefix=prefix)
+    getattr(things, mount)(path, **paths)(cls)
+    service.blueprint(things)
+    try:
+        service.compile()
+    except ImproperlyConfigured as exc:
+        return exc.problems
+    return ()
+
+
+def a_class(**members):
+    return type("Things", (ModelResource,), {"schema": NoteSchema, **members})
+
+
+async def misnamed(self, request): ...
+
+
+async def gives_too_little(self, request, body, tx): ...
+
+
+def scope(self, principal):
+    return Note.person == 1
+
+
+ITEM = {"item": "/<id:int>"}
+WRONG = {
+    "no class": (object(), {}, "which is no ModelResource class"),
+    "no schema": (a_class(schema=None), ITEM, "schema is None"),
+    "no schema class": (a_class(list_schema=Note), ITEM, "list_schema is"),
+    "unknown action": (a_class(actions=("lists",)), ITEM, "actions is ('lists',)"),
+    "no action": (a_class(actions=()), ITEM, "it has no actions"),
+    "action without a path": (a_class(actions=("read",)), {}, "its actions read have no path"),
+    "method that is no action": (
+        a_class(actions=("list",), read=misnamed),
+        ITEM,
+        "nothing calls its method 'read'",
+    ),
+    "name of elsewhere": (a_class(retrieve=misnamed), ITEM, "nothing reads its 'retrieve'"),
+    "misspelt seam": (a_class(before_creation=misnamed), ITEM, "was before_create meant"),
+    "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "was filters meant"),
+    "no exception": (a_class(raises={"a": ValueError}), ITEM, "raises names <class 'ValueError'>"),
+    "unknown lookup": (a_class(lookup="slug"), ITEM, "lookup names 'slug'"),
+    "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),
+    "composite key": (a_class(schema=MembershipSchema), ITEM, "looked up by team, member"),
+    "unknown parent": (a_class(), {"path": "/<city:int>", **ITEM}, "<city> of its path binds no"),
+    "lost parent": (
+        a_class(),
+        {"path": "/<person_id:int>", "item": "/one/<id:int>"},
+        "lacks <person_id>",
+    ),
+    "spare parent": (a_class(parent={"x": "person"}), ITEM, "parent names 'x'"),
+    "hidden name": (a_class(), {"item": "/<row:int>"}, "its path has the parameter <row>"),
+    "plain seam": (a_class(after_create=lambda self, row: None), ITEM, "it is a plain function"),
+    "no seam": (a_class(scope=True), ITEM, "scope is True"),
+    "without the caller": (
+        a_class(scope=scope, create=gives_too_little),
+        ITEM,
+        "it takes the place of a generated action that asks who calls",
+    ),
+    "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
+    "bulk delete by two": (
+        a_class(schema=MembershipSchema, actions=("bulk_delete",)),
+        {},
+        "bulk_delete needs a key of one column",
+    ),
+    "as a resource": (a_class(), {"mount": "resource"}, "@blueprint.collection"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_named(name):
+    cls, paths, told = WRONG[name]
+
+    found = problems_of(cls, **paths)
+
+    assert any(told in problem for problem in found), found
+
+
+def test_a_collection_without_a_path_of_one_row_lists_and_creates():
+    service, things = new_service(), Blueprint("things", url_prefix="/things")
+    things.collection("/")(a_class())
+    service.blueprint(things)
+    service.compile()
+
+    assert [operation.id for operation in service.operations] == ["things_list", "things_create"]
+
+
+def test_what_provides_values_serves_seams_too():
+    async def before_create(self, values, user): ...
+
+    cls = a_class(before_create=before_create, actions=("create",))
+
+    assert "nothing declares its parameter 'user'" in problems_of(cls)[0]
+    service, things = new_service(), Blueprint("things", url_prefix="/things")
+    things.provide("user", lambda request: "Ada")
+    things.collection("/")(cls)
+    service.blueprint(things)
+    service.compile()
+    assert "self.before_create(values=body, user=user)" in service.sources["things_create"]
+
+
+def test_one_override_serves_two_collections():
+    class Base(ModelResource):
+        async def read(self, request, id, cur):
+            return await super().read(request, id=id, cur=cur)
+
+    service, things = new_service(), Blueprint("things", url_prefix="/things")
+    for path, schema in (("/notes", NoteSchema), ("/tags", TagSchema)):
+        cls = type(path[1:].title(), (Base,), {"schema": schema, "raises": {"x": NotFound}})
+        things.collection(path, item=f"{path}/<id:int>")(cls)
+    service.blueprint(things)
+    service.compile()
+
+    found = {each.id: type(each.answers[0].schema) for each in service.operations}
+    assert found["things_notes_read"] is NoteSchema
+    assert found["things_tags_read"] is TagSchema
+
+
+@pytest.mark.parametrize(
+    ("model", "article", "many"),
+    [
+        ("User", "a user", "users"),
+        ("OrderLine", "an order line", "order lines"),
+        ("City", "a city", "cities"),
+        ("Address", "an address", "addresses"),
+        ("HTTPCheck", "a http check", "http checks"),
+        ("Key", "a key", "keys"),
+    ],
+)
+def test_a_row_has_a_name(model, article, many):
+    noun = read_noun(model)
+
+    assert (noun.with_article, noun.many) == (article, many)

@@ -1,0 +1,86 @@
+"""No row outside of a collection's scope is seen or changed, whichever action is asked."""
+
+import pytest
+
+from tests.collection.shop import ALL_ACTIONS
+
+NEW = {"person_id": 1, "title": "new"}
+MINE = {"person_id": 1, "title": "mine"}
+# What Eve asks, of notes of Ada: method, path behind the collection's, body, and what she gets.
+ASKED = {
+    "list": ("GET", "", None, 200),
+    "create": ("POST", "", NEW, 403),
+    "read": ("GET", "/1", None, 404),
+    "replace": ("PUT", "/1", MINE | {"text": "x"}, 404),
+    "patch": ("PATCH", "/1", {"text": "x"}, 404),
+    "patch nothing": ("PATCH", "/1", {}, 404),
+    "patch away": ("PATCH", "/2", {"person_id": 1}, 403),
+    "replace away": ("PUT", "/2", NEW, 403),
+    "delete": ("DELETE", "/1", None, 404),
+    "bulk_create": ("POST", "/bulk", [NEW | {"person_id": 2, "title": "also"}, NEW], 403),
+    "bulk_patch": ("PATCH", "/bulk", [{"id": 2, "text": "x"}, {"id": 1, "text": "x"}], 422),
+    "bulk_patch nothing": ("PATCH", "/bulk", [{"id": 1}], 422),
+    "bulk_patch away": ("PATCH", "/bulk", [{"id": 2, "person_id": 1}], 403),
+    "bulk_delete": ("DELETE", "/bulk?id=2&id=1", None, 422),
+}
+
+
+@pytest.fixture
+async def rows(admin):
+    await admin.execute(
+        "INSERT INTO notes (person_id, title, pinned) VALUES (1, 'mine', true), (2, 'hers', true)"
+    )
+
+
+async def all_rows(admin):
+    return [tuple(row) for row in await admin.fetch("SELECT * FROM notes ORDER BY id")]
+
+
+def test_all_actions_are_asked():
+    assert {name.partition(" ")[0] for name in ASKED} == set(ALL_ACTIONS)
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_what_lies_outside_of_scope_is_neither_seen_nor_changed(eve, admin, rows, name):
+    method, path, body, status = ASKED[name]
+    before = await all_rows(admin)
+
+    response = await eve.request(method, f"/notes{path}", json=body)
+
+    assert response.status == status, response.text
+    assert "mine" not in response.text
+    assert await all_rows(admin) == before
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_nobody_reaches_them_below_a_parent(ada, eve, admin, rows, name):
+    method, path, body, _ = ASKED[name]
+    before = await all_rows(admin)
+
+    answers = [
+        await eve.request(method, f"/people/1/notes{path}", json=_without_parent(body)),
+        await ada.request(method, f"/people/2/notes{path}", json=_without_parent(body)),
+    ]
+
+    for response in answers:
+        if name == "list":
+            assert response.json["data"] == []
+        else:
+            assert response.status in (403, 404, 422), response.text
+    assert await all_rows(admin) == before
+
+
+def _without_parent(body):
+    if isinstance(body, list):
+        return [_without_parent(each) for each in body]
+    return body and {name: value for name, value in body.items() if name != "person_id"}
+
+
+async def test_a_stranger_has_no_rows(client, rows):
+    assert (await client.get("/notes")).json["data"] == []
+    assert (await client.get("/notes/1")).status == 404
+
+
+async def test_a_filter_or_search_does_not_leave_the_scope(eve, rows):
+    for query in ("title=mine", "q=mine", "title__icontains=m"):
+        assert (await eve.get(f"/notes?{query}")).json["data"] == []
