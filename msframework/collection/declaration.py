@@ -17,6 +17,7 @@ from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, Action, Place
+from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
@@ -86,6 +87,8 @@ class Collection:
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
         filters: what reads the filters, the order and the search of a list, if it has any.
+        row_fields: the fields of a list that callers may choose from, if they may.
+        detail_fields: the same of one row.
     """
 
     cls: type[ModelResource]
@@ -100,6 +103,8 @@ class Collection:
     shapes: Shapes
     seams: Mapping[str, Seam]
     filters: FilterReader | None
+    row_fields: FieldChoice | None = None
+    detail_fields: FieldChoice | None = None
 
     @property
     def table(self) -> str:
@@ -147,6 +152,18 @@ class _Reader:
         if self.problems:
             return None
         overridden = {name for name in ACTIONS if self._overrides(name)}
+        shapes = read_shapes(
+            self.cls,
+            model,
+            [each.field for each in parents],
+            primary_key(model),
+            {each.name for each in actions},
+        )
+        said = self.cls.fields
+        self.problems += find_wrong_choice(self.where, said, (shapes.rows, shapes.detail), model)
+        if self.problems:
+            return None
+        row_fields = read_choice(said, shapes.rows) if said else None
         return Collection(
             cls=self.cls,
             where=self.where,
@@ -157,15 +174,11 @@ class _Reader:
             overridden=frozenset(overridden),
             parents=parents,
             lookup=lookup,
-            shapes=read_shapes(
-                self.cls,
-                model,
-                [each.field for each in parents],
-                primary_key(model),
-                {each.name for each in actions},
-            ),
+            shapes=shapes,
             seams=MappingProxyType(seams),
-            filters=self._read_filters(model),
+            filters=self._read_filters(model, row_fields),
+            row_fields=row_fields,
+            detail_fields=read_choice(said, shapes.detail) if said else None,
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -253,9 +266,11 @@ class _Reader:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
 
-    def _read_filters(self, model: type[peewee.Model]) -> FilterReader | None:
+    def _read_filters(
+        self, model: type[peewee.Model], choice: FieldChoice | None
+    ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search):
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search or choice):
             return None
         return FilterReader(
             model,
@@ -264,6 +279,7 @@ class _Reader:
             default_sort=cls.default_sort,
             search=cls.search,
             schema=cls.schema,
+            fields={} if choice is None else choice.wires,
             label=cls.__qualname__,
         )
 
