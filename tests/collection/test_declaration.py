@@ -1,6 +1,7 @@
 """What is wrong with a collection is said at start-up, all at once."""
 
 import pytest
+from sanic import Sanic
 
 from msframework import Blueprint, ImproperlyConfigured, ModelResource, NotFound
 from msframework.collection.noun import read_noun
@@ -103,6 +104,7 @@ def test_what_provides_values_serves_seams_too():
     cls = a_class(before_create=before_create, actions=("create",))
 
     assert "nothing declares its parameter 'user'" in problems_of(cls)[0]
+    Sanic._app_registry.clear()
     service, things = new_service(), Blueprint("things", url_prefix="/things")
     things.provide("user", lambda request: "Ada")
     things.collection("/")(cls)

@@ -325,7 +325,7 @@ async def test_a_joined_row_is_an_object(cur):
         {"slug_text": "pen", "shop": {"id": 1, "name": "north", "has": False}},
         {"slug_text": "ink", "shop": {"id": 2, "name": "south", "has": True}},
     ]
-    joined = Good.select(missing).join(Shop, "LEFT OUTER", on=Shop.name == Good.slug)
+    joined = Good.select(missing).join(Shop, "LEFT OUTER JOIN", on=Shop.name == Good.slug)
     assert await cur.fetch(joined) == [{"shop": None}, {"shop": None}]
     good = nest(Good.price).alias("good")
     assert await cur.one(Shop.select(good).join(Good).where(Good.id == 1)) == {
