@@ -16,7 +16,7 @@ import peewee
 from marshmallow import Schema
 
 from msframework._place import place_of
-from msframework.collection.action import ACTIONS, Action, Place
+from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
@@ -62,9 +62,13 @@ class Paths:
     item: str
     bulk: str
 
-    def of(self, place: Place) -> str:
+    def of(self, place: ActionPlace) -> str:
         """Return the path of a place, below the prefix."""
-        return {Place.LIST: self.list, Place.ITEM: self.item, Place.BULK: self.bulk}[place]
+        return {
+            ActionPlace.LIST: self.list,
+            ActionPlace.ITEM: self.item,
+            ActionPlace.BULK: self.bulk,
+        }[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Collection:
     paths: Paths
     model: type[peewee.Model]
     noun: Noun
-    actions: tuple[Action, ...]
+    actions: tuple[CollectionAction, ...]
     overridden: frozenset[str]
     parents: tuple[Bound, ...]
     lookup: tuple[Bound, ...]
@@ -106,13 +110,13 @@ class Collection:
         """The name of its table."""
         return str(self.model._meta.table_name)
 
-    def params(self, action: Action) -> tuple[str, ...]:
+    def params(self, action: CollectionAction) -> tuple[str, ...]:
         """Return the names of the path parameters of an action."""
         return tuple(each.name for each in self.bounds(action))
 
-    def bounds(self, action: Action) -> tuple[Bound, ...]:
+    def bounds(self, action: CollectionAction) -> tuple[Bound, ...]:
         """Return the fields that the path of an action binds."""
-        return self.parents + (self.lookup if action.place is Place.ITEM else ())
+        return self.parents + (self.lookup if action.place is ActionPlace.ITEM else ())
 
 
 def read_collection(
@@ -197,18 +201,18 @@ class _Reader:
             if not inspect.isfunction(method):
                 self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
 
-    def _read_actions(self) -> tuple[Action, ...]:
+    def _read_actions(self) -> tuple[CollectionAction, ...]:
         named: Any = self.cls.actions
         if isinstance(named, str) or not all(name in ACTIONS for name in named):
             self._say(f"actions is {named!r}", f"some of {', '.join(ACTIONS)}")
             return ()
         actions = [action for name, action in ACTIONS.items() if name in named]
         if not self.paths.item:
-            items = [each.name for each in actions if each.place is Place.ITEM]
+            items = [each.name for each in actions if each.place is ActionPlace.ITEM]
             if items and "actions" in dict(self._own_names()):
                 advice = 'Add item="/<id:int>" or the like to @blueprint.collection(…).'
                 self._say(f"its actions {', '.join(items)} have no path", advice=advice)
-            actions = [each for each in actions if each.place is not Place.ITEM]
+            actions = [each for each in actions if each.place is not ActionPlace.ITEM]
         for name, method in self._own_names():
             if name in ACTIONS and inspect.isfunction(method) and ACTIONS[name] not in actions:
                 found = f"nothing calls its method {name!r}, as it is none of its actions"
@@ -292,7 +296,10 @@ class _Reader:
         return tuple(Bound(name, field) for name, field in found_fields if field is not None)
 
     def _check_bulk(
-        self, model: type[peewee.Model], parents: Iterable[Bound], actions: Iterable[Action]
+        self,
+        model: type[peewee.Model],
+        parents: Iterable[Bound],
+        actions: Iterable[CollectionAction],
     ) -> None:
         """Refuse bulk actions whose rows cannot be named."""
         names = {each.name for each in actions} & {"bulk_patch", "bulk_delete"}
@@ -311,7 +318,10 @@ class _Reader:
             self._say(found, advice="Leave it out of actions.")
 
     def _check_loads(
-        self, model: type[peewee.Model], seams: Mapping[str, Seam], actions: Iterable[Action]
+        self,
+        model: type[peewee.Model],
+        seams: Mapping[str, Seam],
+        actions: Iterable[CollectionAction],
     ) -> None:
         """Refuse fields of bodies that are no columns, and that no seam takes out."""
         create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
