@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from msframework.filters import Filters
+from msframework.filters.ordering import SortOrder
 from msframework.serving.request import Request
 from msframework.types import Handler
 
@@ -52,6 +54,9 @@ ACTIONS: Final[Mapping[str, CollectionAction]] = {
 }
 USUAL_ACTIONS: Final = ("list", "create", "read", "replace", "patch", "delete")
 
+# What a method asks for that reads a row without saying what of it.
+_WHOLE: Final = Filters(SortOrder((), (), ()))
+
 
 @dataclass(frozen=True, slots=True)
 class Generated:
@@ -82,6 +87,8 @@ class Usual:
         for parameter in generated.parameters[len(args) :]:
             if parameter == "principal":
                 given.setdefault(parameter, request.principal)
+            elif parameter == "filters" and name == "read":
+                given.setdefault(parameter, _WHOLE)
             elif parameter in request.match_info:
                 given.setdefault(parameter, request.match_info[parameter])
         return generated.function(self.owner, request, *args, **given)

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import peewee
 from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
+from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.model_resource import ModelResource
+from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
@@ -26,28 +28,6 @@ from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
 from msframework.resource import Resource
-
-# Names of other frameworks for what is here.
-_ELSEWHERE: Final[Mapping[str, str]] = {
-    "destroy": "delete",
-    "get_queryset": "query or scope",
-    "partial_update": "patch",
-    "perform_create": "before_create or after_create",
-    "perform_destroy": "before_delete or after_delete",
-    "perform_update": "before_update or after_update",
-    "retrieve": "read",
-    "update": "patch or replace",
-    "get": "list or read",
-    "post": "create",
-    "put": "replace",
-}
-
-
-# Names of variables in generated functions, which no parameter of a path can have.
-_LOCALS: Final = frozenset(
-    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-)
-_BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +70,8 @@ class Collection:
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
         filters: what reads the filters, the order and the search of a list, if it has any.
+        row_fields: the fields of a list that callers may choose from, if they may.
+        detail_fields: the same of one row.
     """
 
     cls: type[ModelResource]
@@ -104,6 +86,8 @@ class Collection:
     shapes: Shapes
     seams: Mapping[str, Seam]
     filters: FilterReader | None
+    row_fields: FieldChoice | None = None
+    detail_fields: FieldChoice | None = None
 
     @property
     def table(self) -> str:
@@ -151,6 +135,18 @@ class _Reader:
         if self.problems:
             return None
         overridden = {name for name in ACTIONS if self._overrides(name)}
+        shapes = read_shapes(
+            self.cls,
+            model,
+            [each.field for each in parents],
+            primary_key(model),
+            {each.name for each in actions},
+        )
+        said = self.cls.fields
+        self.problems += find_wrong_choice(self.where, said, (shapes.rows, shapes.detail), model)
+        if self.problems:
+            return None
+        row_fields = read_choice(said, shapes.rows) if said else None
         return Collection(
             cls=self.cls,
             where=self.where,
@@ -161,15 +157,11 @@ class _Reader:
             overridden=frozenset(overridden),
             parents=parents,
             lookup=lookup,
-            shapes=read_shapes(
-                self.cls,
-                model,
-                [each.field for each in parents],
-                primary_key(model),
-                {each.name for each in actions},
-            ),
+            shapes=shapes,
             seams=MappingProxyType(seams),
-            filters=self._read_filters(model),
+            filters=self._read_filters(model, row_fields),
+            row_fields=row_fields,
+            detail_fields=read_choice(said, shapes.detail) if said else None,
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -191,7 +183,7 @@ class _Reader:
             if name.startswith("_") or name in known or hasattr(Resource, name):
                 continue
             where = place_of(value, self.where) if inspect.isfunction(value) else self.where
-            meant = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+            meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
             if meant:
                 found = f"nothing reads its {name!r}; was {meant} meant?"
                 advice = "Rename it, or let its name begin with an underscore."
@@ -257,9 +249,11 @@ class _Reader:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
 
-    def _read_filters(self, model: type[peewee.Model]) -> FilterReader | None:
+    def _read_filters(
+        self, model: type[peewee.Model], choice: FieldChoice | None
+    ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search):
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search or choice):
             return None
         return FilterReader(
             model,
@@ -268,6 +262,7 @@ class _Reader:
             default_sort=cls.default_sort,
             search=cls.search,
             schema=cls.schema,
+            fields={} if choice is None else choice.wires,
             label=cls.__qualname__,
         )
 
@@ -285,7 +280,7 @@ class _Reader:
             if name not in params:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
-        self._check_params(params, _LOCALS | _BULK_LOCALS)
+        self._check_params(params, LOCALS | BULK_LOCALS)
         found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
         for name, field in found_fields:
             if field is None:
@@ -356,7 +351,7 @@ class _Reader:
         if missing:
             self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
         params = [name for name in inner if name not in outer]
-        self._check_params(params, _LOCALS)
+        self._check_params(params, LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)

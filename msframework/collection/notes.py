@@ -38,6 +38,9 @@ def inputs_of(collection: Collection, action: CollectionAction) -> tuple[InputNo
     shapes = collection.shapes
     if action.name == "list" and collection.filters is not None:
         return (InputNote(Source.QUERY, collection.filters, "filters"),)
+    if action.name == "read" and collection.detail_fields is not None:
+        reader = collection.detail_fields.reader(collection.model, collection.cls.__qualname__)
+        return (InputNote(Source.QUERY, reader, "filters"),)
     if action.name == "bulk_delete":
         return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
     bodies = {
@@ -85,14 +88,19 @@ def _summary(collection: Collection, action: CollectionAction) -> str:
 
 def _note_answer(notes: Notes, collection: Collection, action: CollectionAction) -> None:
     shapes = collection.shapes
+    reads = any(note.name == "filters" for note in notes.inputs)
+    choice = collection.detail_fields if reads else None
     if action.name == "list":
-        notes.produces.append((200, shapes.rows, ""))
+        choice = collection.row_fields if reads else None
+        notes.produces.append((200, shapes.rows if choice is None else choice.schema, ""))
     elif action.method == "DELETE":
         notes.produces.append((204, None, ""))
     elif action.name == "create":
         notes.produces.append((201, shapes.created, ""))
         if collection.paths.item:
             notes.answer_headers[201] = (("Location", ""),)
+    elif action.name == "read" and choice is not None:
+        notes.produces.append((200, choice.schema, ""))
     elif action.place is ActionPlace.BULK:
         notes.produces.append((201 if action.method == "POST" else 200, shapes.details, ""))
     else:

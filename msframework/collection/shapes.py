@@ -139,6 +139,32 @@ def vary(
     return type(schema)(many=many, **options)
 
 
+def rename(
+    schema: Schema, suffix: str, *, partial: bool | None = None, **members: object
+) -> Schema:
+    """Return *schema* as an instance of a class of its own, which *suffix* tells apart.
+
+    Args:
+        partial: whether any field may be left out.
+        members: further fields.
+    """
+    own = type(schema)
+    meta = getattr(own, "Meta", object)
+    members["Meta"] = type("Meta", (meta,), {"register": False})
+    metaclass: Any = type(own)
+    made = metaclass(f"{own.__name__.removesuffix('Schema')}{suffix}Schema", (own,), members)
+    found: Schema = made(
+        only=schema.only,
+        exclude=schema.exclude,
+        load_only=schema.load_only,
+        dump_only=schema.dump_only,
+        unknown=schema.unknown,
+        many=schema.many,
+        partial=schema.partial if partial is None else partial,
+    )
+    return found
+
+
 def vary_for_bulk(
     schema: Schema,
     model: type[peewee.Model],
