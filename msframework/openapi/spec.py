@@ -69,9 +69,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
     return older if settings.openapi.version == "3.0" else read_as_20(older)
 
 
-def _fill(
-    spec: APISpec, registry: Registry, paths: dict[str, JSONObject], *, traced: bool
-) -> None:
+def _fill(spec: APISpec, registry: Registry, paths: dict[str, JSONObject], *, traced: bool) -> None:
     """Put *paths* into *spec*, and the components that they refer to."""
     schemas = registry.finish()
     resolved = registry.resolve(paths)
