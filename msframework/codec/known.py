@@ -18,6 +18,7 @@ from msframework.schemas.columns import (
     Ticks,
 )
 from msframework.schemas.model import ModelSchema
+from msframework.schemas.naming import Schema as NamedSchema
 from msframework.schemas.reference import Reference
 from msframework.schemas.storable import Storable
 from msframework.schemas.strict import (
@@ -150,5 +151,5 @@ def reads_anything(schema: Schema) -> bool:
 
 def is_rebound(schema: Schema) -> bool:
     """Tell whether objects of the same class may differ in more than their options."""
-    own = type(schema).on_bind_field not in (Schema.on_bind_field, ModelSchema.on_bind_field)
-    return own or type(schema).__init__ is not Schema.__init__
+    known = (each.on_bind_field for each in (Schema, NamedSchema, ModelSchema))
+    return type(schema).on_bind_field not in known or type(schema).__init__ is not Schema.__init__
