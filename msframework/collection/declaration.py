@@ -17,9 +17,9 @@ from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, Action, Place
-from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.noun import Noun, read_noun
+from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
 from msframework.exceptions import ServiceException
@@ -48,6 +48,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
 _LOCALS: Final = frozenset(
     ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
 )
+_JOIN_LOCALS: Final = frozenset(("asked", "joined", "result"))
 _BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
 
 
@@ -87,8 +88,8 @@ class Collection:
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
         filters: what reads the filters, the order and the search of a list, if it has any.
-        row_fields: the fields of a list that callers may choose from, if they may.
-        detail_fields: the same of one row.
+        row_reading: what callers may ask of the rows of a list, if anything.
+        detail_reading: the same of one row.
     """
 
     cls: type[ModelResource]
@@ -103,8 +104,8 @@ class Collection:
     shapes: Shapes
     seams: Mapping[str, Seam]
     filters: FilterReader | None
-    row_fields: FieldChoice | None = None
-    detail_fields: FieldChoice | None = None
+    row_reading: AnswerReading | None = None
+    detail_reading: AnswerReading | None = None
 
     @property
     def table(self) -> str:
@@ -158,11 +159,10 @@ class _Reader:
             primary_key(model),
             {each.name for each in actions},
         )
-        said = self.cls.fields
-        self.problems += find_wrong_choice(self.where, said, (shapes.rows, shapes.detail), model)
+        self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
-        row_fields = read_choice(said, shapes.rows) if said else None
+        row_reading = read_reading(self.cls, shapes.rows, model)
         return Collection(
             cls=self.cls,
             where=self.where,
@@ -175,9 +175,9 @@ class _Reader:
             lookup=lookup,
             shapes=shapes,
             seams=MappingProxyType(seams),
-            filters=self._read_filters(model, row_fields),
-            row_fields=row_fields,
-            detail_fields=read_choice(said, shapes.detail) if said else None,
+            filters=self._read_filters(model, row_reading),
+            row_reading=row_reading,
+            detail_reading=read_reading(self.cls, shapes.detail, model),
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -266,10 +266,10 @@ class _Reader:
         return model
 
     def _read_filters(
-        self, model: type[peewee.Model], choice: FieldChoice | None
+        self, model: type[peewee.Model], reading: AnswerReading | None
     ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search or choice):
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search or reading):
             return None
         return FilterReader(
             model,
@@ -278,7 +278,8 @@ class _Reader:
             default_sort=cls.default_sort,
             search=cls.search,
             schema=cls.schema,
-            fields={} if choice is None else choice.wires,
+            fields={} if reading is None else reading.wires,
+            expand=() if reading is None else reading.paths,
             label=cls.__qualname__,
         )
 
@@ -296,7 +297,7 @@ class _Reader:
             if name not in params:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
-        self._check_params(params, _LOCALS | _BULK_LOCALS)
+        self._check_params(params, _LOCALS | _BULK_LOCALS | _JOIN_LOCALS)
         found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
         for name, field in found_fields:
             if field is None:
@@ -345,7 +346,7 @@ class _Reader:
         if missing:
             self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
         params = [name for name in inner if name not in outer]
-        self._check_params(params, _LOCALS)
+        self._check_params(params, _LOCALS | _JOIN_LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)
