@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-from msframework.exceptions import ImproperlyConfigured
-
 _OURS: Final = Path(__file__).resolve().parent
 _ORIGIN: Final = "__msframework_origin__"
 _LIBRARIES: Final = ("msframework", "sanic")
@@ -127,14 +125,3 @@ def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:
             yield Path(frame.filename).resolve(), frame.lineno or 0, frame.line or ""
     if isinstance(exc, SyntaxError) and exc.filename:
         yield Path(exc.filename).resolve(), exc.lineno or 0, (exc.text or "").strip()
-
-
-def written_without_call(decorator: str, given: object) -> ImproperlyConfigured:
-    """Return the error for a *decorator* that is written without its call."""
-    code = getattr(given, "__code__", None)
-    place = f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else caller_place()
-    name = getattr(given, "__qualname__", repr(given))
-    return ImproperlyConfigured(
-        f"{place} {name}: {decorator} is written without a call, and was given what it decorates. "
-        f"Write {decorator}(…)."
-    )

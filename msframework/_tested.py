@@ -98,6 +98,15 @@ REQUIRED: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
         *_members("peewee:PostgresqlJSONMethods", "_jsonb_wrap cast_for_case"),
     ),
     ("peewee", "an array column"): ("playhouse.postgres_ext:ArrayField._ArrayField__field",),
+    ("peewee", "a listing by cursors"): (
+        "peewee:Join._on",
+        "peewee:Query._order_by",
+        *_members(
+            "peewee:Select",
+            "_distinct _for_update _from_list _group_by _having _returning _simple_distinct"
+            " _windows",
+        ),
+    ),
     ("peewee", "rendering a query"): (
         *_members("peewee:Context", "_sql _values literal sql state value"),
         *_members("peewee:PostgresqlDatabase", "context_class get_context_options param"),

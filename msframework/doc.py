@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any, TypeVar, overload
 
-from msframework._place import written_without_call
 from msframework.access.guard import Guard
+from msframework.decorator import check_call
 from msframework.exceptions import ServiceException
 from msframework.filters import FilterReader, FilterSet
 from msframework.filters.declaration import read_filters
 from msframework.limits.rate import PRINCIPAL, ByCaller, RateLimit
 from msframework.operation import Failure, Paging, Source
 from msframework.pagination import Pages
-from msframework.resource import Resource
 from msframework.schemas.api import (
     Boolean,
     Date,
@@ -75,11 +73,18 @@ _ATTRIBUTE = "__msframework_notes__"
 
 @dataclass(frozen=True, slots=True)
 class InputNote:
-    """One input as it was noted: its source, its schema, and the name of its argument."""
+    """One input as it was noted: its source, its schema, and the name of its argument.
+
+    Attributes:
+        partial: whether fields may be left out; `None` where the HTTP method decides.
+        key: the member of a JSON body that holds the data.
+    """
 
     source: Source
     schema: Any
     name: str
+    partial: bool | None = None
+    key: str | None = None
 
 
 @dataclass(slots=True)
@@ -92,6 +97,7 @@ class Notes:
     inputs: list[InputNote] = field(default_factory=list)
     produces: list[tuple[int, Any, str]] = field(default_factory=list)
     answer_headers: dict[int, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    answer_keys: dict[int, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     page: Paging | None = None
     deprecated: bool = False
@@ -133,21 +139,6 @@ def find_notes(function: object) -> Notes | None:
     return found if isinstance(found, Notes) else None
 
 
-def _check_call(decorator: str, *given: object) -> None:
-    """Refuse a decorator that was written without its parentheses, and so given a handler.
-
-    Raises:
-        ImproperlyConfigured: it was.
-    """
-    for value in given:
-        if isinstance(value, FunctionType) or _is_resource(value):
-            raise written_without_call(decorator, value)
-
-
-def _is_resource(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Resource)
-
-
 def _note(name: str, value: object) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
         setattr(notes_of(handler), name, value)
@@ -156,9 +147,11 @@ def _note(name: str, value: object) -> Callable[[T], T]:
     return take_note
 
 
-def _input(source: Source, schema: object, name: str) -> Callable[[T], T]:
+def _input(
+    source: Source, schema: object, name: str, partial: bool | None = None, key: str | None = None
+) -> Callable[[T], T]:
     def take_note(handler: T) -> T:
-        notes_of(handler).inputs.append(InputNote(source, schema, name))
+        notes_of(handler).inputs.append(InputNote(source, schema, name, partial, key))
         return handler
 
     return take_note
@@ -166,19 +159,19 @@ def _input(source: Source, schema: object, name: str) -> Callable[[T], T]:
 
 def summary(text: str) -> Callable[[T], T]:
     """Give the operation a summary of a few words."""
-    _check_call("@doc.summary", text)
+    check_call("@doc.summary", text)
     return _note("summary", text)
 
 
 def description(text: str) -> Callable[[T], T]:
     """Describe the operation; CommonMark. The docstring serves when this is left out."""
-    _check_call("@doc.description", text)
+    check_call("@doc.description", text)
     return _note("description", text)
 
 
 def tag(*names: str) -> Callable[[T], T]:
     """File the operation under *names*; the blueprint's name serves when this is left out."""
-    _check_call("@doc.tag", *names)
+    check_call("@doc.tag", *names)
 
     def take_note(handler: T) -> T:
         notes_of(handler).tags[:0] = names
@@ -189,7 +182,7 @@ def tag(*names: str) -> Callable[[T], T]:
 
 def operation_id(name: str) -> Callable[[T], T]:
     """Name the operation in the OpenAPI document; unique in the service."""
-    _check_call("@doc.operation_id", name)
+    check_call("@doc.operation_id", name)
     return _note("operation_id", name)
 
 
@@ -209,13 +202,13 @@ def security(*schemes: str, scopes: Sequence[str] = ()) -> Callable[[T], T]:
     or a gateway that it names with `"x-enforced-by": "gateway"`. Without a scheme, the method needs
     none of those that its class or blueprint requires.
     """
-    _check_call("@doc.security", *schemes)
+    check_call("@doc.security", *schemes)
     return _note("security", [{name: tuple(scopes)} for name in schemes])
 
 
 def guards(*guards: Guard) -> Callable[[T], T]:
     """Let only callers run the method whom all *guards* allow, beside those further outside."""
-    _check_call("@doc.guards", *guards)
+    check_call("@doc.guards", *guards)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)
@@ -244,7 +237,7 @@ def rate_limit(
     It stands on a method, or on a Resource whose methods share the budget; see `RateLimit` for the
     arguments. A Blueprint takes `rate_limits=`, and `RATE_LIMITS` are those of the service.
     """
-    _check_call("@doc.rate_limit", rate)
+    check_call("@doc.rate_limit", rate)
 
     def take_note(handler: T) -> T:
         notes_of(handler).rate_limits[:0] = (RateLimit(rate, by, scope, cost),)
@@ -268,17 +261,23 @@ def priority(level: str) -> Callable[[T], T]:
     It stands on a method; for all of a Resource or a blueprint, write `priority = …` in the class
     and `Blueprint(…, priority=…)`. The nearer to the method wins.
     """
-    _check_call("@doc.priority", level)
+    check_call("@doc.priority", level)
     return _note("priority", level)
 
 
-def consumes(schema: SchemaSource) -> Callable[[T], T]:
+def consumes(
+    schema: SchemaSource, *, partial: bool | None = None, key: str | None = None
+) -> Callable[[T], T]:
     """Read the JSON body through *schema*: a Schema, a model, a dict, a list of one, an API class.
 
     The method receives the result as `body`, and as `request.data`.
+
+    Args:
+        partial: whether fields may be left out that are required; a PATCH allows it by itself.
+        key: the body is an object that has the data under this key, `{"article": {…}}`.
     """
-    _check_call("@doc.consumes", schema)
-    return _input(Source.BODY, schema, Source.BODY.value)
+    check_call("@doc.consumes", schema)
+    return _input(Source.BODY, schema, Source.BODY.value, partial, key)
 
 
 def query(schema: SchemaSource, *, name: str = "query") -> Callable[[T], T]:
@@ -287,37 +286,37 @@ def query(schema: SchemaSource, *, name: str = "query") -> Callable[[T], T]:
     The query string may be read through several schemas, each given by a *name* of its own. So may
     headers, cookies, forms and files.
     """
-    _check_call("@doc.query", schema)
+    check_call("@doc.query", schema)
     return _input(Source.QUERY, schema, name)
 
 
 def headers(schema: SchemaSource, *, name: str = "headers") -> Callable[[T], T]:
     """Read request headers through *schema* (`x_token` reads X-Token), given as `headers`."""
-    _check_call("@doc.headers", schema)
+    check_call("@doc.headers", schema)
     return _input(Source.HEADERS, schema, name)
 
 
 def cookies(schema: SchemaSource, *, name: str = "cookies") -> Callable[[T], T]:
     """Read cookies through *schema*; the method receives them as `cookies`."""
-    _check_call("@doc.cookies", schema)
+    check_call("@doc.cookies", schema)
     return _input(Source.COOKIES, schema, name)
 
 
 def form(schema: SchemaSource, *, name: str = "form") -> Callable[[T], T]:
     """Read a form body (urlencoded or multipart) through *schema*, given as `form`."""
-    _check_call("@doc.form", schema)
+    check_call("@doc.form", schema)
     return _input(Source.FORM, schema, name)
 
 
 def files(schema: SchemaSource, *, name: str = "files") -> Callable[[T], T]:
     """Read the uploaded files of a multipart body through *schema*, given as `files`."""
-    _check_call("@doc.files", schema)
+    check_call("@doc.files", schema)
     return _input(Source.FILES, schema, name)
 
 
 def filter(filters: type[FilterSet] | FilterReader, *, name: str = "filters") -> Callable[[T], T]:
     """Read filters, sort and search of the query as *filters* declare; given as `filters`."""
-    _check_call("@doc.filter", filters)
+    check_call("@doc.filter", filters)
     return _input(Source.QUERY, read_filters(filters), name)
 
 
@@ -327,20 +326,24 @@ def produces(
     status: int = 200,
     description: str = "",
     headers: Mapping[str, str] | None = None,
+    key: str | None = None,
 ) -> Callable[[T], T]:
     """Answer *status* with data of *schema*; repeat it for several statuses, the first is usual.
 
     Args:
         headers: the headers that the method may send with it, each with its purpose; an empty
             text is enough for those that the framework knows, such as `Location`.
+        key: the data stands under this key of an object, `{"article": {…}}`.
     """
-    _check_call("@doc.produces", schema)
+    check_call("@doc.produces", schema)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)
         notes.produces.insert(0, (status, schema, description))
         if headers:
             notes.answer_headers[status] = tuple(headers.items())
+        if key is not None:
+            notes.answer_keys[status] = key
         return handler
 
     return take_note
@@ -355,26 +358,20 @@ def paginate(
 ) -> Callable[[T], T]:
     """Read from the query which page is asked for; the method receives that as `page`.
 
-    `@doc.paginate(Cursors())` takes a declaration of its own; without one, pages have numbers:
-
     Args:
-        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`.
+        given: `Pages(…)`, `Cursors(…)` or `Offsets(…)`; without one, numbered pages of the others.
         per_page: rows on a page when the caller does not say.
         max_per_page: the most that a caller may ask for; more is a 422.
-        total: "exact" counts all rows for `total` and `pages`, and a `COUNT(*)` is the cost;
-            "estimate" asks the planner; "none" leaves both out.
+        total: count all rows for `total` and `pages`: "exact", "estimate" or "none".
         max_page: the last page that a caller may ask for; PostgreSQL reads all rows before it.
     """
-    _check_call("@doc.paginate", *given)
+    check_call("@doc.paginate", *given)
     pages = Pages(per_page, max_per_page, total, max_page)
     if not given:
         return _note("page", pages)
     paging = given[0]
     if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
-        raise TypeError(
-            "paginate takes per_page, max_per_page, total and max_page by name, or one object that "
-            "holds all of it: Pages(…), Cursors(…), Offsets(…)"
-        )
+        raise TypeError("paginate takes sizes by name, or one of Pages(…), Cursors(…), Offsets(…)")
     return _note("page", paging)
 
 
@@ -386,7 +383,7 @@ def raises(
     It stands on a method, on a Resource for all of its methods, or on a Blueprint
     (`blueprint.raises(…)`) for all of its operations; the nearer to the method wins.
     """
-    _check_call("@doc.raises", *exceptions)
+    check_call("@doc.raises", *exceptions)
 
     def take_note(handler: T) -> T:
         notes = notes_of(handler)

@@ -6,6 +6,7 @@ OpenAPI document; per request only `error` runs, and only where there is one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -41,6 +42,9 @@ class Envelope(Protocol):
     def around_page(self) -> tuple[bytes, bytes, bytes]:
         """Return the bytes before the data, between data and pagination, and after it."""
 
+    def numbers(self, pagination: Mapping[str, object]) -> JSONValue:
+        """Return what is written of the numbers of a page between the last bytes around it."""
+
     def error(self, facts: ErrorFacts) -> JSONObject:
         """Return the body of a failure."""
 
@@ -67,6 +71,9 @@ class DefaultEnvelope:
 
     def around_page(self) -> tuple[bytes, bytes, bytes]:
         return b'{"code":0,"data":', b',"pagination":', b"}"
+
+    def numbers(self, pagination: Mapping[str, object]) -> JSONValue:
+        return pagination
 
     def error(self, facts: ErrorFacts) -> JSONObject:
         body: JSONObject = {"code": facts.code, "message": facts.message}

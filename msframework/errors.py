@@ -67,7 +67,7 @@ class ErrorAnswers:
             if failure.constraint is not None
         }
         envelope = operation.envelope or self.envelope
-        location = _body_location(operation)
+        location, key = _body_location(operation)
         challenges = challenges_of(operation.access.authenticators)
 
         async def fail(request: Request, exc: Exception) -> object:
@@ -79,7 +79,10 @@ class ErrorAnswers:
                 exc.place(operation.where)
             request.reset_response()
             if isinstance(exc, DataError):
-                exc = find_misfit(exc, request, location) or exc
+                misfit = find_misfit(exc, request, location)
+                if key and isinstance(misfit, InvalidInput) and location in misfit.error:
+                    misfit.error = misfit.error | {location: {key: misfit.error[location]}}
+                exc = misfit or exc
             if isinstance(exc, Unauthorized):
                 exc = with_challenges(exc, challenges)
             return await self.answer(request, exc, constraints, envelope)
@@ -266,10 +269,12 @@ class ErrorAnswers:
         return Answer(self.heads, head, body, request, own)
 
 
-def _body_location(operation: Operation) -> str:
-    """Return the location of `request.data`, as errors name it: `form` or `body`."""
+def _body_location(operation: Operation) -> tuple[str, str]:
+    """Return where errors name `request.data`: `form` or `body`, and its key within that."""
     sources = [item.source for item in operation.inputs]
-    return Source.FORM.value if Source.FORM in sources else Source.BODY.value
+    body = operation.input(Source.BODY)
+    location = Source.FORM if Source.FORM in sources else Source.BODY
+    return location.value, "" if body is None else body.key
 
 
 def _around_errors(envelope: Envelope, code: Code, message: str) -> tuple[bytes, bytes] | None:

@@ -89,7 +89,8 @@ class ServiceException(MsframeworkError):
     """An exception that becomes an answer of the service.
 
     Args:
-        error: the detail for this request: a text, or any JSON value; left out when `None`.
+        error: the detail for this request: a text, or any JSON value; the class's when `None`, and
+            left out when that has none.
         code: the application's own code; the class's, or `100000 + status_code`, when `None`.
         message: one sentence for the status; the class's own when `None`.
         status_code: the HTTP status; the class's own when `None`.
@@ -99,6 +100,7 @@ class ServiceException(MsframeworkError):
     status_code: int = 500
     code: Code | None = None
     message: str = "Internal Server Error"
+    error: JSONValue = None
     headers: Mapping[str, str] = {}
 
     def __init__(
@@ -110,7 +112,8 @@ class ServiceException(MsframeworkError):
         status_code: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.error: JSONValue = error
+        if error is not None:
+            self.error = error
         if status_code is not None:
             self.status_code = status_code
         if message is not None:
@@ -119,7 +122,7 @@ class ServiceException(MsframeworkError):
             self.headers = headers
         if code is not None:
             self.code = code
-        super().__init__(error if error is not None else self.message)
+        super().__init__(self.message if self.error is None else self.error)
 
     @property
     def answer_code(self) -> Code:

@@ -110,6 +110,7 @@ class Input:
     Attributes:
         kind: a schema that it is read through, or what reads the query itself.
         partial: whether keys may be left out, as in PATCH bodies.
+        key: the member of a JSON body that holds the data, where it is not the body itself.
         name: the argument's name; the source's where nothing is said.
     """
 
@@ -117,6 +118,7 @@ class Input:
     kind: Schema | QueryReader
     partial: bool = False
     name: str = ""
+    key: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -138,13 +140,15 @@ class Input:
 class Answer:
     """One documented success: its status, and the schema of its data (`None`: nothing, or raw).
 
-    `headers` are those it may have, each with its purpose.
+    `headers` are those it may have, each with its purpose; `key` is the member of an object that
+    holds the data, where it is not the data itself.
     """
 
     status: int
     schema: Schema | None = None
     description: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from sanic_routing.route import Route
 
 from msframework import doc
 from msframework._imports import exists, import_module
-from msframework._place import caller_place, origin_of, place_of, written_without_call
+from msframework._place import caller_place, origin_of, place_of
 from msframework.access.guard import Guard
 from msframework.collection.declaration import Paths
 from msframework.collection.mount import build_routes
 from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
+from msframework.decorator import written_without_call
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.limits.rate import RateLimit
@@ -155,8 +156,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
-        self.problems: list[str] = []
-        self.collections: list[object] = []
+        self.problems, self.collections = list[str](), list[object]()
         self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
         self.guards = guards
         self.cors = cors
@@ -236,8 +236,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         paths = Paths(self.url_prefix or "", uri, item, bulk or f"{uri.rstrip('/')}/bulk")
 
         def mount(cls: R) -> R:
-            self.collections.append(cls)
-            for each in build_routes(cls, paths, name, self.problems):
+            for each in build_routes(cls, paths, name, self.problems, self.collections):
                 self.add_route(each.handler, each.path, [each.method], name=each.name, **given)
             return cls
 

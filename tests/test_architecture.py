@@ -66,7 +66,7 @@ FLOORS = (
     "db models migrations client",
     "application serving.request",
     "access",
-    "schemas operation provider doc resource pagination filters",
+    "schemas operation provider doc decorator resource pagination filters",
     "codec",
     "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"

@@ -173,7 +173,7 @@ def test_classes_that_describe_data_are_taken():
 
 
 def test_paginate_takes_names_only():
-    with pytest.raises(TypeError, match="by name only"):
+    with pytest.raises(TypeError, match="sizes by name, or one of Pages"):
         doc.paginate(20)
 
 

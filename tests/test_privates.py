@@ -151,6 +151,18 @@ PRIVATES = {
             {
                 "peewee:Context._sql": "migrations/nodes.py models/sql.py",
                 "peewee:Context._values": "models/sql.py",
+                "peewee:Join._on": "pagination/",
+                "peewee:Query._order_by": "pagination/",
+                **dict.fromkeys(
+                    (
+                        f"peewee:Select.{name}"
+                        for name in (
+                            *("_distinct", "_for_update", "_from_list", "_group_by", "_having"),
+                            *("_returning", "_simple_distinct", "_windows"),
+                        )
+                    ),
+                    "pagination/",
+                ),
                 "peewee:JSONField._db_hook": "models/base.py",
                 "peewee:JSONField._helper": "models/base.py",
                 "peewee:JSONField._read": "models/base.py",
@@ -158,7 +170,7 @@ PRIVATES = {
                 "peewee:PostgresqlJSONMethods._jsonb_wrap": "models/base.py",
                 "peewee:Insert._insert": "models/sql.py",
                 "peewee:Insert._columns": "models/sql.py",
-                "peewee:Update._update": "models/sql.py",
+                "peewee:Update._update": "models/sql.py models/base.py",
                 "playhouse.postgres_ext:ArrayField._ArrayField__field": "migrations/ schemas/",
             },
         ),
@@ -180,7 +192,11 @@ PRIVATES = {
         (
             DOCUMENTED,
             "",
-            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/key.py schemas/"},
+            {
+                "peewee:Model._meta": (
+                    "db/ filters/ management/ migrations/ models/ pagination/ schemas/"
+                )
+            },
         ),
     ],
     "opentracing": [
@@ -214,7 +230,7 @@ PRIVATES = {
     ],
 }
 # Our own, which a library happens to have as well.
-OURS = {"db/": ("_release", "_request")}
+OURS = {"db/": ("_release", "_request"), "testing/budget.py": ("_session",)}
 
 _PRIVATE = re.compile(r"_[A-Za-z]\w*").fullmatch
 

@@ -1,9 +1,9 @@
 """The endpoints of the regions service: provinces and cities."""
 
 from apps.regions.errors import CityNameTaken, NoSuchProvince, ProvinceInUse, ProvinceNameTaken
-from apps.regions.models import City, Province
+from apps.regions.models import City
 from apps.regions.schemas import CitySchema, ProvinceSchema
-from msframework import Blueprint, NotFound, Resource, Scopes, doc
+from msframework import Blueprint, ModelResource, NotFound, Resource, Scopes, doc
 
 may_write = Scopes("regions:write").on("POST", "DELETE")
 provinces = Blueprint(
@@ -31,46 +31,17 @@ def embed_province(city):
     return city
 
 
-@provinces.resource("/")
-class ProvinceList(Resource):
-    """All provinces."""
+@provinces.collection("/", item="/<id:int>")
+class Provinces(ModelResource):
+    """Where cities lie; a province that still has cities stays."""
 
-    @doc.summary("List provinces")
-    @doc.paginate(max_per_page=100)
-    @doc.produces(ProvinceSchema(many=True))
-    async def get(self, request, page, cur):
-        return await page.fetch(cur, Province.select().order_by(Province.id))
-
-    @doc.summary("Create a province")
-    @doc.consumes(ProvinceSchema)
-    @doc.produces({"id": int}, status=201)
-    @doc.raises(ProvinceNameTaken, constraint="provinces_name")
-    async def post(self, request, body, tx):
-        return await tx.fetchrow(Province.insert(**body).returning(Province.id))
-
-
-@provinces.resource("/<id:int>")
-class ProvinceDetail(Resource):
-    """One province."""
-
-    @doc.summary("Read a province")
-    @doc.produces(ProvinceSchema)
-    @doc.raises(NotFound)
-    async def get(self, request, id, cur):
-        province = await cur.fetchrow("SELECT * FROM provinces WHERE id = $1", id)
-        if province is None:
-            raise NotFound(error=f"no province {id}")
-        return province
-
-    @doc.summary("Delete a province")
-    @doc.description("A province that still has cities stays.")
-    @doc.produces(status=204)
-    @doc.raises(NotFound)
-    @doc.raises(ProvinceInUse, constraint="cities_province_id_fkey")
-    async def delete(self, request, id, tx):
-        gone = await tx.fetchval("DELETE FROM provinces WHERE id = $1 RETURNING id", id)
-        if gone is None:
-            raise NotFound(error=f"no province {id}")
+    schema = ProvinceSchema
+    created_schema = {"id": int}
+    actions = ("list", "create", "read", "delete")
+    raises = {
+        "provinces_name": ProvinceNameTaken,
+        "cities_province_id_fkey": ProvinceInUse,
+    }
 
 
 @cities.resource("/")

@@ -3,10 +3,8 @@
 from marshmallow.validate import Length, Range
 
 from apps.users.models import User
-from msframework import ModelSchema, Schema
+from msframework import ModelSchema
 from msframework.schemas import fields
-
-LARGEST_ID = 2**31 - 1  # of an integer column
 
 
 class UserSchema(ModelSchema):
@@ -20,14 +18,3 @@ class UserSchema(ModelSchema):
         model = User
         fields = ("id", "name", "email", "age", "city_id", "role_id", "password", "create_time")
         dump_only = ("create_time",)
-
-
-class UserQuery(Schema):
-    """Which users to list."""
-
-    city_id = fields.Integer(
-        validate=Range(1, LARGEST_ID), metadata={"description": "only users of this city"}
-    )
-    role_id = fields.Integer(
-        validate=Range(1, LARGEST_ID), metadata={"description": "only users of this role"}
-    )

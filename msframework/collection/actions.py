@@ -37,9 +37,7 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
         source.line("return await page.fetch(cur, LIST)")
         return
     source.seam("scope", "scope")
-    source.line("query = LIST")
-    source.seam("query", "query")
-    source.where("query")
+    _select(source, "LIST")
     if "filters" in source.parameters:
         source.line("query = filters.apply(query)")
     reading = source.collection.row_reading
@@ -60,9 +58,7 @@ def _write_read(source: ActionSource, queries: Queries) -> None:
     if source.has("scope", "query") or reading is not None or not is_plain(source.bounds):
         source.bind("READ", queries.read())
         source.seam("scope", "scope")
-        source.line("query = READ")
-        source.seam("query", "query")
-        source.where("query")
+        _select(source, "READ")
         _narrow(source, reading)
         if related is not None:
             _join(source, related)
@@ -87,6 +83,13 @@ def _join(source: ActionSource, related: Related) -> None:
     source.line("asked = RELATED.asked(filters)")
     source.line("if asked:")
     source.line(f"    query, joined = await RELATED.join(query, asked, request, {principal})")
+
+
+def _select(source: ActionSource, base: str) -> None:
+    """Write the lines that change the select *base* by its seam, and bind it."""
+    seam = source.collection.seams.get("query")
+    source.seam("query", "query", query=base)
+    source.where("query", "" if seam is not None else base)
 
 
 def _narrow(source: ActionSource, reading: AnswerReading | None) -> None:
@@ -151,8 +154,7 @@ def _write_delete(source: ActionSource, queries: Queries) -> None:
         source.seam("scope", "scope")
         _read_first(source, queries, "before_delete")
         source.seam("before_delete", key=source.key)
-        source.line("query = model.delete().returning(*COLUMNS)")
-        source.where("query")
+        source.where("query", "model.delete().returning(*COLUMNS)")
         source.line("row = await tx.fetchrow(query)")
     else:
         source.bind("DELETE", queries.text_of_delete(source.bounds))
@@ -169,8 +171,7 @@ def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
     """Write the lines that read and lock the row, where a seam takes it."""
     if source.wants(seam, "row"):
         source.bind("LOCKED", queries.locked())
-        source.line("query = LOCKED")
-        source.where("query")
+        source.where("query", "LOCKED")
         source.line("row = await tx.fetchrow(query)")
         source.refuse_missing()
 

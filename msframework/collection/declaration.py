@@ -47,8 +47,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
 # Names of variables in generated functions, which no parameter of a path can have.
 _LOCALS: Final = frozenset(
     ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-)
-_JOIN_LOCALS: Final = frozenset(("asked", "joined", "result"))
+) | {"asked", "joined", "result"}
 _BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
 
 
@@ -149,9 +148,9 @@ class _Reader:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
+        self._check_loads(model, seams, actions)
         if self.problems:
             return None
-        overridden = {name for name in ACTIONS if self._overrides(name)}
         shapes = read_shapes(
             self.cls,
             model,
@@ -170,7 +169,7 @@ class _Reader:
             model=model,
             noun=read_noun(model.__name__, self.cls.noun, self.cls.nouns),
             actions=actions,
-            overridden=frozenset(overridden),
+            overridden=frozenset(name for name in ACTIONS if self._overrides(name)),
             parents=parents,
             lookup=lookup,
             shapes=shapes,
@@ -297,7 +296,7 @@ class _Reader:
             if name not in params:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
-        self._check_params(params, _LOCALS | _BULK_LOCALS | _JOIN_LOCALS)
+        self._check_params(params, _LOCALS | _BULK_LOCALS)
         found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
         for name, field in found_fields:
             if field is None:
@@ -326,6 +325,22 @@ class _Reader:
             found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
             self._say(found, advice="Leave it out of actions.")
 
+    def _check_loads(
+        self, model: type[peewee.Model], seams: Mapping[str, Seam], actions: Iterable[Action]
+    ) -> None:
+        """Refuse fields of bodies that are no columns, and that no seam takes out."""
+        create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
+        for action in actions:
+            creates = action.method == "POST"
+            seam = "before_create" if creates else "before_update"
+            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
+                continue
+            for name, field in vary(create if creates else change).load_fields.items():
+                if column_of(model, field, name) is None:
+                    found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
+                    advice = f"Make it dump_only, or take it out of values in {seam}."
+                    self._say(found, advice=advice)
+
     def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
         said: Any = self.cls.lookup
@@ -346,7 +361,7 @@ class _Reader:
         if missing:
             self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
         params = [name for name in inner if name not in outer]
-        self._check_params(params, _LOCALS | _JOIN_LOCALS)
+        self._check_params(params, _LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)

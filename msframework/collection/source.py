@@ -86,15 +86,15 @@ class ActionSource(SourceWriter):
         names = [each.name for each in self.collection.lookup]
         return names[0] if len(names) == 1 else f"({', '.join(names)})"
 
-    def where(self, query: str, bounds: Sequence[Bound] | None = None) -> None:
-        """Write the lines that bind *query* to the path, and to the scope."""
-        bounds = self.bounds if bounds is None else bounds
-        if bounds:
-            terms = [f"{self.bind_field(each)} == {each.name}" for each in bounds]
-            self.line(f"{query} = {query}.where({', '.join(terms)})")
+    def where(self, query: str, base: str = "") -> None:
+        """Write the lines that bind *query*, made of *base*, to the path and to the scope."""
+        terms = [f"{self.bind_field(each)} == {each.name}" for each in self.bounds]
+        if terms:
+            self.line(f"{query} = {base or query}.where({', '.join(terms)})")
+        elif base:
+            self.line(f"{query} = {base}")
         if self.has("scope"):
-            self.line("if scope is not None:")
-            self.line(f"    {query} = {query}.where(scope)")
+            self.lines("if scope is not None:", f"    {query} = {query}.where(scope)")
 
     def bind_field(self, bound: Bound) -> str:
         """Return the name of the field of *bound*."""

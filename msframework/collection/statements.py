@@ -16,7 +16,6 @@ from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.shapes import column_of, is_one_of, read_columns
 from msframework.exceptions import Forbidden, NotFound
 from msframework.models.sql import render
-from msframework.schemas import Schema
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
 
@@ -106,7 +105,7 @@ class Queries:
     def defaults(self) -> dict[str, object]:
         """Return what a replaced row has in the columns that a body may leave out."""
         found: dict[str, object] = {}
-        schema: Schema = self._collection.shapes.write
+        schema = self._collection.shapes.write
         for name, field in schema.load_fields.items():
             column = column_of(self.model, field, name)
             if column is not None and not field.required:
@@ -134,11 +133,18 @@ def missing_row(noun: str, *key: object) -> NotFound:
 
 
 def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:
-    """Return the columns that a write gives back, and whether its row lies within *scope*."""
+    """Return the columns that a write gives back, and whether its row lies within *scope*.
+
+    Raises:
+        TypeError: *scope* is neither an expression nor a bool.
+    """
     if scope is None:
         return columns
-    shown: Any = scope if isinstance(scope, peewee.Node) else peewee.Value(scope)
-    return (*columns, shown.alias(IN_SCOPE))
+    if scope.__class__ is bool:
+        scope = SQL("TRUE" if scope else "FALSE")
+    elif not isinstance(scope, peewee.Node):
+        raise TypeError(f"scope returned {scope!r:.100}; expected an expression of peewee, or None")
+    return (*columns, scope.alias(IN_SCOPE))
 
 
 def check_scope(row: Row, scope: object) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from keyword import iskeyword
-from typing import Any, Final
+from typing import Final
 
 from marshmallow import Schema, fields
 
@@ -16,8 +16,11 @@ from msframework.compile.schema import KnownSchemas
 from msframework.doc import InputNote, Notes
 from msframework.operation import Input, PathParam, Source
 from msframework.problem import Problem
+from msframework.schemas.lists import STYLES, JSONText
+from msframework.types import Field
 
 BODY_SOURCES: Final = (Source.BODY, Source.FORM, Source.FILES)
+_SEVERAL: Final = (fields.List, fields.Tuple, fields.Nested, fields.Mapping, JSONText)
 # Fields that load no file.
 _TEXTUAL: Final = (
     fields.Boolean,
@@ -57,8 +60,11 @@ def read_inputs(
             continue
         schema = _read_schema(note, where, problems, schemas)
         if schema is not None:
-            partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
-            inputs.append(Input(note.source, schema, partial, note.name))
+            partial = note.partial
+            if partial is None:
+                partial = method == "PATCH" and note.source in BODY_SOURCES and not schema.partial
+            key = read_key(note.key, "@doc.consumes", where, problems)
+            inputs.append(Input(note.source, schema, partial, note.name, key))
     if notes.page is not None:
         inputs.append(Input(Source.QUERY, notes.page, name="page"))
     _check_keys(inputs, where, problems)
@@ -70,6 +76,17 @@ def _placed(where: str, mistake: str) -> str:
     if not isinstance(mistake, Problem):
         return f"{where}: {mistake}"
     return Problem(where, mistake.found, mistake.expected, mistake.advice)
+
+
+def read_key(key: object, decorator: str, where: str, problems: list[str]) -> str:
+    """Return the key that a body or an answer has its data under; empty where it has none."""
+    if key is None:
+        return ""
+    if isinstance(key, str) and key:
+        return key
+    found = f"{decorator} got the key {key!r}"
+    problems.append(Problem(where, found, "a text, as in key='article'", "Name it, or drop it."))
+    return ""
 
 
 def _is_reader(thing: object) -> bool:
@@ -140,7 +157,10 @@ def _read_schema(
         Problem(
             where,
             f"{source.value} cannot be read through {thing!r}: {why}",
-            advice="Take a text or a list of texts (a file or a list of files), or @doc.consumes.",
+            advice=(
+                "Take a text or a list of texts (a file or a list of files), a CommaList or a "
+                "JSONText of msframework.schemas, or @doc.consumes."
+            ),
         )
         for why in _find_unreadable(source, schema)
     )
@@ -180,11 +200,14 @@ def _keys_of(item: Input) -> Iterable[str]:
 def _find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
     """Yield a text for each field of *schema* that can never be read from *source*.
 
-    Everything but a JSON body has texts, or files, and lists of these, by name.
+    Everything but a JSON body has texts, or files, and lists of these, by name. A query also has
+    objects of texts, `?filter[age]=3`, and a text may be a list with commas or a JSON value.
     """
     if source is Source.BODY:
         return
     for name, field in schema.load_fields.items():
+        if source is Source.QUERY and type(field) is fields.Nested and _is_flat(field):
+            continue
         inner = [field]
         if isinstance(field, fields.List):
             inner = [field.inner]
@@ -192,13 +215,33 @@ def _find_unreadable(source: Source, schema: Schema) -> Iterator[str]:
             inner = list(field.tuple_fields)
         for part in inner:
             kind = _structure(part, source)
+            if part is not field and isinstance(part, JSONText):
+                kind = "JSON values within a list"
             if kind is not None:
                 yield f"the field {name!r} takes {kind}"
-        if getattr(field, "delimiter", None) is not None:
+        if not _parts_text(field, source):
             yield f"the field {name!r} takes several values in one text"
 
 
-def _structure(field: fields.Field[Any], source: Source) -> str | None:
+def _is_flat(field: fields.Nested) -> bool:
+    """Tell whether *field* is one object whose members are texts (OpenAPI's `deepObject`)."""
+    schema = field.schema
+    if field.many or schema.many:
+        return False
+    return not any(isinstance(each, _SEVERAL) for each in schema.load_fields.values())
+
+
+def _parts_text(field: Field, source: Source) -> bool:
+    """Tell whether what parts a text into values, if anything does, is read as documented."""
+    delimiter = getattr(field, "delimiter", None)
+    if delimiter is None:
+        return True
+    known = STYLES if source is Source.QUERY else {",": ""}
+    itself = type(field)._deserialize not in (fields.List._deserialize, fields.Tuple._deserialize)
+    return source is not Source.FILES and delimiter in known and itself
+
+
+def _structure(field: Field, source: Source) -> str | None:
     """Name the kind of value that *field* takes; `None` for a text, or a file."""
     if isinstance(field, fields.Pluck) and not field.many:
         return None
@@ -206,6 +249,8 @@ def _structure(field: fields.Field[Any], source: Source) -> str | None:
         return "an object"
     if isinstance(field, fields.List | fields.Tuple):
         return "a list within a list"
+    if source is Source.FILES and isinstance(field, JSONText):
+        return "a text, not a file"
     if source is Source.FILES and isinstance(field, _TEXTUAL):
         own = type(field)._deserialize.__module__
         return "a text, not a file" if own == fields.__name__ else None

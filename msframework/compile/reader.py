@@ -20,7 +20,7 @@ from msframework.compile.guarding import (
     join_security,
     read_access,
 )
-from msframework.compile.inputs import decorator_of, read_inputs
+from msframework.compile.inputs import decorator_of, read_inputs, read_key
 from msframework.compile.operation_id import operation_id
 from msframework.compile.priority import read_priority
 from msframework.compile.provider import add_security, is_failure, read_provisions
@@ -245,7 +245,12 @@ def _read_answers(
             found = f"a page is a list, but @doc.produces got {thing!r}"
             advice = "Pass a schema with many=True, or drop @doc.paginate."
             problems.append(Problem(where, found, advice=advice))
-        answers[status] = Answer(status, schema, text, notes.answer_headers.get(status, ()))
+        key = read_key(notes.answer_keys.get(status), "@doc.produces", where, problems)
+        if key and status in BODYLESS:
+            found = f"an answer with status {status} has no body, so no key"
+            problems.append(Problem(where, found))
+        headers = notes.answer_headers.get(status, ())
+        answers[status] = Answer(status, schema, text, headers, key)
     return tuple(answers.values()) or (Answer(200),)
 
 

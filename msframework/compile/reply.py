@@ -59,6 +59,18 @@ def compile_dump(
     return dump, lambda table: dump(table.rows())
 
 
+def around(envelope: Envelope, declared: Declared) -> tuple[bytes, bytes]:
+    """Return the bytes before and after the data of an answer."""
+    before, after = envelope.around_data()
+    opening, closing = around_key(declared)
+    return before + opening, closing + after
+
+
+def around_key(declared: Declared) -> tuple[bytes, bytes]:
+    """Return the bytes of the object that has the data under a key; none where it has none."""
+    return (b"{%b:" % dumps(declared.key), b"}") if declared.key else (b"", b"")
+
+
 class Replies:
     """All that one operation may answer, the usual answer first.
 
@@ -72,15 +84,18 @@ class Replies:
         self.checks_members = False
         self.where = operation.where
         envelope: Envelope = operation.envelope or DefaultEnvelope()
-        before, after = envelope.around_data()
-        self.around_page = envelope.around_page()
+        first, between, last = envelope.around_page()
+        opening, closing = around_key(operation.answers[0])
+        self.around_page = first + opening, closing + between, last
+        numbers = getattr(envelope, "numbers", None)
+        plain = getattr(numbers, "__func__", None) in (None, DefaultEnvelope.numbers)
+        self.numbers = None if plain else numbers
         self.outcomes = {
             item.status: Outcome(
                 item.status,
                 heads.head(item.status),
                 *compile_dump(item, compile_schema),
-                before,
-                after,
+                *around(envelope, item),
                 read_promise(operation, item, usual=number == 0),
             )
             for number, item in enumerate(operation.answers)
@@ -123,7 +138,8 @@ class Replies:
         links = result.links
         if links is not None:
             own = link_pages(request.query_string, links, own)
-        body = b"%b%b%b%b%b" % (before, data, between, dumps(result.pagination), after)
+        told = result.pagination if self.numbers is None else self.numbers(result.pagination)
+        body = b"%b%b%b%b%b" % (before, data, between, dumps(told), after)
         return Answer(self.heads, outcome.head, body, request, own)
 
     def other(self, request: Request, result: object) -> Any:

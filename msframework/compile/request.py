@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, fields
@@ -17,8 +18,10 @@ from msframework.codec.errors import Rejected
 from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import Input, Source
+from msframework.schemas.lists import CommaList
 from msframework.schemas.storable import why_not_storable
 from msframework.serving.request import Request
+from msframework.types import Field
 
 Errors = dict[str, Any]
 Load = Callable[[Request, Errors], Any]
@@ -79,6 +82,9 @@ def compile_input(
     if item.source is Source.BODY:
         return _compile_body(item, compile_schema)
     read = _READERS[item.source]
+    deep = deep_objects(item.source, item.schema)
+    if deep:
+        read = _read_deep(read, tuple(deep))
     beside: list[Input] = []
     if item.source in _FORM_SOURCES:
         if {other.source for other in inputs}.isdisjoint(_FORM_SOURCES - {item.source}):
@@ -112,10 +118,17 @@ def query_names(inputs: Iterable[Input]) -> frozenset[str]:
             found.update(item.reader.document_parameters())
         elif item.source is Source.QUERY:
             found.update(wire_keys(item.source, item.schema))
+            found.update(
+                f"{key}[{inner}]"
+                for key, schema in deep_objects(item.source, item.schema).items()
+                for inner in wire_keys(item.source, schema)
+            )
     return frozenset(found)
 
 
 def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
+    if item.key:
+        return _compile_keyed_body(item, compile_schema)
     read_json = compile_schema(item.schema).read_json
     partial = True if item.partial else None
 
@@ -130,6 +143,27 @@ def _compile_body(item: Input, compile_schema: CompileSchema) -> Load:
         return data
 
     return load_body
+
+
+def _compile_keyed_body(item: Input, compile_schema: CompileSchema) -> Load:
+    """Return the load of a body that is an object with the data under one key."""
+    key, inner = item.key, copy(item.schema)
+    if item.partial:
+        inner.partial = True
+    keyed = Schema.from_dict({key: fields.Nested(inner, required=True)})
+    read_json = compile_schema(keyed()).read_json
+
+    def load_keyed_body(request: Request, errors: Errors) -> Any:
+        if request.fields.get("content-type") not in _PLAIN_JSON or request.repeats:
+            _check_json(request)
+        data = read_json(request.body)
+        if data.__class__ is Rejected:
+            errors["body"] = data.messages
+            return None
+        request.data = data = data[key]
+        return data
+
+    return load_keyed_body
 
 
 def _check_json(request: Request) -> None:
@@ -228,8 +262,44 @@ def wire_keys(source: Source, schema: Schema) -> Keys:
     for name, field in schema.load_fields.items():
         key = field.data_key if field.data_key is not None else name
         given = key.replace("_", "-").lower() if dashes and field.data_key is None else key
-        keys[given] = (key, isinstance(field, fields.List | fields.Tuple))
+        keys[given] = (key, takes_several(field))
     return keys
+
+
+def takes_several(field: Field) -> bool:
+    """Whether *field* reads a list of texts: not where it parts one text by itself."""
+    if isinstance(field, CommaList):
+        return True
+    return isinstance(field, fields.List | fields.Tuple) and not hasattr(field, "delimiter")
+
+
+def deep_objects(source: Source, schema: Schema) -> Mapping[str, Schema]:
+    """Return the schemas of the objects that a query gives member by member: `?filter[age]=3`."""
+    if source is not Source.QUERY:
+        return {}
+    return {
+        field.data_key if field.data_key is not None else name: field.schema
+        for name, field in schema.load_fields.items()
+        if isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck)
+    }
+
+
+def _read_deep(read: Read, names: Sequence[str]) -> Read:
+    """Return *read* with the members of each of *names* put together (OpenAPI's `deepObject`)."""
+
+    def read_deep(request: Request, declared: Declared) -> Given:
+        given = read(request, declared)
+        found: dict[str, dict[str, Any]] = {}
+        for name, texts in given.items():
+            start, bracket, member = name.partition("[")
+            if bracket and start in names and member.endswith("]"):
+                text = texts[0] if len(texts) == 1 else texts
+                found.setdefault(start, {})[member[:-1]] = text
+        if not found:
+            return given
+        return {**given, **{name: [*given.get(name, ()), each] for name, each in found.items()}}
+
+    return read_deep
 
 
 def _add_keys(keys: Keys, given: Given) -> Keys:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from msframework._place import assignment_of, describe
 from msframework.conf.catalogue import declarations
 from msframework.conf.convert import from_python, from_text
+from msframework.conf.extra import read_extra
 from msframework.conf.findings import Findings, did_you_mean
 from msframework.conf.origin import aliases, replace_origin_names
 from msframework.conf.rules import broken_rules
@@ -56,6 +57,8 @@ def load_settings(module: str | None = None, environ: Mapping[str, str] | None =
     own = _read_module(_import(name), name, findings)
     overrides = _read_environ(environ, findings)
     settings = _build(name, own | overrides)
+    if settings.extra_schema:
+        settings = replace(settings, extra=_read_extra(settings, environ, findings))
     for broken in broken_rules(settings):
         if findings.names.isdisjoint(broken.names):
             where = name if overrides.keys().isdisjoint(broken.names) else ENVIRONMENT
@@ -63,6 +66,17 @@ def load_settings(module: str | None = None, environ: Mapping[str, str] | None =
     if findings.problems:
         raise ImproperlyConfigured.of(findings.problems)
     return settings
+
+
+def _read_extra(
+    settings: Settings, environ: Mapping[str, str], findings: Findings
+) -> Mapping[str, Any]:
+    def read_variable(name: str) -> str | None:
+        return _read_variable(name, environ, findings)
+
+    return read_extra(
+        settings.extra_schema, settings.extra, settings.module, ENVIRONMENT, read_variable, findings
+    )
 
 
 def _import(name: str) -> ModuleType:
@@ -107,11 +121,11 @@ def _read_module(module: ModuleType, where: str, findings: Findings) -> dict[str
     accepted = {*known, *aliases(), "DB_CONFIG"}
     raw: dict[str, Any] = {}
     for name, value in vars(module).items():
-        if not name.isupper() or name.startswith("_") or isinstance(value, (ModuleType, type)):
+        if not name.isupper() or name.startswith("_"):
             continue
         if name in accepted:
             raw[name] = value
-        elif name != "TYPE_CHECKING":
+        elif name != "TYPE_CHECKING" and not isinstance(value, (ModuleType, type)):
             otherwise = "Put settings of your own into EXTRA, or begin the name with _."
             advice = did_you_mean(name, accepted, otherwise)
             findings.add(where, name, "unknown", "the name of a setting", advice)

@@ -374,6 +374,9 @@ class Settings:
         "CONFIGURE", None, "dotted path of a function that create_app calls with the service"
     )
     extra: Mapping[str, Any] = setting("EXTRA", {}, "settings of your own", secret=True)
+    extra_schema: Mapping[str, Any] = setting(
+        "EXTRA_SCHEMA", {}, "name → type of each setting in EXTRA, for a check and EXTRA_<NAME>"
+    )
     server: ServerSettings = field(default_factory=ServerSettings)
     tls: TLSSettings = field(default_factory=TLSSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)

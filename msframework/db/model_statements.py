@@ -239,7 +239,12 @@ def _upsertion(
         )
     if update is None:
         update = [field for field in given if field not in known]
-    changed = _changes(model, update) or _changes(model, target[:1])
+    changed = _changes(model, update)
+    if changed:
+        stamped = getattr(model._meta, "auto_now", ())
+        changed = _changes(model, [each for each in stamped if each not in changed]) | changed
+    else:
+        changed = _changes(model, target[:1])
     query: Query = (
         model.insert(given)
         .on_conflict(conflict_target=target, update=changed)

@@ -65,11 +65,15 @@ _BEFORE_A_NAME = frozenset({"into", "as", "recursive", "::", "with"})
 _OPERAND_KINDS = frozenset({"string", "dollar", "param", "number", "quoted"})
 
 Token = tuple[str, str]
+# The words before a statement whose plan alone is asked for: nothing else may stand among them.
+_PLAN = ("explain", "(", "format", "json", ")")
 
 
 def is_stateless(sql: str) -> bool:
     """Whether *sql* is known to leave no state in its session."""
     tokens = _read_tokens(sql)
+    if tokens and tuple(text for _, text in tokens[: len(_PLAN)]) == _PLAN:
+        del tokens[: len(_PLAN)]  # it plans the rest, and at most what that calls is run
     if not tokens or tokens[0][1] not in _VERBS or tokens[0][0] != "word":
         return False
     for index, (kind, text) in enumerate(tokens):

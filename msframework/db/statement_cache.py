@@ -73,12 +73,15 @@ class KeptStatement:
     Attributes:
         statement: asyncpg's; the server keeps it as long as this refers to it.
         state: the part of it that the protocol runs.
+        has_records: whether a column holds anonymous records. It is asked at once, as asyncpg
+            forgets types that are made of others; see `StatementCache._has_records`.
     """
 
-    __slots__ = ("state", "statement")
+    __slots__ = ("has_records", "state", "statement")
 
     def __init__(self, statement: PreparedStatement) -> None:
         self.statement, self.state = statement, statement._state
+        self.has_records = any(map(is_record, statement.get_attributes()))
 
 
 def supports_direct() -> bool:
@@ -193,11 +196,8 @@ class StatementCache:
         NOTE: anonymous records do. A change of codecs makes asyncpg forget all types that are made
         of others, and it finds them again only when a statement is prepared.
         """
-        return any(
-            is_record(column)
-            for kept in (*self.prepared.values(), *self.tables.values())
-            for column in kept.statement.get_attributes()
-        )
+        kept = (*self.prepared.values(), *self.tables.values())
+        return any(each.has_records for each in kept)
 
     @contextmanager
     def lent_codecs(self, codecs: Codecs) -> Iterator[None]:

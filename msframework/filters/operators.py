@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 
 from msframework.filters.columns import ColumnKind, FilterColumn
 from msframework.filters.condition import (
@@ -99,12 +99,7 @@ def _truth(column: FilterColumn, metadata: JSONObject) -> Field:
 def _contained(column: FilterColumn, metadata: JSONObject) -> Field:
     if column.kind is ColumnKind.ARRAY:
         return CommaList(column.item(), validate=validate.Length(min=1), metadata=metadata)
-    return JSONText(validate=_not_null, metadata={"type": list(_JSON_KINDS), **metadata})
-
-
-def _not_null(value: object) -> None:
-    if value is None:
-        raise ValidationError("Must not be null.")
+    return JSONText(metadata={"type": list(_JSON_KINDS), **metadata})
 
 
 def _one(column: FilterColumn, value: Any) -> Arguments:

@@ -224,7 +224,9 @@ class FilterPlan:
             before: how many names were refused before; a like one is looked for the first few.
         """
         start, _, operator = name.rpartition(SEPARATOR)
-        column = self.columns.get(name) or self.columns.get(start)
+        column = self.columns.get(start)
+        if name in self.columns:
+            column, operator = self.columns[name], "eq"
         if column is None:
             return None
         return [self.explain(column, operator if before < _MOST_ASKED else "")]

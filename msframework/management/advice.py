@@ -32,6 +32,7 @@ from msframework.routing import MODULES
 _DOCUMENTED_BY: Final = {
     "around_data": "document_data",
     "around_page": "document_page",
+    "numbers": "document_page",
     "error": "document_error",
 }
 _WORD: Final = re.compile(r"\w+")

@@ -120,10 +120,12 @@ def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     """
     found = read_apps(apps)
     problems = [problem for each in found.problems.values() for problem in each]
+    # A file that follows one which is not there is no branch.
+    ordered = [] if problems else sort_steps(found.steps)
     problems += find_forks(found.steps)
     if problems:
         raise ImproperlyConfigured.of(problems)
-    return sort_steps(found.steps)
+    return ordered
 
 
 def _read_app(app: str) -> list[MigrationStep]:

@@ -25,7 +25,7 @@ from msframework.migrations.schema import (
     Table,
 )
 from msframework.migrations.source import MigrationText, write
-from msframework.migrations.step import FileStep, label
+from msframework.migrations.step import FileStep, label, sort_steps
 from msframework.migrations.survey import choose_apps
 from msframework.migrations.titles import slug
 
@@ -42,6 +42,8 @@ def draft_merges(apps: Sequence[str], app: str | None, name: str | None) -> list
     chosen = choose_apps(apps, app)
     reading = read_apps(apps)
     problems = [text for each in chosen for text in reading.problems.get(each, ())]
+    if not reading.problems:
+        sort_steps(reading.steps)  # refuses a file that follows one which is not there
     drafts = []
     for each in chosen:
         history = read_history(reading.steps, app_label(each))

@@ -27,6 +27,23 @@ SELECT found.oid, n.nspname, c.relname, pg_table_is_visible(c.oid) AS visible, f
         || ' ' || format_type(atttypid, atttypmod)
     FROM pg_attribute WHERE attgenerated = 'v' AND attnum > 0
     UNION ALL
+    SELECT attrelid, 'a type that no migration makes: ' || quote_ident(attname)
+        || ' ' || format_type(atttypid, atttypmod)
+    FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+      JOIN pg_type one ON one.oid = CASE t.typcategory WHEN 'A' THEN t.typelem ELSE t.oid END
+      JOIN pg_namespace s ON s.oid = one.typnamespace
+    WHERE attnum > 0 AND s.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND (one.typtype <> 'e' OR (one.typname || s.nspname) !~ '^[a-z_][a-z0-9_]*$')
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_type'::regclass
+          AND objid = one.oid AND deptype = 'e')
+    UNION ALL
+    SELECT refobjid, 'the sequence of ' || quote_ident(attname) || ': START ' || seqstart
+        || ' INCREMENT ' || seqincrement || CASE WHEN seqcycle THEN ' CYCLE' ELSE '' END
+    FROM pg_sequence JOIN pg_depend ON objid = seqrelid AND classid = 'pg_class'::regclass
+        AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
+      JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
+    WHERE seqstart <> 1 OR seqincrement <> 1 OR seqcycle
+    UNION ALL
     SELECT conrelid, quote_ident(conname) || ' is not validated'
     FROM pg_constraint WHERE contype = 'f' AND NOT convalidated
     UNION ALL

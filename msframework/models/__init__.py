@@ -1,4 +1,4 @@
-"""Models: peewee's, and our own `Model`, `DateTimeTZField`, `EnumField`, `JSONField`, `utcnow`."""
+"""Models: peewee's, and our own `Model`, fields, `utcnow` and `nest`."""
 
 from peewee import (
     EXCLUDED,
@@ -31,6 +31,7 @@ from peewee import (
 
 from msframework.models.base import DateTimeTZField, JSONField, Model, utcnow
 from msframework.models.enums import EnumField
+from msframework.models.nest import nest
 from msframework.models.sql import render
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "TimeField",
     "UUIDField",
     "fn",
+    "nest",
     "render",
     "utcnow",
 ]

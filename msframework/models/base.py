@@ -20,6 +20,9 @@ class ModelMetadata(peewee.Metadata):
     Args:
         abstract: the model is the base of others, and has no table.
         comment: the table's comment in the database.
+
+    Attributes:
+        auto_now: the fields that every UPDATE sets to the present time.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class ModelMetadata(peewee.Metadata):
         **options: Any,
     ) -> None:
         super().__init__(model, *args, **options)
+        self.auto_now: list[peewee.Field] = []
         self.abstract = abstract
         self.comment = comment
 
@@ -48,6 +52,18 @@ class Model(peewee.Model):
         {"legacy_table_names": False, "abstract": True, "model_metadata_class": ModelMetadata},
     )
 
+    @classmethod
+    def update(cls, data: Any = None, /, **changes: Any) -> peewee.ModelUpdate:
+        """Return an UPDATE of *changes*, which sets the fields with `auto_now`, too."""
+        query: Any = super().update(data, **changes)
+        meta: Any = cls._meta
+        if meta.auto_now and query._update and isinstance(query._update, dict):
+            now = utcnow()
+            for field in meta.auto_now:
+                query._update.setdefault(field, now)
+        updating: peewee.ModelUpdate = query
+        return updating
+
 
 def utcnow() -> datetime:
     """Return the present time with its zone, for `DateTimeTZField(default=utcnow)`."""
@@ -55,9 +71,43 @@ def utcnow() -> datetime:
 
 
 class DateTimeTZField(peewee.DateTimeField):
-    """A `timestamptz` column: a point in time, whose values carry a zone."""
+    """A `timestamptz` column: a point in time, whose values carry a zone.
+
+    Args:
+        auto_now_add: an INSERT that says nothing else sets it to the present time.
+        auto_now: an INSERT and an UPDATE do.
+
+    Raises:
+        TypeError: either is said beside a default, or of a model that is not ours.
+    """
 
     field_type = "TIMESTAMPTZ"
+
+    def __init__(
+        self, *args: object, auto_now: bool = False, auto_now_add: bool = False, **kwargs: Any
+    ) -> None:
+        self.auto_now, self.auto_now_add = auto_now, auto_now_add
+        if self.is_automatic:
+            if kwargs.get("default") is not None:
+                raise TypeError("a field with auto_now or auto_now_add has no other default")
+            kwargs["default"] = utcnow
+        super().__init__(*args, **kwargs)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether statements set it by themselves, so that callers do not."""
+        return self.auto_now or self.auto_now_add
+
+    def bind(self, model: type[peewee.Model], name: str, set_attribute: bool = True) -> None:
+        """Make it a field of *model*."""
+        super().bind(model, name, set_attribute)
+        if self.auto_now:
+            if not isinstance(model._meta, ModelMetadata):
+                raise TypeError(
+                    f"{model.__name__}.{name} has auto_now, which the UPDATEs of {model.__name__} "
+                    "would not know of. Derive the model from msframework.models.Model."
+                )
+            model._meta.auto_now.append(self)
 
     def adapt(self, value: object) -> object:
         """Return *value* as an aware datetime; texts are read as ISO 8601.

@@ -81,13 +81,26 @@ def _success(
     if answer.status in BODYLESS:
         return found
     data = None if answer.schema is None else registry.refer(answer.schema, View())
+    many = _is_many(answer.schema)
+    if answer.key:
+        data = under_key(answer.key, data or {})
     if paging is not None:
-        rows = data if _is_many(answer.schema) else {"type": "array", "items": data or {}}
+        rows = data if many or answer.key else {"type": "array", "items": data or {}}
         pagination = registry.refer_own(paging.component, paging.document_pagination())
         schema = envelope.document_page(rows or {}, pagination)
     else:
         schema = envelope.document_data(data)
     return {**found, "content": {"application/json": {"schema": schema}}}
+
+
+def under_key(key: str, schema: JSONObject) -> JSONObject:
+    """Return the schema of an object that has data of *schema* under *key*, and nothing else."""
+    return {
+        "type": "object",
+        "properties": {key: schema},
+        "required": [key],
+        "additionalProperties": False,
+    }
 
 
 def _is_many(schema: Schema | None) -> bool:
@@ -106,7 +119,7 @@ def _case(failure: Failure, challenge: str, limits: tuple[str, ...]) -> Case:
         code,
         message,
         description,
-        failure.example,
+        exception.error if failure.example is None else failure.example,
         headers,
         challenge if status == 401 else "",
     )

@@ -17,6 +17,7 @@ from msframework.openapi.constraint import read_constraints
 from msframework.openapi.literal import read_literal, read_literals
 from msframework.openapi.pattern import kind_pattern
 from msframework.schemas.columns import Base64
+from msframework.schemas.lists import JSONText
 from msframework.schemas.presence import is_always_answered
 from msframework.schemas.reference import Reference
 from msframework.types import UNSET, Field, JSONObject
@@ -137,6 +138,7 @@ class Converter(OpenAPIConverter):
             self.pluck2properties,
             self.list2properties,
             self.tuple2properties,
+            self.json2properties,
             self.dict2properties,
             self.enum2properties,
             self.constant2properties,
@@ -191,6 +193,10 @@ class Converter(OpenAPIConverter):
             return {"items": {}, "maxItems": 0}
         size = len(places)
         return {"prefixItems": places, "minItems": size, "maxItems": size}
+
+    def json2properties(self, field: Field, **kwargs: object) -> JSONObject:
+        """Describe the value that a text of JSON holds."""
+        return self.field2property(field.inner) if isinstance(field, JSONText) else {}
 
     def dict2properties(self, field: Field, **kwargs: object) -> JSONObject:
         """Describe the keys and values of a mapping."""

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 
 from marshmallow import Schema, fields
 
+from msframework.openapi.answer import under_key
 from msframework.openapi.components import Registry
 from msframework.openapi.constraint import ecma_pattern, read_constraints
 from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
 from msframework.operation import EXTENSION, Input, Operation, PathParam, QueryReader, Source
-from msframework.schemas.lists import JSONText
+from msframework.schemas.lists import STYLES, JSONText
 from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -72,12 +73,14 @@ def build_body(operation: Operation, registry: Registry) -> JSONObject | None:
     body = operation.input(Source.BODY)
     if body is not None:
         schema = registry.refer(body.schema, View(load=True, partial=body.partial))
+        if body.key:
+            schema = under_key(body.key, schema)
         return {"required": True, "content": {"application/json": {"schema": schema}}}
     forms, files = operation.inputs_of(Source.FORM), operation.inputs_of(Source.FILES)
     if not forms and not files:
         return None
     schema = _form_schema((*forms, *files), registry)
-    media = {"schema": schema}
+    media = {"schema": schema, **_encoding(forms)}
     content = {"multipart/form-data": media}
     if not files:
         content = {"application/x-www-form-urlencoded": media, **content}
@@ -121,11 +124,9 @@ def _input_parameters(item: Input, registry: Registry) -> list[JSONObject]:
         spelled = key
         if item.source is Source.HEADERS and field.data_key is None:
             spelled = key.replace("_", "-").title()  # `x_token` reads X-Token
-        found.append(
-            _parameter(spelled, location, without_nul(body["properties"][key]))
-            | {"required": key in required}
-            | _style(field, item.source)
-        )
+        shown = _parameter(spelled, location, without_nul(body["properties"][key]))
+        shown |= {"required": key in required} | _style(field, item.source)
+        found.append(_with_content(shown, field))
     return found
 
 
@@ -139,9 +140,16 @@ def _parameter(name: str, location: str, schema: JSONObject) -> JSONObject:
 
 
 def _style(field: Field, source: Source) -> JSONObject:
+    if isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck):
+        return {"style": "deepObject", "explode": True}
+    delimiter = getattr(field, "delimiter", None)
+    if source is Source.COOKIES and delimiter is not None:
+        return {"style": "form", "explode": False}
     if source is not Source.QUERY or not isinstance(field, (fields.List, fields.Tuple)):
         return {}
-    return {"style": "form", "explode": getattr(field, "delimiter", None) is None}
+    if delimiter is None:
+        return {"style": "form", "explode": True}
+    return {"style": STYLES.get(delimiter, "form"), "explode": False}
 
 
 def _with_content(parameter: JSONObject, field: Field) -> JSONObject:
@@ -182,6 +190,19 @@ def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
     if not schema.get("required"):
         schema.pop("required", None)
     return schema
+
+
+def _encoding(inputs: Iterable[Input]) -> JSONObject:
+    """Return how those parts of a form are written that are neither texts nor exploded lists."""
+    found: JSONObject = {}
+    for item in inputs:
+        for name, field in item.schema.load_fields.items():
+            key = field.data_key if field.data_key is not None else name
+            if isinstance(field, JSONText):
+                found[key] = {"contentType": "application/json"}
+            elif getattr(field, "delimiter", None) is not None:
+                found[key] = {"style": "form", "explode": False}
+    return {"encoding": found} if found else {}
 
 
 def _as_file(field: Field, shown: JSONObject) -> JSONObject:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from msframework._tested import demand
 from msframework.exceptions import InvalidInput
-from msframework.pagination.keyset import Keyset, Place, read_keyset, read_text_keyset
+from msframework.pagination.keyset import Keyset, ListPlace, read_keyset, read_text_keyset
 from msframework.pagination.links import PageLinks
 from msframework.pagination.parameters import (
     PageErrors,
+    PageRequest,
     Wrong,
     find_wrong_sizes,
     given_often,
@@ -22,8 +24,8 @@ from msframework.pagination.parameters import (
 )
 from msframework.pagination.position import (
     LONGEST,
-    Cursor,
-    Side,
+    CursorSide,
+    GivenCursor,
     read_content,
     read_cursor,
     write_cursor,
@@ -41,7 +43,7 @@ class CursorPage:
     """Which rows of a listing were asked for: those at a cursor, or the first ones."""
 
     per_page: int
-    cursor: Cursor | None = None
+    cursor: GivenCursor | None = None
 
     @property
     def limit(self) -> int:
@@ -89,7 +91,7 @@ class CursorPage:
             raise _refusal() from exc
         return self._result(keyset, place, table)
 
-    def _place(self, keyset: Keyset) -> Place | None:
+    def _place(self, keyset: Keyset) -> ListPlace | None:
         """Return the place in a listing that the caller's cursor means."""
         if self.cursor is None:
             return None
@@ -100,7 +102,7 @@ class CursorPage:
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
             raise _refusal() from None
 
-    def _result(self, keyset: Keyset, place: Place | None, table: Table) -> PageResult:
+    def _result(self, keyset: Keyset, place: ListPlace | None, table: Table) -> PageResult:
         records, texts, _ = table
         more = len(records) > self.per_page
         if more:
@@ -117,14 +119,14 @@ class CursorPage:
             if back:
                 records.reverse()
             if more or back:
-                following = self._cursor(keyset, Side.AFTER, records[-1], dict(texts))
+                following = self._cursor(keyset, CursorSide.AFTER, records[-1], dict(texts))
             if more if back else place is not None:
-                prev = self._cursor(keyset, Side.BEFORE, records[0], dict(texts))
+                prev = self._cursor(keyset, CursorSide.BEFORE, records[0], dict(texts))
         numbers = {"next": following, "prev": prev, "per_page": self.per_page}
         links = PageLinks("cursor", "", prev, following)
         return PageResult.of_table(Table(records, texts, keyset.hidden), numbers, links)
 
-    def _cursor(self, keyset: Keyset, side: Side, record: Any, texts: dict[str, type]) -> str:
+    def _cursor(self, keyset: Keyset, side: CursorSide, record: Any, texts: dict[str, type]) -> str:
         written: list[JSONValue] = [
             write_value(record[key.name], texts.get(key.name)) for key in keyset.keys
         ]
@@ -156,13 +158,14 @@ class Cursors:
         """Yield the mistakes of the declaration."""
         return find_wrong_sizes(per_page=self.per_page, max_per_page=self.max_per_page)
 
-    def compile(self) -> Callable[[Any, PageErrors], CursorPage | None]:
+    def compile(self) -> Callable[[PageRequest, PageErrors], CursorPage | None]:
         """Return the function that reads `cursor` and `per_page` from a request's query string."""
+        demand("peewee", "a listing by cursors")
         most = self.max_per_page
         usual = min(self.per_page, most)
         default = CursorPage(usual)
 
-        def load_page(request: Any, errors: PageErrors) -> CursorPage | None:
+        def load_page(request: PageRequest, errors: PageErrors) -> CursorPage | None:
             if not request.query_string:
                 return default
             args = request.get_args(keep_blank_values=True)

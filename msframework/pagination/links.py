@@ -41,27 +41,31 @@ def link_pages(query: str, links: PageLinks, own: OwnHeaders | None) -> OwnHeade
     """
     name, first, prev, next_, last = links
     rest = _leave_out(query, name) if query else ""
+    start = f"<?{name}="
+    # PERF: one text for each link, as every page has them (benchmarks/README.md, row list).
     found = []
-    size = LONGEST_LINKS
-    for relation, value in (("next", next_), ("prev", prev), ("first", first), ("last", last)):
-        if value is None:
-            continue
-        if value == "":
-            link = f'<?{rest[1:]}>; rel="{relation}"'
-        else:
-            link = f'<?{name}={value}{rest}>; rel="{relation}"'
-        size -= len(link) + 2
-        if size < 0:
-            break
-        found.append(link)
-    return OwnHeaders.add("link", ", ".join(found), own) if found else own
+    if next_ is not None:
+        found.append(f'{start}{next_}{rest}>; rel="next"')
+    if prev is not None:
+        found.append(f'{start}{prev}{rest}>; rel="prev"')
+    if first == "":
+        found.append(f'<?{rest[1:]}>; rel="first"')
+    elif first is not None:
+        found.append(f'{start}{first}{rest}>; rel="first"')
+    if last is not None:
+        found.append(f'{start}{last}{rest}>; rel="last"')
+    text = ", ".join(found)
+    while len(text) > LONGEST_LINKS:
+        found.pop()
+        text = ", ".join(found)
+    return OwnHeaders.add("link", text, own) if found else own
 
 
 def _leave_out(query: str, name: str) -> str:
     """Return the parameters of *query* but for *name*, each with a `&` before it."""
-    start = name + "="
     kept = ""
     for part in query.split("&"):
-        if part and not part.startswith(start) and unquote_plus(part.partition("=")[0]) != name:
+        key = part.partition("=")[0]
+        if part and key != name and ("%" not in key or unquote_plus(key) != name):
             kept += "&" + part
     return kept if _is_safe(kept) else quote(kept, safe=_SAFE)

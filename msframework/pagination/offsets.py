@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from msframework.pagination.counting import Total, read_total
 from msframework.pagination.links import PageLinks
@@ -16,6 +16,7 @@ from msframework.pagination.parameters import (
     LARGEST,
     NOT_A_NUMBER,
     PageErrors,
+    PageRequest,
     Wrong,
     find_wrong_sizes,
     read_number,
@@ -116,14 +117,14 @@ class Offsets:
                 'as ("limit", "offset"), and not "total".'
             )
 
-    def compile(self) -> Callable[[Any, PageErrors], OffsetPage | None]:
+    def compile(self) -> Callable[[PageRequest, PageErrors], OffsetPage | None]:
         """Return the function that reads both parameters from a request's query string."""
         limited, started = self.names
         most, furthest = self.max_limit, self.max_offset
         usual = min(self.limit, most)
         default = OffsetPage(usual, 0, self)
 
-        def load_page(request: Any, errors: PageErrors) -> OffsetPage | None:
+        def load_page(request: PageRequest, errors: PageErrors) -> OffsetPage | None:
             if not request.query_string:
                 return default
             args = request.get_args(keep_blank_values=True)

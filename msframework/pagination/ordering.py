@@ -23,7 +23,7 @@ _OUTER: Final = re.compile(r"\b(LEFT|RIGHT|FULL)\b").search
 _HIDDEN: Final = "__key_"
 
 
-class KeyReader:
+class OrderReader:
     """Reads the sort keys of one select.
 
     Attributes:
@@ -35,7 +35,7 @@ class KeyReader:
 
     def __init__(self, select: Any) -> None:
         self._model = getattr(select, "model", None)
-        self._columns = tuple(select.selected_columns or ())
+        self._columns = tuple(select._returning or ())
         # Fields of the model are NULL where it says so, unless a join makes rows without it.
         self._inner = not any(_OUTER(join.join_type) for join in joins_of(select))
         self.keys: list[Key] = []
@@ -48,7 +48,9 @@ class KeyReader:
             TypeError: it cannot be told what an item sorts by, or how.
         """
         for item in ordering:
-            self._add(item)
+            node = item.node if isinstance(item, Ordering) else item
+            if not any(_is_same(bare(node), key.node) for key in self.keys if not key.collation):
+                self._add(item)
 
     def add_unique(self, fields: Iterable[Any]) -> None:
         """Add the *fields* that tell rows apart, in the direction of the last key."""
@@ -67,6 +69,7 @@ class KeyReader:
             and _is_of(key.node, self._model)
             and (key.node.primary_key or key.node.unique)
             and not key.nullable
+            and key.collation is None
             for key in self.keys
         )
 

@@ -16,6 +16,7 @@ from msframework.pagination.parameters import (
     LARGEST,
     NOT_A_NUMBER,
     PageErrors,
+    PageRequest,
     Wrong,
     find_wrong_sizes,
     read_number,
@@ -133,13 +134,13 @@ class Pages:
                 f"expected no more than {LARGEST} rows, as PostgreSQL counts no further. Lower one."
             )
 
-    def compile(self) -> Callable[[Any, PageErrors], Page | None]:
+    def compile(self) -> Callable[[PageRequest, PageErrors], Page | None]:
         """Return the function that reads `page` and `per_page` from a request's query string."""
         most, last = self.max_per_page, self.max_page
         usual, way = min(self.per_page, most), read_total(self.total)
         default = Page(1, usual, way, last)
 
-        def load_page(request: Any, errors: PageErrors) -> Page | None:
+        def load_page(request: PageRequest, errors: PageErrors) -> Page | None:
             query = request.query_string
             if not query:
                 return default

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msframework.types import JSONObject
 
@@ -13,6 +13,17 @@ Wrong = dict[str, list[str]]
 NOT_A_NUMBER: Final = "Not a valid integer."
 # The largest LIMIT and OFFSET: PostgreSQL's type bigint.
 LARGEST: Final = 2**63 - 1
+
+
+class PageRequest(Protocol):
+    """The part of a request that says which page is asked for."""
+
+    @property
+    def query_string(self) -> str:
+        """The query, as it was sent."""
+
+    def get_args(self, *, keep_blank_values: bool) -> Any:
+        """Return the parameters of the query: `getlist(name)` gives the values of one."""
 
 
 def read_number(

@@ -24,7 +24,7 @@ _HEAD: Final = len(_VERSION) + _DIGEST
 LONGEST: Final = 6000
 
 
-class Side(Enum):
+class CursorSide(Enum):
     """Which rows are asked for, seen from a place."""
 
     AFTER = "after"
@@ -35,36 +35,36 @@ class Side(Enum):
     @property
     def is_back(self) -> bool:
         """Whether it is asked for in the direction opposite to the listing's."""
-        return self in (Side.BEFORE, Side.UNTIL)
+        return self in (CursorSide.BEFORE, CursorSide.UNTIL)
 
     @property
     def includes(self) -> bool:
         """Whether the row of the place is among those that are asked for."""
-        return self in (Side.FROM, Side.UNTIL)
+        return self in (CursorSide.FROM, CursorSide.UNTIL)
 
     @property
-    def opposite(self) -> Side:
+    def opposite(self) -> CursorSide:
         """The rows that are not asked for."""
         return _OPPOSITES[self]
 
 
 _OPPOSITES: Final = {
-    Side.AFTER: Side.UNTIL,
-    Side.UNTIL: Side.AFTER,
-    Side.BEFORE: Side.FROM,
-    Side.FROM: Side.BEFORE,
+    CursorSide.AFTER: CursorSide.UNTIL,
+    CursorSide.UNTIL: CursorSide.AFTER,
+    CursorSide.BEFORE: CursorSide.FROM,
+    CursorSide.FROM: CursorSide.BEFORE,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class GivenCursor:
     """What a caller gave as a cursor, before it is compared with a listing."""
 
     digest: bytes
     content: bytes
 
 
-def read_cursor(text: str) -> Cursor | None:
+def read_cursor(text: str) -> GivenCursor | None:
     """Return the cursor that *text* is; `None` where it is none of any listing."""
     if len(text) > LONGEST or not text.isascii():
         return None
@@ -76,10 +76,10 @@ def read_cursor(text: str) -> Cursor | None:
     # NOTE: several texts are decoded to the same bytes; ours is the only right one.
     if urlsafe_b64encode(raw).rstrip(b"=") != given or not raw.startswith(_VERSION):
         return None
-    return Cursor(raw[len(_VERSION) : _HEAD], raw[_HEAD:])
+    return GivenCursor(raw[len(_VERSION) : _HEAD], raw[_HEAD:])
 
 
-def write_cursor(ordering: bytes, side: Side, values: list[JSONValue]) -> str:
+def write_cursor(ordering: bytes, side: CursorSide, values: list[JSONValue]) -> str:
     """Return the cursor of a place in a listing with the digest *ordering*.
 
     Raises:
@@ -96,7 +96,7 @@ def write_cursor(ordering: bytes, side: Side, values: list[JSONValue]) -> str:
     return text
 
 
-def read_content(cursor: Cursor, ordering: bytes) -> tuple[Side, list[JSONValue]]:
+def read_content(cursor: GivenCursor, ordering: bytes) -> tuple[CursorSide, list[JSONValue]]:
     """Return the side and the values of *cursor*.
 
     Raises:
@@ -105,7 +105,7 @@ def read_content(cursor: Cursor, ordering: bytes) -> tuple[Side, list[JSONValue]
     if _digest(ordering, cursor.content) != cursor.digest:
         raise ValueError("not of this listing")
     side, values = json.loads(cursor.content)
-    return Side(side), values
+    return CursorSide(side), values
 
 
 def _digest(ordering: bytes, content: bytes) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any, Final
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from msframework.exceptions import MalformedJSON
 from msframework.schemas.storable import why_not_storable
@@ -13,6 +15,8 @@ from msframework.strict_json import parse
 from msframework.types import Field
 
 MOST_ITEMS: Final = 100
+# The styles of OpenAPI for lists in one text of a query, by what stands between the items.
+STYLES: Final[Mapping[str, str]] = {",": "form", " ": "spaceDelimited", "|": "pipeDelimited"}
 DEEPEST: Final = 16
 
 
@@ -55,9 +59,25 @@ class JSONText(fields.Field[Any]):
     """A JSON value that is written as a text, such as `?data={"colour":"red"}`.
 
     In OpenAPI's words its content is `application/json`.
+
+    Args:
+        inner: the field that reads the value; any value is taken without one.
     """
 
     default_error_messages = {"invalid": "Not a valid JSON value."}  # noqa: RUF012
+    is_json = True
+
+    def __init__(self, inner: Field | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = fields.Raw() if inner is None else inner
+
+    def _bind_to_schema(self, field_name: str, parent: Schema | Field) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.inner = copy.deepcopy(self.inner)
+        self.inner._bind_to_schema(field_name, self)
+
+    def _serialize(self, value: object, attr: str | None, obj: object, **kwargs: Any) -> Any:
+        return self.inner._serialize(value, attr, obj, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Whole, **kwargs: Any) -> Any:
         if not isinstance(value, str):
@@ -69,4 +89,8 @@ class JSONText(fields.Field[Any]):
         message = why_not_storable(found)
         if message is not None:
             raise ValidationError(message)
-        return found
+        if found is None:
+            if not self.allow_none:
+                raise self.make_error("null")
+            return None
+        return self.inner.deserialize(found, attr, data)

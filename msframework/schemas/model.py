@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
 import peewee
-from marshmallow import Schema, SchemaOpts, fields, validate
+from marshmallow import fields, validate
 from marshmallow.schema import SchemaMeta
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.schemas.field_map import make_field
+from msframework.schemas.naming import NamingOpts, Schema
 from msframework.schemas.reference import Reference
 from msframework.schemas.storable import guard
 from msframework.types import Field, FieldOptions, SchemaSource
@@ -28,8 +29,8 @@ class AllFields:
 ALL: Final = AllFields()
 
 
-class ModelSchemaOpts(SchemaOpts):
-    """marshmallow's options, `model`, and `fields = ALL`."""
+class ModelSchemaOpts(NamingOpts):
+    """The options of a Schema, `model`, and `fields = ALL`."""
 
     def __init__(self, meta: type) -> None:
         self.model: Any = getattr(meta, "model", None)
@@ -90,6 +91,7 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
 
     def on_bind_field(self, field_name: str, field_obj: Field) -> None:
         """Keep text that PostgreSQL cannot hold out of loaded data."""
+        super().on_bind_field(field_name, field_obj)
         guard(field_obj)
 
     @classmethod
@@ -193,10 +195,11 @@ def derive_field(column: peewee.Field, name: str, where: str) -> Field:
         options["allow_none"] = True
     if column.column_name != name:
         options["attribute"] = column.column_name
-    if column.default is not None:
+    stamped = getattr(column, "is_automatic", False)
+    if column.default is not None and not stamped:
         options["load_default"] = column.default
     automatic = column.default is not None or has_server_default(column)
-    if column.primary_key and (column.auto_increment or automatic):
+    if stamped or (column.primary_key and (column.auto_increment or automatic)):
         options["dump_only"] = True
     elif not column.null and not automatic:
         options["required"] = True

@@ -264,6 +264,23 @@ def is_in_utc(moment: dt.datetime) -> bool:
     return bool(is_aware(moment))
 
 
+class NestedTexts(fields.Nested):
+    """An object whose members are texts, as `?filter[age]=3` gives them.
+
+    Args:
+        field: the field that it is the twin of.
+    """
+
+    def __init__(self, field: fields.Nested) -> None:
+        self.__dict__.update(field.__dict__)
+        self._texts = read_text_schema(field.schema)
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the object, which reads texts."""
+        return self._texts
+
+
 def read_text_schema(schema: Schema) -> Schema:
     """Return *schema* for the text of a path, a query, a form or a header."""
     twins = {name: reading_text(field) for name, field in schema.load_fields.items()}
@@ -278,6 +295,10 @@ def reading_text(field: Any) -> Any:
     """Return *field*, or its twin that reads text."""
     if isinstance(field, Textual):
         return field.reading_text()
+    if type(field) is fields.Nested and not (field.many or field.schema.many):
+        return NestedTexts(field)
+    if getattr(field, "is_json", False):
+        return field  # which reads the values of JSON, not texts
     for name in ("inner", "id_field"):
         inner = getattr(field, name, None)
         if isinstance(inner, fields.Field):

@@ -1,11 +1,21 @@
 """What is wrong with a collection is said at start-up, all at once."""
 
 import pytest
+from sanic import Sanic
 
-from msframework import Blueprint, ImproperlyConfigured, ModelResource, NotFound
+from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema, NotFound
 from msframework.collection.noun import read_noun
+from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
 from tests.conftest import new_service
+
+
+class MoreSchema(ModelSchema):
+    again = fields.String()
+
+    class Meta:
+        model = Note
+        exclude = ("state",)
 
 
 def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
@@ -69,6 +79,11 @@ WRONG = {
         ITEM,
         "it takes the place of a generated action that asks who calls",
     ),
+    "body with more than columns": (
+        a_class(schema=MoreSchema),
+        ITEM,
+        "create loads 'again', which is no column of Note",
+    ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (
         a_class(schema=MembershipSchema, actions=("bulk_delete",)),
@@ -103,6 +118,7 @@ def test_what_provides_values_serves_seams_too():
     cls = a_class(before_create=before_create, actions=("create",))
 
     assert "nothing declares its parameter 'user'" in problems_of(cls)[0]
+    Sanic._app_registry.clear()
     service, things = new_service(), Blueprint("things", url_prefix="/things")
     things.provide("user", lambda request: "Ada")
     things.collection("/")(cls)

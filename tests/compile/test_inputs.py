@@ -8,7 +8,7 @@ from marshmallow import Schema as MarshmallowSchema
 
 from msframework import ImproperlyConfigured, Schema, doc
 from msframework.operation import Source
-from msframework.schemas import fields
+from msframework.schemas import CommaList, JSONText, fields
 
 PAGE = Path(__file__).parents[2] / "docs" / "concepts" / "endpoints.md"
 
@@ -19,8 +19,14 @@ class Part(MarshmallowSchema):
     name = fields.String()
 
 
+class Deep(MarshmallowSchema):
+    """An object with a list, for which `deepObject` has no form."""
+
+    names = fields.List(fields.String())
+
+
 class Delimited(fields.List):
-    """As webargs has it."""
+    """A list that leaves it to others to part a text."""
 
     delimiter = ","
 
@@ -33,7 +39,7 @@ class OwnText(fields.String):
 
 
 UNREADABLE = {
-    "nested": (fields.Nested(Part), "an object"),
+    "nested": (fields.Nested(Deep), "an object"),
     "many nested": (fields.Nested(Part, many=True), "an object"),
     "a list of nested": (fields.List(fields.Nested(Part)), "an object"),
     "many plucked": (fields.Pluck(Part, "name", many=True), "an object"),
@@ -41,6 +47,12 @@ UNREADABLE = {
     "a tuple with a dict": (fields.Tuple((fields.String(), fields.Dict())), "an object"),
     "a list of lists": (fields.List(fields.List(fields.String())), "a list within a list"),
     "a delimited list": (Delimited(fields.String()), "several values in one text"),
+    "a list of another delimiter": (
+        CommaList(fields.String(), delimiter=";"),
+        "several values in one text",
+    ),
+    "a list of JSON": (fields.List(JSONText()), "JSON values within a list"),
+    "commas in commas": (CommaList(CommaList(fields.String())), "a list within a list"),
 }
 
 
@@ -80,6 +92,8 @@ def test_what_no_request_can_say_is_refused_at_start_up(make_service, source, ca
         fields.Pluck(Part, "name"),
         fields.Raw(),
         fields.Nested(Part, dump_only=True),
+        CommaList(fields.Integer()),
+        JSONText(fields.Nested(Deep)),
     ],
 )
 def test_what_is_made_of_texts_is_taken(make_service, source, field):

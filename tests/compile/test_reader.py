@@ -303,7 +303,7 @@ MISTAKES = {
     list_in_query: "query cannot be read through a list",
     page_undeclared: "Add @doc.paginate",
     page_of_one: "a page is a list",
-    page_of_zero: "per_page and max_per_page of 1 or more",
+    page_of_zero: "max_per_page=0; expected a whole number of 1 or more",
     status_of_a_failure: "a success is 200 to 399",
     status_twice: "names the status 200 twice",
     body_of_204: "has no body, so no schema",

@@ -18,6 +18,11 @@ from msframework.exceptions import ImproperlyConfigured
 DSN = "postgresql://ann:s3cret@db/site"
 
 
+def test_a_class_in_the_place_of_a_value_is_a_mistake(load):
+    with pytest.raises(ImproperlyConfigured, match="ENVELOPE"):
+        load("from msframework import Bare\nENVELOPE = Bare")
+
+
 def test_names_in_capitals_become_frozen_typed_values(load):
     settings = load(
         """

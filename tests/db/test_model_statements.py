@@ -12,12 +12,14 @@ from msframework.models import (
     SQL,
     CharField,
     CompositeKey,
+    DateTimeTZField,
     DecimalField,
     ForeignKeyField,
     IntegerField,
     JSONField,
     Model,
     fn,
+    nest,
 )
 
 
@@ -39,6 +41,15 @@ class Good(Model):
         table_name = "goods"
 
 
+class Note(Model):
+    text = CharField(unique=True)
+    made = DateTimeTZField(auto_now_add=True)
+    changed = DateTimeTZField(auto_now=True)
+
+    class Meta:
+        table_name = "notes"
+
+
 class Stock(Model):
     shop = ForeignKeyField(Shop)
     good = IntegerField()
@@ -58,12 +69,14 @@ class Log(Model):
 
 
 TABLES = """
-DROP TABLE IF EXISTS shops, goods, stocks, logs CASCADE;
+DROP TABLE IF EXISTS shops, goods, stocks, logs, notes CASCADE;
 CREATE TABLE shops (id serial PRIMARY KEY, name text NOT NULL UNIQUE);
 CREATE TABLE goods (id serial PRIMARY KEY, slug_text text NOT NULL UNIQUE, shop_id int NOT NULL,
   price numeric NOT NULL, facts jsonb, sold int NOT NULL);
 CREATE TABLE stocks (shop_id int, good int, amount int NOT NULL, PRIMARY KEY (shop_id, good));
 CREATE TABLE logs (text text NOT NULL);
+CREATE TABLE notes (id serial PRIMARY KEY, text text NOT NULL UNIQUE, made timestamptz NOT NULL,
+  changed timestamptz NOT NULL);
 INSERT INTO shops (name) VALUES ('north'), ('south');
 INSERT INTO goods (slug_text, shop_id, price, sold) VALUES ('pen', 1, 2, 0), ('ink', 2, 3, 5);
 INSERT INTO stocks VALUES (1, 1, 10), (1, 2, 20);
@@ -285,3 +298,36 @@ async def test_insert_many_takes_no_expressions(cur):
     for value in (SQL("now()"), fn.lower("A"), Log.text):
         with pytest.raises(TypeError, match=r"Log.text: insert_many.. takes values"):
             await cur.insert_many(Log, [{"text": value}])
+
+
+async def test_automatic_times_follow_each_write(cur):
+    await cur.insert_many(Note, [{"text": "a"}])
+    first = await cur.one(Note.select())
+    read = await cur.update(Note, first["id"], {})
+    updated = await cur.update(Note, first["id"], {"text": "b"})
+    kept = await cur.upsert(Note, {"text": "b"}, on="text", update=())
+    replaced = await cur.upsert(Note, {"text": "b"}, on="text", update=["text"])
+    forced = await cur.upsert(Note, {"text": "b"}, on="text", update={"changed": first["changed"]})
+
+    assert read == first
+    assert first["changed"] < updated["changed"] < replaced["changed"]
+    assert kept == updated
+    assert forced["changed"] == first["changed"]
+    assert {row["made"] for row in (updated, kept, replaced, forced)} == {first["made"]}
+
+
+async def test_a_joined_row_is_an_object(cur):
+    shop = nest(Shop.id, Shop.name, has=Good.sold > 0).alias("shop")
+    query = Good.select(Good.slug, shop).join(Shop).order_by(Good.id)
+    missing = nest(Shop.id, optional=True).alias("shop")
+
+    assert await cur.fetch(query) == [
+        {"slug_text": "pen", "shop": {"id": 1, "name": "north", "has": False}},
+        {"slug_text": "ink", "shop": {"id": 2, "name": "south", "has": True}},
+    ]
+    joined = Good.select(missing).join(Shop, "LEFT OUTER JOIN", on=Shop.name == Good.slug)
+    assert await cur.fetch(joined) == [{"shop": None}, {"shop": None}]
+    good = nest(Good.price).alias("good")
+    assert await cur.one(Shop.select(good).join(Good).where(Good.id == 1)) == {
+        "good": {"price": "2"}
+    }

@@ -6,6 +6,7 @@ from msframework.models.sql import render
 
 STATELESS = [
     "SELECT 1",
+    "EXPLAIN (FORMAT JSON) SELECT lower(name) FROM users WHERE id = $1",
     "select * from users where id = $1;",
     "SELECT count(*) FROM users",
     "SELECT count(*) FROM users u",
@@ -67,6 +68,9 @@ STATEFUL = [
     "SELECT pg_advisory_lock -- x\n (1)",
     "SELECT 1 WHERE pg_try_advisory_lock(1)",
     "SELECT setseed(0.5)",
+    "EXPLAIN (FORMAT JSON) SELECT my_function($1)",
+    "EXPLAIN (FORMAT JSON, ANALYZE) SELECT 1",
+    "EXPLAIN SELECT 1",
     "SELECT my_function($1)",
     "SELECT audit.lower(name) FROM users",
     "SELECT a.pg_catalog.lower(name) FROM users",

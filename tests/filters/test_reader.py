@@ -145,7 +145,7 @@ async def test_nothing_asked_is_everything_in_the_usual_order(get):
         (f"name__icontains={'x' * 201}", {"name__icontains": ["Longer than maximum length 200."]}),
         (f"eMail__in={'a@b.cc,' * 100}a@b.cc", {"eMail__in": ["Longer than maximum length 100."]}),
         ("data__contains={", {"data__contains": ["Not a valid JSON value."]}),
-        ("data__contains=null", {"data__contains": ["Must not be null."]}),
+        ("data__contains=null", {"data__contains": ["Field may not be null."]}),
         ("data__contains=%22\\u0000%22", {"data__contains": ["Null characters are not allowed."]}),
         ("data__contains=" + "[" * 99, {"data__contains": ["Not a valid JSON value."]}),
         (

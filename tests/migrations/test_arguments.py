@@ -133,6 +133,14 @@ WRONG = {
     "an empty value": (lambda: CreateEnum(EnumType("mood", ("",))), "a value is ''"),
     "no enum": (lambda: AlterEnum(EnumType("mood", ()), "mood"), "AlterEnum: new is 'mood'"),
     "nothing to run": (lambda: Run(None), "Run: forward is None; expected SQL as text, or a func"),
+    "a transaction": (
+        lambda: Run("SELECT 1; COMMIT"),
+        "Run: 'COMMIT' begins or ends a transaction",
+    ),
+    "the end of one": (
+        lambda: Run("SELECT 1", "ROLLBACK AND CHAIN"),
+        "begins or ends a transaction",
+    ),
     "nothing to run back": (lambda: Run("SELECT 1", 2), "Run: backward is 2"),
     "no operations": (
         lambda: check_operations("users.0002", AddColumn("users", AGE)),

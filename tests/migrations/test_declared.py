@@ -360,6 +360,7 @@ def test_defaults_of_the_client_are_told():
         d = peewee.UUIDField(default=uuid.uuid4)
         e = ours.DateTimeTZField(default=ours.utcnow)
         f = peewee.IntegerField()
+        g = ours.DateTimeTZField(auto_now_add=True)
 
     (table,) = describe([Told]).tables
 
@@ -371,6 +372,7 @@ def test_defaults_of_the_client_are_told():
         "uuid.uuid4",
         "msframework.models.base.utcnow",
         None,
+        "msframework.models.base.utcnow",
     ]
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.files import read_apps, read_state, read_steps
+from msframework.migrations.merge import draft_merges
 from msframework.migrations.step import label
 
 NOTHING = "def up(migrator, db):\n    pass\n"
@@ -125,6 +126,15 @@ def test_unknown_dependencies_and_circles_are_refused(project):
         "oak.0001_initial.",
         "ash.0001_initial: depends on 'fir.0001', which does not exist",
     ]
+
+
+def test_a_file_that_follows_one_which_is_not_there_is_no_branch(project):
+    project.write("forest/oak/migrations/0001_initial.py", NOTHING)
+    project.write("forest/oak/migrations/0002_more.py", "depends = ['oak.0005']\n" + NOTHING)
+
+    for read in (read_steps, lambda apps: draft_merges(apps, None, None)):
+        with pytest.raises(ImproperlyConfigured, match=r"depends on 'oak\.0005', which does not"):
+            read(["forest.oak"])
 
 
 FILE = "from msframework.migrations import AddColumn, Column, Run, Table\n"

@@ -119,6 +119,27 @@ def test_tables_are_printed_as_models(inspect):
     assert "    author = ForeignKeyField(\n        Users,\n" in everything
 
 
+def test_types_and_sequences_that_no_model_declares_are_remarks(inspect, query):
+    query(
+        """
+        CREATE DOMAIN few AS integer CHECK (VALUE < 9);
+        CREATE TYPE "Mood" AS ENUM ('ok');
+        CREATE TYPE mode AS ENUM ('on');
+        CREATE TABLE things (
+            few few, moods "Mood"[], mode mode, modes mode[], id serial,
+            number integer GENERATED ALWAYS AS IDENTITY (START 100 INCREMENT 5)
+        );
+        """
+    )
+    remark = "# In the database only: "
+
+    assert [line for line in inspect("things").splitlines() if line.startswith(remark)] == [
+        f"{remark}a type that no migration makes: few few",
+        f'{remark}a type that no migration makes: moods "Mood"[]',
+        f"{remark}the sequence of number: START 100 INCREMENT 5",
+    ]
+
+
 def test_tables_that_have_models_are_left_out_for_an_app(inspect, project):
     project.write(
         "realm/people/models.py",

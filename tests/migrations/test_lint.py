@@ -192,7 +192,6 @@ ALL = [  # the operation; what is told online; what besides in a transaction
     (Run("CREATE INDEX i ON users (age)"), ["require-concurrent-index-creation"], []),
     (Run("SELEC 1"), ["syntax-error"], []),
     (Run("TRUNCATE users CASCADE"), ["ban-truncate-cascade"], []),
-    (Run("BEGIN; SELECT 1; COMMIT"), ["transaction-nesting"], []),
 ]
 
 

@@ -60,3 +60,63 @@ def test_a_model_that_is_bound_for_a_migration_comes_back():
     with database.bind_ctx([UserGroup]):
         assert UserGroup._meta.database is database
     assert render(UserGroup.insert(name="a", data=[1]))[1] == ("a", [1])
+
+
+class Stamped(Model):
+    name = CharField()
+    create_time = DateTimeTZField(auto_now_add=True)
+    update_time = DateTimeTZField(auto_now=True)
+
+    class Meta:
+        table_name = "stamped"
+
+
+class Heir(Stamped):
+    seen = DateTimeTZField(auto_now=True, null=True)
+
+
+def test_an_insert_sets_what_is_automatic():
+    sql, arguments = render(Stamped.insert(name="a"))
+
+    assert sql.startswith('INSERT INTO "stamped" ("name", "create_time", "update_time")')
+    assert all(utcnow() - each < timedelta(minutes=1) for each in arguments[1:])
+
+
+@pytest.mark.parametrize("changed", [{"name": "a"}, {Stamped.name: Stamped.name + "b"}])
+def test_an_update_sets_what_has_auto_now(changed):
+    sql, arguments = render(Stamped.update(changed).where(Stamped.id == 1))
+
+    assert '"update_time" = $2 WHERE' in sql
+    assert "create_time" not in sql
+    assert utcnow() - arguments[1] < timedelta(minutes=1)
+
+
+def test_an_update_may_say_another_time():
+    then = datetime(2026, 1, 2, tzinfo=UTC)
+
+    assert render(Stamped.update(update_time=then))[1] == (then,)
+    assert render(Heir.update(update_time=then, seen=None))[1] == (then, None)
+
+
+def test_a_derived_model_has_its_own_and_those_of_its_parent():
+    assert [field.name for field in Stamped._meta.auto_now] == ["update_time"]
+    assert {field.name for field in Heir._meta.auto_now} == {"update_time", "seen"}
+    assert UserGroup._meta.auto_now == []
+    assert all(field.model is Heir for field in Heir._meta.auto_now)
+
+
+def test_an_update_of_nothing_stays_empty():
+    with pytest.raises(ValueError, match="an UPDATE of Stamped without columns"):
+        render(Stamped.update())
+
+
+def test_an_automatic_time_has_no_other_default():
+    with pytest.raises(TypeError, match="has no other default"):
+        DateTimeTZField(auto_now_add=True, default=utcnow)
+
+
+def test_auto_now_needs_a_model_that_knows_of_it():
+    with pytest.raises(TypeError, match=r"Foreign.at has auto_now, .* msframework.models.Model"):
+
+        class Foreign(peewee.Model):
+            at = DateTimeTZField(auto_now=True)

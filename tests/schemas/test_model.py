@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import peewee
 import pytest
-from marshmallow import ValidationError, validate
+from marshmallow import ValidationError, missing, validate
 from playhouse import fields as extra
 from playhouse import postgres_ext
 
 from msframework import models
 from msframework.exceptions import ImproperlyConfigured
-from msframework.models import Model
+from msframework.models import DateTimeTZField, Model
 from msframework.schemas import ALL, ModelSchema, Reference, Schema, fields
 from msframework.schemas import api as doc
 from msframework.schemas.columns import Digits
@@ -193,6 +193,15 @@ def test_a_foreign_key_named_as_such_is_its_object():
 
     assert Nested().dump(row) == {"name": "Rome", "country": {"code": "it", "name": "Italy"}}
     assert list(Nested().load_fields) == ["name"]
+
+
+@pytest.mark.parametrize("option", ["auto_now", "auto_now_add"])
+def test_an_automatic_time_is_only_dumped(option):
+    field = column(DateTimeTZField(**{option: True}))
+
+    assert field.dump_only
+    assert not field.required
+    assert field.load_default is missing
 
 
 def test_a_declared_field_wins_in_its_place():

@@ -11,7 +11,7 @@ from peewee import PostgresqlDatabase
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.arguments import refuse
 from msframework.migrations.operations.base import Phase, PhaseContext, PythonCall, SqlAction
-from msframework.migrations.operations.statements import is_outside, split
+from msframework.migrations.operations.statements import is_boundary, is_outside, split
 
 _LONGEST: Final = 60
 
@@ -33,6 +33,11 @@ class Run:
                 continue
             if not isinstance(value, str) or not value.strip():
                 raise refuse("Run", what, value, "SQL as text, or a function of the database")
+            for statement in filter(is_boundary, split(value)):
+                raise ImproperlyConfigured(
+                    f"Run: {_shortened(statement)!r} begins or ends a transaction, which `migrate` "
+                    "does itself. Leave it out; `atomic = False` commits each operation."
+                )
 
     def phases(self, context: PhaseContext) -> tuple[Phase, ...]:
         """Return one phase, or one for each statement if they cannot run in a transaction.

@@ -18,6 +18,8 @@ _OUTSIDE: Final = (
     ("reindex", "system"),
     ("reindex", "schema"),
 )
+_BOUNDARIES: Final = (["begin"], ["commit"], ["end"], ["abort"])
+_TRANSACTIONS: Final = (["start", "transaction"], ["prepare", "transaction"])
 _CONCURRENT: Final = ("create", "drop", "reindex", "refresh", "alter")
 
 
@@ -49,3 +51,11 @@ def is_outside(statement: str) -> bool:
     if names[:2] == ["refresh", "materialized"]:
         return False
     return names[:1] != [] and names[0] in _CONCURRENT and "concurrently" in names
+
+
+def is_boundary(statement: str) -> bool:
+    """Say whether *statement* begins or ends a transaction."""
+    names = [word.lower() for _, word in words(statement)][:3]
+    if names[:1] == ["rollback"]:
+        return "to" not in names  # a savepoint is a matter within one
+    return names[:1] in _BOUNDARIES or names[:2] in _TRANSACTIONS

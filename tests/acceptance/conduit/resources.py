@@ -3,7 +3,7 @@
 import re
 import secrets
 
-from peewee import Value, fn
+from peewee import SQL, fn
 
 from msframework import (
     Authenticated,
@@ -108,7 +108,7 @@ class CurrentUser(UserResource):
 
 def following(viewer):
     """Return the condition that *viewer* follows the user."""
-    follows = Follow.select(Value(1)).where(
+    follows = Follow.select(SQL("1")).where(
         (Follow.follower == viewer) & (Follow.followed == User.id)
     )
     return fn.EXISTS(follows)
@@ -153,14 +153,14 @@ class ProfileFollow(ProfileResource):
 
 def articles(viewer):
     """Return the select of articles as *viewer* sees them, the newest first."""
-    favorites = Favorite.select(fn.COUNT(Value("*"))).where(Favorite.article == Article.id)
+    favorites = Favorite.select(SQL("1")).where(Favorite.article == Article.id)
     author = nest(User.username, User.bio, User.image, following=following(viewer))
     return (
         Article.select(
             Article,
             author.alias("author"),
             fn.EXISTS(favorites.where(Favorite.user == viewer)).alias("favorited"),
-            favorites.alias("favorites_count"),
+            favorites.select(fn.COUNT(SQL("*"))).alias("favorites_count"),
         )
         .join(User)
         .order_by(Article.created_at.desc(), Article.id.desc())
@@ -207,6 +207,7 @@ class Articles(ArticleResource):
     async def post(self, request, body, me, tx):
         words = re.sub(r"[^a-z0-9]+", "-", body["title"].lower()).strip("-")
         slug = f"{words}-{secrets.token_hex(4)}"
+        body["tag_list"] = sorted(body["tag_list"])
         await tx.execute(Article.insert(**body, slug=slug, author=me))
         return await self.article(tx, slug, me)
 
@@ -309,5 +310,7 @@ class CommentDetail(Resource):
 @api.get("/tags")
 @doc.produces({"tags": [str]})
 async def tags(request, cur):
-    names = Article.select(fn.unnest(Article.tag_list).alias("name")).distinct().order_by(1)
+    names = (
+        Article.select(fn.unnest(Article.tag_list).alias("name")).distinct().order_by(SQL("name"))
+    )
     return {"tags": [row["name"] for row in await cur.fetch(names)]}

@@ -96,6 +96,18 @@ async def test_extra(serve):
         assert (await running.ask("/extra")).said["data"] == 7
 
 
+async def test_extra_schema(serve, monkeypatch):
+    def routes(service):
+        @service.get("/extra")
+        async def get(request):
+            return request.app.settings.extra["limit"]
+
+    monkeypatch.setenv("EXTRA_LIMIT", "9")
+    settings = {"EXTRA": {"limit": 7}, "EXTRA_SCHEMA": {"limit": int}}
+    async with serve(routes, **settings) as running:
+        assert (await running.ask("/extra")).said["data"] == 9
+
+
 # Other services. `upstream` echoes what it is asked.
 
 

@@ -1,0 +1,88 @@
+"""The page docs/concepts/filters.md says what is so."""
+
+import re
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from msframework.filters.operators import OPERATORS
+from tests.conftest import new_service, serve_service
+from tests.processes import fresh_database
+
+PAGE = (Path(__file__).parents[2] / "docs" / "concepts" / "filters.md").read_text("utf-8")
+ROWS = (
+    "CREATE TABLE notes (id serial PRIMARY KEY, title varchar(100) NOT NULL, text text,"
+    " done boolean NOT NULL, create_time timestamptz NOT NULL);"
+    "INSERT INTO notes (title, text, done, create_time) VALUES"
+    " ('Tea', 'green', false, '2024-01-01Z'), ('Team', NULL, true, '2024-02-01Z'),"
+    " ('Coffee', 'no green tea', false, '2023-01-01Z'), ('a,b', '', false, '2022-01-01Z'),"
+    " ('Tea', NULL, true, '2023-06-01Z')"
+)
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def get():
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(block, names)
+    with fresh_database("filters_page") as url:
+        service = new_service(database={"url": url})
+        service.blueprint(names["notes"])
+        async with serve_service(service) as (host, port), aiohttp.ClientSession() as session:
+            async with service.db.transaction() as cur:
+                await cur.execute(ROWS)
+
+            async def get(path):
+                async with session.get(f"http://{host}:{port}/notes/{path}") as answer:
+                    return await answer.json()
+
+            yield get
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", [2, 1, 5, 3, 4]),
+        ("?title=Tea", [1, 5]),
+        ("?title__icontains=te&done=false", [1]),
+        ("?create_time__gte=2024-01-01T00:00:00Z", [2, 1]),
+        ("?id__in=3,4,5", [5, 3, 4]),
+        ("?id__in=3&id__in=4&id__in=5", [5, 3, 4]),
+        ("?q=green+tea", [1, 3]),
+        ("?sort=title,-create_time", [3, 1, 5, 2, 4]),
+        ("?sort=title,-create_time&per_page=2&page=2", [5, 2]),
+    ],
+)
+async def test_the_examples_give_what_the_page_says(get, query, ids):
+    assert [row["id"] for row in (await get(query))["data"]] == ids
+
+
+async def test_a_mistake_is_told_as_the_page_says(get):
+    answer = await get("?title__like=x")
+
+    told = answer["error"]["query"]["title__like"][0]
+    assert told.startswith("Unknown filter; there are title, title__icontains.")
+
+
+async def test_sql_by_hand(get):
+    answer = await get("by-hand?title__icontains=t")
+
+    assert answer["data"] == [{"id": 1, "title": "Tea"}]
+
+
+async def test_a_schema_of_ones_own(get):
+    answer = await get('places?ids=1,2&area[north]=2&area[south]=1&options={"a":1}')
+
+    assert answer["data"] == {
+        "ids": [1, 2],
+        "area": {"north": 2.0, "south": 1.0},
+        "options": {"a": 1},
+    }
+
+
+async def test_the_page_names_every_operator():
+    assert set(re.findall(r"`(\w+)`", PAGE)) >= OPERATORS.keys()
