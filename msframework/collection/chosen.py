@@ -39,12 +39,12 @@ class FieldChoice:
     def narrow(self, query: Any, names: Iterable[str]) -> Any:
         """Return the select *query* of the columns of *names* alone."""
         wanted = {self.keys[name] for name in names}
-        return query.select(*(each for each in query._returning if key_of(each) in wanted))
+        return query.select(*(each for each in query.selected_columns if key_of(each) in wanted))
 
 
 def key_of(node: Any) -> object:
     """Return the key that a selected *node* has in a row."""
-    return node.column_name if isinstance(node, peewee.Field) else getattr(node, "_alias", None)
+    return node.column_name if isinstance(node, peewee.Field) else getattr(node, "name", None)
 
 
 def read_choice(said: Any, schema: Schema) -> FieldChoice:
