@@ -16,7 +16,7 @@ from msframework.serving.request import Request
 from msframework.types import Handler
 
 
-class Place(Enum):
+class ActionPlace(Enum):
     """The path of a collection that an action is served at."""
 
     LIST = "list"
@@ -25,12 +25,12 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class CollectionAction:
     """One action: its name, its HTTP method, the place of its path, whether it writes."""
 
     name: str
     method: str
-    place: Place
+    place: ActionPlace
 
     @property
     def writes(self) -> bool:
@@ -38,18 +38,18 @@ class Action:
         return self.method != "GET"
 
 
-ACTIONS: Final[Mapping[str, Action]] = {
+ACTIONS: Final[Mapping[str, CollectionAction]] = {
     action.name: action
     for action in (
-        Action("list", "GET", Place.LIST),
-        Action("create", "POST", Place.LIST),
-        Action("read", "GET", Place.ITEM),
-        Action("replace", "PUT", Place.ITEM),
-        Action("patch", "PATCH", Place.ITEM),
-        Action("delete", "DELETE", Place.ITEM),
-        Action("bulk_create", "POST", Place.BULK),
-        Action("bulk_patch", "PATCH", Place.BULK),
-        Action("bulk_delete", "DELETE", Place.BULK),
+        CollectionAction("list", "GET", ActionPlace.LIST),
+        CollectionAction("create", "POST", ActionPlace.LIST),
+        CollectionAction("read", "GET", ActionPlace.ITEM),
+        CollectionAction("replace", "PUT", ActionPlace.ITEM),
+        CollectionAction("patch", "PATCH", ActionPlace.ITEM),
+        CollectionAction("delete", "DELETE", ActionPlace.ITEM),
+        CollectionAction("bulk_create", "POST", ActionPlace.BULK),
+        CollectionAction("bulk_patch", "PATCH", ActionPlace.BULK),
+        CollectionAction("bulk_delete", "DELETE", ActionPlace.BULK),
     )
 }
 USUAL_ACTIONS: Final = ("list", "create", "read", "replace", "patch", "delete")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msframework.collection.action import Action, Generated
+from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
 from msframework.collection.joins import Related
@@ -19,7 +19,7 @@ from msframework.response import Reply
 
 
 def generate(
-    collection: Collection, action: Action, queries: Queries, inputs: Sequence[str]
+    collection: Collection, action: CollectionAction, queries: Queries, inputs: Sequence[str]
 ) -> tuple[Generated, str]:
     """Return the function of an action, and its source.
 

@@ -63,6 +63,13 @@ def read_shapes(
     outer = set(loads_column(create, model, parents))
     fixed = set(loads_column(detail, model, [*parents, *keys]))
     bulk = any(name.startswith("bulk_") for name in actions)
+    most, bulk_create, bulk_patch, bulk_delete = cls.bulk_size, None, None, None
+    if "bulk_create" in actions:
+        bulk_create = bounded(vary(create, many=True, without=outer), most)
+    if "bulk_patch" in actions:
+        bulk_patch = bounded(vary_for_bulk(detail, model, parents, keys), most)
+    if "bulk_delete" in actions:
+        bulk_delete = read_bulk_query(detail, model, parents, keys, most)
     return Shapes(
         detail=detail,
         rows=vary(cls.list_schema or cls.schema, many=True),
@@ -70,21 +77,9 @@ def read_shapes(
         create=vary(create, without=outer) if outer else create,
         write=vary(detail, without=fixed) if fixed else detail,
         details=vary(detail, many=True) if bulk else None,
-        bulk_create=(
-            bounded(vary(create, many=True, without=outer), cls.bulk_size)
-            if "bulk_create" in actions
-            else None
-        ),
-        bulk_patch=(
-            bounded(vary_for_bulk(detail, model, parents, keys), cls.bulk_size)
-            if "bulk_patch" in actions
-            else None
-        ),
-        bulk_delete=(
-            read_bulk_query(detail, model, parents, keys, cls.bulk_size)
-            if "bulk_delete" in actions
-            else None
-        ),
+        bulk_create=bulk_create,
+        bulk_patch=bulk_patch,
+        bulk_delete=bulk_delete,
     )
 
 

@@ -31,6 +31,8 @@ from msframework.types import JSONObject
 
 VERSIONS = ("3.1", "3.0", "2.0")
 _METHODS = ("get", "post", "put", "patch", "delete", "trace")
+_VERBS = ("list", "read", "create", "replace", "update", "delete")
+_REFERENCE = re.compile(r'"#/components/schemas/([^"]+)"')
 _ORDER = ("openapi", "info", "servers", "security", "tags", "paths", "components", "externalDocs")
 
 
@@ -57,16 +59,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
         if secured:
             described["security"] = build_requirements(operation)
         paths.setdefault(path, {})[operation.method.lower()] = described
-    for name, schema in registry.finish().items():
-        spec.components.schema(name, schema)
-    resolved = registry.resolve(paths)
-    add_common(resolved, traced=settings.tracing.enabled)
-    for name, header in used_headers(resolved).items():
-        spec.components.header(name, header)
-    for name, response in _share_responses(resolved).items():
-        spec.components.response(name, response)
-    for path, item in resolved.items():
-        spec.path(path, operations=_Kept(item))
+    _fill(spec, registry, paths, traced=settings.tracing.enabled)
     for tag in read_tags(settings, shown):
         spec.tag(tag)
     document = _ordered(spec)
@@ -74,6 +67,21 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
         return document
     older = read_as_30(document)
     return older if settings.openapi.version == "3.0" else read_as_20(older)
+
+
+def _fill(spec: APISpec, registry: Registry, paths: dict[str, JSONObject], *, traced: bool) -> None:
+    """Put *paths* into *spec*, and the components that they refer to."""
+    schemas = registry.finish()
+    resolved = registry.resolve(paths)
+    for name, schema in _without_unused(schemas, resolved).items():
+        spec.components.schema(name, schema)
+    add_common(resolved, traced=traced)
+    for name, header in used_headers(resolved).items():
+        spec.components.header(name, header)
+    for name, response in _share_responses(resolved).items():
+        spec.components.response(name, response)
+    for path, item in resolved.items():
+        spec.path(path, operations=_Kept(item))
 
 
 class _Kept(dict[str, Any]):
@@ -164,8 +172,7 @@ def _describe(
     tags = text.tags or ((operation.blueprint,) if operation.blueprint else ())
     if tags:
         found["tags"] = list(tags)
-    if text.summary:
-        found["summary"] = text.summary
+    found["summary"] = text.summary or _usual_summary(operation, tags)
     description = _without_summary(text)
     if description:
         found["description"] = description
@@ -179,6 +186,27 @@ def _describe(
         found["requestBody"] = body
     found["responses"] = build_responses(operation, registry, code)
     return found
+
+
+def _usual_summary(operation: Operation, tags: Sequence[str]) -> str:
+    """Return the summary of an operation without a text: what its id says, the verb first."""
+    blueprint = "_".join(re.findall(r"\w+", operation.blueprint or "")).lower()
+    *nouns, last = operation.id.removeprefix(f"{blueprint}_").split("_")
+    words = [last, *(nouns or tags[:1])] if last in _VERBS else [*nouns, last]
+    return " ".join(words).strip().capitalize()
+
+
+def _without_unused(
+    schemas: Mapping[str, JSONObject], paths: Mapping[str, JSONObject]
+) -> dict[str, JSONObject]:
+    """Return the components that something refers to: an envelope may leave out what it got."""
+    used: set[str] = set()
+    waiting = [json.dumps(paths)]
+    while waiting:
+        found = set(_REFERENCE.findall(waiting.pop())) - used
+        used |= found
+        waiting += [json.dumps(schemas[name]) for name in found]
+    return {name: schema for name, schema in schemas.items() if name in used}
 
 
 def _without_summary(text: OperationText) -> str:

@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 
 from msframework.access import Authenticator
 from msframework.conf.settings import OpenAPISettings, Settings
+from msframework.envelope import Bare
 from msframework.exceptions import Conflict, ImproperlyConfigured
 from msframework.openapi.spec import build_document
 from msframework.operation import Answer, Failure, Input, Source
@@ -252,6 +253,35 @@ def test_a_description_of_its_own_stays_whole(operation, document):
     found = document(operation(summary="List things", description="Every thing there is."))
 
     assert found["paths"]["/things"]["get"]["description"] == "Every thing there is."
+
+
+@pytest.mark.parametrize(
+    ("id", "summary"),
+    [
+        ("users_roles_create", "Create roles"),
+        ("users_delete", "Delete users"),
+        ("users_list_by_name", "List by name"),
+        ("others_log_in", "Others log in"),
+    ],
+    ids=["nouns", "tag", "other", "foreign"],
+)
+def test_an_operation_without_a_text_has_a_summary_from_its_id(operation, document, id, summary):
+    made = document(operation(id=id, blueprint="users"))
+
+    assert made["paths"]["/things"]["get"]["summary"] == summary
+
+
+def test_what_an_envelope_leaves_out_is_no_component(operation, document):
+    class Curt(Bare):
+        def document_error(self, error):
+            return {"type": "object"}
+
+    body = Input(Source.BODY, UserSchema())
+    made = document(operation("POST", inputs=(body,), envelope=Curt()))
+
+    schemas = made["components"]["schemas"]
+    assert [name for name in schemas if f'/{name}"' not in json.dumps(made)] == []
+    assert "Messages" not in schemas
 
 
 def test_security_is_described_and_asked_for(everything, document):

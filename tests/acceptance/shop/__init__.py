@@ -1,0 +1,1 @@
+"""The collections of `tests/collection/shop.py` as a service that a process can run."""
