@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from msframework.app import Service, create_app
     from msframework.client import Client
     from msframework.codec import compile_schema
-    from msframework.collection import ModelResource
+    from msframework.collection import Expansion, ModelResource
     from msframework.conf.settings import Settings
     from msframework.cors import CORS
     from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
@@ -99,6 +99,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "doc",
     "Envelope",
     "ErrorFacts",
+    "Expansion",
     "Filters",
     "FilterSet",
     "Forbidden",
@@ -168,7 +169,7 @@ _HOMES = {
     ),
     "client": ("Client",),
     "codec": ("compile_schema",),
-    "collection": ("ModelResource",),
+    "collection": ("Expansion", "ModelResource"),
     "conf.settings": ("Settings",),
     "cors": ("CORS",),
     "envelope": (

@@ -137,7 +137,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         cors: the pages that may read its answers, in the place of the service's settings.
     """
 
-    __slots__ = ("cors", "guards", "notes", "problems", "providers")
+    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers")
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
-        self.problems: list[str] = []
+        self.problems, self.collections = list[str](), list[object]()
         self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
         self.guards = guards
         self.cors = cors
@@ -236,7 +236,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         paths = Paths(self.url_prefix or "", uri, item, bulk or f"{uri.rstrip('/')}/bulk")
 
         def mount(cls: R) -> R:
-            for each in build_routes(cls, paths, name, self.problems):
+            for each in build_routes(cls, paths, name, self.problems, self.collections):
                 self.add_route(each.handler, each.path, [each.method], name=each.name, **given)
             return cls
 

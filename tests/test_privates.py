@@ -117,7 +117,7 @@ PRIVATES = {
                 "marshmallow:Schema._invoke_load_processors": "codec/",
                 "marshmallow:Schema._invoke_schema_validators": "codec/",
                 "marshmallow:Schema._call_and_store": "codec/",
-                "marshmallow:Schema._declared_fields": "codec/",
+                "marshmallow:Schema._declared_fields": "codec/ collection/",
                 "marshmallow:Schema._do_load": "codec/",
                 "marshmallow:Schema._invoke_processors": "codec/",
                 "marshmallow:Schema._run_validator": "codec/",
@@ -128,7 +128,7 @@ PRIVATES = {
         (
             "_tested:demand",
             "tests/test_fences.py",
-            {"marshmallow:Schema._hooks": "compile/ openapi/ codec/"},
+            {"marshmallow:Schema._hooks": "collection/ compile/ openapi/ codec/"},
         ),
         (
             DOCUMENTED,
@@ -194,7 +194,7 @@ PRIVATES = {
             "",
             {
                 "peewee:Model._meta": (
-                    "db/ filters/ management/ migrations/ models/ pagination/ schemas/"
+                    "collection/ db/ filters/ management/ migrations/ models/ pagination/ schemas/"
                 )
             },
         ),

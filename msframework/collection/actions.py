@@ -10,8 +10,9 @@ from typing import Final
 
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import insert_rows, lock_rows, update_rows
-from msframework.collection.chosen import FieldChoice
 from msframework.collection.declaration import Collection
+from msframework.collection.joins import Related
+from msframework.collection.reading import AnswerReading
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
 from msframework.response import Reply
@@ -39,23 +40,49 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     _select(source, "LIST")
     if "filters" in source.parameters:
         source.line("query = filters.apply(query)")
-    _narrow(source, source.collection.row_fields)
-    source.line("return await page.fetch(cur, query)")
+    reading = source.collection.row_reading
+    _narrow(source, reading)
+    if reading is None or reading.related is None:
+        source.line("return await page.fetch(cur, query)")
+        return
+    _join(source, reading.related)
+    source.line("result = await page.fetch(cur, query)")
+    source.line("if asked:")
+    source.line("    RELATED.fold(result.rows, joined)")
+    source.line("return result")
 
 
 def _write_read(source: ActionSource, queries: Queries) -> None:
-    choice = source.collection.detail_fields
-    if source.has("scope", "query") or choice is not None or not is_plain(source.bounds):
+    reading = source.collection.detail_reading
+    related = None if reading is None else reading.related
+    if source.has("scope", "query") or reading is not None or not is_plain(source.bounds):
         source.bind("READ", queries.read())
         source.seam("scope", "scope")
         _select(source, "READ")
-        _narrow(source, choice)
+        _narrow(source, reading)
+        if related is not None:
+            _join(source, related)
         source.line("row = await cur.fetchrow(query)")
     else:
         source.bind("READ", queries.text_of_read(source.bounds))
         source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
     source.refuse_missing()
+    if related is not None:
+        source.line("if asked:")
+        source.line("    RELATED.fold((row,), joined)")
     source.line("return row")
+
+
+def _join(source: ActionSource, related: Related) -> None:
+    """Write the lines that join the related objects which are to be answered."""
+    source.bind("RELATED", related)
+    principal = "None"
+    if related.has_scope:
+        source.take("principal")
+        principal = "principal"
+    source.line("asked = RELATED.asked(filters)")
+    source.line("if asked:")
+    source.line(f"    query, joined = await RELATED.join(query, asked, request, {principal})")
 
 
 def _select(source: ActionSource, base: str) -> None:
@@ -65,10 +92,10 @@ def _select(source: ActionSource, base: str) -> None:
     source.where("query", "" if seam is not None else base)
 
 
-def _narrow(source: ActionSource, choice: FieldChoice | None) -> None:
+def _narrow(source: ActionSource, reading: AnswerReading | None) -> None:
     """Write the lines that select only the fields which the caller chose."""
-    if choice is not None:
-        source.bind("FIELDS", choice)
+    if reading is not None and reading.choice is not None:
+        source.bind("FIELDS", reading.choice)
         source.line("if filters.fields is not None:")
         source.line("    query = FIELDS.narrow(query, filters.fields)")
 

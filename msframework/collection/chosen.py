@@ -14,7 +14,6 @@ from marshmallow import Schema, fields, missing
 
 from msframework.codec.known import DUMPS, overrides
 from msframework.collection.shapes import column_of, rename
-from msframework.filters import FilterReader
 from msframework.problem import Problem
 from msframework.schemas.model import ALL
 from msframework.types import Field
@@ -37,19 +36,15 @@ class FieldChoice:
     wires: Mapping[str, str]
     keys: Mapping[str, str]
 
-    def reader(self, model: type[peewee.Model], label: str) -> FilterReader:
-        """Return what reads the fields alone, of a query about one row."""
-        return FilterReader(model, fields=self.wires, label=label)
-
     def narrow(self, query: Any, names: Iterable[str]) -> Any:
         """Return the select *query* of the columns of *names* alone."""
         wanted = {self.keys[name] for name in names}
-        return query.select(*(each for each in query._returning if _key_of(each) in wanted))
+        return query.select(*(each for each in query.selected_columns if key_of(each) in wanted))
 
 
-def _key_of(node: Any) -> object:
+def key_of(node: Any) -> object:
     """Return the key that a selected *node* has in a row."""
-    return node.column_name if isinstance(node, peewee.Field) else getattr(node, "_alias", None)
+    return node.column_name if isinstance(node, peewee.Field) else getattr(node, "name", None)
 
 
 def read_choice(said: Any, schema: Schema) -> FieldChoice:

@@ -17,10 +17,10 @@ from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
-from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
+from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
 from msframework.exceptions import ServiceException
@@ -70,8 +70,8 @@ class Collection:
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
         filters: what reads the filters, the order and the search of a list, if it has any.
-        row_fields: the fields of a list that callers may choose from, if they may.
-        detail_fields: the same of one row.
+        row_reading: what callers may ask of the rows of a list, if anything.
+        detail_reading: the same of one row.
     """
 
     cls: type[ModelResource]
@@ -86,8 +86,8 @@ class Collection:
     shapes: Shapes
     seams: Mapping[str, Seam]
     filters: FilterReader | None
-    row_fields: FieldChoice | None = None
-    detail_fields: FieldChoice | None = None
+    row_reading: AnswerReading | None = None
+    detail_reading: AnswerReading | None = None
 
     @property
     def table(self) -> str:
@@ -134,7 +134,6 @@ class _Reader:
         self._check_loads(model, seams, actions)
         if self.problems:
             return None
-        overridden = {name for name in ACTIONS if self._overrides(name)}
         shapes = read_shapes(
             self.cls,
             model,
@@ -142,11 +141,10 @@ class _Reader:
             primary_key(model),
             {each.name for each in actions},
         )
-        said = self.cls.fields
-        self.problems += find_wrong_choice(self.where, said, (shapes.rows, shapes.detail), model)
+        self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
-        row_fields = read_choice(said, shapes.rows) if said else None
+        row_reading = read_reading(self.cls, shapes.rows, model)
         return Collection(
             cls=self.cls,
             where=self.where,
@@ -154,14 +152,14 @@ class _Reader:
             model=model,
             noun=read_noun(model.__name__, self.cls.noun, self.cls.nouns),
             actions=actions,
-            overridden=frozenset(overridden),
+            overridden=frozenset(name for name in ACTIONS if self._overrides(name)),
             parents=parents,
             lookup=lookup,
             shapes=shapes,
             seams=MappingProxyType(seams),
-            filters=self._read_filters(model, row_fields),
-            row_fields=row_fields,
-            detail_fields=read_choice(said, shapes.detail) if said else None,
+            filters=self._read_filters(model, row_reading),
+            row_reading=row_reading,
+            detail_reading=read_reading(self.cls, shapes.detail, model),
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -250,10 +248,10 @@ class _Reader:
         return model
 
     def _read_filters(
-        self, model: type[peewee.Model], choice: FieldChoice | None
+        self, model: type[peewee.Model], reading: AnswerReading | None
     ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search or choice):
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search or reading):
             return None
         return FilterReader(
             model,
@@ -262,7 +260,8 @@ class _Reader:
             default_sort=cls.default_sort,
             search=cls.search,
             schema=cls.schema,
-            fields={} if choice is None else choice.wires,
+            fields={} if reading is None else reading.wires,
+            expand=() if reading is None else reading.paths,
             label=cls.__qualname__,
         )
 

@@ -12,6 +12,7 @@ import peewee
 from marshmallow import Schema
 
 from msframework.collection.action import USUAL_ACTIONS, Usual
+from msframework.collection.expansion import Expansion
 from msframework.db.transaction import Transaction
 from msframework.exceptions import ServiceException
 from msframework.operation import Paging
@@ -46,6 +47,9 @@ class ModelResource(Resource):
         default_sort: the usual order of a list.
         search: the columns of text in which `?q=` looks for words.
         fields: the fields that `?fields=` may choose from in a list and a row, or ALL.
+        expand: the related objects that `?expand=` may ask for in a list and a row, or that are
+            always in it: a schema or an `Expansion` by the name of a foreign key (`author`), or by
+            several with dots between (`author.city`).
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.
@@ -66,6 +70,7 @@ class ModelResource(Resource):
     default_sort: ClassVar[Sequence[str]] = ()
     search: ClassVar[Sequence[str]] = ()
     fields: ClassVar[Sequence[str] | AllFields] = ()
+    expand: ClassVar[Mapping[str, type[Schema] | Schema | Expansion]] = {}
     paging: ClassVar[Paging] = Pages()
     raises: ClassVar[Mapping[str, type[ServiceException]]] = {}
     bulk_size: ClassVar[int] = 100

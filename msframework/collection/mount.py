@@ -34,12 +34,13 @@ class CollectionRoute(NamedTuple):
 
 
 def build_routes(
-    given: object, paths: Paths, name: str, problems: list[str]
+    given: object, paths: Paths, name: str, problems: list[str], known: list[object]
 ) -> list[CollectionRoute]:
     """Return the routes of the ModelResource class *given*; append the mistakes to *problems*.
 
     Args:
         name: what the routes are called by; the class's name when empty.
+        known: where the class is noted, for what is only known of several.
     """
     file, line = caller_line()
     where = f"{short_path(file)}:{line}"
@@ -47,6 +48,7 @@ def build_routes(
         found = f"collection({paths.list!r}) got {given!r}, which is no ModelResource class"
         problems.append(Problem(where, found, advice="Derive it from msframework.ModelResource."))
         return []
+    known.append(given)
     collection = read_collection(given, paths, where, problems)
     if collection is None:
         return []

@@ -24,5 +24,5 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 # Names of variables in generated functions, which no parameter of a path can have.
 LOCALS: Final = frozenset(
     ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-)
+) | {"asked", "joined", "result"}
 BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))

@@ -38,8 +38,8 @@ def inputs_of(collection: Collection, action: CollectionAction) -> tuple[InputNo
     shapes = collection.shapes
     if action.name == "list" and collection.filters is not None:
         return (InputNote(Source.QUERY, collection.filters, "filters"),)
-    if action.name == "read" and collection.detail_fields is not None:
-        reader = collection.detail_fields.reader(collection.model, collection.cls.__qualname__)
+    if action.name == "read" and collection.detail_reading is not None:
+        reader = collection.detail_reading.reader(collection.model, collection.cls.__qualname__)
         return (InputNote(Source.QUERY, reader, "filters"),)
     if action.name == "bulk_delete":
         return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
@@ -89,18 +89,20 @@ def _summary(collection: Collection, action: CollectionAction) -> str:
 def _note_answer(notes: Notes, collection: Collection, action: CollectionAction) -> None:
     shapes = collection.shapes
     reads = any(note.name == "filters" for note in notes.inputs)
-    choice = collection.detail_fields if reads else None
+    reading = collection.detail_reading
+    if reading is not None and not reads and reading.related is None:
+        reading = None
     if action.name == "list":
-        choice = collection.row_fields if reads else None
-        notes.produces.append((200, shapes.rows if choice is None else choice.schema, ""))
+        rows = collection.row_reading if reads else None
+        notes.produces.append((200, shapes.rows if rows is None else rows.schema, ""))
     elif action.method == "DELETE":
         notes.produces.append((204, None, ""))
     elif action.name == "create":
         notes.produces.append((201, shapes.created, ""))
         if collection.paths.item:
             notes.answer_headers[201] = (("Location", ""),)
-    elif action.name == "read" and choice is not None:
-        notes.produces.append((200, choice.schema, ""))
+    elif action.name == "read" and reading is not None:
+        notes.produces.append((200, reading.schema, ""))
     elif action.place is ActionPlace.BULK:
         notes.produces.append((201 if action.method == "POST" else 200, shapes.details, ""))
     else:

@@ -6,8 +6,9 @@ Runs at start-up.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import peewee
@@ -140,21 +141,30 @@ def vary(
 
 
 def rename(
-    schema: Schema, suffix: str, *, partial: bool | None = None, **members: object
+    schema: Schema,
+    suffix: str,
+    further: Mapping[str, object] = MappingProxyType({}),
+    *,
+    partial: bool | None = None,
 ) -> Schema:
     """Return *schema* as an instance of a class of its own, which *suffix* tells apart.
 
     Args:
+        further: further fields.
         partial: whether any field may be left out.
-        members: further fields.
     """
-    own = type(schema)
+    own, members = type(schema), dict(further)
     meta = getattr(own, "Meta", object)
-    members["Meta"] = type("Meta", (meta,), {"register": False})
+    options: dict[str, object] = {"register": False}
+    named = getattr(meta, "fields", ())
+    if named and isinstance(named, tuple | list):
+        options["fields"] = (*named, *members)
+    only = None if schema.only is None else {*schema.only, *members}
+    members["Meta"] = type("Meta", (meta,), options)
     metaclass: Any = type(own)
     made = metaclass(f"{own.__name__.removesuffix('Schema')}{suffix}Schema", (own,), members)
     found: Schema = made(
-        only=schema.only,
+        only=only,
         exclude=schema.exclude,
         load_only=schema.load_only,
         dump_only=schema.dump_only,

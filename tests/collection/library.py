@@ -1,6 +1,7 @@
 """A service of collections whose rows are related: books, authors, cities, readers."""
 
 from msframework import ALL, Blueprint, ModelResource, ModelSchema
+from msframework.collection import Expansion
 from msframework.models import CharField, DecimalField, ForeignKeyField, Model, TextField
 from msframework.pagination import Cursors
 
@@ -123,4 +124,80 @@ class OwnRead(ModelResource):
         return await super().read(request, id=id, cur=cur)
 
 
-BLUEPRINTS = (chosen,)
+class CountrySchema(ModelSchema):
+    class Meta:
+        model = Country
+        fields = ("id", "name")
+
+
+class CitySchema(ModelSchema):
+    """A city."""
+
+    class Meta:
+        model = City
+        fields = ("name",)
+
+
+class AuthorSchema(ModelSchema):
+    """An author."""
+
+    class Meta:
+        model = Author
+        fields = ("id", "name", "password")
+        load_only = ("password",)
+
+
+related = Blueprint("related", url_prefix="/related")
+
+
+@related.collection("/authors", item="/authors/<id:int>")
+class Authors(ModelResource):
+    """The authors of the caller."""
+
+    schema = AuthorSchema
+
+    def scope(self, request, principal):
+        return Author.owner == (principal.id if principal else "")
+
+
+def of_caller(principal):
+    return Author.owner == (principal.id if principal else "")
+
+
+@related.collection("/books", item="/books/<id:int>")
+class Books(ModelResource):
+    """Books, with their authors where those are the caller's."""
+
+    schema = BookSchema
+    list_schema = BookRow
+    expand = {
+        "author": Expansion(AuthorSchema, scope=Authors),
+        "author.city": CitySchema,
+        "author.city.country": CountrySchema,
+    }
+    fields = ALL
+    sort = ("id",)
+
+
+@related.collection("/cursors", item="/cursors/<id:int>", name="ByCursors")
+class ByCursors(ModelResource):
+    """Books, which always have their authors, cut by cursors."""
+
+    schema = BookSchema
+    expand = {"author": Expansion(AuthorSchema, scope=of_caller, always=True)}
+    sort = ("title",)
+    paging = Cursors(per_page=3)
+
+    def scope(self, request, principal):
+        return Book.id < 5
+
+
+@related.collection("/open", item="/open/<id:int>", name="Open")
+class OpenBooks(ModelResource):
+    """Books, with authors for everybody."""
+
+    schema = BookSchema
+    expand = {"author": Expansion(AuthorSchema, scope=None)}
+
+
+BLUEPRINTS = (chosen, related)
