@@ -6,11 +6,13 @@
 import itertools
 import json
 import os
+import random
 import urllib.request
 
 import schemathesis
 
-_NUMBERS = itertools.count()
+# Each run starts elsewhere, so that its names are not those of the run before.
+_NUMBERS = itertools.count(random.randrange(2_000_000_000))
 
 
 def post(url, body):
