@@ -192,7 +192,11 @@ PRIVATES = {
         (
             DOCUMENTED,
             "",
-            {"peewee:Model._meta": "db/ filters/ management/ migrations/ models/ schemas/"},
+            {
+                "peewee:Model._meta": (
+                    "db/ filters/ management/ migrations/ models/ pagination/ schemas/"
+                )
+            },
         ),
     ],
     "opentracing": [
@@ -226,7 +230,7 @@ PRIVATES = {
     ],
 }
 # Our own, which a library happens to have as well.
-OURS = {"db/": ("_release", "_request")}
+OURS = {"db/": ("_release", "_request"), "testing/budget.py": ("_session",)}
 
 _PRIVATE = re.compile(r"_[A-Za-z]\w*").fullmatch
 

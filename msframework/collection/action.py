@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from msframework.filters import Filters
+from msframework.filters.ordering import SortOrder
 from msframework.serving.request import Request
 from msframework.types import Handler
 
 
-class Place(Enum):
+class ActionPlace(Enum):
     """The path of a collection that an action is served at."""
 
     LIST = "list"
@@ -23,12 +25,12 @@ class Place(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class CollectionAction:
     """One action: its name, its HTTP method, the place of its path, whether it writes."""
 
     name: str
     method: str
-    place: Place
+    place: ActionPlace
 
     @property
     def writes(self) -> bool:
@@ -36,21 +38,24 @@ class Action:
         return self.method != "GET"
 
 
-ACTIONS: Final[Mapping[str, Action]] = {
+ACTIONS: Final[Mapping[str, CollectionAction]] = {
     action.name: action
     for action in (
-        Action("list", "GET", Place.LIST),
-        Action("create", "POST", Place.LIST),
-        Action("read", "GET", Place.ITEM),
-        Action("replace", "PUT", Place.ITEM),
-        Action("patch", "PATCH", Place.ITEM),
-        Action("delete", "DELETE", Place.ITEM),
-        Action("bulk_create", "POST", Place.BULK),
-        Action("bulk_patch", "PATCH", Place.BULK),
-        Action("bulk_delete", "DELETE", Place.BULK),
+        CollectionAction("list", "GET", ActionPlace.LIST),
+        CollectionAction("create", "POST", ActionPlace.LIST),
+        CollectionAction("read", "GET", ActionPlace.ITEM),
+        CollectionAction("replace", "PUT", ActionPlace.ITEM),
+        CollectionAction("patch", "PATCH", ActionPlace.ITEM),
+        CollectionAction("delete", "DELETE", ActionPlace.ITEM),
+        CollectionAction("bulk_create", "POST", ActionPlace.BULK),
+        CollectionAction("bulk_patch", "PATCH", ActionPlace.BULK),
+        CollectionAction("bulk_delete", "DELETE", ActionPlace.BULK),
     )
 }
 USUAL_ACTIONS: Final = ("list", "create", "read", "replace", "patch", "delete")
+
+# What a method asks for that reads a row without saying what of it.
+_WHOLE: Final = Filters(SortOrder((), (), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,8 @@ class Usual:
         for parameter in generated.parameters[len(args) :]:
             if parameter == "principal":
                 given.setdefault(parameter, request.principal)
+            elif parameter == "filters" and name == "read":
+                given.setdefault(parameter, _WHOLE)
             elif parameter in request.match_info:
                 given.setdefault(parameter, request.match_info[parameter])
         return generated.function(self.owner, request, *args, **given)

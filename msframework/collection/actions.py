@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msframework.collection.action import Action, Generated
+from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import insert_rows, lock_rows, update_rows
+from msframework.collection.chosen import FieldChoice
 from msframework.collection.declaration import Collection
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
@@ -17,7 +18,7 @@ from msframework.response import Reply
 
 
 def generate(
-    collection: Collection, action: Action, queries: Queries, inputs: Sequence[str]
+    collection: Collection, action: CollectionAction, queries: Queries, inputs: Sequence[str]
 ) -> tuple[Generated, str]:
     """Return the function of an action, and its source.
 
@@ -38,14 +39,17 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     _select(source, "LIST")
     if "filters" in source.parameters:
         source.line("query = filters.apply(query)")
+    _narrow(source, source.collection.row_fields)
     source.line("return await page.fetch(cur, query)")
 
 
 def _write_read(source: ActionSource, queries: Queries) -> None:
-    if source.has("scope", "query") or not is_plain(source.bounds):
+    choice = source.collection.detail_fields
+    if source.has("scope", "query") or choice is not None or not is_plain(source.bounds):
         source.bind("READ", queries.read())
         source.seam("scope", "scope")
         _select(source, "READ")
+        _narrow(source, choice)
         source.line("row = await cur.fetchrow(query)")
     else:
         source.bind("READ", queries.text_of_read(source.bounds))
@@ -59,6 +63,14 @@ def _select(source: ActionSource, base: str) -> None:
     seam = source.collection.seams.get("query")
     source.seam("query", "query", query=base)
     source.where("query", "" if seam is not None else base)
+
+
+def _narrow(source: ActionSource, choice: FieldChoice | None) -> None:
+    """Write the lines that select only the fields which the caller chose."""
+    if choice is not None:
+        source.bind("FIELDS", choice)
+        source.line("if filters.fields is not None:")
+        source.line("    query = FIELDS.narrow(query, filters.fields)")
 
 
 def _write_create(source: ActionSource, queries: Queries) -> None:

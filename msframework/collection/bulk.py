@@ -15,8 +15,6 @@ from msframework.exceptions import InvalidInput
 from msframework.models.sql import render
 from msframework.types import Row
 
-Errors = dict[str, Any]
-
 
 class BulkKey:
     """The key by which a bulk action names its rows.
@@ -60,7 +58,7 @@ class BulkKey:
         """
         keys = [tuple(values.pop(name) for name in self._names) for values in members]
         seen: set[tuple[object, ...]] = set()
-        errors: Errors = {}
+        errors: dict[str, Any] = {}
         for index, key in enumerate(keys):
             if key in seen:
                 errors[str(index)] = {self._wires[0]: ["Given twice."]}
@@ -88,7 +86,7 @@ class BulkKey:
             InvalidInput: some are not there, or lie outside of scope; by index.
         """
         found = {self.of(row): row for row in rows}
-        errors: Errors = {}
+        errors: dict[str, Any] = {}
         for index, key in enumerate(keys):
             if key not in found:
                 errors[str(index)] = {self._wires[0]: [self._missing(key)]}

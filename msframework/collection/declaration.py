@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 import peewee
 from marshmallow import Schema
 
 from msframework._place import place_of
-from msframework.collection.action import ACTIONS, Action, Place
+from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
+from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.model_resource import ModelResource
+from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
@@ -26,28 +28,6 @@ from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
 from msframework.resource import Resource
-
-# Names of other frameworks for what is here.
-_ELSEWHERE: Final[Mapping[str, str]] = {
-    "destroy": "delete",
-    "get_queryset": "query or scope",
-    "partial_update": "patch",
-    "perform_create": "before_create or after_create",
-    "perform_destroy": "before_delete or after_delete",
-    "perform_update": "before_update or after_update",
-    "retrieve": "read",
-    "update": "patch or replace",
-    "get": "list or read",
-    "post": "create",
-    "put": "replace",
-}
-
-
-# Names of variables in generated functions, which no parameter of a path can have.
-_LOCALS: Final = frozenset(
-    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-)
-_BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +42,13 @@ class Paths:
     item: str
     bulk: str
 
-    def of(self, place: Place) -> str:
+    def of(self, place: ActionPlace) -> str:
         """Return the path of a place, below the prefix."""
-        return {Place.LIST: self.list, Place.ITEM: self.item, Place.BULK: self.bulk}[place]
+        return {
+            ActionPlace.LIST: self.list,
+            ActionPlace.ITEM: self.item,
+            ActionPlace.BULK: self.bulk,
+        }[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +70,8 @@ class Collection:
         parents: the fields that the list's path binds.
         lookup: the fields that the rest of the item's path binds.
         filters: what reads the filters, the order and the search of a list, if it has any.
+        row_fields: the fields of a list that callers may choose from, if they may.
+        detail_fields: the same of one row.
     """
 
     cls: type[ModelResource]
@@ -93,26 +79,28 @@ class Collection:
     paths: Paths
     model: type[peewee.Model]
     noun: Noun
-    actions: tuple[Action, ...]
+    actions: tuple[CollectionAction, ...]
     overridden: frozenset[str]
     parents: tuple[Bound, ...]
     lookup: tuple[Bound, ...]
     shapes: Shapes
     seams: Mapping[str, Seam]
     filters: FilterReader | None
+    row_fields: FieldChoice | None = None
+    detail_fields: FieldChoice | None = None
 
     @property
     def table(self) -> str:
         """The name of its table."""
         return str(self.model._meta.table_name)
 
-    def params(self, action: Action) -> tuple[str, ...]:
+    def params(self, action: CollectionAction) -> tuple[str, ...]:
         """Return the names of the path parameters of an action."""
         return tuple(each.name for each in self.bounds(action))
 
-    def bounds(self, action: Action) -> tuple[Bound, ...]:
+    def bounds(self, action: CollectionAction) -> tuple[Bound, ...]:
         """Return the fields that the path of an action binds."""
-        return self.parents + (self.lookup if action.place is Place.ITEM else ())
+        return self.parents + (self.lookup if action.place is ActionPlace.ITEM else ())
 
 
 def read_collection(
@@ -143,9 +131,22 @@ class _Reader:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
+        self._check_loads(model, seams, actions)
         if self.problems:
             return None
         overridden = {name for name in ACTIONS if self._overrides(name)}
+        shapes = read_shapes(
+            self.cls,
+            model,
+            [each.field for each in parents],
+            primary_key(model),
+            {each.name for each in actions},
+        )
+        said = self.cls.fields
+        self.problems += find_wrong_choice(self.where, said, (shapes.rows, shapes.detail), model)
+        if self.problems:
+            return None
+        row_fields = read_choice(said, shapes.rows) if said else None
         return Collection(
             cls=self.cls,
             where=self.where,
@@ -156,15 +157,11 @@ class _Reader:
             overridden=frozenset(overridden),
             parents=parents,
             lookup=lookup,
-            shapes=read_shapes(
-                self.cls,
-                model,
-                [each.field for each in parents],
-                primary_key(model),
-                {each.name for each in actions},
-            ),
+            shapes=shapes,
             seams=MappingProxyType(seams),
-            filters=self._read_filters(model),
+            filters=self._read_filters(model, row_fields),
+            row_fields=row_fields,
+            detail_fields=read_choice(said, shapes.detail) if said else None,
         )
 
     def _say(self, found: str, expected: str = "", advice: str = "") -> None:
@@ -186,7 +183,7 @@ class _Reader:
             if name.startswith("_") or name in known or hasattr(Resource, name):
                 continue
             where = place_of(value, self.where) if inspect.isfunction(value) else self.where
-            meant = _ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+            meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
             if meant:
                 found = f"nothing reads its {name!r}; was {meant} meant?"
                 advice = "Rename it, or let its name begin with an underscore."
@@ -196,18 +193,18 @@ class _Reader:
             if not inspect.isfunction(method):
                 self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
 
-    def _read_actions(self) -> tuple[Action, ...]:
+    def _read_actions(self) -> tuple[CollectionAction, ...]:
         named: Any = self.cls.actions
         if isinstance(named, str) or not all(name in ACTIONS for name in named):
             self._say(f"actions is {named!r}", f"some of {', '.join(ACTIONS)}")
             return ()
         actions = [action for name, action in ACTIONS.items() if name in named]
         if not self.paths.item:
-            items = [each.name for each in actions if each.place is Place.ITEM]
+            items = [each.name for each in actions if each.place is ActionPlace.ITEM]
             if items and "actions" in dict(self._own_names()):
                 advice = 'Add item="/<id:int>" or the like to @blueprint.collection(…).'
                 self._say(f"its actions {', '.join(items)} have no path", advice=advice)
-            actions = [each for each in actions if each.place is not Place.ITEM]
+            actions = [each for each in actions if each.place is not ActionPlace.ITEM]
         for name, method in self._own_names():
             if name in ACTIONS and inspect.isfunction(method) and ACTIONS[name] not in actions:
                 found = f"nothing calls its method {name!r}, as it is none of its actions"
@@ -252,9 +249,11 @@ class _Reader:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
 
-    def _read_filters(self, model: type[peewee.Model]) -> FilterReader | None:
+    def _read_filters(
+        self, model: type[peewee.Model], choice: FieldChoice | None
+    ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search):
+        if not (cls.filters or cls.sort or cls.default_sort or cls.search or choice):
             return None
         return FilterReader(
             model,
@@ -263,6 +262,7 @@ class _Reader:
             default_sort=cls.default_sort,
             search=cls.search,
             schema=cls.schema,
+            fields={} if choice is None else choice.wires,
             label=cls.__qualname__,
         )
 
@@ -280,7 +280,7 @@ class _Reader:
             if name not in params:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
-        self._check_params(params, _LOCALS | _BULK_LOCALS)
+        self._check_params(params, LOCALS | BULK_LOCALS)
         found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
         for name, field in found_fields:
             if field is None:
@@ -291,7 +291,10 @@ class _Reader:
         return tuple(Bound(name, field) for name, field in found_fields if field is not None)
 
     def _check_bulk(
-        self, model: type[peewee.Model], parents: Iterable[Bound], actions: Iterable[Action]
+        self,
+        model: type[peewee.Model],
+        parents: Iterable[Bound],
+        actions: Iterable[CollectionAction],
     ) -> None:
         """Refuse bulk actions whose rows cannot be named."""
         names = {each.name for each in actions} & {"bulk_patch", "bulk_delete"}
@@ -308,6 +311,25 @@ class _Reader:
         if "bulk_delete" in names and len(keys) != 1:
             found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
             self._say(found, advice="Leave it out of actions.")
+
+    def _check_loads(
+        self,
+        model: type[peewee.Model],
+        seams: Mapping[str, Seam],
+        actions: Iterable[CollectionAction],
+    ) -> None:
+        """Refuse fields of bodies that are no columns, and that no seam takes out."""
+        create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
+        for action in actions:
+            creates = action.method == "POST"
+            seam = "before_create" if creates else "before_update"
+            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
+                continue
+            for name, field in vary(create if creates else change).load_fields.items():
+                if column_of(model, field, name) is None:
+                    found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
+                    advice = f"Make it dump_only, or take it out of values in {seam}."
+                    self._say(found, advice=advice)
 
     def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
@@ -329,7 +351,7 @@ class _Reader:
         if missing:
             self._say(f"its item's path lacks <{missing[0]}>, which its list's path has")
         params = [name for name in inner if name not in outer]
-        self._check_params(params, _LOCALS)
+        self._check_params(params, LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)

@@ -18,6 +18,7 @@ from msframework.operation import Paging
 from msframework.pagination import Pages
 from msframework.principal import Principal
 from msframework.resource import Resource
+from msframework.schemas.model import AllFields
 from msframework.serving.request import Request
 from msframework.types import Query, Row, SchemaSource
 
@@ -44,6 +45,7 @@ class ModelResource(Resource):
         sort: the names that a list may be sorted by, as `FilterSet` has them.
         default_sort: the usual order of a list.
         search: the columns of text in which `?q=` looks for words.
+        fields: the fields that `?fields=` may choose from in a list and a row, or ALL.
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.
@@ -63,6 +65,7 @@ class ModelResource(Resource):
     sort: ClassVar[Sequence[str]] = ()
     default_sort: ClassVar[Sequence[str]] = ()
     search: ClassVar[Sequence[str]] = ()
+    fields: ClassVar[Sequence[str] | AllFields] = ()
     paging: ClassVar[Paging] = Pages()
     raises: ClassVar[Mapping[str, type[ServiceException]]] = {}
     bulk_size: ClassVar[int] = 100

@@ -13,7 +13,7 @@ from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from msframework._place import HandlerOrigin, caller_line, place_of, set_origin, short_path
-from msframework.collection.action import Action, Usual
+from msframework.collection.action import CollectionAction, Usual
 from msframework.collection.actions import generate
 from msframework.collection.declaration import Collection, Paths, read_collection
 from msframework.collection.model_resource import ModelResource
@@ -109,7 +109,7 @@ def _own(value: object) -> object:
 
 def _check_principal(
     collection: Collection,
-    action: Action,
+    action: CollectionAction,
     generated: tuple[str, ...],
     taken: tuple[str, ...],
     problems: list[str],

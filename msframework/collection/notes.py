@@ -10,7 +10,7 @@ from typing import Final
 
 import peewee
 
-from msframework.collection.action import Action, Place
+from msframework.collection.action import ActionPlace, CollectionAction
 from msframework.collection.declaration import Collection, primary_key
 from msframework.collection.shapes import loads_column
 from msframework.doc import InputNote, Notes
@@ -33,11 +33,14 @@ _DESCRIPTIONS: Final = {
 }
 
 
-def inputs_of(collection: Collection, action: Action) -> tuple[InputNote, ...]:
+def inputs_of(collection: Collection, action: CollectionAction) -> tuple[InputNote, ...]:
     """Return the declared inputs of an action, but for the page."""
     shapes = collection.shapes
     if action.name == "list" and collection.filters is not None:
         return (InputNote(Source.QUERY, collection.filters, "filters"),)
+    if action.name == "read" and collection.detail_fields is not None:
+        reader = collection.detail_fields.reader(collection.model, collection.cls.__qualname__)
+        return (InputNote(Source.QUERY, reader, "filters"),)
     if action.name == "bulk_delete":
         return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
     bodies = {
@@ -53,7 +56,7 @@ def inputs_of(collection: Collection, action: Action) -> tuple[InputNote, ...]:
 
 
 def complete_notes(
-    notes: Notes, collection: Collection, action: Action, taken: Iterable[str]
+    notes: Notes, collection: Collection, action: CollectionAction, taken: Iterable[str]
 ) -> None:
     """Add to *notes* whatever its author did not say.
 
@@ -74,32 +77,37 @@ def complete_notes(
     notes.failures += _failures(collection, action)
 
 
-def _summary(collection: Collection, action: Action) -> str:
+def _summary(collection: Collection, action: CollectionAction) -> str:
     noun = collection.noun
     if action.name == "list":
         return f"List {noun.many}"
-    if action.place is Place.BULK:
+    if action.place is ActionPlace.BULK:
         return f"{_VERBS[action.name.removeprefix('bulk_')]} several {noun.many}"
     return f"{_VERBS[action.name]} {noun.with_article}"
 
 
-def _note_answer(notes: Notes, collection: Collection, action: Action) -> None:
+def _note_answer(notes: Notes, collection: Collection, action: CollectionAction) -> None:
     shapes = collection.shapes
+    reads = any(note.name == "filters" for note in notes.inputs)
+    choice = collection.detail_fields if reads else None
     if action.name == "list":
-        notes.produces.append((200, shapes.rows, ""))
+        choice = collection.row_fields if reads else None
+        notes.produces.append((200, shapes.rows if choice is None else choice.schema, ""))
     elif action.method == "DELETE":
         notes.produces.append((204, None, ""))
     elif action.name == "create":
         notes.produces.append((201, shapes.created, ""))
         if collection.paths.item:
             notes.answer_headers[201] = (("Location", ""),)
-    elif action.place is Place.BULK:
+    elif action.name == "read" and choice is not None:
+        notes.produces.append((200, choice.schema, ""))
+    elif action.place is ActionPlace.BULK:
         notes.produces.append((201 if action.method == "POST" else 200, shapes.details, ""))
     else:
         notes.produces.append((200, shapes.detail, ""))
 
 
-def _failures(collection: Collection, action: Action) -> Iterator[Failure]:
+def _failures(collection: Collection, action: CollectionAction) -> Iterator[Failure]:
     """Yield the failures of an action, those of constraints first."""
     raises = dict(collection.cls.raises)
     mine = set(_conflicts(collection, action))
@@ -117,7 +125,7 @@ def _failures(collection: Collection, action: Action) -> Iterator[Failure]:
                 mine.discard(constraint)
                 if constraint not in raises:
                     yield Failure(NotFound, constraint)
-    if action.place is Place.ITEM:
+    if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
     if "scope" in collection.seams and action.method in ("POST", "PUT", "PATCH"):
         yield Failure(Forbidden)
@@ -125,7 +133,7 @@ def _failures(collection: Collection, action: Action) -> Iterator[Failure]:
         yield Failure(ConstraintConflict)
 
 
-def _conflicts(collection: Collection, action: Action) -> Iterator[str]:
+def _conflicts(collection: Collection, action: CollectionAction) -> Iterator[str]:
     """Yield the constraints that may refuse an action with a conflict, by PostgreSQL's names."""
     if not action.writes:
         return

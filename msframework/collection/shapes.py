@@ -62,6 +62,13 @@ def read_shapes(
     outer = set(loads_column(create, model, parents))
     fixed = set(loads_column(detail, model, [*parents, *keys]))
     bulk = any(name.startswith("bulk_") for name in actions)
+    most, bulk_create, bulk_patch, bulk_delete = cls.bulk_size, None, None, None
+    if "bulk_create" in actions:
+        bulk_create = bounded(vary(create, many=True, without=outer), most)
+    if "bulk_patch" in actions:
+        bulk_patch = bounded(vary_for_bulk(detail, model, parents, keys), most)
+    if "bulk_delete" in actions:
+        bulk_delete = read_bulk_query(detail, model, parents, keys, most)
     return Shapes(
         detail=detail,
         rows=vary(cls.list_schema or cls.schema, many=True),
@@ -69,21 +76,9 @@ def read_shapes(
         create=vary(create, without=outer) if outer else create,
         write=vary(detail, without=fixed) if fixed else detail,
         details=vary(detail, many=True) if bulk else None,
-        bulk_create=(
-            bounded(vary(create, many=True, without=outer), cls.bulk_size)
-            if "bulk_create" in actions
-            else None
-        ),
-        bulk_patch=(
-            bounded(vary_for_bulk(detail, model, parents, keys), cls.bulk_size)
-            if "bulk_patch" in actions
-            else None
-        ),
-        bulk_delete=(
-            read_bulk_query(detail, model, parents, keys, cls.bulk_size)
-            if "bulk_delete" in actions
-            else None
-        ),
+        bulk_create=bulk_create,
+        bulk_patch=bulk_patch,
+        bulk_delete=bulk_delete,
     )
 
 
@@ -142,6 +137,32 @@ def vary(
         "unknown": schema.unknown,
     }
     return type(schema)(many=many, **options)
+
+
+def rename(
+    schema: Schema, suffix: str, *, partial: bool | None = None, **members: object
+) -> Schema:
+    """Return *schema* as an instance of a class of its own, which *suffix* tells apart.
+
+    Args:
+        partial: whether any field may be left out.
+        members: further fields.
+    """
+    own = type(schema)
+    meta = getattr(own, "Meta", object)
+    members["Meta"] = type("Meta", (meta,), {"register": False})
+    metaclass: Any = type(own)
+    made = metaclass(f"{own.__name__.removesuffix('Schema')}{suffix}Schema", (own,), members)
+    found: Schema = made(
+        only=schema.only,
+        exclude=schema.exclude,
+        load_only=schema.load_only,
+        dump_only=schema.dump_only,
+        unknown=schema.unknown,
+        many=schema.many,
+        partial=schema.partial if partial is None else partial,
+    )
+    return found
 
 
 def vary_for_bulk(

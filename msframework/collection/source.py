@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from msframework._codegen import SourceWriter, compile_function
-from msframework.collection.action import Action, Generated
+from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.declaration import Bound, Collection
 from msframework.collection.statements import missing_row
 from msframework.operation import path_template
@@ -33,7 +33,9 @@ class ActionSource(SourceWriter):
 
     __slots__ = ("action", "bounds", "collection", "namespace", "parameters")
 
-    def __init__(self, collection: Collection, action: Action, inputs: Sequence[str]) -> None:
+    def __init__(
+        self, collection: Collection, action: CollectionAction, inputs: Sequence[str]
+    ) -> None:
         super().__init__()
         self.collection, self.action = collection, action
         self.bounds: tuple[Bound, ...] = collection.bounds(action)

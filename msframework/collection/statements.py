@@ -133,11 +133,18 @@ def missing_row(noun: str, *key: object) -> NotFound:
 
 
 def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:
-    """Return the columns that a write gives back, and whether its row lies within *scope*."""
+    """Return the columns that a write gives back, and whether its row lies within *scope*.
+
+    Raises:
+        TypeError: *scope* is neither an expression nor a bool.
+    """
     if scope is None:
         return columns
-    shown: Any = scope if isinstance(scope, peewee.Node) else peewee.Value(scope)
-    return (*columns, shown.alias(IN_SCOPE))
+    if scope.__class__ is bool:
+        scope = SQL("TRUE" if scope else "FALSE")
+    elif not isinstance(scope, peewee.Node):
+        raise TypeError(f"scope returned {scope!r:.100}; expected an expression of peewee, or None")
+    return (*columns, scope.alias(IN_SCOPE))
 
 
 def check_scope(row: Row, scope: object) -> None:

@@ -37,7 +37,7 @@ def read_extra(
     read_variable: ReadVariable,
     findings: Findings,
 ) -> Mapping[str, Any]:
-    """Return *extra* with the variables `EXTRA_NAME` over it, each value as *schema* says.
+    """Return *extra* with the variables of `EXTRA_` over it, each value as *schema* says.
 
     Args:
         read_variable: returns the text of a variable; `None` where it is not set.

@@ -47,7 +47,8 @@ class FilterReader:
             key.
         search: the columns of text in which `?q=` looks for words.
         schema: the schema that describes a row, whose fields read the values.
-        fields: the names of the schema's fields that `?fields=` may choose; none without.
+        fields: the names of the schema's fields that `?fields=` may choose; none without. A mapping
+            has them by what callers call them.
         expand: the paths that `?expand=` may name, such as `city` and `city.province`.
         max_depth: how many steps such a path may have.
         label: the name of the declaration, for problems.
@@ -223,7 +224,9 @@ class FilterPlan:
             before: how many names were refused before; a like one is looked for the first few.
         """
         start, _, operator = name.rpartition(SEPARATOR)
-        column = self.columns.get(name) or self.columns.get(start)
+        column = self.columns.get(start)
+        if name in self.columns:
+            column, operator = self.columns[name], "eq"
         if column is None:
             return None
         return [self.explain(column, operator if before < _MOST_ASKED else "")]
@@ -295,7 +298,10 @@ class FilterPlan:
         return tuple(found)
 
     def _add_names(self, reader: FilterReader) -> None:
-        if reader._fields:
+        if isinstance(reader._fields, Mapping):
+            if reader._fields:
+                self._add("fields", FieldsParameter("fields", reader._fields))
+        elif reader._fields:
             known = {} if reader.schema is None else reader.schema.dump_fields
             wires: dict[str, str] = {}
             for name in reader._fields:

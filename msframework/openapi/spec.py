@@ -59,17 +59,7 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
         if secured:
             described["security"] = build_requirements(operation)
         paths.setdefault(path, {})[operation.method.lower()] = described
-    schemas = registry.finish()
-    resolved = registry.resolve(paths)
-    for name, schema in _without_unused(schemas, resolved).items():
-        spec.components.schema(name, schema)
-    add_common(resolved, traced=settings.tracing.enabled)
-    for name, header in used_headers(resolved).items():
-        spec.components.header(name, header)
-    for name, response in _share_responses(resolved).items():
-        spec.components.response(name, response)
-    for path, item in resolved.items():
-        spec.path(path, operations=_Kept(item))
+    _fill(spec, registry, paths, traced=settings.tracing.enabled)
     for tag in read_tags(settings, shown):
         spec.tag(tag)
     document = _ordered(spec)
@@ -77,6 +67,21 @@ def build_document(operations: Sequence[Operation], settings: Settings) -> JSONO
         return document
     older = read_as_30(document)
     return older if settings.openapi.version == "3.0" else read_as_20(older)
+
+
+def _fill(spec: APISpec, registry: Registry, paths: dict[str, JSONObject], *, traced: bool) -> None:
+    """Put *paths* into *spec*, and the components that they refer to."""
+    schemas = registry.finish()
+    resolved = registry.resolve(paths)
+    for name, schema in _without_unused(schemas, resolved).items():
+        spec.components.schema(name, schema)
+    add_common(resolved, traced=traced)
+    for name, header in used_headers(resolved).items():
+        spec.components.header(name, header)
+    for name, response in _share_responses(resolved).items():
+        spec.components.response(name, response)
+    for path, item in resolved.items():
+        spec.path(path, operations=_Kept(item))
 
 
 class _Kept(dict[str, Any]):

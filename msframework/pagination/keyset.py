@@ -8,7 +8,7 @@ a select of its own in a UNION ALL, with its own limit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
@@ -20,12 +20,15 @@ from peewee import SQL, Column, Select
 from msframework.models.sql import render
 from msframework.pagination.key import Key, rows_after
 from msframework.pagination.ordering import OrderReader, bare, joins_of, primary_key_of
+from msframework.pagination.plans import KeyPlan, KeyPlans, sign_of
 from msframework.pagination.position import CursorSide
 
 _ALIAS: Final = "listed"
 _NAME: Final = re.compile(r"(-?)([^\W\d]\w*)").fullmatch
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 _TEXT: Final = "/* listed */"
+_MAY_HOLD_WINDOWS: Final = frozenset((peewee.Alias, peewee.NodeList))
+_PLANS: Final = KeyPlans()
 ListPlace = tuple[CursorSide, Sequence[Any]]
 
 
@@ -78,25 +81,34 @@ def read_keyset(query: Any) -> Keyset:
             raise TypeError(f"a listing by cursors cannot have {wrong}. Leave it out.")
     select: Any = query.order_by().limit(None).offset(None)
     ordering = query._order_by or ()  # type: ignore[attr-defined]
-    if _is_whole(select):
+    if _is_filtered_late(select):
         return _read_whole(select, ordering)
+    sign = sign_of(select, ordering)
+    plan = None if sign is None else _PLANS.find(sign)
+    if plan is None:
+        plan = _read_plan(select, ordering)
+        if sign is not None:
+            _PLANS.keep(sign, plan, (select, ordering))
+    return Keyset(_with_hidden(select, plan.hidden), plan.keys, tuple(plan.hidden), plan.digest)
+
+
+def _read_plan(select: Any, ordering: Iterable[Any]) -> KeyPlan:
     reader = OrderReader(select)
     reader.read(ordering)
     if not reader.is_unique or _multiplies(select):
         reader.add_unique(_unique_of(select))
-    return _keyset(_with_hidden(select, reader), reader)
+    return _plan_of(reader)
 
 
-def _keyset(select: Any, reader: OrderReader) -> Keyset:
+def _plan_of(reader: OrderReader) -> KeyPlan:
     signs = repr([key.sign for key in reader.keys]).encode("utf-8", "backslashreplace")
-    digest = blake2b(signs, digest_size=16).digest()
-    return Keyset(select, tuple(reader.keys), tuple(reader.hidden), digest)
+    return KeyPlan(tuple(reader.keys), reader.hidden, blake2b(signs, digest_size=16).digest())
 
 
-def _with_hidden(select: Any, reader: OrderReader) -> Any:
-    if not reader.hidden:
+def _with_hidden(select: Any, hidden: Mapping[str, Any]) -> Any:
+    if not hidden:
         return select
-    return select.select_extend(*(node.alias(name) for name, node in reader.hidden.items()))
+    return select.select_extend(*(node.alias(name) for name, node in hidden.items()))
 
 
 def _unique_of(select: Any) -> list[Any]:
@@ -137,14 +149,17 @@ def _is_to_one(join: Any) -> bool:
 # Queries that a condition would change: it has to stand around them.
 
 
-def _is_whole(select: Any) -> bool:
+def _is_filtered_late(select: Any) -> bool:
     """Whether a condition within *select* would change more than which of its rows are there."""
     if not isinstance(select, Select):
         return True
     held: Any = select
     if held._group_by or held._having is not None or held._windows or _is_distinct(select):
         return True
-    return any(_is_windowed(column) for column in held._returning or ())
+    return any(
+        column.__class__ in _MAY_HOLD_WINDOWS and _is_windowed(column)
+        for column in held._returning or ()
+    )
 
 
 def _is_distinct(select: Any) -> bool:
@@ -169,10 +184,10 @@ def _read_whole(select: Any, ordering: Sequence[Any]) -> Keyset:
             "a listing by cursors with DISTINCT or of a UNION is ordered by columns that it does "
             "not select, or that have no name; its primary key is the last of them. Select them."
         )
-    inner = _with_hidden(select, reader).alias(_ALIAS)
-    keys = [_outside(key, inner) for key in reader.keys]
-    found = _keyset(Select([inner], [SQL("*")]), reader)
-    return Keyset(found.select, tuple(keys), found.hidden, found.digest)
+    plan = _plan_of(reader)
+    inner = _with_hidden(select, plan.hidden).alias(_ALIAS)
+    keys = tuple(_outside(key, inner) for key in plan.keys)
+    return Keyset(Select([inner], [SQL("*")]), keys, tuple(plan.hidden), plan.digest)
 
 
 def _unique_of_whole(select: Any) -> Sequence[Any]:

@@ -48,7 +48,9 @@ class OrderReader:
             TypeError: it cannot be told what an item sorts by, or how.
         """
         for item in ordering:
-            self._add(item)
+            node = item.node if isinstance(item, Ordering) else item
+            if not any(_is_same(bare(node), key.node) for key in self.keys if not key.collation):
+                self._add(item)
 
     def add_unique(self, fields: Iterable[Any]) -> None:
         """Add the *fields* that tell rows apart, in the direction of the last key."""
@@ -67,6 +69,7 @@ class OrderReader:
             and _is_of(key.node, self._model)
             and (key.node.primary_key or key.node.unique)
             and not key.nullable
+            and key.collation is None
             for key in self.keys
         )
 

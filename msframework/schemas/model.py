@@ -19,14 +19,14 @@ from msframework.types import Field, FieldOptions, SchemaSource
 SENSITIVE_FIELDS: Final = ("password", "password_hash", "secret", "token")
 
 
-class _All:
+class AllFields:
     """The type of `ALL`."""
 
     def __repr__(self) -> str:
         return "ALL"
 
 
-ALL: Final = _All()
+ALL: Final = AllFields()
 
 
 class ModelSchemaOpts(NamingOpts):

@@ -18,7 +18,7 @@ Spell = Callable[[str], str]
 
 
 def camel_case(name: str) -> str:
-    """Return *name* with capitals in the place of underscores: `create_time`, `createTime`."""
+    """Return *name* with capitals in the place of underscores, as in `createTime`."""
     bare = name.lstrip("_")
     first, *others = bare.split("_")
     spelled = first + "".join(part[:1].upper() + part[1:] for part in others)
@@ -47,7 +47,7 @@ class NamingOpts(marshmallow.SchemaOpts):
 
 
 class Schema(marshmallow.Schema):
-    """marshmallow's Schema; with `naming = "camel"` in its Meta, `create_time` is `createTime`.
+    """marshmallow's Schema, whose Meta may say `naming = "camel"`: fields are called as in JSON.
 
     A field's own `data_key` takes precedence. Errors, documents and the names of parameters follow.
     """

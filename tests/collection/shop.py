@@ -1,6 +1,6 @@
 """A service of collections: notes of people, tags by slug, memberships by two keys."""
 
-from msframework import Blueprint, Conflict, ModelResource, ModelSchema, doc
+from msframework import Blueprint, Conflict, ModelResource, ModelSchema, Scopes, doc
 from msframework.access import Authenticator, Principal
 from msframework.models import (
     SQL,
@@ -12,6 +12,7 @@ from msframework.models import (
     Model,
     TextField,
 )
+from msframework.pagination import Cursors, Offsets
 from msframework.schemas import fields
 
 TABLES = """
@@ -190,6 +191,7 @@ class OpenNotes(ModelResource):
     """The notes of a person, for everybody."""
 
     schema = NoteSchema
+    paging = Offsets(limit=2)
 
 
 tags = Blueprint("tags", url_prefix="/tags")
@@ -223,6 +225,12 @@ class Memberships(ModelResource):
     """Who belongs to which team."""
 
     schema = MembershipSchema
+    paging = Cursors(per_page=2)
+    sort = ("-role", "team")
+    guards = (~Scopes("none").on("POST"),)
+
+    def scope(self, request):
+        return "x-nothing" not in request.headers
 
 
 diary = Blueprint("diary", url_prefix="/diary")

@@ -114,3 +114,37 @@ async def test_a_list_is_filtered_searched_and_sorted(ada):
     assert await titles("title__icontains=O&sort=-id") == ["two", "one"]
     assert await titles("q=thr") == ["three"]
     assert (await ada.get("/notes?pinned__gt=1")).status == 422
+
+
+async def test_a_list_is_cut_by_cursors(ada):
+    for member in range(1, 6):
+        body = {"team": 1, "member": member, "role": "chair" if member % 2 else "clerk"}
+        await ada.post("/memberships", json=body)
+    path, seen = "/memberships?cursor=", []
+    first = await ada.get("/memberships")
+    following = first.json["pagination"]["next"]
+    seen += first.json["data"]
+    while following:
+        page = await ada.get(f"{path}{following}")
+        following = page.json["pagination"]["next"]
+        seen += page.json["data"]
+
+    assert [row["member"] for row in seen] == [4, 2, 5, 3, 1]
+
+
+async def test_a_scope_of_nothing_closes_a_collection(ada):
+    body = {"team": 1, "member": 1, "role": "chair"}
+    closed = {"headers": {"X-Nothing": "1"}}
+
+    assert (await ada.post("/memberships", json=body, **closed)).status == 403
+    assert (await ada.post("/memberships", json=body)).status == 201
+    assert (await ada.get("/memberships", **closed)).json["data"] == []
+    assert (await ada.delete("/memberships/1/1", **closed)).status == 404
+
+
+async def test_guards_of_the_class_hold_for_its_actions(client):
+    nobody = client.as_principal({"sub": "1", "scope": "none"})
+    body = {"team": 1, "member": 1, "role": "chair"}
+
+    assert (await nobody.post("/memberships", json=body)).status == 403
+    assert (await nobody.get("/memberships")).status == 200

@@ -3,10 +3,19 @@
 import pytest
 from sanic import Sanic
 
-from msframework import Blueprint, ImproperlyConfigured, ModelResource, NotFound
+from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema, NotFound
 from msframework.collection.noun import read_noun
+from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
 from tests.conftest import new_service
+
+
+class MoreSchema(ModelSchema):
+    again = fields.String()
+
+    class Meta:
+        model = Note
+        exclude = ("state",)
 
 
 def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
@@ -69,6 +78,11 @@ WRONG = {
         a_class(scope=scope, create=gives_too_little),
         ITEM,
         "it takes the place of a generated action that asks who calls",
+    ),
+    "body with more than columns": (
+        a_class(schema=MoreSchema),
+        ITEM,
+        "create loads 'again', which is no column of Note",
     ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (

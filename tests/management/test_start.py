@@ -1,5 +1,6 @@
 """What a process serves under `--reload` when the service cannot be built."""
 
+import subprocess
 import sys
 
 import aiohttp
@@ -17,6 +18,7 @@ from msframework.metrics.catalogue import WORKER_STARTS
 from msframework.metrics.process import START_REASON, START_REASONS, GarbageWatch
 from msframework.migrations.runner import Runner
 from tests.certificates import Authority
+from tests.console import ROOT, environment
 
 RESOURCES = """
 from msframework import Blueprint, Resource
@@ -189,3 +191,24 @@ def service_answer(serve):
             return response.status, body
 
     return answer
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGINT", 130)])
+def test_a_signal_is_heard_before_the_command_is_there(tmp_path, name, code):
+    (tmp_path / "early.py").write_text(
+        f"import os, signal\nos.kill(os.getpid(), signal.{name})\nDEBUG = True\n"
+    )
+    command = f"{sys.executable} -m msframework runserver --settings early --port 0"
+
+    done = subprocess.run(
+        # What a shell starts in the background ignores SIGINT (POSIX, XCU 2.11).
+        ["sh", "-c", f"trap '' INT; exec {command}"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=f"{ROOT}:{tmp_path}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr

@@ -14,5 +14,5 @@ def test_the_code_of_the_page_runs():
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
 
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     assert names["compiled"].calls.compiled == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from msframework import doc
+from msframework import ImproperlyConfigured, doc
 from msframework.models import CharField, Model
 from tests.client.conftest import Upstream, upstream  # noqa: F401 - a fixture
 
@@ -96,16 +96,17 @@ async def test_extra(serve):
         assert (await running.ask("/extra")).said["data"] == 7
 
 
-async def test_extra_schema(serve, monkeypatch):
-    def routes(service):
-        @service.get("/extra")
-        async def get(request):
-            return request.app.settings.extra["limit"]
+class SourceText(str):
+    """A value that is written into the settings module as it stands."""
 
-    monkeypatch.setenv("EXTRA_LIMIT", "9")
-    settings = {"EXTRA": {"limit": 7}, "EXTRA_SCHEMA": {"limit": int}}
-    async with serve(routes, **settings) as running:
-        assert (await running.ask("/extra")).said["data"] == 9
+    __repr__ = str.__str__
+
+
+async def test_extra_schema(serve):
+    settings = {"EXTRA": {"limit": "7"}, "EXTRA_SCHEMA": {"limit": SourceText("int")}}
+    with pytest.raises(ImproperlyConfigured, match="EXTRA"):
+        async with serve(**settings):
+            pass
 
 
 # Other services. `upstream` echoes what it is asked.
