@@ -253,7 +253,8 @@ class Diary(ModelResource):
         values["title"] = values["title"].strip()
 
     async def after_create(self, row, tx):
-        assert await tx.fetchval("SELECT title FROM notes WHERE id = $1", row["id"])
+        title = await tx.fetchval("SELECT title FROM notes WHERE id = $1", row["id"])
+        assert title == row["title"]
         happened.append(("created", row["id"]))
 
     async def before_update(self, row, values):
