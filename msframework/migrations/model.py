@@ -196,7 +196,9 @@ class MigrationModel:
         auto_migrate(self)
 
     def _operation(self, *operations: MigrationOperation) -> ModelOperation:
-        return ModelOperation(self._execution or Execution(self.database, say), operations)
+        if self._execution is not None:
+            return ModelOperation(self._execution, operations)
+        return ModelOperation(Execution(self.database, say), operations, is_alone=True)
 
     def _alter(self, name: str, required: bool) -> ModelOperation:
         # The type is not looked at where it does not change.

@@ -31,15 +31,24 @@ WHERE indrelid = to_regclass(%s) ORDER BY relname"""
 
 @dataclass(frozen=True, slots=True)
 class ModelOperation:
-    """An operation that a method of a `MigrationModel` returned; `migrate` runs it."""
+    """An operation that a method of a `MigrationModel` returned; `migrate` runs it.
+
+    Attributes:
+        is_alone: whether nothing else is run by its execution, which is closed then.
+    """
 
     execution: Execution
     operations: tuple[MigrationOperation, ...]
+    is_alone: bool = False
 
     def run(self) -> None:
         """Run it: in the open transaction, or else phase by phase."""
-        for each in self.operations:
-            self.execution.run_operation(each)
+        try:
+            for each in self.operations:
+                self.execution.run_operation(each)
+        finally:
+            if self.is_alone:
+                self.execution.close()
 
 
 def add_field(model: type[peewee.Model], field: peewee.Field) -> Iterator[MigrationOperation]:

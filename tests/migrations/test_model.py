@@ -8,6 +8,7 @@ import pytest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import MigrationModel, Runner, db, info, migrate
 from msframework.migrations.connection import opened
+from msframework.migrations.execute import Execution
 from msframework.migrations.versions import create_table, read_class
 
 
@@ -418,3 +419,13 @@ def test_a_directory_names_the_app_of_a_script(accounts, url):
     module = importlib.import_module("mysite.accounts.migrations")
 
     assert {step.app for step in read_class(module.UserMigration)} == {"accounts"}
+
+
+def test_an_operation_by_itself_closes_what_observes_it(database, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Execution, "close", lambda self: closed.append(self))
+    database.execute_sql(OLD_TABLE)
+
+    UserMigration().add_column("age", peewee.IntegerField(default=3)).run()
+
+    assert len(closed) == 1
