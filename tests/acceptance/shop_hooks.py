@@ -58,6 +58,8 @@ def before_call(context, case, kwargs):
     else:
         for name in case.path_parameters or {}:
             case.path_parameters[name] = make_key(url, name)
+    if case.query:
+        case.query.pop("cursor", None)
     bodies = case.body if isinstance(case.body, list) else [case.body]
     for body in bodies:
         if isinstance(body, dict):
