@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final, TypeAlias
 
+from msframework._early import HELD, hear_stops
+
 SignalHandler: TypeAlias = Callable[[int, FrameType | None], None]
 # The signals that nobody may keep from a server, whatever it was started with.
 STOPS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
 SIGNALS: Final = (*sorted(STOPS), signal.SIGHUP)
-# The hang-ups that came during a start, for the next handler. A mask would not keep them: another
-# thread of the process may take a signal that its first thread blocks (signal(7)).
-_held: Final[list[int]] = []
 
 
 def handle_signals(handler: SignalHandler) -> None:
@@ -33,37 +32,37 @@ def handle_signals(handler: SignalHandler) -> None:
 
 
 def _hold(number: int, frame: FrameType | None) -> None:
-    _held[:] = [number]
+    # NOTE: a mask would not keep it, as another thread may take what the first one blocks
+    # (signal(7)).
+    HELD[:] = [number]
 
 
 def _release() -> None:
-    while _held:
-        signal.raise_signal(_held.pop())
+    while HELD:
+        signal.raise_signal(HELD.pop())
 
 
 @contextmanager
 def stopping_the_start() -> Iterator[None]:
-    """Have SIGTERM end the start of a server in order, with exit code 0, until a server hears it.
+    """Have SIGTERM and SIGINT end the start of a server, until a server hears them.
 
-    NOTE: the first process of a container would not hear it at all (pid_namespaces(7)). A hang-up
-    waits until its meaning is known.
+    A hang-up waits until its meaning is known.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
-    hang_up = signal.getsignal(signal.SIGHUP)
-    if hang_up is not signal.SIG_IGN:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    hear_stops()
+    if before[signal.SIGHUP] is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _hold)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGHUP, hang_up)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if HELD != [signal.SIGHUP]:
+            HELD.clear()  # a stop has been heard by what ends here
         _release()
 
 

@@ -212,3 +212,27 @@ def test_a_signal_is_heard_before_the_command_is_there(tmp_path, name, code):
     )
 
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_is_heard_whose_exception_was_swallowed(tmp_path, name):
+    (tmp_path / "early.py").write_text(
+        "import os, signal\n"
+        "class Swallowing:\n"
+        "    def __del__(self):\n"
+        f"        os.kill(os.getpid(), signal.{name})\n"
+        "Swallowing()\nDEBUG = True\nDATABASE_URL = None\nDRAIN_DELAY = 0\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-m", "msframework", "runserver", "--settings", "early", "--port", "0"],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=f"{ROOT}:{tmp_path}"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Exception ignored in" in done.stderr

@@ -41,8 +41,13 @@ def test_a_start_ends_in_order_and_leaves_a_hang_up_for_later(usual):
             assert heard == []
             os.kill(os.getpid(), signal.SIGTERM)
 
-    assert (caught.value.code, heard) == (0, ["hang-up"])
+    assert (caught.value.code, heard) == (0, [])  # it is over: nobody is to hear the hang-up
     assert signal.getsignal(signal.SIGTERM) is before
+
+    with stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert heard == []
+    assert heard == ["hang-up"]
 
 
 def test_a_hang_up_of_the_start_is_for_the_server_that_it_became(usual):
