@@ -4,5 +4,5 @@ import os
 
 from hypothesis import settings
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "30"))
 some_examples = settings(deadline=None, max_examples=EXAMPLES)

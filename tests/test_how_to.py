@@ -63,10 +63,10 @@ def installed(tmp_path_factory):
     return folder
 
 
-# NOTE: each page is a project with processes of its own, so three of them are in every run and all
+# NOTE: each page is a project with processes of its own, so two of them are in every run and all
 # of them, by both commands, among the heavy tests.
 COMMANDS = {"pytest": ("-m", "pytest"), "test": ("manage.py", "test")}
-DAILY = {("background-work", "pytest"), ("envelope", "pytest"), ("refresh-tokens", "pytest")}
+DAILY = {("background-work", "pytest"), ("refresh-tokens", "pytest")}
 RUNS = [
     pytest.param(
         page,

@@ -160,6 +160,7 @@ def test_status_names_url_data_and_log(shared, shared_home):
         assert part in text
 
 
+@pytest.mark.acceptance
 def test_a_stale_pid_file_with_a_living_pid_does_not_matter(server, home):
     old = (home.data / "postmaster.pid").read_text()
     server.stop()
@@ -285,6 +286,7 @@ def test_a_moved_checkout_finds_its_data(server, home, tmp_path):
         remove(moved)
 
 
+@pytest.mark.acceptance
 def test_a_copied_checkout_gets_a_server_of_its_own(server, home, tmp_path):
     shutil.copytree(server.root, tmp_path / "copy", ignore=shutil.ignore_patterns(".s.PGSQL*"))
     copy = EmbeddedServer(tmp_path / "copy")
@@ -399,6 +401,7 @@ def open_directory():
     shutil.rmtree(path)
 
 
+@pytest.mark.acceptance
 @as_root
 def test_a_normal_user_keeps_it_in_the_checkout(open_directory, environment):
     root = open_directory / "checkout"
@@ -530,6 +533,7 @@ def test_without_the_wheel_the_message_names_it(monkeypatch):
         find_binaries()
 
 
+@pytest.mark.acceptance
 def test_the_parents_modes_stay(checkout):
     os.chmod(checkout, 0o750)
     before = [stat.S_IMODE(path.stat().st_mode) for path in (checkout, *checkout.parents)]

@@ -79,7 +79,7 @@ async def ask(address, requests, cuts):
     return answers
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.acceptance)])
 async def test_both_paths_take_the_same_inputs_alike(make_service, serve, seed):
     chance = random.Random(seed)
     requests = [generate(chance) for _ in range(COUNT)]

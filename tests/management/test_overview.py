@@ -51,6 +51,7 @@ def shared_directories(pid):
     return {os.path.dirname(path) for path in held if path.endswith("/supervisor.lock")}
 
 
+@pytest.mark.acceptance
 def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
     server = ServerProcess(
         tmp_path / "log",

@@ -133,6 +133,7 @@ def test_a_change_of_a_file_starts_the_workers_again(reloading, change):
         wait_until(lambda: get(f"{reloading.url}/orders/5")["data"] == {"id": 6})
 
 
+@pytest.mark.acceptance
 def test_a_change_before_the_reloader_looks_is_seen(reloading, change, tmp_path):
     word = tmp_path / "word"
     os.mkfifo(word)

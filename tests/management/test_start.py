@@ -214,7 +214,7 @@ def test_a_signal_is_heard_before_the_command_is_there(tmp_path, name, code):
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.acceptance)])
 def test_a_signal_is_heard_whose_exception_was_swallowed(tmp_path, name):
     (tmp_path / "early.py").write_text(
         "import os, signal\n"

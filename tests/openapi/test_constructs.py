@@ -132,7 +132,7 @@ def test_every_construct_is_one_that_tools_read(patch, field, partial, version):
 
 
 @VERSIONS
-@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize("partial", [pytest.param(False, marks=pytest.mark.acceptance), True])
 def test_a_document_of_all_constructs_is_valid(document, patch, partial, version):
     operations = [patch(*one.values, partial, f"/things/{n}") for n, one in enumerate(FIELDS)]
 

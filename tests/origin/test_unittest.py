@@ -130,6 +130,7 @@ def cases(path):
     }
 
 
+@pytest.mark.acceptance
 @pytest.mark.origin(EXAMPLE, "其中_blueprint为blueprint名称", MOCK, CLIENT)
 def test_plain_pytest_runs_the_test_as_printed_and_more(root, query):
     done = run(root, "python", "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=junit.xml")

@@ -33,6 +33,7 @@ def run(examples, **more):
     )
 
 
+@pytest.mark.acceptance
 @pytest.mark.timeout(400)
 def test_models_that_change_at_random():
     run(4, derandomize=True, phases=[Phase.generate])
