@@ -1,6 +1,7 @@
 """What all tests share: services made from a few settings, and real servers for them."""
 
 import gc
+import logging
 import os
 import signal
 from contextlib import asynccontextmanager
@@ -16,6 +17,12 @@ from msframework.testing.server import Server
 # As from a shell: what starts the tests in the background has told them to ignore both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A task that an earlier test has left is collected at any time: that is no line of the test that
+# happens to listen then.
+logging.getLogger("asyncio").addFilter(
+    lambda record: not record.getMessage().startswith("Task was destroyed but it is pending")
+)
 
 # The files that take longest; begun first, so that no process of a run is left with them alone.
 SLOW = (
