@@ -67,7 +67,7 @@ def read_choice(said: Any, schema: Schema) -> FieldChoice:
 def find_wrong_choice(
     where: str, said: Any, schemas: Collection[Schema], model: type[peewee.Model]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the fields *said* of *schemas*."""
+    """Yield the mistakes in the fields *said* of *schemas*."""
     if not said and said is not None:
         return
     if said is not ALL:

@@ -65,7 +65,7 @@ def model_of(schema: Any) -> Any:
 def find_wrong_expansions(
     where: str, expand: Any, model: type[peewee.Model], schemas: Iterable[Schema]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with what *expand* declares for rows of *model*."""
+    """Yield the mistakes in the declarations of *expand* for rows of *model*."""
     if not isinstance(expand, Mapping):
         yield Problem(where, f"expand is {expand!r:.100}", "schemas by names of foreign keys")
         return
@@ -155,7 +155,7 @@ def _why_wrong_scope(each: Expansion) -> tuple[str, ...]:
 
 
 def scope_function(each: Expansion) -> Callable[..., Any] | None:
-    """Return what gives the expression of an expansion's scope by name; `None` for all rows."""
+    """Return the function of an expansion's scope, by its name; `None` for all rows."""
     scope: Any = each.scope
     if scope is None or scope is UNSAID:
         return None

@@ -41,7 +41,7 @@ class Relation:
 
 
 class Joined(NamedTuple):
-    """What one object is made of: the keys of its values, by their names in a row."""
+    """The parts of one object: the keys of its values, by their names in a row."""
 
     path: str
     keys: Mapping[str, str]

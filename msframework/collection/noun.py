@@ -1,4 +1,4 @@
-"""What the rows of a model are called in texts: a role, an order line, several cities.
+"""The nouns for the rows of a model in texts: a role, an order line, several cities.
 
 Runs at start-up.
 """

@@ -1,4 +1,4 @@
-"""What callers may ask of an answer beside filters: its fields, and its related objects.
+"""The choices of callers beside filters: the fields of an answer, and its related objects.
 
 Runs at start-up.
 """
@@ -29,7 +29,7 @@ from msframework.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class AnswerReading:
-    """What callers may ask of one answer.
+    """The choices of callers about one answer.
 
     Attributes:
         schema: the schema of the answer.
@@ -42,7 +42,7 @@ class AnswerReading:
     related: Related | None
 
     def reader(self, model: type[peewee.Model], label: str) -> FilterReader:
-        """Return what reads this of a query, without any filter."""
+        """Return the reader of these choices in a query, without any filter."""
         return FilterReader(model, fields=self.wires, expand=self.paths, label=label)
 
     @property
@@ -59,7 +59,7 @@ class AnswerReading:
 def find_wrong_readings(
     where: str, cls: type[ModelResource], model: type[peewee.Model], shapes: Shapes
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the `fields` and `expand` of *cls*."""
+    """Yield the mistakes in the `fields` and `expand` of *cls*."""
     answers = (shapes.rows, shapes.detail)
     yield from find_wrong_choice(where, cls.fields, answers, model)
     yield from find_wrong_expansions(where, cls.expand, model, answers)
@@ -68,7 +68,7 @@ def find_wrong_readings(
 def read_reading(
     cls: type[ModelResource], schema: Schema, model: type[peewee.Model]
 ) -> AnswerReading | None:
-    """Return what callers may ask of an answer of *schema*; `None` where it is nothing."""
+    """Return the choices of callers about an answer of *schema*; `None` where there are none."""
     choice = read_choice(cls.fields, schema) if cls.fields else None
     related = read_related(cls.expand, model)
     if choice is None and related is None:

@@ -103,7 +103,7 @@ class Queries:
         return next(iter(self._collection.shapes.bulk_delete.load_fields))
 
     def defaults(self) -> dict[str, object]:
-        """Return what a replaced row has in the columns that a body may leave out."""
+        """Return the values of a replaced row in the columns that a body may leave out."""
         found: dict[str, object] = {}
         schema = self._collection.shapes.write
         for name, field in schema.load_fields.items():

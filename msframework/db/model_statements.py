@@ -254,7 +254,7 @@ def _upsertion(
 
 
 def _changes(model: ModelClass, update: FieldNames | FieldValues) -> dict[Field, object]:
-    """Return what an upsert writes to a row that is there: by default what it would insert."""
+    """Return the values that an upsert writes to a present row: by default those to insert."""
     if isinstance(update, Mapping):
         return read_values(model, update)
     return {field: EXCLUDED[field.column_name] for field in read_fields(model, update)}
