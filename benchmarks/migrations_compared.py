@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import enum
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import textwrap
 import uuid
-import venv
 from pathlib import Path
 
 import peewee
@@ -25,6 +23,7 @@ from playhouse import postgres_ext
 
 from benchmarks.migration_changes import CHANGES, ComparedChange
 from benchmarks.migration_operations import EXTENSION, OPERATIONS, OURS_ALONE
+from benchmarks.peer_python import install_peers
 from msframework import models as ours
 from msframework.db.embedded import EmbeddedServer
 from msframework.exceptions import ImproperlyConfigured
@@ -48,7 +47,7 @@ _RENAMES = {
 def main() -> None:
     """Print the table, and how many of the changes each sees."""
     with tempfile.TemporaryDirectory() as folder:
-        python = _install(Path(folder))
+        python = install_peers(Path(folder), PEERS)
         server = EmbeddedServer(Path(folder))
         url = server.start()
         try:
@@ -74,17 +73,6 @@ def main() -> None:
     print("\n| ours alone | Django |\n|---|---|")
     for name, theirs in OURS_ALONE.items():
         print(f"| {name} | {theirs} |")
-
-
-def _install(folder: Path) -> str:
-    """Return the Python of the peers: what PEERS_PYTHON names, or a new environment."""
-    given = os.environ.get("PEERS_PYTHON")
-    if given:
-        return given
-    venv.create(folder / "peers", with_pip=True)
-    python = str(folder / "peers" / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "-q", *PEERS], check=True)
-    return python
 
 
 def _ask(python: str, peer: str, url: str) -> list[str]:

@@ -17,7 +17,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import jwt
 import psycopg
 
+from benchmarks.peer_python import install_peers
 from msframework.db.embedded import EmbeddedServer
 from tests.processes import free_port
 
@@ -89,7 +89,7 @@ REQUESTS = (
 def main() -> None:
     """Print how many lines each resource has, and what each service answers."""
     with tempfile.TemporaryDirectory() as folder:
-        peers = _install(Path(folder))
+        peers = install_peers(Path(folder), PEERS)
         server = EmbeddedServer(Path(folder))
         url = server.start()
         try:
@@ -102,16 +102,6 @@ def main() -> None:
     for number, (what, *_, expected) in enumerate(REQUESTS):
         print(f"| {what}: {expected} | {' | '.join(str(each[number]) for each in found)} |")
     print(f"| operations in the document | {' | '.join(str(each[-1]) for each in found)} |")
-
-
-def _install(folder: Path) -> str:
-    """Return a Python that has the peers."""
-    if python := os.environ.get("PEERS_PYTHON"):
-        return python
-    venv.create(folder / "peers", with_pip=True)
-    python = str(folder / "peers" / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
-    return python
 
 
 def _try(candidate: Candidate, peers: str, url: str) -> list[int]:
