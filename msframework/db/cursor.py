@@ -14,7 +14,7 @@ import asyncpg
 from msframework.db.listening import Listening
 from msframework.db.model_statements import ModelStatements, Result
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
-from msframework.db.session import Session
+from msframework.db.session import READY, Session
 from msframework.db.statement_cache import (
     EXECUTE,
     EXECUTEMANY,
@@ -180,6 +180,18 @@ class Cursor(ModelStatements):
     async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
         await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+
+    def give_back(self) -> None:
+        """Give the connection back before the end of the block, to wait for something else.
+
+        A later statement takes another one. Nothing happens in a transaction, nor while the
+        connection is needed: by a statement, a stream or a listener.
+        """
+        session, lease = self._session, self._session.lease
+        is_needed = session.scope is not None or session.listening is not None
+        if lease is not None and not lease.began and not is_needed and session.state == READY:
+            session.release()
+            session.state = READY
 
     async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
