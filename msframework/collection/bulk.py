@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import peewee
+from marshmallow.exceptions import SCHEMA
 from playhouse.fields import EnumFieldMixin
 
 from msframework.db.transaction import Transaction
@@ -49,7 +50,8 @@ class BulkKey:
             InvalidInput: there are.
         """
         if len(members) > self.most:
-            raise InvalidInput({"body": [f"Longer than maximum length {self.most}."]})
+            text = f"Longer than maximum length {self.most}."
+            raise InvalidInput({"body": {SCHEMA: [text]}})
 
     def take(self, members: Iterable[Row]) -> list[tuple[object, ...]]:
         """Take the keys out of *members*, and return them.
