@@ -14,7 +14,7 @@ import asyncpg
 from msframework.db.listening import Listening
 from msframework.db.model_statements import ModelStatements, Result
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
-from msframework.db.session import Session
+from msframework.db.session import READY, Session
 from msframework.db.statement_cache import (
     EXECUTE,
     EXECUTEMANY,
@@ -53,6 +53,12 @@ class Cursor(ModelStatements):
     ) -> None:
         """End the block."""
         raise NotImplementedError
+
+    def give_back(self) -> None:
+        """Give the connection back before something else is awaited; a statement takes one anew.
+
+        A transaction keeps it, and so does a block whose statements left something in its session.
+        """
 
     # Queries.
 
@@ -207,3 +213,11 @@ class ReadCursor(Session, Cursor):
     @property
     def _session(self) -> Session:
         return self
+
+    def give_back(self) -> None:
+        lease = self.lease
+        if lease is None or lease.began or lease.spoiled:
+            return
+        if self.clean and self.state == READY:
+            self.release()
+            self.state = READY
