@@ -11,8 +11,8 @@ from typing import Final
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
-from msframework.collection.joins import Related
 from msframework.collection.reading import AnswerReading
+from msframework.collection.related import Related
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
 from msframework.response import Reply
@@ -47,8 +47,7 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
         return
     _join(source, reading.related)
     source.line("result = await page.fetch(cur, query)")
-    source.line("if asked:")
-    source.line("    RELATED.fold(result.rows, joined)")
+    _fold(source, reading.related, "result.rows")
     source.line("return result")
 
 
@@ -68,21 +67,34 @@ def _write_read(source: ActionSource, queries: Queries) -> None:
         source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
     source.refuse_missing()
     if related is not None:
-        source.line("if asked:")
-        source.line("    RELATED.fold((row,), joined)")
+        _fold(source, related, "(row,)")
     source.line("return row")
 
 
 def _join(source: ActionSource, related: Related) -> None:
     """Write the lines that join the related objects which are to be answered."""
     source.bind("RELATED", related)
-    principal = "None"
-    if related.has_scope:
-        source.take("principal")
-        principal = "principal"
     source.line("asked = RELATED.asked(filters)")
     source.line("if asked:")
-    source.line(f"    query, joined = await RELATED.join(query, asked, request, {principal})")
+    caller = _caller(source, related)
+    source.line(f"    query, joined = await RELATED.join(query, asked, request, {caller})")
+
+
+def _fold(source: ActionSource, related: Related, rows: str) -> None:
+    """Write the lines that put the related objects into *rows*, and fetch those that follow."""
+    source.line("if asked:")
+    source.line(f"    RELATED.fold({rows}, joined)")
+    if related.batches is not None:
+        caller = _caller(source, related)
+        source.line(f"    await RELATED.fill({rows}, asked, request, {caller}, cur)")
+
+
+def _caller(source: ActionSource, related: Related) -> str:
+    """Return the expression of the caller, if a scope of *related* may ask for him."""
+    if not related.has_scope:
+        return "None"
+    source.take("principal")
+    return "principal"
 
 
 def _select(source: ActionSource, base: str) -> None:

@@ -187,6 +187,18 @@ class Cursor(ModelStatements):
         """Take a listener away again."""
         await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
 
+    def give_back(self) -> None:
+        """Give the connection back before the end of the block, to wait for something else.
+
+        A later statement takes another one. Nothing happens in a transaction, nor while the
+        connection is needed: by a statement, a stream or a listener.
+        """
+        session, lease = self._session, self._session.lease
+        is_needed = session.scope is not None or session.listening is not None
+        if lease is not None and not lease.began and not is_needed and session.state == READY:
+            session.release()
+            session.state = READY
+
     async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.
 
