@@ -170,6 +170,8 @@ class RemoteCalls:
             answer, pagination = answer.get("data"), answer.get("pagination")
         if not isinstance(answer, list):
             self._refuse("its answer is no list")
+        if len(answer) > len(asked):
+            self._refuse(f"its answer has {len(answer)} objects, and {len(asked)} were asked for")
         if _is_cut(pagination, len(answer)):
             self._refuse("its answer is a part of the objects that were asked for")
         for each in answer:

@@ -18,20 +18,15 @@ from msframework.client import Client
 from msframework.collection.batches import Batch
 from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource, find_names
 from msframework.collection.expansion import BatchedExpansion
+from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import TOKEN
 from msframework.problem import Problem
 from msframework.schemas import as_schema
 from msframework.types import SchemaSource
 
 MOST: Final = 100
-# Columns whose values are written alike on both sides.
-_KEYS: Final = (
-    peewee.CharField,
-    peewee.FixedCharField,
-    peewee.IntegerField,
-    peewee.TextField,
-    peewee.UUIDField,
-)
+_KEYS: Final = (peewee.CharField, peewee.IntegerField, peewee.TextField, peewee.UUIDField)
+_NO_SCHEMA: Final = (TypeError, ValueError, ImproperlyConfigured)
 _is_token = re.compile(TOKEN).fullmatch
 # Parameters of a call, which no name in a path can be.
 _OPTIONS: Final = frozenset(inspect.signature(Client.call).parameters)
@@ -84,7 +79,7 @@ class Remote(BatchedExpansion):
         timeout: float = 5.0,
     ) -> None:
         described: Any = schema
-        with suppress(TypeError):  # `why_wrong` tells it, with all other mistakes
+        with suppress(*_NO_SCHEMA):  # `why_wrong` tells it, with all other mistakes
             described = as_schema(schema, where="Remote", for_load=False)
         super().__init__(described, scope=None, always=always)
         self.key = key
@@ -157,10 +152,16 @@ def _mistakes(given: Remote, model: type[peewee.Model]) -> Iterator[Mistake]:
         if not right or not each.least <= value <= each.most:
             found = f"has {each.name}={value!r:.100}"
             yield found, f"a number from {each.least:g} to {each.most:g}", ""
-    if not isinstance(source.schema, Schema):
-        expected = "an API class, a Schema, a model or a dict such as {'id': int}"
-        yield f"has the schema {source.schema!r:.100}", expected, ""
-    elif source.schema.many:
+    yield from _wrong_schema(source.schema)
+
+
+def _wrong_schema(schema: Any) -> Iterator[Mistake]:
+    if not isinstance(schema, Schema):
+        try:
+            as_schema(schema, where="its schema", for_load=False)
+        except _NO_SCHEMA as exc:
+            yield "cannot be shown", "", str(exc)
+    elif schema.many:
         yield "has the schema of a list", "that of one object", ""
 
 
@@ -169,16 +170,17 @@ def _wrong_key(key: Any, model: type[peewee.Model]) -> Iterator[Mistake]:
     if not isinstance(key, str) or key not in fields:
         columns = ", ".join(field.column_name for field in model._meta.sorted_fields)
         yield f"has the key {key!r:.100}, no column of {model.__name__}", f"one of {columns}", ""
-    elif not _is_of(fields[key], _KEYS):
+    elif not _is_written_alike(fields[key]):
         found = f"has the key {key!r}, a {type(fields[key]).__name__}"
         yield found, "a column of integers, texts or UUIDs", ""
 
 
-def _is_of(field: peewee.Field, kinds: tuple[type, ...]) -> bool:
-    """Tell whether a column, or the one that it refers to, is of one of *kinds*."""
+def _is_written_alike(field: peewee.Field) -> bool:
+    """Tell whether the values of a column have one text, whoever writes it."""
     while isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
-    return isinstance(field, kinds)
+    # NOTE: PostgreSQL fills character(n) up with blanks.
+    return isinstance(field, _KEYS) and not isinstance(field, peewee.FixedCharField)
 
 
 def _wrong_path(path: Any) -> Iterator[Mistake]:

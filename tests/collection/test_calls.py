@@ -84,6 +84,7 @@ WRONG = {
     "no key": ([{"name": "x"}], "an object has no id"),
     "a key of another kind": ([{"id": None}], "an object has no id"),
     "a key that is a list": ([{"id": "1", "name": []}, {"id": True}], "an object has no id"),
+    "more than asked for": ([town(1)] * 3, "its answer has 3 objects, and 2 were asked for"),
     "not asked for": ([town(1), town(3)], "an object was not asked for by id__in"),
     "two of one key": ([town(1), town(1) | {"name": "x"}], "two different objects have one id"),
     "another kind": ([{"id": "x"}], "an object is not as its schema says"),

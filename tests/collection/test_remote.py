@@ -235,7 +235,10 @@ MISTAKES = {
     "size": ({"town": remote(batch_size=101)}, "has batch_size=101; expected a number from 1 to"),
     "at once": ({"town": remote(at_once=0)}, "has at_once=0; expected a number from 1 to 100"),
     "time": ({"town": remote(timeout=0)}, "has timeout=0; expected a number from 0.001 to 60"),
-    "no schema": ({"town": remote(schema=7)}, "has the schema 7; expected an API class"),
+    "no schema": (
+        {"town": remote(schema=7)},
+        "cannot be shown. its schema: 7 is no schema",
+    ),
     "schema of a list": ({"town": remote(schema=[PlaceApi])}, "has the schema of a list"),
     "through": (
         {"town": remote(), "town.mayor": remote()},
