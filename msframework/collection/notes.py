@@ -14,7 +14,14 @@ from msframework.collection.action import ActionPlace, CollectionAction
 from msframework.collection.declaration import Collection, primary_key
 from msframework.collection.shapes import column_of, is_one_of
 from msframework.doc import InputNote, Notes
-from msframework.exceptions import ConstraintConflict, Forbidden, NotFound
+from msframework.exceptions import (
+    ConstraintConflict,
+    Forbidden,
+    GatewayTimeout,
+    NotFound,
+    ServiceUnavailable,
+    UpstreamError,
+)
 from msframework.operation import Failure, Source
 
 _VERBS: Final = {
@@ -129,10 +136,21 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                     yield Failure(NotFound, constraint)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
+    if asks_others(collection, action):
+        yield Failure(UpstreamError, description="Another service failed.")
+        yield Failure(ServiceUnavailable, description="Another service cannot be reached.")
+        yield Failure(GatewayTimeout, description="Another service did not answer in time.")
     if "scope" in collection.seams and (written or action.method == "POST"):
         yield Failure(Forbidden)
     if mine - raises.keys():
         yield Failure(ConstraintConflict)
+
+
+def asks_others(collection: Collection, action: CollectionAction) -> bool:
+    """Tell whether an action answers objects of other services."""
+    reading = {"list": collection.row_reading, "read": collection.detail_reading}.get(action.name)
+    related = None if reading is None else reading.related
+    return related is not None and related.batches is not None and related.batches.is_remote
 
 
 def _written(collection: Collection, action: CollectionAction) -> tuple[peewee.Field, ...]:

@@ -20,8 +20,8 @@ from msframework.collection.expansion import (
     model_of,
     name_of_schema,
 )
-from msframework.collection.joins import Related, expand_schema, read_related
 from msframework.collection.model_resource import ModelResource
+from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes
 from msframework.filters import FilterReader
 from msframework.problem import Problem
@@ -74,7 +74,7 @@ def read_reading(
     if choice is None and related is None:
         return None
     shown = schema if choice is None else choice.schema
-    return AnswerReading(expand_schema(shown, cls.expand), choice, related)
+    return AnswerReading(expand_schema(shown, cls.expand, related), choice, related)
 
 
 def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
