@@ -39,6 +39,7 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _select(source, "LIST")
     if "filters" in source.parameters:
+        _scope_filters(source)
         source.line("query = filters.apply(query)")
     reading = source.collection.row_reading
     _narrow(source, reading)
@@ -50,6 +51,18 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     source.line("if asked:")
     source.line("    RELATED.fold(result.rows, joined)")
     source.line("return result")
+
+
+def _scope_filters(source: ActionSource) -> None:
+    """Write the line that keeps filters to the related rows which the caller may see."""
+    filters = source.collection.filters
+    if filters is None or not filters.has_scope:
+        return
+    who = ""
+    if filters.asks_who:
+        source.take("principal")
+        who = ", principal"
+    source.line(f"filters = await filters.scoped(request{who})")
 
 
 def _write_read(source: ActionSource, queries: Queries) -> None:

@@ -17,6 +17,7 @@ from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
+from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
@@ -262,6 +263,8 @@ class _Reader:
             schema=cls.schema,
             fields={} if reading is None else reading.wires,
             expand=() if reading is None else reading.paths,
+            filter_scopes=cls.filter_scopes,
+            related=related_rows(cls.expand),
             label=cls.__qualname__,
         )
 
