@@ -10,6 +10,7 @@ from msframework import Blueprint, ModelResource, ModelSchema, doc
 from msframework.collection import Expansion
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
+from msframework.models.sql import render
 from tests.collection.shop import ByName
 from tests.conftest import new_service, serve_service
 from tests.filters.posts import (
@@ -131,6 +132,35 @@ async def test_what_lies_behind_one_key_is_one_subselect():
         ' (SELECT "t2"."id" FROM "cities" AS "t2" WHERE ("t2"."name" = $5)))))'
     )
     assert args == ("a", 1, "b")
+
+
+class RolledBack(Exception):
+    """Ends a transaction without a trace."""
+
+
+@pytest.mark.acceptance
+async def test_a_selective_filter_uses_the_index_of_the_foreign_key(db):
+    filters = await load([("owner.full_name", "person 7"), ("owner.age__gte", "1")])
+    with pytest.raises(RolledBack):
+        async with db.transaction() as cur:
+            await cur.execute(
+                "INSERT INTO people (full_name, age, team)"
+                " SELECT 'person ' || n, 2, 1 FROM generate_series(1, 5000) AS n;"
+                "INSERT INTO posts (title, owner_id)"
+                " SELECT 'x', 1 + n % 5000 FROM generate_series(1, 50000) AS n;"
+                "CREATE INDEX posts_owner_id ON posts (owner_id);"
+                "CREATE INDEX people_full_name ON people (full_name);"
+                "ANALYZE posts; ANALYZE people"
+            )
+            sql, args = filters.where(alias="p")
+            by_hand = await cur.fetch(f"EXPLAIN SELECT * FROM posts AS p WHERE {sql}", *args)
+            sql, args = render(filters.apply(Post.select().limit(20)))
+            built = await cur.fetch(f"EXPLAIN {sql}", *args)
+            raise RolledBack
+    for rows in (by_hand, built):
+        plan = "\n".join(row["QUERY PLAN"] for row in rows)
+        assert "posts_owner_id" in plan, plan
+        assert "Seq Scan" not in plan, plan
 
 
 async def test_filters_whose_scope_is_not_known_look_at_nothing():
