@@ -14,8 +14,8 @@ from marshmallow import Schema
 
 from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.expansion import as_expansion, find_wrong_expansions, name_of_schema
-from msframework.collection.joins import Related, expand_schema, read_related
 from msframework.collection.model_resource import ModelResource
+from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes
 from msframework.filters import FilterReader
 from msframework.filters.scope import UNSAID, model_of
@@ -70,7 +70,7 @@ def read_reading(
     if choice is None and related is None:
         return None
     shown = schema if choice is None else choice.schema
-    return AnswerReading(expand_schema(shown, cls.expand), choice, related)
+    return AnswerReading(expand_schema(shown, cls.expand, related), choice, related)
 
 
 def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
