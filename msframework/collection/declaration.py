@@ -22,6 +22,7 @@ from msframework.collection.attributes import (
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
+from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
@@ -257,6 +258,8 @@ class _Reader:
             schema=cls.schema,
             fields={} if reading is None else reading.wires,
             expand=() if reading is None else reading.paths,
+            filter_scopes=cls.filter_scopes,
+            related=related_rows(cls.expand),
             label=cls.__qualname__,
         )
 

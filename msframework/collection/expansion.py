@@ -5,26 +5,16 @@ Read at start-up.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 import peewee
 from marshmallow import Schema
 
 from msframework.collection.batches import Batch
+from msframework.filters.crossing import RelatedRows
+from msframework.filters.scope import UNSAID, RowScope, model_of, read_scope, why_wrong_scope
 from msframework.problem import Problem
-from msframework.resource import Resource
-
-
-class Unsaid:
-    """The type of `UNSAID`, the scope of an expansion that names none."""
-
-    def __repr__(self) -> str:
-        return "UNSAID"
-
-
-UNSAID: Final = Unsaid()
 
 
 class Expansion:
@@ -46,7 +36,7 @@ class Expansion:
         self,
         schema: type[Schema] | Schema,
         *,
-        scope: type[Resource] | Callable[..., object] | Unsaid | None = UNSAID,
+        scope: RowScope = UNSAID,
         always: bool = False,
     ) -> None:
         self.schema, self.scope, self.always = schema, scope, always
@@ -81,10 +71,14 @@ def as_expansion(given: Any) -> Expansion:
     return given if isinstance(given, Expansion) else Expansion(given)
 
 
-def model_of(schema: Any) -> Any:
-    """Return the model of a schema; `None` where it has none."""
-    options = schema.opts if isinstance(schema, Schema) else getattr(schema, "opts", None)
-    return getattr(options, "model", None)
+def related_rows(expand: Mapping[str, Any]) -> dict[str, RelatedRows]:
+    """Return what *expand*, which is right, declares of related rows, by path."""
+    found = {path: as_expansion(given) for path, given in expand.items()}
+    return {
+        path: RelatedRows(each.schema, each.scope)
+        for path, each in found.items()
+        if not isinstance(each, BatchedExpansion)
+    }
 
 
 def find_wrong_expansions(
@@ -149,7 +143,7 @@ def _why(each: Expansion, owner: Any, name: str) -> tuple[str, ...]:
             f"{model_of(each.schema).__name__}",
             f"a schema of {field.rel_model.__name__}",
         )
-    return _why_wrong_scope(each)
+    return why_wrong_scope(each.scope, field.rel_model)
 
 
 def _is_key(field: peewee.Field) -> bool:
@@ -169,36 +163,6 @@ def name_of_schema(schema: Any) -> str:
     return str(getattr(schema, "__name__", type(schema).__name__))
 
 
-def _why_wrong_scope(each: Expansion) -> tuple[str, ...]:
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return ()
-    expected = "a ModelResource class, a function of request and principal, or None"
-    if isinstance(scope, type):
-        model = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
-        if not hasattr(scope, "scope") or model is not model_of(each.schema):
-            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
-        parameters = list(inspect.signature(scope.scope).parameters)[1:]
-    elif inspect.isfunction(scope):
-        parameters = list(inspect.signature(scope).parameters)
-    else:
-        return (f"has the scope {scope!r:.100}", expected)
-    further = [name for name in parameters if name not in ("request", "principal")]
-    if further:
-        return (f"has a scope that takes {further[0]!r}", "one of request and principal")
-    return ()
-
-
 def scope_function(each: Expansion) -> Callable[..., Any] | None:
     """Return the function of an expansion's scope, by its name; `None` for all rows."""
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return None
-    found = scope().scope if isinstance(scope, type) else scope
-    taken = tuple(inspect.signature(found).parameters)
-
-    def express(request: object, principal: object) -> Any:
-        given = {"request": request, "principal": principal}
-        return found(**{name: given[name] for name in taken})
-
-    return express
+    return read_scope(each.scope)
