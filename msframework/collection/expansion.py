@@ -5,25 +5,16 @@ Read at start-up.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 import peewee
 from marshmallow import Schema
 
+from msframework.collection.batches import Batch
+from msframework.filters.crossing import RelatedRows
+from msframework.filters.scope import UNSAID, RowScope, model_of, read_scope, why_wrong_scope
 from msframework.problem import Problem
-from msframework.resource import Resource
-
-
-class Unsaid:
-    """The type of `UNSAID`, the scope of an expansion that names none."""
-
-    def __repr__(self) -> str:
-        return "UNSAID"
-
-
-UNSAID: Final = Unsaid()
 
 
 class Expansion:
@@ -45,10 +36,34 @@ class Expansion:
         self,
         schema: type[Schema] | Schema,
         *,
-        scope: type[Resource] | Callable[..., object] | Unsaid | None = UNSAID,
+        scope: RowScope = UNSAID,
         always: bool = False,
     ) -> None:
         self.schema, self.scope, self.always = schema, scope, always
+
+
+class BatchedExpansion(Expansion):
+    """An expansion whose objects come after the rows, under any name: what further kinds derive.
+
+    Its own objects are no rows, so that nothing goes through it.
+    """
+
+    __slots__ = ()
+
+    def why_wrong(self, model: type[peewee.Model]) -> tuple[str, ...]:
+        """Return the mistake for rows of *model*, what is expected and what to do, if there is one.
+
+        They follow the name of the expansion in a message.
+        """
+        raise NotImplementedError
+
+    def find_key(self, model: type[peewee.Model]) -> peewee.Field:
+        """Return the column of *model* by which the objects are found."""
+        raise NotImplementedError
+
+    def batch(self, path: str, model: type[peewee.Model]) -> Batch:
+        """Return what fetches the objects at *path* of rows of *model*."""
+        raise NotImplementedError
 
 
 def as_expansion(given: Any) -> Expansion:
@@ -56,10 +71,14 @@ def as_expansion(given: Any) -> Expansion:
     return given if isinstance(given, Expansion) else Expansion(given)
 
 
-def model_of(schema: Any) -> Any:
-    """Return the model of a schema; `None` where it has none."""
-    options = schema.opts if isinstance(schema, Schema) else getattr(schema, "opts", None)
-    return getattr(options, "model", None)
+def related_rows(expand: Mapping[str, Any]) -> dict[str, RelatedRows]:
+    """Return what *expand*, which is right, declares of related rows, by path."""
+    found = {path: as_expansion(given) for path, given in expand.items()}
+    return {
+        path: RelatedRows(each.schema, each.scope)
+        for path, each in found.items()
+        if not isinstance(each, BatchedExpansion)
+    }
 
 
 def find_wrong_expansions(
@@ -87,12 +106,30 @@ def _why_wrong(
     if not isinstance(path, str):
         return ("is no name", "the name of a foreign key")
     each = as_expansion(given)
-    if not _is_schema(each.schema) or model_of(each.schema) is None:
+    is_batched = isinstance(each, BatchedExpansion)
+    if not is_batched and (not _is_schema(each.schema) or model_of(each.schema) is None):
         return (f"is {each.schema!r:.100}", "a schema that is derived from a model")
     before, _, name = path.rpartition(".")
     if before and before not in expand:
         return (f"goes through {before!r}, which is not declared", "", f"Declare {before!r} too.")
-    owner: Any = model_of(as_expansion(expand[before]).schema) if before else model
+    outer = as_expansion(expand[before]) if before else None
+    if isinstance(outer, BatchedExpansion):
+        return (f"goes through {before!r}, whose objects have no relations",)
+    owner: Any = model if outer is None else model_of(outer.schema)
+    if owner is None:
+        return ()  # its schema is a mistake of its own
+    why = each.why_wrong(owner) if isinstance(each, BatchedExpansion) else _why(each, owner, name)
+    if not why and name in (taken if outer is None else _fields_of(outer.schema)):
+        key = owner._meta.combined.get(name)
+        advice = (
+            "Rename it." if key is None else f"Call that {key.column_name!r}, which is the key."
+        )
+        why = ("takes the name of a field that the schema has", "", advice)
+    return why
+
+
+def _why(each: Expansion, owner: Any, name: str) -> tuple[str, ...]:
+    """Return the mistake of the relation *name* of the model *owner*."""
     field = owner._meta.combined.get(name)
     if not isinstance(field, peewee.ForeignKeyField) or field.name != name:
         keys = [each.name for each in owner._meta.sorted_fields if _is_key(each)]
@@ -106,15 +143,7 @@ def _why_wrong(
             f"{model_of(each.schema).__name__}",
             f"a schema of {field.rel_model.__name__}",
         )
-    names = as_expansion(expand[before]).schema if before else None
-    known = taken if names is None else _fields_of(names)
-    if name in known:
-        return (
-            "takes the name of a field that the schema has",
-            "",
-            f"Call that {field.column_name!r}, which is the key.",
-        )
-    return _why_wrong_scope(each)
+    return why_wrong_scope(each.scope, field.rel_model)
 
 
 def _is_key(field: peewee.Field) -> bool:
@@ -134,36 +163,6 @@ def name_of_schema(schema: Any) -> str:
     return str(getattr(schema, "__name__", type(schema).__name__))
 
 
-def _why_wrong_scope(each: Expansion) -> tuple[str, ...]:
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return ()
-    expected = "a ModelResource class, a function of request and principal, or None"
-    if isinstance(scope, type):
-        model = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
-        if not hasattr(scope, "scope") or model is not model_of(each.schema):
-            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
-        parameters = list(inspect.signature(scope.scope).parameters)[1:]
-    elif inspect.isfunction(scope):
-        parameters = list(inspect.signature(scope).parameters)
-    else:
-        return (f"has the scope {scope!r:.100}", expected)
-    further = [name for name in parameters if name not in ("request", "principal")]
-    if further:
-        return (f"has a scope that takes {further[0]!r}", "one of request and principal")
-    return ()
-
-
 def scope_function(each: Expansion) -> Callable[..., Any] | None:
     """Return the function of an expansion's scope, by its name; `None` for all rows."""
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return None
-    found = scope().scope if isinstance(scope, type) else scope
-    taken = tuple(inspect.signature(found).parameters)
-
-    def express(request: object, principal: object) -> Any:
-        given = {"request": request, "principal": principal}
-        return found(**{name: given[name] for name in taken})
-
-    return express
+    return read_scope(each.scope)

@@ -47,6 +47,8 @@ class ConditionParameter(FilterParameter):
     def __init__(self, column: FilterColumn, operator: FilterOperator) -> None:
         end = "" if operator.name == "eq" else f"{SEPARATOR}{operator.name}"
         text = operator.text.format(column.wire)
+        if column.keys:
+            text = _tell_across(text, column, operator)
         told = str(column.field.metadata.get("description") or "")
         description = f"{text} {told}" if told else text
         metadata = {"description": description}
@@ -58,6 +60,14 @@ class ConditionParameter(FilterParameter):
         condition = self._operator.condition(self._column, value)
         wishes.setdefault("conditions", []).append(condition)
         wishes.setdefault("values", {})[self._name] = value
+
+
+def _tell_across(text: str, column: FilterColumn, operator: FilterOperator) -> str:
+    """Return *text* with what a filter means for rows that have no related one."""
+    before = column.wire.rpartition(".")[0]
+    if operator.name == "isnull":
+        return f"{text.rstrip('.')}, or there is no `{before}`."
+    return f"{text} Rows without `{before}` do not match."
 
 
 class SortParameter(FilterParameter):
