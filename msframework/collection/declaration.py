@@ -141,13 +141,8 @@ class _Reader:
         self._check_loads(model, seams, actions)
         if self.problems:
             return None
-        shapes = read_shapes(
-            self.cls,
-            model,
-            [each.field for each in parents],
-            primary_key(model),
-            {each.name for each in actions},
-        )
+        bound, names = [each.field for each in parents], {each.name for each in actions}
+        shapes = read_shapes(self.cls, model, bound, primary_key(model), names)
         self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
