@@ -636,6 +636,17 @@ def test_what_would_guard_a_class_elsewhere_is_refused(make_service, attribute, 
     assert f"Thing: nothing reads its {attribute!r}. Was {meant} meant?" in problem
 
 
+def test_a_function_within_a_class_has_no_self(make_service):
+    def declare(things):
+        class Thing:
+            @things.post("/<id:int>/close")
+            async def close(self, request, id): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+    assert "its parameter 'request' is not the first one" in problem
+    assert "write it beside the class" in problem
+
+
 def test_a_class_of_pages_is_none():
     with pytest.raises(TypeError, match="one of Pages"):
         doc.paginate(Cursors)
