@@ -48,8 +48,8 @@ class ModelResource(Resource):
         search: the columns of text in which `?q=` looks for words.
         fields: the fields that `?fields=` may choose from in a list and a row, or ALL.
         expand: the related objects that `?expand=` may ask for in a list and a row, or that are
-            always in it: a schema or an `Expansion` by the name of a foreign key (`author`), or by
-            several with dots between (`author.city`).
+            always in it: a schema or an `Expansion` by the name of a foreign key, a backref or a
+            many-to-many field (`author`), or by several with dots between (`author.city`).
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.

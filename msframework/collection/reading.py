@@ -16,10 +16,10 @@ from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_c
 from msframework.collection.expansion import (
     UNSAID,
     as_expansion,
-    find_wrong_expansions,
     model_of,
     name_of_schema,
 )
+from msframework.collection.misexpansion import find_wrong_expansions
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes
