@@ -37,6 +37,7 @@ CREATE TABLE posts_tags_through (
 CREATE TABLE letters (
     id uuid PRIMARY KEY, text text NOT NULL, to_handle text NOT NULL REFERENCES writers (handle)
 );
+CREATE TABLE stamps (id serial PRIMARY KEY, letter_id uuid NOT NULL REFERENCES letters);
 INSERT INTO writers (name, handle) VALUES ('Mary', 'mary'), ('Percy', 'percy'), ('Nobody', 'no');
 INSERT INTO posts (title, likes, hidden, writer_id) VALUES
     ('Monster', 9, false, 1), ('Diary', 2, false, 1), ('SECRET', 5, true, 1),
@@ -49,6 +50,7 @@ INSERT INTO posts_tags_through (post_id, tag_id) VALUES (1, 1), (1, 4), (5, 3), 
 INSERT INTO letters (id, text, to_handle) VALUES
     ('00000000-0000-0000-0000-000000000002', 'Second', 'mary'),
     ('00000000-0000-0000-0000-000000000001', 'First', 'mary');
+INSERT INTO stamps (letter_id) SELECT id FROM letters;
 """
 
 
@@ -104,6 +106,14 @@ class Letter(Model):
         table_name = "letters"
 
 
+class Stamp(Model):
+    letter = ForeignKeyField(Letter, backref="stamps")
+
+    class Meta:
+        schema = "archive"
+        table_name = "stamps"
+
+
 def schema_of(of, *names):
     """Return a schema of the model *of* with the fields *names*."""
     meta = type("Meta", (), {"model": of, "fields": names})
@@ -114,6 +124,7 @@ WriterSchema = schema_of(Writer, "name")
 PostSchema = schema_of(Post, "title")
 CommentSchema = schema_of(Comment, "text")
 TagSchema = schema_of(Tag, "name")
+StampSchema = schema_of(Stamp, "letter_id")
 LetterSchema = schema_of(Letter, "id", "text")
 
 
@@ -176,6 +187,14 @@ class Tags(ModelResource):
 
     def scope(self, request, principal):
         return of_caller(principal)
+
+
+@archive.collection("/letters", item="/letters/<id:uuid>")
+class Letters(ModelResource):
+    """Letters, whose keys are UUIDs."""
+
+    schema = LetterSchema
+    expand = {"stamps": Expansion(StampSchema, always=True), "to": WriterSchema}
 
 
 BLUEPRINTS = (archive,)

@@ -113,6 +113,15 @@ async def test_a_key_may_be_any_unique_column(ada):
     assert [each["text"] for each in row["letters"]] == ["First", "Second"]
 
 
+async def test_a_key_may_be_of_any_type(ada):
+    rows = await get(ada, "/archive/letters?expand=to", 3)
+
+    assert [row["stamps"] for row in rows] == [[{"letter_id": row["id"]}] for row in rows]
+    assert [row["to"] for row in rows] == [{"name": "Mary"}] * 2
+    row = await get(ada, f"/archive/letters/{rows[0]['id']}", 2)
+    assert row == {"id": rows[0]["id"], "text": "First", "stamps": rows[0]["stamps"]}
+
+
 async def test_lists_stand_beside_the_fields_that_are_asked_for(ada):
     rows = await get(ada, "/archive/writers?fields=name&expand=posts&per_page=1&page=2", 3)
 

@@ -436,3 +436,32 @@ async def test_too_many_arguments_are_an_error_that_says_what_to_do(db, count):
             with pytest.raises(ValueError, match=rf"{count} arguments.*32767.*ANY"):
                 await getattr(cur, method)(query, *range(count))
         assert await cur.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_is_given_back_before_the_end_of_its_block(db):
+    async with db.acquire() as cur:
+        cur.give_back()
+        assert await cur.fetchval("SELECT 1") == 1
+        cur.give_back()
+        await lend_all(db, 2)
+        assert await cur.fetchval("SELECT 2") == 2
+
+
+async def test_a_connection_that_is_needed_is_not_given_back(db, filled):
+    pid = "SELECT pg_backend_pid()"
+    async with db.transaction() as tx:
+        held = await tx.fetchval(pid)
+        await tx.execute("SET LOCAL work_mem = '1MB'")
+        tx.give_back()
+        assert await tx.fetchval(pid) == held
+        assert await tx.fetchval("SHOW work_mem") == "1MB"
+    async with db.acquire() as cur:
+        async for _ in cur.cursor("SELECT id FROM items", prefetch=1):
+            held = cur.lease
+            cur.give_back()
+        assert cur.lease is held
+    async with db.acquire() as cur:
+        await cur.add_listener("news", print)
+        held = cur.lease
+        cur.give_back()
+        assert cur.lease is held
