@@ -14,6 +14,7 @@ from sanic_routing import Route
 from msframework.admission import admit_others, ask_first, guard_document, with_head
 from msframework.codec import CompiledSchema, Engine
 from msframework.collection.reading import find_unsaid_scopes
+from msframework.collection.remote import find_unknown_services
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
@@ -92,6 +93,7 @@ class Endpoints:
         for blueprint in service.blueprints.values():
             problems += getattr(blueprint, "problems", ())
         problems += find_unsaid_scopes(service.blueprints.values())
+        problems += find_unknown_services(service.blueprints.values(), service.clients)
         self._check_providers(problems)
         found = [(routes, self._endpoints(routes[0], problems)) for routes in self._uncompiled()]
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])

@@ -69,7 +69,12 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
 
 
 def misspelt_perhaps(cls: type[Resource]) -> list[str]:
-    """Return a warning for each method that takes a request and looks like a misspelt GET, …."""
+    """Return a warning for each method that takes a request and looks like a misspelt GET, ….
+
+    A class that is mounted otherwise has other methods, which its mounting checks.
+    """
+    if cls.mounted_by != Resource.mounted_by:
+        return []
     return [
         f"{_where(cls, name, method)}: nothing calls it; was {close[0]!r} meant? Rename it, or let "
         "its name begin with an underscore."

@@ -113,11 +113,11 @@ def _narrow(source: ActionSource, reading: AnswerReading | None) -> None:
 
 
 def _write_create(source: ActionSource, queries: Queries) -> None:
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.set_parents("body")
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
-    source.line(f"query = model.insert(body).returning(*{_returned(source, queries)})")
+    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
     source.line("row = await tx.fetchrow(query)")
     _check_scope(source)
     source.seam("after_create", values="body")
@@ -141,15 +141,15 @@ def _write_patch(source: ActionSource, queries: Queries) -> None:
 
 
 def _write_update(source: ActionSource, queries: Queries) -> None:
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.seam("scope", "scope")
     _read_first(source, queries, "before_update")
     source.seam("before_update", key=source.key)
     columns = _returned(source, queries)
     source.line("if values:")
-    source.line(f"    query = model.update(values).returning(*{columns})")
+    source.line(f"    query = MODEL.update(values).returning(*{columns})")
     source.line("else:")
-    source.line(f"    query = model.select(*{columns})")
+    source.line(f"    query = MODEL.select(*{columns})")
     source.where("query")
     source.line("row = await tx.fetchrow(query)")
     source.refuse_missing()
@@ -161,12 +161,12 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
 
 def _write_delete(source: ActionSource, queries: Queries) -> None:
     if source.has("scope", *_AROUND_DELETE) or not is_plain(source.bounds):
-        source.bind("model", queries.model)
+        source.bind("MODEL", queries.model)
         source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
         source.seam("scope", "scope")
         _read_first(source, queries, "before_delete")
         source.seam("before_delete", key=source.key)
-        source.where("query", "model.delete().returning(*COLUMNS)")
+        source.where("query", "MODEL.delete().returning(*COLUMNS)")
         source.line("row = await tx.fetchrow(query)")
     else:
         source.bind("DELETE", queries.text_of_delete(source.bounds))
@@ -209,7 +209,7 @@ def _arguments(source: ActionSource) -> str:
 
 def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
     source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("insert_rows", insert_rows)
     source.line("KEY.check_number(body)")
     if source.collection.parents or source.has("before_create"):
@@ -219,14 +219,14 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.seam("before_create")
     source.seam("scope", "scope")
     columns = _returned(source, queries)
-    source.line(f"rows = await insert_rows(tx, model, body, {columns})")
+    source.line(f"rows = await insert_rows(tx, MODEL, body, {columns})")
     _follow(source, "after_create")
     source.line("return rows")
 
 
 def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
     source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("update_rows", update_rows)
     source.line("KEY.check_number(body)")
     source.line("keys = KEY.take(body)")
@@ -242,16 +242,16 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
         with source.indented():
             source.seam("before_update", key="KEY.shown(key)")
     columns = _returned(source, queries)
-    source.line(f"rows = await update_rows(tx, model, KEY, keys, body, {columns}, bounds)")
+    source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
     _follow(source, "after_update")
     source.line("return rows")
 
 
 def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
     key = source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
-    source.line(f"keys = [(each,) for each in chosen[{queries.bulk_name()!r}]]")
+    source.line(f"keys = KEY.of_values(chosen[{queries.bulk_name()!r}])")
     _bounds(source)
     _lock(source, queries, "before_delete")
     if source.has("before_delete"):
@@ -259,7 +259,7 @@ def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
         source.line("for key, row in zip(keys, rows):" if wants_row else "for key in keys:")
         with source.indented():
             source.seam("before_delete", key=f"{key}.shown(key)")
-    source.line("query = model.delete().returning(*COLUMNS)")
+    source.line("query = MODEL.delete().returning(*COLUMNS)")
     source.line("query = query.where(KEY.fields[0].in_([key for key, in keys]), *bounds)")
     source.line("rows = await tx.fetch(query)")
     source.line("KEY.check_found([key for key, in keys], rows)")

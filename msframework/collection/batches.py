@@ -7,11 +7,13 @@ made at start-up; `Batches.fill` runs per request.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import peewee
 from marshmallow import Schema
 
+from msframework.aio import together
 from msframework.db.cursor import Cursor
 from msframework.principal import Principal
 from msframework.serving.request import Request
@@ -74,6 +76,11 @@ class Batches:
         self._batches = tuple(each for each in found if not each.is_remote)
         self._later = tuple(each for each in found if each.is_remote)
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether some are fetched from elsewhere."""
+        return bool(self._later)
+
     def select(self, query: Any, asked: Collection[str]) -> Any:
         """Return the select *query* of rows with the keys by which objects of theirs are found."""
         keys = {
@@ -100,8 +107,8 @@ class Batches:
         later = [each for each in self._later if each.path in asked]
         if later:
             cur.give_back()
-        for each in later:
-            await _fill(each, rows, asked, request, principal, cur)
+            fill = partial(_fill, rows=rows, asked=asked, request=request, principal=principal)
+            await together([fill(each, cur=cur) for each in later])
         for name in [name for name in rows[0] if name.startswith(_KEY)]:
             for row in rows:
                 del row[name]

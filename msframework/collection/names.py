@@ -21,8 +21,13 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 
 
-# Names of variables in generated functions, which no parameter of a path can have.
-LOCALS: Final = frozenset(
-    ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-) | {"asked", "joined", "result"}
+# Names of variables in generated functions, and of functions that they call, which no parameter of
+# a path can have. Other names that they reach are in capitals.
+LOCALS: Final = (
+    frozenset(
+        ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
+    )
+    | {"asked", "joined", "result", "cur", "tx", "principal"}
+    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "lock_rows", "Reply"}
+)
 BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))

@@ -55,7 +55,10 @@ def read_inputs(
     inputs = []
     for note in _check_names(notes, where, params, problems):
         if _is_reader(note.schema):
-            problems.extend(_placed(where, mistake) for mistake in note.schema.find_mistakes())
+            mistakes = [*note.schema.find_mistakes()]
+            if hasattr(note.schema, "find_secrets"):
+                mistakes += note.schema.find_secrets(schemas.sensitive)
+            problems.extend(_placed(where, mistake) for mistake in mistakes)
             inputs.append(Input(note.source, note.schema, name=note.name))
             continue
         schema = _read_schema(note, where, problems, schemas)

@@ -367,7 +367,7 @@ class Settings:
     sensitive_fields: Pair = setting(
         "SENSITIVE_FIELDS",
         ("password", "password_hash", "secret", "token"),
-        "no schema made of a model dumps them",
+        "no schema made of a model dumps them, and no filter, order or search names them",
     )
     services: Mapping[str, ServiceEntry] = setting("SERVICES", {}, "other services: name → url")
     configure: str | None = setting(

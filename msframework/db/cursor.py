@@ -184,12 +184,13 @@ class Cursor(ModelStatements):
     def give_back(self) -> None:
         """Give the connection back before the end of the block, to wait for something else.
 
-        A later statement takes another one. Nothing happens in a transaction, nor while the
-        connection is needed: by a statement, a stream or a listener.
+        A later statement takes another one. Nothing happens in a transaction, nor where a statement
+        left something in the session of the connection: a setting, a stream, a listener.
         """
         session, lease = self._session, self._session.lease
-        is_needed = session.scope is not None or session.listening is not None
-        if lease is not None and not lease.began and not is_needed and session.state == READY:
+        if lease is None or session.scope is not None or lease.began or lease.spoiled:
+            return
+        if session.clean and session.state == READY:
             session.release()
             session.state = READY
 

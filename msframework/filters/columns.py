@@ -20,7 +20,7 @@ from playhouse import postgres_ext
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
 from msframework.schemas.field_map import make_field
-from msframework.schemas.model import SENSITIVE_FIELDS, derive_field
+from msframework.schemas.model import derive_field
 from msframework.schemas.strict import reading_text
 from msframework.types import Field, FieldOptions
 
@@ -149,6 +149,9 @@ class ColumnReader:
     Args:
         label: the declaration, for problems.
         schema: the schema whose fields read the values; the model's own without one.
+
+    Attributes:
+        named: the columns that were found, each behind the place that names it first.
     """
 
     def __init__(
@@ -157,6 +160,8 @@ class ColumnReader:
         self.label, self.model, self.problems = label, model, problems
         self._fields: Mapping[str, Field] = {} if schema is None else schema.fields
         self._found: dict[str, FilterColumn | None] = {}
+        self._hidden = self._find_hidden()
+        self.named: list[tuple[str, FilterColumn]] = []
 
     def find(self, name: object, place: str) -> FilterColumn | None:
         """Return the column that *name* means; `None` where it means none, which is a problem.
@@ -165,7 +170,9 @@ class ColumnReader:
             place: the attribute of the declaration that names it.
         """
         if not isinstance(name, str) or name not in self._found:
-            self._found[str(name)] = self._read(name, place)
+            column = self._found[str(name)] = self._read(name, place)
+            if column is not None:
+                self.named.append((place, column))
         return self._found[str(name)]
 
     def refuse(self, place: str, found: str, expected: str = "", advice: str = "") -> None:
@@ -177,14 +184,13 @@ class ColumnReader:
         declared = self._fields.get(name) if isinstance(name, str) else None
         if isinstance(declared, fields.Nested):
             declared = None
-        kept = name if declared is None or declared.attribute is None else declared.attribute
-        column = columns.get(kept) if isinstance(kept, str) else None
+        column = self._column_of(name, declared)
         if column is None or not isinstance(name, str):
             model = self.model.__name__
             found = f"names {name!r}, which is no column of {model}"
             self.refuse(place, found, f"one of {', '.join(columns)}", suggest(name, columns))
             return None
-        if (declared is not None and declared.load_only) or column.name in SENSITIVE_FIELDS:
+        if column.name in self._hidden:
             found = f"names {name!r}, which is never answered, and filters would tell what it holds"
             self.refuse(place, found, advice="Leave it out.")
             return None
@@ -195,6 +201,22 @@ class ColumnReader:
             return None
         wire = name if declared is None or declared.data_key is None else declared.data_key
         return FilterColumn(name, wire, column, kind_of_column(column), field)
+
+    def _column_of(self, name: object, declared: Field | None) -> peewee.Field | None:
+        kept = name if declared is None or declared.attribute is None else declared.attribute
+        found: peewee.Field | None = None
+        if isinstance(kept, str):
+            found = self.model._meta.combined.get(kept)
+        return found
+
+    def _find_hidden(self) -> set[str]:
+        """Return the names of the columns that the schema reads, and does not answer."""
+        hidden, shown = set[str](), set[str]()
+        for name, field in self._fields.items():
+            column = self._column_of(name, field)
+            if column is not None:
+                (hidden if field.load_only else shown).add(column.name)
+        return hidden - shown
 
 
 def suggest(name: object, known: Iterable[str]) -> str:

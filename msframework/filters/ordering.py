@@ -21,12 +21,14 @@ class SortKey(NamedTuple):
 
     Attributes:
         name: its name in declarations, with `-` where it falls.
+        label: the column's name in a result, likewise.
     """
 
     name: str
     column: str
     node: peewee.Node
     falls: bool
+    label: str
 
     def write(self, prefix: str) -> str:
         """Return the SQL text, with *prefix* before the column."""
@@ -116,4 +118,6 @@ def _key(column: FilterColumn, *, falls: bool) -> SortKey:
 
 def _key_of(column: peewee.Field, name: str, *, falls: bool) -> SortKey:
     node = column.desc() if falls else column.asc()
-    return SortKey(f"-{name}" if falls else name, quote(column.column_name), node, falls)
+    sign = "-" if falls else ""
+    label = f"{sign}{column.column_name}"
+    return SortKey(f"{sign}{name}", quote(column.column_name), node, falls, label)

@@ -86,6 +86,20 @@ class FilterReader:
         """Yield the mistakes of the declaration."""
         yield from self.plan.problems
 
+    def find_secrets(self, sensitive: Collection[str]) -> Iterator[Problem]:
+        """Yield where the declaration names columns whose values filters would tell.
+
+        Args:
+            sensitive: the names of columns that are not answered, as `SENSITIVE_FIELDS` has them.
+        """
+        advice = "Leave it out, or take it off SENSITIVE_FIELDS."
+        told = "which SENSITIVE_FIELDS keeps out of answers, and the query would tell what it holds"
+        named = [*self.plan.find_named(sensitive)]
+        if self.schema is None and not isinstance(self._fields, Mapping):
+            named += [("fields", name) for name in self._fields if name in sensitive]
+        for place, name in named:
+            yield Problem("", f"{self.label}.{place} names {name!r}, {told}", advice=advice)
+
     def document_parameters(self) -> Mapping[str, JSONObject]:
         """Return the names of the parameters; `parameter_schema` describes them."""
         return {name: {} for name in self.plan.parameters}
@@ -210,6 +224,12 @@ class FilterPlan:
         """The schema of all parameters, each with a field of its name."""
         shown = {name: each.field for name, each in self.parameters.items()}
         return Schema.from_dict(dict(shown), name="FiltersQuery")()
+
+    def find_named(self, names: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield the columns that have one of *names*, each behind the place that names it."""
+        for place, each in self._columns.named:
+            if not {each.name, each.column.name, each.column.column_name}.isdisjoint(names):
+                yield place, each.name
 
     def bound_parameters(self) -> dict[str, FilterParameter]:
         """Return the parameters with the fields that the schema has bound."""

@@ -116,5 +116,12 @@ class Filters:
         prefix = f"{quote(alias)}." if alias else ""
         return ", ".join(key.write(prefix) for key in self._order.keys)
 
+    def order_names(self) -> tuple[str, ...]:
+        """Return the columns of the order, `-` before those that fall, unique together.
+
+        `page.fetch(cur, text, order=filters.order_names())` takes them for pages by cursor.
+        """
+        return tuple(key.label for key in self._order.keys)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(values={dict(self.values)!r}, sort={self.sort!r})"

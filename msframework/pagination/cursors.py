@@ -31,11 +31,12 @@ from msframework.pagination.position import (
     write_cursor,
 )
 from msframework.pagination.result import PageResult, RowSource
-from msframework.pagination.values import read_value, write_value
+from msframework.pagination.values import LongValue, read_value, shorten, write_value
 from msframework.table import Table
 from msframework.types import JSONObject, JSONValue, Query
 
 _WRONG: Final = "Not a cursor of this listing."
+_GONE: Final = "The row that this page begins at is gone, or has changed. Begin again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +75,21 @@ class CursorPage:
         """
         limit = self.per_page + 1
         if isinstance(query, str):
-            text = read_text_keyset(query, args, order)
-            keyset = text.around
-            place = self._place(keyset)
-            sql, values = text.statement(place, limit)
+            keyset = read_text_keyset(query, args, order)
         else:
             keyset = read_keyset(query)
-            place = self._place(keyset)
-            sql, values = keyset.statement(place, limit), ()
+        place = self._place(keyset)
         try:
+            if place is not None and any(value.__class__ is LongValue for value in place[1]):
+                place = await self._recall(cur, keyset, place)
+            sql, values = keyset.render(keyset.statement(place, limit))
             table = await cur.table(sql, *values)
         except TypeError as exc:
-            # NOTE: of an expression only PostgreSQL knows the type, and asyncpg with it.
-            if place is None or all(key.mark for key in keyset.keys):
+            # NOTE: the type of a key is what PostgreSQL says, and asyncpg with it. A wrong argument
+            # of the service's own has the first page raise this, which has no place.
+            if place is None:
                 raise
-            raise _refusal() from exc
+            raise _refusal(_WRONG) from exc
         return self._result(keyset, place, table)
 
     def _place(self, keyset: Keyset) -> ListPlace | None:
@@ -97,10 +98,23 @@ class CursorPage:
             return None
         try:
             side, written = read_content(self.cursor, keyset.digest)
-            marks = [key.mark for key in keyset.keys]
-            return side, [read_value(*each) for each in zip(written, marks, strict=True)]
+            values = [read_value(each) for each in written]
+            keyset.check(values)
         except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-            raise _refusal() from None
+            raise _refusal(_WRONG) from None
+        return side, values
+
+    async def _recall(self, cur: RowSource, keyset: Keyset, place: ListPlace) -> ListPlace:
+        """Return *place* with the values whose digests it has: they are read from their row."""
+        side, values = place
+        sql, args = keyset.render(keyset.row(values))
+        records, texts, _ = await cur.table(sql, *args)
+        if not records:
+            raise _refusal(_GONE)
+        made = dict(texts)
+        names = [key.name for key in keyset.keys]
+        written = [write_value(records[0][name], made.get(name)) for name in names]
+        return side, [read_value(each) for each in written]
 
     def _result(self, keyset: Keyset, place: ListPlace | None, table: Table) -> PageResult:
         records, texts, _ = table
@@ -112,7 +126,7 @@ class CursorPage:
             # Nothing is there any more: what is on the other side begins at the place itself.
             side, values = place
             written = [write_value(value, None) for value in values]
-            there = write_cursor(keyset.digest, side.opposite, written)
+            there = _write(keyset, side.opposite, written)
             prev, following = (None, there) if side.is_back else (there, None)
         elif records:
             back = place is not None and place[0].is_back
@@ -130,11 +144,27 @@ class CursorPage:
         written: list[JSONValue] = [
             write_value(record[key.name], texts.get(key.name)) for key in keyset.keys
         ]
-        return write_cursor(keyset.digest, side, written)
+        return _write(keyset, side, written)
 
 
-def _refusal() -> InvalidInput:
-    return InvalidInput({"query": {"cursor": [_WRONG]}})
+def _write(keyset: Keyset, side: CursorSide, written: list[JSONValue]) -> str:
+    """Return the cursor of a place; of the values of one that would be too long, digests."""
+    text = write_cursor(keyset.digest, side, written)
+    if len(text) <= LONGEST:
+        return text
+    keys = zip(keyset.keys, written, strict=True)
+    parts = [each if key.exact else shorten(each) for key, each in keys]
+    text = write_cursor(keyset.digest, side, parts)
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"a cursor of {len(text)} characters was needed; expected {LONGEST} at most, as it "
+            "stands in a URL. Sort the listing by fewer columns, and give its rows a short key."
+        )
+    return text
+
+
+def _refusal(message: str) -> InvalidInput:
+    return InvalidInput({"query": {"cursor": [message]}})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from peewee import SQL, EnclosedNodeList, Expression, NodeList, Ordering, Value
+from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
+
+from msframework.pagination.values import LongValue
 
 _NULL: Final = SQL("NULL")
 _FALSE: Final = SQL("FALSE")
@@ -23,7 +25,7 @@ class Key:
     Attributes:
         node: its expression, for WHERE and ORDER BY.
         name: the column of the rows that holds its values.
-        mark: the class of its values, if that is known; see `values`.
+        exact: whether an index tells rows apart by it, so that its values are never long.
         descending: whether its order descends.
         nulls_first: whether NULLs come before all values.
         nullable: whether there may be NULLs.
@@ -33,7 +35,7 @@ class Key:
 
     node: Any
     name: str
-    mark: str
+    exact: bool
     descending: bool
     nulls_first: bool
     nullable: bool
@@ -46,7 +48,7 @@ class Key:
         return Key(
             self.node,
             self.name,
-            self.mark,
+            self.exact,
             not self.descending,
             not self.nulls_first,
             self.nullable,
@@ -114,6 +116,22 @@ def rows_after(keys: Sequence[Key], values: Sequence[Any], *, includes: bool) ->
     elif includes:
         parts.insert(0, same)
     return [_all_of(part) for part in parts] or [_FALSE]
+
+
+def row_of(keys: Sequence[Key], values: Sequence[Any]) -> Any:
+    """Return the condition of the row of *values*, some of which may be digests of theirs."""
+    return _all_of(
+        [
+            Expression(_digest_of(key), "=", _argument(value.digest))
+            if isinstance(value, LongValue)
+            else _same(key, value)
+            for key, value in zip(keys, values, strict=True)
+        ]
+    )
+
+
+def _digest_of(key: Key) -> Any:
+    return fn.SHA256(fn.CONVERT_TO(Cast(key.node, "text"), "UTF8"))
 
 
 def _is_comparable(key: Key, value: object, last: Key) -> bool:

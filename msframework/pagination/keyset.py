@@ -18,10 +18,11 @@ import peewee
 from peewee import SQL, Column, Select
 
 from msframework.models.sql import render
-from msframework.pagination.key import Key, rows_after
+from msframework.pagination.key import Key, row_of, rows_after
 from msframework.pagination.ordering import OrderReader, bare, joins_of, primary_key_of
 from msframework.pagination.plans import KeyPlan, KeyPlans, sign_of
 from msframework.pagination.position import CursorSide
+from msframework.pagination.values import LongValue
 
 _ALIAS: Final = "listed"
 _NAME: Final = re.compile(r"(-?)([^\W\d]\w*)").fullmatch
@@ -39,12 +40,39 @@ class Keyset:
     Attributes:
         hidden: the columns of its rows that nobody asked for.
         digest: tells the ordering from others.
+        text: the SQL text that stands in *select* by a mark; empty without one.
+        args: the arguments of that.
     """
 
     select: Any
     keys: tuple[Key, ...]
     hidden: tuple[str, ...]
     digest: bytes
+    text: str = ""
+    args: tuple[object, ...] = ()
+
+    def render(self, query: Any) -> tuple[str, tuple[object, ...]]:
+        """Return the text of a *query* of *select*, and its arguments."""
+        sql, values = render(query)
+        if not self.text:
+            return sql, values
+        known = len(self.args)
+        sql = _PARAMETER.sub(lambda found: f"${int(found[1]) + known}", sql)
+        return sql.replace(_TEXT, self.text + "\n"), (*self.args, *values)
+
+    def check(self, values: Sequence[Any]) -> None:
+        """Refuse *values* that are no place in this order.
+
+        Raises:
+            ValueError: they are more or fewer than the keys, or one is a digest that we never give.
+        """
+        for key, value in zip(self.keys, values, strict=True):
+            if key.exact and value.__class__ is LongValue:
+                raise ValueError("a digest of a value that is short")
+
+    def row(self, values: Sequence[Any]) -> Any:
+        """Return the query of the row of *values*, which may be digests."""
+        return self.select.where(row_of(self.keys, values)).limit(1)
 
     def statement(self, place: ListPlace | None, limit: int) -> Any:
         """Return the query of *limit* rows from *place* on, the nearest first."""
@@ -217,7 +245,7 @@ def _outside(key: Key, inner: Any) -> Key:
     return Key(
         Column(inner, key.name),
         key.name,
-        key.mark,
+        False,
         key.descending,
         key.nulls_first,
         True,
@@ -229,23 +257,7 @@ def _outside(key: Key, inner: Any) -> Key:
 # SQL text.
 
 
-@dataclass(frozen=True, slots=True)
-class TextKeyset:
-    """An SQL text, and the names of the columns that it is ordered by."""
-
-    text: str
-    args: tuple[object, ...]
-    around: Keyset
-
-    def statement(self, place: ListPlace | None, limit: int) -> tuple[str, tuple[object, ...]]:
-        """Return the text of *limit* rows from *place* on, the nearest first, and the arguments."""
-        sql, values = render(self.around.statement(place, limit))
-        known = len(self.args)
-        sql = _PARAMETER.sub(lambda found: f"${int(found[1]) + known}", sql)
-        return sql.replace(_TEXT, self.text + "\n"), (*self.args, *values)
-
-
-def read_text_keyset(text: str, args: tuple[object, ...], order: Sequence[str]) -> TextKeyset:
+def read_text_keyset(text: str, args: tuple[object, ...], order: Sequence[str]) -> Keyset:
     """Return the keyset of an SQL text that is ordered by the columns *order*.
 
     Raises:
@@ -263,9 +275,8 @@ def read_text_keyset(text: str, args: tuple[object, ...], order: Sequence[str]) 
         descending, column = name[1] == "-", name[2]
         node = SQL(f'"{_ALIAS}"."{column}"')
         sign = ("", column, descending)
-        keys.append(Key(node, column, "", descending, descending, True, None, sign))
+        keys.append(Key(node, column, False, descending, descending, True, None, sign))
     signs = repr([key.sign for key in keys]).encode()
     source = SQL(f'({_TEXT}) AS "{_ALIAS}"')
     digest = blake2b(signs, digest_size=16).digest()
-    around = Keyset(Select([source], [SQL("*")]), tuple(keys), (), digest)
-    return TextKeyset(text, args, around)
+    return Keyset(Select([source], [SQL("*")]), tuple(keys), (), digest, text, args)

@@ -15,7 +15,6 @@ from peewee import SQL, Field, Ordering
 
 from msframework.models.sql import render
 from msframework.pagination.key import Key, collate
-from msframework.pagination.values import mark_of
 
 _NAME: Final = re.compile(r'"?(\w+)"?').fullmatch
 _ORDERED: Final = re.compile(r"\b(asc|desc|nulls|using)\b", re.IGNORECASE).search
@@ -89,7 +88,7 @@ class OrderReader:
             Key(
                 node,
                 name,
-                mark_of(node) if is_field else "",
+                is_field and _is_indexed(node),
                 descending,
                 nulls_first,
                 not (is_field and self._is_set(node)),
@@ -153,6 +152,11 @@ def name_of(column: Any) -> str:
 
 def _is_of(field: Any, model: object) -> bool:
     return getattr(field, "source", field.model) is model
+
+
+def _is_indexed(field: Any) -> bool:
+    """Whether a unique index has *field*."""
+    return field.unique or any(field.name == key.name for key in primary_key_of(field.model))
 
 
 def _is_same(one: Any, other: Any) -> bool:

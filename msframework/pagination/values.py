@@ -6,17 +6,17 @@ Runs per request. Nothing here compares values: the database does, by its own co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
-
-from peewee import Field
 
 from msframework.schemas.storable import why_not_storable
 from msframework.types import JSONValue
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 # A value that JSON has no form for is a pair: the mark of its class, and a text.
 _MARKS: Final[Mapping[type, tuple[str, Callable[[Any], str]]]] = MappingProxyType(
     {
@@ -25,40 +25,22 @@ _MARKS: Final[Mapping[type, tuple[str, Callable[[Any], str]]]] = MappingProxyTyp
         datetime: ("datetime", datetime.isoformat),
         date: ("date", date.isoformat),
         time: ("time", time.isoformat),
+        timedelta: ("interval", lambda value: str(value // _MICROSECOND)),
         float: ("float", repr),
         bytes: ("bytes", bytes.hex),
     }
 )
-_INTEGER: Final = "integer"
-_TEXT: Final = "text"
-_BOOLEAN: Final = "boolean"
-_ZONED: Final = "zoned"  # a datetime with a zone
-# The marks of the values of a column, by the type that peewee gives it.
-_OF_TYPE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        **dict.fromkeys(("AUTO", "BIGAUTO", "INT", "INTEGER", "BIGINT", "SMALLINT"), _INTEGER),
-        **dict.fromkeys(("CHAR", "VARCHAR", "TEXT"), _TEXT),
-        **dict.fromkeys(("FLOAT", "DOUBLE", "REAL"), "float"),
-        **dict.fromkeys(("DECIMAL", "NUMERIC"), "decimal"),
-        **dict.fromkeys(("BLOB", "BYTEA"), "bytes"),
-        "BOOL": _BOOLEAN,
-        "BOOLEAN": _BOOLEAN,
-        "DATE": "date",
-        "DATETIME": "datetime",
-        "TIMESTAMP": "datetime",
-        "TIMESTAMPTZ": _ZONED,
-        "TIME": "time",
-        "UUID": "uuid",
-    }
-)
+_LONG: Final = "long"
+_SHORT: Final = 64  # characters; the digest of a longer value is shorter than the value
 # The most digits before and after the point of a numeric (PostgreSQL's manual, "Numeric Types").
 _MOST_EXPONENT: Final = 131_072
 _INT8: Final = 2**63
 
 
-def mark_of(field: Field) -> str:
-    """Return the mark of the values of *field*; an empty text where its type is not known here."""
-    return _OF_TYPE.get(str(field.field_type).upper(), "")
+class LongValue(NamedTuple):
+    """A value of which a cursor has the digest alone: the SHA-256 of its text in PostgreSQL."""
+
+    digest: bytes
 
 
 def write_value(value: object, made: type | None) -> JSONValue:
@@ -75,8 +57,6 @@ def write_value(value: object, made: type | None) -> JSONValue:
     for base in kind.__mro__:
         if base in _MARKS:
             mark, write = _MARKS[base]
-            if mark == "datetime" and getattr(value, "tzinfo", None) is not None:
-                mark = _ZONED
             return [mark, write(value)]
     raise TypeError(
         f"a listing by cursors is sorted by values of {kind.__name__}, which a cursor cannot hold. "
@@ -84,8 +64,20 @@ def write_value(value: object, made: type | None) -> JSONValue:
     )
 
 
-def read_value(written: JSONValue, mark: str) -> Any:
-    """Return the value that was *written*, which must be one of *mark*, or any where that is empty.
+def shorten(written: JSONValue) -> JSONValue:
+    """Return the digest in place of a value that was *written* long."""
+    mark, text = written if isinstance(written, list) else ("", written)
+    if not isinstance(text, str) or len(text) <= _SHORT:
+        return written
+    if mark == "bytes":
+        text = f"\\x{text}"
+    elif mark == "decimal":
+        text = f"{Decimal(text):f}"
+    return [_LONG, sha256(text.encode()).hexdigest()]
+
+
+def read_value(written: JSONValue) -> Any:
+    """Return the value that was *written*, a `LongValue` of one that was shortened.
 
     Raises:
         ValueError: it is none.
@@ -94,21 +86,17 @@ def read_value(written: JSONValue, mark: str) -> Any:
         return None
     kind = type(written)
     if kind is bool:
-        found, value = _BOOLEAN, written
-    elif kind is int:
-        found, value = _INTEGER, written
+        return written
+    if kind is int:
         if not -_INT8 <= written < _INT8:
             raise ValueError("too large")
-    elif kind is str:
-        found, value = _TEXT, written
+        return written
+    if kind is str:
         if why_not_storable(written) is not None:
             raise ValueError("no text of PostgreSQL's")
-    else:
-        found, text = written
-        value = _READERS[found](text)
-    if mark and found != mark:
-        raise ValueError("of another type")
-    return value
+        return written
+    mark, text = written
+    return _READERS[mark](text)
 
 
 def _read_decimal(text: str) -> Decimal:
@@ -121,29 +109,24 @@ def _read_decimal(text: str) -> Decimal:
     return value
 
 
-def _read_datetime(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is not None:
-        raise ValueError("it has a zone")
-    return value
+def _read_interval(text: str) -> timedelta:
+    return timedelta(microseconds=int(text))
 
 
-def _read_zoned(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    if value.tzinfo is None:
-        raise ValueError("it has no zone")
-    return value
+def _read_digest(text: str) -> LongValue:
+    return LongValue(bytes.fromhex(text))
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = MappingProxyType(
     {
         "decimal": _read_decimal,
         "uuid": UUID,
-        "datetime": _read_datetime,
-        _ZONED: _read_zoned,
+        "datetime": datetime.fromisoformat,
         "date": date.fromisoformat,
         "time": time.fromisoformat,
+        "interval": _read_interval,
         "float": float,
         "bytes": bytes.fromhex,
+        _LONG: _read_digest,
     }
 )

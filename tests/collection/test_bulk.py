@@ -55,7 +55,7 @@ async def test_no_more_rows_are_taken_than_are_declared(ada, method):
     response = await getattr(ada, method)("/notes/bulk", json=body)
 
     assert response.status == 422
-    assert response.json["error"] == {"body": ["Longer than maximum length 5."]}
+    assert response.json["error"] == {"body": {"_schema": ["Longer than maximum length 5."]}}
 
 
 async def test_each_row_gets_its_own_change(ada, notes):

@@ -15,6 +15,8 @@ from msframework import (
     ServiceException,
     doc,
 )
+from msframework.access import APIKey, AuthenticatedBy
+from msframework.exceptions import Gone
 from msframework.operation import Source
 from msframework.schemas import fields
 
@@ -555,3 +557,55 @@ def test_what_a_class_says_of_itself_serves_methods_that_say_nothing(make_servic
         True,
         NotFound,
     )
+
+
+def test_a_class_hands_down_what_holds_for_requests(make_service):
+    @doc.raises(NotFound)
+    @doc.raises(NotFound, constraint="things_name")
+    @doc.tag("base")
+    @doc.priority("low")
+    @doc.summary("Things")
+    @doc.deprecated
+    class Base(Resource):
+        async def get(self, request): ...
+
+    @doc.raises(Gone, constraint="things_name")
+    class Middle(Base):
+        priority = "high"
+
+    def declare(things):
+        things.resource("/")(type("Thing", (Middle,), {}))
+        things.resource("/base")(Base)
+
+    found = {each.path: each for each in mount(make_service, declare).operations}
+    base, thing = found.pop("/things/base"), found.popitem()[1]
+
+    declared = {(each.exception, each.constraint) for each in thing.failures if not each.is_general}
+    assert declared == {(Gone, "things_name"), (NotFound, None)}
+    assert (thing.text.tags, thing.priority) == (("base",), "high")
+    assert (base.text.tags, base.priority) == (("base",), "low")
+    assert (thing.text.summary, thing.text.deprecated) == ("", False)
+    assert (base.text.summary, base.text.deprecated) == ("Things", True)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_the_security_of_a_base_guards_what_derives_from_it(make_service, public):
+    """Closed: it would otherwise be open without a word."""
+
+    @doc.security("key")
+    class Base(Resource): ...
+
+    class Thing(Base):
+        async def get(self, request): ...
+
+    if public:
+        doc.public(Thing)
+    key = APIKey({"ada": "sha256:" + "0" * 64})
+    service = make_service(access={"authenticators": {"key": key}})
+    things = Blueprint("things")
+    things.resource("/")(Thing)
+    service.blueprint(things)
+
+    (operation,) = service.operations
+    guards = () if public else (AuthenticatedBy("key"),)
+    assert (operation.access.guards, operation.access.is_public) == (guards, public)

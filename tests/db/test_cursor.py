@@ -438,30 +438,58 @@ async def test_too_many_arguments_are_an_error_that_says_what_to_do(db, count):
         assert await cur.fetchval("SELECT 1") == 1
 
 
-async def test_a_connection_is_given_back_before_the_end_of_its_block(db):
-    async with db.acquire() as cur:
-        cur.give_back()
+async def test_a_connection_that_is_given_back_is_free_for_others(open_database):
+    async with open_database(max_size=1, min_size=1) as db, db.acquire() as cur:
         assert await cur.fetchval("SELECT 1") == 1
+
         cur.give_back()
-        await lend_all(db, 2)
+
+        await lend_all(db, 1)
+        cur.give_back()
         assert await cur.fetchval("SELECT 2") == 2
 
 
-async def test_a_connection_that_is_needed_is_not_given_back(db, filled):
-    pid = "SELECT pg_backend_pid()"
-    async with db.transaction() as tx:
-        held = await tx.fetchval(pid)
-        await tx.execute("SET LOCAL work_mem = '1MB'")
-        tx.give_back()
-        assert await tx.fetchval(pid) == held
-        assert await tx.fetchval("SHOW work_mem") == "1MB"
+LEFT = {
+    "a setting": lambda cur: cur.execute("SET application_name = 'mine'"),
+    "a stream": lambda cur: anext(aiter(cur.cursor("SELECT generate_series(1, 3)", prefetch=1))),
+    "the connection": lambda cur: cur.connection(),
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+async def test_a_connection_in_which_something_was_left_is_kept(db, left):
     async with db.acquire() as cur:
-        async for _ in cur.cursor("SELECT id FROM items", prefetch=1):
-            held = cur.lease
-            cur.give_back()
-        assert cur.lease is held
+        await LEFT[left](cur)
+        held = cur.conn
+
+        cur.give_back()
+
+        assert cur.conn is held
+
+
+async def test_a_transaction_keeps_its_connection(db, filled):
+    async with db.transaction() as cur:
+        await cur.execute("UPDATE items SET note = 'x' WHERE id = 1")
+        cur.give_back()
+        assert await cur.fetchval("SELECT note FROM items WHERE id = 1") == "x"
+
+
+async def test_a_statement_does_not_outlive_its_connection(open_database):
+    async with open_database(max_size=2, min_size=1) as db, db.acquire() as cur:
+        statement = await cur.prepare("SELECT 1")
+        cur.give_back()
+        async with db.acquire() as other:
+            await other.fetchval("SELECT 1")
+
+            with pytest.raises(asyncpg.InterfaceError, match="prepare the statement again"):
+                await statement.fetchval()
+
+
+async def test_a_connection_that_listens_is_kept(db):
     async with db.acquire() as cur:
         await cur.add_listener("news", print)
-        held = cur.lease
+        held = cur.conn
+
         cur.give_back()
-        assert cur.lease is held
+
+        assert cur.conn is held

@@ -5,17 +5,25 @@ import pytest
 from msframework import FilterSet, doc
 from msframework.exceptions import ImproperlyConfigured
 from msframework.filters import FilterReader
-from msframework.schemas import fields
+from msframework.models import CharField, Model
+from msframework.schemas import SENSITIVE_FIELDS, fields
 from tests.conftest import new_service
 from tests.filters.rows import Thing, ThingFilters, parameters
 from tests.filters.test_reader import UserFilters, UserModel, UserSchema
+
+
+class Kept(Model):
+    mark = CharField(column_name="secret")
+
+    class Meta:
+        table_name = "kept"
 
 
 def problems_of(**declared):
     """Return the texts of the mistakes of a declaration."""
     model = declared.pop("model", Thing)
     reader = FilterReader(model, label="F", **declared)
-    return [str(problem) for problem in reader.find_mistakes()]
+    return [str(each) for each in (*reader.find_mistakes(), *reader.find_secrets(SENSITIVE_FIELDS))]
 
 
 KINDS = "eq, ne, in, lt, lte, gt, gte, range, isnull"
@@ -52,6 +60,30 @@ KINDS = "eq, ne, in, lt, lte, gt, gte, range, isnull"
         ({"model": UserFilters}, "F.model is <class"),
         (
             {"model": UserModel, "filters": {"password": "startswith"}},
+            "F.filters names 'password', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": UserModel, "sort": ("-password",)},
+            "F.sort names 'password', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": UserModel, "default_sort": ("password",)},
+            "F.default_sort names 'password', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": UserModel, "search": ("name", "password")},
+            "F.search names 'password', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": UserModel, "fields": ("name", "password")},
+            "F.fields names 'password', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": Kept, "filters": {"mark": "eq"}},
+            "F.filters names 'mark', which SENSITIVE_FIELDS keeps out of answers",
+        ),
+        (
+            {"model": UserModel, "schema": UserSchema, "filters": {"password": "startswith"}},
             "F.filters names 'password', which is never answered",
         ),
         (
@@ -137,6 +169,29 @@ def test_a_method_that_asks_for_filters_is_told_what_declares_them():
 
     with pytest.raises(ImproperlyConfigured, match=r"Add @doc.filter to the method"):
         service.compile()
+
+
+def test_what_the_setting_names_is_refused_at_the_start():
+    class Listed(FilterSet):
+        model = UserModel
+        sort = ("email", "age")
+
+    service = new_service(sensitive_fields=("age",))
+
+    @service.get("/users")
+    @doc.filter(Listed)
+    async def users(request, filters):
+        """Never called."""
+
+    with pytest.raises(ImproperlyConfigured) as raised:
+        service.compile()
+
+    (text,) = raised.value.problems
+    assert " users: " in text
+    assert text.partition("Listed.")[2] == (
+        "sort names 'age', which SENSITIVE_FIELDS keeps out of answers, and the query would tell "
+        "what it holds. Leave it out, or take it off SENSITIVE_FIELDS."
+    )
 
 
 def test_a_reader_may_be_made_without_a_class():

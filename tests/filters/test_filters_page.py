@@ -74,6 +74,17 @@ async def test_sql_by_hand(get):
     assert answer["data"] == [{"id": 1, "title": "Tea"}]
 
 
+async def test_pages_of_sql_by_hand(get):
+    found, cursor = [], None
+    while cursor != "":
+        page = await get(f"by-cursor?id__in=2,1,5,3&{f'cursor={cursor}' if cursor else ''}")
+        found += [row["id"] for row in page["data"]]
+        cursor = page["pagination"]["next"] or ""
+    assert found == [2, 1, 5, 3]  # the usual order, the newest first
+    sorted_by = await get("by-cursor?sort=title")
+    assert [row["id"] for row in sorted_by["data"]] == [3, 1]
+
+
 async def test_a_schema_of_ones_own(get):
     answer = await get('places?ids=1,2&area[north]=2&area[south]=1&options={"a":1}')
 

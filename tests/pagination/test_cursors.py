@@ -8,12 +8,14 @@ from dataclasses import replace
 import asyncpg
 import pytest
 import pytest_asyncio
+from playhouse.postgres_ext import IntervalField
 
 from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
 from msframework.exceptions import InvalidInput
 from msframework.models import (
     SQL,
+    BlobField,
     CharField,
     CompositeKey,
     DateTimeTZField,
@@ -21,6 +23,7 @@ from msframework.models import (
     ForeignKeyField,
     IntegerField,
     Model,
+    TextField,
     fn,
 )
 from msframework.models.sql import render
@@ -66,7 +69,33 @@ class Loose(Model):
         primary_key = False
 
 
+class Wide(Model):
+    text = TextField(null=True)
+    data = BlobField()
+    num = DecimalField()
+    kind = IntegerField()
+    moment = DateTimeTZField()
+    span = IntervalField()
+    # It is none, as models may say something else of a column than the table does.
+    token = CharField()
+
+    class Meta:
+        table_name = "wide"
+
+
 OTHERS = """
+CREATE TABLE wide (
+    id serial PRIMARY KEY, text text, data bytea NOT NULL, num numeric NOT NULL, kind int NOT NULL,
+    moment timestamptz NOT NULL, span interval NOT NULL, token uuid NOT NULL
+);
+INSERT INTO wide (text, data, num, kind, moment, span, token)
+SELECT CASE WHEN n < 10 THEN repeat('é' || n % 4, 9000) ELSE 'short' || n END,
+       convert_to(repeat('d' || n % 5, 9000), 'UTF8'),
+       (repeat('1' || n % 3, 9000) || '.50')::numeric, n % 2,
+       (ARRAY['infinity', '-infinity', '2024-01-01'])[1 + n % 3]::timestamptz,
+       n % 4 * interval '40 days 1 microsecond', lpad(n % 6 || '', 32, '0')::uuid
+FROM generate_series(1, 11) n;
+INSERT INTO wide SELECT 12, NULL, '', 0, 1, now(), '-1 day', repeat('f', 32)::uuid;
 CREATE TABLE authors (id serial PRIMARY KEY, name text NOT NULL);
 CREATE TABLE books (id serial PRIMARY KEY, author_id int NOT NULL, title text NOT NULL);
 CREATE TABLE seats (row int, number int, kind text NOT NULL, PRIMARY KEY (row, number));
@@ -299,10 +328,91 @@ async def test_a_value_that_no_cursor_can_hold_is_refused(db):
             await CursorPage(3).fetch(cur, Book.select().order_by(SQL("ARRAY[1]")))
 
 
-async def test_a_key_too_long_for_a_url_is_refused(db):
+# What the server itself may have to put into a cursor.
+
+WIDE = {
+    "text": lambda: Wide.select().order_by(Wide.text.desc()),
+    "text and others": lambda: Wide.select(Wide.id).order_by(Wide.kind, Wide.text.desc(), Wide.num),
+    "bytes": lambda: Wide.select().order_by(Wide.data),
+    "number": lambda: Wide.select().order_by(Wide.num.desc(), Wide.kind),
+    "expression": lambda: Wide.select(Wide.id).order_by(fn.LOWER(Wide.text).desc(nulls="last")),
+    "collation": lambda: Wide.select(Wide.id).order_by(Wide.text.asc(collation='"C"')),
+    "grouped": lambda: Wide.select(Wide.text, fn.COUNT(Wide.id).alias("n")).group_by(Wide.text),
+    "distinct": lambda: Wide.select(fn.LOWER(Wide.text).alias("t"), Wide.data).distinct(),
+    "many": lambda: Wide.select(
+        *(fn.LEFT(Wide.text, 900 + n).alias(f"t{n}") for n in range(50))
+    ).distinct(),
+    "moment": lambda: Wide.select(Wide.id).order_by(Wide.moment.desc(), Wide.kind),
+    "interval": lambda: Wide.select(Wide.id).order_by(Wide.span, Wide.kind.desc()),
+    "token": lambda: Wide.select(Wide.id).order_by(Wide.token),
+}
+WIDE_TEXT = "SELECT * FROM wide WHERE id > $1"
+
+
+@pytest.mark.parametrize("name", [*WIDE, "SQL text"])
+async def test_values_of_any_width_and_kind_are_walked(db, name):
+    args, options = (), {}
+    query = WIDE_TEXT if name == "SQL text" else WIDE[name]()
+    if name == "SQL text":
+        args, options = (0,), {"order": ("-text", "num", "id")}
     async with db.acquire() as cur:
-        with pytest.raises(ValueError, match="Sort listings by cursors by columns with short"):
-            await CursorPage(3).fetch(cur, Book.select().order_by(fn.REPEAT(Book.title, 4000)))
+        once = await CursorPage(100).fetch(cur, query, *args, **options)
+        forwards, said = await walk(cur, query, 2, *args, **options)
+        start = read_cursor(said["prev"])
+        back, _ = await walk(cur, query, 2, *args, start=start, back=True, **options)
+
+    assert forwards == once.rows
+    assert back == forwards[: len(back)]
+    assert len(back) >= len(forwards) - 2 > 2
+
+
+async def test_a_cursor_of_a_long_value_ends_with_its_row(db):
+    query = Wide.select(Wide.id).order_by(Wide.text)
+    async with db.transaction() as cur:
+        first = await CursorPage(3).fetch(cur, query)
+        there = read_cursor(first.pagination["next"])
+        last = first.rows[-1]["id"]
+        assert len((await CursorPage(3, there).fetch(cur, query)).rows) == 3
+        await cur.execute("UPDATE wide SET num = 0 WHERE id = $1", last)
+        assert len((await CursorPage(3, there).fetch(cur, query)).rows) == 3
+        await cur.execute("UPDATE wide SET text = text || '!' WHERE id = $1", last)
+        with pytest.raises(InvalidInput) as changed:
+            await CursorPage(3, there).fetch(cur, query)
+        await cur.execute("UPDATE wide SET text = rtrim(text, '!') WHERE id = $1", last)
+        gone = query.where(Wide.id != last)
+        with pytest.raises(InvalidInput) as missing:
+            await CursorPage(3, there).fetch(cur, gone)
+
+    told = {
+        "query": {
+            "cursor": ["The row that this page begins at is gone, or has changed. Begin again."]
+        }
+    }
+    assert changed.value.error == missing.value.error == told
+
+
+async def test_an_emptied_page_beside_a_long_value_leads_back(db):
+    query = Wide.select(Wide.id).order_by(Wide.text)
+    async with db.acquire() as cur:
+        whole = (await CursorPage(100).fetch(cur, query)).rows
+        first = await CursorPage(3).fetch(cur, query)
+        cut = query.where(Wide.id.in_([row["id"] for row in whole[:3]]))
+        empty = await CursorPage(3, read_cursor(first.pagination["next"])).fetch(cur, cut)
+        again = await CursorPage(3, read_cursor(empty.pagination["prev"])).fetch(cur, query)
+
+    assert (empty.rows, again.rows) == ([], first.rows)
+
+
+async def test_digests_stand_for_long_values_alone(db):
+    """A made-up digest of a key would have all rows read for one."""
+    query = Wide.select().order_by(Wide.text)
+    digest = read_keyset(query).digest
+    async with db.acquire() as cur:
+        for values in ([["long", "00" * 32], ["long", "00" * 32]], [["long", "x"], 1]):
+            assert await outcome_of(cur, query, forge(digest, "after", values)) == "refused"
+        text = forge(digest, "after", [["long", "00" * 32], 1])
+        with pytest.raises(InvalidInput, match="gone"):
+            await CursorPage(3, read_cursor(text)).fetch(cur, query)
 
 
 # Cursors that are not ours.
