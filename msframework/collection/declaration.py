@@ -128,8 +128,7 @@ class _Reader:
 
     def read(self) -> Collection | None:
         self._check_names()
-        wrong = list(find_wrong_attributes(self.where, self.cls))
-        self.problems += wrong
+        self.problems += (wrong := list(find_wrong_attributes(self.where, self.cls)))
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
         model = self._read_model()
