@@ -148,8 +148,15 @@ def _facts(exc: asyncpg.PostgresError, kind: str) -> dict[str, object]:
     found = _KEY.search(str.__str__(exc.detail)) if isinstance(exc.detail, str) else None
     columns = [exc.column_name] if exc.column_name else []
     if found:
-        columns = [column.strip() for column in found[1].split(", ")]
+        columns = [_unquoted(column.strip()) for column in found[1].split(", ")]
     return {"violated": kind, "constraint": exc.constraint_name, "columns": columns}
+
+
+def _unquoted(name: str) -> str:
+    """Return a column's name without the quotes of an identifier; an expression as it is."""
+    inner = name[1:-1]
+    is_quoted = len(name) > 1 and name[0] == name[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if is_quoted else name
 
 
 def caused(answer: ServiceException, exc: BaseException) -> ServiceException:
