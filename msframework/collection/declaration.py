@@ -129,12 +129,10 @@ class _Reader:
 
     def read(self) -> Collection | None:
         self._check_names()
-        wrong = list(find_wrong_attributes(self.where, self.cls))
-        self.problems += wrong
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
         model = self._read_model()
-        if model is None or wrong:
+        if model is None:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
@@ -215,12 +213,14 @@ class _Reader:
         return tuple(actions)
 
     def _read_model(self) -> type[peewee.Model] | None:
-        """Return the model, `None` where it or the schemas are wrong."""
+        """Return the model, `None` where it, the schemas or other attributes are wrong."""
+        wrong = list(find_wrong_attributes(self.where, self.cls))
+        self.problems += wrong
         given: dict[str, Any] = {
             name: getattr(self.cls, name, None)
             for name in ("schema", "list_schema", "create_schema")
         }
-        is_wrong = False
+        is_wrong = bool(wrong)
         for name, value in given.items():
             is_schema = isinstance(value, Schema) or (
                 isinstance(value, type) and issubclass(value, Schema)

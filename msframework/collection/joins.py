@@ -33,7 +33,6 @@ class Relation:
     columns: tuple[peewee.Node, ...]
     marker: str
     scope: Callable[..., Any] | None
-    always: bool
 
 
 class Joined(NamedTuple):

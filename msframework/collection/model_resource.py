@@ -52,8 +52,9 @@ class ModelResource(Resource):
             `FilterSet` has them; where nothing is said, the scope of `expand` counts.
         fields: the fields that `?fields=` may choose from in a list and a row, or ALL.
         expand: the related objects that `?expand=` may ask for in a list and a row, or that are
-            always in it: a schema or an `Expansion` by the name of a foreign key (`author`), or by
-            several with dots between (`author.city`); a `Remote` by any name.
+            always in it: a schema or an `Expansion` by the name of a foreign key, a backref or a
+            many-to-many field (`author`), or by several with dots between (`author.city`); a
+            `Remote` by any name.
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.

@@ -13,7 +13,8 @@ import peewee
 from marshmallow import Schema
 
 from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
-from msframework.collection.expansion import as_expansion, find_wrong_expansions, name_of_schema
+from msframework.collection.expansion import as_expansion, name_of_schema
+from msframework.collection.misexpansion import find_wrong_expansions
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes

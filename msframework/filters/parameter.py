@@ -140,7 +140,16 @@ def _steps(path: str) -> Iterator[str]:
 def _names(names: list[str], metadata: JSONObject) -> Field:
     """Return the field of a list of some of *names*."""
     item = fields.String(validate=KnownName(names))
-    return CommaList(item, most=len(names), validate=validate.Length(min=1), metadata=metadata)
+    return NameList(item, most=len(names), validate=validate.Length(min=1), metadata=metadata)
+
+
+class NameList(CommaList):
+    """A list of names, of which the first wrong one is told: each message lists all that are known.
+
+    Comparing a wrong name with all of them takes long where there are a hundred.
+    """
+
+    most_wrong = 1
 
 
 class KnownName(validate.OneOf):
