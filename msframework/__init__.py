@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from msframework.app import Service, create_app
     from msframework.client import Client
     from msframework.codec import compile_schema
-    from msframework.collection import Expansion, ModelResource
+    from msframework.collection import Expansion, ModelResource, Remote
     from msframework.conf.settings import Settings
     from msframework.cors import CORS
     from msframework.envelope import Bare, DefaultEnvelope, Envelope, ErrorFacts, ProblemDetails
@@ -130,6 +130,7 @@ __all__ = [  # noqa: RUF022 - sorted by casefold, as a reader looks names up
     "ProblemDetails",
     "RateLimit",
     "Reference",
+    "Remote",
     "Reply",
     "Request",
     "RequestTimeout",
@@ -169,7 +170,7 @@ _HOMES = {
     ),
     "client": ("Client",),
     "codec": ("compile_schema",),
-    "collection": ("Expansion", "ModelResource"),
+    "collection": ("Expansion", "ModelResource", "Remote"),
     "conf.settings": ("Settings",),
     "cors": ("CORS",),
     "envelope": (

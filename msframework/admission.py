@@ -18,6 +18,7 @@ from msframework.access.registry import ServiceAccess
 from msframework.compile.access import Admit, compile_admission
 from msframework.compile.guarding import Surroundings, find_lost_guards, read_access
 from msframework.compile.rates import CompileTakes, asks_principal, read_rates
+from msframework.compile.shared import shared_notes
 from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
 from msframework.resource import Resource
@@ -65,7 +66,7 @@ def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
     return Surroundings(
         name_route(route),
         _notes_of(route),
-        Notes() if resource is None else notes_of(resource),
+        shared_notes(resource),
         getattr(mounted.blueprint, "notes", None) or Notes(),
         resource,
         mounted.name,

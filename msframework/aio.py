@@ -1,9 +1,9 @@
-"""`async_request`: several calls at once, their results put where they belong. Runs per request."""
+"""Several calls at once: `async_request` puts their results where they belong. Runs per request."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from types import CoroutineType
 from typing import Any
 
@@ -33,6 +33,19 @@ async def async_request(
         raise
     for (record, key, _), task in zip(entries, tasks, strict=True):
         record[key] = task.result()
+
+
+async def together(coroutines: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Await *coroutines* at once; a single one without a task of its own.
+
+    Raises:
+        Exception: the first failure; the others are cancelled, and have ended.
+    """
+    if len(coroutines) == 1:
+        await coroutines[0]
+    else:
+        results = [None] * len(coroutines)
+        await async_request((results, place, each) for place, each in enumerate(coroutines))
 
 
 def _end_of(

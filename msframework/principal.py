@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from uuid import UUID
 
+from msframework.exceptions import Forbidden
+
+K = TypeVar("K", int, UUID)
+_INT64: Final = range(-(2**63), 2**63)
 _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -29,3 +34,20 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=_no_claims, repr=False, hash=False)
     authenticator: str = ""
+
+    def id_as(self, kind: type[K]) -> K:
+        """Return the id as an int or a UUID, for a column of that type.
+
+        Only the usual spelling of a value is taken, so that no two ids become one: `7`, but neither
+        `07` nor `1_0`, which `int()` reads too.
+
+        Raises:
+            Forbidden: the id is no such value, so the caller has no row.
+        """
+        try:
+            value = kind(self.id)
+        except ValueError:
+            raise Forbidden from None
+        if str(value) != self.id.lower() or (kind is int and value not in _INT64):
+            raise Forbidden
+        return value

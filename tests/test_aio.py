@@ -1,10 +1,10 @@
-"""`async_request`: all at once, all or nothing."""
+"""Several calls at once, all or nothing: `async_request` and `together`."""
 
 import asyncio
 
 import pytest
 
-from msframework.aio import async_request
+from msframework.aio import async_request, together
 
 
 async def give(value, after=0.0):
@@ -116,3 +116,24 @@ async def test_who_is_cancelled_waits_for_all():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == [1, 1]
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+async def test_what_runs_together_ends_together(others):
+    ended = []
+
+    async def wait():
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(True)
+
+    async def fail():
+        await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await together([*(wait() for _ in range(others)), fail()])
+
+    assert len(ended) == others
+    assert await together([]) is None

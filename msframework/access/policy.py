@@ -77,9 +77,11 @@ class Access:
         """Whether a 403 is possible: here, or from `check` about an object."""
         if not self.guards:
             return False
-        if self.for_principal is not True or not self.authenticators:
+        guard = AllOf(self.guards)
+        told = [fold(guard, is_known=True, by=each.name) for each in self.authenticators]
+        if not told or any(each is not True for each in told):
             return True
-        return not all(judges_requests(leaf) for leaf in leaves_of(AllOf(self.guards)))
+        return not all(judges_requests(leaf) for leaf in leaves_of(guard))
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -140,13 +142,17 @@ def normalize(guards: Iterable[Guard], method: str) -> tuple[Guard, ...]:
 # What is asked of a caller.
 
 
-def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
-    """Return the rest of *condition*, a normal form, with and without a principal."""
+def fold(condition: Guard, *, is_known: bool, by: str = "") -> Guard | bool:
+    """Return the rest of *condition*, a normal form, with and without a principal.
+
+    Args:
+        by: the authenticator that gives the principal, where that is known.
+    """
     if isinstance(condition, AllOf | AnyOf):
         ends = isinstance(condition, AnyOf)
         left: list[Guard] = []
         for each in condition.guards:
-            folded = fold(each, is_known=is_known)
+            folded = fold(each, is_known=is_known, by=by)
             if isinstance(folded, Guard):
                 left.append(folded)
             elif folded is ends:
@@ -161,6 +167,8 @@ def fold(condition: Guard, *, is_known: bool) -> Guard | bool:
     # An anonymous caller meets no guard that needs a principal, nor the negation of one.
     if leaf.needs_principal and not is_known:
         return False
+    if isinstance(leaf, AuthenticatedBy) and is_known and by:
+        return (by in leaf.names) is not negated
     # NOTE: what a guard says of an object is known when `check` asks it.
     return condition if judges_requests(leaf) else True
 

@@ -89,12 +89,14 @@ class Caller:
         data: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | Unset | None = UNSET,
+        whole: bool = False,
         **path_params: object,
     ) -> JSONValue:
         """Call *path*, a template such as `/cities/{id}`, and return the data of the answer.
 
         Args:
             passing: statuses that are handed on as our own exceptions of that status.
+            whole: return the envelope too, for what stands in it beside the data.
             path_params: the values of the template, percent-encoded.
 
         Returns:
@@ -121,9 +123,10 @@ class Caller:
         if not body:
             return None
         try:
-            return channel.envelope.unwrap(parse(body))
+            found = parse(body)
         except MalformedJSON as exc:
             raise upstream_error(channel.name, status, error="its answer is no JSON") from exc
+        return found if whole else channel.envelope.unwrap(found)
 
 
 class BoundClient(Caller):

@@ -2,5 +2,6 @@
 
 from msframework.collection.expansion import Expansion
 from msframework.collection.model_resource import ModelResource
+from msframework.collection.remote import Remote
 
-__all__ = ["Expansion", "ModelResource"]
+__all__ = ["Expansion", "ModelResource", "Remote"]

@@ -11,8 +11,8 @@ from typing import Final
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
-from msframework.collection.joins import Related
 from msframework.collection.reading import AnswerReading
+from msframework.collection.related import Related
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
 from msframework.response import Reply
@@ -39,6 +39,7 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _select(source, "LIST")
     if "filters" in source.parameters:
+        _scope_filters(source)
         source.line("query = filters.apply(query)")
     reading = source.collection.row_reading
     _narrow(source, reading)
@@ -47,9 +48,20 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
         return
     _join(source, reading.related)
     source.line("result = await page.fetch(cur, query)")
-    source.line("if asked:")
-    source.line("    RELATED.fold(result.rows, joined)")
+    _fold(source, reading.related, "result.rows")
     source.line("return result")
+
+
+def _scope_filters(source: ActionSource) -> None:
+    """Write the line that keeps filters to the related rows which the caller may see."""
+    filters = source.collection.filters
+    if filters is None or not filters.has_scope:
+        return
+    who = ""
+    if filters.asks_who:
+        source.take("principal")
+        who = ", principal"
+    source.line(f"filters = await filters.scoped(request{who})")
 
 
 def _write_read(source: ActionSource, queries: Queries) -> None:
@@ -68,21 +80,34 @@ def _write_read(source: ActionSource, queries: Queries) -> None:
         source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
     source.refuse_missing()
     if related is not None:
-        source.line("if asked:")
-        source.line("    RELATED.fold((row,), joined)")
+        _fold(source, related, "(row,)")
     source.line("return row")
 
 
 def _join(source: ActionSource, related: Related) -> None:
     """Write the lines that join the related objects which are to be answered."""
     source.bind("RELATED", related)
-    principal = "None"
-    if related.has_scope:
-        source.take("principal")
-        principal = "principal"
     source.line("asked = RELATED.asked(filters)")
     source.line("if asked:")
-    source.line(f"    query, joined = await RELATED.join(query, asked, request, {principal})")
+    caller = _caller(source, related)
+    source.line(f"    query, joined = await RELATED.join(query, asked, request, {caller})")
+
+
+def _fold(source: ActionSource, related: Related, rows: str) -> None:
+    """Write the lines that put the related objects into *rows*, and fetch those that follow."""
+    source.line("if asked:")
+    source.line(f"    RELATED.fold({rows}, joined)")
+    if related.batches is not None:
+        caller = _caller(source, related)
+        source.line(f"    await RELATED.fill({rows}, asked, request, {caller}, cur)")
+
+
+def _caller(source: ActionSource, related: Related) -> str:
+    """Return the expression of the caller, if a scope of *related* may ask for him."""
+    if not related.has_scope:
+        return "None"
+    source.take("principal")
+    return "principal"
 
 
 def _select(source: ActionSource, base: str) -> None:
@@ -101,11 +126,11 @@ def _narrow(source: ActionSource, reading: AnswerReading | None) -> None:
 
 
 def _write_create(source: ActionSource, queries: Queries) -> None:
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.set_parents("body")
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
-    source.line(f"query = model.insert(body).returning(*{_returned(source, queries)})")
+    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
     source.line("row = await tx.fetchrow(query)")
     _check_scope(source)
     source.seam("after_create", values="body")
@@ -129,15 +154,15 @@ def _write_patch(source: ActionSource, queries: Queries) -> None:
 
 
 def _write_update(source: ActionSource, queries: Queries) -> None:
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.seam("scope", "scope")
     _read_first(source, queries, "before_update")
     source.seam("before_update", key=source.key)
     columns = _returned(source, queries)
     source.line("if values:")
-    source.line(f"    query = model.update(values).returning(*{columns})")
+    source.line(f"    query = MODEL.update(values).returning(*{columns})")
     source.line("else:")
-    source.line(f"    query = model.select(*{columns})")
+    source.line(f"    query = MODEL.select(*{columns})")
     source.where("query")
     source.line("row = await tx.fetchrow(query)")
     source.refuse_missing()
@@ -149,12 +174,12 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
 
 def _write_delete(source: ActionSource, queries: Queries) -> None:
     if source.has("scope", *_AROUND_DELETE) or not is_plain(source.bounds):
-        source.bind("model", queries.model)
+        source.bind("MODEL", queries.model)
         source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
         source.seam("scope", "scope")
         _read_first(source, queries, "before_delete")
         source.seam("before_delete", key=source.key)
-        source.where("query", "model.delete().returning(*COLUMNS)")
+        source.where("query", "MODEL.delete().returning(*COLUMNS)")
         source.line("row = await tx.fetchrow(query)")
     else:
         source.bind("DELETE", queries.text_of_delete(source.bounds))
@@ -197,7 +222,7 @@ def _arguments(source: ActionSource) -> str:
 
 def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
     source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("insert_rows", insert_rows)
     source.line("KEY.check_number(body)")
     if source.collection.parents or source.has("before_create"):
@@ -207,14 +232,14 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.seam("before_create")
     source.seam("scope", "scope")
     columns = _returned(source, queries)
-    source.line(f"rows = await insert_rows(tx, model, body, {columns})")
+    source.line(f"rows = await insert_rows(tx, MODEL, body, {columns})")
     _follow(source, "after_create")
     source.line("return rows")
 
 
 def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
     source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("update_rows", update_rows)
     source.line("KEY.check_number(body)")
     source.line("keys = KEY.take(body)")
@@ -230,16 +255,16 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
         with source.indented():
             source.seam("before_update", key="KEY.shown(key)")
     columns = _returned(source, queries)
-    source.line(f"rows = await update_rows(tx, model, KEY, keys, body, {columns}, bounds)")
+    source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
     _follow(source, "after_update")
     source.line("return rows")
 
 
 def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
     key = source.bind("KEY", queries.bulk_key())
-    source.bind("model", queries.model)
+    source.bind("MODEL", queries.model)
     source.bind("COLUMNS", queries.whole if source.has(*_AROUND_DELETE) else queries.keys)
-    source.line(f"keys = [(each,) for each in chosen[{queries.bulk_name()!r}]]")
+    source.line(f"keys = KEY.of_values(chosen[{queries.bulk_name()!r}])")
     _bounds(source)
     _lock(source, queries, "before_delete")
     if source.has("before_delete"):
@@ -247,7 +272,7 @@ def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
         source.line("for key, row in zip(keys, rows):" if wants_row else "for key in keys:")
         with source.indented():
             source.seam("before_delete", key=f"{key}.shown(key)")
-    source.line("query = model.delete().returning(*COLUMNS)")
+    source.line("query = MODEL.delete().returning(*COLUMNS)")
     source.line("query = query.where(KEY.fields[0].in_([key for key, in keys]), *bounds)")
     source.line("rows = await tx.fetch(query)")
     source.line("KEY.check_found([key for key, in keys], rows)")

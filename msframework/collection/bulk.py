@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import peewee
+from marshmallow.exceptions import SCHEMA
+from playhouse.fields import EnumFieldMixin
 
 from msframework.db.transaction import Transaction
 from msframework.exceptions import InvalidInput
@@ -48,7 +50,8 @@ class BulkKey:
             InvalidInput: there are.
         """
         if len(members) > self.most:
-            raise InvalidInput({"body": [f"Longer than maximum length {self.most}."]})
+            text = f"Longer than maximum length {self.most}."
+            raise InvalidInput({"body": {SCHEMA: [text]}})
 
     def take(self, members: Iterable[Row]) -> list[tuple[object, ...]]:
         """Take the keys out of *members*, and return them.
@@ -56,7 +59,13 @@ class BulkKey:
         Raises:
             InvalidInput: a key stands there twice.
         """
-        keys = [tuple(values.pop(name) for name in self._names) for values in members]
+        keys = [
+            tuple(
+                as_stored(field, values.pop(name))
+                for field, name in zip(self.fields, self._names, strict=True)
+            )
+            for values in members
+        ]
         seen: set[tuple[object, ...]] = set()
         errors: dict[str, Any] = {}
         for index, key in enumerate(keys):
@@ -66,6 +75,10 @@ class BulkKey:
         if errors:
             raise InvalidInput({"body": errors})
         return keys
+
+    def of_values(self, values: Iterable[object]) -> list[tuple[object, ...]]:
+        """Return the keys of one column that have *values*."""
+        return [(as_stored(self.fields[0], value),) for value in values]
 
     def of(self, row: Row) -> tuple[object, ...]:
         """Return the key of a row."""
@@ -113,6 +126,17 @@ class BulkKey:
         return f"There is no {self.noun} {', '.join(map(str, key))}."
 
 
+def as_stored(field: peewee.Field, value: Any) -> object:
+    """Return the *value* of a key as rows have it, which may differ from what was loaded."""
+    while isinstance(field, peewee.ForeignKeyField):
+        field = field.rel_field
+    if isinstance(field, EnumFieldMixin):
+        return field.db_value(value)
+    if isinstance(field, peewee.FixedCharField) and isinstance(value, str):
+        return value.ljust(field.max_length)  # PostgreSQL fills a value up with spaces
+    return value
+
+
 async def insert_rows(
     tx: Transaction, model: Any, members: Sequence[Row], columns: Sequence[peewee.Node]
 ) -> list[Row]:
@@ -140,8 +164,8 @@ async def update_rows(
         query = model.update(values).returning(*columns) if values else model.select(*columns)
         return query.where(*key.conditions(number), *bounds)
 
-    rows = await _run(tx, list(zip(keys, members, strict=True)), build)
-    return key.in_order(keys, rows)
+    pairs = sorted(zip(keys, members, strict=True), key=_key_of_pair)
+    return key.in_order(keys, await _run(tx, pairs, build))
 
 
 async def lock_rows(
@@ -156,8 +180,17 @@ async def lock_rows(
     Raises:
         InvalidInput: some are not there.
     """
-    rows = await _run(tx, keys, lambda each: locked.where(*key.conditions(each), *bounds))
-    return key.in_order(keys, rows)
+
+    def build(each: tuple[tuple[object, ...], None]) -> Any:
+        return locked.where(*key.conditions(each[0]), *bounds)
+
+    pairs = sorted(((each, None) for each in keys), key=_key_of_pair)
+    return key.in_order(keys, await _run(tx, pairs, build))
+
+
+def _key_of_pair(pair: tuple[Any, object]) -> Any:
+    """Return the key of a row to lock, so that two requests lock rows in the same order."""
+    return pair[0]
 
 
 async def _run(tx: Transaction, members: Sequence[Any], build: Callable[[Any], Any]) -> list[Row]:

@@ -1,6 +1,6 @@
 """The related objects of the rows of a select: joined to it, and put into the rows.
 
-`read_related` runs at start-up, `Related` per request.
+`Joins` is made at start-up; its methods run per request.
 """
 
 from __future__ import annotations
@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import peewee
-from marshmallow import Schema, fields
 
 from msframework.collection.chosen import key_of
-from msframework.collection.expansion import as_expansion, scope_function
-from msframework.collection.shapes import read_columns, rename, vary
-from msframework.filters import Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +20,7 @@ class Relation:
     """One foreign key whose object is answered.
 
     Attributes:
-        path: the names of the foreign keys that lead to it, with dots between.
+        path: the names that lead to it, with dots between.
         name: the last of them.
         columns: what is selected of its table.
         marker: the column that is NULL only where there is no such row.
@@ -37,7 +33,6 @@ class Relation:
     columns: tuple[peewee.Node, ...]
     marker: str
     scope: Callable[..., Any] | None
-    always: bool
 
 
 class Joined(NamedTuple):
@@ -48,31 +43,24 @@ class Joined(NamedTuple):
     marker: str
 
 
-class Related:
-    """The related objects that a collection answers.
+class Joins:
+    """The foreign keys that one select is joined with.
 
     Attributes:
-        relations: those that are declared, each behind the one that it goes through.
+        base: the path of the rows that it selects; empty for those of the collection.
+        relations: the foreign keys, each behind the one that it goes through.
         has_scope: whether one of them depends on the caller.
     """
 
-    __slots__ = ("_usual", "has_scope", "paths", "relations")
+    __slots__ = ("base", "has_scope", "relations")
 
-    def __init__(self, relations: Collection[Relation]) -> None:
+    def __init__(self, base: str, relations: Collection[Relation]) -> None:
+        self.base = base
         self.relations = tuple(relations)
-        self.paths = tuple(each.path for each in relations)
         self.has_scope = any(each.scope is not None for each in relations)
-        self._usual = frozenset(each.path for each in relations if each.always)
-
-    def asked(self, filters: Filters) -> frozenset[str]:
-        """Return the paths of the objects to answer: those asked for, and those always answered.
-
-        Where fields are chosen, only what was asked for.
-        """
-        return filters.expand | self._usual if filters.fields is None else filters.expand
 
     async def join(
-        self, query: Any, asked: frozenset[str], request: object, principal: object
+        self, query: Any, asked: Collection[str], request: object, principal: object
     ) -> tuple[Any, tuple[Joined, ...]]:
         """Return *query* with the objects *asked* for, and how the rows hold them.
 
@@ -85,15 +73,11 @@ class Related:
             if each.path not in asked:
                 continue
             inner = each.field.rel_model.select(*each.columns)
-            if each.scope is not None:
-                scope = each.scope(request, principal)
-                scope = await scope if inspect.isawaitable(scope) else scope
-                if scope is not None:
-                    inner = inner.where(scope)
+            inner = await bind_scope(inner, each.scope, request, principal)
             source = inner.alias(f"related_{len(found)}")
             sources[each.path] = source
             key = each.field
-            if each.before:
+            if each.before != self.base:
                 key = getattr(sources[each.before].c, key.column_name)
             on = key == getattr(source.c, each.marker)
             query = peewee.Select.join(query, source, peewee.JOIN.LEFT_OUTER, on=on)
@@ -110,7 +94,7 @@ class Related:
     def fold(self, rows: Iterable[Any], joined: Collection[Joined]) -> None:
         """Put the objects that each row was joined with into it."""
         for row in rows:
-            made: dict[str, Any] = {"": row}
+            made: dict[str, Any] = {self.base: row}
             for path, keys, marker in joined:
                 there = row[marker] is not None
                 found = {key: row.pop(name) for name, key in keys.items()}
@@ -120,33 +104,12 @@ class Related:
                     made[before][name] = made[path]
 
 
-def read_related(expand: Mapping[str, Any], model: type[peewee.Model]) -> Related | None:
-    """Return the objects that *expand* declares, which is right; `None` where there are none."""
-    models: dict[str, Any] = {"": model}
-    found = []
-    for path in sorted(expand, key=lambda path: path.count(".")):
-        each = as_expansion(expand[path])
-        before, _, name = path.rpartition(".")
-        field = models[before]._meta.fields[name]
-        target = models[path] = field.rel_model
-        onward = [
-            target._meta.fields[other.rpartition(".")[2]]
-            for other in expand
-            if other.rpartition(".")[0] == path
-        ]
-        columns = read_columns(target, vary(each.schema), [field.rel_field, *onward])
-        marker = field.rel_field.column_name
-        scope = scope_function(each)
-        found.append(Relation(path, before, name, field, columns, marker, scope, each.always))
-    return Related(found) if found else None
-
-
-def expand_schema(schema: Schema, expand: Mapping[str, Any], path: str = "") -> Schema:
-    """Return *schema* with a member for each object that *expand* declares below *path*."""
-    members: dict[str, object] = {}
-    for other, given in expand.items():
-        before, _, name = other.rpartition(".")
-        if before == path:
-            inner = expand_schema(vary(as_expansion(given).schema), expand, other)
-            members[name] = fields.Nested(inner, dump_only=True, allow_none=True)
-    return rename(schema, "Expanded", members) if members else schema
+async def bind_scope(
+    query: Any, scope: Callable[..., Any] | None, request: object, principal: object
+) -> Any:
+    """Return the select *query* of the rows within *scope*, a function of request and principal."""
+    if scope is None:
+        return query
+    found = scope(request, principal)
+    found = await found if inspect.isawaitable(found) else found
+    return query if found is None else query.where(found)

@@ -5,16 +5,23 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import peewee
 
 from msframework.collection.action import ActionPlace, CollectionAction
 from msframework.collection.declaration import Collection, primary_key
-from msframework.collection.shapes import loads_column
+from msframework.collection.shapes import column_of, is_one_of
 from msframework.doc import InputNote, Notes
-from msframework.exceptions import ConstraintConflict, Forbidden, NotFound
+from msframework.exceptions import (
+    ConstraintConflict,
+    Forbidden,
+    GatewayTimeout,
+    NotFound,
+    ServiceUnavailable,
+    UpstreamError,
+)
 from msframework.operation import Failure, Source
 
 _VERBS: Final = {
@@ -112,13 +119,13 @@ def _note_answer(notes: Notes, collection: Collection, action: CollectionAction)
 def _failures(collection: Collection, action: CollectionAction) -> Iterator[Failure]:
     """Yield the failures of an action, those of constraints first."""
     raises = dict(collection.cls.raises)
-    mine = set(_conflicts(collection, action))
+    written = _written(collection, action)
+    mine = set(_conflicts(collection, action, written))
     if action.writes:
-        theirs = set(_keys_of_others(collection.model))
+        known = {*dict(_constraints(collection.model)), *_keys_of_others(collection.model)}
         for constraint, exception in raises.items():
-            hinders_delete = constraint in theirs
-            hinders_write = not hinders_delete or constraint in set(_own(collection.model))
-            if hinders_delete if action.method == "DELETE" else hinders_write:
+            # NOTE: nothing is known of the columns of others, so they may hinder whatever writes.
+            if constraint in mine or (constraint not in known and action.method != "DELETE"):
                 yield Failure(exception, constraint)
     if action.name in ("create", "bulk_create"):
         for parent in collection.parents:
@@ -129,32 +136,64 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                     yield Failure(NotFound, constraint)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
-    if "scope" in collection.seams and action.method in ("POST", "PUT", "PATCH"):
+    if asks_others(collection, action):
+        yield Failure(UpstreamError, description="Another service failed.")
+        yield Failure(ServiceUnavailable, description="Another service cannot be reached.")
+        yield Failure(GatewayTimeout, description="Another service did not answer in time.")
+    if "scope" in collection.seams and (written or action.method == "POST"):
         yield Failure(Forbidden)
     if mine - raises.keys():
         yield Failure(ConstraintConflict)
 
 
-def _conflicts(collection: Collection, action: CollectionAction) -> Iterator[str]:
+def asks_others(collection: Collection, action: CollectionAction) -> bool:
+    """Tell whether an action answers objects of other services."""
+    reading = {"list": collection.row_reading, "read": collection.detail_reading}.get(action.name)
+    related = None if reading is None else reading.related
+    return related is not None and related.batches is not None and related.batches.is_remote
+
+
+def _written(collection: Collection, action: CollectionAction) -> tuple[peewee.Field, ...]:
+    """Return the columns that an action may write: those of its body, of its path, of a seam."""
+    if action.method not in ("POST", "PUT", "PATCH"):
+        return ()
+    model, shapes, creates = collection.model, collection.shapes, action.method == "POST"
+    seam = collection.seams.get("before_create" if creates else "before_update")
+    schema = shapes.create if creates else shapes.write
+    columns = [column_of(model, field, name) for name, field in schema.load_fields.items()]
+    if creates:
+        columns += [each.field for each in collection.parents]
+    if seam is not None and "values" in seam.parameters:
+        keys = () if creates else primary_key(model)
+        columns += [
+            field
+            for field in model._meta.sorted_fields
+            if not (isinstance(field, peewee.AutoField) or is_one_of(field, keys))
+        ]
+    return tuple(column for column in columns if column is not None)
+
+
+def _conflicts(
+    collection: Collection, action: CollectionAction, written: Iterable[peewee.Field]
+) -> Iterator[str]:
     """Yield the constraints that may refuse an action with a conflict, by PostgreSQL's names."""
-    if not action.writes:
-        return
     if action.method == "DELETE":
         yield from _keys_of_others(collection.model)
-        return
-    model, shapes = collection.model, collection.shapes
-    schema = shapes.create if action.method == "POST" else shapes.write
-    table, meta = collection.table, model._meta
+    for constraint, columns in _constraints(collection.model):
+        if any(is_one_of(column, written) for column in columns):
+            yield constraint
+
+
+def _constraints(model: type[peewee.Model]) -> Iterator[tuple[str, Sequence[peewee.Field]]]:
+    """Yield the constraints that the model declares, and the columns of each."""
+    table = model._meta.table_name
     for columns, unique in _indexes(model):
-        if unique and any(loads_column(schema, model, columns)):
-            yield f"{table}_{'_'.join(each.column_name for each in columns)}"
-    if any(loads_column(schema, model, primary_key(model))):
-        yield f"{table}_pkey"
-    bound = [each.field for each in collection.parents] if action.method == "POST" else []
-    for field in meta.sorted_fields:
-        is_key = isinstance(field, peewee.ForeignKeyField)
-        if is_key and (any(loads_column(schema, model, [field])) or any(field is b for b in bound)):
-            yield _foreign_key(field)
+        if unique:
+            yield f"{table}_{'_'.join(each.column_name for each in columns)}", columns
+    yield f"{table}_pkey", primary_key(model)
+    for field in model._meta.sorted_fields:
+        if isinstance(field, peewee.ForeignKeyField):
+            yield _foreign_key(field), (field,)
 
 
 def _indexes(model: type[peewee.Model]) -> Iterator[tuple[list[peewee.Field], bool]]:
@@ -166,13 +205,6 @@ def _indexes(model: type[peewee.Model]) -> Iterator[tuple[list[peewee.Field], bo
         if isinstance(index, (list, tuple)):
             names, unique = index
             yield [model._meta.combined[name] for name in names], unique
-
-
-def _own(model: type[peewee.Model]) -> Iterator[str]:
-    """Yield the constraints of the model's own foreign keys."""
-    for field in model._meta.sorted_fields:
-        if isinstance(field, peewee.ForeignKeyField):
-            yield _foreign_key(field)
 
 
 def _keys_of_others(model: type[peewee.Model]) -> Iterator[str]:

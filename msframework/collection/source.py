@@ -13,6 +13,7 @@ from urllib.parse import quote
 from msframework._codegen import SourceWriter, compile_function
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.declaration import Bound, Collection
+from msframework.collection.path_value import read_path_values
 from msframework.collection.statements import missing_row
 from msframework.operation import path_template
 from msframework.types import Handler
@@ -29,9 +30,10 @@ class ActionSource(SourceWriter):
     Attributes:
         namespace: the names that it reaches.
         parameters: what its method takes behind the request, in order.
+        path_values: the parameters of its path that are read before they are used.
     """
 
-    __slots__ = ("action", "bounds", "collection", "namespace", "parameters")
+    __slots__ = ("action", "bounds", "collection", "namespace", "parameters", "path_values")
 
     def __init__(
         self, collection: Collection, action: CollectionAction, inputs: Sequence[str]
@@ -41,6 +43,9 @@ class ActionSource(SourceWriter):
         self.bounds: tuple[Bound, ...] = collection.bounds(action)
         self.namespace: dict[str, object] = {"missing_row": missing_row}
         self.parameters = [each.name for each in self.bounds]
+        self.path_values = read_path_values(collection, self.bounds)
+        for name, value in self.path_values.items():
+            self.line(f"{name} = {self.bind(f'READ_{name}', value.read)}({name})")
         for name in (*inputs, "tx" if action.writes else "cur"):
             self.take(name)
 
@@ -79,8 +84,8 @@ class ActionSource(SourceWriter):
                 self.take(parameter)
             local = {"action": repr(self.action.name), "row": row}
             given = "".join(f", {name}={local.get(name, name)}" for name in seam.parameters)
-            self.bind("partial", partial)
-            self.line(f"tx.after_commit(partial(self.after_commit{given}))")
+            self.bind("PARTIAL", partial)
+            self.line(f"tx.after_commit(PARTIAL(self.after_commit{given}))")
 
     @property
     def key(self) -> str:
@@ -127,10 +132,13 @@ class ActionSource(SourceWriter):
         rest = path_template("/" + "/".join(inner[shared:]))
         values = {each.name: f"row[{each.field.column_name!r}]" for each in collection.lookup}
         values |= {each.name: each.name for each in collection.parents}
-        self.bind("quote", quote_key)
+        every = (*collection.lookup, *collection.parents)
+        for name, value in read_path_values(collection, every).items():
+            values[name] = f"{self.bind(f'SHOW_{name}', value.show)}({values[name]})"
+        self.bind("QUOTE", quote_key)
         parts = re.split("[{}]", rest)  # texts and names by turns
         shown = [
-            f"quote({values[part]})" if odd % 2 else repr(part) for odd, part in enumerate(parts)
+            f"QUOTE({values[part]})" if odd % 2 else repr(part) for odd, part in enumerate(parts)
         ]
         return " + ".join([base, *(each for each in shown if each != "''")])
 

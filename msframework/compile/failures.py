@@ -144,8 +144,11 @@ def _failures_of_inputs(
         yield _general(InvalidInput, text, example)
 
 
-def _under(key: str, errors: Any) -> Any:
-    return {key: errors} if key else errors
+def _within(item: Input, errors: Any) -> Any:
+    """Return *errors* of an object where they stand in those of *item*: by index, under its key."""
+    if item.schema.many:
+        errors = {"0": errors}
+    return {item.key: errors} if item.key else errors
 
 
 def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
@@ -155,10 +158,10 @@ def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> An
         needed = [field for field in fields if field.required]
         if needed and not item.partial:
             key = needed[0].data_key or needed[0].name
-            return {item.source.value: _under(item.key, {key: _REQUIRED})}
+            return {item.source.value: _within(item, {key: _REQUIRED})}
     for item, fields in through:
         for field in fields:
-            return {item.source.value: _under(item.key, {field.data_key or field.name: _NULL})}
+            return {item.source.value: _within(item, {field.data_key or field.name: _NULL})}
     for item in inputs:
         if item.reader is not None:
             return item.reader.example_error()

@@ -14,11 +14,12 @@ from msframework.access.guard import (
     AnyOf,
     AuthenticatedBy,
     Guard,
+    Narrowed,
     Scopes,
     leaves_of,
     path_names,
 )
-from msframework.access.policy import Access, build_access, named_authenticators
+from msframework.access.policy import Access, build_access, named_authenticators, normalize
 from msframework.access.registry import ServiceAccess, read_guards
 from msframework.compile.provider import Security
 from msframework.doc import Notes
@@ -68,8 +69,8 @@ def read_access(
         values: the provided values that it takes.
         asks_principal: whether a rate limit of it may depend on the principal.
     """
-    guards, is_public = _collect(around, service, problems)
-    required, documented = _read_security(around, service, values, problems)
+    guards, is_public = _collect(around, method, service, problems)
+    required, documented = _read_security(around, method, service, values, problems)
     takes_principal = any(value.kind is ProviderKind.PRINCIPAL for value in values)
     access = build_access(
         (*guards, *required),
@@ -94,8 +95,16 @@ def read_access(
     return access, documented
 
 
+def opens(around: Surroundings, method: str) -> bool:
+    """Tell whether `@doc.public` on the class opens *method*: no guard of the class is for that."""
+    if not around.shared.public or around.resource is None:
+        return around.shared.public
+    own = read_guards(vars(around.resource).get("guards", ()), "", [])
+    return not normalize(own, method)
+
+
 def _collect(
-    around: Surroundings, service: ServiceAccess, problems: list[str]
+    around: Surroundings, method: str, service: ServiceAccess, problems: list[str]
 ) -> tuple[list[Guard], bool]:
     """Return the guards from the outside in, and whether the operation is `@doc.public`."""
     where, resource = around.where, around.resource
@@ -105,18 +114,20 @@ def _collect(
         if "guards" in vars(cls):
             owner = f"{cls.__module__}.{cls.__qualname__}.guards"
             guards += read_guards(vars(cls)["guards"], owner, problems)
-    is_public = around.shared.public or around.notes.public
+    is_open = opens(around, method)
     if around.shared.public and resource is not None:
-        guards = []
-        if vars(resource).get("guards", ()) != () or around.shared.security:
+        guards = [] if is_open else guards
+        own_guards = read_guards(vars(resource).get("guards", ()), "", [])
+        if around.shared.security or not all(isinstance(each, Narrowed) for each in own_guards):
             owner = f"{resource.__module__}.{resource.__qualname__}"
-            problems.append(_contradiction(owner))
+            advice = "Drop one of them, or limit the guards to methods that are not public: .on(…)."
+            problems.append(_contradiction(owner, advice))
     own = read_guards(tuple(around.notes.guards), where, problems)
     if around.notes.public:
         guards = []
         if own or around.notes.security:
-            problems.append(_contradiction(where))
-    return [*guards, *own], is_public
+            problems.append(_contradiction(where, "Drop one of them."))
+    return [*guards, *own], is_open or around.notes.public
 
 
 def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
@@ -127,13 +138,14 @@ def find_lost_guards(handler: Handler, where: str, problems: list[str]) -> None:
         problems.append(Problem(where, found, advice="Write guards = (…) in the class."))
 
 
-def _contradiction(where: str) -> Problem:
+def _contradiction(where: str, advice: str) -> Problem:
     found = "@doc.public stands on it, and guards (or @doc.security) too"
-    return Problem(where, found, advice="Drop one of them.")
+    return Problem(where, found, advice=advice)
 
 
 def _read_security(
     around: Surroundings,
+    method: str,
     service: ServiceAccess,
     values: Iterable[ProvidedValue],
     problems: list[str],
@@ -142,7 +154,7 @@ def _read_security(
     levels = [around.notes.security]
     if not around.notes.public:
         levels.append(around.shared.security)
-        if not around.shared.public:
+        if not opens(around, method):
             levels.append(around.outer.security)
     declared = next((level for level in levels if level is not None), [])
     names = [name for each in declared for name in each]

@@ -104,7 +104,7 @@ class Promise:
         if self.schema is None or self.free:
             return
         missing = list(
-            dict.fromkeys(_missing(self.schema, json.loads(written), "", bool(self.many)))
+            dict.fromkeys(missing_members(self.schema, json.loads(written), "", bool(self.many)))
         )
         if missing:
             raise WrongKind(
@@ -130,11 +130,11 @@ def _promised(answer: Answer, paged: bool) -> str:
     return f"{promised} for status {answer.status}"
 
 
-def _missing(schema: Schema, data: object, path: str, many: bool) -> Iterator[str]:
+def missing_members(schema: Schema, data: object, path: str, many: bool) -> Iterator[str]:
     """Yield the paths of members that *schema* requires and *data* lacks."""
     if many:
         for item in data if isinstance(data, list) else ():
-            yield from _missing(schema, item, f"{path}[]", False)
+            yield from missing_members(schema, item, f"{path}[]", False)
         return
     if not isinstance(data, dict) or overrides(schema, "dump") or schema._hooks["post_dump"]:
         return
@@ -146,4 +146,4 @@ def _missing(schema: Schema, data: object, path: str, many: bool) -> Iterator[st
                 yield place
         elif isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck):
             inner = field.schema
-            yield from _missing(inner, data[key], place, bool(inner.many or field.many))
+            yield from missing_members(inner, data[key], place, bool(inner.many or field.many))

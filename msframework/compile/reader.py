@@ -27,6 +27,7 @@ from msframework.compile.provider import add_security, is_failure, read_provisio
 from msframework.compile.rates import asks_principal, read_rates
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
+from msframework.compile.shared import shared_notes
 from msframework.compile.signature import check_path_taken, read_arguments
 from msframework.doc import Notes, notes_of
 from msframework.envelope import Envelope, read_envelope
@@ -95,7 +96,7 @@ def _read(
     notes = notes_of(handler)
     owner = getattr(handler, "__self__", None)
     resource = type(owner) if isinstance(owner, Resource) else None
-    shared = notes_of(resource) if resource is not None else Notes()
+    shared = shared_notes(resource)
     params = path_params(endpoint.path)
     outer = endpoint.notes
     _check_notes(notes, shared, endpoint, resource, problems)

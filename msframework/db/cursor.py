@@ -14,7 +14,7 @@ import asyncpg
 from msframework.db.listening import Listening
 from msframework.db.model_statements import ModelStatements, Result
 from msframework.db.rows import as_it_is, to_dict, to_dicts, value_of
-from msframework.db.session import Session
+from msframework.db.session import READY, Session
 from msframework.db.statement_cache import (
     EXECUTE,
     EXECUTEMANY,
@@ -180,6 +180,19 @@ class Cursor(ModelStatements):
     async def remove_listener(self, channel: str, callback: Listener) -> None:
         """Take a listener away again."""
         await self._session.call("remove_listener", f"UNLISTEN {channel}", (channel, callback), {})
+
+    def give_back(self) -> None:
+        """Give the connection back before the end of the block, to wait for something else.
+
+        A later statement takes another one. Nothing happens in a transaction, nor where a statement
+        left something in the session of the connection: a setting, a stream, a listener.
+        """
+        session, lease = self._session, self._session.lease
+        if lease is None or session.scope is not None or lease.began or lease.spoiled:
+            return
+        if session.clean and session.state == READY:
+            session.release()
+            session.state = READY
 
     async def connection(self) -> asyncpg.Connection:
         """Return asyncpg's connection itself, for what this class lacks.

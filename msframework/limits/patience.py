@@ -6,8 +6,8 @@ one slow function; a delay in which many requests are begun is a queue, whose ta
 `concurrency` (CoDel, RFC 8289). Those are begun that have waited little, and the newest of a turn
 are refused.
 
-`observe` runs several times a second, `is_over` per request while `is_watching`; neither knows of a
-clock or a loop.
+`observe` runs several times a second, `is_over` per request while `is_watching` and for samples
+before; neither knows of a clock or a loop.
 """
 
 from __future__ import annotations
@@ -25,24 +25,34 @@ class Patience:
 
     Attributes:
         is_watching: whether the loop is late, and each request has to be asked about.
-        begun: the requests that were begun since the last observation.
+        stays_late: whether it was late at the last two observations, or at the last one after a
+            request had been refused.
+        begun: the requests that were asked about and begun since the last observation.
     """
 
     def __init__(self, delay: float = ALLOWED_DELAY) -> None:
         self._delay = delay
         self._calm = 0
-        self.is_watching = False
+        self._was_late = False
+        self.is_watching = self.stays_late = False
         self.begun = 0
 
     def observe(self, lag: float) -> None:
         """Take in that the loop was *lag* seconds late."""
         self.begun = 0
-        if lag > self._delay / 2:
+        is_late = self.is_late(lag)
+        self.stays_late = is_late and self._was_late
+        self._was_late = is_late
+        if is_late:
             self.is_watching, self._calm = True, 0
-        elif lag < self._delay / 4:
+        elif lag < self._delay / 8:
             self._calm += 1
             if self._calm >= _CALM:
                 self.is_watching = False
+
+    def is_late(self, waited: float) -> bool:
+        """Return whether others may soon wait too long, where one *waited* so many seconds."""
+        return waited > self._delay / 4
 
     def is_over(self, waited: float, share: float = 1.0) -> bool:
         """Return whether a request that *waited* so many seconds is too late; else it is begun.
@@ -51,6 +61,8 @@ class Patience:
             share: how much longer or shorter than others it may wait.
         """
         if waited > self._delay * share and self.begun >= _FEWEST:
+            self.is_watching = self._was_late = True
+            self._calm = 0
             return True
         self.begun += 1
         return False

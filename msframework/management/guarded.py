@@ -13,8 +13,9 @@ from msframework.access.guard import Guard
 from msframework.access.policy import Access, build_access, normalize
 from msframework.access.text import guard_text
 from msframework.admission import surroundings_of
-from msframework.compile.guarding import Surroundings, read_access
+from msframework.compile.guarding import Surroundings, opens, read_access
 from msframework.compile.rates import asks_principal, read_rates
+from msframework.compile.shared import shared_notes
 from msframework.doc import Notes, notes_of
 from msframework.operation import Operation, path_params
 from msframework.resource import Resource
@@ -124,7 +125,7 @@ def _origins(operation: Operation, service: Any) -> list[str]:
     around = Surroundings(
         operation.where,
         notes_of(operation.handler),
-        notes_of(resource) if resource is not None else Notes(),
+        shared_notes(resource),
         getattr(blueprint, "notes", None) or Notes(),
         resource,
         operation.blueprint,
@@ -137,7 +138,7 @@ def _levels(around: Surroundings, method: str, access: Access, service: Any) -> 
     """Return the names of the declarations around a method that guard it."""
     notes, shared, outer, resource = around.notes, around.shared, around.outer, around.resource
     levels: list[tuple[str, Iterable[Guard], Notes]] = []
-    if not (notes.public or shared.public):
+    if not (notes.public or opens(around, method)):
         blueprint: Any = around.guards
         levels.append(("service", service.guards, Notes()))
         levels.append((f"blueprint {around.blueprint}", blueprint, outer))

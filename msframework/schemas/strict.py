@@ -256,12 +256,15 @@ class ZonedDateTime(OrText, fields.AwareDateTime):
 
 def is_in_utc(moment: dt.datetime) -> bool:
     """Tell whether *moment* has a zone, and UTC has a year for it."""
+    # NOTE: one without would be converted from the zone of the machine, and year 0 is no year.
+    if not is_aware(moment):
+        return False
     if not 1 < moment.year < 9999:
         try:
             moment.astimezone(dt.UTC)
         except OverflowError:
             return False
-    return bool(is_aware(moment))
+    return True
 
 
 class NestedTexts(fields.Nested):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-_MOST: Final = 128  # connections at once
+_MOST: Final = 512  # connections at once
 
 
 class Backlog:

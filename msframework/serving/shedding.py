@@ -26,6 +26,7 @@ from msframework.limits.priority import NORMAL, SHARES
 from msframework.metrics import Metrics
 from msframework.operation import Operation
 from msframework.serving.answer import Answer
+from msframework.serving.arrival import seconds_since_data
 from msframework.serving.backlog import Backlog
 from msframework.serving.request import LeanRequest, Request
 from msframework.types import Handler, PathValues
@@ -196,13 +197,17 @@ class Shedding:
         if self._occupancy.in_flight - len(self._aside) > self._limit.value * load.share:
             self._limit.is_met = True
             return "concurrency"
-        patience = self._patience
-        if patience.is_watching:
-            protocol = getattr(request.stream, "protocol", None)
-            if protocol and patience.is_over(monotonic() - protocol._time, load.share):
-                return "delay"
+        patience, protocol = self._patience, getattr(request.stream, "protocol", None)
+        waited = 0.0
+        if protocol:
+            waited = monotonic() - protocol._time
+            if patience.stays_late and protocol.state["requests_count"] <= 1:
+                # A new connection may have waited for several turns until it was accepted.
+                waited = max(waited, seconds_since_data(protocol.transport))
+        if patience.is_over(waited, load.share):
+            return "delay"
         self._samples -= 1
-        if self._samples == 0:
+        if self._samples <= 0 and not patience.is_late(waited):
             self._open()
         return None
 

@@ -293,6 +293,24 @@ def test_a_guard_of_objects_lets_in_whoever_is_known(guard):
     assert {} not in access.requirements
 
 
+@pytest.mark.parametrize(
+    ("guard", "refuses"),
+    [
+        (AuthenticatedBy("key"), False),
+        (AuthenticatedBy("key", "token"), False),
+        (~AuthenticatedBy("key"), False),
+        (AuthenticatedBy("key") | AuthenticatedBy("token"), False),
+        (AuthenticatedBy("key") & Scopes("a"), True),
+        (AuthenticatedBy("key") | Scopes("a"), True),
+        (AuthenticatedBy("key") & AuthenticatedBy("token"), True),
+        (~Authenticated(), True),
+    ],
+    ids=str,
+)
+def test_a_caller_whom_only_the_right_authenticators_can_know_is_never_forbidden(guard, refuses):
+    assert build_access([guard], "GET", AUTHENTICATORS).can_refuse is refuses
+
+
 def test_an_alternative_for_other_methods_opens_nothing():
     guard = Scopes("a") | Scopes("b").on("DELETE")
 

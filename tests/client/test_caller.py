@@ -32,6 +32,13 @@ async def test_a_client_may_have_another_envelope(upstream):
         assert await client.call("GET", "/cities") == {"data": []}
 
 
+async def test_the_envelope_comes_with_the_data_where_it_is_asked_for(client, upstream):
+    page = {"code": 0, "data": [], "pagination": {"page": 1}}
+    upstream.answers["/cities"] = 200, page
+
+    assert await client.call("GET", "/cities", whole=True) == page
+
+
 async def test_nothing_is_none(client, upstream):
     async def no_content(reader, writer):
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")

@@ -1,7 +1,10 @@
 """A service of collections whose rows are related: books, authors, cities, readers."""
 
+from marshmallow import Schema, fields
+
 from msframework import ALL, Blueprint, ModelResource, ModelSchema
 from msframework.collection import Expansion
+from msframework.collection.expansion import BatchedExpansion
 from msframework.models import CharField, DecimalField, ForeignKeyField, Model, TextField
 from msframework.pagination import Cursors
 
@@ -198,6 +201,55 @@ class OpenBooks(ModelResource):
 
     schema = BookSchema
     expand = {"author": Expansion(AuthorSchema, scope=None)}
+
+
+class ShelfSchema(Schema):
+    """Where a book stands."""
+
+    number = fields.Integer()
+    held = fields.Boolean()
+
+
+class Shelf(BatchedExpansion):
+    """The shelf of a book with a blurb, from elsewhere: an expansion and its batch in one."""
+
+    path, has_scope, is_remote = "", False, True
+
+    def __init__(self, always=False):
+        super().__init__(ShelfSchema, scope=None, always=always)
+        self.calls = []
+
+    def why_wrong(self, model):
+        return () if "blurb" in model._meta.fields else ("needs a blurb", "a model that has one")
+
+    def find_key(self, model):
+        return model._meta.fields["blurb"]
+
+    def batch(self, path, model):
+        self.path, self.key = path, self.find_key(model)
+        return self
+
+    def empty(self):
+        return None
+
+    def member(self, schema):
+        return fields.Nested(schema, dump_only=True, allow_none=True)
+
+    async def fetch(self, keys, asked, request, principal, cur):
+        self.calls.append(keys)
+        return {key: {"number": len(key), "held": cur.lease is not None} for key in keys}
+
+
+@related.collection("/shelves", item="/shelves/<id:int>", name="Shelves")
+class BooksOnShelves(ModelResource):
+    """Books, and what only another service knows of them."""
+
+    schema = BookRow
+    fields = ALL
+    expand = {"shelf": Shelf(), "author": Expansion(AuthorSchema, scope=None)}
+
+    def scope(self, request, principal):
+        return Book.id != 3
 
 
 BLUEPRINTS = (chosen, related)

@@ -21,6 +21,7 @@ from msframework import (
 )
 from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
 from msframework.exceptions import Forbidden, ServiceUnavailable
+from msframework.management.guarded import read_access_rows
 
 GOLDEN = Path(__file__).parent / "golden"
 BEARER = {"type": "http", "scheme": "bearer"}
@@ -322,6 +323,28 @@ def test_what_stands_beside_public_is_refused(make):
     on_class, on_method = problems_of(service)
     assert "Thing: @doc.public stands on it, and guards (or @doc.security) too" in on_class
     assert "Thing.put: @doc.public stands on it" in on_method
+
+
+def test_a_public_class_with_guards_for_some_methods_is_public_for_the_others(make):
+    @doc.public
+    class Thing(Resource):
+        guards = (Scopes("a").on("POST"),)
+
+        async def get(self, request, id): ...
+        async def post(self, request, id): ...
+
+    service = make(Authenticated())
+    found = mount(service, Thing, guards=[Scopes("b")])
+
+    assert (found["GET"].access.guards, found["GET"].access.is_public) == ((), True)
+    assert not found["POST"].access.is_public
+    assert found["POST"].access.guards == (Authenticated(), Scopes("b"), Scopes("a"))
+    service.compile()
+    origins = {row.method: row.origins for row in read_access_rows(service) if "Thing" in row.name}
+    assert origins["GET"] == ()
+    assert [each.rpartition(".")[2] for each in origins["POST"]] == [
+        *("service", "blueprint things", "Thing")
+    ]
 
 
 def test_guards_of_an_instance_are_refused_as_its_class_is_read(make):

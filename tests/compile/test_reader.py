@@ -8,6 +8,7 @@ from sanic import Blueprint as SanicBlueprint
 
 from msframework import (
     Blueprint,
+    Cursors,
     ImproperlyConfigured,
     NotFound,
     Resource,
@@ -15,6 +16,8 @@ from msframework import (
     ServiceException,
     doc,
 )
+from msframework.access import APIKey, AuthenticatedBy
+from msframework.exceptions import Gone
 from msframework.operation import Source
 from msframework.schemas import fields
 
@@ -555,3 +558,95 @@ def test_what_a_class_says_of_itself_serves_methods_that_say_nothing(make_servic
         True,
         NotFound,
     )
+
+
+def test_a_class_hands_down_what_holds_for_requests(make_service):
+    @doc.raises(NotFound)
+    @doc.raises(NotFound, constraint="things_name")
+    @doc.tag("base")
+    @doc.priority("low")
+    @doc.summary("Things")
+    @doc.deprecated
+    class Base(Resource):
+        async def get(self, request): ...
+
+    @doc.raises(Gone, constraint="things_name")
+    class Middle(Base):
+        priority = "high"
+
+    def declare(things):
+        things.resource("/")(type("Thing", (Middle,), {}))
+        things.resource("/base")(Base)
+
+    found = {each.path: each for each in mount(make_service, declare).operations}
+    base, thing = found.pop("/things/base"), found.popitem()[1]
+
+    declared = {(each.exception, each.constraint) for each in thing.failures if not each.is_general}
+    assert declared == {(Gone, "things_name"), (NotFound, None)}
+    assert (thing.text.tags, thing.priority) == (("base",), "high")
+    assert (base.text.tags, base.priority) == (("base",), "low")
+    assert (thing.text.summary, thing.text.deprecated) == ("", False)
+    assert (base.text.summary, base.text.deprecated) == ("Things", True)
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_the_security_of_a_base_guards_what_derives_from_it(make_service, public):
+    """Closed: it would otherwise be open without a word."""
+
+    @doc.security("key")
+    class Base(Resource): ...
+
+    class Thing(Base):
+        async def get(self, request): ...
+
+    if public:
+        doc.public(Thing)
+    key = APIKey({"ada": "sha256:" + "0" * 64})
+    service = make_service(access={"authenticators": {"key": key}})
+    things = Blueprint("things")
+    things.resource("/")(Thing)
+    service.blueprint(things)
+
+    (operation,) = service.operations
+    guards = () if public else (AuthenticatedBy("key"),)
+    assert (operation.access.guards, operation.access.is_public) == (guards, public)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "meant"),
+    [
+        ("permission_classes", "guards"),
+        ("decorators", "guards, or a decorator on each method"),
+        ("throttle_classes", "@doc.rate_limit(…)"),
+        ("guard", "guards"),
+        ("priorty", "priority"),
+    ],
+)
+def test_what_would_guard_a_class_elsewhere_is_refused(make_service, attribute, meant):
+    """Closed: it would be open without a word."""
+
+    def declare(things):
+        base = type("Base", (Resource,), {attribute: ()})
+
+        @things.resource("/")
+        class Thing(base):
+            async def get(self, request): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+    assert f"Thing: nothing reads its {attribute!r}. Was {meant} meant?" in problem
+
+
+def test_a_function_within_a_class_has_no_self(make_service):
+    def declare(things):
+        class Thing:
+            @things.post("/<id:int>/close")
+            async def close(self, request, id): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+    assert "its parameter 'request' is not the first one" in problem
+    assert "write it beside the class" in problem
+
+
+def test_a_class_of_pages_is_none():
+    with pytest.raises(TypeError, match="one of Pages"):
+        doc.paginate(Cursors)

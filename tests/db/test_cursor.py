@@ -436,3 +436,60 @@ async def test_too_many_arguments_are_an_error_that_says_what_to_do(db, count):
             with pytest.raises(ValueError, match=rf"{count} arguments.*32767.*ANY"):
                 await getattr(cur, method)(query, *range(count))
         assert await cur.fetchval("SELECT 1") == 1
+
+
+async def test_a_connection_that_is_given_back_is_free_for_others(open_database):
+    async with open_database(max_size=1, min_size=1) as db, db.acquire() as cur:
+        assert await cur.fetchval("SELECT 1") == 1
+
+        cur.give_back()
+
+        await lend_all(db, 1)
+        cur.give_back()
+        assert await cur.fetchval("SELECT 2") == 2
+
+
+LEFT = {
+    "a setting": lambda cur: cur.execute("SET application_name = 'mine'"),
+    "a stream": lambda cur: anext(aiter(cur.cursor("SELECT generate_series(1, 3)", prefetch=1))),
+    "the connection": lambda cur: cur.connection(),
+}
+
+
+@pytest.mark.parametrize("left", LEFT)
+async def test_a_connection_in_which_something_was_left_is_kept(db, left):
+    async with db.acquire() as cur:
+        await LEFT[left](cur)
+        held = cur.conn
+
+        cur.give_back()
+
+        assert cur.conn is held
+
+
+async def test_a_transaction_keeps_its_connection(db, filled):
+    async with db.transaction() as cur:
+        await cur.execute("UPDATE items SET note = 'x' WHERE id = 1")
+        cur.give_back()
+        assert await cur.fetchval("SELECT note FROM items WHERE id = 1") == "x"
+
+
+async def test_a_statement_does_not_outlive_its_connection(open_database):
+    async with open_database(max_size=2, min_size=1) as db, db.acquire() as cur:
+        statement = await cur.prepare("SELECT 1")
+        cur.give_back()
+        async with db.acquire() as other:
+            await other.fetchval("SELECT 1")
+
+            with pytest.raises(asyncpg.InterfaceError, match="prepare the statement again"):
+                await statement.fetchval()
+
+
+async def test_a_connection_that_listens_is_kept(db):
+    async with db.acquire() as cur:
+        await cur.add_listener("news", print)
+        held = cur.conn
+
+        cur.give_back()
+
+        assert cur.conn is held

@@ -20,6 +20,13 @@ def test_the_newest_of_a_late_turn_are_refused():
     assert begun == list(range(21))
 
 
+def test_a_long_turn_is_noticed_while_it_lasts():
+    patience = Patience(0.1)
+    patience.observe(0.02)
+    assert [patience.is_over(0.005 * number) for number in range(22)] == [False] * 21 + [True]
+    assert patience.is_watching
+
+
 def test_a_few_that_wait_for_one_slow_function_are_begun():
     patience = Patience(0.1)
     patience.observe(0.4)
@@ -41,3 +48,21 @@ def test_two_turns_in_time_end_it_and_one_does_not():
     assert patience.is_watching
     patience.observe(0.01)
     assert not patience.is_watching
+
+
+def test_a_loop_that_stays_late_is_told_from_one_slow_function():
+    patience = Patience(0.1)
+    patience.observe(0.4)
+    assert not patience.stays_late
+    patience.observe(0.06)
+    assert patience.stays_late
+    patience.observe(0.01)
+    assert not patience.stays_late
+
+
+def test_a_refusal_and_a_late_turn_after_it_are_enough():
+    patience = Patience(0.1)
+    while not patience.is_over(0.2):
+        assert not patience.stays_late
+    patience.observe(0.06)
+    assert patience.stays_late

@@ -90,6 +90,23 @@ def test_a_sound_app_has_no_warnings(check):
     assert "no mistakes found" in out
 
 
+def test_a_collection_has_no_methods_that_look_misspelt(check):
+    text = """
+    from msframework import ModelResource, ModelSchema
+
+    class Thing(Model):
+        name = CharField()
+
+    @things.collection("/", item="/<id:int>")
+    class Things(ModelResource):
+        schema = ModelSchema.of(Thing)
+"""
+
+    code, _, err = check("--strict", resources=resources(text))
+
+    assert (code, err) == (0, "")
+
+
 def test_metrics_of_debug_without_their_package_are_a_warning(check, monkeypatch):
     monkeypatch.setattr("msframework.metrics.exposition.find_spec", lambda name: None)
 

@@ -13,6 +13,7 @@ from playhouse import fields as extra
 from playhouse import postgres_ext
 
 from msframework import models
+from msframework.codec import compile_schema
 from msframework.exceptions import ImproperlyConfigured
 from msframework.models import DateTimeTZField, Model
 from msframework.schemas import ALL, ModelSchema, Reference, Schema, fields
@@ -267,6 +268,8 @@ def meta_of(**options):
         ({"model": Person}, "BadSchema.Meta: neither fields nor exclude is said"),
         ({"model": int, "fields": ALL}, "BadSchema.Meta: model is <class 'int'>"),
         ({"model": Person, "fields": ("nmae",)}, "fields names 'nmae', which neither Person"),
+        ({"model": Person, "fields": "__all__"}, "fields is '__all__'.* Write fields = ALL"),
+        ({"model": Person, "fields": "name"}, "Write fields = .'name',"),
         ({"model": Person, "exclude": ("nmae",)}, "exclude names 'nmae'"),
         ({"model": Person, "fields": ALL, "dump_only": ("x",)}, "dump_only names 'x'"),
     ],
@@ -575,3 +578,12 @@ def test_uuids_have_one_form(column, form):
     for odd in (form.format(text), text.replace("-", ""), "1" + text.replace("-", "")[1:]):
         assert refused(column(), odd) == ["Not a valid UUID."]
     assert loaded(column(), text.upper()) == uuid.UUID(text)
+
+
+def test_a_moment_of_the_first_year_without_a_zone_is_refused_by_both_readers():
+    schema = schema_of(models.DateTimeTZField())
+
+    for load in (schema.load, compile_schema(schema).load):
+        with pytest.raises(ValidationError) as caught:
+            load({"value": "0001-01-01"})
+        assert caught.value.messages == {"value": ["Not a valid aware datetime."]}

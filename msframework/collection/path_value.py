@@ -1,0 +1,97 @@
+"""The values of a path's parameters as their columns take them.
+
+`read_path_values` runs at start-up, `PathValue` per request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import peewee
+from marshmallow import ValidationError
+from playhouse import fields as extra
+from playhouse import postgres_ext
+
+from msframework.collection.bulk import as_stored
+from msframework.collection.declaration import Bound, Collection
+from msframework.collection.statements import missing_row
+from msframework.exceptions import ImproperlyConfigured
+from msframework.operation import path_params
+from msframework.schemas.model import derive_field
+from msframework.schemas.strict import reading_text
+from msframework.types import Field
+
+# The columns that take what a kind of parameter gives.
+_FITTING: Final[Mapping[str, tuple[type, ...]]] = {
+    "int": (peewee.IntegerField, peewee.AutoField, peewee.DecimalField, peewee.FloatField),
+    "float": (peewee.DecimalField, peewee.FloatField),
+    "uuid": (peewee.UUIDField,),
+    "ymd": (peewee.DateField,),
+}
+_TEXTS: Final = (peewee.CharField, peewee.TextField)
+_NO_TEXTS: Final = (extra.EnumFieldMixin, postgres_ext.TSVectorField)
+
+
+class PathValue:
+    """A parameter whose column takes other values than its kind gives.
+
+    Args:
+        noun: what a row is called.
+        column: the column.
+        field: the field that reads the column's values from text.
+    """
+
+    __slots__ = ("_column", "_field", "_noun")
+
+    def __init__(self, noun: str, column: peewee.Field, field: Field) -> None:
+        self._noun, self._column, self._field = noun, column, field
+
+    def read(self, value: object) -> object:
+        """Return *value* as the column takes it.
+
+        Raises:
+            NotFound: no row can have it.
+        """
+        try:
+            return as_stored(self._column, self._field.deserialize(str(value)))
+        except (ValidationError, ValueError, OverflowError) as exc:
+            raise missing_row(self._noun, value) from exc
+
+    def show(self, value: Any) -> str:
+        """Return the text of a *value* of the column."""
+        return str(self._field.serialize("value", {"value": value}))
+
+
+def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[str, PathValue]:
+    """Return what reads those parameters whose values their columns do not take as they come."""
+    paths = collection.paths
+    kinds = {
+        param.name: param.kind
+        for path in (paths.list, paths.item or "")
+        for param in path_params(paths.prefix + path)
+    }
+    found = {}
+    for each in bounds:
+        field = None if _fits(kinds.get(each.name, ""), each.field) else _field_of(each.field)
+        if field is not None:
+            found[each.name] = PathValue(collection.noun.one, each.field, field)
+    return found
+
+
+def _fits(kind: str, column: peewee.Field) -> bool:
+    while isinstance(column, peewee.ForeignKeyField):
+        column = column.rel_field
+    fitting = _FITTING.get(kind)
+    if fitting is not None:
+        return isinstance(column, fitting)
+    return isinstance(column, _TEXTS) and not isinstance(column, _NO_TEXTS)
+
+
+def _field_of(column: peewee.Field) -> Field | None:
+    """Return the field that reads the values of *column* from text, if its type has one."""
+    try:
+        found: Field = reading_text(derive_field(column, column.column_name, column.model.__name__))
+    except ImproperlyConfigured:
+        return None
+    return found
