@@ -23,14 +23,14 @@ from tests.console import ROOT, answers, environment
 _KEY = secrets.token_hex(32)  # of the tokens that the servers of this run take
 
 
-def bearer_token(*scopes: str) -> str:
+def bearer_token(*scopes: str, caller: str = "1") -> str:
     """Return the token of a caller with *scopes*, whom every server of this run knows."""
-    return build_issuer(_KEY).issue("1", scopes=scopes)
+    return build_issuer(_KEY).issue(caller, scopes=scopes)
 
 
-def credentials(*scopes: str) -> dict[str, str]:
+def credentials(*scopes: str, caller: str = "1") -> dict[str, str]:
     """Return the header of such a caller."""
-    return {"Authorization": f"Bearer {bearer_token(*scopes)}"}
+    return {"Authorization": f"Bearer {bearer_token(*scopes, caller=caller)}"}
 
 
 def free_port() -> int:

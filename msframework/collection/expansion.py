@@ -5,25 +5,16 @@ Read at start-up.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import peewee
 from marshmallow import Schema
 
 from msframework.collection.batches import Batch
-from msframework.resource import Resource
+from msframework.filters.crossing import RelatedRows
+from msframework.filters.scope import UNSAID, RowScope, read_scope
 
-
-class Unsaid:
-    """The type of `UNSAID`, the scope of an expansion that names none."""
-
-    def __repr__(self) -> str:
-        return "UNSAID"
-
-
-UNSAID: Final = Unsaid()
 USUAL_LIMIT: Final = 100
 
 
@@ -51,7 +42,7 @@ class Expansion:
         self,
         schema: type[Schema] | Schema,
         *,
-        scope: type[Resource] | Callable[..., object] | Unsaid | None = UNSAID,
+        scope: RowScope = UNSAID,
         always: bool = False,
         limit: int = USUAL_LIMIT,
         order: str | Sequence[str] = (),
@@ -90,10 +81,14 @@ def as_expansion(given: Any) -> Expansion:
     return given if isinstance(given, Expansion) else Expansion(given)
 
 
-def model_of(schema: Any) -> Any:
-    """Return the model of a schema; `None` where it has none."""
-    options = schema.opts if isinstance(schema, Schema) else getattr(schema, "opts", None)
-    return getattr(options, "model", None)
+def related_rows(expand: Mapping[str, Any]) -> dict[str, RelatedRows]:
+    """Return what *expand*, which is right, declares of related rows, by path."""
+    found = {path: as_expansion(given) for path, given in expand.items()}
+    return {
+        path: RelatedRows(each.schema, each.scope)
+        for path, each in found.items()
+        if not isinstance(each, BatchedExpansion)
+    }
 
 
 def name_of_schema(schema: Any) -> str:
@@ -109,14 +104,4 @@ def steps_before(path: str) -> list[str]:
 
 def scope_function(each: Expansion) -> Callable[..., Any] | None:
     """Return the function of an expansion's scope, by its name; `None` for all rows."""
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return None
-    found = scope().scope if isinstance(scope, type) else scope
-    taken = tuple(inspect.signature(found).parameters)
-
-    def express(request: object, principal: object) -> Any:
-        given = {"request": request, "principal": principal}
-        return found(**{name: given[name] for name in taken})
-
-    return express
+    return read_scope(each.scope)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, Final
@@ -11,16 +10,15 @@ import peewee
 from marshmallow import Schema
 
 from msframework.collection.expansion import (
-    UNSAID,
     USUAL_LIMIT,
     BatchedExpansion,
     Expansion,
     as_expansion,
-    model_of,
     name_of_schema,
     steps_before,
 )
 from msframework.collection.links import ListLink, find_key, find_lists, name_relations
+from msframework.filters.scope import model_of, why_wrong_scope
 from msframework.problem import Problem
 
 # How many objects of a row lists within lists may hold.
@@ -91,7 +89,7 @@ def _why(each: Expansion, owner: Any, name: str) -> tuple[str, ...]:
         why = _why_wrong_key(key, None) or _why_wrong_object(each)
     else:
         why = _why_wrong_key(lists[0].field, lists[0].onward) or _why_wrong_list(each, target)
-    return why or _why_wrong_scope(each)
+    return why or why_wrong_scope(each.scope, target)
 
 
 def _why_none(owner: Any, name: str, lists: Sequence[ListLink]) -> tuple[str, ...]:
@@ -162,6 +160,8 @@ def _why_too_many(path: str, expand: Mapping[str, Any], model: Any) -> tuple[str
     """Return whether the list at *path* lies in others, and all may hold too many objects."""
     owner, limits = model, []
     for step in (*steps_before(path), path):
+        if owner is None:
+            return ()  # a mistake of its own
         each = as_expansion(expand[step])
         is_list = not isinstance(each, BatchedExpansion) and (
             find_key(owner, step.rpartition(".")[2]) is None
@@ -169,7 +169,9 @@ def _why_too_many(path: str, expand: Mapping[str, Any], model: Any) -> tuple[str
         if is_list:
             limits.append(each.limit)
         owner = model_of(each.schema)
-    if not is_list or not limits[1:] or prod(limits) <= _MOST:
+    if not is_list or not limits[1:] or not all(isinstance(each, int) for each in limits):
+        return ()
+    if prod(limits) <= _MOST:
         return ()
     told = " × ".join(map(str, limits))
     advice = f"Write Expansion({name_of_schema(each.schema)}, limit=…)."
@@ -183,23 +185,3 @@ def _is_schema(thing: object) -> bool:
 def _fields_of(schema: Any) -> Iterable[str]:
     made: Schema = schema() if isinstance(schema, type) else schema
     return made.fields
-
-
-def _why_wrong_scope(each: Expansion) -> tuple[str, ...]:
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return ()
-    expected = "a ModelResource class, a function of request and principal, or None"
-    if isinstance(scope, type):
-        model = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
-        if not hasattr(scope, "scope") or model is not model_of(each.schema):
-            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
-        parameters = list(inspect.signature(scope.scope).parameters)[1:]
-    elif inspect.isfunction(scope):
-        parameters = list(inspect.signature(scope).parameters)
-    else:
-        return (f"has the scope {scope!r:.100}", expected)
-    further = [name for name in parameters if name not in ("request", "principal")]
-    if further:
-        return (f"has a scope that takes {further[0]!r}", "one of request and principal")
-    return ()

@@ -15,6 +15,7 @@ import peewee
 from marshmallow import Schema
 
 from msframework.client import Client
+from msframework.client.address import Address
 from msframework.collection.batches import Batch
 from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource, find_names
 from msframework.collection.expansion import BatchedExpansion
@@ -195,8 +196,11 @@ def _wrong_path(path: Any) -> Iterator[Mistake]:
     elif names and (not names[0].isidentifier() or names[0] in _OPTIONS):
         found = f"has the path {path!r:.100}, whose parameter cannot be called {names[0]!r}"
         yield found, "", "Rename it."
-    elif any(part in (".", "..") for part in rest.partition("?")[0].split("/")):
-        yield f"has the path {path!r:.100}", "a path without '.' and '..'", ""
+    else:
+        try:
+            Address("http://other", "Remote").path_of(path.replace("{", "").replace("}", ""))
+        except ValueError as exc:
+            yield f"has the path {path!r:.100}", "", str(exc)
 
 
 def _wrong_forward(forward: Any) -> Iterator[Mistake]:

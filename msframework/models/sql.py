@@ -70,10 +70,10 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
             self.recorded.append((value, used or None))
         return result
 
-    def query(self) -> tuple[str, list[object]]:
-        """Return the text and the arguments."""
+    def query(self, first: int = 1) -> tuple[str, list[object]]:
+        """Return the text and the arguments, of which the first is `$first`."""
         parts = list(self._sql)
-        number = 0
+        number = first - 1
         for index, part in enumerate(parts):
             if part is _MARK:
                 number += 1
@@ -287,3 +287,14 @@ def render(query: object, args: tuple[object, ...] = ()) -> tuple[str, tuple[obj
     if args:
         raise TypeError("a peewee query carries its arguments; give none beside it")
     return _RENDERER.render(query)
+
+
+def render_part(part: Node, first: int) -> tuple[str, tuple[object, ...]]:
+    """Return the text of *part* of a statement by hand, and its arguments.
+
+    Args:
+        first: the number of the first argument: 3 where the statement has `$1` and `$2`.
+    """
+    context: Any = SQLContext(**_context_options())
+    sql, values = context.sql(part).query(first)
+    return sql, tuple(values)

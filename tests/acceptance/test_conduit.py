@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from tests.acceptance import tools
 from tests.console import ROOT, environment
 from tests.processes import ServerProcess, fresh_database
 
@@ -44,19 +43,16 @@ with opened(os.environ["DATABASE_URL"]) as database:
 
 
 @pytest.mark.skipif(not COLLECTION.exists(), reason="its collection lies beside the checkout")
-def test_every_request_of_the_collection_is_answered_as_it_asks(api, tmp_path):
-    try:
-        newman = tools.node_modules() / ".bin" / "newman"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
+def test_every_request_of_the_collection_is_answered_as_it_asks(api, node_programs, tmp_path):
     variables = {"APIURL": api, "USERNAME": "ada", "EMAIL": "ada@example.com", "PASSWORD": "pw"}
     given = [
         part for name, value in variables.items() for part in ("--global-var", f"{name}={value}")
     ]
     report = tmp_path / "report.json"
 
+    exported = ("-r", "json", "--reporter-json-export", report)
     done = subprocess.run(
-        [newman, "run", COLLECTION, *given, "-r", "json", "--reporter-json-export", report],
+        [node_programs / "newman", "run", COLLECTION, *given, *exported],
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 
-from tests.acceptance import tools
 from tests.acceptance.tools import run
 from tests.console import ROOT, environment
 
@@ -19,14 +18,6 @@ VERSIONS = ("3.1", "3.0", "2.0")
 # Spectral takes scopes beside OAuth 2 for a mistake; in 3.1 they are roles (4.8.30). Redocly looks
 # for schemes that are not defined, too.
 RULES = 'extends: ["spectral:oas"]\nrules: {oas3-operation-security-defined: "off"}\n'
-
-
-@pytest.fixture(scope="module")
-def programs():
-    try:
-        return tools.node_modules() / ".bin"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
 
 
 @pytest.fixture
@@ -51,36 +42,36 @@ OTHER = pytest.mark.parametrize(
 
 
 @EACH
-def test_redocly_finds_nothing(programs, document, tmp_path):
+def test_redocly_finds_nothing(node_programs, document, tmp_path):
     (tmp_path / "redocly.yaml").write_text("extends: [recommended]\n")
     command = ("lint", "--config", "redocly.yaml", "--format", "json", document)
 
-    said = run(programs / "redocly", *command, cwd=tmp_path)
+    said = run(node_programs / "redocly", *command, cwd=tmp_path)
 
     found = json.loads(said[said.index("{") : said.rindex("}") + 1])
     assert found["problems"] == []
 
 
 @EACH
-def test_spectral_finds_nothing(programs, document, tmp_path):
+def test_spectral_finds_nothing(node_programs, document, tmp_path):
     (tmp_path / "rules.yaml").write_text(RULES)
     command = ("lint", "-r", "rules.yaml", "-f", "json", "-q", "--fail-severity", "hint", document)
 
-    said = run(programs / "spectral", *command, cwd=tmp_path).strip()
+    said = run(node_programs / "spectral", *command, cwd=tmp_path).strip()
 
     assert json.loads(said or "[]") == []
 
 
 @OTHER
-def test_neither_finds_an_error_in_collections_or_a_public_api(programs, document, tmp_path):
+def test_neither_finds_an_error_in_collections_or_a_public_api(node_programs, document, tmp_path):
     (tmp_path / "redocly.yaml").write_text("extends: [recommended]\n")
     (tmp_path / "rules.yaml").write_text(RULES)
 
-    run(programs / "redocly", "lint", "--config", "redocly.yaml", document, cwd=tmp_path)
-    run(programs / "spectral", "lint", "-r", "rules.yaml", document, cwd=tmp_path)
+    run(node_programs / "redocly", "lint", "--config", "redocly.yaml", document, cwd=tmp_path)
+    run(node_programs / "spectral", "lint", "-r", "rules.yaml", document, cwd=tmp_path)
 
 
-def test_the_linters_would_find_something(programs, tmp_path):
+def test_the_linters_would_find_something(node_programs, tmp_path):
     """A document without what they ask for fails, so silence means that they looked."""
     bad = tmp_path / "openapi.json"
     bad.write_text('{"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": {}}')
@@ -88,6 +79,6 @@ def test_the_linters_would_find_something(programs, tmp_path):
     strict = ("-r", "rules.yaml", "--fail-severity", "hint", bad)
 
     with pytest.raises(AssertionError, match="oas3-api-servers"):
-        run(programs / "spectral", "lint", *strict, cwd=tmp_path)
+        run(node_programs / "spectral", "lint", *strict, cwd=tmp_path)
     with pytest.raises(AssertionError, match="no-empty-servers"):
-        run(programs / "redocly", "lint", bad, cwd=tmp_path)
+        run(node_programs / "redocly", "lint", bad, cwd=tmp_path)

@@ -1,74 +1,107 @@
-"""What schemathesis makes of the document: every operation works, and answers as it says."""
+"""What schemathesis makes of the apps: all of its checks, and state."""
 
-import json
-import urllib.request
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance import tools
-from tests.acceptance.tools import run
-from tests.processes import ServerProcess, bearer_token, fresh_database
-
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
-
-HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
+from tests.acceptance.statuses import (
+    BOUNDS,
+    Seen,
+    Sent,
+    broken,
+    provoke,
+    provoke_database,
+    read_document,
 )
+from tests.acceptance.tools import run
+from tests.processes import ServerProcess, bearer_token, credentials, fresh_database
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
+
+FOLDER = Path(__file__).parent
+MOST, LEAST = 60, 50
+# A service that another one asks for fails, or does not answer.
+FAILS = ("ALTER TABLE cities RENAME TO gone", "ALTER TABLE gone RENAME TO cities")
+HANGS = ("BEGIN; LOCK TABLE cities", "ROLLBACK")
 
 
-@pytest.fixture(scope="module")
-def program():
-    try:
-        return tools.python_programs() / "schemathesis"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
-
-
-@pytest.mark.parametrize("version", ["3.1", "3.0"])
-@pytest.mark.parametrize("mode", ["positive", "all"])
-def test_every_operation_works_and_answers_as_the_document_says(program, tmp_path, version, mode):
-    noted = tmp_path / "statuses"
+@pytest.fixture
+def database():
     with fresh_database("schemathesis") as url:
+        yield url
+
+
+@pytest.fixture
+def serve(database, tmp_path):
+    """Run the apps as one service, whose document is of one version."""
+
+    def start(version):
         env = {"SANIC_CONFIG_MODULE": "settings.development", "OPENAPI_VERSION": version}
-        with ServerProcess(tmp_path / "log", DATABASE_URL=url, ACCESS_LOG="false", **env) as server:
-            document = f"{server.url}/openapi/spec.json"
-            options = [f"--checks={','.join(CHECKS)}", f"--mode={mode}", "--seed=1"]
-            token = bearer_token("regions:write", "roles:write", "users:write")
-            limits = ["--phases=examples,coverage,fuzzing", "--max-examples=20", "--workers=1"]
-            run(
-                program,
-                "run",
-                document,
-                *options,
-                *limits,
-                f"--header=Authorization: Bearer {token}",
-                cwd=tmp_path,
-                SCHEMATHESIS_HOOKS=str(HOOKS),
-                PYTHONPATH=str(HOOKS.parent),
-                STATUSES=str(noted),
-                TOKEN=token,
-            )
-            described = read(document)
+        env |= {"DATABASE_URL": database, "ACCESS_LOG": "false", **BOUNDS}
+        return ServerProcess(tmp_path / "log", **env)
 
-    statuses = defaultdict(set)
-    for line in noted.read_text().splitlines():
-        label, status = json.loads(line)
-        statuses[label].add(status)
-    assert set(statuses) == described
-    assert [label for label in described if not any(s < 300 for s in statuses[label])] == []
-    assert [label for label in described if any(s >= 500 for s in statuses[label])] == []
+    return start
 
 
-def read(address):
-    """Return the operations of a document as schemathesis names them."""
+def check(program, document, folder, *options, **env):
+    """Run schemathesis over *document*, as somebody who may do everything."""
+    token = bearer_token("regions:write", "roles:write", "users:write")
+    run(
+        program,
+        "run",
+        document,
+        "--seed=1",
+        "--workers=1",
+        "--request-timeout=60",
+        f"--header=Authorization: Bearer {token}",
+        *options,
+        cwd=folder,
+        timeout=1800,
+        SCHEMATHESIS_HOOKS=str(FOLDER / "schemathesis_hooks.py"),
+        PYTHONPATH=str(FOLDER),
+        STATUSES=str(folder / "statuses"),
+        TOKEN=token,
+        **env,
+    )
 
-    with urllib.request.urlopen(address, timeout=20) as response:
-        paths = json.load(response)["paths"]
-    return {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+
+def test_every_operation_works_and_answers_as_the_document_says(
+    schemathesis, serve, database, tmp_path
+):
+    with serve("3.1") as server:
+        address = f"{server.url}/openapi/spec.json"
+        usual = ("--mode=positive", "--phases=fuzzing", f"--max-examples={MOST}")
+        check(schemathesis, address, tmp_path, *usual)
+        unusual = ("--phases=coverage,fuzzing,stateful", "--max-examples=20")
+        check(schemathesis, address, tmp_path, *unusual, PROVOKES="1")
+        documented = read_document(address)[1]
+
+        seen = Seen.read(tmp_path / "statuses")
+        for _ in range(LEAST):  # it has no input, so all its requests are one
+            seen.ask_each(["GET /accounts/me"], Sent.ask)
+        provoke(seen, documented, authorization="Bearer nobody")
+        forbidden = [label for label, told in documented.items() if 403 in told]
+        seen.ask_each(forbidden, lambda sent: sent.ask(**credentials()))
+        seen.ask_each(["GET /accounts/me"], lambda sent: sent.ask(**credentials(caller="nobody")))
+        failed = [label for label in documented if any(s >= 500 for s in seen.counts[label])]
+        for statements in (FAILS, HANGS):
+            with broken(database, *statements):
+                seen.ask_each(["GET /users/{id}"], Sent.ask)
+        provoke_database(seen, documented, database)
+
+    assert failed == []
+    assert {label: n for label in documented if (n := seen.successes(label)) < LEAST} == {}
+    assert (seen.missing(documented), seen.unknown(documented)) == ({}, {})
+
+
+@pytest.mark.parametrize("mode", ["positive", "all"])
+def test_the_document_of_version_3_0_says_the_same(schemathesis, serve, tmp_path, mode):
+    with serve("3.0") as server:
+        address = f"{server.url}/openapi/spec.json"
+        phases = "--phases=examples,coverage,fuzzing"
+        check(schemathesis, address, tmp_path, f"--mode={mode}", phases, "--max-examples=20")
+        documented = read_document(address)[1]
+
+    seen = Seen.read(tmp_path / "statuses")
+    assert [label for label in documented if not seen.successes(label)] == []
+    assert seen.unknown(documented) == {}

@@ -1,50 +1,42 @@
 """What schemathesis makes of a service of collections: all of its checks, and state."""
 
 import json
-import urllib.request
-from collections import Counter, defaultdict
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.acceptance import tools
-from tests.acceptance.test_schemathesis import read
+from tests.acceptance.statuses import BOUNDS, Seen, provoke, provoke_database, read_document
 from tests.acceptance.tools import run
 from tests.collection import shop
 from tests.processes import ServerProcess, fresh_database
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
 
 FOLDER = Path(__file__).parent
 SETTINGS = "tests.acceptance.shop.settings"
-MOST, LEAST = 90, 50
-
-
-@pytest.fixture(scope="module")
-def program():
-    try:
-        return tools.python_programs() / "schemathesis"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
+MOST, LEAST = 60, 50
 
 
 @pytest.fixture
-def serve(tmp_path):
-    """Run the shop on a database with two people."""
+def database():
+    """Yield the URL of a database with two people."""
     with fresh_database("schemathesis_shop") as url:
         with psycopg.connect(url) as conn:
             conn.execute(shop.TABLES)
             conn.execute("INSERT INTO people (name) VALUES ('Ada'), ('Eve')")
-
-        def start():
-            env = {"DATABASE_URL": url, "ACCESS_LOG": "false"}
-            return ServerProcess(tmp_path / "log", "--settings", SETTINGS, **env)
-
-        yield start
+        yield url
 
 
-def check(program, document, folder, *options):
+@pytest.fixture
+def server(database, tmp_path):
+    """Run the shop."""
+    env = {"DATABASE_URL": database, "ACCESS_LOG": "false", **BOUNDS}
+    with ServerProcess(tmp_path / "log", "--settings", SETTINGS, **env) as server:
+        yield server
+
+
+def check(program, document, folder, *options, **env):
     """Run schemathesis over *document*, as Ada."""
     run(
         program,
@@ -53,45 +45,46 @@ def check(program, document, folder, *options):
         document,
         "--seed=1",
         "--workers=1",
+        "--request-timeout=60",
         "--header=X-Caller: 1",
         *options,
         cwd=folder,
+        timeout=1800,
         SCHEMATHESIS_HOOKS=str(FOLDER / "shop_hooks.py"),
         PYTHONPATH=str(FOLDER),
         STATUSES=str(folder / "statuses"),
+        **env,
     )
 
 
-def test_every_collection_works_and_answers_as_the_document_says(program, serve, tmp_path):
-    with serve() as server:
-        document = f"{server.url}/openapi/spec.json"
-        usual = ("--mode=positive", "--phases=fuzzing", f"--max-examples={MOST}")
-        check(program, document, tmp_path, *usual)
-        check(program, document, tmp_path, "--phases=fuzzing,stateful", "--max-examples=10")
-        described = read(document)
+def test_every_collection_works_and_answers_as_the_document_says(
+    schemathesis, server, database, tmp_path
+):
+    address = f"{server.url}/openapi/spec.json"
+    usual = ("--mode=positive", "--phases=fuzzing", f"--max-examples={MOST}")
+    check(schemathesis, address, tmp_path, *usual)
+    unusual = ("--phases=coverage,fuzzing,stateful", "--max-examples=20")
+    check(schemathesis, address, tmp_path, *unusual, PROVOKES="1")
+    documented = read_document(address)[1]
 
-    statuses = defaultdict(Counter)
-    for line in (tmp_path / "statuses").read_text().splitlines():
-        label, status = json.loads(line)
-        statuses[label][status] += 1
-    worked = {
-        label: sum(n for status, n in statuses[label].items() if status < 300)
-        for label in described
-    }
-    assert {label: n for label, n in worked.items() if n < LEAST} == {}
-    assert [label for label in described if any(s >= 500 for s in statuses[label])] == []
+    seen = Seen.read(tmp_path / "statuses")
+    provoke(seen, documented, x_caller="nobody")
+    failed = [label for label in documented if any(s >= 500 for s in seen.counts[label])]
+    provoke_database(seen, documented, database)
+
+    assert failed == []
+    assert {label: n for label in documented if (n := seen.successes(label)) < LEAST} == {}
+    assert (seen.missing(documented), seen.unknown(documented)) == ({}, {})
 
 
-def test_a_renamed_field_of_an_answer_is_found(program, serve, tmp_path):
-    with serve() as server:
-        with urllib.request.urlopen(f"{server.url}/openapi/spec.json", timeout=20) as response:
-            document = json.load(response)
-        tag = document["components"]["schemas"]["Tag"]
-        tag["properties"]["caption"] = tag["properties"].pop("label")
-        tag["required"] = ["id", "slug", "caption"]
-        place = tmp_path / "renamed.json"
-        place.write_text(json.dumps(document))
-        one = ("--include-path=/tags/{slug}", "--mode=positive", "--phases=fuzzing")
+def test_a_renamed_field_of_an_answer_is_found(schemathesis, server, tmp_path):
+    document = read_document(f"{server.url}/openapi/spec.json")[0]
+    tag = document["components"]["schemas"]["Tag"]
+    tag["properties"]["caption"] = tag["properties"].pop("label")
+    tag["required"] = ["id", "slug", "caption"]
+    place = tmp_path / "renamed.json"
+    place.write_text(json.dumps(document))
+    one = ("--include-path=/tags/{slug}", "--mode=positive", "--phases=fuzzing")
 
-        with pytest.raises(AssertionError, match="caption"):
-            check(program, place, tmp_path, f"--url={server.url}", "--max-examples=5", *one)
+    with pytest.raises(AssertionError, match="caption"):
+        check(schemathesis, place, tmp_path, f"--url={server.url}", "--max-examples=5", *one)

@@ -155,8 +155,8 @@ def digest(versions: dict[str, str]) -> str:
     return hashlib.sha256(repr(sorted(versions.items())).encode()).hexdigest()[:12]
 
 
-def run(*command: str | Path, cwd: Path, **env: str) -> str:
-    """Run a tool in *cwd* and return what it printed.
+def run(*command: str | Path, cwd: Path, timeout: float = 500, **env: str) -> str:
+    """Run a tool in *cwd* and return what it printed; *timeout* is in seconds.
 
     Raises:
         AssertionError: it failed; the text holds its output.
@@ -169,7 +169,7 @@ def run(*command: str | Path, cwd: Path, **env: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=500,
+        timeout=timeout,
     )
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-6000:]}"
     return done.stdout

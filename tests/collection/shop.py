@@ -1,6 +1,6 @@
 """A service of collections: notes of people, tags by slug, memberships by two keys."""
 
-from msframework import Blueprint, Conflict, ModelResource, ModelSchema, Scopes, doc
+from msframework import Blueprint, Conflict, ModelResource, ModelSchema, Scopes, Unauthorized, doc
 from msframework.access import Authenticator, Principal
 from msframework.models import (
     SQL,
@@ -139,7 +139,7 @@ class TagInUse(Conflict):
 
 
 class ByName(Authenticator):
-    """Callers say who they are."""
+    """Callers say who they are, by number."""
 
     scheme = {"type": "apiKey", "in": "header", "name": "X-Caller"}
     challenge = "Name"
@@ -147,14 +147,18 @@ class ByName(Authenticator):
 
     async def authenticate(self, request):
         caller = request.headers.get("x-caller")
-        return None if caller is None else Principal(caller, authenticator="name")
+        if caller is None:
+            return None
+        if not caller.isdecimal() or len(caller) > 9:
+            raise Unauthorized
+        return Principal(caller, authenticator="name")
 
 
 ALL_ACTIONS = (*ModelResource.actions, "bulk_create", "bulk_patch", "bulk_delete")
 
 
 class OwnRows(ModelResource):
-    """Rows of the caller."""
+    """Rows of the caller, but for hidden ones."""
 
     schema = NoteSchema
     actions = ALL_ACTIONS
@@ -163,7 +167,7 @@ class OwnRows(ModelResource):
     raises = {"notes_person_id_title": TitleTaken}
 
     def scope(self, request, principal):
-        return Note.person == (int(principal.id) if principal else 0)
+        return (Note.person == (int(principal.id) if principal else 0)) & (Note.state != "hidden")
 
 
 notes = Blueprint("notes", url_prefix="/notes")
@@ -230,7 +234,7 @@ class Memberships(ModelResource):
     guards = (~Scopes("none").on("POST"),)
 
     def scope(self, request):
-        return "x-nothing" not in request.headers
+        return "x-nothing" not in request.headers and Membership.role != "hidden"
 
 
 diary = Blueprint("diary", url_prefix="/diary")

@@ -4,6 +4,7 @@ import pytest
 from sanic import Sanic
 
 from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema, NotFound
+from msframework.collection.attributes import ATTRIBUTES, find_wrong_attributes
 from msframework.collection.noun import read_noun
 from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
@@ -20,6 +21,7 @@ class MoreSchema(ModelSchema):
 
 def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
     """Return the problems of a service with one collection."""
+    Sanic._app_registry.clear()
     service, things = new_service(), Blueprint("things", url_prefix=prefix)
     getattr(things, mount)(path, **paths)(cls)
     service.blueprint(things)
@@ -35,6 +37,9 @@ def a_class(**members):
 
 
 async def misnamed(self, request): ...
+
+
+async def takes_nothing(): ...
 
 
 async def gives_too_little(self, request, body, tx): ...
@@ -74,6 +79,13 @@ WRONG = {
     "hidden name": (a_class(), {"item": "/<row:int>"}, "its path has the parameter <row>"),
     "plain seam": (a_class(after_create=lambda self, row: None), ITEM, "it is a plain function"),
     "no seam": (a_class(scope=True), ITEM, "scope is True"),
+    "static seam": (a_class(scope=staticmethod(scope)), ITEM, "scope is <staticmethod("),
+    "seam without self": (a_class(after_create=takes_nothing), ITEM, "it takes no self"),
+    "lookup of several rows": (
+        a_class(lookup="title"),
+        {"item": "/<title>"},
+        "a row is looked up by title, and several rows of Note may have the same",
+    ),
     "without the caller": (
         a_class(scope=scope, create=gives_too_little),
         ITEM,
@@ -101,6 +113,29 @@ def test_a_mistake_is_named(name):
     found = problems_of(cls, **paths)
 
     assert any(told in problem for problem in found), found
+
+
+def test_an_attribute_of_another_type_is_named():
+    for value in (5, None, ModelResource, {"title": 5}, "title", 0, True):
+        for name, rule in ATTRIBUTES.items():
+            if not rule.holds(value):
+                (found,) = find_wrong_attributes("here", a_class(**{name: value}))
+                assert f"here: {name} is " in found
+                assert f"; expected {rule.expected}" in found
+
+    wrong = a_class(bulk_size=0, sort="title", raises={5: NotFound}, create_schema=5)
+    told = " ".join(problems_of(wrong, **ITEM))
+    for each in ("bulk_size is 0", "Write sort = ('title',)", "raises names 5", "create_schema is"):
+        assert each in told
+
+
+def test_a_scope_may_hold_the_rest_of_a_unique_key():
+    def scope(self, request): ...
+
+    assert problems_of(a_class(lookup="title", scope=scope), item="/<title>") == ()
+    assert problems_of(a_class(lookup="title"), "/<person:int>", item="/<person:int>/<title>") == ()
+    (found,) = problems_of(a_class(lookup="text", scope=scope), item="/<text>")
+    assert "several rows of Note may have the same; expected columns that are unique" in found
 
 
 def test_a_collection_without_a_path_of_one_row_lists_and_creates():

@@ -80,6 +80,18 @@ async def test_the_columns_of_an_index_on_expressions_are_named(db, tables, admi
     assert answer.error["columns"] == ["lower(name)", "id"]
 
 
+async def test_columns_are_named_without_the_quotes_of_sql(db, admin):
+    await admin.execute(
+        "DROP TABLE IF EXISTS quoted;"
+        'CREATE TABLE quoted ("position" int, "one, ""two" int, plain int);'
+        'CREATE UNIQUE INDEX ON quoted ("position", "one, ""two", coalesce(plain, 0))'
+    )
+
+    answer = translate(await failure_of(db, "INSERT INTO quoted VALUES (1, 1, 1), (1, 1, 1)"))
+
+    assert answer.error["columns"] == ["position", 'one, "two', "COALESCE(plain, 0)"]
+
+
 async def test_a_service_may_have_an_exception_of_its_own_for_a_constraint(db, tables):
     class NameTaken(Conflict):
         code = 12003
