@@ -132,7 +132,7 @@ class ServerProcess:
         finally:
             os.close(theirs)
 
-    def wait_ready(self, timeout: float = 40) -> None:
+    def wait_ready(self, timeout: float = 120) -> None:
         """Wait until it answers.
 
         Raises:

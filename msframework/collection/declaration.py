@@ -29,10 +29,11 @@ from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
+from msframework.doc import find_notes
 from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
-from msframework.resource import Resource
+from msframework.resource import Resource, nothing_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +129,18 @@ class _Reader:
 
     def read(self) -> Collection | None:
         self._check_names()
-        wrong = list(find_wrong_attributes(self.where, self.cls))
-        self.problems += wrong
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
         model = self._read_model()
-        if model is None or wrong:
+        if model is None:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
         self._check_loads(model, seams, actions)
         if self.problems:
             return None
-        shapes = read_shapes(
-            self.cls,
-            model,
-            [each.field for each in parents],
-            primary_key(model),
-            {each.name for each in actions},
-        )
+        bound, names = [each.field for each in parents], {each.name for each in actions}
+        shapes = read_shapes(self.cls, model, bound, primary_key(model), names)
         self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
@@ -189,9 +183,11 @@ class _Reader:
             where = place_of(value, self.where) if inspect.isfunction(value) else self.where
             meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
             if meant:
-                found = f"nothing reads its {name!r}; was {meant} meant?"
-                advice = "Rename it, or let its name begin with an underscore."
-                self.problems.append(Problem(where, found.rstrip("?"), advice=advice))
+                self.problems.append(nothing_reads(where, name, meant))
+            elif inspect.isfunction(value) and find_notes(value) is not None:
+                advice = "Write a function beside the class: @blueprint.post(…)."
+                found = f"nothing calls its method {name!r}, on which @doc stands"
+                self.problems.append(Problem(where, found, advice=advice))
         for name in ACTIONS:
             method = inspect.getattr_static(self.cls, name)
             if not inspect.isfunction(method):
@@ -217,12 +213,14 @@ class _Reader:
         return tuple(actions)
 
     def _read_model(self) -> type[peewee.Model] | None:
-        """Return the model, `None` where it or the schemas are wrong."""
+        """Return the model, `None` where it, the schemas or other attributes are wrong."""
+        wrong = list(find_wrong_attributes(self.where, self.cls))
+        self.problems += wrong
         given: dict[str, Any] = {
             name: getattr(self.cls, name, None)
             for name in ("schema", "list_schema", "create_schema")
         }
-        is_wrong = False
+        is_wrong = bool(wrong)
         for name, value in given.items():
             is_schema = isinstance(value, Schema) or (
                 isinstance(value, type) and issubclass(value, Schema)
@@ -367,10 +365,10 @@ class _Reader:
     ) -> tuple[Bound, ...]:
         if len(params) != len(fields):
             names = ", ".join(field.name for field in fields) or "nothing that is left"
-            shown = ", ".join(params) or "none"
+            shown = f"the parameters {', '.join(params)}" if params else "no parameter"
             self._say(
-                f"the path {self.paths.item} has the parameters {shown} of its own, and a row is "
-                f"looked up by {names}",
+                f"the path {self.paths.item} has {shown} of its own, and a row is looked up by "
+                f"{names}",
                 "one for each field",
                 "Correct the path, or write lookup = ….",
             )

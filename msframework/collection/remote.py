@@ -118,9 +118,14 @@ _NUMBERS: Final = (
 )
 
 
-def find_unknown_services(blueprints: Iterable[object], known: Iterable[str]) -> Iterator[Problem]:
-    """Yield the objects of other services among *blueprints* that are none of the *known* ones."""
-    names = sorted(known)
+def find_unknown_services(blueprints: Iterable[object], clients: object) -> Iterator[Problem]:
+    """Yield the objects among *blueprints* of services that *clients* lack.
+
+    Of a part that stands for the clients, and is no mapping, nothing is known.
+    """
+    if not isinstance(clients, Mapping):
+        return
+    names = sorted(clients)
     classes = [cls for each in blueprints for cls in getattr(each, "collections", ())]
     for cls in classes:
         expand = getattr(cls, "expand", {})

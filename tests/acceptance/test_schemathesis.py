@@ -19,7 +19,7 @@ from tests.processes import ServerProcess, bearer_token, credentials, fresh_data
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
 
 FOLDER = Path(__file__).parent
-MOST, LEAST = 60, 50
+MOST, LEAST = 45, 50
 # A service that another one asks for fails, or does not answer.
 FAILS = ("ALTER TABLE cities RENAME TO gone", "ALTER TABLE gone RENAME TO cities")
 HANGS = ("BEGIN; LOCK TABLE cities", "ROLLBACK")

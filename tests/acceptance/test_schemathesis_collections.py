@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
 
 FOLDER = Path(__file__).parent
 SETTINGS = "tests.acceptance.shop.settings"
-MOST, LEAST = 60, 50
+MOST, LEAST = 45, 50
 
 
 @pytest.fixture

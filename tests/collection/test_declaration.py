@@ -3,7 +3,15 @@
 import pytest
 from sanic import Sanic
 
-from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema, NotFound
+from msframework import (
+    Blueprint,
+    Cursors,
+    ImproperlyConfigured,
+    ModelResource,
+    ModelSchema,
+    NotFound,
+    doc,
+)
 from msframework.collection.attributes import ATTRIBUTES, find_wrong_attributes
 from msframework.collection.noun import read_noun
 from msframework.schemas import fields
@@ -63,8 +71,22 @@ WRONG = {
         "nothing calls its method 'read'",
     ),
     "name of elsewhere": (a_class(retrieve=misnamed), ITEM, "nothing reads its 'retrieve'"),
-    "misspelt seam": (a_class(before_creation=misnamed), ITEM, "was before_create meant"),
-    "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "was filters meant"),
+    "misspelt seam": (a_class(before_creation=misnamed), ITEM, "Was before_create meant?"),
+    "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "Was filters meant?"),
+    "guarded as elsewhere": (a_class(permission_classes=()), ITEM, "Was guards meant?"),
+    "method that looks served": (
+        a_class(close=doc.summary("Close")(lambda self, request, id: None)),
+        ITEM,
+        "nothing calls its method 'close', on which @doc stands. Write a function beside",
+    ),
+    "class of pages": (a_class(paging=Cursors), ITEM, "paging is <class "),
+    "number of pages": (a_class(paging=20), ITEM, "paging is 20; expected one of Pages(…)"),
+    "all fields": (
+        a_class(fields="__all__"),
+        ITEM,
+        "expected a tuple of names, or ALL. Write fields = ALL.",
+    ),
+    "no parameter": (a_class(), {"item": "/one"}, "has no parameter of its own, and a row is"),
     "no exception": (a_class(raises={"a": ValueError}), ITEM, "raises names <class 'ValueError'>"),
     "unknown lookup": (a_class(lookup="slug"), ITEM, "lookup names 'slug'"),
     "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),

@@ -238,3 +238,14 @@ async def test_a_text_too_long_for_an_index_is_unprocessable(db, tables):
 
     assert exc.sqlstate == "54000"
     assert (answer.status_code, answer.error) == (422, "a value is too large")
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [('"user"', "user"), ('"a ""b"', 'a "b'), ("id", "id"), ('lower("a") || "b"',) * 2],
+)
+def test_a_column_is_named_without_the_quotes_of_an_identifier(shown, name):
+    exc = asyncpg.UniqueViolationError("no")
+    exc.sqlstate, exc.detail = "23505", f"Key ({shown})=(1) already exists."
+
+    assert translate(exc).error["columns"] == [name]
