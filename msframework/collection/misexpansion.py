@@ -160,6 +160,8 @@ def _why_too_many(path: str, expand: Mapping[str, Any], model: Any) -> tuple[str
     """Return whether the list at *path* lies in others, and all may hold too many objects."""
     owner, limits = model, []
     for step in (*steps_before(path), path):
+        if owner is None:
+            return ()  # a mistake of its own
         each = as_expansion(expand[step])
         is_list = not isinstance(each, BatchedExpansion) and (
             find_key(owner, step.rpartition(".")[2]) is None
@@ -167,7 +169,9 @@ def _why_too_many(path: str, expand: Mapping[str, Any], model: Any) -> tuple[str
         if is_list:
             limits.append(each.limit)
         owner = model_of(each.schema)
-    if not is_list or not limits[1:] or prod(limits) <= _MOST:
+    if not is_list or not limits[1:] or not all(isinstance(each, int) for each in limits):
+        return ()
+    if prod(limits) <= _MOST:
         return ()
     told = " × ".join(map(str, limits))
     advice = f"Write Expansion({name_of_schema(each.schema)}, limit=…)."

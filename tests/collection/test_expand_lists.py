@@ -288,6 +288,21 @@ MISTAKES = {
         {"tags": Expansion(TagSchema, limit=0)},
         "has the limit 0; expected a number",
     ),
+    "limits": (
+        WriterSchema,
+        {"posts": Expansion(PostSchema, limit="9"), "posts.tags": TagSchema},
+        "expand['posts'] has the limit '9'; expected a number from 1 to 1000",
+    ),
+    "lost": (
+        WriterSchema,
+        {"post": Post, "post.writer": Post, "post.writer.posts": PostSchema},
+        "expand['post.writer'] is <Model: Post>; expected a schema",
+    ),
+    "order of no names": (
+        PostSchema,
+        {"tags": Expansion(TagSchema, order=3)},
+        "has the order 3; expected a tuple",
+    ),
     "order": (
         PostSchema,
         {"tags": Expansion(TagSchema, order="-age")},

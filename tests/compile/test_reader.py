@@ -644,7 +644,7 @@ def test_a_function_within_a_class_has_no_self(make_service):
 
     (problem,) = problems_of(mount(make_service, declare))
     assert "its parameter 'request' is not the first one" in problem
-    assert "write it beside the class" in problem
+    assert "write it beside" in problem
 
 
 def test_a_class_of_pages_is_none():
