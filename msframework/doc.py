@@ -367,10 +367,9 @@ def paginate(
     """
     check_call("@doc.paginate", *given)
     pages = Pages(per_page, max_per_page, total, max_page)
-    if not given:
-        return _note("page", pages)
-    paging = given[0]
-    if len(given) > 1 or pages != Pages() or not hasattr(paging, "document_pagination"):
+    paging = given[0] if given else pages
+    known = hasattr(paging, "document_pagination") and not isinstance(paging, type)
+    if len(given) > 1 or (given and pages != Pages()) or not known:
         raise TypeError("paginate takes sizes by name, or one of Pages(…), Cursors(…), Offsets(…)")
     return _note("page", paging)
 

@@ -13,7 +13,7 @@ from sanic_routing import Route
 
 from msframework.admission import admit_others, ask_first, guard_document, with_head
 from msframework.codec import CompiledSchema, Engine
-from msframework.collection.reading import find_unsaid_scopes
+from msframework.collection.reading import find_unsaid_filter_scopes, find_unsaid_scopes
 from msframework.collection.remote import find_unknown_services
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
@@ -99,6 +99,7 @@ class Endpoints:
         name_operations([endpoint for _, endpoints in found for endpoint in endpoints])
         read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]
         new = [operation for _, found in read for operation in found]
+        problems += find_unsaid_filter_scopes(new, service.blueprints.values())
         for route, mounted in service.refused:
             self._read_refused(route, mounted, problems)
         find_clashes([*self.operations, *new], service.router.regex_types, problems)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from msframework._place import place_of
 from msframework.access.guard import Guard
@@ -14,6 +14,19 @@ from msframework.problem import Problem
 from msframework.types import UNSET, Handler, Unset
 
 METHODS = ("get", "post", "put", "patch", "delete")
+# Names by which classes of other frameworks are guarded, and what is meant here. Such a class would
+# be open without a word.
+GUARDING_ELSEWHERE: Final[Mapping[str, str]] = {
+    "authentication_classes": "AuthenticatedBy(…) among its guards",
+    "decorators": "guards, or a decorator on each method",
+    "get_authenticators": "AuthenticatedBy(…) among its guards",
+    "get_permissions": "guards",
+    "get_throttles": "@doc.rate_limit(…)",
+    "permission_classes": "guards",
+    "throttle_classes": "@doc.rate_limit(…)",
+    "throttle_scope": "@doc.rate_limit(…, scope=…)",
+}
+_READ = ("guards", "envelope", "priority")
 
 
 class Resource:
@@ -65,7 +78,23 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
         for name in METHODS
         if hasattr(cls, name) and not callable(getattr(cls, name))
     )
+    found.extend(_names_of_others(cls))
     return found
+
+
+def _names_of_others(cls: type[Resource]) -> Iterator[str]:
+    """Yield a mistake for each attribute that looks like one that is read, and is not."""
+    own = {name for base in cls.__mro__ if base is not Resource for name in vars(base)}
+    for name in sorted(own - vars(object).keys() - set(_READ)):
+        close = [] if name.startswith("_") else get_close_matches(name, _READ, 1, 0.8)
+        if meant := GUARDING_ELSEWHERE.get(name, "".join(close)):
+            yield nothing_reads(f"{cls.__module__}.{cls.__qualname__}", name, meant)
+
+
+def nothing_reads(where: str, name: str, meant: str) -> Problem:
+    """Return the problem of a name that a class has for what is called otherwise."""
+    advice = f"Was {meant} meant? Rename it, or let its name begin with an underscore."
+    return Problem(where, f"nothing reads its {name!r}", advice=advice)
 
 
 def misspelt_perhaps(cls: type[Resource]) -> list[str]:

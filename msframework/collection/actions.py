@@ -39,6 +39,7 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _select(source, "LIST")
     if "filters" in source.parameters:
+        _scope_filters(source)
         source.line("query = filters.apply(query)")
     reading = source.collection.row_reading
     _narrow(source, reading)
@@ -49,6 +50,18 @@ def _write_list(source: ActionSource, queries: Queries) -> None:
     source.line("result = await page.fetch(cur, query)")
     _fold(source, reading.related, "result.rows")
     source.line("return result")
+
+
+def _scope_filters(source: ActionSource) -> None:
+    """Write the line that keeps filters to the related rows which the caller may see."""
+    filters = source.collection.filters
+    if filters is None or not filters.has_scope:
+        return
+    who = ""
+    if filters.asks_who:
+        source.take("principal")
+        who = ", principal"
+    source.line(f"filters = await filters.scoped(request{who})")
 
 
 def _write_read(source: ActionSource, queries: Queries) -> None:

@@ -164,8 +164,8 @@ async def update_rows(
         query = model.update(values).returning(*columns) if values else model.select(*columns)
         return query.where(*key.conditions(number), *bounds)
 
-    rows = await _run(tx, list(zip(keys, members, strict=True)), build)
-    return key.in_order(keys, rows)
+    pairs = sorted(zip(keys, members, strict=True), key=_key_of_pair)
+    return key.in_order(keys, await _run(tx, pairs, build))
 
 
 async def lock_rows(
@@ -180,8 +180,17 @@ async def lock_rows(
     Raises:
         InvalidInput: some are not there.
     """
-    rows = await _run(tx, keys, lambda each: locked.where(*key.conditions(each), *bounds))
-    return key.in_order(keys, rows)
+
+    def build(each: tuple[tuple[object, ...], None]) -> Any:
+        return locked.where(*key.conditions(each[0]), *bounds)
+
+    pairs = sorted(((each, None) for each in keys), key=_key_of_pair)
+    return key.in_order(keys, await _run(tx, pairs, build))
+
+
+def _key_of_pair(pair: tuple[Any, object]) -> Any:
+    """Return the key of a row to lock, so that two requests lock rows in the same order."""
+    return pair[0]
 
 
 async def _run(tx: Transaction, members: Sequence[Any], build: Callable[[Any], Any]) -> list[Row]:

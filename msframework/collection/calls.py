@@ -25,7 +25,7 @@ from msframework.client.failure import upstream_error
 from msframework.codec import compile_schema
 from msframework.compile.promise import missing_members
 from msframework.db.cursor import Cursor
-from msframework.exceptions import Gone, NotFound
+from msframework.exceptions import Gone, InvalidInput, NotFound
 from msframework.principal import Principal
 from msframework.serving.request import Request
 from msframework.types import Field, JSONObject, JSONValue
@@ -35,6 +35,7 @@ logger = logging.getLogger("msframework.collection")
 # the 8,000 that everybody should take (RFC 9112, 3).
 _LONGEST: Final = 6000
 _ABSENT: Final = (404, 410)
+MOST_CALLS: Final = 100
 
 find_names = re.compile(r"\{([^{}]*)\}").findall
 
@@ -77,11 +78,15 @@ class RemoteCalls:
 
         Raises:
             UpstreamError: the first failure; the other calls are cancelled, and have ended.
+            InvalidInput: it would take too many calls.
         """
         source, parts = self._source, list(self._cut(keys))
         found: dict[str, JSONObject] = {}
         if not parts:
             return found
+        if len(parts) > MOST_CALLS:
+            told = f"These rows need {len(parts)} calls, and {MOST_CALLS} may be: ask for fewer."
+            raise InvalidInput({"query": {"expand": [told]}})
         given, left = request.headers, iter(parts)
         headers = {name: given[name] for name in source.forward if name in given}
         client = request.client(source.service)
@@ -97,22 +102,24 @@ class RemoteCalls:
 
     def _cut(self, keys: Iterable[str]) -> Iterator[Sequence[str]]:
         """Yield the keys of each call; those that no call can name are left out."""
-        if self._parameter:
-            yield from ([key] for key in keys if key not in ("", ".", ".."))
-            return
+        most = 1 if self._parameter else self._source.batch_size
         part: list[str] = []
         length = 0
         for key in keys:
             size = len(quote(key)) + len("%2C")
-            if not key or "," in key or size > _LONGEST:
+            if size > _LONGEST or not self._can_name(key):
                 continue
-            if len(part) == self._source.batch_size or length + size > _LONGEST:
+            if len(part) == most or length + size > _LONGEST:
                 yield part
                 part, length = [], 0
             part.append(key)
             length += size
         if part:
             yield part
+
+    def _can_name(self, key: str) -> bool:
+        """Tell whether a path, or a list with commas between, can have *key* in it."""
+        return key not in ("", ".", "..") if self._parameter else key != "" and "," not in key
 
     async def _work(
         self,

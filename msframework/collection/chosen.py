@@ -72,7 +72,8 @@ def find_wrong_choice(
         return
     if said is not ALL:
         if isinstance(said, str) or not isinstance(said, Collection):
-            advice = f"Write fields = ({said!r},)." if isinstance(said, str) else ""
+            text = "ALL" if said in ("__all__", "*", "all") else f"({said!r},)"
+            advice = f"Write fields = {text}." if isinstance(said, str) else ""
             yield Problem(where, f"fields is {said!r}", "a tuple of names, or ALL", advice)
             return
         known = list(dict.fromkeys(name for each in schemas for name in each.dump_fields))

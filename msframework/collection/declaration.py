@@ -17,17 +17,23 @@ from marshmallow import Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
+from msframework.collection.attributes import (
+    are_actions,
+    find_ambiguous_lookup,
+    find_wrong_attributes,
+)
+from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
-from msframework.exceptions import ServiceException
+from msframework.doc import find_notes
 from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
-from msframework.resource import Resource
+from msframework.resource import Resource, nothing_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,6 @@ class _Reader:
         self._check_names()
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
-        self._check_raises()
         model = self._read_model()
         if model is None:
             return None
@@ -134,13 +139,8 @@ class _Reader:
         self._check_loads(model, seams, actions)
         if self.problems:
             return None
-        shapes = read_shapes(
-            self.cls,
-            model,
-            [each.field for each in parents],
-            primary_key(model),
-            {each.name for each in actions},
-        )
+        bound, names = [each.field for each in parents], {each.name for each in actions}
+        shapes = read_shapes(self.cls, model, bound, primary_key(model), names)
         self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
@@ -183,18 +183,19 @@ class _Reader:
             where = place_of(value, self.where) if inspect.isfunction(value) else self.where
             meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
             if meant:
-                found = f"nothing reads its {name!r}; was {meant} meant?"
-                advice = "Rename it, or let its name begin with an underscore."
-                self.problems.append(Problem(where, found.rstrip("?"), advice=advice))
+                self.problems.append(nothing_reads(where, name, meant))
+            elif inspect.isfunction(value) and find_notes(value) is not None:
+                advice = "Write a function beside the class: @blueprint.post(…)."
+                found = f"nothing calls its method {name!r}, on which @doc stands"
+                self.problems.append(Problem(where, found, advice=advice))
         for name in ACTIONS:
             method = inspect.getattr_static(self.cls, name)
             if not inspect.isfunction(method):
                 self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
 
     def _read_actions(self) -> tuple[CollectionAction, ...]:
-        named: Any = self.cls.actions
-        if isinstance(named, str) or not all(name in ACTIONS for name in named):
-            self._say(f"actions is {named!r}", f"some of {', '.join(ACTIONS)}")
+        named = self.cls.actions
+        if not are_actions(named):
             return ()
         actions = [action for name, action in ACTIONS.items() if name in named]
         if not self.paths.item:
@@ -211,22 +212,15 @@ class _Reader:
             self._say("it has no actions", advice="Name one at least.")
         return tuple(actions)
 
-    def _check_raises(self) -> None:
-        raises: Any = self.cls.raises
-        if not isinstance(raises, Mapping):
-            self._say(f"raises is {raises!r}", "a dict of exceptions by constraint")
-            return
-        for constraint, exception in raises.items():
-            if not (isinstance(exception, type) and issubclass(exception, ServiceException)):
-                expected = "a class derived from msframework.ServiceException"
-                self._say(f"raises names {exception!r} for {constraint!r}", expected)
-
     def _read_model(self) -> type[peewee.Model] | None:
-        """Return the model, `None` where it or the schemas are wrong."""
+        """Return the model, `None` where it, the schemas or other attributes are wrong."""
+        wrong = list(find_wrong_attributes(self.where, self.cls))
+        self.problems += wrong
         given: dict[str, Any] = {
             name: getattr(self.cls, name, None)
             for name in ("schema", "list_schema", "create_schema")
         }
+        is_wrong = bool(wrong)
         for name, value in given.items():
             is_schema = isinstance(value, Schema) or (
                 isinstance(value, type) and issubclass(value, Schema)
@@ -234,10 +228,10 @@ class _Reader:
             if not is_schema and (value is not None or name == "schema"):
                 advice = "Pass a class derived from ModelSchema." if name == "schema" else ""
                 self._say(f"{name} is {value!r}", "a Schema", advice)
-                given[name] = None
-        schema = given["schema"]
-        if schema is None:
+                is_wrong = True
+        if is_wrong:
             return None
+        schema = given["schema"]
         model: Any = self.cls.model or getattr(schema.opts, "model", None)
         if not (isinstance(model, type) and issubclass(model, peewee.Model)):
             found = f"neither it nor its schema names a model (model is {model!r})"
@@ -262,6 +256,8 @@ class _Reader:
             schema=cls.schema,
             fields={} if reading is None else reading.wires,
             expand=() if reading is None else reading.paths,
+            filter_scopes=cls.filter_scopes,
+            related=related_rows(cls.expand),
             label=cls.__qualname__,
         )
 
@@ -352,6 +348,9 @@ class _Reader:
         params = [name for name in inner if name not in outer]
         self._check_params(params, LOCALS)
         parents = [self._field(model, self.cls.parent.get(name, name)) for name in outer]
+        bound = [field for field in (*parents, *found) if field is not None]
+        scoped = self.cls.scope is not ModelResource.scope
+        self.problems += find_ambiguous_lookup(self.where, model, bound, scoped=scoped)
         found = [field for field in found if not is_one_of(field, parents)]
         return self._match(model, params, found)
 
@@ -366,10 +365,10 @@ class _Reader:
     ) -> tuple[Bound, ...]:
         if len(params) != len(fields):
             names = ", ".join(field.name for field in fields) or "nothing that is left"
-            shown = ", ".join(params) or "none"
+            shown = f"the parameters {', '.join(params)}" if params else "no parameter"
             self._say(
-                f"the path {self.paths.item} has the parameters {shown} of its own, and a row is "
-                f"looked up by {names}",
+                f"the path {self.paths.item} has {shown} of its own, and a row is looked up by "
+                f"{names}",
                 "one for each field",
                 "Correct the path, or write lookup = ….",
             )

@@ -5,32 +5,25 @@ Read at start-up.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import peewee
 from marshmallow import Schema
 
 from msframework.collection.batches import Batch
-from msframework.problem import Problem
-from msframework.resource import Resource
+from msframework.filters.crossing import RelatedRows
+from msframework.filters.scope import UNSAID, RowScope, read_scope
 
-
-class Unsaid:
-    """The type of `UNSAID`, the scope of an expansion that names none."""
-
-    def __repr__(self) -> str:
-        return "UNSAID"
-
-
-UNSAID: Final = Unsaid()
+USUAL_LIMIT: Final = 100
 
 
 class Expansion:
-    """A related object that is answered within a row, under the name of its foreign key.
+    """What is related to a row and answered within it, under the name of the relation.
 
         expand = {"author": Expansion(AuthorSchema, scope=Authors, always=True)}
+
+    A foreign key has one object; a backref or a many-to-many field has a list.
 
     Args:
         schema: the object.
@@ -38,18 +31,25 @@ class Expansion:
             principal that returns an expression, or `None` for all rows. It must be said where a
             collection of the model has a scope.
         always: whether it is answered without being asked for.
+        limit: how many objects of a list are answered at most: the first ones.
+        order: the columns that a list is ordered by, each with a "-" before it where it falls; the
+            primary key by default, which comes last anyway, the way of the column before it.
     """
 
-    __slots__ = ("always", "schema", "scope")
+    __slots__ = ("always", "limit", "order", "schema", "scope")
 
     def __init__(
         self,
         schema: type[Schema] | Schema,
         *,
-        scope: type[Resource] | Callable[..., object] | Unsaid | None = UNSAID,
+        scope: RowScope = UNSAID,
         always: bool = False,
+        limit: int = USUAL_LIMIT,
+        order: str | Sequence[str] = (),
     ) -> None:
         self.schema, self.scope, self.always = schema, scope, always
+        self.limit = limit
+        self.order: Sequence[str] = (order,) if isinstance(order, str) else order
 
 
 class BatchedExpansion(Expansion):
@@ -81,124 +81,27 @@ def as_expansion(given: Any) -> Expansion:
     return given if isinstance(given, Expansion) else Expansion(given)
 
 
-def model_of(schema: Any) -> Any:
-    """Return the model of a schema; `None` where it has none."""
-    options = schema.opts if isinstance(schema, Schema) else getattr(schema, "opts", None)
-    return getattr(options, "model", None)
-
-
-def find_wrong_expansions(
-    where: str, expand: Any, model: type[peewee.Model], schemas: Iterable[Schema]
-) -> Iterator[Problem]:
-    """Yield the mistakes in the declarations of *expand* for rows of *model*."""
-    if not isinstance(expand, Mapping):
-        yield Problem(where, f"expand is {expand!r:.100}", "schemas by names of foreign keys")
-        return
-    taken = {name for schema in schemas for name in schema.fields}
-    for path, given in expand.items():
-        why = _why_wrong(path, given, expand, model, taken)
-        if why:
-            yield Problem(where, f"expand[{path!r}] {why[0]}", *why[1:])
-
-
-def _why_wrong(
-    path: object,
-    given: Any,
-    expand: Mapping[str, Any],
-    model: type[peewee.Model],
-    taken: Iterable[str],
-) -> tuple[str, ...]:
-    """Return the mistake of an entry, what is expected and what to do; nothing without one."""
-    if not isinstance(path, str):
-        return ("is no name", "the name of a foreign key")
-    each = as_expansion(given)
-    is_batched = isinstance(each, BatchedExpansion)
-    if not is_batched and (not _is_schema(each.schema) or model_of(each.schema) is None):
-        return (f"is {each.schema!r:.100}", "a schema that is derived from a model")
-    before, _, name = path.rpartition(".")
-    if before and before not in expand:
-        return (f"goes through {before!r}, which is not declared", "", f"Declare {before!r} too.")
-    outer = as_expansion(expand[before]) if before else None
-    if isinstance(outer, BatchedExpansion):
-        return (f"goes through {before!r}, whose objects have no relations",)
-    owner: Any = model if outer is None else model_of(outer.schema)
-    if owner is None:
-        return ()  # its schema is a mistake of its own
-    why = each.why_wrong(owner) if isinstance(each, BatchedExpansion) else _why(each, owner, name)
-    if not why and name in (taken if outer is None else _fields_of(outer.schema)):
-        key = owner._meta.combined.get(name)
-        advice = (
-            "Rename it." if key is None else f"Call that {key.column_name!r}, which is the key."
-        )
-        why = ("takes the name of a field that the schema has", "", advice)
-    return why
-
-
-def _why(each: Expansion, owner: Any, name: str) -> tuple[str, ...]:
-    """Return the mistake of the relation *name* of the model *owner*."""
-    field = owner._meta.combined.get(name)
-    if not isinstance(field, peewee.ForeignKeyField) or field.name != name:
-        keys = [each.name for each in owner._meta.sorted_fields if _is_key(each)]
-        return (
-            f"is no foreign key of {owner.__name__}",
-            f"one of {', '.join(keys)}" if keys else "",
-        )
-    if model_of(each.schema) is not field.rel_model:
-        return (
-            f"shows {field.rel_model.__name__} by {name_of_schema(each.schema)}, whose model is "
-            f"{model_of(each.schema).__name__}",
-            f"a schema of {field.rel_model.__name__}",
-        )
-    return _why_wrong_scope(each)
-
-
-def _is_key(field: peewee.Field) -> bool:
-    return isinstance(field, peewee.ForeignKeyField)
-
-
-def _is_schema(thing: object) -> bool:
-    return isinstance(thing, Schema) or (isinstance(thing, type) and issubclass(thing, Schema))
-
-
-def _fields_of(schema: Any) -> Iterable[str]:
-    made: Schema = schema() if isinstance(schema, type) else schema
-    return made.fields
+def related_rows(expand: Mapping[str, Any]) -> dict[str, RelatedRows]:
+    """Return what *expand*, which is right, declares of related rows, by path."""
+    found = {path: as_expansion(given) for path, given in expand.items()}
+    return {
+        path: RelatedRows(each.schema, each.scope)
+        for path, each in found.items()
+        if not isinstance(each, BatchedExpansion)
+    }
 
 
 def name_of_schema(schema: Any) -> str:
+    """Return what a schema or its class is called."""
     return str(getattr(schema, "__name__", type(schema).__name__))
 
 
-def _why_wrong_scope(each: Expansion) -> tuple[str, ...]:
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return ()
-    expected = "a ModelResource class, a function of request and principal, or None"
-    if isinstance(scope, type):
-        model = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
-        if not hasattr(scope, "scope") or model is not model_of(each.schema):
-            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
-        parameters = list(inspect.signature(scope.scope).parameters)[1:]
-    elif inspect.isfunction(scope):
-        parameters = list(inspect.signature(scope).parameters)
-    else:
-        return (f"has the scope {scope!r:.100}", expected)
-    further = [name for name in parameters if name not in ("request", "principal")]
-    if further:
-        return (f"has a scope that takes {further[0]!r}", "one of request and principal")
-    return ()
+def steps_before(path: str) -> list[str]:
+    """Return the paths that *path* goes through."""
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def scope_function(each: Expansion) -> Callable[..., Any] | None:
     """Return the function of an expansion's scope, by its name; `None` for all rows."""
-    scope: Any = each.scope
-    if scope is None or scope is UNSAID:
-        return None
-    found = scope().scope if isinstance(scope, type) else scope
-    taken = tuple(inspect.signature(found).parameters)
-
-    def express(request: object, principal: object) -> Any:
-        given = {"request": request, "principal": principal}
-        return found(**{name: given[name] for name in taken})
-
-    return express
+    return read_scope(each.scope)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import peewee
 
 from msframework.collection.chosen import key_of
+from msframework.filters.scope import express_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,6 @@ class Relation:
     columns: tuple[peewee.Node, ...]
     marker: str
     scope: Callable[..., Any] | None
-    always: bool
 
 
 class Joined(NamedTuple):
@@ -109,8 +108,4 @@ async def bind_scope(
     query: Any, scope: Callable[..., Any] | None, request: object, principal: object
 ) -> Any:
     """Return the select *query* of the rows within *scope*, a function of request and principal."""
-    if scope is None:
-        return query
-    found = scope(request, principal)
-    found = await found if inspect.isawaitable(found) else found
-    return query if found is None else query.where(found)
+    return query if scope is None else query.where(await express_scope(scope, request, principal))

@@ -15,6 +15,7 @@ from msframework.collection.action import USUAL_ACTIONS, Usual
 from msframework.collection.expansion import Expansion
 from msframework.db.transaction import Transaction
 from msframework.exceptions import ServiceException
+from msframework.filters.scope import RowScopes
 from msframework.operation import Paging
 from msframework.pagination import Pages
 from msframework.principal import Principal
@@ -42,14 +43,18 @@ class ModelResource(Resource):
         lookup: the field of the item's path parameter, or several; the primary key by default.
         parent: the fields that parameters of the list's path bind, by parameter; found by
             themselves where a parameter is called as a field or its column.
-        filters: the operators that a list may be filtered by, by the names of columns.
+        filters: the operators that a list may be filtered by, by the names of columns; those behind
+            foreign keys with dots between: `author.city.name`.
         sort: the names that a list may be sorted by, as `FilterSet` has them.
         default_sort: the usual order of a list.
         search: the columns of text in which `?q=` looks for words.
+        filter_scopes: whose rows filters and search may look at behind foreign keys, by path, as
+            `FilterSet` has them; where nothing is said, the scope of `expand` counts.
         fields: the fields that `?fields=` may choose from in a list and a row, or ALL.
         expand: the related objects that `?expand=` may ask for in a list and a row, or that are
-            always in it: a schema or an `Expansion` by the name of a foreign key (`author`), or by
-            several with dots between (`author.city`); a `Remote` by any name.
+            always in it: a schema or an `Expansion` by the name of a foreign key, a backref or a
+            many-to-many field (`author`), or by several with dots between (`author.city`); a
+            `Remote` by any name.
         paging: how a list is cut into pages.
         raises: the exceptions that violated constraints raise, by constraint.
         bulk_size: how many rows a bulk action takes at most.
@@ -69,6 +74,7 @@ class ModelResource(Resource):
     sort: ClassVar[Sequence[str]] = ()
     default_sort: ClassVar[Sequence[str]] = ()
     search: ClassVar[Sequence[str]] = ()
+    filter_scopes: ClassVar[RowScopes] = {}
     fields: ClassVar[Sequence[str] | AllFields] = ()
     expand: ClassVar[Mapping[str, type[Schema] | Schema | Expansion]] = {}
     paging: ClassVar[Paging] = Pages()

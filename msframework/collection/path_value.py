@@ -68,7 +68,7 @@ def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[st
     paths = collection.paths
     kinds = {
         param.name: param.kind
-        for path in (paths.list, paths.item)
+        for path in (paths.list, paths.item or "")
         for param in path_params(paths.prefix + path)
     }
     found = {}

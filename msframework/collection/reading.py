@@ -13,17 +13,14 @@ import peewee
 from marshmallow import Schema
 
 from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
-from msframework.collection.expansion import (
-    UNSAID,
-    as_expansion,
-    find_wrong_expansions,
-    model_of,
-    name_of_schema,
-)
+from msframework.collection.expansion import as_expansion, name_of_schema
+from msframework.collection.misexpansion import find_wrong_expansions
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes
 from msframework.filters import FilterReader
+from msframework.filters.scope import UNSAID, model_of
+from msframework.operation import Operation
 from msframework.problem import Problem
 
 
@@ -79,13 +76,8 @@ def read_reading(
 
 def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
     """Yield the expansions of *blueprints* that say nothing of a scope which their model has."""
-    classes = [cls for each in blueprints for cls in getattr(each, "collections", ())]
-    found = [cls for cls in classes if isinstance(cls, type) and issubclass(cls, ModelResource)]
-    scoped = {
-        cls.model or model_of(getattr(cls, "schema", None)): cls
-        for cls in found
-        if cls.scope is not ModelResource.scope
-    }
+    found = _collections(blueprints)
+    scoped = _scoped(found)
     for cls in found:
         said: Any = cls.expand
         expand = said if isinstance(said, Mapping) else {}
@@ -100,3 +92,38 @@ def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
                     f"Write Expansion({name_of_schema(each.schema)}, scope={owner.__name__}), or "
                     "scope=None for all rows.",
                 )
+
+
+def find_unsaid_filter_scopes(
+    operations: Iterable[Operation], blueprints: Iterable[object]
+) -> Iterator[Problem]:
+    """Yield the filters of *operations* that look at related rows, and say nothing of whose."""
+    scoped = _scoped(_collections(blueprints))
+    for operation in operations:
+        for reader in [each.kind for each in operation.inputs]:
+            crossings = reader.plan.crossings if isinstance(reader, FilterReader) else {}
+            for path, crossing in crossings.items():
+                owner = scoped.get(crossing.key.rel_model)
+                if not crossing.is_said and owner is not None:
+                    yield Problem(
+                        operation.where,
+                        f"its filters look at rows of {owner.__name__}, which has a scope, "
+                        f"behind {path!r}",
+                        "a word on whose rows those may be",
+                        f"Write filter_scopes = {{{path!r}: {owner.__name__}}}, or None for all "
+                        "rows.",
+                    )
+
+
+def _collections(blueprints: Iterable[object]) -> list[type[ModelResource]]:
+    classes = [cls for each in blueprints for cls in getattr(each, "collections", ())]
+    return [cls for cls in classes if isinstance(cls, type) and issubclass(cls, ModelResource)]
+
+
+def _scoped(collections: Iterable[type[ModelResource]]) -> dict[Any, type[ModelResource]]:
+    """Return the collections that have a scope, by their models."""
+    return {
+        cls.model or model_of(getattr(cls, "schema", None)): cls
+        for cls in collections
+        if cls.scope is not ModelResource.scope
+    }

@@ -11,9 +11,17 @@ from typing import Any
 import peewee
 from marshmallow import Schema, fields
 
-from msframework.collection.batches import Batches
-from msframework.collection.expansion import BatchedExpansion, as_expansion, scope_function
+from msframework.collection.batches import Batch, Batches
+from msframework.collection.expansion import (
+    BatchedExpansion,
+    Expansion,
+    as_expansion,
+    scope_function,
+    steps_before,
+)
 from msframework.collection.joins import Joined, Joins, Relation
+from msframework.collection.links import ListLink, find_key, find_lists
+from msframework.collection.lists import RelatedLists
 from msframework.collection.shapes import read_columns, rename, vary
 from msframework.db.cursor import Cursor
 from msframework.filters import Filters
@@ -75,46 +83,99 @@ class Related:
 
 def read_related(expand: Mapping[str, Any], model: type[peewee.Model]) -> Related | None:
     """Return the objects that *expand* declares, which is right; `None` where there are none."""
-    paths = sorted(expand, key=lambda path: path.count("."))
-    models: dict[str, Any] = {"": model}
-    relations, batches, usual = [], [], set()
-    for path in paths:
-        each = as_expansion(expand[path])
+    return _RelatedReader(expand, model).read() if expand else None
+
+
+class _RelatedReader:
+    """Reads one declaration.
+
+    Attributes:
+        models: the models of the objects at each path.
+        bases: the paths of the rows that the object at each path is selected with.
+    """
+
+    def __init__(self, expand: Mapping[str, Any], model: type[peewee.Model]) -> None:
+        self.expand = {path: as_expansion(expand[path]) for path in sorted(expand, key=_depth)}
+        self.models: dict[str, type[peewee.Model]] = {"": model}
+        self.bases: dict[str, str] = {"": ""}
+
+    def read(self) -> Related:
+        """Return the objects."""
+        usual: set[str] = set()
+        found: list[tuple[str, Relation | ListLink | BatchedExpansion]] = []
+        for path, each in self.expand.items():
+            if each.always:
+                usual |= {path, *steps_before(path)}
+            found.append((path, self._read(path, each)))
+        joins = {
+            base: Joins(
+                base,
+                [
+                    each
+                    for path, each in found
+                    if isinstance(each, Relation) and self.bases[path] == base
+                ],
+            )
+            for base in set(self.bases.values())
+        }
+        batches = [
+            self._batch(path, each, joins) for path, each in found if not isinstance(each, Relation)
+        ]
+        return Related(self.expand, usual, joins[""], Batches(batches) if batches else None)
+
+    def _read(self, path: str, each: Expansion) -> Relation | ListLink | BatchedExpansion:
+        """Return what *path* means."""
         before, _, name = path.rpartition(".")
-        if each.always:
-            usual |= {path, *steps_before(path)}
         if isinstance(each, BatchedExpansion):
-            batches.append(each.batch(path, models[before]))
-            continue
-        field = models[before]._meta.fields[name]
-        target = models[path] = field.rel_model
-        columns = read_columns(
-            target, vary(each.schema), [field.rel_field, *_keys_behind(path, target, expand)]
-        )
+            return each
+        field = find_key(self.models[before], name)
+        if field is None:
+            (link,) = find_lists(self.models[before], name)
+            self.models[path], self.bases[path] = link.target, path
+            return link
+        self.models[path], self.bases[path] = field.rel_model, self.bases[before]
+        columns = self._columns(path, field.rel_field)
         marker = field.rel_field.column_name
-        scope = scope_function(each)
-        relations.append(Relation(path, before, name, field, columns, marker, scope, each.always))
-    if not paths:
-        return None
-    return Related(paths, usual, Joins("", relations), Batches(batches) if batches else None)
+        return Relation(path, before, name, field, columns, marker, scope_function(each))
+
+    def _batch(
+        self, path: str, found: ListLink | BatchedExpansion, joins: Mapping[str, Joins]
+    ) -> Batch:
+        """Return the batch that *path* means."""
+        each = self.expand[path]
+        if isinstance(found, BatchedExpansion):
+            return found.batch(path, self.models[path.rpartition(".")[0]])
+        return RelatedLists(
+            path,
+            found,
+            self._columns(path),
+            each.order,
+            each.limit,
+            joins=joins[path],
+            scope=scope_function(each),
+            always=each.always,
+        )
+
+    def _columns(self, path: str, *always: peewee.Field) -> tuple[peewee.Node, ...]:
+        """Return the columns of the objects at *path*, with those that lead on from it."""
+        model = self.models[path]
+        keys = list(always)
+        for other, each in self.expand.items():
+            before, _, name = other.rpartition(".")
+            if before == path:
+                keys.append(_find_key(model, name, each))
+        return read_columns(model, vary(self.expand[path].schema), keys)
 
 
-def steps_before(path: str) -> list[str]:
-    """Return the paths that *path* goes through."""
-    parts = path.split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
+def _find_key(model: type[peewee.Model], name: str, each: Expansion) -> peewee.Field:
+    """Return the column of *model* by which the objects *name* of its rows are found."""
+    if isinstance(each, BatchedExpansion):
+        return each.find_key(model)
+    return find_key(model, name) or find_lists(model, name)[0].key
 
 
-def _keys_behind(path: str, model: Any, expand: Mapping[str, Any]) -> Iterable[peewee.Field]:
-    """Yield the columns of *model*, at *path*, by which what goes through it is found."""
-    for other in expand:
-        before, _, name = other.rpartition(".")
-        if before == path:
-            each = as_expansion(expand[other])
-            if isinstance(each, BatchedExpansion):
-                yield each.find_key(model)
-            else:
-                yield model._meta.fields[name]
+def _depth(path: str) -> int:
+    return path.count(".")
 
 
 def expand_schema(

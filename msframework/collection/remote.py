@@ -15,6 +15,7 @@ import peewee
 from marshmallow import Schema
 
 from msframework.client import Client
+from msframework.client.address import Address
 from msframework.collection.batches import Batch
 from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource, find_names
 from msframework.collection.expansion import BatchedExpansion
@@ -117,9 +118,14 @@ _NUMBERS: Final = (
 )
 
 
-def find_unknown_services(blueprints: Iterable[object], known: Iterable[str]) -> Iterator[Problem]:
-    """Yield the objects of other services among *blueprints* that are none of the *known* ones."""
-    names = sorted(known)
+def find_unknown_services(blueprints: Iterable[object], clients: object) -> Iterator[Problem]:
+    """Yield the objects among *blueprints* of services that *clients* lack.
+
+    Of a part that stands for the clients, and is no mapping, nothing is known.
+    """
+    if not isinstance(clients, Mapping):
+        return
+    names = sorted(clients)
     classes = [cls for each in blueprints for cls in getattr(each, "collections", ())]
     for cls in classes:
         expand = getattr(cls, "expand", {})
@@ -195,8 +201,11 @@ def _wrong_path(path: Any) -> Iterator[Mistake]:
     elif names and (not names[0].isidentifier() or names[0] in _OPTIONS):
         found = f"has the path {path!r:.100}, whose parameter cannot be called {names[0]!r}"
         yield found, "", "Rename it."
-    elif any(part in (".", "..") for part in rest.partition("?")[0].split("/")):
-        yield f"has the path {path!r:.100}", "a path without '.' and '..'", ""
+    else:
+        try:
+            Address("http://other", "Remote").path_of(path.replace("{", "").replace("}", ""))
+        except ValueError as exc:
+            yield f"has the path {path!r:.100}", "", str(exc)
 
 
 def _wrong_forward(forward: Any) -> Iterator[Mistake]:

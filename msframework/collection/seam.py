@@ -62,10 +62,14 @@ def read_seams(cls: type[ModelResource], problems: list[str]) -> dict[str, Seam]
         if method is getattr(ModelResource, name):
             continue
         where = place_of(method, f"{cls.__qualname__}.{name}")
-        if not inspect.isfunction(method):
-            problems.append(Problem(where, f"{name} is {method!r}", "a method", "Write one."))
+        held = inspect.getattr_static(cls, name)
+        if not inspect.isfunction(held):
+            problems.append(Problem(where, f"{name} is {held!r:.100}", "a method", "Write one."))
             continue
-        parameters = list(inspect.signature(method).parameters.values())[1:]
+        parameters = list(inspect.signature(method).parameters.values())
+        if not parameters:
+            problems.append(Problem(where, "it takes no self", advice="Add the parameter 'self'."))
+        parameters = parameters[1:]
         for parameter in parameters:
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 found_text = f"its parameter {parameter} takes no name, and arguments are named"

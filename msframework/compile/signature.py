@@ -152,6 +152,12 @@ def _undeclared(
     notes: Notes,
     providers: Mapping[str, ProvidedValue],
 ) -> Problem:
+    if name == "request":
+        found = "its parameter 'request' is not the first one, which receives the request"
+        advice = (
+            "Put it first. What a blueprint mounts within a class has no self: write it beside it."
+        )
+        return Problem(where, found, advice=advice)
     declared = [*in_path, *(note.name for note in notes.inputs)]
     if notes.page is not None:
         declared.append("page")

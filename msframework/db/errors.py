@@ -7,7 +7,7 @@ per request, when something failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +69,8 @@ _TEXTS: Final = {
 SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # DETAIL reads "Key (city_id, lower(name))=(1, x) …"; what stands before ")=(" are columns.
 _KEY = re.compile(r"\((.*?)\)=\(", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_TOKEN = re.compile(rf"{_QUOTED.pattern}|'(?:[^']|'')*'|[(),]")
 _ARGUMENT = re.compile(r"invalid input for query argument \$\d+[^:]*: ")
 _LONGEST_SHOWN: Final = 40
 
@@ -148,8 +150,19 @@ def _facts(exc: asyncpg.PostgresError, kind: str) -> dict[str, object]:
     found = _KEY.search(str.__str__(exc.detail)) if isinstance(exc.detail, str) else None
     columns = [exc.column_name] if exc.column_name else []
     if found:
-        columns = [column.strip() for column in found[1].split(", ")]
+        columns = list(_columns_of(found[1]))
     return {"violated": kind, "constraint": exc.constraint_name, "columns": columns}
+
+
+def _columns_of(key: str) -> Iterator[str]:
+    """Yield the columns and expressions of *key*, names without the quotes of SQL."""
+    depth = start = 0
+    for token in _TOKEN.finditer(f"{key},"):
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if token[0] == "," and depth == 0:
+            part = key[start : token.start()].strip()
+            yield part[1:-1].replace('""', '"') if _QUOTED.fullmatch(part) else part
+            start = token.end()
 
 
 def caused(answer: ServiceException, exc: BaseException) -> ServiceException:

@@ -81,6 +81,7 @@ class FilterColumn:
         name: its name in declarations.
         wire: its name in a query.
         field: the field that reads a value of it, with the schema's own checks.
+        keys: the foreign keys that lead to its row, from that of a row of the listing on.
     """
 
     name: str
@@ -88,6 +89,17 @@ class FilterColumn:
     column: peewee.Field
     kind: ColumnKind
     field: Field
+    keys: tuple[peewee.ForeignKeyField, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The names of its foreign keys, with dots between."""
+        return ".".join(key.name for key in self.keys)
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether there may be no value, as NULL or for want of a row."""
+        return any(each.null for each in (self.column, *self.keys))
 
     @property
     def sql(self) -> str:
@@ -149,15 +161,21 @@ class ColumnReader:
     Args:
         label: the declaration, for problems.
         schema: the schema whose fields read the values; the model's own without one.
+        before: what stands before the names in the declaration.
 
     Attributes:
         named: the columns that were found, each behind the place that names it first.
     """
 
     def __init__(
-        self, label: str, model: type[peewee.Model], schema: Schema | None, problems: list[Problem]
+        self,
+        label: str,
+        model: type[peewee.Model],
+        schema: Schema | None,
+        problems: list[Problem],
+        before: str = "",
     ) -> None:
-        self.label, self.model, self.problems = label, model, problems
+        self.label, self.model, self.problems, self.before = label, model, problems, before
         self._fields: Mapping[str, Field] = {} if schema is None else schema.fields
         self._found: dict[str, FilterColumn | None] = {}
         self._hidden = self._find_hidden()
@@ -170,7 +188,7 @@ class ColumnReader:
             place: the attribute of the declaration that names it.
         """
         if not isinstance(name, str) or name not in self._found:
-            column = self._found[str(name)] = self._read(name, place)
+            column = self._found[str(name)] = self.read(name, place)
             if column is not None:
                 self.named.append((place, column))
         return self._found[str(name)]
@@ -179,25 +197,29 @@ class ColumnReader:
         """Note a mistake in the attribute *place* of the declaration."""
         self.problems.append(Problem("", f"{self.label}.{place} {found}", expected, advice))
 
-    def _read(self, name: object, place: str) -> FilterColumn | None:
+    def read(self, name: object, place: str) -> FilterColumn | None:
+        """Return what `find` does, anew for each call."""
         columns: Mapping[str, peewee.Field] = self.model._meta.combined
+        shown = f"{self.before}{name}" if isinstance(name, str) else name
         declared = self._fields.get(name) if isinstance(name, str) else None
         if isinstance(declared, fields.Nested):
             declared = None
         column = self._column_of(name, declared)
         if column is None or not isinstance(name, str):
             model = self.model.__name__
-            found = f"names {name!r}, which is no column of {model}"
+            found = f"names {shown!r}, which is no column of {model}"
             self.refuse(place, found, f"one of {', '.join(columns)}", suggest(name, columns))
             return None
         if column.name in self._hidden:
-            found = f"names {name!r}, which is never answered, and filters would tell what it holds"
+            found = (
+                f"names {shown!r}, which is never answered, and filters would tell what it holds"
+            )
             self.refuse(place, found, advice="Leave it out.")
             return None
         try:
             field = derive_field(column, name, self.label) if declared is None else declared
         except ImproperlyConfigured as exc:
-            self.refuse(place, f"names {name!r}: {exc}")
+            self.refuse(place, f"names {shown!r}: {exc}")
             return None
         wire = name if declared is None or declared.data_key is None else declared.data_key
         return FilterColumn(name, wire, column, kind_of_column(column), field)

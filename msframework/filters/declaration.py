@@ -12,6 +12,7 @@ import peewee
 from marshmallow import Schema
 
 from msframework.filters.reader import FilterReader
+from msframework.filters.scope import RowScopes
 
 
 class FilterSet:
@@ -27,11 +28,16 @@ class FilterSet:
         model: the model whose rows are listed.
         schema: the schema that describes a row, whose fields read the values; the model's own
             without one.
-        filters: the operators that are allowed, by the names of columns.
+        filters: the operators that are allowed, by the names of columns; those behind foreign keys
+            with dots between: `owner.city.name`.
         sort: the names that rows may be sorted by; `-` says that one falls in the usual order.
         default_sort: the usual order; the first of `sort` where nothing is said, else the primary
             key.
         search: the columns of text in which `?q=` looks for words.
+        filter_scopes: whose rows filters and search may look at behind foreign keys, by path
+            (`owner`, `owner.city`): a ModelResource class, a function of request and principal
+            that returns a condition, or `None` for all rows. It must be said where a collection of
+            the model has a scope.
     """
 
     model: ClassVar[type[peewee.Model]]
@@ -40,6 +46,7 @@ class FilterSet:
     sort: ClassVar[Sequence[str]] = ()
     default_sort: ClassVar[Sequence[str]] = ()
     search: ClassVar[Sequence[str]] = ()
+    filter_scopes: ClassVar[RowScopes] = {}
 
     @classmethod
     def reader(
@@ -68,6 +75,7 @@ class FilterSet:
             fields=fields,
             expand=expand,
             max_depth=max_depth,
+            filter_scopes=cls.filter_scopes,
             label=cls.__qualname__,
         )
 

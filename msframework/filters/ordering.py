@@ -14,6 +14,7 @@ from msframework.filters.columns import ColumnKind, ColumnReader, FilterColumn, 
 
 _ORDERED: Final = frozenset(ColumnKind) - {ColumnKind.ARRAY, ColumnKind.JSONB, ColumnKind.OTHER}
 _ADVICE: Final = 'Write names of columns, each with "-" before it where it falls.'
+_ACROSS: Final = "Leave it out: filters and search go across foreign keys, and orders do not."
 
 
 class SortKey(NamedTuple):
@@ -103,6 +104,10 @@ def _read(
         return
     for entry in entries:
         name = entry.removeprefix("-") if isinstance(entry, str) else entry
+        if isinstance(name, str) and "." in name:
+            found = f"names {name!r}, which lies behind a foreign key"
+            reader.refuse(place, found, f"a column of {reader.model.__name__}", _ACROSS)
+            continue
         column = reader.find(name, place)
         if column is None:
             continue

@@ -47,6 +47,8 @@ class ConditionParameter(FilterParameter):
     def __init__(self, column: FilterColumn, operator: FilterOperator) -> None:
         end = "" if operator.name == "eq" else f"{SEPARATOR}{operator.name}"
         text = operator.text.format(column.wire)
+        if column.keys:
+            text = _tell_across(text, column, operator)
         told = str(column.field.metadata.get("description") or "")
         description = f"{text} {told}" if told else text
         metadata = {"description": description}
@@ -58,6 +60,14 @@ class ConditionParameter(FilterParameter):
         condition = self._operator.condition(self._column, value)
         wishes.setdefault("conditions", []).append(condition)
         wishes.setdefault("values", {})[self._name] = value
+
+
+def _tell_across(text: str, column: FilterColumn, operator: FilterOperator) -> str:
+    """Return *text* with what a filter means for rows that have no related one."""
+    before = column.wire.rpartition(".")[0]
+    if operator.name == "isnull":
+        return f"{text.rstrip('.')}, or there is no `{before}`."
+    return f"{text} Rows without `{before}` do not match."
 
 
 class SortParameter(FilterParameter):
@@ -130,7 +140,16 @@ def _steps(path: str) -> Iterator[str]:
 def _names(names: list[str], metadata: JSONObject) -> Field:
     """Return the field of a list of some of *names*."""
     item = fields.String(validate=KnownName(names))
-    return CommaList(item, most=len(names), validate=validate.Length(min=1), metadata=metadata)
+    return NameList(item, most=len(names), validate=validate.Length(min=1), metadata=metadata)
+
+
+class NameList(CommaList):
+    """A list of names, of which the first wrong one is told: each message lists all that are known.
+
+    Comparing a wrong name with all of them takes long where there are a hundred.
+    """
+
+    most_wrong = 1
 
 
 class KnownName(validate.OneOf):

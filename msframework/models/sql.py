@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +23,7 @@ _MARK = "\0parameter\0"
 _MOST_SHAPES = 2048
 ValueConverter = Callable[[Any], object] | None
 Recorded = tuple[object, ValueConverter]
+Change = Callable[[Any], Node]
 # NOTE: importing this must not fail where peewee lacks a name; rendering does, and says why.
 _CONTEXT: Any = getattr(peewee, "Context", object)
 _JSON: Any = getattr(postgres_ext, "Json", ())
@@ -70,10 +71,10 @@ class SQLContext(_CONTEXT):  # type: ignore[misc]
             self.recorded.append((value, used or None))
         return result
 
-    def query(self) -> tuple[str, list[object]]:
-        """Return the text and the arguments."""
+    def query(self, first: int = 1) -> tuple[str, list[object]]:
+        """Return the text and the arguments, of which the first is `$first`."""
         parts = list(self._sql)
-        number = 0
+        number = first - 1
         for index, part in enumerate(parts):
             if part is _MARK:
                 number += 1
@@ -156,17 +157,58 @@ class Renderer:
         self.misses += 1
         sql, values, recorded = _write(query)
         if text is not None or key not in self.texts:
-            self._remember(key, shape, sql, recorded)
+            found = _trace(shape.leaves, [raw for raw, _ in recorded])
+            self._remember(key, shape, sql, recorded, found)
         return sql, values
+
+    def shape_of(self, query: Node) -> Shape | None:
+        """Return the shape of *query*; `None` where it has none."""
+        try:
+            return self._read(query)
+        except NoShape:
+            return None
+
+    def render_changed(
+        self,
+        query: Node,
+        shape: Shape | None,
+        way: tuple[object, ...],
+        change: Change,
+        values: Sequence[object],
+    ) -> tuple[str, tuple[object, ...]]:
+        """Return the text and the arguments of what *change* makes of *query*; see `Changeable`."""
+        if shape is None:
+            return self.render(change(query))
+        key = (way, *shape.key)
+        leaves = [*shape.leaves, *values]
+        text = self.texts.get(key)
+        if text is not None:
+            arguments = _fill(text, leaves)
+            if arguments is not None:
+                self.hits += 1
+                return text.sql, arguments
+        self.misses += 1
+        sql, found, recorded = _write(change(query))
+        if text is not None or key not in self.texts:
+            # Where the query by itself has other arguments than its leaves, a change has them too.
+            plain = [raw for raw, _ in _write(query)[2]]
+            is_clear = _trace(shape.leaves, plain) is not None
+            places = _find(leaves, [raw for raw, _ in recorded]) if is_clear else None
+            self._remember(key, shape, sql, recorded, places)
+        return sql, found
 
     def _read_first(self, query: object) -> Shape:
         self._read = _choose_reader()
         return self._read(query)
 
     def _remember(
-        self, key: tuple[object, ...], shape: Shape, sql: str, recorded: list[Recorded]
+        self,
+        key: tuple[object, ...],
+        shape: Shape,
+        sql: str,
+        recorded: list[Recorded],
+        found: list[tuple[int, ...]] | None,
     ) -> None:
-        found = _trace(shape.leaves, [raw for raw, _ in recorded])
         known = self.texts.get(key)
         if known is not None and found is not None:
             # Another example of the shape: what both allow is what is true.
@@ -190,14 +232,19 @@ def _trace(leaves: list[object], raws: list[object]) -> list[tuple[int, ...]] | 
 
     A leaf may stand in a part that is read twice and written once, a recursive query for instance.
     """
+    places = Counter(map(id, leaves))
+    counts = Counter(id(raw) for raw in raws if raw is not None)
+    if counts.keys() != places.keys() or not counts <= places:
+        return None
+    return _find(leaves, raws)
+
+
+def _find(leaves: list[object], raws: list[object]) -> list[tuple[int, ...]] | None:
+    """Find each argument among the leaves, which may have others; `None` when one is not there."""
     places: dict[int, list[int]] = {}
     for index, leaf in enumerate(leaves):
         places.setdefault(id(leaf), []).append(index)
-    given = [raw for raw in raws if raw is not None]
-    counts = Counter(map(id, given))
-    if counts.keys() != places.keys() or any(
-        count > len(places[key]) for key, count in counts.items()
-    ):
+    if any(raw is not None and id(raw) not in places for raw in raws):
         return None
     return [() if raw is None else tuple(places[id(raw)]) for raw in raws]
 
@@ -270,6 +317,32 @@ def _with_defaults(
 _RENDERER = Renderer()
 
 
+class Changeable:
+    """A query that is run after a change: its part from a place on, or a count of its rows.
+
+    The text of each change is rendered once for each shape of the query, as if that were run
+    itself; that spares making the changed query, too.
+    """
+
+    __slots__ = ("_query", "_shape")
+
+    def __init__(self, query: object, args: tuple[object, ...] = ()) -> None:
+        self._query = _checked(query, args)
+        self._shape = _RENDERER.shape_of(self._query)
+
+    def render(
+        self, way: tuple[object, ...], change: Change, values: Sequence[object] = ()
+    ) -> tuple[str, tuple[object, ...]]:
+        """Return the text and the arguments of the changed query.
+
+        Args:
+            way: tells the change from others. Of one way and one shape, texts are the same.
+            change: makes it of the query; what it has besides are *values* alone.
+            values: none of them is `None`.
+        """
+        return _RENDERER.render_changed(self._query, self._shape, way, change, values)
+
+
 def render(query: object, args: tuple[object, ...] = ()) -> tuple[str, tuple[object, ...]]:
     """Return the text of a peewee query, with `$1` for its first argument, and the arguments.
 
@@ -280,10 +353,25 @@ def render(query: object, args: tuple[object, ...] = ()) -> tuple[str, tuple[obj
         TypeError: *query* is no peewee query, or arguments were given beside it.
         ValueError: it is an UPDATE without columns, or an INSERT of no rows.
     """
+    return _RENDERER.render(_checked(query, args))
+
+
+def _checked(query: object, args: tuple[object, ...]) -> Node:
     if not isinstance(query, Node):
         raise TypeError(
             f"a query is SQL text or a peewee query, got {type(query).__name__}: {query!r:.100}"
         )
     if args:
         raise TypeError("a peewee query carries its arguments; give none beside it")
-    return _RENDERER.render(query)
+    return query
+
+
+def render_part(part: Node, first: int) -> tuple[str, tuple[object, ...]]:
+    """Return the text of *part* of a statement by hand, and its arguments.
+
+    Args:
+        first: the number of the first argument: 3 where the statement has `$1` and `$2`.
+    """
+    context: Any = SQLContext(**_context_options())
+    sql, values = context.sql(part).query(first)
+    return sql, tuple(values)

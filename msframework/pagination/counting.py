@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from peewee import SQL, Select, fn
 
-from msframework.models.sql import render
+from msframework.models.sql import Changeable
 from msframework.pagination.result import RowSource
-from msframework.types import Query
+
+_COUNT: Final = ("count",)
+_UNORDERED: Final = ("unordered",)
 
 
 class Total(Enum):
@@ -39,32 +41,39 @@ def read_total(given: object) -> Total:
 async def count_rows(
     cur: RowSource,
     way: Total,
-    query: str | Query,
+    query: str | Changeable,
     args: tuple[object, ...],
     total: str | int | None,
 ) -> int:
     """Return how many rows *query* has; *total* is a cheaper count, as of `Page.fetch`."""
     if isinstance(total, int):
         return total
-    if total is None and way is Total.ESTIMATE:
+    if total is not None:
+        return int(await cur.fetchval(total, *args) or 0)
+    if way is Total.ESTIMATE:
         return await _estimate(cur, query, args)
-    return int(await cur.fetchval(_count_of(query) if total is None else total, *args) or 0)
+    if isinstance(query, str):
+        sql = f"SELECT count(*) FROM ({query}\n) AS counted"  # noqa: S608 - the service's own SQL
+        return int(await cur.fetchval(sql, *args) or 0)
+    sql, values = query.render(_COUNT, _count_of)
+    return int(await cur.fetchval(sql, *values) or 0)
 
 
-async def _estimate(cur: RowSource, query: str | Query, args: tuple[object, ...]) -> int:
+async def _estimate(cur: RowSource, query: str | Changeable, args: tuple[object, ...]) -> int:
     """Return the planner's estimate of the rows of *query*."""
     if not isinstance(query, str):
-        unordered: Any = query
-        query, args = render(unordered.order_by(), args)
+        query, args = query.render(_UNORDERED, _unordered)
     plan: Any = await cur.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *args)
     if isinstance(plan, str):
         plan = json.loads(plan)
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def _count_of(query: Any) -> str | Query:
+def _unordered(query: Any) -> Any:
+    return query.order_by()
+
+
+def _count_of(query: Any) -> Any:
     """Return the query that counts the rows of *query*."""
-    if isinstance(query, str):
-        return f"SELECT count(*) FROM ({query}\n) AS counted"  # noqa: S608 - the service's own SQL
     inner = query.order_by().limit(None).offset(None).alias("counted")
     return Select([inner], [fn.COUNT(SQL("*"))])

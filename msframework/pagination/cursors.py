@@ -82,7 +82,7 @@ class CursorPage:
         try:
             if place is not None and any(value.__class__ is LongValue for value in place[1]):
                 place = await self._recall(cur, keyset, place)
-            sql, values = keyset.render(keyset.statement(place, limit))
+            sql, values = keyset.render(place, limit)
             table = await cur.table(sql, *values)
         except TypeError as exc:
             # NOTE: the type of a key is what PostgreSQL says, and asyncpg with it. A wrong argument
@@ -107,7 +107,7 @@ class CursorPage:
     async def _recall(self, cur: RowSource, keyset: Keyset, place: ListPlace) -> ListPlace:
         """Return *place* with the values whose digests it has: they are read from their row."""
         side, values = place
-        sql, args = keyset.render(keyset.row(values))
+        sql, args = keyset.render_row(values)
         records, texts, _ = await cur.table(sql, *args)
         if not records:
             raise _refusal(_GONE)

@@ -8,16 +8,17 @@ a select of its own in a UNION ALL, with its own limit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Final
 
 import peewee
 from peewee import SQL, Column, Select
 
-from msframework.models.sql import render
+from msframework.models.sql import Changeable, render
 from msframework.pagination.key import Key, row_of, rows_after
 from msframework.pagination.ordering import OrderReader, bare, joins_of, primary_key_of
 from msframework.pagination.plans import KeyPlan, KeyPlans, sign_of
@@ -35,25 +36,46 @@ ListPlace = tuple[CursorSide, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """A query without order, and the keys that it is ordered by.
+    """A query, and the keys that it is ordered by.
 
     Attributes:
+        query: the one whose shape says the texts, with the order; `None` where it doesn't say them.
+        bare: returns the query without order.
+        keys: those, up to one by which no two rows are alike.
         hidden: the columns of its rows that nobody asked for.
         digest: tells the ordering from others.
-        text: the SQL text that stands in *select* by a mark; empty without one.
+        text: the SQL text that stands in the query by a mark; empty without one.
         args: the arguments of that.
     """
 
-    select: Any
+    query: Any
+    bare: Callable[[], Any]
     keys: tuple[Key, ...]
     hidden: tuple[str, ...]
     digest: bytes
     text: str = ""
     args: tuple[object, ...] = ()
 
-    def render(self, query: Any) -> tuple[str, tuple[object, ...]]:
-        """Return the text of a *query* of *select*, and its arguments."""
-        sql, values = render(query)
+    def render(self, place: ListPlace | None, limit: int) -> tuple[str, tuple[object, ...]]:
+        """Return the text of *limit* rows from *place* on, the nearest first, and the arguments."""
+        if self.query is None:
+            return self._embed(*render(self.statement(place, limit)))
+        way: list[object] = [self.digest]
+        given: list[object] = []
+        if place is not None:
+            side, values = place
+            given = [value for value in values if value is not None]
+            way += side.value, *(value is None for value in values)
+        given.append(limit)
+        changeable = Changeable(self.query)
+        found = changeable.render(tuple(way), lambda _: self.statement(place, limit), given)
+        return self._embed(*found)
+
+    def render_row(self, values: Sequence[Any]) -> tuple[str, tuple[object, ...]]:
+        """Return the text that reads the row of *values*, which may be digests."""
+        return self._embed(*render(self.bare().where(row_of(self.keys, values)).limit(1)))
+
+    def _embed(self, sql: str, values: tuple[object, ...]) -> tuple[str, tuple[object, ...]]:
         if not self.text:
             return sql, values
         known = len(self.args)
@@ -70,20 +92,16 @@ class Keyset:
             if key.exact and value.__class__ is LongValue:
                 raise ValueError("a digest of a value that is short")
 
-    def row(self, values: Sequence[Any]) -> Any:
-        """Return the query of the row of *values*, which may be digests."""
-        return self.select.where(row_of(self.keys, values)).limit(1)
-
     def statement(self, place: ListPlace | None, limit: int) -> Any:
         """Return the query of *limit* rows from *place* on, the nearest first."""
-        keys = self.keys
+        keys, select = self.keys, self.bare()
         if place is None:
-            return self._ordered(keys, self.select, limit)
+            return self._ordered(keys, select, limit)
         side, values = place
         if side.is_back:
             keys = tuple(key.reversed for key in keys)
         conditions = rows_after(keys, values, includes=side.includes)
-        parts = [self._ordered(keys, self.select.where(each), limit) for each in conditions]
+        parts = [self._ordered(keys, select.where(each), limit) for each in conditions]
         if len(parts) == 1:
             return parts[0]
         union: Any = reduce(lambda one, other: one.union_all(other), parts)
@@ -107,17 +125,19 @@ def read_keyset(query: Any) -> Keyset:
     for name, wrong in (("_for_update", "FOR UPDATE"), ("_distinct", "DISTINCT ON")):
         if getattr(query, name, None):
             raise TypeError(f"a listing by cursors cannot have {wrong}. Leave it out.")
-    select: Any = query.order_by().limit(None).offset(None)
     ordering = query._order_by or ()  # type: ignore[attr-defined]
-    if _is_filtered_late(select):
-        return _read_whole(select, ordering)
-    sign = sign_of(select, ordering)
+    if _is_filtered_late(query):
+        return _read_whole(_bare(query), ordering)
+    sign = sign_of(query, ordering)
     plan = None if sign is None else _PLANS.find(sign)
     if plan is None:
-        plan = _read_plan(select, ordering)
+        plan = _read_plan(query, ordering)
         if sign is not None:
-            _PLANS.keep(sign, plan, (select, ordering))
-    return Keyset(_with_hidden(select, plan.hidden), plan.keys, tuple(plan.hidden), plan.digest)
+            _PLANS.keep(sign, plan, (query, ordering))
+    hidden = plan.hidden
+    said = None if sign is None else query
+    select = partial(_bare, query, hidden)
+    return Keyset(said, select, plan.keys, tuple(hidden), plan.digest)
 
 
 def _read_plan(select: Any, ordering: Iterable[Any]) -> KeyPlan:
@@ -133,7 +153,9 @@ def _plan_of(reader: OrderReader) -> KeyPlan:
     return KeyPlan(tuple(reader.keys), reader.hidden, blake2b(signs, digest_size=16).digest())
 
 
-def _with_hidden(select: Any, hidden: Mapping[str, Any]) -> Any:
+def _bare(query: Any, hidden: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """Return *query* without order and limit, and with the *hidden* columns."""
+    select = query.order_by().limit(None).offset(None)
     if not hidden:
         return select
     return select.select_extend(*(node.alias(name) for name, node in hidden.items()))
@@ -213,9 +235,10 @@ def _read_whole(select: Any, ordering: Sequence[Any]) -> Keyset:
             "not select, or that have no name; its primary key is the last of them. Select them."
         )
     plan = _plan_of(reader)
-    inner = _with_hidden(select, plan.hidden).alias(_ALIAS)
+    inner = _bare(select, plan.hidden).alias(_ALIAS)
     keys = tuple(_outside(key, inner) for key in plan.keys)
-    return Keyset(Select([inner], [SQL("*")]), keys, tuple(plan.hidden), plan.digest)
+    around = Select([inner], [SQL("*")])
+    return Keyset(None, lambda: around, keys, tuple(plan.hidden), plan.digest)
 
 
 def _unique_of_whole(select: Any) -> Sequence[Any]:
@@ -279,4 +302,5 @@ def read_text_keyset(text: str, args: tuple[object, ...], order: Sequence[str]) 
     signs = repr([key.sign for key in keys]).encode()
     source = SQL(f'({_TEXT}) AS "{_ALIAS}"')
     digest = blake2b(signs, digest_size=16).digest()
-    return Keyset(Select([source], [SQL("*")]), tuple(keys), (), digest, text, args)
+    around = Select([source], [SQL("*")])
+    return Keyset(around, lambda: around, tuple(keys), (), digest, text, args)

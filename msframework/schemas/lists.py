@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import Schema, ValidationError, fields, validate
 
@@ -15,6 +15,7 @@ from msframework.strict_json import parse
 from msframework.types import Field
 
 MOST_ITEMS: Final = 100
+_MOST_WRONG: Final = 5
 # The styles of OpenAPI for lists in one text of a query, by what stands between the items.
 STYLES: Final[Mapping[str, str]] = {",": "form", " ": "spaceDelimited", "|": "pipeDelimited"}
 DEEPEST: Final = 16
@@ -24,13 +25,16 @@ class CommaList(fields.List[Any]):
     """A list whose items stand in one text with commas between, as in `?id=1,2`.
 
     In OpenAPI's words it has the style `form` and is not exploded. A name that is given several
-    times has one item in each, which then may hold commas.
+    times has one item in each, which then may hold commas. It is read up to the fifth wrong item,
+    as a message may be a hundred times as long as its item.
 
     Args:
         item: the field of the items.
         most: how many items there may be.
         delimiter: the character between them.
     """
+
+    most_wrong: ClassVar[int] = _MOST_WRONG
 
     def __init__(
         self,
@@ -52,7 +56,19 @@ class CommaList(fields.List[Any]):
             texts = texts[0].split(self.delimiter, self.most)
         if isinstance(texts, list) and len(texts) > self.most:
             raise ValidationError(f"Longer than maximum length {self.most}.")
-        return super()._deserialize(texts, attr, data, **kwargs)
+        if not isinstance(texts, (list, tuple)):
+            return super()._deserialize(texts, attr, data, **kwargs)
+        read, wrong = [], {}
+        for index, text in enumerate(texts):
+            try:
+                read.append(self.inner.deserialize(text, **kwargs))
+            except ValidationError as exc:
+                wrong[index] = exc.messages
+                if len(wrong) >= self.most_wrong:
+                    break
+        if wrong:
+            raise ValidationError(wrong)
+        return read
 
 
 class JSONText(fields.Field[Any]):

@@ -34,7 +34,12 @@ class ModelSchemaOpts(NamingOpts):
 
     def __init__(self, meta: type) -> None:
         self.model: Any = getattr(meta, "model", None)
-        self.all = getattr(meta, "fields", None) is ALL
+        said = getattr(meta, "fields", None)
+        if isinstance(said, str):
+            text = "ALL" if said in ("__all__", "*") else f"({said!r},)"
+            found = f"fields is {said!r}; expected a tuple of names, or ALL. Write fields = {text}."
+            raise ImproperlyConfigured(f"{meta.__module__}.{meta.__qualname__}: {found}")
+        self.all = said is ALL
         super().__init__(type("Meta", (meta,), {"fields": ()}) if self.all else meta)
         self.is_said = self.all or hasattr(meta, "fields") or hasattr(meta, "exclude")
 

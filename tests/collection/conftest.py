@@ -9,7 +9,7 @@ from sanic import Sanic
 from msframework.conf.settings import DatabaseSettings
 from msframework.testing.client import TestClient
 from msframework.testing.server import BackgroundServer
-from tests.collection import library, shop
+from tests.collection import archive, library, shop
 from tests.conftest import new_service
 from tests.processes import fresh_database
 
@@ -70,7 +70,7 @@ def library_service(shop_url):
     Sanic._app_registry.clear()
     service = new_service(database=replace(DatabaseSettings(), url=shop_url, max_size=4))
     service.authenticate("name", shop.ByName())
-    for blueprint in library.BLUEPRINTS:
+    for blueprint in (*library.BLUEPRINTS, *archive.BLUEPRINTS):
         service.blueprint(blueprint)
     return service
 
@@ -87,6 +87,7 @@ async def books(shop_url, library_server, library_service):
     conn = await asyncpg.connect(shop_url)
     if await conn.fetchval("SELECT to_regclass('library.books')") is None:
         await conn.execute(library.TABLES)
+        await conn.execute(archive.TABLES)
     await conn.close()
     async with TestClient(library_server.url, library_service.operations) as client:
         yield client

@@ -2,7 +2,9 @@
 
 import pytest
 
+from msframework.collection.bulk import BulkKey, lock_rows, update_rows
 from msframework.testing import budget
+from tests.collection.shop import Tag
 
 NOTES = [{"person_id": 1, "title": title} for title in ("one", "two", "three")]
 
@@ -115,3 +117,25 @@ async def test_an_action_runs_no_statement_too_many(ada, notes, name):
 
     assert response.status < 300, response.text
     assert len(spent) == most
+
+
+class Batches:
+    """A transaction that notes the arguments of its batches."""
+
+    def __init__(self):
+        self.batches = []
+
+    async def fetchmany(self, sql, arguments):
+        self.batches.append(arguments)
+        return [{"id": each[-1]} for each in arguments]
+
+
+async def test_rows_are_locked_in_the_order_of_their_keys():
+    tx, key = Batches(), BulkKey((Tag.id,), ("id",), ("id",), "tag", 9)
+    keys, members = [(3,), (1,), (2,)], [{"slug": "c"}, {"slug": "a"}, {"slug": "b"}]
+
+    rows = await update_rows(tx, Tag, key, keys, members, (Tag.id,), ())
+    await lock_rows(tx, Tag.select(Tag.id), key, keys, ())
+
+    assert [row["id"] for row in rows] == [3, 1, 2]
+    assert tx.batches == [[("a", 1), ("b", 2), ("c", 3)], [(1,), (2,), (3,)]]

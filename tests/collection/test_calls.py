@@ -7,7 +7,7 @@ import pytest
 
 from msframework import Remote
 from msframework.collection.calls import RemoteBatch
-from msframework.exceptions import UpstreamError
+from msframework.exceptions import InvalidInput, UpstreamError
 from tests.client.conftest import Upstream, opened, reply
 from tests.collection.places import Person, PlaceApi
 
@@ -158,7 +158,7 @@ async def test_keys_that_no_call_can_name_have_no_object(caller, upstream):
     upstream.answers["/o"] = 200, []
 
     assert await fetch(caller, ["", "a,b", "x" * 7000]) == {}
-    assert await fetch(caller, ["", ".", ".."], "/o/{id}") == {}
+    assert await fetch(caller, ["", ".", "..", "x" * 7000], "/o/{id}") == {}
     assert upstream.requests == []
 
 
@@ -180,6 +180,15 @@ async def test_no_more_than_some_run_at_once(caller, upstream):
 
     assert await fetch(caller, list(range(12)), "/o/{id}", at_once=3) == {}
     assert (most, len(upstream.requests)) == (3, 12)
+
+
+async def test_nobody_brings_about_more_than_a_hundred_calls(caller, upstream):
+    with pytest.raises(InvalidInput) as info:
+        await fetch(caller, list(range(101)), "/o/{id}")
+
+    told = "These rows need 101 calls, and 100 may be: ask for fewer."
+    assert info.value.error == {"query": {"expand": [told]}}
+    assert upstream.requests == []
 
 
 async def hang(reader, writer):

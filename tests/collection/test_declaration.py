@@ -3,7 +3,16 @@
 import pytest
 from sanic import Sanic
 
-from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema, NotFound
+from msframework import (
+    Blueprint,
+    Cursors,
+    ImproperlyConfigured,
+    ModelResource,
+    ModelSchema,
+    NotFound,
+    doc,
+)
+from msframework.collection.attributes import ATTRIBUTES, find_wrong_attributes
 from msframework.collection.noun import read_noun
 from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
@@ -20,6 +29,7 @@ class MoreSchema(ModelSchema):
 
 def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
     """Return the problems of a service with one collection."""
+    Sanic._app_registry.clear()
     service, things = new_service(), Blueprint("things", url_prefix=prefix)
     getattr(things, mount)(path, **paths)(cls)
     service.blueprint(things)
@@ -35,6 +45,9 @@ def a_class(**members):
 
 
 async def misnamed(self, request): ...
+
+
+async def takes_nothing(): ...
 
 
 async def gives_too_little(self, request, body, tx): ...
@@ -58,8 +71,22 @@ WRONG = {
         "nothing calls its method 'read'",
     ),
     "name of elsewhere": (a_class(retrieve=misnamed), ITEM, "nothing reads its 'retrieve'"),
-    "misspelt seam": (a_class(before_creation=misnamed), ITEM, "was before_create meant"),
-    "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "was filters meant"),
+    "misspelt seam": (a_class(before_creation=misnamed), ITEM, "Was before_create meant?"),
+    "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "Was filters meant?"),
+    "guarded as elsewhere": (a_class(permission_classes=()), ITEM, "Was guards meant?"),
+    "method that looks served": (
+        a_class(close=doc.summary("Close")(lambda self, request, id: None)),
+        ITEM,
+        "nothing calls its method 'close', on which @doc stands. Write a function beside",
+    ),
+    "class of pages": (a_class(paging=Cursors), ITEM, "paging is <class "),
+    "number of pages": (a_class(paging=20), ITEM, "paging is 20; expected one of Pages(…)"),
+    "all fields": (
+        a_class(fields="__all__"),
+        ITEM,
+        "expected a tuple of names, or ALL. Write fields = ALL.",
+    ),
+    "no parameter": (a_class(), {"item": "/one"}, "has no parameter of its own, and a row is"),
     "no exception": (a_class(raises={"a": ValueError}), ITEM, "raises names <class 'ValueError'>"),
     "unknown lookup": (a_class(lookup="slug"), ITEM, "lookup names 'slug'"),
     "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),
@@ -74,6 +101,13 @@ WRONG = {
     "hidden name": (a_class(), {"item": "/<row:int>"}, "its path has the parameter <row>"),
     "plain seam": (a_class(after_create=lambda self, row: None), ITEM, "it is a plain function"),
     "no seam": (a_class(scope=True), ITEM, "scope is True"),
+    "static seam": (a_class(scope=staticmethod(scope)), ITEM, "scope is <staticmethod("),
+    "seam without self": (a_class(after_create=takes_nothing), ITEM, "it takes no self"),
+    "lookup of several rows": (
+        a_class(lookup="title"),
+        {"item": "/<title>"},
+        "a row is looked up by title, and several rows of Note may have the same",
+    ),
     "without the caller": (
         a_class(scope=scope, create=gives_too_little),
         ITEM,
@@ -101,6 +135,29 @@ def test_a_mistake_is_named(name):
     found = problems_of(cls, **paths)
 
     assert any(told in problem for problem in found), found
+
+
+def test_an_attribute_of_another_type_is_named():
+    for value in (5, None, ModelResource, {"title": 5}, "title", 0, True):
+        for name, rule in ATTRIBUTES.items():
+            if not rule.holds(value):
+                (found,) = find_wrong_attributes("here", a_class(**{name: value}))
+                assert f"here: {name} is " in found
+                assert f"; expected {rule.expected}" in found
+
+    wrong = a_class(bulk_size=0, sort="title", raises={5: NotFound}, create_schema=5)
+    told = " ".join(problems_of(wrong, **ITEM))
+    for each in ("bulk_size is 0", "Write sort = ('title',)", "raises names 5", "create_schema is"):
+        assert each in told
+
+
+def test_a_scope_may_hold_the_rest_of_a_unique_key():
+    def scope(self, request): ...
+
+    assert problems_of(a_class(lookup="title", scope=scope), item="/<title>") == ()
+    assert problems_of(a_class(lookup="title"), "/<person:int>", item="/<person:int>/<title>") == ()
+    (found,) = problems_of(a_class(lookup="text", scope=scope), item="/<text>")
+    assert "several rows of Note may have the same; expected columns that are unique" in found
 
 
 def test_a_collection_without_a_path_of_one_row_lists_and_creates():

@@ -127,10 +127,10 @@ def test_the_document_has_them(library_service):
     assert expand["schema"]["items"]["enum"] == ["author", "author.city", "author.city.country"]
 
 
-def mistakes_of(expand, *others):
+def mistakes_of(expand, *others, schema=BookSchema):
     blueprint, service = Blueprint("wrong", url_prefix="/wrong"), new_service()
-    members = {"schema": BookSchema, "expand": expand, "model": Book}
-    blueprint.collection("/", item="/<id:int>")(type("Wrong", (ModelResource,), members))
+    members = {"schema": schema, "expand": expand, "actions": ("list",)}
+    blueprint.collection("/")(type("Wrong", (ModelResource,), members))
     for number, other in enumerate(others):
         blueprint.collection(f"/{number}", item=f"/{number}/<id:int>")(other)
     service.blueprint(blueprint)
@@ -146,8 +146,11 @@ DEEP = {
 }
 MISTAKES = {
     "no schema": ({"author": Book}, "a schema that is derived from a model"),
-    "no key": ({"title": AuthorSchema}, "expand['title'] is no foreign key of Book; expected"),
-    "column": ({"author_id": AuthorSchema}, "is no foreign key of Book"),
+    "no key": (
+        {"title": AuthorSchema},
+        "expand['title'] is no relation of Book; expected one of its foreign keys: author",
+    ),
+    "column": ({"author_id": AuthorSchema}, "is no relation of Book"),
     "other model": ({"author": CitySchema}, "shows Author by CitySchema"),
     "lost step": ({"author.city": CitySchema}, "goes through 'author', which is not declared"),
     "other model below": (DEEP, "shows Country by AuthorSchema"),

@@ -225,7 +225,8 @@ MISTAKES = {
     "bracket": ({"town": remote("towns", "/a/{b")}, "has the path '/a/{b'"),
     "no path": ({"town": remote("towns", "towns")}, "has the path 'towns'"),
     "another host": ({"town": remote("towns", "//moon/x")}, "has the path '//moon/x'"),
-    "dots": ({"town": remote("towns", "/a/../b")}, "a path without '.' and '..'"),
+    "dots": ({"town": remote("towns", "/a/../b")}, "which would lead to another path"),
+    "encoded dots": ({"town": remote("towns", "/a/%2e%2E/b")}, "would lead to another path"),
     "parameter": ({"town": remote("towns", "/a/{json}")}, "parameter cannot be called 'json'"),
     "number as parameter": ({"town": remote("towns", "/a/{0}")}, "cannot be called '0'"),
     "member": ({"town": remote(by="")}, "has by=''"),
@@ -235,10 +236,7 @@ MISTAKES = {
     "size": ({"town": remote(batch_size=101)}, "has batch_size=101; expected a number from 1 to"),
     "at once": ({"town": remote(at_once=0)}, "has at_once=0; expected a number from 1 to 100"),
     "time": ({"town": remote(timeout=0)}, "has timeout=0; expected a number from 0.001 to 60"),
-    "no schema": (
-        {"town": remote(schema=7)},
-        "cannot be shown. its schema: 7 is no schema",
-    ),
+    "no schema": ({"town": remote(schema=7)}, "cannot be shown. its schema: 7 is no schema"),
     "schema of a list": ({"town": remote(schema=[PlaceApi])}, "has the schema of a list"),
     "through": (
         {"town": remote(), "town.mayor": remote()},

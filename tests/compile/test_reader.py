@@ -8,6 +8,7 @@ from sanic import Blueprint as SanicBlueprint
 
 from msframework import (
     Blueprint,
+    Cursors,
     ImproperlyConfigured,
     NotFound,
     Resource,
@@ -609,3 +610,43 @@ def test_the_security_of_a_base_guards_what_derives_from_it(make_service, public
     (operation,) = service.operations
     guards = () if public else (AuthenticatedBy("key"),)
     assert (operation.access.guards, operation.access.is_public) == (guards, public)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "meant"),
+    [
+        ("permission_classes", "guards"),
+        ("decorators", "guards, or a decorator on each method"),
+        ("throttle_classes", "@doc.rate_limit(…)"),
+        ("guard", "guards"),
+        ("priorty", "priority"),
+    ],
+)
+def test_what_would_guard_a_class_elsewhere_is_refused(make_service, attribute, meant):
+    """Closed: it would be open without a word."""
+
+    def declare(things):
+        base = type("Base", (Resource,), {attribute: ()})
+
+        @things.resource("/")
+        class Thing(base):
+            async def get(self, request): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+    assert f"Thing: nothing reads its {attribute!r}. Was {meant} meant?" in problem
+
+
+def test_a_function_within_a_class_has_no_self(make_service):
+    def declare(things):
+        class Thing:
+            @things.post("/<id:int>/close")
+            async def close(self, request, id): ...
+
+    (problem,) = problems_of(mount(make_service, declare))
+    assert "its parameter 'request' is not the first one" in problem
+    assert "write it beside" in problem
+
+
+def test_a_class_of_pages_is_none():
+    with pytest.raises(TypeError, match="one of Pages"):
+        doc.paginate(Cursors)

@@ -483,3 +483,13 @@ async def test_a_statement_does_not_outlive_its_connection(open_database):
 
             with pytest.raises(asyncpg.InterfaceError, match="prepare the statement again"):
                 await statement.fetchval()
+
+
+async def test_a_connection_that_listens_is_kept(db):
+    async with db.acquire() as cur:
+        await cur.add_listener("news", print)
+        held = cur.conn
+
+        cur.give_back()
+
+        assert cur.conn is held

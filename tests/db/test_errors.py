@@ -80,6 +80,18 @@ async def test_the_columns_of_an_index_on_expressions_are_named(db, tables, admi
     assert answer.error["columns"] == ["lower(name)", "id"]
 
 
+async def test_columns_are_named_without_the_quotes_of_sql(db, admin):
+    await admin.execute(
+        "DROP TABLE IF EXISTS quoted;"
+        'CREATE TABLE quoted ("position" int, "one, ""two" int, plain int);'
+        'CREATE UNIQUE INDEX ON quoted ("position", "one, ""two", coalesce(plain, 0))'
+    )
+
+    answer = translate(await failure_of(db, "INSERT INTO quoted VALUES (1, 1, 1), (1, 1, 1)"))
+
+    assert answer.error["columns"] == ["position", 'one, "two', "COALESCE(plain, 0)"]
+
+
 async def test_a_service_may_have_an_exception_of_its_own_for_a_constraint(db, tables):
     class NameTaken(Conflict):
         code = 12003
@@ -226,3 +238,14 @@ async def test_a_text_too_long_for_an_index_is_unprocessable(db, tables):
 
     assert exc.sqlstate == "54000"
     assert (answer.status_code, answer.error) == (422, "a value is too large")
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [('"user"', "user"), ('"a ""b"', 'a "b'), ("id", "id"), ('lower("a") || "b"',) * 2],
+)
+def test_a_column_is_named_without_the_quotes_of_an_identifier(shown, name):
+    exc = asyncpg.UniqueViolationError("no")
+    exc.sqlstate, exc.detail = "23505", f"Key ({shown})=(1) already exists."
+
+    assert translate(exc).error["columns"] == [name]

@@ -18,7 +18,13 @@ ROWS = (
     "INSERT INTO notes (title, text, done, create_time) VALUES"
     " ('Tea', 'green', false, '2024-01-01Z'), ('Team', NULL, true, '2024-02-01Z'),"
     " ('Coffee', 'no green tea', false, '2023-01-01Z'), ('a,b', '', false, '2022-01-01Z'),"
-    " ('Tea', NULL, true, '2023-06-01Z')"
+    " ('Tea', NULL, true, '2023-06-01Z');"
+    "CREATE TABLE authors (id serial PRIMARY KEY, name text, email text, team text);"
+    "CREATE TABLE essays (id serial PRIMARY KEY, title text, author_id int REFERENCES authors);"
+    "INSERT INTO authors (name, email, team) VALUES"
+    " ('Ada', NULL, 'a'), ('Ann', 'ann@b.cc', 'a'), ('Ada', 'ada@b.cc', 'b');"
+    "INSERT INTO essays (title, author_id) VALUES"
+    " ('One', 1), ('On Ada', 2), ('Three', 3), ('Four', NULL)"
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,8 +42,9 @@ async def get():
             async with service.db.transaction() as cur:
                 await cur.execute(ROWS)
 
-            async def get(path):
-                async with session.get(f"http://{host}:{port}/notes/{path}") as answer:
+            async def get(path, **headers):
+                address = f"http://{host}:{port}/notes/{path}"
+                async with session.get(address, headers=headers) as answer:
                     return await answer.json()
 
             yield get
@@ -72,6 +79,24 @@ async def test_sql_by_hand(get):
     answer = await get("by-hand?title__icontains=t")
 
     assert answer["data"] == [{"id": 1, "title": "Tea"}]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("", [1, 2, 3, 4]),
+        ("?author.name=Ada", [1]),
+        ("?author.name__icontains=a&author.email__isnull=false", [2]),
+        ("?author.email__isnull=true", [1, 3, 4]),
+        ("?author.email__isnull=false", [2]),
+        ("?author.email__ne=x", [1, 2]),
+        ("?q=ada", [1, 2]),
+    ],
+)
+async def test_rows_behind_foreign_keys(get, query, ids):
+    answer = await get(f"essays{query}", **{"X-Team": "a"})
+
+    assert [row["id"] for row in answer["data"]] == ids
 
 
 async def test_pages_of_sql_by_hand(get):

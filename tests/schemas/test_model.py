@@ -268,6 +268,8 @@ def meta_of(**options):
         ({"model": Person}, "BadSchema.Meta: neither fields nor exclude is said"),
         ({"model": int, "fields": ALL}, "BadSchema.Meta: model is <class 'int'>"),
         ({"model": Person, "fields": ("nmae",)}, "fields names 'nmae', which neither Person"),
+        ({"model": Person, "fields": "__all__"}, "fields is '__all__'.* Write fields = ALL"),
+        ({"model": Person, "fields": "name"}, "Write fields = .'name',"),
         ({"model": Person, "exclude": ("nmae",)}, "exclude names 'nmae'"),
         ({"model": Person, "fields": ALL, "dump_only": ("x",)}, "dump_only names 'x'"),
     ],

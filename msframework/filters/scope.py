@@ -1,0 +1,92 @@
+"""The scope of related rows: whose of them a caller may see, as a declaration says it.
+
+Read at start-up; what `read_scope` returns runs per request.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import peewee
+from marshmallow import Schema
+
+from msframework.resource import Resource
+
+
+class Unsaid:
+    """The type of `UNSAID`, the scope of related rows of which none is named."""
+
+    def __repr__(self) -> str:
+        return "UNSAID"
+
+
+UNSAID: Final = Unsaid()
+ExpressScope: TypeAlias = Callable[[object, object], Any]
+RowScope: TypeAlias = type[Resource] | Callable[..., object] | Unsaid | None
+RowScopes: TypeAlias = Mapping[str, RowScope]
+
+
+def model_of(schema: Any) -> Any:
+    """Return the model of a schema; `None` where it has none."""
+    options = schema.opts if isinstance(schema, Schema) else getattr(schema, "opts", None)
+    return getattr(options, "model", None)
+
+
+def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
+    """Return what is wrong with a scope of rows of *model*, and what is expected."""
+    if scope is None or scope is UNSAID:
+        return ()
+    expected = "a ModelResource class, a function of request and principal, or None"
+    if isinstance(scope, type):
+        own = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
+        if not hasattr(scope, "scope") or own is not model:
+            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
+    elif not inspect.isfunction(scope):
+        return (f"has the scope {scope!r:.100}", expected)
+    further = [name for name in _taken(scope) if name not in ("request", "principal")]
+    if further:
+        return (f"has a scope that takes {further[0]!r}", "one of request and principal")
+    return ()
+
+
+def takes_principal(scope: Any) -> bool:
+    """Tell whether a scope, which is right, depends on who calls."""
+    return scope is not None and scope is not UNSAID and "principal" in _taken(scope)
+
+
+def read_scope(scope: Any) -> ExpressScope | None:
+    """Return the function of request and principal that a scope is; `None` for all rows."""
+    if scope is None or scope is UNSAID:
+        return None
+    found = scope().scope if isinstance(scope, type) else scope
+    taken = _taken(scope)
+
+    def express(request: object, principal: object) -> Any:
+        given = {"request": request, "principal": principal}
+        return found(**{name: given[name] for name in taken})
+
+    return express
+
+
+def _taken(scope: Any) -> tuple[str, ...]:
+    if isinstance(scope, type):
+        return tuple(inspect.signature(getattr(scope, "scope")).parameters)[1:]  # noqa: B009
+    return tuple(inspect.signature(scope).parameters)
+
+
+async def express_scope(express: ExpressScope, request: object, principal: object) -> peewee.Node:
+    """Return the condition that a scope gives for one caller; `TRUE` for all rows.
+
+    Raises:
+        TypeError: it gives neither an expression nor a bool, nor `None`.
+    """
+    found = express(request, principal)
+    if inspect.isawaitable(found):
+        found = await found
+    if found is None or found.__class__ is bool:
+        return peewee.SQL("FALSE" if found is False else "TRUE")
+    if not isinstance(found, peewee.Node):
+        raise TypeError(f"a scope returned {found!r:.100}; expected an expression of peewee, None")
+    return found
