@@ -133,7 +133,9 @@ def read_keyset(query: Any) -> Keyset:
     if plan is None:
         plan = _read_plan(query, ordering)
         if sign is not None:
-            _PLANS.keep(sign, plan, (query, ordering))
+            # NOTE: not the query, which holds what its caller gave.
+            held: Any = query
+            _PLANS.keep(sign, plan, (held.model, ordering, held._returning))
     hidden = plan.hidden
     said = None if sign is None else query
     select = partial(_bare, query, hidden)

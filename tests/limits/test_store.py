@@ -180,11 +180,11 @@ async def test_a_store_that_is_frozen_delays_nobody_for_long(store, redis, caplo
         first = monotonic() - began
         began = monotonic()
         assert await store.take([(MINUTE, b"k" * 16)]) is None
-        assert monotonic() - began < 0.05
+        assert monotonic() - began < TIMEOUT
     await until_back(store)
 
     assert found == [None] * 300
-    assert first < TIMEOUT + 0.4  # and what 300 tasks take
+    assert first < 50 * TIMEOUT  # one after the other, they take 300 times that
     assert (await store.take([(MINUTE, b"n" * 16)]))[0][0]
     away, back = [record.getMessage() for record in caplog.records]
     assert f"127.0.0.1:{redis.port} does not answer (TimeoutError)" in away

@@ -637,7 +637,7 @@ def nodes_of(plan):
 @pytest.mark.acceptance
 async def test_a_page_deep_in_a_listing_is_found_by_an_index(db):
     async with db.transaction() as cur:
-        await cur.execute(HUNDRED_THOUSAND)
+        await cur.execute(HUNDRED_THOUSAND, timeout=120)
     async with db.acquire() as cur:
         nulls = 0
         for name, order in INDEXED.items():
