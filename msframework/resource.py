@@ -14,8 +14,8 @@ from msframework.problem import Problem
 from msframework.types import UNSET, Handler, Unset
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# Names by which classes of other frameworks are guarded, and what is meant here. Such a class would
-# be open without a word.
+# Names by which other frameworks guard a class, and their counterparts here. Nothing would read
+# them, so that the class would be open.
 GUARDING_ELSEWHERE: Final[Mapping[str, str]] = {
     "authentication_classes": "AuthenticatedBy(…) among its guards",
     "decorators": "guards, or a decorator on each method",

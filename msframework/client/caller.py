@@ -96,7 +96,7 @@ class Caller:
 
         Args:
             passing: statuses that are handed on as our own exceptions of that status.
-            whole: return the envelope too, for what stands in it beside the data.
+            whole: whether to return the envelope with the data in it, rather than the data.
             path_params: the values of the template, percent-encoded.
 
         Returns:

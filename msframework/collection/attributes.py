@@ -1,4 +1,4 @@
-"""The mistakes in the attributes of a `ModelResource` class, and in the key that its rows go by.
+"""The mistakes in the attributes of a `ModelResource` class, and in the `lookup` of its rows.
 
 Runs at start-up.
 """
@@ -71,7 +71,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = {
 
 
 def find_wrong_attributes(where: str, cls: type) -> Iterator[Problem]:
-    """Yield the attributes of *cls* whose values are none that they may have."""
+    """Yield the attributes of *cls* that have a value of a wrong type."""
     for name, rule in ATTRIBUTES.items():
         value: Any = getattr(cls, name)
         if not rule.holds(value):
@@ -90,10 +90,10 @@ def find_wrong_attributes(where: str, cls: type) -> Iterator[Problem]:
 def find_ambiguous_lookup(
     where: str, model: type[peewee.Model], fields: Collection[peewee.Field], *, scoped: bool
 ) -> Iterator[Problem]:
-    """Yield the mistake of a path by whose *fields* several rows may be meant.
+    """Yield the mistake of an item path whose *fields* may have the same values in several rows.
 
     Args:
-        scoped: whether a scope narrows the rows down, which may hold the rest of a unique key.
+        scoped: whether the collection has a scope, which may bind the rest of a unique key.
     """
     found = frozenset(fields)
     keys = unique_keys(model)

@@ -1,7 +1,7 @@
-"""Objects that come to all rows of an answer at once, after these are fetched: `Batch`, `Batches`.
+"""Related objects that are fetched for all rows of an answer at once: `Batch`, `Batches`.
 
-A kind of such objects is a class with the members of `Batch`, in a module of its own. Batches are
-made at start-up; `Batches.fill` runs per request.
+Each kind of such objects is a class with the members of `Batch`, in a module of its own. Batches
+are made at start-up; `Batches.fill` runs per request, once the rows are fetched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msframework.principal import Principal
 from msframework.serving.request import Request
 from msframework.types import Field, Row
 
-# What the key of a row is called there, before its column's name, where it was selected for us.
+# What stands before the name of a key's column where it is selected only to find related objects.
 _KEY: Final = "msframework_key_"
 
 
@@ -30,8 +30,9 @@ class Batch(Protocol):
         path: the names that lead to it, with dots between; its last one is its name in a row.
         key: the column of those rows that says what belongs to each.
         always: whether it is answered without being asked for.
-        has_scope: whether it depends on the caller.
-        is_remote: whether it is fetched once the rows' connection is given back, from elsewhere.
+        has_scope: whether a scope limits its objects to those that the caller may see.
+        is_remote: whether its objects are those of another service, for which the rows' connection
+            is given back first.
     """
 
     path: str
@@ -41,10 +42,10 @@ class Batch(Protocol):
     is_remote: bool
 
     def empty(self) -> object:
-        """Return what a row has to which nothing belongs."""
+        """Return the value for a row without such objects: an empty list, or `None`."""
 
     def member(self, schema: Schema) -> Field:
-        """Return the field of a schema that shows it, whose objects *schema* shows."""
+        """Return the field that shows the relation, whose objects *schema* shows."""
 
     async def fetch(
         self,
@@ -54,13 +55,13 @@ class Batch(Protocol):
         principal: Principal | None,
         cur: Cursor,
     ) -> Mapping[Any, object]:
-        """Return what belongs to each of *keys*, as far as anything does.
+        """Return the objects of each of *keys* that has some.
 
         Args:
-            keys: distinct, none of them NULL, and one at least.
+            keys: at least one; they are distinct, and none is NULL.
             asked: the paths of all objects to answer.
             principal: the caller, where a relation of the collection has a scope; else `None`.
-            cur: what the rows were fetched by; a remote batch uses it not at all.
+            cur: the cursor that fetched the rows; a remote batch does not use it.
         """
 
 
@@ -78,7 +79,7 @@ class Batches:
 
     @property
     def is_remote(self) -> bool:
-        """Whether some are fetched from elsewhere."""
+        """Whether some have objects of other services."""
         return bool(self._later)
 
     def select(self, query: Any, asked: Collection[str]) -> Any:

@@ -1,7 +1,6 @@
-"""The calls of another service for the objects of some keys, and the reading of its answers.
+"""The calls that fetch objects of another service by their keys, and the reading of its answers.
 
-Made at start-up, run per request. Whatever the other side answers, an answer that is not as it
-should be is an `UpstreamError`.
+Made at start-up, run per request. An answer that is not what was asked for is an `UpstreamError`.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ from msframework.serving.request import Request
 from msframework.types import Field, JSONObject, JSONValue
 
 logger = logging.getLogger("msframework.collection")
-# Octets of the keys in one query, so that there is room for the rest of the request line within
-# the 8,000 that everybody should take (RFC 9112, 3).
+# Bytes of the keys in one call: they leave room for the rest of a request line within the 8,000
+# octets that every recipient should support (RFC 9112, 3).
 _LONGEST: Final = 6000
 _ABSENT: Final = (404, 410)
 MOST_CALLS: Final = 100
@@ -42,7 +41,7 @@ find_names = re.compile(r"\{([^{}]*)\}").findall
 
 @dataclass(frozen=True, slots=True)
 class RemoteSource:
-    """Where objects of another service are, and how they are asked for: see `Remote`."""
+    """Where objects of another service are, and how they are asked for, as `Remote` declares it."""
 
     service: str
     path: str
@@ -62,8 +61,8 @@ class RemoteSource:
 class RemoteCalls:
     """The calls for objects of one source.
 
-    Each answers the objects of some keys, by the texts of these. They are bounded: `at_once` run at
-    the same time, and all of them end with the time of the source.
+    Keys and objects are matched by the texts of the keys. The calls are bounded: `at_once` run
+    concurrently, and all of them end within the `timeout` of the source.
     """
 
     __slots__ = ("_parameter", "_schema", "_source", "_with_size")
@@ -74,7 +73,7 @@ class RemoteCalls:
         self._with_size = "?" not in source.path
 
     async def fetch(self, request: Request, keys: Iterable[str]) -> Mapping[str, JSONObject]:
-        """Return the objects that the other service has of *keys*, which are distinct.
+        """Return the objects of *keys*, which are distinct, as far as the other service has them.
 
         Raises:
             UpstreamError: the first failure; the other calls are cancelled, and have ended.
@@ -85,7 +84,7 @@ class RemoteCalls:
         if not parts:
             return found
         if len(parts) > MOST_CALLS:
-            told = f"These rows need {len(parts)} calls, and {MOST_CALLS} may be: ask for fewer."
+            told = f"These rows need {len(parts)} calls; expected {MOST_CALLS} at most."
             raise InvalidInput({"query": {"expand": [told]}})
         given, left = request.headers, iter(parts)
         headers = {name: given[name] for name in source.forward if name in given}

@@ -20,7 +20,7 @@ USUAL_LIMIT: Final = 100
 
 
 class Expansion:
-    """What is related to a row and answered within it, under the name of the relation.
+    """A related object, or a list of them, answered within a row by the name of the relation.
 
         expand = {"author": Expansion(AuthorSchema, scope=Authors, always=True)}
 
@@ -32,9 +32,9 @@ class Expansion:
             principal that returns an expression, or `None` for all rows. It must be said where a
             collection of the model has a scope.
         always: whether it is answered without being asked for.
-        limit: how many objects of a list are answered at most: the first ones.
-        order: the columns that a list is ordered by, each with a "-" before it where it falls; the
-            primary key by default, which comes last anyway, the way of the column before it.
+        limit: how many objects of a list are answered at most, the first ones in its order.
+        order: the columns that a list is ordered by, with "-" before those that descend. The
+            primary key follows, in the direction of the last of them.
     """
 
     __slots__ = ("always", "limit", "order", "schema", "scope")
@@ -54,26 +54,29 @@ class Expansion:
 
 
 class BatchedExpansion(Expansion):
-    """An expansion whose objects come after the rows, under any name: what further kinds derive.
+    """An expansion whose objects are fetched after the rows, and may have any name.
 
-    Its own objects are no rows, so that nothing goes through it.
+    `Remote` derives from it. Its objects are no rows of a model, so that no path goes on from them.
     """
 
     __slots__ = ()
 
     def why_wrong(self, model: type[peewee.Model]) -> tuple[str, ...]:
-        """Return the mistake for rows of *model*, what is expected and what to do, if there is one.
+        """Return what was found, what was expected and what to do; nothing where all is right.
 
-        They follow the name of the expansion in a message.
+        The texts follow the name of the expansion in a message.
+
+        Args:
+            model: the model of the rows.
         """
         raise NotImplementedError
 
     def find_key(self, model: type[peewee.Model]) -> peewee.Field:
-        """Return the column of *model* by which the objects are found."""
+        """Return the column of *model* that holds the keys of the objects."""
         raise NotImplementedError
 
     def batch(self, path: str, model: type[peewee.Model]) -> Batch:
-        """Return what fetches the objects at *path* of rows of *model*."""
+        """Return the batch that fetches the objects at *path* of rows of *model*."""
         raise NotImplementedError
 
 

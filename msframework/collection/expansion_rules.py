@@ -1,4 +1,4 @@
-"""The mistakes in the `expand` of a `ModelResource`. Runs at start-up."""
+"""What `expand` of a `ModelResource` must keep to, and the mistakes in it. Runs at start-up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from msframework.collection.links import ListLink, find_key, find_lists, name_re
 from msframework.filters.scope import model_of, why_wrong_scope
 from msframework.problem import Problem
 
-# How many objects of a row lists within lists may hold.
+# The most objects of one row that lists within lists may have.
 _MOST: Final = 1000
 
 

@@ -40,7 +40,7 @@ def find_key(model: type[peewee.Model], name: str) -> peewee.ForeignKeyField | N
 
 
 def find_lists(model: type[peewee.Model], name: str) -> list[ListLink]:
-    """Return what the backref or many-to-many field *name* of *model* may mean."""
+    """Return the list relations that *name* of *model* may mean; several where it is ambiguous."""
     many = model._meta.manytomany.get(name)
     if many is not None:
         return [_read_many(many)]

@@ -1,4 +1,4 @@
-"""Related objects of which a row has several: one statement fetches those of all rows.
+"""Lists of related objects: one statement fetches those of all rows.
 
 `RelatedLists` is made at start-up; its `fetch` runs per request.
 """
@@ -31,8 +31,8 @@ _FOUND: Final = "msframework_found"
 class RelatedLists:
     """A backref or many-to-many field: a batch whose objects are rows of the database.
 
-    A LATERAL subselect per owner reads no more than `limit` rows of each, however many there are,
-    where an index has the key and the order (PostgreSQL, 7.2.1.5).
+    A LATERAL subselect for each owner (PostgreSQL's manual, 7.2.1.5) reads no more than `limit`
+    rows, however many there are, where an index has the key and the order.
 
     Attributes:
         limit: how many objects of a row are answered at most.
@@ -106,7 +106,7 @@ class RelatedLists:
             *(column.alias(f"{_ORDER}{number}") for number, (column, _) in enumerate(self._order))
         )
         directed = [column.desc() if falls else column.asc() for column, falls in self._order]
-        # NOTE: a number in the text, as of an argument the planner knows nothing.
+        # NOTE: a number in the text, as the planner does not know the value of an argument.
         return query.order_by(*directed).limit(SQL(str(self.limit)))
 
     def _write(self, inner: str, names: Sequence[str], number: int) -> str:
@@ -133,9 +133,9 @@ class RelatedLists:
 def read_order(
     model: type[peewee.Model], names: Sequence[str]
 ) -> Iterator[tuple[peewee.Field, bool]]:
-    """Yield the columns that *names* name, and whether each falls; then the primary key.
+    """Yield the columns of *names*, and whether each descends; then the primary key.
 
-    That goes the way of the last of them, so that one index has them all.
+    That has the direction of the last of them, so that one index serves the whole order.
     """
     meta: Any = model._meta
     seen, falls = set(), False

@@ -1,4 +1,4 @@
-"""The values of a path's parameters as their columns take them.
+"""The conversion of path parameters to the values of their columns.
 
 `read_path_values` runs at start-up, `PathValue` per request.
 """
@@ -22,7 +22,7 @@ from msframework.schemas.model import derive_field
 from msframework.schemas.strict import reading_text
 from msframework.types import Field
 
-# The columns that take what a kind of parameter gives.
+# The columns that take the values of each kind of parameter as they are.
 _FITTING: Final[Mapping[str, tuple[type, ...]]] = {
     "int": (peewee.IntegerField, peewee.AutoField, peewee.DecimalField, peewee.FloatField),
     "float": (peewee.DecimalField, peewee.FloatField),
@@ -34,7 +34,7 @@ _NO_TEXTS: Final = (extra.EnumFieldMixin, postgres_ext.TSVectorField)
 
 
 class PathValue:
-    """A parameter whose column takes other values than its kind gives.
+    """A path parameter whose column takes values of another type than its kind gives.
 
     Args:
         noun: what a row is called.
@@ -64,7 +64,7 @@ class PathValue:
 
 
 def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[str, PathValue]:
-    """Return what reads those parameters whose values their columns do not take as they come."""
+    """Return the parameters that have to be converted for their columns, by name."""
     paths = collection.paths
     kinds = {
         param.name: param.kind

@@ -76,7 +76,7 @@ def read_reading(
 
 
 def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
-    """Yield the expansions of *blueprints* that say nothing of a scope which their model has."""
+    """Yield the expansions of *blueprints* that lack the scope which a collection has."""
     found = _collections(blueprints)
     scoped = _scoped(found)
     for cls in found:
@@ -89,7 +89,7 @@ def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
                 yield Problem(
                     cls.__qualname__,
                     f"expand[{path!r}] answers rows of {owner.__name__}, which has a scope",
-                    "a word on who may see them",
+                    "a scope for them",
                     f"Write Expansion({name_of_schema(each.schema)}, scope={owner.__name__}), or "
                     "scope=None for all rows.",
                 )
@@ -98,7 +98,7 @@ def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
 def find_unsaid_filter_scopes(
     operations: Iterable[Operation], blueprints: Iterable[object]
 ) -> Iterator[Problem]:
-    """Yield the filters of *operations* that look at related rows, and say nothing of whose."""
+    """Yield the filters of *operations* that lack the scope which a collection has."""
     scoped = _scoped(_collections(blueprints))
     for operation in operations:
         for reader in [each.kind for each in operation.inputs]:
@@ -110,7 +110,7 @@ def find_unsaid_filter_scopes(
                         operation.where,
                         f"its filters look at rows of {owner.__name__}, which has a scope, "
                         f"behind {path!r}",
-                        "a word on whose rows those may be",
+                        "a scope for them",
                         f"Write filter_scopes = {{{path!r}: {owner.__name__}}}, or None for all "
                         "rows.",
                     )

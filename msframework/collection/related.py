@@ -1,4 +1,4 @@
-"""The related objects that a collection answers: what is joined, and what comes in batches.
+"""The related objects that a collection answers, joined to its rows or fetched in batches.
 
 `read_related` runs at start-up, `Related` per request.
 """
@@ -34,9 +34,9 @@ class Related:
     """The related objects that a collection answers.
 
     Attributes:
-        paths: the names that lead to each, each behind the one that it goes through.
-        batches: those that come after the rows; `None` where there are none.
-        has_scope: whether one of them depends on the caller.
+        paths: their paths, each after the one that it goes through.
+        batches: those that are fetched after the rows; `None` where there are none.
+        has_scope: whether a scope limits one of them to what the caller may see.
     """
 
     __slots__ = ("_joins", "_usual", "batches", "has_scope", "paths")
@@ -76,7 +76,7 @@ class Related:
         principal: Principal | None,
         cur: Cursor,
     ) -> None:
-        """Put the objects into *rows* that come after them."""
+        """Put the objects that are fetched in batches into *rows*."""
         if self.batches is not None:
             await self.batches.fill(rows, asked, request, principal, cur)
 

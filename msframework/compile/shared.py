@@ -1,4 +1,4 @@
-"""The notes of a Resource class for all of its methods, with those that its bases hand down.
+"""The notes of a Resource class for all of its methods, with those that it inherits.
 
 Runs at start-up.
 """
@@ -12,10 +12,10 @@ from msframework.resource import Resource
 
 
 def shared_notes(resource: type[Resource] | None) -> Notes:
-    """Return the notes on *resource* and on its bases; empty ones without a class.
+    """Return the notes on *resource* and those that it inherits; empty ones without a class.
 
-    Failures, tags, security and priority are handed down. Texts and `@doc.deprecated` speak of one
-    class, and `@doc.public` and `@doc.unlimited` open that alone.
+    Failures, tags, security and priority are inherited. Texts, `@doc.deprecated`, `@doc.public` and
+    `@doc.unlimited` hold for the class alone on which they stand.
     """
     if resource is None:
         return Notes()

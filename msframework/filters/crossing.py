@@ -28,7 +28,7 @@ MOST_STEPS: Final = 3
 
 
 class RelatedRows(NamedTuple):
-    """What is declared of the rows behind a foreign key for other purposes than filters."""
+    """What `expand` declares of the rows behind a foreign key."""
 
     schema: Schema | type[Schema]
     scope: RowScope = UNSET
@@ -40,8 +40,8 @@ class Crossing:
 
     Attributes:
         path: its name, behind those of the keys that lead to it, with dots between.
-        is_said: whether the declaration says whose rows behind it filters may look at.
-        scope: gives the condition of those rows for one caller; `None` for all.
+        is_said: whether the declaration says a scope for the rows behind it, be it `None`.
+        scope: returns the condition of those rows for one caller; `None` for all rows.
         asks_principal: whether that depends on the principal.
     """
 
@@ -53,7 +53,7 @@ class Crossing:
 
 
 class CrossingReader(ColumnReader):
-    """Finds columns also behind foreign keys, up to three, and notes which of them it crosses.
+    """A reader that also finds columns behind up to three foreign keys, and notes these.
 
     Args:
         scopes: whose rows behind a key filters may look at, by path.

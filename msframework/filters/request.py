@@ -63,7 +63,7 @@ class Filters:
     async def scoped(self, request: object, principal: object = None) -> Filters:
         """Return the filters that look at no more related rows than the caller may see.
 
-        It must be called where the declaration says the scope of a foreign key that they go across.
+        A method must call it before it uses filters whose declaration has scopes of related rows.
         """
         return self
 

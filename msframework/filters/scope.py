@@ -1,4 +1,4 @@
-"""The scope of related rows: whose of them a caller may see, as a declaration says it.
+"""The scope of related rows, which says which of them a caller may see.
 
 Read at start-up; what `read_scope` returns runs per request.
 """
@@ -27,14 +27,14 @@ def model_of(schema: Any) -> Any:
 
 
 def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
-    """Return what is wrong with a scope of rows of *model*, and what is expected."""
+    """Return what is wrong with a scope of rows of *model*, and what is expected, if anything."""
     if scope is None or scope is UNSET:
         return ()
     expected = "a ModelResource class, a function of request and principal, or None"
     if isinstance(scope, type):
         own = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
         if not hasattr(scope, "scope") or own is not model:
-            return (f"has the scope {scope!r:.100}, which is none of its model", expected)
+            return (f"has the scope {scope!r:.100}, which is of another model", expected)
     elif not inspect.isfunction(scope):
         return (f"has the scope {scope!r:.100}", expected)
     further = [name for name in _taken(scope) if name not in ("request", "principal")]
@@ -44,7 +44,7 @@ def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
 
 
 def takes_principal(scope: Any) -> bool:
-    """Tell whether a scope, which is right, depends on who calls."""
+    """Tell whether a valid scope depends on the principal."""
     return scope is not None and scope is not UNSET and "principal" in _taken(scope)
 
 
@@ -80,5 +80,5 @@ async def express_scope(express: ExpressScope, request: object, principal: objec
     if found is None or found.__class__ is bool:
         return peewee.SQL("FALSE" if found is False else "TRUE")
     if not isinstance(found, peewee.Node):
-        raise TypeError(f"a scope returned {found!r:.100}; expected an expression of peewee, None")
+        raise TypeError(f"a scope returned {found!r:.100}; expected a peewee expression, or None")
     return found

@@ -1,6 +1,6 @@
-"""`SpanningFilters`: what one request asks of a listing, also of rows behind foreign keys.
+"""`SpanningFilters`: the filters of one request that also look at rows behind foreign keys.
 
-Made per request that has a query string, where a declaration goes across foreign keys.
+Made per request with a query string, where a declaration goes across foreign keys.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ CallerScopes = Mapping[str, Node]
 
 
 class Enclosed(NamedTuple):
-    """A condition on the rows behind a foreign key: it is one of those that a subselect finds.
+    """The condition that a foreign key is among the keys that a subselect finds: a semi-join.
 
-    The subselect refers to nothing outside of itself, so that its names mean its own tables.
+    The subselect is uncorrelated: its names mean its own tables alone.
 
     Attributes:
-        is_negated: whether it is not one of them, which NULL is not either.
+        is_negated: whether the key must not be among them, which also holds for NULL: an anti-join.
     """
 
     key: peewee.ForeignKeyField
@@ -54,9 +54,9 @@ class Enclosed(NamedTuple):
 def enclose(
     found: dict[str, list[Node]], crossings: Mapping[str, Crossing], scopes: CallerScopes
 ) -> list[Enclosed]:
-    """Return the conditions *found*, by the paths of their rows, as those on the listed rows.
+    """Return the conditions *found*, by the paths of their rows, as conditions on the listed rows.
 
-    What lies behind one key is one subselect.
+    All conditions behind one key are one subselect.
     """
     outer: list[Enclosed] = []
     for depth in reversed(range(MOST_STEPS)):
@@ -173,8 +173,9 @@ class SpanningFilters(Filters):
     def _known_scopes(self) -> CallerScopes:
         if self._scopes is None:
             raise RuntimeError(
-                "these filters look at rows behind foreign keys that have a scope, and it is not "
-                "known for whom. Write filters = await filters.scoped(request, principal) first."
+                "these filters look at rows behind foreign keys that have a scope, and were "
+                "not told the caller. "
+                "Write filters = await filters.scoped(request, principal) first."
             )
         return self._scopes
 

@@ -1,7 +1,7 @@
-"""How long ago the last bytes of a connection arrived in the kernel, read or not.
+"""The time since a connection last received data in the kernel, whether it was read or not.
 
-A loop that is late accepts connections late; only the kernel knows since when they wait. Runs per
-new connection while the loop stays late.
+A loop that is late accepts connections late; only the kernel knows how long they have waited. Runs
+per new connection while the loop stays late.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from typing import Final
 
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
-# Where struct tcp_info has the milliseconds since data was last received (tcp(7)).
+# The offset of tcpi_last_data_recv, in milliseconds, in struct tcp_info of linux/tcp.h (tcp(7)).
 _LAST_DATA_RECEIVED: Final = 52
 _SIZE: Final = 56
 

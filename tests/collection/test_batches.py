@@ -21,7 +21,7 @@ def calls():
     return shelf.calls
 
 
-async def test_it_comes_to_the_rows_of_a_list_once_the_connection_is_given_back(books, calls):
+async def test_a_remote_batch_is_fetched_for_a_list_once_the_connection_is_given_back(books, calls):
     rows = await get(books, "/related/shelves?expand=shelf,author", 2)
 
     assert [(row["shelf"], row["author"] and row["author"]["id"]) for row in rows] == [
@@ -34,7 +34,7 @@ async def test_it_comes_to_the_rows_of_a_list_once_the_connection_is_given_back(
     assert rows[0].keys() == {"id", "title", "price", "shelf", "author"}
 
 
-async def test_it_comes_to_one_row(books, calls):
+async def test_a_remote_batch_is_fetched_for_one_row(books, calls):
     assert (await get(books, "/related/shelves/1?expand=shelf", 1))["shelf"] == VERSE
     assert (await get(books, "/related/shelves/1?fields=title&expand=shelf", 1)) == {
         "title": "Sonnets",
@@ -43,7 +43,7 @@ async def test_it_comes_to_one_row(books, calls):
 
 
 @pytest.mark.parametrize("query", ["", "?expand=author", "?page=9&expand=shelf"])
-async def test_nothing_is_fetched_unasked_or_for_nothing(books, calls, query):
+async def test_a_batch_is_fetched_where_it_is_asked_for_and_there_are_rows(books, calls, query):
     with budget() as spent:
         await books.get(f"/related/shelves{query}")
 
@@ -51,12 +51,12 @@ async def test_nothing_is_fetched_unasked_or_for_nothing(books, calls, query):
     assert "msframework_key" not in "".join(map(str, spent.statements)) or "page" in query
 
 
-async def test_rows_without_a_key_ask_for_nothing(books, calls):
+async def test_a_row_without_a_key_has_no_object(books, calls):
     assert (await get(books, "/related/shelves/2?expand=shelf", 1))["shelf"] is None
     assert calls == []
 
 
-def test_its_mistakes_are_said_at_start_up():
+def test_mistakes_of_a_batched_expansion_are_reported_at_start_up():
     shelf = BooksOnShelves.expand["shelf"]
     expand = {
         "author": AuthorSchema,
@@ -71,7 +71,7 @@ def test_its_mistakes_are_said_at_start_up():
     assert "goes through 'shelf', whose objects have no relations" in found
 
 
-def test_what_is_always_answered_is_so_with_what_it_goes_through():
+def test_an_expansion_that_is_always_answered_includes_those_on_its_path():
     expand = {"author": AuthorSchema, "author.city": Expansion(CitySchema, always=True)}
     related = read_related(expand, Book)
 

@@ -67,7 +67,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_list_may_have_any_usual_form(caller, upstream, form):
+async def test_a_list_may_be_bare_enveloped_or_a_page(caller, upstream, form):
     upstream.answers["/o"] = 200, FORMS[form]
 
     found = await fetch(caller, [1, 2, 3])
@@ -96,7 +96,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-async def test_another_answer_is_a_failure_of_the_other_side(caller, upstream, case, caplog):
+async def test_an_unexpected_answer_is_an_upstream_error(caller, upstream, case, caplog):
     answer, told = WRONG[case]
     upstream.answers["/o"] = 200, answer
 
@@ -162,7 +162,7 @@ async def test_keys_that_no_call_can_name_have_no_object(caller, upstream):
     assert upstream.requests == []
 
 
-async def test_no_more_than_some_run_at_once(caller, upstream):
+async def test_the_number_of_concurrent_calls_is_bounded(caller, upstream):
     running, most = 0, 0
     turn = asyncio.Event()
 
@@ -182,11 +182,11 @@ async def test_no_more_than_some_run_at_once(caller, upstream):
     assert (most, len(upstream.requests)) == (3, 12)
 
 
-async def test_nobody_brings_about_more_than_a_hundred_calls(caller, upstream):
+async def test_more_than_a_hundred_calls_are_refused(caller, upstream):
     with pytest.raises(InvalidInput) as info:
         await fetch(caller, list(range(101)), "/o/{id}")
 
-    told = "These rows need 101 calls, and 100 may be: ask for fewer."
+    told = "These rows need 101 calls; expected 100 at most."
     assert info.value.error == {"query": {"expand": [told]}}
     assert upstream.requests == []
 
@@ -206,7 +206,7 @@ async def test_all_calls_together_end_in_time(caller, upstream):
     assert len(asyncio.all_tasks() - upstream.tasks) == 1
 
 
-async def test_one_that_fails_ends_the_others(caller, upstream):
+async def test_a_call_that_fails_ends_the_others(caller, upstream):
     async def fail(reader, writer):
         while len(upstream.requests) < 3:
             await asyncio.sleep(0)

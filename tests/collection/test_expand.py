@@ -154,7 +154,10 @@ MISTAKES = {
     "other model": ({"author": CitySchema}, "shows Author by CitySchema"),
     "lost step": ({"author.city": CitySchema}, "goes through 'author', which is not declared"),
     "other model below": (DEEP, "shows Country by AuthorSchema"),
-    "scope of others": ({"author": Expansion(AuthorSchema, scope=Book)}, "none of its model"),
+    "scope of others": (
+        {"author": Expansion(AuthorSchema, scope=Book)},
+        "of another model",
+    ),
     "scope": ({"author": Expansion(AuthorSchema, scope=3)}, "has the scope 3"),
     "scope that takes more": (
         {"author": Expansion(AuthorSchema, scope=lambda user: None)},
@@ -170,7 +173,7 @@ def test_mistakes_are_said_at_start_up(case):
     assert found in mistakes_of(expand)
 
 
-def test_a_scope_that_the_model_has_must_be_said():
+def test_an_expansion_says_a_scope_where_the_collection_has_one():
     found = mistakes_of({"author": AuthorSchema}, Authors)
 
     assert "answers rows of Authors, which has a scope" in found

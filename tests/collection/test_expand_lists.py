@@ -67,7 +67,7 @@ async def test_many_to_many_fields_work_from_both_sides(ada):
     ]
 
 
-async def test_lists_lie_in_lists_and_have_objects(ada):
+async def test_lists_may_have_lists_and_objects(ada):
     rows = await get(ada, "/archive/writers?expand=posts.comments.writer,posts.tags,letters", 6)
 
     nice, percy = {"text": "Nice", "writer": None}, {"name": "Percy"}
@@ -138,7 +138,7 @@ async def test_lists_stand_beside_the_fields_that_are_asked_for(ada):
         ("/archive/tags?offset=9&expand=posts,children", 2),
     ],
 )
-async def test_nothing_is_asked_for_nothing(ada, path, statements):
+async def test_no_statement_runs_where_there_are_no_rows_or_keys(ada, path, statements):
     with budget() as spent:
         await ada.get(path)
 
@@ -227,7 +227,7 @@ async def test_a_list_reads_no_more_than_its_limit(ada, admin):
     assert int(rows) <= 3, plan
 
 
-def test_the_document_has_arrays_of_them(library_service):
+def test_the_document_has_arrays_of_related_objects(library_service):
     document = build_document(library_service.operations, library_service.settings)
     schemas = document["components"]["schemas"]
     (name,) = (name for name in schemas if name.startswith("WriterPart"))
@@ -352,13 +352,13 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_mistakes_are_said_at_start_up(case):
+def test_a_mistake_is_reported_at_start_up(case):
     schema, expand, found = MISTAKES[case]
 
     assert found in mistakes_of(expand, schema=schema)
 
 
-def test_a_scope_that_the_model_has_must_be_said():
+def test_an_expanded_list_says_a_scope_where_the_collection_has_one():
     found = mistakes_of({"posts": PostSchema}, Posts, schema=WriterSchema)
 
     assert "answers rows of Posts, which has a scope" in found

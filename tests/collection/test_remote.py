@@ -93,7 +93,7 @@ async def test_a_list_is_asked_once_while_the_only_connection_is_free(people):
     assert rows[0] == {"id": 1, "name": "Ada", "town_id": 1, "town": LYON}
 
 
-async def test_one_row_has_them_beside_the_fields_that_are_chosen(people, roles):
+async def test_one_row_has_remote_objects_beside_the_chosen_fields(people, roles):
     row = await get(people, "/people/1?fields=name&expand=town,role", 3)
 
     assert row == {"name": "Ada", "town": LYON, "role": {"id": 7, "name": "poet"}}
@@ -109,13 +109,13 @@ async def test_an_object_is_asked_for_once_for_each_key(people, roles):
 
 
 @pytest.mark.parametrize("path", ["/people", "/people?expand=role&page=9", "/people/2?expand=role"])
-async def test_nobody_is_asked_for_nothing(people, roles, path):
+async def test_the_other_service_is_not_asked_where_there_are_no_keys(people, roles, path):
     await people.get(path)
 
     assert roles.requests == []
 
 
-async def test_they_come_to_joined_objects_too(people):
+async def test_joined_objects_have_remote_objects_too(people):
     rows = await get(people, "/people?expand=boss.town", 4)
 
     assert [row["boss"] for row in rows] == [
@@ -127,7 +127,7 @@ async def test_they_come_to_joined_objects_too(people):
     ]
 
 
-async def test_they_are_always_there_where_that_is_declared(people):
+async def test_a_remote_object_may_always_be_answered(people):
     rows = await get(people, "/townsmen", 4)
     row = await get(people, "/townsmen/2", 4)
 
@@ -135,7 +135,7 @@ async def test_they_are_always_there_where_that_is_declared(people):
     assert row == {"id": 2, "name": "BOB", "town_id": 2, "town": PARIS}
 
 
-async def test_headers_are_passed_on_where_that_is_said(people, roles):
+async def test_only_the_named_headers_are_forwarded(people, roles):
     headers = {"Authorization": "Bearer x", "X-Other": "y"}
 
     await get(people, "/people/1?expand=role", 1, headers=headers)
@@ -161,7 +161,7 @@ async def test_a_failure_is_that_of_the_client(people, roles, answer, status):
         assert [row["role"] for row in response.json["data"]][3:] == [None, None]
 
 
-async def test_who_hangs_up_ends_the_calls(people, roles, server):
+async def test_a_caller_who_hangs_up_ends_the_calls(people, roles, server):
     async def never(reader, writer):
         hangs.append(writer)
         await reader.read()  # ends when the caller hangs up
@@ -182,7 +182,7 @@ async def test_who_hangs_up_ends_the_calls(people, roles, server):
     assert {*ended} == {*hangs}
 
 
-def test_the_document_has_them(service, server):
+def test_the_document_has_remote_objects_and_their_failures(service, server):
     document = build_document(service.operations, service.settings)
     schema = document["components"]["schemas"]["PersonPartExpanded"]
     answers = document["paths"]["/people"]["get"]["responses"]
@@ -246,7 +246,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_mistakes_are_said_at_start_up(case):
+def test_a_mistake_is_reported_at_start_up(case):
     expand, found = MISTAKES[case]
     service = new_service(services={"towns": ServiceEntry("towns", "http://towns:8000")})
     blueprint = Blueprint("wrong", url_prefix="/wrong")

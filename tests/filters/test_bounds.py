@@ -54,7 +54,7 @@ def test_a_list_has_no_more_items_than_it_may(query):
         assert len(str(told)) < 6000
 
 
-def test_values_are_no_more_than_a_hundred_for_each_filter():
+def test_a_filter_takes_a_hundred_values_at_most():
     query = "&".join(f"{name}__in={','.join(['a'] * 100)}" for name in COLUMNS)
 
     sql, args = LOAD(parameters(query), {}).where()
@@ -70,7 +70,7 @@ def test_no_more_than_a_hundred_parameters_are_refused(operator):
     assert len(refusals(LOAD, "&".join(f"{name}__{operator}{text}" for name, text in pairs))) == 100
 
 
-def test_a_like_name_is_looked_for_the_first_few():
+def test_only_the_first_unknown_names_get_a_suggestion():
     query = "&".join(f"{name}__cotnains=x" for name in COLUMNS)
 
     assert str(refusals(LOAD, query)).count("Did you mean") == 5

@@ -138,7 +138,7 @@ def names_of(reader):
         ({"filter_scopes": ("owner",)}, "F.filter_scopes is ('owner',); expected scopes by", ""),
         (
             {"filters": {"owner.age": ("eq", "gte")}, "filter_scopes": {"owner": Post}},
-            "F.filter_scopes['owner'] has the scope <Model: Post>, which is none of its model",
+            "F.filter_scopes['owner'] has the scope <Model: Post>, which is of another model",
             "",
         ),
         (
@@ -301,12 +301,12 @@ def problems_at_start(**members):
     ],
     ids=["filters", "on the way", "search"],
 )
-def test_a_scope_that_the_model_has_must_be_said(members):
+def test_filters_say_a_scope_where_the_collection_has_one(members):
     (problem,) = problems_at_start(**members)
 
     assert (
-        "its filters look at rows of People, which has a scope, behind 'owner'; expected a word on "
-        "whose rows those may be. Write filter_scopes = {'owner': People}, or None for all rows."
+        "its filters look at rows of People, which has a scope, behind 'owner'; expected a "
+        "scope for them. Write filter_scopes = {'owner': People}, or None for all rows."
     ) in problem
 
 

@@ -35,17 +35,17 @@ async def transport():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-async def test_of_bytes_that_were_not_read(transport):
+async def test_the_time_counts_from_bytes_that_were_not_read(transport):
     assert WAITED / 2 < seconds_since_data(transport) < 30
 
 
-async def test_of_a_closed_connection_nothing_is_known(transport):
+async def test_a_closed_connection_has_no_time(transport):
     transport.abort()
     await asyncio.sleep(0)
     assert seconds_since_data(transport) == 0.0
 
 
-def test_of_a_unix_socket_nothing_is_known():
+def test_a_unix_socket_has_no_time():
     ours, theirs = socket.socketpair()
     with ours, theirs:
         transport = SimpleNamespace(get_extra_info={"socket": ours}.get)
