@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from msframework.collection.action import CollectionAction, Generated
-from msframework.collection.bulk import insert_rows, lock_rows, update_rows
+from msframework.collection.bulk import delete_rows, insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
 from msframework.collection.reading import AnswerReading
 from msframework.collection.related import Related
@@ -232,7 +232,7 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.seam("before_create")
     source.seam("scope", "scope")
     columns = _returned(source, queries)
-    source.line(f"rows = await insert_rows(tx, MODEL, body, {columns})")
+    source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
     _follow(source, "after_create")
     source.line("return rows")
 
@@ -272,10 +272,8 @@ def _write_bulk_delete(source: ActionSource, queries: Queries) -> None:
         source.line("for key, row in zip(keys, rows):" if wants_row else "for key in keys:")
         with source.indented():
             source.seam("before_delete", key=f"{key}.shown(key)")
-    source.line("query = MODEL.delete().returning(*COLUMNS)")
-    source.line("query = query.where(KEY.fields[0].in_([key for key, in keys]), *bounds)")
-    source.line("rows = await tx.fetch(query)")
-    source.line("KEY.check_found([key for key, in keys], rows)")
+    source.bind("delete_rows", delete_rows)
+    source.line("rows = await delete_rows(tx, MODEL, KEY, keys, COLUMNS, bounds)")
     if source.has("after_delete", "after_commit"):
         source.line("for row in rows:")
         with source.indented():

@@ -6,12 +6,15 @@ Run per request, in the action's transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
+import asyncpg
 import peewee
 from marshmallow.exceptions import SCHEMA
 from playhouse.fields import EnumFieldMixin
 
+from msframework.collection.refusal import RowStatement, find_refused
 from msframework.db.transaction import Transaction
 from msframework.exceptions import InvalidInput
 from msframework.models.sql import render
@@ -27,9 +30,10 @@ class BulkKey:
         wires: what the caller calls them.
         noun: what a row is called.
         most: how many rows an action takes.
+        shared: the constraints that refuse no row by itself, but what the path says of all.
     """
 
-    __slots__ = ("_columns", "_names", "_wires", "fields", "most", "noun")
+    __slots__ = ("_columns", "_names", "_wires", "fields", "most", "noun", "shared")
 
     def __init__(
         self,
@@ -38,10 +42,16 @@ class BulkKey:
         wires: Sequence[str],
         noun: str,
         most: int,
+        shared: Iterable[str] = (),
     ) -> None:
         self.fields, self._names, self._wires = tuple(fields), tuple(names), tuple(wires)
         self._columns = tuple(field.column_name for field in fields)
-        self.noun, self.most = noun, most
+        self.noun, self.most, self.shared = noun, most, frozenset(shared)
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of a query that names rows."""
+        return self._wires[0]
 
     def check_number(self, members: Sequence[object]) -> None:
         """Refuse more rows than an action takes.
@@ -138,10 +148,18 @@ def as_stored(field: peewee.Field, value: Any) -> object:
 
 
 async def insert_rows(
-    tx: Transaction, model: Any, members: Sequence[Row], columns: Sequence[peewee.Node]
+    tx: Transaction,
+    model: Any,
+    key: BulkKey,
+    members: Sequence[Row],
+    columns: Sequence[peewee.Node],
 ) -> list[Row]:
     """Insert *members*, and return the *columns* of their rows in the same order."""
-    return await _run(tx, members, lambda values: model.insert(values).returning(*columns))
+
+    def build(values: Row) -> Any:
+        return model.insert(values).returning(*columns)
+
+    return await _run(tx, key, list(enumerate(members)), build)
 
 
 async def update_rows(
@@ -159,13 +177,40 @@ async def update_rows(
         InvalidInput: some are not there; nothing is written then, as the transaction ends.
     """
 
-    def build(each: tuple[tuple[object, ...], Row]) -> Any:
-        number, values = each
+    def build(place: int) -> Any:
+        number, values = keys[place], members[place]
         query = model.update(values).returning(*columns) if values else model.select(*columns)
         return query.where(*key.conditions(number), *bounds)
 
-    pairs = sorted(zip(keys, members, strict=True), key=_key_of_pair)
-    return key.in_order(keys, await _run(tx, pairs, build))
+    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build))
+
+
+async def delete_rows(
+    tx: Transaction,
+    model: Any,
+    key: BulkKey,
+    keys: Sequence[tuple[object, ...]],
+    columns: Sequence[peewee.Node],
+    bounds: Sequence[object],
+) -> list[Row]:
+    """Delete the rows of *keys* within *bounds*, and return their *columns*.
+
+    Raises:
+        InvalidInput: some are not there; none is deleted then, as the transaction ends.
+    """
+    query = model.delete().returning(*columns)
+    values = [value for (value,) in keys]
+    try:
+        rows = await tx.fetch(query.where(key.fields[0].in_(values), *bounds))
+    except asyncpg.PostgresError as exc:
+        each = (
+            RowStatement(index, *render(query.where(*key.conditions(one), *bounds)))
+            for index, one in enumerate(keys)
+        )
+        await find_refused(tx, exc, each, key.parameter)
+        raise
+    key.check_found(values, rows)
+    return rows
 
 
 async def lock_rows(
@@ -181,33 +226,40 @@ async def lock_rows(
         InvalidInput: some are not there.
     """
 
-    def build(each: tuple[tuple[object, ...], None]) -> Any:
-        return locked.where(*key.conditions(each[0]), *bounds)
+    def build(place: int) -> Any:
+        return locked.where(*key.conditions(keys[place]), *bounds)
 
-    pairs = sorted(((each, None) for each in keys), key=_key_of_pair)
-    return key.in_order(keys, await _run(tx, pairs, build))
-
-
-def _key_of_pair(pair: tuple[Any, object]) -> Any:
-    """Return the key of a row to lock, so that two requests lock rows in the same order."""
-    return pair[0]
+    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build))
 
 
-async def _run(tx: Transaction, members: Sequence[Any], build: Callable[[Any], Any]) -> list[Row]:
+def _in_order_of_keys(keys: Sequence[Any]) -> list[tuple[int, int]]:
+    """Return the places of *keys* in order, so that two requests lock rows in the same one."""
+    return [(place, place) for place in sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+async def _run(
+    tx: Transaction,
+    key: BulkKey,
+    members: Iterable[tuple[int, Any]],
+    build: Callable[[Any], Any],
+) -> list[Row]:
     """Run the query of each of *members*, those of one text at once; return their rows.
 
-    The rows are in the order of *members* where each query gives one.
+    The rows are in the order of the members' indexes where each query gives one.
     """
-    groups: dict[str, list[int]] = {}
-    arguments = []
-    for index, member in enumerate(members):
+    groups: dict[str, list[RowStatement]] = {}
+    for index, member in members:
         text, args = render(build(member))
-        groups.setdefault(text, []).append(index)
-        arguments.append(args)
+        groups.setdefault(text, []).append(RowStatement(index, text, args))
     rows: list[tuple[int, Row]] = []
-    for text, indexes in groups.items():
-        found = await tx.fetchmany(text, [arguments[index] for index in indexes])
-        places = indexes if len(found) == len(indexes) else [0] * len(found)
-        rows += zip(places, found, strict=True)
+    try:
+        for text, group in groups.items():
+            found = await tx.fetchmany(text, [each.arguments for each in group])
+            whole = len(found) == len(group)
+            rows += [(group[number].index if whole else 0, row) for number, row in enumerate(found)]
+    except asyncpg.PostgresError as exc:
+        if exc.constraint_name not in key.shared:
+            await find_refused(tx, exc, chain.from_iterable(groups.values()))
+        raise
     rows.sort(key=lambda each: each[0])
     return [row for _, row in rows]

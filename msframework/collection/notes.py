@@ -12,7 +12,7 @@ import peewee
 
 from msframework.collection.action import ActionPlace, CollectionAction
 from msframework.collection.declaration import Collection, primary_key
-from msframework.collection.shapes import column_of, is_one_of
+from msframework.collection.shapes import column_of, foreign_key, is_one_of
 from msframework.doc import InputNote, Notes
 from msframework.exceptions import (
     ConstraintConflict,
@@ -130,7 +130,7 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
     if action.name in ("create", "bulk_create"):
         for parent in collection.parents:
             if isinstance(parent.field, peewee.ForeignKeyField):
-                constraint = _foreign_key(parent.field)
+                constraint = foreign_key(parent.field)
                 mine.discard(constraint)
                 if constraint not in raises:
                     yield Failure(NotFound, constraint)
@@ -193,7 +193,7 @@ def _constraints(model: type[peewee.Model]) -> Iterator[tuple[str, Sequence[peew
     yield f"{table}_pkey", primary_key(model)
     for field in model._meta.sorted_fields:
         if isinstance(field, peewee.ForeignKeyField):
-            yield _foreign_key(field), (field,)
+            yield foreign_key(field), (field,)
 
 
 def _indexes(model: type[peewee.Model]) -> Iterator[tuple[list[peewee.Field], bool]]:
@@ -211,8 +211,4 @@ def _keys_of_others(model: type[peewee.Model]) -> Iterator[str]:
     """Yield the constraints of the foreign keys that refer to the model and hold its rows."""
     for field in model._meta.backrefs:
         if (field.on_delete or "").upper() not in ("CASCADE", "SET NULL", "SET DEFAULT"):
-            yield _foreign_key(field)
-
-
-def _foreign_key(field: peewee.ForeignKeyField) -> str:
-    return f"{field.model._meta.table_name}_{field.column_name}_fkey"
+            yield foreign_key(field)

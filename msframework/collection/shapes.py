@@ -213,6 +213,11 @@ def column_of(model: type[peewee.Model], field: Field, name: str) -> peewee.Fiel
     return found
 
 
+def foreign_key(field: peewee.ForeignKeyField) -> str:
+    """Return PostgreSQL's name of the constraint of a foreign key."""
+    return f"{field.model._meta.table_name}_{field.column_name}_fkey"
+
+
 def is_one_of(field: peewee.Field | None, fields: Iterable[peewee.Field | None]) -> bool:
     """Tell whether *field* is one of *fields*; their `==` makes an expression."""
     return any(field is each for each in fields)

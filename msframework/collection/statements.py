@@ -13,7 +13,7 @@ from peewee import SQL
 
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
-from msframework.collection.shapes import column_of, is_one_of, read_columns
+from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
 from msframework.exceptions import Forbidden, NotFound
 from msframework.models.sql import render
 from msframework.schemas.model import has_server_default
@@ -95,7 +95,9 @@ class Queries:
                 if column_of(self.model, field, name) is key:
                     names.append(field.attribute or name)
                     wires.append(field.data_key or name)
-        return BulkKey(keys, names, wires, collection.noun.one, collection.cls.bulk_size)
+        shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
+        most = collection.cls.bulk_size
+        return BulkKey(keys, names, wires, collection.noun.one, most, shared)
 
     def bulk_name(self) -> str:
         """Return the member of a bulk delete's query that holds the keys."""

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from marshmallow.exceptions import SCHEMA
 
 from msframework.exceptions import (
     ConstraintConflict,
     ConstraintViolation,
     DatabaseUnavailable,
     ServiceException,
+    UnprocessableEntity,
 )
 
 
@@ -73,6 +75,27 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _TOKEN = re.compile(rf"{_QUOTED.pattern}|'(?:[^']|'')*'|[(),]")
 _ARGUMENT = re.compile(r"invalid input for query argument \$\d+[^:]*: ")
 _LONGEST_SHOWN: Final = 40
+# The attribute of a failure that has its `RefusedRow`.
+_REFUSED: Final = "msframework_refused_row"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """The one of several rows of a request that PostgreSQL refused.
+
+    Args:
+        index: its place among them.
+        parameter: the parameter of the query that names the rows; empty for those of the body.
+    """
+
+    index: int
+    parameter: str = ""
+
+    def errors(self, text: str) -> dict[str, object]:
+        """Return the errors of a 422 that says *text* of the row."""
+        if self.parameter:
+            return {"query": {self.parameter: {str(self.index): [text]}}}
+        return {"body": {str(self.index): {SCHEMA: [text]}}}
 
 
 class Hidden(str):
@@ -110,8 +133,9 @@ def _from_server(
 ) -> ServiceException | None:
     state = exc.sqlstate or ""
     name = exc.constraint_name
+    refused: RefusedRow | None = getattr(exc, _REFUSED, None)
     if name is not None and name in constraints:
-        return caused(constraints[name](), exc)
+        return caused(_place(constraints[name](), refused), exc)
     row = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
     if row is None:
         return None
@@ -119,8 +143,62 @@ def _from_server(
         return caused(DatabaseUnavailable(), exc)
     facts: str | dict[str, object] = _TEXTS.get(row.kind) or _facts(exc, row.kind)
     if issubclass(row.answer, ConstraintConflict):
+        if refused is not None and isinstance(facts, dict):
+            facts["index"] = refused.index
         return caused(ConstraintConflict(facts, constraint=name), exc)
+    if refused is not None:
+        facts = refused.errors(_sentence(exc, row.kind))
     return caused(ConstraintViolation(facts, constraint=name), exc)
+
+
+def refuses_row(exc: asyncpg.PostgresError) -> bool:
+    """Tell whether the server raised *exc* for what a row holds, so that the caller is told."""
+    if shown_argument(exc) is not None:
+        return False
+    if exc.constraint_name is not None:
+        return True
+    state = exc.sqlstate or ""
+    row = _BY_STATE.get(state) or _BY_STATE.get(state[:2])
+    return row is not None and not issubclass(row.answer, DatabaseUnavailable)
+
+
+def refuses_alike(one: asyncpg.PostgresError, other: asyncpg.PostgresError) -> bool:
+    """Tell whether two failures are about the same constraint, and the same key where it has one.
+
+    The DETAIL of a key has its values; that of other constraints has the whole row, of which a
+    serial number differs each time.
+    """
+    names = ("sqlstate", "schema_name", "table_name", "column_name", "constraint_name")
+    if any(getattr(one, name) != getattr(other, name) for name in names):
+        return False
+    row = _BY_STATE.get(one.sqlstate or "")
+    is_of_key = row is not None and issubclass(row.answer, ConstraintConflict)
+    return not is_of_key or bool(one.detail == other.detail)
+
+
+def note_refused(exc: asyncpg.PostgresError, row: RefusedRow) -> None:
+    """Let the answer to *exc* say that *row* was refused."""
+    setattr(exc, _REFUSED, row)
+
+
+def _place(answer: ServiceException, refused: RefusedRow | None) -> ServiceException:
+    """Let *answer*, an exception of the user's, say which row it is about, if it says nothing."""
+    if refused is not None and answer.error is None:
+        is_input = answer.status_code == UnprocessableEntity.status_code
+        answer.error = refused.errors(answer.message) if is_input else {"index": refused.index}
+    return answer
+
+
+def _sentence(exc: asyncpg.PostgresError, kind: str) -> str:
+    """Return the text about a row that was refused, without its values."""
+    text = _TEXTS.get(kind)
+    if text is not None:
+        return f"{text[0].upper()}{text[1:]}."
+    if exc.column_name:
+        return f"Violates the {kind} constraint of {exc.column_name}."
+    if exc.constraint_name:
+        return f"Violates the {kind} constraint {exc.constraint_name}."
+    return f"Violates the {kind}."
 
 
 def shown_argument(exc: BaseException) -> str | None:

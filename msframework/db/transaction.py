@@ -216,6 +216,21 @@ class Transaction(Cursor):
         return status
 
 
+async def start_over(tx: Transaction) -> None:
+    """Undo the innermost block of *tx*, of which a statement failed, and begin it once more.
+
+    NOTE: what it did is lost, so whoever calls this lets it fail again, or calls `doom`.
+    """
+    # AND CHAIN: the new transaction has the isolation of the old one, and its connection.
+    sql = f"ROLLBACK TO SAVEPOINT {_name_of(tx._depth)}" if tx._depth else "ROLLBACK AND CHAIN"
+    await _send_control(tx._session, sql)
+
+
+def doom(tx: Transaction) -> None:
+    """Let *tx* be rolled back at its end, however its block ends."""
+    tx._beginning.doomed = True
+
+
 class Savepoint:
     """A transaction inside of a transaction, on the same connection and cursor."""
 
@@ -229,7 +244,7 @@ class Savepoint:
     async def __aenter__(self) -> Transaction:
         outer = self._outer
         outer._depth += 1
-        self._name = f"msframework_{outer._depth}"
+        self._name = _name_of(outer._depth)
         if outer._hooks is not None:
             self._mark = outer._hooks.mark()
         try:
@@ -269,11 +284,21 @@ class Savepoint:
                 raise
 
     async def _send(self, sql: str) -> None:
-        async def send(conn: asyncpg.Connection) -> None:
-            await conn.execute(sql)
+        await _send_control(self._outer._session, sql)
 
-        session = self._outer._session
-        clean = session.clean
-        await session.guard(send, sql)
-        # A savepoint ends with its transaction: nothing of it is left in the session.
-        session.clean = clean
+
+def _name_of(depth: int) -> str:
+    """Return the name of the savepoint that is the block at *depth*."""
+    return f"msframework_{depth}"
+
+
+async def _send_control(session: Session, sql: str) -> None:
+    """Send a statement that does nothing but control the transaction."""
+
+    async def send(conn: asyncpg.Connection) -> None:
+        await conn.execute(sql)
+
+    clean = session.clean
+    await session.guard(send, sql)
+    # What it does ends with the transaction: nothing of it is left in the session.
+    session.clean = clean

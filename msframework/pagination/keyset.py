@@ -89,7 +89,7 @@ class Keyset:
             ValueError: they are more or fewer than the keys, or one is a digest that we never give.
         """
         for key, value in zip(self.keys, values, strict=True):
-            if key.exact and value.__class__ is LongValue:
+            if key.is_short and value.__class__ is LongValue:
                 raise ValueError("a digest of a value that is short")
 
     def statement(self, place: ListPlace | None, limit: int) -> Any:

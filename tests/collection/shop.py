@@ -24,7 +24,11 @@ CREATE TABLE notes (
     text text,
     pinned boolean NOT NULL,
     state varchar(10) NOT NULL DEFAULT 'draft',
-    CONSTRAINT notes_person_id_title UNIQUE (person_id, title)
+    CONSTRAINT notes_person_id_title UNIQUE (person_id, title),
+    CONSTRAINT notes_text_makes_sense CHECK (text <> 'nonsense')
+);
+CREATE TABLE marks (
+    note_id integer NOT NULL CONSTRAINT marks_note_id_fkey REFERENCES notes
 );
 CREATE TABLE tags (
     id serial PRIMARY KEY, slug varchar(20) NOT NULL CONSTRAINT tags_slug UNIQUE, label text,

@@ -45,7 +45,74 @@ async def test_a_conflict_undoes_all(ada, admin):
     response = await ada.post("/notes/bulk", json=[NOTES[0], NOTES[1], NOTES[0]])
 
     assert (response.status, response.json["code"]) == (409, 15001)
+    assert response.json["message"] == "There is a note of this title"
+    assert response.json["error"] == {"index": 2}
     assert await titles(admin) == []
+
+
+UNIQUE = {
+    "violated": "unique",
+    "constraint": "notes_person_id_title",
+    "columns": ["person_id", "title"],
+}
+NOBODY = {
+    "violated": "foreign key",
+    "constraint": "notes_person_id_fkey",
+    "columns": ["person_id"],
+}
+NONSENSE = ["Violates the check constraint notes_text_makes_sense."]
+NEW = [{"person_id": 1, "title": f"new {number}"} for number in range(4)]
+# What stands at an index instead, and what is answered; the rows are of two shapes.
+REFUSED_ROWS = {
+    "unique in the body": ({"title": "new 0"}, 409, UNIQUE),
+    "unique": ({"title": "one"}, 409, UNIQUE),
+    "foreign key": ({"person_id": 99}, 409, NOBODY),
+    "check": ({"text": "nonsense"}, 422, NONSENSE),
+}
+
+
+def told(status, error, index):
+    """Return the error that says *error* of the row at *index*."""
+    return error | {"index": index} if status == 409 else {"body": {str(index): {"_schema": error}}}
+
+
+@pytest.mark.parametrize("name", REFUSED_ROWS)
+async def test_a_new_row_that_postgresql_refuses_is_told_by_index(ada, admin, notes, name):
+    change, status, error = REFUSED_ROWS[name]
+    body = [NEW[0], NEW[1] | {"text": "x"}, NEW[2] | {"text": "x"} | change, NEW[3]]
+
+    response = await ada.post("/diary/bulk", json=body)
+
+    assert (response.status, response.json["error"]) == (status, told(status, error, 2))
+    assert await titles(admin) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("name", REFUSED_ROWS)
+async def test_a_change_that_postgresql_refuses_is_told_by_index(ada, admin, notes, name):
+    change, status, error = REFUSED_ROWS[name]
+    body = [{"id": 3, "title": "new 0", "text": "x"}, {"id": 2, "title": "new 1"} | change]
+
+    response = await ada.patch("/diary/bulk", json=body)
+
+    # Rows are changed in the order of their keys: of two new titles that are one, the last is told.
+    index = 0 if name == "unique in the body" else 1
+    assert (response.status, response.json["error"]) == (status, told(status, error, index))
+    assert await titles(admin) == ["one", "two", "three"]
+
+
+async def test_a_row_that_is_referred_to_is_told_by_index(ada, admin, notes):
+    await admin.execute("INSERT INTO marks VALUES (2)")
+
+    response = await ada.delete("/notes/bulk?id=1&id=2&id=3")
+
+    assert response.status == 409
+    assert response.json["error"] == {
+        "violated": "foreign key",
+        "constraint": "marks_note_id_fkey",
+        "columns": ["id"],
+        "index": 1,
+    }
+    assert await titles(admin) == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("method", ["post", "patch"])
