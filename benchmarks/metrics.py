@@ -1,27 +1,39 @@
-"""What metrics cost a request: `python -m benchmarks.metrics`.
+"""What metrics and shedding cost a request: `python -m benchmarks.metrics`.
 
-The service of benchmarks/service.py, without an operations port and with one, gets the same
-requests in turns, round by round. Prints CPU time and rate of both, their difference and ratio,
-medians.
+The service of benchmarks/service.py, as it is, with an operations port, and with shedding besides,
+gets the same requests in turns. Prints the CPU time of a request in each round, and the ratios,
+medians over the rounds; `--require` fails where all of it costs more.
 
 `--calls` measures the calls alone, without a server: counting a request, and one that is sampled;
 observing a series in cells of the process, and in those that workers share.
 """
 
+import argparse
+import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 from benchmarks.harness import Bench
-from benchmarks.machine import describe
-from benchmarks.variants import Comparison
+from benchmarks.load import add_options, note
+from benchmarks.paired import compare
+from benchmarks.targets import OURS, TARGETS
 from msframework.metrics import Metrics
 from msframework.metrics.requests import RequestCounter
 
-COUNTING = Comparison("metrics", "uncounted", "counted", "benchmarks.measured")
 CALLS = 500_000
+VARIANTS = {
+    "plain": "benchmarks.settings",
+    "metrics": "benchmarks.measured",
+    "metrics, shedding": "benchmarks.everything",
+}
+REQUESTS = {
+    "json": b"GET /json HTTP/1.1\r\nHost: x\r\n\r\n",
+    "read_one": b"GET /users/4242 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
 
 
 def time_call(call: Callable[[], object]) -> float:
@@ -57,15 +69,49 @@ def time_all() -> Iterator[tuple[str, float]]:
 
 def main() -> int:
     """Measure, and return the exit code."""
-    options = COUNTING.parse(__doc__)
+    parser = argparse.ArgumentParser(prog="benchmarks.metrics", description=__doc__)
+    parser.add_argument("--calls", action="store_true", help="calls alone, without a server")
+    parser.add_argument("--require", type=float, help="the greatest ratio on json: 1.02")
+    add_options(parser, duration=0, rounds=5)
+    options = parser.parse_args()
     if options.calls:
         for name, microseconds in time_all():
             print(f"{name:30}{microseconds:8.2f} us")
         return 0
+    ratios = measure(options)
+    for (workload, name), found in ratios.items():
+        shown = " ".join(f"{ratio:.3f}" for ratio in sorted(found))
+        print(f"{workload:10}{name:20}{statistics.median(found):8.3f}   of {shown}")
+    most = statistics.median(ratios["json", list(VARIANTS)[-1]])
+    return int(options.require is not None and most > options.require)
+
+
+def measure(options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
+    """Return the ratios of each round, by workload and variant."""
+    ratios: dict[tuple[str, str], list[float]] = {}
+    own = replace(TARGETS[OURS], full=False)
     with Bench(options) as bench:
-        about = describe(bench.database.version())
-        runs = COUNTING.measure(bench, COUNTING.start(bench), options)
-    return COUNTING.report(options, about, runs)
+        for number in range(options.rounds):
+            servers = {
+                name: bench.start(
+                    replace(
+                        own, name=name, command=own.command.replace("benchmarks.settings", settings)
+                    )
+                )
+                for name, settings in VARIANTS.items()
+            }
+            for server in servers.values():
+                server.wait_ready()
+            for workload, message in REQUESTS.items():
+                costs = compare(servers, message)
+                shown = "  ".join(f"{name} {cost:.1f}" for name, cost in costs.items())
+                note(f"round {number + 1} {workload:9} CPU us: {shown}")
+                for name in list(VARIANTS)[1:]:
+                    ratio = costs[name] / costs["plain"]
+                    ratios.setdefault((workload, name), []).append(ratio)
+            for server in servers.values():
+                bench.stop(server)
+    return ratios
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ async def async_request(
         record[key] = task.result()
 
 
-async def together(coroutines: Sequence[Coroutine[Any, Any, object]]) -> None:
-    """Await *coroutines* at once; a single one without a task of its own.
+async def run_concurrently(coroutines: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Run *coroutines* concurrently, and return when all have ended; a single one needs no task.
 
     Raises:
-        Exception: the first failure; the others are cancelled, and have ended.
+        Exception: the first failure, once the others are cancelled and have ended.
     """
     if len(coroutines) == 1:
         await coroutines[0]

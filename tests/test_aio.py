@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from msframework.aio import async_request, together
+from msframework.aio import async_request, run_concurrently
 
 
 async def give(value, after=0.0):
@@ -119,7 +119,7 @@ async def test_who_is_cancelled_waits_for_all():
 
 
 @pytest.mark.parametrize("others", [0, 1, 2])
-async def test_what_runs_together_ends_together(others):
+async def test_coroutines_that_run_concurrently_end_together(others):
     ended = []
 
     async def wait():
@@ -133,7 +133,7 @@ async def test_what_runs_together_ends_together(others):
         raise LookupError
 
     with pytest.raises(LookupError):
-        await together([*(wait() for _ in range(others)), fail()])
+        await run_concurrently([*(wait() for _ in range(others)), fail()])
 
     assert len(ended) == others
-    assert await together([]) is None
+    assert await run_concurrently([]) is None

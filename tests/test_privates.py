@@ -149,8 +149,8 @@ PRIVATES = {
             "_tested:demand",
             "tests/test_fences.py",
             {
-                "peewee:Context._sql": "migrations/nodes.py models/sql.py",
-                "peewee:Context._values": "models/sql.py",
+                "peewee:Context._sql": "migrations/nodes.py models/context.py",
+                "peewee:Context._values": "models/context.py",
                 "peewee:Join._on": "pagination/",
                 "peewee:Query._order_by": "pagination/",
                 **dict.fromkeys(

@@ -58,7 +58,7 @@ def _scope_filters(source: ActionSource) -> None:
     if filters is None or not filters.has_scope:
         return
     who = ""
-    if filters.asks_who:
+    if filters.asks_principal:
         source.take("principal")
         who = ", principal"
     source.line(f"filters = await filters.scoped(request{who})")

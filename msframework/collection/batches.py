@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import peewee
 from marshmallow import Schema
 
-from msframework.aio import together
+from msframework.aio import run_concurrently
 from msframework.db.cursor import Cursor
 from msframework.principal import Principal
 from msframework.serving.request import Request
@@ -108,7 +108,7 @@ class Batches:
         if later:
             cur.give_back()
             fill = partial(_fill, rows=rows, asked=asked, request=request, principal=principal)
-            await together([fill(each, cur=cur) for each in later])
+            await run_concurrently([fill(each, cur=cur) for each in later])
         for name in [name for name in rows[0] if name.startswith(_KEY)]:
             for row in rows:
                 del row[name]

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import peewee
 from marshmallow import Schema, fields
 
-from msframework.aio import together
+from msframework.aio import run_concurrently
 from msframework.client import BoundClient
 from msframework.client.failure import upstream_error
 from msframework.codec import compile_schema
@@ -94,7 +94,7 @@ class RemoteCalls:
         work = [self._work(client, headers, left, found) for _ in range(number)]
         try:
             async with asyncio.timeout(source.timeout):
-                await together(work)
+                await run_concurrently(work)
         except TimeoutError as exc:
             error = f"its objects were not there after {source.timeout:g} s"
             raise self._failure(error, 504) from exc

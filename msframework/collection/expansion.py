@@ -13,7 +13,8 @@ from marshmallow import Schema
 
 from msframework.collection.batches import Batch
 from msframework.filters.crossing import RelatedRows
-from msframework.filters.scope import UNSAID, RowScope, read_scope
+from msframework.filters.scope import RowScope, read_scope
+from msframework.types import UNSET
 
 USUAL_LIMIT: Final = 100
 
@@ -42,7 +43,7 @@ class Expansion:
         self,
         schema: type[Schema] | Schema,
         *,
-        scope: RowScope = UNSAID,
+        scope: RowScope = UNSET,
         always: bool = False,
         limit: int = USUAL_LIMIT,
         order: str | Sequence[str] = (),

@@ -46,6 +46,7 @@ LOCALS: Final = (
         ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
     )
     | {"asked", "joined", "result", "cur", "tx", "principal"}
-    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "lock_rows", "Reply"}
+    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
+    | {"lock_rows", "Reply"}
 )
 BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))

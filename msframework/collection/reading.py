@@ -14,14 +14,15 @@ from marshmallow import Schema
 
 from msframework.collection.chosen import FieldChoice, find_wrong_choice, read_choice
 from msframework.collection.expansion import as_expansion, name_of_schema
-from msframework.collection.misexpansion import find_wrong_expansions
+from msframework.collection.expansion_rules import find_wrong_expansions
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.related import Related, expand_schema, read_related
 from msframework.collection.shapes import Shapes
 from msframework.filters import FilterReader
-from msframework.filters.scope import UNSAID, model_of
+from msframework.filters.scope import model_of
 from msframework.operation import Operation
 from msframework.problem import Problem
+from msframework.types import UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def find_unsaid_scopes(blueprints: Iterable[object]) -> Iterator[Problem]:
         for path, given in expand.items():
             each = as_expansion(given)
             owner = scoped.get(model_of(each.schema))
-            if each.scope is UNSAID and owner is not None:
+            if each.scope is UNSET and owner is not None:
                 yield Problem(
                     cls.__qualname__,
                     f"expand[{path!r}] answers rows of {owner.__name__}, which has a scope",

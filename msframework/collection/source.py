@@ -138,7 +138,8 @@ class ActionSource(SourceWriter):
         self.bind("QUOTE", quote_key)
         parts = re.split("[{}]", rest)  # texts and names by turns
         shown = [
-            f"QUOTE({values[part]})" if odd % 2 else repr(part) for odd, part in enumerate(parts)
+            f"QUOTE({values[part]})" if index % 2 else repr(part)
+            for index, part in enumerate(parts)
         ]
         return " + ".join([base, *(each for each in shown if each != "''")])
 

@@ -7,7 +7,9 @@ from collections.abc import Collection, Hashable
 from marshmallow import Schema
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.problem import Problem
 from msframework.schemas import as_schema
+from msframework.schemas.disclosure import find_disclosures
 from msframework.schemas.model import SENSITIVE_FIELDS
 
 
@@ -21,6 +23,8 @@ class KnownSchemas(dict[Hashable, Schema]):
     def __init__(self, sensitive: Collection[str] = SENSITIVE_FIELDS) -> None:
         super().__init__()
         self.sensitive = sensitive
+        # What `ModelSchema.of` cannot know of, as the settings are read later.
+        self._further = frozenset(sensitive) - frozenset(SENSITIVE_FIELDS)
 
     def read(
         self,
@@ -36,7 +40,29 @@ class KnownSchemas(dict[Hashable, Schema]):
 
         Args:
             what: what *thing* was given for, in the words of a problem.
+            for_load: whether it reads input; whatever writes answers must keep secrets.
         """
+        schema = self._read(thing, what, where, problems, for_load, for_texts)
+        if schema is not None and self._further and not for_load:
+            self._refuse_disclosures(schema, where, problems)
+        return schema
+
+    def _refuse_disclosures(self, schema: Schema, where: str, problems: list[str]) -> None:
+        told = {each.found for each in problems if isinstance(each, Problem)}
+        for each in find_disclosures(schema, self._further):
+            problem = each.problem(where, self.sensitive)
+            if problem.found not in told:  # many answers have one schema
+                problems.append(problem)
+
+    def _read(
+        self,
+        thing: object,
+        what: str,
+        where: str,
+        problems: list[str],
+        for_load: bool,
+        for_texts: bool,
+    ) -> Schema | None:
         key = _key_of(thing, for_load)
         if for_texts and key is not None:
             key = ("texts", key)

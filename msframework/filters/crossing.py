@@ -14,7 +14,6 @@ from marshmallow import Schema
 
 from msframework.filters.columns import ColumnReader, FilterColumn, suggest
 from msframework.filters.scope import (
-    UNSAID,
     ExpressScope,
     RowScope,
     RowScopes,
@@ -24,6 +23,7 @@ from msframework.filters.scope import (
 )
 from msframework.problem import Problem
 from msframework.schemas.naming import spell_as
+from msframework.types import UNSET
 
 MOST_STEPS: Final = 3
 
@@ -32,7 +32,7 @@ class RelatedRows(NamedTuple):
     """What is declared of the rows behind a foreign key for other purposes than filters."""
 
     schema: Schema | type[Schema]
-    scope: RowScope = UNSAID
+    scope: RowScope = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Crossing:
         path: its name, behind those of the keys that lead to it, with dots between.
         is_said: whether the declaration says whose rows behind it filters may look at.
         scope: gives the condition of those rows for one caller; `None` for all.
-        asks_who: whether that depends on who calls.
+        asks_principal: whether that depends on the principal.
     """
 
     path: str
     key: peewee.ForeignKeyField
     is_said: bool
     scope: ExpressScope | None
-    asks_who: bool
+    asks_principal: bool
 
 
 class CrossingReader(ColumnReader):
@@ -129,13 +129,13 @@ class CrossingReader(ColumnReader):
             path = ".".join(steps[:count])
             if path in self.crossings:
                 continue
-            scope = self._scopes.get(path, UNSAID)
+            scope = self._scopes.get(path, UNSET)
             why = why_wrong_scope(scope, key.rel_model)
             if why:
                 self.refuse(f"filter_scopes[{path!r}]", *why)
                 scope = _of_nobody
             self.crossings[path] = Crossing(
-                path, key, scope is not UNSAID, read_scope(scope), takes_principal(scope)
+                path, key, scope is not UNSET, read_scope(scope), takes_principal(scope)
             )
 
     def _wire(self, path: str, name: str) -> str:

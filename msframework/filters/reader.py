@@ -98,13 +98,13 @@ class FilterReader:
 
     @property
     def has_scope(self) -> bool:
-        """Whether filters look at related rows of which callers may see some alone."""
+        """Whether a scope limits the related rows that filters look at."""
         return any(each.scope is not None for each in self.plan.crossings.values())
 
     @property
-    def asks_who(self) -> bool:
-        """Whether those rows depend on who calls."""
-        return any(each.asks_who for each in self.plan.crossings.values())
+    def asks_principal(self) -> bool:
+        """Whether such a scope depends on the principal."""
+        return any(each.asks_principal for each in self.plan.crossings.values())
 
     def find_secrets(self, sensitive: Collection[str]) -> Iterator[Problem]:
         """Yield where the declaration names columns whose values filters would tell.

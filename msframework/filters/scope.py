@@ -7,24 +7,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import peewee
 from marshmallow import Schema
 
 from msframework.resource import Resource
+from msframework.types import UNSET, Unset
 
-
-class Unsaid:
-    """The type of `UNSAID`, the scope of related rows of which none is named."""
-
-    def __repr__(self) -> str:
-        return "UNSAID"
-
-
-UNSAID: Final = Unsaid()
 ExpressScope: TypeAlias = Callable[[object, object], Any]
-RowScope: TypeAlias = type[Resource] | Callable[..., object] | Unsaid | None
+RowScope: TypeAlias = type[Resource] | Callable[..., object] | Unset | None
 RowScopes: TypeAlias = Mapping[str, RowScope]
 
 
@@ -36,7 +28,7 @@ def model_of(schema: Any) -> Any:
 
 def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
     """Return what is wrong with a scope of rows of *model*, and what is expected."""
-    if scope is None or scope is UNSAID:
+    if scope is None or scope is UNSET:
         return ()
     expected = "a ModelResource class, a function of request and principal, or None"
     if isinstance(scope, type):
@@ -53,12 +45,12 @@ def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
 
 def takes_principal(scope: Any) -> bool:
     """Tell whether a scope, which is right, depends on who calls."""
-    return scope is not None and scope is not UNSAID and "principal" in _taken(scope)
+    return scope is not None and scope is not UNSET and "principal" in _taken(scope)
 
 
 def read_scope(scope: Any) -> ExpressScope | None:
     """Return the function of request and principal that a scope is; `None` for all rows."""
-    if scope is None or scope is UNSAID:
+    if scope is None or scope is UNSET:
         return None
     found = scope().scope if isinstance(scope, type) else scope
     taken = _taken(scope)

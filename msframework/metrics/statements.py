@@ -13,9 +13,11 @@ OK, FAILED, LATE, CANCELLED = "ok", "failed", "timeout", "cancelled"
 _OUTCOMES: Final = (OK, FAILED, LATE, CANCELLED)
 
 
-class _Valued(Protocol):
+class _Member(Protocol):
+    """A member of an enumeration."""
+
     @property
-    def value(self) -> str: ...
+    def _value_(self) -> str: ...
 
 
 class StatementTimer:
@@ -27,14 +29,15 @@ class StatementTimer:
             (kind, outcome): family.series(kind, outcome) for kind in kinds for outcome in _OUTCOMES
         }
 
-    def observe(self, kind: _Valued, duration: float, outcome: object) -> None:
+    def observe(self, kind: _Member, duration: float, outcome: object) -> None:
         """Count a statement of *kind* that took *duration* seconds.
 
         Args:
             outcome: its result, or the exception that it ended with.
         """
         name = OK if not isinstance(outcome, BaseException) else name_failure(outcome)
-        self._series[kind.value, name].observe(duration)
+        # PERF: `kind.value` is a descriptor in Python.
+        self._series[kind._value_, name].observe(duration)
 
 
 def name_failure(exc: BaseException) -> str:

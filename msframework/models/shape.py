@@ -63,10 +63,20 @@ def _read(shape: Shape, thing: object) -> None:
         reader(shape, thing)
     elif isinstance(thing, _FIELD_ALIAS):
         _read_field_alias(shape, thing)
-    elif isinstance(thing, Field) or (isinstance(thing, type) and issubclass(thing, Model)):
+    elif isinstance(thing, Field):
         shape.pin(thing)
+    elif isinstance(thing, type) and issubclass(thing, Model):
+        _read_model(shape, thing)
     else:
         raise NoShape(type(thing).__name__)
+
+
+def _read_model(shape: Shape, model: Any) -> None:
+    # NOTE: a service may give a model another table or schema at any time (peewee,
+    # "Dynamically specifying tables").
+    meta = model._meta
+    shape.pin(model)
+    shape.key += (meta.schema, meta.table_name)
 
 
 def _read_none(shape: Shape, thing: None) -> None:
@@ -156,8 +166,16 @@ def _read_converter(shape: Shape, converter: object) -> None:
         shape.key.append(converter)
         return
     owner = getattr(converter, "__self__", None)
-    shape.pin(converter if owner is None else owner)
-    shape.key.append(getattr(converter, "__name__", ""))
+    if owner is None:
+        shape.pin(converter)
+        return
+    # A method is made anew each time that it is read of its object.
+    shape.pin(owner)
+    function = getattr(converter, "__func__", None)
+    if function is None:
+        shape.key.append(getattr(converter, "__name__", ""))
+    else:
+        shape.pin(function)
 
 
 def _read_field_alias(shape: Shape, alias: object) -> None:
@@ -323,4 +341,4 @@ _READERS.update(dict.fromkeys(_LEAVES, _read_leaf))
 _READERS.update({find_class(peewee, name): reader for name, reader in _NODES.items()})
 _READERS.update({find_class(postgres_ext, "Json"): _read_json})
 # PERF: the class of models, which would come last on the ladder (benchmarks/shapes.py).
-_READERS[type(Model)] = Shape.pin
+_READERS[type(Model)] = _read_model

@@ -5,105 +5,24 @@ Runs per query; the text of each shape is rendered once.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
 import peewee
-from peewee import Node, PostgresqlDatabase
-from playhouse import postgres_ext
+from peewee import Node
 
-from msframework._tested import demand, supports
+from msframework._tested import supports
+from msframework.models.context import Recorded, SQLContext, ValueConverter, context_options
 from msframework.models.layout import NoShape, Shape
 from msframework.models.shape import read_shape
 
-_MARK = "\0parameter\0"
-_MOST_SHAPES = 2048
-ValueConverter = Callable[[Any], object] | None
-Recorded = tuple[object, ValueConverter]
+_MOST_SHAPES: Final = 2048
+# Parts of shapes: of one that is remembered, and of all of them together.
+_LONGEST: Final = 4000
+_MOST_PARTS: Final = 500_000
 Change = Callable[[Any], Node]
-# NOTE: importing this must not fail where peewee lacks a name; rendering does, and says why.
-_CONTEXT: Any = getattr(peewee, "Context", object)
-_JSON: Any = getattr(postgres_ext, "Json", ())
-
-
-class SQLContext(_CONTEXT):  # type: ignore[misc]
-    """peewee's writer, which numbers parameters as PostgreSQL does, and notes where they come from.
-
-    Attributes:
-        recorded: of each parameter, the value as it stood in the query and what converted it.
-    """
-
-    __slots__ = ("recorded",)
-    _sql: list[str]
-    _values: list[object]
-
-    def __init__(self, **settings: object) -> None:
-        super().__init__(**settings)
-        self.recorded: list[Recorded] = []
-
-    def sql(self, obj: object) -> object:
-        """Write *obj*; what playhouse would write as JSON stays an object for asyncpg's codecs."""
-        if not isinstance(obj, _JSON):
-            return super().sql(obj)
-        if obj.value is None:
-            return self.literal("'null'::jsonb")
-        return self.value(obj.value, _as_written_by(obj.dumps))
-
-    def value(
-        self,
-        value: object,
-        converter: ValueConverter | Literal[False] = None,
-        add_param: bool = True,
-    ) -> object:
-        """Add a parameter; those of raw SQL replace its `%s` one after the other."""
-        if not add_param and self._sql:
-            before, hole, after = self._sql[-1].partition("%s")
-            if hole:
-                self._sql[-1:] = [before, _MARK, after]
-        known = len(self._values)
-        nested = len(self.recorded)
-        result: object = super().value(value, converter, add_param)
-        if len(self.recorded) == nested and len(self._values) > known:
-            used = self.state.converter if converter is None else converter
-            self.recorded.append((value, used or None))
-        return result
-
-    def query(self, first: int = 1) -> tuple[str, list[object]]:
-        """Return the text and the arguments, of which the first is `$first`."""
-        parts = list(self._sql)
-        number = first - 1
-        for index, part in enumerate(parts):
-            if part is _MARK:
-                number += 1
-                parts[index] = f"${number}"
-        return "".join(parts), self._values
-
-
-def _as_written_by(dumps: Callable[[object], str]) -> ValueConverter | Literal[False]:
-    """Return what converts a value for asyncpg's codec, so that it stores what *dumps* writes."""
-    return False if dumps is json.dumps else lambda value: json.loads(dumps(value))
-
-
-class _Dialect(PostgresqlDatabase):
-    """PostgreSQL's grammar as peewee knows it; it is never connected."""
-
-    context_class = SQLContext
-    param = _MARK
-
-
-@cache
-def _context_options() -> dict[str, object]:
-    """Return the options of every context.
-
-    Raises:
-        ImproperlyConfigured: peewee lacks what `SQLContext` needs of it.
-    """
-    demand("peewee", "rendering a query")
-    options: dict[str, object] = _Dialect(None).get_context_options()
-    return options
 
 
 def _choose_reader() -> Callable[[object], Shape]:
@@ -131,12 +50,14 @@ class Text(NamedTuple):
 class Renderer:
     """Renders queries, the text of each shape once; the oldest shapes are forgotten first."""
 
-    __slots__ = ("_read", "hits", "misses", "texts")
+    __slots__ = ("_lock", "_parts", "_read", "hits", "misses", "texts")
 
     def __init__(self) -> None:
         self._read: Callable[[object], Shape] = self._read_first
         self.texts: dict[tuple[object, ...], Text | None] = {}
         self.hits = self.misses = 0
+        self._lock = Lock()
+        self._parts = 0
 
     def render(self, query: Node) -> tuple[str, tuple[object, ...]]:
         """Return the text of *query* and its arguments."""
@@ -157,8 +78,9 @@ class Renderer:
         self.misses += 1
         sql, values, recorded = _write(query)
         if text is not None or key not in self.texts:
-            found = _trace(shape.leaves, [raw for raw, _ in recorded])
-            self._remember(key, shape, sql, recorded, found)
+            raws = None if recorded is None else [raw for raw, _ in recorded]
+            found = None if raws is None else _trace(shape.leaves, raws)
+            self._remember(key, shape, sql, recorded or [], found)
         return sql, values
 
     def shape_of(self, query: Node) -> Shape | None:
@@ -191,10 +113,12 @@ class Renderer:
         sql, found, recorded = _write(change(query))
         if text is not None or key not in self.texts:
             # Where the query by itself has other arguments than its leaves, a change has them too.
-            plain = [raw for raw, _ in _write(query)[2]]
-            is_clear = _trace(shape.leaves, plain) is not None
-            places = _find(leaves, [raw for raw, _ in recorded]) if is_clear else None
-            self._remember(key, shape, sql, recorded, places)
+            plain = _write(query)[2]
+            places = None
+            if plain is not None and recorded is not None:
+                is_clear = _trace(shape.leaves, [raw for raw, _ in plain]) is not None
+                places = _find(leaves, [raw for raw, _ in recorded]) if is_clear else None
+            self._remember(key, shape, sql, recorded or [], places)
         return sql, found
 
     def _read_first(self, query: object) -> Shape:
@@ -209,22 +133,37 @@ class Renderer:
         recorded: list[Recorded],
         found: list[tuple[int, ...]] | None,
     ) -> None:
-        known = self.texts.get(key)
-        if known is not None and found is not None:
-            # Another example of the shape: what both allow is what is true.
-            found = [
-                tuple(set(now) & set(before))
-                for now, (before, _) in zip(found, known.arguments, strict=False)
-            ]
-        if known is None and len(self.texts) >= _MOST_SHAPES:
-            del self.texts[next(iter(self.texts))]
-        if found is None:
-            # A field made SQL of its value this time, or does so always.
-            self.texts.setdefault(key, None)
+        if len(key) > _LONGEST:
             return
-        converters = (converter for _, converter in recorded)
-        arguments = tuple(zip(found, converters, strict=True))
-        self.texts[key] = Text(sql, arguments, shape.pins)
+        with self._lock:
+            known = self.texts.get(key)
+            if known is not None and found is not None:
+                if known.sql != sql:
+                    # The shape doesn't say the text.
+                    self.texts[key] = None
+                    return
+                # Another example of the shape: what both allow is what is true.
+                found = [
+                    tuple(set(now) & set(before))
+                    for now, (before, _) in zip(found, known.arguments, strict=True)
+                ]
+            if key not in self.texts:
+                self._make_room(len(key))
+            if found is None:
+                # A field made SQL of its value this time, or does so always.
+                self.texts.setdefault(key, None)
+                return
+            converters = (converter for _, converter in recorded)
+            arguments = tuple(zip(found, converters, strict=True))
+            self.texts[key] = Text(sql, arguments, shape.pins)
+
+    def _make_room(self, parts: int) -> None:
+        """Forget the oldest shapes, so that there is room for one of so many *parts*."""
+        self._parts += parts
+        while self.texts and (len(self.texts) >= _MOST_SHAPES or self._parts > _MOST_PARTS):
+            oldest = next(iter(self.texts))
+            del self.texts[oldest]
+            self._parts -= len(oldest)
 
 
 def _trace(leaves: list[object], raws: list[object]) -> list[tuple[int, ...]] | None:
@@ -264,12 +203,12 @@ def _fill(text: Text, leaves: list[object]) -> tuple[object, ...] | None:
     return tuple(arguments)
 
 
-def _write(query: object) -> tuple[str, tuple[object, ...], list[Recorded]]:
-    """Have peewee render *query*."""
+def _write(query: object) -> tuple[str, tuple[object, ...], list[Recorded] | None]:
+    """Have peewee render *query*; where its arguments are from, unless a value became SQL."""
     _refuse_empty(query)
-    context: Any = SQLContext(**_context_options())
+    context: Any = SQLContext(**context_options())
     sql, values = context.sql(query).query()
-    return sql, tuple(values), context.recorded
+    return sql, tuple(values), None if context.has_made else context.recorded
 
 
 def _refuse_empty(query: object) -> None:
@@ -372,6 +311,6 @@ def render_part(part: Node, first: int) -> tuple[str, tuple[object, ...]]:
     Args:
         first: the number of the first argument: 3 where the statement has `$1` and `$2`.
     """
-    context: Any = SQLContext(**_context_options())
+    context: Any = SQLContext(**context_options())
     sql, values = context.sql(part).query(first)
     return sql, tuple(values)

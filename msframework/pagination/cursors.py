@@ -152,10 +152,14 @@ def _write(keyset: Keyset, side: CursorSide, written: list[JSONValue]) -> str:
     text = write_cursor(keyset.digest, side, written)
     if len(text) <= LONGEST:
         return text
-    keys = zip(keyset.keys, written, strict=True)
-    parts = [each if key.exact else shorten(each) for key, each in keys]
-    text = write_cursor(keyset.digest, side, parts)
-    if len(text) > LONGEST:
+    # What an index finds a row by stays whole if it can: it may be long where it compresses well.
+    for kept in (True, False):
+        keys = zip(keyset.keys, written, strict=True)
+        parts = [each if key.exact and kept else shorten(each) for key, each in keys]
+        text = write_cursor(keyset.digest, side, parts)
+        if len(text) <= LONGEST:
+            break
+    else:
         raise ValueError(
             f"a cursor of {len(text)} characters was needed; expected {LONGEST} at most, as it "
             "stands in a URL. Sort the listing by fewer columns, and give its rows a short key."

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import peewee
 from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
 
 from msframework.pagination.values import LongValue
 
 _NULL: Final = SQL("NULL")
 _FALSE: Final = SQL("FALSE")
+_SHORT: Final = (peewee.IntegerField, peewee.UUIDField)
 _DEFAULTS: Final = {False: "last", True: "first"}  # where NULLs are, by whether it descends
 
 
@@ -25,7 +27,7 @@ class Key:
     Attributes:
         node: its expression, for WHERE and ORDER BY.
         name: the column of the rows that holds its values.
-        exact: whether an index tells rows apart by it, so that its values are never long.
+        exact: whether an index tells rows apart by it, so that its values are hardly ever long.
         descending: whether its order descends.
         nulls_first: whether NULLs come before all values.
         nullable: whether there may be NULLs.
@@ -55,6 +57,14 @@ class Key:
             self.collation,
             self.sign,
         )
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its type has no long values."""
+        field = self.node
+        while isinstance(field, peewee.ForeignKeyField):
+            field = field.rel_field
+        return isinstance(field, _SHORT)
 
     @property
     def operand(self) -> Any:

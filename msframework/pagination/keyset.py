@@ -89,7 +89,7 @@ class Keyset:
             ValueError: they are more or fewer than the keys, or one is a digest that we never give.
         """
         for key, value in zip(self.keys, values, strict=True):
-            if key.exact and value.__class__ is LongValue:
+            if key.is_short and value.__class__ is LongValue:
                 raise ValueError("a digest of a value that is short")
 
     def statement(self, place: ListPlace | None, limit: int) -> Any:
@@ -133,7 +133,9 @@ def read_keyset(query: Any) -> Keyset:
     if plan is None:
         plan = _read_plan(query, ordering)
         if sign is not None:
-            _PLANS.keep(sign, plan, (query, ordering))
+            # NOTE: not the query, which holds what its caller gave.
+            held: Any = query
+            _PLANS.keep(sign, plan, (held.model, ordering, held._returning))
     hidden = plan.hidden
     said = None if sign is None else query
     select = partial(_bare, query, hidden)

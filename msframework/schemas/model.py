@@ -30,7 +30,12 @@ ALL: Final = AllFields()
 
 
 class ModelSchemaOpts(NamingOpts):
-    """The options of a Schema, `model`, and `fields = ALL`."""
+    """The options of a Schema, `model`, and `fields = ALL`; `ModelSchema.of` sets two more.
+
+    Attributes:
+        sensitive: names of columns that the schemas of related objects never dump.
+        is_implied: whether nobody said which columns are sensitive, so that a service asks.
+    """
 
     def __init__(self, meta: type) -> None:
         self.model: Any = getattr(meta, "model", None)
@@ -42,6 +47,10 @@ class ModelSchemaOpts(NamingOpts):
         self.all = said is ALL
         super().__init__(type("Meta", (meta,), {"fields": ()}) if self.all else meta)
         self.is_said = self.all or hasattr(meta, "fields") or hasattr(meta, "exclude")
+        self.sensitive: Collection[str] = dict.fromkeys(
+            (*SENSITIVE_FIELDS, *getattr(meta, "sensitive", ()))
+        )
+        self.is_implied: bool = getattr(meta, "is_implied", False)
 
 
 class ModelSchemaMeta(SchemaMeta):
@@ -104,26 +113,32 @@ class ModelSchema(Schema, metaclass=ModelSchemaMeta):
         cls,
         model: type[peewee.Model],
         *,
-        sensitive: Collection[str] = SENSITIVE_FIELDS,
+        sensitive: Collection[str] | None = None,
         **options: object,
     ) -> type[ModelSchema]:
         """Return a schema class of all columns of *model*.
 
         Args:
-            sensitive: names of columns that are loaded, but never dumped.
+            sensitive: names of columns that are loaded, but never dumped: those that are named
+                like a secret where it is left out, and a service that keeps further ones out of
+                its answers refuses the schema.
             options: further options of `Meta`; `fields` or `exclude` instead of all, for instance.
         """
         names = {field.name for field in model._meta.sorted_fields}
-        hidden = [name for name in sensitive if name in names]
+        given = SENSITIVE_FIELDS if sensitive is None else sensitive
+        hidden = [name for name in given if name in names]
         load_only: Any = options.pop("load_only", ())
         hidden += load_only
         if "fields" not in options and "exclude" not in options:
             options["fields"] = ALL
-        meta = type(
-            "Meta",
-            (getattr(cls, "Meta", object),),
-            {"model": model, "register": False, "load_only": tuple(hidden), **options},
-        )
+        said = {
+            "model": model,
+            "register": False,
+            "load_only": tuple(hidden),
+            "sensitive": tuple(given),
+            "is_implied": sensitive is None,
+        }
+        meta = type("Meta", (getattr(cls, "Meta", object),), {**said, **options})
         return type(f"{model.__name__}Schema", (cls,), {"Meta": meta, "__doc__": model.__doc__})
 
 
@@ -167,10 +182,10 @@ def _derive(
                 # NOTE: a placeholder keeps the model's order; the declared one takes its place.
                 yield name, declared.get(name, fields.Raw())
             elif name in wanted if wanted is not None else make is derive_field:
-                yield name, make(column, name, where)
+                yield name, make(column, name, where, options.sensitive)
 
 
-Derive = Callable[[Any, str, str], Field]
+Derive = Callable[[Any, str, str, Collection[str]], Field]
 
 
 def _names(column: peewee.Field) -> Iterator[tuple[str, Derive]]:
@@ -182,15 +197,27 @@ def _names(column: peewee.Field) -> Iterator[tuple[str, Derive]]:
     yield column.name, _derive_nested
 
 
-def _derive_nested(column: peewee.ForeignKeyField, name: str, where: str) -> Field:
+def _derive_nested(
+    column: peewee.ForeignKeyField, name: str, where: str, sensitive: Collection[str]
+) -> Field:
     """Return the related object of a foreign key, as a handler put it under the key's name."""
     related = column.rel_model
     metadata = _metadata(column)
-    return fields.Nested(lambda: ModelSchema.of(related)(), dump_only=True, metadata=metadata)
+    return fields.Nested(lambda: _imply(related, sensitive)(), dump_only=True, metadata=metadata)
 
 
-def derive_field(column: peewee.Field, name: str, where: str) -> Field:
+def _imply(model: type[peewee.Model], sensitive: Collection[str]) -> type[ModelSchema]:
+    """Return the schema class of a related object, of which nobody said what is sensitive."""
+    return ModelSchema.of(model, sensitive=sensitive, is_implied=True)
+
+
+def derive_field(
+    column: peewee.Field, name: str, where: str, sensitive: Collection[str] = SENSITIVE_FIELDS
+) -> Field:
     """Return the marshmallow field of a peewee *column*.
+
+    Args:
+        sensitive: columns that the schema of a model that it refers to never dumps.
 
     Raises:
         ImproperlyConfigured: there is none for its type.
@@ -214,7 +241,7 @@ def derive_field(column: peewee.Field, name: str, where: str) -> Field:
     try:
         if not _is_text(column.help_text):
             ids = make_field(column, {"validate": options.pop("validate", [])})
-            return Reference(_target(column.help_text), ids, **options)
+            return Reference(_target(column.help_text, sensitive), ids, **options)
         return make_field(column, options)
     except LookupError as exc:
         raise ImproperlyConfigured(
@@ -223,10 +250,10 @@ def derive_field(column: peewee.Field, name: str, where: str) -> Field:
         ) from exc
 
 
-def _target(thing: SchemaSource) -> SchemaSource:
+def _target(thing: SchemaSource, sensitive: Collection[str]) -> SchemaSource:
     """Return the target of a Reference; a model through its schema."""
     if isinstance(thing, type) and issubclass(thing, peewee.Model):
-        return ModelSchema.of(thing)
+        return _imply(thing, sensitive)
     return thing
 
 

@@ -119,6 +119,23 @@ def read_document(address):
     }
 
 
+def read_often(notes, documented, least, again):
+    """Return what the hooks noted, once each operation has worked *least* times.
+
+    NOTE: schemathesis may stop at fewer examples than it was told; another seed finds others.
+
+    Args:
+        again: asks the operations that its options name once more.
+    """
+    for seed in range(2, 6):
+        seen = Seen.read(notes)
+        rare = [label for label in documented if seen.successes(label) < least]
+        if not rare:
+            break
+        again(f"--seed={seed}", *(f"--include-name={label}" for label in rare))
+    return Seen.read(notes)
+
+
 def provoke(seen, documented, **nobody):
     """Ask for what no schema tells of; *nobody* are headers of credentials that nobody has."""
 

@@ -41,6 +41,7 @@ async def test_the_examples_run(service, admin):
     try:
         async with TestClient(server.url, service.operations) as client:
             ada, eve = (client.as_principal({"sub": each}) for each in "12")
+            assert (await client.get("/tasks")).status == 401
             made = await ada.post("/tasks", json={"title": "tea"})
             assert (made.status, made.headers["location"]) == (201, "/tasks/1")
             assert made.json["data"] == {"id": 1, "owner_id": 1, "title": "tea", "done": False}

@@ -10,32 +10,32 @@ from msframework.collection import names
 from msframework.conf.settings import DatabaseSettings
 from msframework.testing.client import TestClient
 from msframework.testing.server import BackgroundServer
-from tests.collection import odd
+from tests.collection import key_types
 from tests.conftest import new_service
 
 
 @pytest.fixture(scope="module")
-def odd_service(shop_url):
+def key_types_service(shop_url):
     Sanic._app_registry.clear()
     service = new_service(database=replace(DatabaseSettings(), url=shop_url, max_size=4))
-    for blueprint in odd.BLUEPRINTS:
+    for blueprint in key_types.BLUEPRINTS:
         service.blueprint(blueprint)
     return service
 
 
 @pytest.fixture(scope="module")
-def odd_server(odd_service):
-    with BackgroundServer(odd_service) as server:
+def key_types_server(key_types_service):
+    with BackgroundServer(key_types_service) as server:
         yield server
 
 
 @pytest.fixture
-async def client(shop_url, odd_server, odd_service):
+async def client(shop_url, key_types_server, key_types_service):
     conn = await asyncpg.connect(shop_url)
-    if await conn.fetchval("SELECT to_regclass('odd.days')") is None:
-        await conn.execute(odd.TABLES)
+    if await conn.fetchval("SELECT to_regclass('key_types.days')") is None:
+        await conn.execute(key_types.TABLES)
     await conn.close()
-    async with TestClient(odd_server.url, odd_service.operations) as client:
+    async with TestClient(key_types_server.url, key_types_service.operations) as client:
         yield client
 
 
@@ -50,22 +50,22 @@ KEYS = {
 @pytest.mark.parametrize("path", KEYS)
 async def test_a_row_is_found_by_a_key_of_any_type(client, path):
     name, key, segment = KEYS[path]
-    made = await client.post(f"/odd/{path}", json={name: key, "name": "a"})
+    made = await client.post(f"/key_types/{path}", json={name: key, "name": "a"})
     place = made.headers["location"]
 
-    assert (made.status, place) == (201, f"/odd/{path}/{segment}")
+    assert (made.status, place) == (201, f"/key_types/{path}/{segment}")
     assert (await client.get(place)).json["data"]["name"] == "a"
     assert (await client.patch(place, json={"name": "b"})).json["data"]["name"] == "b"
-    several = await client.patch(f"/odd/{path}/bulk", json=[{name: key, "name": "c"}])
+    several = await client.patch(f"/key_types/{path}/bulk", json=[{name: key, "name": "c"}])
     assert [each["name"] for each in several.json["data"]] == ["c"]
-    assert (await client.delete(f"/odd/{path}/bulk", params={name: key})).status == 204
+    assert (await client.delete(f"/key_types/{path}/bulk", params={name: key})).status == 204
     assert (await client.delete(place)).status == 404
 
 
 @pytest.mark.parametrize("value", ["x", "1.5", "0001-01-01", "9999-12-31T23:59:59-01:00", "1" * 40])
 @pytest.mark.parametrize("path", [*KEYS, "numbers", "numbers/x/parts", "cars/x"])
 async def test_a_value_that_its_column_cannot_hold_is_no_rows(client, path, value):
-    place = f"/odd/{path}/{value}"
+    place = f"/key_types/{path}/{value}"
 
     assert (await client.get(place)).status == 404
     assert (await client.patch(place, json={})).status == 404
@@ -73,19 +73,19 @@ async def test_a_value_that_its_column_cannot_hold_is_no_rows(client, path, valu
 
 
 async def test_what_lies_below_a_value_that_is_none_is_not_found(client):
-    assert (await client.get("/odd/numbers/x/parts")).status == 404
-    assert (await client.post("/odd/numbers/x/parts", json={})).status == 404
+    assert (await client.get("/key_types/numbers/x/parts")).status == 404
+    assert (await client.post("/key_types/numbers/x/parts", json={})).status == 404
 
 
 async def test_columns_may_be_called_as_what_the_methods_reach(client):
-    made = await client.post("/odd/cars", json={"model": "T", "quote": "2024-01-01"})
+    made = await client.post("/key_types/cars", json={"model": "T", "quote": "2024-01-01"})
 
-    assert (made.status, made.headers["location"]) == (201, "/odd/cars/T/2024-01-01")
+    assert (made.status, made.headers["location"]) == (201, "/key_types/cars/T/2024-01-01")
     assert (await client.get(made.headers["location"])).json["data"]["model"] == "T"
 
 
-def test_what_a_method_reaches_bears_no_name_of_a_parameter(shop_service, odd_service):
-    for operation in (*shop_service.operations, *odd_service.operations):
+def test_what_a_method_reaches_bears_no_name_of_a_parameter(shop_service, key_types_service):
+    for operation in (*shop_service.operations, *key_types_service.operations):
         method = getattr(operation.handler, "__func__", operation.handler)
         if method.__code__.co_filename.startswith("<msframework "):
             reached = {name for name in method.__code__.co_names if name in method.__globals__}

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import peewee
 import pytest
 
+from msframework.models import Model, TextField
 from msframework.models import shape as shape_module
 from msframework.models.layout import NoShape, Shape, build_reader, find_class
 from msframework.models.shape import read_shape
@@ -110,3 +111,64 @@ def test_without_a_tested_peewee_no_query_has_a_shape(monkeypatch):
         assert renderer.render(query) == (as_peewee_renders(query)[0], (number,))
 
     assert (renderer.hits, renderer.misses) == (0, 2)
+
+
+class Ways:
+    """Methods of one object that all have one name."""
+
+    once = lambda self, value: value  # noqa: E731
+    twice = lambda self, value: 2 * value  # noqa: E731
+
+
+def test_methods_of_one_name_tell_shapes_apart():
+    renderer, ways = Renderer(), Ways()
+    for _ in range(2):
+        for way, expected in ((ways.once, 3), (ways.twice, 6)):
+            query = User.select().where(User.age == peewee.Value(3, converter=way))
+            assert renderer.render(query)[1] == (expected,)
+
+
+def test_a_model_that_gets_another_table_or_schema_gets_another_text():
+    class Tenant(Model):
+        name = TextField()
+
+    renderer, texts = Renderer(), []
+    for schema in ("a", "b", "a"):
+        Tenant._meta.schema = schema
+        texts.append(renderer.render(Tenant.select(Tenant.id))[0])
+    Tenant._meta.set_table_name("others")
+    texts.append(renderer.render(Tenant.select(Tenant.id))[0])
+
+    tables = [f'SELECT "t1"."id" FROM "{name}"."tenant" AS "t1"' for name in "aba"]
+    assert texts == [*tables, 'SELECT "t1"."id" FROM "a"."others" AS "t1"']
+
+
+class Spelt(TextField):
+    """Some of whose values become SQL, of one and the same value."""
+
+    def db_value(self, value):
+        return peewee.fn.LOWER(peewee.Value(value, converter=False)) if value.isupper() else value
+
+
+@pytest.mark.parametrize("values", ["ABab", "abAB", "aAbB", "AaBb"])
+def test_a_value_that_becomes_sql_makes_no_text_of_others(values):
+    class Word(Model):
+        text = Spelt()
+
+    renderer = Renderer()
+    for value in values * 2:
+        query = Word.select(Word.id).where(Word.text == value)
+        assert renderer.render(query) == as_peewee_renders(query)
+
+
+def test_the_parts_of_all_remembered_shapes_are_bounded(monkeypatch):
+    monkeypatch.setattr("msframework.models.sql._MOST_PARTS", 1500)
+    monkeypatch.setattr("msframework.models.sql._LONGEST", 400)
+    renderer, longest = Renderer(), 0
+    for number in range(100):
+        query = User.select(User.id).where(User.id.in_(list(range(number))))
+        assert renderer.render(query) == as_peewee_renders(query)
+        longest = max(longest, sum(map(len, renderer.texts)))
+
+    assert 1000 < longest <= 1500
+    assert max(map(len, renderer.texts)) <= 400

@@ -425,3 +425,20 @@ def test_an_insert_without_rows_is_refused():
         with pytest.raises(ValueError, match=r"an INSERT into City without rows.*if rows"):
             render(City.insert_many([]))
     assert render(City.insert())[0] == 'INSERT INTO "city" DEFAULT VALUES'
+
+
+def test_sql_text_beside_a_condition_holds_together():
+    either = SQL("owner = %s OR public", (7,))
+    for _ in range(2):
+        where = User.delete().where(User.id == 1).where(either)
+        assert render(where) == (
+            'DELETE FROM "users" WHERE (("users"."id" = $1) AND (owner = $2 OR public))',
+            (1, 7),
+        )
+    nodes = peewee.NodeList((User.active, SQL("OR"), User.id == 2))
+    flat = peewee.Expression(User.active, "OR", User.id == 3, flat=True)
+    text, _ = render(User.select(User.id).where(nodes, flat, ~SQL("a OR b"), SQL("TRUE")))
+    assert text.partition(" WHERE ")[2] == (
+        '(((("t1"."active" OR ("t1"."id" = $1)) AND ("t1"."active" OR ("t1"."id" = $2))) '
+        "AND NOT (a OR b)) AND TRUE)"
+    )

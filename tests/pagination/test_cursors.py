@@ -415,6 +415,23 @@ async def test_digests_stand_for_long_values_alone(db):
             await CursorPage(3, read_cursor(text)).fetch(cur, query)
 
 
+class Slogan(Model):
+    text = TextField(unique=True)
+
+
+async def test_a_unique_column_may_hold_long_values_that_compress_well(db):
+    query = Slogan.select().order_by(Slogan.text)
+    texts = ["\x01" * 1500, "a" * 20_000, "b" * 9000, "c"]
+    async with db.transaction() as cur:
+        await cur.execute("CREATE TEMPORARY TABLE slogan (id serial PRIMARY KEY, text text UNIQUE)")
+        await cur.execute(Slogan.insert_many([{"text": text} for text in reversed(texts)]))
+        rows, _ = await walk(cur, query, 1)
+        assert [row["text"] for row in rows] == texts
+        text = forge(read_keyset(query).digest, "after", [["long", "00" * 32]])
+        with pytest.raises(InvalidInput, match="gone"):
+            await CursorPage(3, read_cursor(text)).fetch(cur, query)
+
+
 # Cursors that are not ours.
 
 ORDERS = {

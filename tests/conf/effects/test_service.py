@@ -2,8 +2,8 @@
 
 import pytest
 
-from msframework import ImproperlyConfigured, doc
-from msframework.models import CharField, Model
+from msframework import ImproperlyConfigured, PageResult, doc
+from msframework.models import CharField, IntegerField, Model
 from tests.client.conftest import Upstream, upstream  # noqa: F401 - a fixture
 
 
@@ -76,6 +76,47 @@ async def test_sensitive_fields(serve):
         data = (await running.ask("/account")).said["data"]
 
     assert data == {"id": 1, "name": "Ada", "password": "x"}
+
+
+class Visitor(Model):
+    name = CharField()
+    ssn = CharField()
+    account_id = IntegerField(help_text=Account)
+
+
+class Visit(Model):
+    visitor_id = IntegerField(help_text=Visitor)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+async def test_sensitive_fields_of_related_models(serve, fast):
+    account = {"id": 3, "name": "Ada", "pin": "1234", "password": "x"}
+    visit = {"id": 1, "visitor_id": {"id": 2, "name": "Bo", "ssn": "5", "account_id": account}}
+
+    def routes(service):
+        @service.get("/visits")
+        @doc.paginate()
+        @doc.produces([Visit])
+        async def get_all(request, page):
+            return PageResult([visit], {})
+
+        @service.get("/visit")
+        @doc.produces({"visit": Visit})
+        async def get(request):
+            return {"visit": visit}
+
+    settings = {"SENSITIVE_FIELDS": ("pin", "ssn"), "FAST_PATH": fast}
+    async with serve(routes, **settings) as running:
+        page = (await running.ask("/visits")).said["data"]
+        one = (await running.ask("/visit")).said["data"]["visit"]
+        document = await (await running.ask("/openapi/spec.json")).text()
+
+    account = {"id": 3, "name": "Ada"}
+    assert one == {"id": 1, "visitor_id": {"id": 2, "name": "Bo", "account_id": account}}
+    assert page == [one]
+    assert '"name"' in document
+    assert '"ssn"' not in document
+    assert '"pin"' not in document
 
 
 async def test_configure(serve, tmp_path, monkeypatch):

@@ -16,12 +16,12 @@ from msframework.models import (
 )
 
 TABLES = """
-CREATE SCHEMA odd;
-SET search_path = odd;
-CREATE TYPE odd.colour AS ENUM ('red', 'green');
+CREATE SCHEMA key_types;
+SET search_path = key_types;
+CREATE TYPE key_types.colour AS ENUM ('red', 'green');
 CREATE TABLE days (day date PRIMARY KEY, name text NOT NULL);
 CREATE TABLE moments (moment timestamptz PRIMARY KEY, name text NOT NULL);
-CREATE TABLE colours (colour odd.colour PRIMARY KEY, name text NOT NULL);
+CREATE TABLE colours (colour key_types.colour PRIMARY KEY, name text NOT NULL);
 CREATE TABLE codes (code char(6) PRIMARY KEY, name text NOT NULL);
 CREATE TABLE numbers (id serial PRIMARY KEY, name text NOT NULL);
 CREATE TABLE cars (model varchar(10), quote date, PRIMARY KEY (model, quote));
@@ -34,13 +34,13 @@ class Colour(enum.Enum):
     GREEN = "green"
 
 
-class Odd(Model):
+class KeyTypesModel(Model):
     class Meta:
         abstract = True
-        schema = "odd"
+        schema = "key_types"
 
 
-class Day(Odd):
+class Day(KeyTypesModel):
     day = DateField(primary_key=True)
     name = TextField()
 
@@ -48,7 +48,7 @@ class Day(Odd):
         table_name = "days"
 
 
-class Moment(Odd):
+class Moment(KeyTypesModel):
     moment = DateTimeTZField(primary_key=True)
     name = TextField()
 
@@ -56,15 +56,15 @@ class Moment(Odd):
         table_name = "moments"
 
 
-class ColourName(Odd):
-    colour = EnumField(Colour, "odd.colour", primary_key=True)
+class ColourName(KeyTypesModel):
+    colour = EnumField(Colour, "key_types.colour", primary_key=True)
     name = TextField()
 
     class Meta:
         table_name = "colours"
 
 
-class Code(Odd):
+class Code(KeyTypesModel):
     code = FixedCharField(max_length=6, primary_key=True)
     name = TextField()
 
@@ -72,14 +72,14 @@ class Code(Odd):
         table_name = "codes"
 
 
-class Number(Odd):
+class Number(KeyTypesModel):
     name = TextField()
 
     class Meta:
         table_name = "numbers"
 
 
-class Car(Odd):
+class Car(KeyTypesModel):
     model = CharField(max_length=10)
     quote = DateField()
 
@@ -88,7 +88,7 @@ class Car(Odd):
         primary_key = CompositeKey("model", "quote")
 
 
-class Part(Odd):
+class Part(KeyTypesModel):
     number = ForeignKeyField(Number)
 
     class Meta:
@@ -96,14 +96,14 @@ class Part(Odd):
 
 
 ALL_ACTIONS = (*ModelResource.actions, "bulk_create", "bulk_patch", "bulk_delete")
-odd = Blueprint("odd", url_prefix="/odd")
+key_types = Blueprint("key_types", url_prefix="/key_types")
 
 
 def mount(model, path, item, actions=ALL_ACTIONS):
     """Mount a collection of all columns of *model*."""
     members = {"schema": ModelSchema.of(model), "actions": actions, "__doc__": model.__name__}
     cls = type(f"{model.__name__}s", (ModelResource,), members)
-    odd.collection(path, item=f"{path}/{item}")(cls)
+    key_types.collection(path, item=f"{path}/{item}")(cls)
 
 
 mount(Day, "/days", "<day>")
@@ -114,4 +114,4 @@ mount(Number, "/numbers", "<id>")
 mount(Car, "/cars", "<model>/<quote>", ModelResource.actions)
 mount(Part, "/numbers/<number>/parts", "<id>")
 
-BLUEPRINTS = (odd,)
+BLUEPRINTS = (key_types,)
