@@ -21,6 +21,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
 from msframework.schemas.field_map import make_field
 from msframework.schemas.model import derive_field
+from msframework.schemas.naming import spell_as
 from msframework.schemas.strict import reading_text
 from msframework.types import Field, FieldOptions
 
@@ -176,6 +177,7 @@ class ColumnReader:
         before: str = "",
     ) -> None:
         self.label, self.model, self.problems, self.before = label, model, problems, before
+        self._schema = schema
         self._fields: Mapping[str, Field] = {} if schema is None else schema.fields
         self._found: dict[str, FilterColumn | None] = {}
         self._hidden = self._find_hidden()
@@ -221,7 +223,10 @@ class ColumnReader:
         except ImproperlyConfigured as exc:
             self.refuse(place, f"names {shown!r}: {exc}")
             return None
-        wire = name if declared is None or declared.data_key is None else declared.data_key
+        if declared is None:
+            wire = spell_as(self._schema, name)
+        else:
+            wire = name if declared.data_key is None else declared.data_key
         return FilterColumn(name, wire, column, kind_of_column(column), field)
 
     def _column_of(self, name: object, declared: Field | None) -> peewee.Field | None:

@@ -5,7 +5,7 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +22,7 @@ from msframework.filters.scope import (
     why_wrong_scope,
 )
 from msframework.problem import Problem
+from msframework.schemas.naming import spell_as
 from msframework.types import UNSET
 
 MOST_STEPS: Final = 3
@@ -143,8 +144,7 @@ class CrossingReader(ColumnReader):
         field = None if schema is None else schema.fields.get(name)
         if field is not None and field.data_key is not None:
             return field.data_key
-        spell = _naming(self._schemas[""] if schema is None else schema)
-        return name if spell is None else spell(name)
+        return spell_as(self._schemas[""] if schema is None else schema, name)
 
 
 def find_needless_scopes(scopes: object, crossings: Mapping[str, Crossing]) -> Iterator[list[str]]:
@@ -166,8 +166,3 @@ def _of_nobody() -> bool:
 
 def _is_key(field: peewee.Field) -> bool:
     return isinstance(field, peewee.ForeignKeyField)
-
-
-def _naming(schema: Schema | None) -> Callable[[str], str] | None:
-    found: Callable[[str], str] | None = getattr(getattr(schema, "opts", None), "naming", None)
-    return found

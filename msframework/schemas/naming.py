@@ -28,6 +28,12 @@ def camel_case(name: str) -> str:
 NAMINGS: Final[Mapping[str, Spell]] = MappingProxyType({"camel": camel_case})
 
 
+def spell_as(schema: marshmallow.Schema | None, name: str) -> str:
+    """Return *name*, which is no field of *schema*, as its naming says."""
+    spell: Spell | None = getattr(getattr(schema, "opts", None), "naming", None)
+    return name if spell is None else spell(name)
+
+
 class NamingOpts(marshmallow.SchemaOpts):
     """marshmallow's options, and `naming`.
 

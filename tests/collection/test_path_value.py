@@ -72,6 +72,13 @@ async def test_a_value_that_its_column_cannot_hold_is_no_rows(client, path, valu
     assert (await client.delete(place)).status == 404
 
 
+async def test_a_text_in_the_path_of_an_integer_key_is_read_as_one(client):
+    made = await client.post("/key_types/numbers", json={"name": "a"})
+
+    assert made.headers["location"] == f"/key_types/numbers/{made.json['data']['id']}"
+    assert (await client.get(made.headers["location"])).json["data"] == made.json["data"]
+
+
 async def test_what_lies_below_a_value_that_is_none_is_not_found(client):
     assert (await client.get("/key_types/numbers/x/parts")).status == 404
     assert (await client.post("/key_types/numbers/x/parts", json={})).status == 404

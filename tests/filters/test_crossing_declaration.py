@@ -176,6 +176,15 @@ def test_each_step_is_called_as_the_schema_says():
     assert names_of(found) == ["lastOwner.fullName", "lastOwner.city.name"]
 
 
+def test_a_column_that_the_schema_lacks_is_called_as_the_schema_says():
+    reader = FilterReader(
+        Receipt, filters={"last_owner_id": ("eq", "in")}, sort=("last_owner_id",), schema=PostSchema
+    )
+
+    assert names_of(reader) == ["lastOwnerId", "lastOwnerId__in", "sort"]
+    assert list(reader.plan.sorting.offered) == ["lastOwnerId", "-lastOwnerId"]
+
+
 def test_a_related_schema_calls_its_fields_and_checks_their_values():
     reader = FilterReader(
         Receipt,
