@@ -111,6 +111,11 @@ def request(workload: str, kind: str, number: int) -> bytes:
 def ask(conn: socket.socket, message: bytes) -> None:
     """Send a request, and read its answer to the end."""
     conn.sendall(message)
+    read_answer(conn)
+
+
+def read_answer(conn: socket.socket) -> None:
+    """Read an answer to the end."""
     data = b""
     while b"\r\n\r\n" not in data:
         data += conn.recv(65536)

@@ -8,34 +8,48 @@ percent, each round starts all servers anew.
 import itertools
 import socket
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
-from benchmarks.collections import ask, cpu_of
+from benchmarks.collections import cpu_of, read_answer
 from benchmarks.processes import Server, tree
 
-BATCH = 200
+CONNECTIONS = 32  # with a request at the same time, as under load
+TURNS = 25
+WARM_UP = 5  # turns in which a server's code comes back to the caches
 BATCHES = 24  # of each server in a round
 
 
 def spend(server: Server, message: bytes) -> float:
     """Return the microseconds of CPU time that *server* needs for one request."""
-    with socket.create_connection(("127.0.0.1", server.port)) as conn:
-        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ask(conn, message)
+    with ExitStack() as stack:
+        address = ("127.0.0.1", server.port)
+        conns = [stack.enter_context(socket.create_connection(address)) for _ in range(CONNECTIONS)]
+        for conn in conns:
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         processes = [process.pid for process in tree(server.process.pid)]
+        for _ in range(WARM_UP):
+            _turn(conns, message)
         before = sum(map(cpu_of, processes))
-        for _ in range(BATCH):
-            ask(conn, message)
-        return (sum(map(cpu_of, processes)) - before) / BATCH / 1000
+        for _ in range(TURNS):
+            _turn(conns, message)
+        return (sum(map(cpu_of, processes)) - before) / TURNS / CONNECTIONS / 1000
+
+
+def _turn(conns: Sequence[socket.socket], message: bytes) -> None:
+    for conn in conns:
+        conn.sendall(message)
+    for conn in conns:
+        read_answer(conn)
 
 
 def compare(servers: Mapping[str, Server], message: bytes) -> dict[str, float]:
     """Return the microseconds of a request for each server: medians of batches next to each other.
 
-    The order turns, so that nobody is always the first.
+    All orders take turns, as a server finds the caches that the one before it has left.
     """
     costs: dict[str, list[float]] = {name: [] for name in servers}
-    orders = itertools.cycle([list(servers), list(servers)[::-1]])
+    orders = itertools.cycle(itertools.permutations(servers))
     for number, order in enumerate(itertools.islice(orders, BATCHES + 2)):
         for name in order:
             cost = spend(servers[name], message)
