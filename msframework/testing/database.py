@@ -10,12 +10,13 @@ import itertools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
+from msframework._imports import exists
 from msframework.conf.address import read_address, replace_database
 from msframework.conf.settings import Settings
 from msframework.db.embedded import ensure_database
+from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import Runner
 from msframework.migrations.connection import opened
 from msframework.migrations.declared import describe, read_models
@@ -153,9 +154,19 @@ class TestDatabase:
 
 
 def build_tables(url: str, apps: Iterable[str]) -> None:
-    """Migrate *apps* at *url*; an app without migrations gets the tables of its models."""
-    names = [app for app in apps if find_spec(app) is not None]
-    migrated = [app for app in names if find_spec(f"{app}.migrations") is not None]
+    """Migrate *apps* at *url*; an app without migrations gets the tables of its models.
+
+    Raises:
+        ImproperlyConfigured: one of *apps* is not there.
+    """
+    names = list(apps)
+    lacking = [app for app in names if not exists(app)]
+    if lacking:
+        raise ImproperlyConfigured(
+            f"INSTALLED_APPS names {', '.join(lacking)}, which cannot be imported here, so the "
+            "tests have no tables. Correct the name, or run the tests where the package is."
+        )
+    migrated = [app for app in names if exists(f"{app}.migrations")]
     if migrated:
         Runner(url, migrated).migrate()
     models = [model for app in names if app not in migrated for model in read_models(app)]

@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from msframework.exceptions import ImproperlyConfigured
 from msframework.testing.database import TestDatabase, build_tables
 from msframework.testing.snapshot import DatabaseSnapshot
 from msframework.testing.template import TemplateDatabase, TestServer, digest_of
@@ -368,3 +369,8 @@ def test_models_in_a_package_have_their_tables(server_url, tmp_path, shop):
         database.reset()
     finally:
         database.drop()
+
+
+def test_an_app_that_is_not_there_is_named():
+    with pytest.raises(ImproperlyConfigured, match=r"names nowhere, shop\.no, which cannot"):
+        build_tables("postgresql://u@h/d", ["nowhere", "shop.no"])
