@@ -183,7 +183,7 @@ CHANGES = [
         values=["'x'", "NULL"],
         kept=["x", "b"],
         options=("--fill", "note.field=title"),
-        refusal="may not be null",
+        refusal="there is no value for",
         returned=("SELECT field FROM note ORDER BY title", [("x",), ("b",)]),
     ),
     on_field(

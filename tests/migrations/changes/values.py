@@ -13,7 +13,7 @@ CHANGES = [
         "IntegerField()",
         kept=["3", "3"],
         options=("--fill", "note.field=3"),
-        refusal="may not be null",
+        refusal="there is no value for",
     ),
     on_field(
         "add a JSON column (default=dict)",
