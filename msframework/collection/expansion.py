@@ -5,7 +5,7 @@ Read at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import peewee
@@ -13,7 +13,7 @@ from marshmallow import Schema
 
 from msframework.collection.batches import Batch
 from msframework.filters.crossing import RelatedRows
-from msframework.filters.scope import RowScope, read_scope
+from msframework.filters.scope import RowScope
 from msframework.types import UNSET
 
 USUAL_LIMIT: Final = 100
@@ -104,8 +104,3 @@ def steps_before(path: str) -> list[str]:
     """Return the paths that *path* goes through."""
     parts = path.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def scope_function(each: Expansion) -> Callable[..., Any] | None:
-    """Return the function of an expansion's scope, by its name; `None` for all rows."""
-    return read_scope(each.scope)

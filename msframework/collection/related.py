@@ -16,7 +16,6 @@ from msframework.collection.expansion import (
     BatchedExpansion,
     Expansion,
     as_expansion,
-    scope_function,
     steps_before,
 )
 from msframework.collection.joins import Joined, Joins, Relation
@@ -25,6 +24,7 @@ from msframework.collection.lists import RelatedLists
 from msframework.collection.shapes import read_columns, rename, vary
 from msframework.db.cursor import Cursor
 from msframework.filters import Filters
+from msframework.filters.scope import read_scope
 from msframework.principal import Principal
 from msframework.serving.request import Request
 from msframework.types import Row
@@ -136,7 +136,7 @@ class _RelatedReader:
         self.models[path], self.bases[path] = field.rel_model, self.bases[before]
         columns = self._columns(path, field.rel_field)
         marker = field.rel_field.column_name
-        return Relation(path, before, name, field, columns, marker, scope_function(each))
+        return Relation(path, before, name, field, columns, marker, read_scope(each.scope))
 
     def _batch(
         self, path: str, found: ListLink | BatchedExpansion, joins: Mapping[str, Joins]
@@ -152,7 +152,7 @@ class _RelatedReader:
             each.order,
             each.limit,
             joins=joins[path],
-            scope=scope_function(each),
+            scope=read_scope(each.scope),
             always=each.always,
         )
 
