@@ -14,7 +14,8 @@ from msframework.client.address import Address, is_clean
 from msframework.client.replay import IDEMPOTENT
 from msframework.exceptions import BadRequest
 
-_SPLIT = re.compile(r"\{([^{}]*)\}").split
+# The texts of a path, and between them the names of its parameters.
+split_path = re.compile(r"\{([^{}]*)\}").split
 _WITHOUT_BODY: Final = {
     "GET": "",
     "HEAD": "",
@@ -54,7 +55,7 @@ class CallPlan:
     )
 
     def __init__(self, address: Address, method: str, template: str) -> None:
-        self._parts = parts = tuple(_SPLIT(template))
+        self._parts = parts = tuple(split_path(template))
         self._names = frozenset(parts[1::2])
         own = "".join(parts[::2])
         self.method, self.template = method.upper(), template

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from marshmallow import Schema, fields
 from msframework.aio import run_concurrently
 from msframework.client import BoundClient
 from msframework.client.failure import upstream_error
+from msframework.client.plan import split_path
 from msframework.codec import compile_schema
 from msframework.compile.promise import missing_members
 from msframework.db.cursor import Cursor
@@ -35,8 +35,6 @@ logger = logging.getLogger("msframework.collection")
 _LONGEST: Final = 6000
 _ABSENT: Final = (404, 410)
 MOST_CALLS: Final = 100
-
-find_names = re.compile(r"\{([^{}]*)\}").findall
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class RemoteSource:
     @property
     def parameter(self) -> str:
         """The name of the parameter in its path; empty for a list."""
-        return next(iter(find_names(self.path)), "")
+        return next(iter(split_path(self.path)[1::2]), "")
 
 
 class RemoteCalls:

@@ -16,11 +16,12 @@ from marshmallow import Schema
 
 from msframework.client import Client
 from msframework.client.address import Address
+from msframework.client.plan import split_path
 from msframework.collection.batches import Batch
-from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource, find_names
+from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource
 from msframework.collection.expansion import BatchedExpansion
 from msframework.exceptions import ImproperlyConfigured
-from msframework.headers import TOKEN
+from msframework.headers import FRAMING, TOKEN
 from msframework.problem import Problem
 from msframework.schemas import as_schema
 from msframework.types import SchemaSource
@@ -31,10 +32,10 @@ _NO_SCHEMA: Final = (TypeError, ValueError, ImproperlyConfigured)
 _is_token = re.compile(TOKEN).fullmatch
 # Parameters of a call, which no name in a path can be.
 _OPTIONS: Final = frozenset(inspect.signature(Client.call).parameters)
-# Headers that say how a message is framed, or that are for one connection (RFC 9110, 7.6.1).
-_FRAMING: Final = frozenset(
-    ("connection", "content-length", "content-type", "expect", "host", "keep-alive", "te")
-) | {"accept-encoding", "content-encoding", "trailer", "transfer-encoding", "upgrade"}
+# Headers of one message or one connection (RFC 9110, 7.6.1 and 8).
+_UNSHARED: Final = FRAMING.union(
+    ("accept-encoding", "content-encoding", "content-type", "expect", "host")
+)
 
 
 class Remote(BatchedExpansion):
@@ -194,8 +195,8 @@ def _wrong_path(path: Any) -> Iterator[Mistake]:
     if not isinstance(path, str) or path[:1] != "/" or path[:2] == "//":
         yield f"has the path {path!r:.100}", expected, ""
         return
-    names = find_names(path)
-    rest = re.sub(r"\{[^{}]*\}", "", path)
+    parts = split_path(path)
+    names, rest = parts[1::2], "".join(parts[::2])
     if len(names) > 1 or "{" in rest or "}" in rest:
         yield f"has the path {path!r:.100}", expected, ""
     elif names and (not names[0].isidentifier() or names[0] in _OPTIONS):
@@ -216,6 +217,6 @@ def _wrong_forward(forward: Any) -> Iterator[Mistake]:
     for name in forward:
         if not isinstance(name, str) or _is_token(name) is None:
             yield f"forwards {name!r:.100}", "the name of a header", ""
-        elif name.lower() in _FRAMING:
+        elif name.lower() in _UNSHARED:
             found = f"forwards {name}, which says how one message is framed or written"
             yield found, "", "Drop it."
