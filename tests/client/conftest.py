@@ -69,16 +69,24 @@ def way(request, monkeypatch):
     return request.param
 
 
-@pytest.fixture
-async def upstream():
+@asynccontextmanager
+async def listening(**options):
+    """Serve an upstream; *options* are those of a server of asyncio."""
     upstream = Upstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, **options)
+    upstream.port = server.sockets[0].getsockname()[1]
+    upstream.url = f"http://127.0.0.1:{upstream.port}"
     async with server:
         yield upstream
-    for task in upstream.tasks:
-        task.cancel()
-    await asyncio.gather(*upstream.tasks, return_exceptions=True)
+        for task in upstream.tasks:
+            task.cancel()
+        await asyncio.gather(*upstream.tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def upstream():
+    async with listening() as upstream:
+        yield upstream
 
 
 @pytest.fixture

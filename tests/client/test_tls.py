@@ -17,7 +17,7 @@ from msframework.client.tls import build_client_context
 from msframework.conf.settings import ServiceEntry
 from msframework.exceptions import ImproperlyConfigured, UpstreamError
 from tests.certificates import DAY, Authority
-from tests.client.conftest import Upstream
+from tests.client.conftest import listening
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +38,8 @@ async def secured(pair, client_ca=None):
     context.load_cert_chain(pair.cert, pair.key)
     if client_ca is not None:
         context.verify_mode = ssl.CERT_REQUIRED
-    upstream = Upstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=context)
-    upstream.port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with listening(ssl=context) as upstream:
         yield upstream
-        for task in upstream.tasks:
-            task.cancel()
-        await asyncio.gather(*upstream.tasks, return_exceptions=True)
 
 
 @asynccontextmanager

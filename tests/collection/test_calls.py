@@ -8,7 +8,7 @@ import pytest
 from msframework import Remote
 from msframework.collection.calls import RemoteBatch
 from msframework.exceptions import InvalidInput, UpstreamError
-from tests.client.conftest import Upstream, opened, reply
+from tests.client.conftest import listening, opened, reply
 from tests.collection.places import Person, PlaceApi
 
 
@@ -24,14 +24,8 @@ class Caller:
 
 @pytest.fixture
 async def upstream():
-    upstream = Upstream()
-    listening = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    upstream.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    async with listening:
+    async with listening() as upstream:
         yield upstream
-        for task in upstream.tasks:
-            task.cancel()
-        await asyncio.gather(*upstream.tasks, return_exceptions=True)
 
 
 @pytest.fixture
