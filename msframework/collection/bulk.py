@@ -6,12 +6,12 @@ Run per request, in the action's transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from typing import Any
 
 import asyncpg
 import peewee
 from marshmallow.exceptions import SCHEMA
+from peewee import Value, fn
 from playhouse.fields import EnumFieldMixin
 
 from msframework.collection.refusal import RowStatement, find_refused
@@ -182,7 +182,11 @@ async def update_rows(
         query = model.update(values).returning(*columns) if values else model.select(*columns)
         return query.where(*key.conditions(number), *bounds)
 
-    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build))
+    def lock(place: int) -> Any:
+        query = model.select(*key.fields).where(*key.conditions(keys[place]), *bounds)
+        return query.for_update("FOR NO KEY UPDATE")
+
+    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build, lock))
 
 
 async def delete_rows(
@@ -198,14 +202,18 @@ async def delete_rows(
     Raises:
         InvalidInput: some are not there; none is deleted then, as the transaction ends.
     """
-    query = model.delete().returning(*columns)
+    query, field = model.delete().returning(*columns), key.fields[0]
+    places = _in_order_of_keys(keys)
     values = [value for (value,) in keys]
+    in_order = [field.db_value(values[place]) for place, _ in places]
+    locked = model.select(field).where(field.in_(values), *bounds).for_update()
+    locked = locked.order_by(fn.array_position(Value(in_order, unpack=False), field))
     try:
-        rows = await tx.fetch(query.where(key.fields[0].in_(values), *bounds))
+        rows = await tx.fetch(query.where(field.in_(locked)))
     except asyncpg.PostgresError as exc:
         each = (
-            RowStatement(index, *render(query.where(*key.conditions(one), *bounds)))
-            for index, one in enumerate(keys)
+            RowStatement(index, *render(query.where(*key.conditions(keys[place]), *bounds)))
+            for index, place in places
         )
         await find_refused(tx, exc, each, key.parameter)
         raise
@@ -242,24 +250,33 @@ async def _run(
     key: BulkKey,
     members: Iterable[tuple[int, Any]],
     build: Callable[[Any], Any],
+    lock: Callable[[Any], Any] | None = None,
 ) -> list[Row]:
     """Run the query of each of *members*, those of one text at once; return their rows.
 
     The rows are in the order of the members' indexes where each query gives one.
+
+    Args:
+        lock: the query that locks the row of one of them. All run first, in the order of the
+            members, where theirs have several texts; those of one text run in that order anyway.
     """
+    chosen = list(members)
+    statements = [RowStatement(index, *render(build(member))) for index, member in chosen]
     groups: dict[str, list[RowStatement]] = {}
-    for index, member in members:
-        text, args = render(build(member))
-        groups.setdefault(text, []).append(RowStatement(index, text, args))
+    for each in statements:
+        groups.setdefault(each.text, []).append(each)
     rows: list[tuple[int, Row]] = []
     try:
+        if lock is not None and len(groups) > 1:
+            locks = [render(lock(member)) for _, member in chosen]
+            await tx.fetchmany(locks[0][0], [arguments for _, arguments in locks])
         for text, group in groups.items():
             found = await tx.fetchmany(text, [each.arguments for each in group])
             whole = len(found) == len(group)
             rows += [(group[number].index if whole else 0, row) for number, row in enumerate(found)]
     except asyncpg.PostgresError as exc:
         if exc.constraint_name not in key.shared:
-            await find_refused(tx, exc, chain.from_iterable(groups.values()))
+            await find_refused(tx, exc, statements)
         raise
     rows.sort(key=lambda each: each[0])
     return [row for _, row in rows]
