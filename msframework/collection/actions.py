@@ -5,8 +5,11 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
+
+from asyncpg import PostgresError
 
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import delete_rows, insert_rows, lock_rows, update_rows
@@ -15,6 +18,7 @@ from msframework.collection.reading import AnswerReading
 from msframework.collection.related import Related
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
+from msframework.exceptions import Forbidden
 from msframework.response import Reply
 
 
@@ -131,8 +135,9 @@ def _write_create(source: ActionSource, queries: Queries) -> None:
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
     source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
-    source.line("row = await tx.fetchrow(query)")
-    _check_scope(source)
+    with _below_parents(source, queries):
+        source.line("row = await tx.fetchrow(query)")
+        _check_scope(source)
     source.seam("after_create", values="body")
     source.commit_seam()
     if not source.collection.paths.item:
@@ -216,6 +221,24 @@ def _check_scope(source: ActionSource) -> None:
         source.line("check_scope(row, scope)")
 
 
+@contextmanager
+def _below_parents(source: ActionSource, queries: Queries) -> Iterator[None]:
+    """Write what the block writes, which refuses parents outside of scope as missing ones."""
+    parents = source.collection.parents
+    if not parents or not source.has("scope"):
+        yield
+        return
+    source.bind("PARENTS", queries.parents())
+    source.bind("REFUSALS", (PostgresError, Forbidden))
+    source.line("try:")
+    with source.indented():
+        yield
+    source.line("except REFUSALS as exc:")
+    with source.indented():
+        values = "".join(f", {each.name}" for each in parents)
+        source.lines(f"await PARENTS.check(tx, exc, scope{values})", "raise")
+
+
 def _arguments(source: ActionSource) -> str:
     return "".join(f", {each.name}" for each in source.bounds)
 
@@ -232,8 +255,9 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.seam("before_create")
     source.seam("scope", "scope")
     columns = _returned(source, queries)
-    source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
-    _follow(source, "after_create")
+    with _below_parents(source, queries):
+        source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
+        _follow(source, "after_create")
     source.line("return rows")
 
 

@@ -202,7 +202,8 @@ async def delete_rows(
     Raises:
         InvalidInput: some are not there; none is deleted then, as the transaction ends.
     """
-    query, field = model.delete().returning(*columns), key.fields[0]
+    query = model.delete().returning(*columns)
+    field: Any = key.fields[0]
     places = _in_order_of_keys(keys)
     values = [value for (value,) in keys]
     in_order = [field.db_value(values[place]) for place, _ in places]

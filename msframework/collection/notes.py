@@ -134,6 +134,8 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                 mine.discard(constraint)
                 if constraint not in raises:
                     yield Failure(NotFound, constraint)
+        if collection.parents and "scope" in collection.seams:
+            yield Failure(NotFound)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
     if asks_others(collection, action):

@@ -13,6 +13,7 @@ from peewee import SQL
 
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.parents import Parents
 from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
 from msframework.exceptions import Forbidden, NotFound
 from msframework.models.sql import render
@@ -98,6 +99,14 @@ class Queries:
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
         return BulkKey(keys, names, wires, collection.noun.one, most, shared)
+
+    def parents(self) -> Parents:
+        """Return the parents of new rows, with the exception for one that is not there."""
+        fields = [each.field for each in self._collection.parents]
+        raises = self._collection.cls.raises
+        keys = [foreign_key(each) for each in fields if isinstance(each, peewee.ForeignKeyField)]
+        missing = next((raises[key] for key in keys if key in raises), NotFound)
+        return Parents(self.model, fields, missing)
 
     def bulk_name(self) -> str:
         """Return the member of a bulk delete's query that holds the keys."""
