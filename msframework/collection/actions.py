@@ -244,7 +244,7 @@ def _arguments(source: ActionSource) -> str:
 
 
 def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
-    source.bind("KEY", queries.bulk_key())
+    source.bind("KEY", queries.bulk_key(source.collection.shapes.bulk_create))
     source.bind("MODEL", queries.model)
     source.bind("insert_rows", insert_rows)
     source.line("KEY.check_number(body)")
@@ -262,7 +262,7 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
 
 
 def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
-    source.bind("KEY", queries.bulk_key())
+    source.bind("KEY", queries.bulk_key(source.collection.shapes.bulk_patch))
     source.bind("MODEL", queries.model)
     source.bind("update_rows", update_rows)
     source.line("KEY.check_number(body)")

@@ -5,7 +5,8 @@ Run per request, in the action's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -31,9 +32,10 @@ class BulkKey:
         noun: what a row is called.
         most: how many rows an action takes.
         shared: the constraints that refuse no row by itself, but what the path says of all.
+        members: what the caller calls the columns that a body has, by their names.
     """
 
-    __slots__ = ("_columns", "_names", "_wires", "fields", "most", "noun", "shared")
+    __slots__ = ("_columns", "_members", "_names", "_wires", "fields", "most", "noun", "shared")
 
     def __init__(
         self,
@@ -43,10 +45,12 @@ class BulkKey:
         noun: str,
         most: int,
         shared: Iterable[str] = (),
+        members: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.fields, self._names, self._wires = tuple(fields), tuple(names), tuple(wires)
         self._columns = tuple(field.column_name for field in fields)
         self.noun, self.most, self.shared = noun, most, frozenset(shared)
+        self._members = members
 
     @property
     def parameter(self) -> str:
@@ -116,6 +120,14 @@ class BulkKey:
         if errors:
             raise InvalidInput({"body": errors})
         return [found[key] for key in keys]
+
+    def member_of(self, exc: asyncpg.PostgresError) -> str:
+        """Return the member of a row that *exc* refuses by itself, as the caller calls it, if any.
+
+        PostgreSQL names the column of a NULL; of other refusals it names a constraint at the most.
+        """
+        is_ours = exc.table_name == self.fields[0].model._meta.table_name
+        return self._members.get(exc.column_name or "", "") if is_ours else ""
 
     def check_found(self, keys: Sequence[object], rows: Iterable[Row]) -> None:
         """Refuse keys of a query that have no row.
@@ -277,7 +289,7 @@ async def _run(
             rows += [(group[number].index if whole else 0, row) for number, row in enumerate(found)]
     except asyncpg.PostgresError as exc:
         if exc.constraint_name not in key.shared:
-            await find_refused(tx, exc, statements)
+            await find_refused(tx, exc, statements, member=key.member_of(exc))
         raise
     rows.sort(key=lambda each: each[0])
     return [row for _, row in rows]

@@ -5,10 +5,11 @@ The queries are built at start-up, and bound per request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import peewee
+from marshmallow import Schema
 from peewee import SQL
 
 from msframework.collection.bulk import BulkKey
@@ -85,8 +86,12 @@ class Queries:
         holes = [each.field == SQL(f"${number}") for number, each in enumerate(bounds, 1)]
         return render(query.where(*holes))[0]
 
-    def bulk_key(self) -> BulkKey:
-        """Return the key by which bulk actions name rows: the primary key, without parents."""
+    def bulk_key(self, body: Schema | None = None) -> BulkKey:
+        """Return the key by which bulk actions name rows: the primary key, without parents.
+
+        Args:
+            body: the schema of their rows, for those that have a body.
+        """
         collection, schema = self._collection, self._collection.shapes.detail
         outer = [each.field for each in collection.parents]
         keys = [key for key in self.keys if not is_one_of(key, outer)]
@@ -98,7 +103,8 @@ class Queries:
                     wires.append(field.data_key or name)
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
-        return BulkKey(keys, names, wires, collection.noun.one, most, shared)
+        members = dict(_wires(self.model, body))
+        return BulkKey(keys, names, wires, collection.noun.one, most, shared, members)
 
     def parents(self) -> Parents:
         """Return the parents of new rows, with the exception for one that is not there."""
@@ -125,6 +131,14 @@ class Queries:
                 elif column.null:
                     found[field.attribute or name] = None
         return found
+
+
+def _wires(model: Any, body: Schema | None) -> Iterator[tuple[str, str]]:
+    """Yield the columns that a *body* loads, each with what callers call it."""
+    for name, field in () if body is None else body.load_fields.items():
+        column = column_of(model, field, name)
+        if column is not None:
+            yield column.column_name, field.data_key or name
 
 
 def is_plain(bounds: Sequence[Bound]) -> bool:
