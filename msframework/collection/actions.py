@@ -138,6 +138,7 @@ def _write_create(source: ActionSource, queries: Queries) -> None:
     with _below_parents(source, queries):
         source.line("row = await tx.fetchrow(query)")
         _check_scope(source)
+    source.check_keys()
     source.seam("after_create", values="body")
     source.commit_seam()
     if not source.collection.paths.item:
@@ -172,6 +173,7 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.line("row = await tx.fetchrow(query)")
     source.refuse_missing()
     _check_scope(source)
+    source.check_keys()
     source.seam("after_update", key=source.key)
     source.commit_seam()
     source.line("return row")
@@ -257,6 +259,7 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
     columns = _returned(source, queries)
     with _below_parents(source, queries):
         source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
+        source.check_keys("rows", many=True)
         _follow(source, "after_create")
     source.line("return rows")
 
@@ -280,6 +283,7 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
             source.seam("before_update", key="KEY.shown(key)")
     columns = _returned(source, queries)
     source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
+    source.check_keys("rows", many=True)
     _follow(source, "after_update")
     source.line("return rows")
 
