@@ -70,7 +70,7 @@ FLOORS = (
     "codec",
     "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"
-    " observer serving",
+    " observer sanic_decorators serving",
     "management testing __main__ metrics.reference",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
