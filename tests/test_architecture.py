@@ -58,7 +58,7 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock cors exceptions headers pace principal problem table types"
+    "aio alike clock cors exceptions headers pace principal problem table types"
     " _codegen _early _imports _place _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response"
     " metrics limits",
