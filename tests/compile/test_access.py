@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 
+import asyncpg
 import pytest
 from marshmallow import ValidationError
 from sanic.exceptions import BadRequest
@@ -20,7 +21,7 @@ from msframework import (
     doc,
 )
 from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
-from msframework.exceptions import Forbidden, ServiceUnavailable
+from msframework.exceptions import DatabaseUnavailable, Forbidden, ServiceUnavailable
 from msframework.management.guarded import read_access_rows
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -664,6 +665,9 @@ async def test_what_is_no_principal_is_none(make, told, said):
         (BadRequest("no"), TypeError),
         (RuntimeError("no"), RuntimeError),
         (ServiceUnavailable("the keys are away"), ServiceUnavailable),
+        (asyncpg.UniqueViolationError("no"), RuntimeError),
+        (asyncpg.NumericValueOutOfRangeError("no"), RuntimeError),
+        (asyncpg.TooManyConnectionsError("no"), DatabaseUnavailable),
     ],
 )
 @pytest.mark.parametrize("who", ["authenticator", "guard", "opposite"])
