@@ -110,14 +110,7 @@ class ObservedSanic(Application):
             return
         self._serving.observer.begin(request, path_template(f"/{route.path}"))
         request.admitted = False
-        try:
-            await admit(request)
-        except BaseException:
-            stream = request.stream
-            if getattr(stream, "expecting_continue", False):
-                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
-                stream.expecting_continue = stream.keep_alive = False
-            raise
+        await admit(request)
         request.admitted = admit
 
     async def _run_request_middleware(self, request: Any, middleware: object) -> Any:

@@ -266,16 +266,32 @@ class StrictHttp(Http):
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
         """Send the head of an answer, and the part of its body that is there."""
         response = self.response
+        is_whole = end_stream or bool(getattr(response, "body", None))
+        if self.request_body:
+            self._settle(is_final=is_whole or response.status >= 400)
         if (
             self.request.version == "1.0"
-            and not end_stream
-            and not getattr(response, "body", None)
+            and not is_whole
             and "content-length" not in response.headers
             and has_message_body(response.status)  # type: ignore[no-untyped-call]
         ):
             await self._begin_unsized(data)
         else:
             await super().http1_response_header(data, end_stream)
+
+    def _settle(self, *, is_final: bool) -> None:
+        """Decide what becomes of a body that is not read yet, before the head of an answer says so.
+
+        Args:
+            is_final: whether nobody reads the body after this answer, which is no stream's.
+        """
+        if is_final:
+            self.request_max_size = min(self.request_max_size, self.protocol.request_max_size)
+            if self.expecting_continue:
+                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
+                self.expecting_continue = self.keep_alive = False
+        if self.request_bytes > self.request_max_size:  # `_finish` will not read it away
+            self.keep_alive = False
 
     async def _begin_unsized(self, data: bytes) -> None:
         """Begin an answer that ends with its connection: HTTP/1.0 has no chunks (RFC 9112, 6.1)."""
