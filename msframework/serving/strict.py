@@ -6,7 +6,7 @@ steps of Sanic's that say where a request ends, as both paths must agree on that
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task, timeout
+from asyncio import CancelledError, Task, timeout
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -23,6 +23,7 @@ from sanic.headers import format_http1_response
 from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 
+from msframework.aio import is_failure
 from msframework.headers import OwnHeaders
 from msframework.serving.answer import Answer
 from msframework.serving.body import (
@@ -74,12 +75,9 @@ class StrictHttp(Http):
         except BaseException as exc:
             await self._give_up(exc, self.protocol._task)
 
-    async def _give_up(self, exc: BaseException, task: object) -> None:
-        """Report a `BaseException` that came out of a request, and end the connection.
-
-        NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
-        """
-        if isinstance(exc, KeyboardInterrupt | SystemExit) or not _runs(task):
+    async def _give_up(self, exc: BaseException, task: Task[Any] | None) -> None:
+        """Report a `BaseException` that came out of a request, and end the connection."""
+        if not is_failure(exc, task):
             raise exc
         failures, request = self.protocol.serving.failures, self.request
         self.keep_alive = False
@@ -394,11 +392,3 @@ class StrictHttp(Http):
                 del buffer[: end + 2]
                 return bytes(line)
             await self._receive_more()
-
-
-def _runs(task: object) -> bool:
-    """Whether the loop runs *task* now."""
-    try:
-        return current_task() is task
-    except RuntimeError:  # no loop runs
-        return False
