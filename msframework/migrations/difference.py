@@ -68,6 +68,7 @@ def find_operations(
     dropped = [table for table in old.tables if table.name not in names]
 
     enums = find_enum_changes(old.enums, new.enums, answers)
+    answers.end_renames()
     changes = [_compare(one, other, answers) for one, other in kept]
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)

@@ -112,8 +112,12 @@ def read_apps(apps: Sequence[str]) -> MigrationSet:
     return MigrationSet(tuple(step for step in steps if step.app not in broken), problems)
 
 
-def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
+def read_steps(apps: Sequence[str], *, refuses_forks: bool = True) -> list[MigrationStep]:
     """Return every step of *apps*, in the order in which they are applied.
+
+    Args:
+        apps: the apps, by their dotted names.
+        refuses_forks: whether an app that has several last migrations is a mistake.
 
     Raises:
         ImproperlyConfigured: all mistakes found, together.
@@ -122,7 +126,8 @@ def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     problems = [problem for each in found.problems.values() for problem in each]
     # A file that follows one which is not there is no branch.
     ordered = [] if problems else sort_steps(found.steps)
-    problems += find_forks(found.steps)
+    if refuses_forks:
+        problems += find_forks(found.steps)
     if problems:
         raise ImproperlyConfigured.of(problems)
     return ordered

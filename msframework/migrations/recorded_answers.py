@@ -64,6 +64,9 @@ class RecordedAnswers:
             return self._tables.get(old) == new
         return self._columns.get((table, new)) == old
 
+    def end_renames(self) -> None:
+        """Do nothing: each rename was one of a column or table that was there then."""
+
     def fill(self, table: str, column: Column, added: bool) -> Fill:
         """Return the one value that was given.
 

@@ -49,6 +49,13 @@ class Answers(Protocol):
             ImproperlyConfigured: it is not.
         """
 
+    def end_renames(self) -> None:
+        """Take note that no further rename is asked for.
+
+        Raises:
+            ImproperlyConfigured: one was given that nothing asked for.
+        """
+
     def note_drop(self, table: str, column: str | None) -> None:
         """Take note that a table, or a column, is dropped with its values."""
 
@@ -179,16 +186,15 @@ class GivenAnswers:
         Raises:
             ImproperlyConfigured: there is one.
         """
-        if self._open:
-            raise ImproperlyConfigured.of(list(self._open))
-        if self._unused:
-            raise ImproperlyConfigured.of(
-                [
-                    f"{option} {text}: no change of the models asks for this. Check the names; a "
-                    "table and its columns are named as in the database."
-                    for option, text in self._unused
-                ]
-            )
+        unused = [] if self._open else list(self._unused)
+        if self._open or unused:
+            raise ImproperlyConfigured.of([*self._open, *map(_say_unused, unused)])
+
+    def end_renames(self) -> None:
+        """Refuse a `--rename` that nothing asked for: what is asked next may come of it alone."""
+        unused = [each for each in self._unused if each[0] == "--rename"]
+        if unused:
+            raise ImproperlyConfigured.of([*map(_say_unused, unused), *self._open])
 
     def _is_decided(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Say whether the old one is dropped, or one of the two renamed otherwise."""
@@ -255,6 +261,14 @@ class AskedAnswers(GivenAnswers):
             click.Abort: it is not.
         """
         click.confirm(f"{name}: {loss}. Go on?", abort=True, err=True)
+
+
+def _say_unused(given: tuple[str, str]) -> str:
+    option, text = given
+    return (
+        f"{option} {text}: no change of the models asks for this. Check the names; a table and its "
+        "columns are named as in the database."
+    )
 
 
 def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:

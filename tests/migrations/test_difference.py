@@ -544,6 +544,15 @@ def test_an_answer_that_nothing_asked_for_is_an_error(answers):
     assert "no change of the models asks for this" in refusal(state(), state(), **answers)
 
 
+def test_a_rename_of_no_name_is_told_before_what_would_come_of_it_is_asked():
+    old, new = state(table(NICK, AGE)), state(table(AGE, Column("code", "integer", null=False)))
+
+    said = refusal(old, new, renames=["users.nik:code"])
+
+    assert "--rename users.nik:code: no change of the models asks for this" in said
+    assert "--fill" not in said
+
+
 @pytest.mark.parametrize(
     "answers", [{"renames": ["nick"]}, {"renames": ["nick:"]}, {"fills": ["=1"]}, {"usings": ["a"]}]
 )

@@ -170,6 +170,8 @@ def mistakes(project, **files):
             "0001_a.py:2: AddColumn: table is ''; expected a name of 1 to 63 bytes.",
         ),
         ("x = 1 / 0\n", "0001_a.py:1: ZeroDivisionError: division by zero."),
+        ("raise SystemExit\n", "0001_a.py:1: SystemExit."),
+        ("import sys\nsys.exit('no')\n", "0001_a.py:2: SystemExit: no."),
         (
             "operations = ()\ndef up(migrator, db):\n    pass\n",
             "0001_a.py: has both operations and up(migrator, db). Put what up does",
