@@ -56,9 +56,9 @@ class RecordedAnswers:
         """Say whether operations rename *old* to *new*.
 
         Raises:
-            Undecided: it is the value of a type.
+            Undecided: it is a type, or a value of one.
         """
-        if kind == "value":
+        if kind in ("type", "value"):
             raise Undecided
         if kind == "table":
             return self._tables.get(old) == new

@@ -7,6 +7,7 @@ import pytest
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.difference import find_operations
+from msframework.migrations.effects import apply_operations
 from msframework.migrations.operations import (
     AddColumn,
     AddConstraint,
@@ -467,6 +468,22 @@ def test_enumerated_types_are_made_grow_and_are_dropped():
     assert find(state(), state(enums=(one,))) == [CreateEnum(one)]
     assert find(state(enums=(one,)), state(enums=(other,))) == [AlterEnum(one, other)]
     assert find(state(enums=(one,)), state()) == [DropEnum(one)]
+
+
+def test_a_type_is_renamed_with_the_columns_of_it():
+    one, other = EnumType("kind", ("a", "b")), EnumType("sort", ("a", "b"))
+    old = state(table(Column("is", "kind"), Column("were", "kind[]")), enums=(one,))
+    new = state(table(Column("is", "sort"), Column("were", "sort[]")), enums=(other,))
+    more = EnumType("sort", ("a", "b", "c"))
+    grown = state(table(Column("is", "sort"), Column("were", "sort[]")), enums=(more,))
+    renamed = AlterEnum(one, other)
+
+    assert find(old, new, renames=["kind:sort"]) == [renamed]
+    assert apply_operations(old, [renamed]) == new
+    assert find(old, grown, renames=["kind:sort"]) == [renamed, AlterEnum(other, more)]
+    refused = refusal(old, new)
+    assert "kind is gone and sort is new: was it renamed? Give --rename kind:sort; or" in refused
+    assert "--using" not in refused
 
 
 def moods(*values):

@@ -246,6 +246,42 @@ def test_one_app_may_need_another_first(land):
         draft(*APPS, app="people")
 
 
+MOODY = """
+    import enum
+
+    from peewee import Model
+    from msframework.models import EnumField
+
+    class Mood(enum.Enum):
+        LOW = "low"
+        HIGH = "high"
+
+    class City(Model):
+        mood = EnumField(Mood, "{name}", default=Mood.LOW)
+
+        class Meta:
+            table_name = "cities"
+"""
+
+
+def test_a_type_is_renamed_and_keeps_its_values(land, url, query):
+    land.write("land/cities/models.py", MOODY.format(name="mood"))
+    draft("land.cities")
+    Runner(url, ["land.cities"]).migrate()
+    query("INSERT INTO cities (mood) VALUES ('high')")
+    land.write("land/cities/models.py", MOODY.format(name="temper"))
+    land.forget()
+
+    (renamed,) = draft("land.cities", renames=["mood:temper"])
+    Runner(url, ["land.cities"]).migrate()
+
+    assert renamed.summary == ("alter enum mood: rename it to temper",)
+    assert query("SELECT mood::text, pg_typeof(mood)::text FROM cities") == [("high", "temper")]
+    assert draft("land.cities") == ()
+    Runner(url, ["land.cities"]).migrate("cities", "0001")
+    assert query("SELECT mood::text, pg_typeof(mood)::text FROM cities") == [("high", "mood")]
+
+
 INDEXED = """
     from peewee import CharField, Model
 
