@@ -8,15 +8,28 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sanic import Sanic
 
+from msframework import health
 from msframework.app import Service
-from msframework.conf.settings import Settings
+from msframework.conf.settings import ServiceEntry, Settings
 from msframework.testing.server import Server
+from tests.punctual import run_punctually
 
 # As from a shell: what starts the tests in the background has told them to ignore both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes is the machine's business.
+hypothesis_settings.register_profile(
+    "tests",
+    hypothesis_settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("tests")
 
 # A task that an earlier test has left is collected at any time: that is no line of the test that
 # happens to listen then.
@@ -43,6 +56,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.stem not in SLOW)
 
 
+def pytest_runtest_protocol(item, nextitem):
+    """Let tests of short times be held to them only while the machine keeps time."""
+    if item.get_closest_marker("punctual") is None:
+        return None
+    run_punctually(item, nextitem)
+    return True
+
+
 def pytest_collection_finish():
     """Let garbage be collected from now on."""
     gc.freeze()
@@ -55,6 +76,14 @@ def empty_app_registry():
     Sanic._app_registry.clear()
     yield
     Sanic._app_registry.clear()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Let other services and parts take the time of a loaded machine, where no test says more."""
+    _, _, *others = ServiceEntry.__init__.__defaults__
+    monkeypatch.setattr(ServiceEntry.__init__, "__defaults__", (60.0, 60.0, *others))
+    monkeypatch.setattr(health, "PART_BOUND", 60.0)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ async def test_they_run_at_once():
             await asyncio.sleep(0)
 
     record = {}
-    await asyncio.wait_for(async_request([[record, n, meet()] for n in range(3)]), 5)
+    await asyncio.wait_for(async_request([[record, n, meet()] for n in range(3)]), 30)
 
     assert record == {0: None, 1: None, 2: None}
 

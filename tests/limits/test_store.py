@@ -103,7 +103,7 @@ async def store(redis, request):
 
 async def until_back(store):
     """Wait until *store* answers again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while store.is_away:
             await asyncio.sleep(0.01)
 

@@ -19,7 +19,7 @@ def mock():
 
 @pytest.fixture
 async def regions(mock):
-    client = Client(entry=ServiceEntry("regions", mock.urls["regions"], total_timeout=5))
+    client = Client(entry=ServiceEntry("regions", mock.urls["regions"], total_timeout=60))
     yield client
     await client.close()
 

@@ -135,6 +135,7 @@ async def test_a_batch_that_was_lost_otherwise_keeps_none_from_being_halved(coll
     await exporter.export(make_spans(9))
 
 
+@pytest.mark.punctual
 async def test_a_collector_that_takes_nothing_is_asked_more_and_more_rarely(collector):
     exporter = ZipkinExporter(collector.url, ENCODER, backoff=0.02)
     await exporter.start()
