@@ -31,6 +31,11 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("tests")
 
+# Other services and parts take the time of a loaded machine, where no test says how much.
+PRODUCTION = ServiceEntry.__init__.__defaults__
+ServiceEntry.__init__.__defaults__ = (60.0, 60.0, *PRODUCTION[2:])
+health.PART_BOUND = 60.0
+
 # A task that an earlier test has left is collected at any time: that is no line of the test that
 # happens to listen then.
 logging.getLogger("asyncio").addFilter(
@@ -76,14 +81,6 @@ def empty_app_registry():
     Sanic._app_registry.clear()
     yield
     Sanic._app_registry.clear()
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch):
-    """Let other services and parts take the time of a loaded machine, where no test says more."""
-    _, _, *others = ServiceEntry.__init__.__defaults__
-    monkeypatch.setattr(ServiceEntry.__init__, "__defaults__", (60.0, 60.0, *others))
-    monkeypatch.setattr(health, "PART_BOUND", 60.0)
 
 
 @pytest.fixture

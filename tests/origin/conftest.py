@@ -131,7 +131,7 @@ def process(mysite, upstream, tmp_path_factory):
         yield SimpleNamespace(url=url, cwd=cwd, log=cwd / "service.log")
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(200)
 
 
 @pytest.fixture
