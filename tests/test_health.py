@@ -270,6 +270,7 @@ async def test_the_supervisor_hears_of_the_parts_before_it_counts_on_them(readin
     assert [status.parts for status in told] == [{"part": "gone", "other": None}]
 
 
+@pytest.mark.punctual
 async def test_the_supervisor_hears_at_once_what_is_new(readiness_of, monkeypatch):
     monkeypatch.setattr(health, "INTERVAL", 0.05)
     part, told = Asked(), []
