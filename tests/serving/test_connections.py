@@ -247,6 +247,7 @@ async def test_a_young_connection_is_left_the_time_to_ask(make, serve, ages):
         assert b" 200 " in await young.readuntil(b"\r\n\r\n")
 
 
+@pytest.mark.punctual
 async def test_many_that_are_refused_at_once_cost_few_descriptors(make, serve, monkeypatch):
     monkeypatch.setattr(connections, "_MOST_LINGERING", 2)
     monkeypatch.setattr(connections, "_LINGER", 0.1)

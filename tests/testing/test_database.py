@@ -236,12 +236,12 @@ async def test_a_snapshot_brings_everything_back(server_url, owners_url, privile
 
 
 async def test_a_reset_that_finds_nothing_changed_writes_nothing(database):
-    before = await run(database.url, "SELECT pg_current_xact_id()")
+    sent = []
+    database._conn.add_query_logger(lambda query: sent.append(query.query.split()[0]))
     for _ in range(3):
         database.reset()
 
-    (after,) = await run(database.url, "SELECT pg_current_xact_id()::text::bigint")
-    assert after[0] == int(before[0][0]) + 1
+    assert set(sent) == {"SELECT"}
 
 
 def made(server_url, shop, **options):
@@ -333,7 +333,7 @@ async def test_a_database_of_the_same_name_is_left_alone(base, shop):
 
     database = made(base, shop)
     try:
-        assert await names(base, "templates_of") == [theirs, f"{theirs}_2"]
+        assert {theirs, f"{theirs}_2"} <= {*await names(base, "templates_of")}
         assert database.name == f"{theirs}_2"
     finally:
         database.drop()
