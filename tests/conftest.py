@@ -15,6 +15,7 @@ from sanic import Sanic
 from msframework import health
 from msframework.app import Service
 from msframework.conf.settings import ServiceEntry, Settings
+from msframework.log.setup import DEFAULT
 from msframework.testing.server import Server
 from tests.punctual import run_punctually
 
@@ -48,6 +49,7 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
+LOGGERS = (None, *DEFAULT["loggers"])
 SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls", "operations")
 
 
@@ -81,6 +83,17 @@ def empty_app_registry():
     Sanic._app_registry.clear()
     yield
     Sanic._app_registry.clear()
+
+
+@pytest.fixture(autouse=True)
+def levels_as_before():
+    """Let no test hear more lines for one before it, which has set logging up for the process."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        if logger.level != level:
+            logger.setLevel(level)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ async def readiness_of():
     made = []
 
     def readiness_of(**given):
-        parts = Parts(1)
+        parts = Parts(60)
         for name, part in given.items():
             parts.add(part, name)
         readiness = Readiness(parts)
@@ -170,7 +170,7 @@ async def test_who_leaves_takes_the_outcome_from_nobody(readiness_of):
 
 async def test_no_part_is_asked_before_the_service_serves_nor_once_it_stops():
     part = Asked()
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(part, "part")
     readiness = Readiness(parts)
     parts.add(readiness)
@@ -220,7 +220,7 @@ async def test_what_changes_is_logged_once(readiness_of, monkeypatch, caplog):
 
 
 async def test_nothing_beats_where_nobody_listens():
-    monitor = Monitor(Readiness(Parts(1)), measured=False)
+    monitor = Monitor(Readiness(Parts(60)), measured=False)
     await monitor.start()
 
     assert monitor.beat is None
@@ -321,7 +321,7 @@ async def test_nobody_is_asked_where_nobody_listens(readiness_of):
 
 async def test_the_lag_is_how_late_the_loop_was(monkeypatch):
     monkeypatch.setattr(health, "INTERVAL", 0.02)
-    monitor = Monitor(Readiness(Parts(1)), measured=True)
+    monitor = Monitor(Readiness(Parts(60)), measured=True)
     seen, enough = [], asyncio.Event()
 
     def read():
