@@ -67,6 +67,7 @@ def test_a_store_says_where_it_is_without_its_password(url, place):
     assert RateMeters(url, "meters").store.place == place
 
 
+@pytest.mark.punctual
 async def test_a_store_that_answers_in_pieces_is_not_waited_for():
     """No answer that is on its way prolongs the time of a request."""
 
