@@ -237,6 +237,7 @@ def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch
     assert caplog.text == ""
 
 
+@pytest.mark.punctual
 def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.5)
     monkeypatch.setattr(process, "HANG", 0.5)
@@ -257,6 +258,7 @@ def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     assert crew.serving()[1] == second
 
 
+@pytest.mark.punctual
 def test_one_in_a_debugger_is_left_alone(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.2)
     with two_serving(crew, find_changes=lambda: iter(())) as supervisor:

@@ -104,6 +104,7 @@ def is_ready(port):
         return False
 
 
+@pytest.mark.punctual
 def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
     port = free_port()
     server = ServerProcess(
