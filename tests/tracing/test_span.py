@@ -35,6 +35,7 @@ def test_a_span_is_recorded_once_however_often_it_finishes(tracer):
     assert span.end == end
 
 
+@pytest.mark.punctual
 def test_times_that_are_given_are_seconds_since_the_epoch(tracer):
     now = time.time()
     span = tracer.start_span("a", start_time=now - 10)
