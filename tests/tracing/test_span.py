@@ -139,5 +139,6 @@ def test_a_span_shows_its_name_and_ids(tracer):
     assert span.context.tracestate == ""
 
 
+@pytest.mark.punctual
 def test_to_perf_counter_of_now_is_now():
     assert to_perf_counter(time.time()) == pytest.approx(time.perf_counter(), abs=0.1)
