@@ -34,6 +34,7 @@ from msframework.management.start import Start, StartMode
 from msframework.metrics.process import START_REASON
 from msframework.serving.run import longest_stop, run
 from msframework.serving.signals import SIGNALS, StopRequest
+from msframework.serving.watchdog import exit_later
 
 # Imported once by the fork server: a worker imports only what is the project's own.
 _PRELOADED: Final = (
@@ -202,7 +203,7 @@ class WorkerRun:
         """Stop without a supervisor; a loop that hangs cannot keep the process."""
         self._request.make(delay=False)
         # NOTE: a stop that begins sets times of its own (`serving.watchdog`).
-        faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
+        exit_later(_ORPHANED)
         self._stop(True)
 
 
