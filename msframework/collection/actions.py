@@ -19,15 +19,21 @@ from msframework.response import Reply
 
 
 def generate(
-    collection: Collection, action: CollectionAction, queries: Queries, inputs: Sequence[str]
+    collection: Collection,
+    action: CollectionAction,
+    queries: Queries,
+    inputs: Sequence[str],
+    problems: list[str],
 ) -> tuple[Generated, str]:
     """Return the function of an action, and its source.
 
     Args:
         inputs: the names of its declared inputs.
+        problems: where mistakes are appended, after which the function is not to be run.
     """
     source = ActionSource(collection, action, inputs)
     _WRITERS[action.name](source, queries)
+    problems += [each for each in source.find_clashes() if each not in problems]
     return source.compile(f"{collection.cls.__name__}_{action.name}")
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import peewee
-from marshmallow import Schema
+from marshmallow import INCLUDE, Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
@@ -313,14 +313,21 @@ class _Reader:
         seams: Mapping[str, Seam],
         actions: Iterable[CollectionAction],
     ) -> None:
-        """Refuse fields of bodies that are no columns, and that no seam takes out."""
+        """Refuse members of bodies that are no columns, and that no seam takes out."""
         create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
         for action in actions:
-            creates = action.method == "POST"
-            seam = "before_create" if creates else "before_update"
-            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
+            if action.method in ("GET", "DELETE") or self._overrides(action.name):
                 continue
-            for name, field in vary(create if creates else change).load_fields.items():
+            creates = action.method == "POST"
+            schema = vary(create if creates else change)
+            if schema.unknown == INCLUDE:
+                name = type(schema).__name__
+                found = f"{action.name} takes members that {name} does not declare: unknown=INCLUDE"
+                self._say(found, advice="Leave it out: they would be columns, dump_only ones too.")
+            seam = "before_create" if creates else "before_update"
+            if seam in seams:
+                continue
+            for name, field in schema.load_fields.items():
                 if column_of(model, field, name) is None:
                     found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
                     advice = f"Make it dump_only, or take it out of values in {seam}."
