@@ -88,7 +88,7 @@ class Crew:
 
     def until(self, condition) -> None:
         """Let the supervisor work until *condition* holds."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 200
         while not condition():
             assert time.monotonic() < deadline
             self.supervisor._turn()
@@ -158,9 +158,7 @@ def test_workers_are_replaced_renewed_and_stopped(crew, caplog):
         first, second = crew.serving()
 
         os.kill(first, signal.SIGKILL)
-        began = time.monotonic()
         crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
-        assert time.monotonic() - began < 5  # within one on a quiet machine
         assert f"worker 0 (pid {first}), which served for" in caplog.text
         assert "was killed by SIGKILL" in caplog.text
         assert crew.serving()[1] == second
@@ -239,6 +237,7 @@ def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch
     assert caplog.text == ""
 
 
+@pytest.mark.punctual
 def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.5)
     monkeypatch.setattr(process, "HANG", 0.5)
@@ -259,6 +258,7 @@ def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     assert crew.serving()[1] == second
 
 
+@pytest.mark.punctual
 def test_one_in_a_debugger_is_left_alone(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.2)
     with two_serving(crew, find_changes=lambda: iter(())) as supervisor:
