@@ -148,6 +148,7 @@ def _await_answer(websocket: Any) -> None:
         is_waiting = True
         # NOTE: nobody receives any more, and a client that goes on sending fills no queue.
         websocket.process_events = _discard
+        websocket.intake.release()
         if websocket.pause_frame_fut is not None:
             websocket.resume_frames()
         timer = websocket.loop.call_later(_PATIENCE, end, code, reason)
