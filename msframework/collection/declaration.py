@@ -19,6 +19,7 @@ from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
     are_actions,
+    are_unique,
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
@@ -94,6 +95,11 @@ class Collection:
     filters: FilterReader | None
     row_reading: AnswerReading | None = None
     detail_reading: AnswerReading | None = None
+
+    @property
+    def finds_one(self) -> bool:
+        """Whether the path of a row has a unique key, without what its scope says."""
+        return are_unique(self.model, [each.field for each in self.parents + self.lookup])
 
     @property
     def table(self) -> str:
@@ -321,8 +327,7 @@ class _Reader:
             creates = action.method == "POST"
             schema = vary(create if creates else change)
             if schema.unknown == INCLUDE:
-                name = type(schema).__name__
-                found = f"{action.name} takes members that {name} does not declare: unknown=INCLUDE"
+                found = f"{action.name} takes members that its schema does not declare: INCLUDE"
                 self._say(found, advice="Leave it out: they would be columns, dump_only ones too.")
             seam = "before_create" if creates else "before_update"
             if seam in seams:

@@ -51,6 +51,6 @@ LOCALS: Final = (
     ASSIGNED
     | {"self", "request", "body", "page", "filters", "cur", "tx", "principal"}
     | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
-    | {"lock_rows", "Reply"}
+    | {"lock_rows", "only_row", "Reply"}
 )
 BULK_LOCALS: Final = BULK_ASSIGNED | {"chosen"}

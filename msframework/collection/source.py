@@ -15,7 +15,7 @@ from msframework.collection.action import ActionPlace, CollectionAction, Generat
 from msframework.collection.declaration import Bound, Collection
 from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
-from msframework.collection.statements import missing_row
+from msframework.collection.statements import missing_row, only_row
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -108,6 +108,16 @@ class ActionSource(SourceWriter):
     def bind_field(self, bound: Bound) -> str:
         """Return the name of the field of *bound*."""
         return self.bind(f"FIELD_{bound.field.name}", bound.field)
+
+    def fetch_row(self, cursor: str) -> None:
+        """Write the lines that bind the row of `query`, or answer 404; 409 where it has several."""
+        if self.collection.finds_one:
+            self.line(f"row = await {cursor}.fetchrow(query)")
+        else:
+            self.bind("only_row", only_row)
+            nouns = self.collection.noun.many
+            self.line(f"row = only_row({nouns!r}, await {cursor}.fetch(query))")
+        self.refuse_missing()
 
     def refuse_missing(self) -> None:
         """Write the lines that answer 404 where there is no row."""

@@ -122,7 +122,7 @@ WRONG = {
     "body with any member": (
         a_class(schema=NoteSchema(unknown=INCLUDE)),
         ITEM,
-        "patch takes members that NoteSchema does not declare: unknown=INCLUDE",
+        "patch takes members that its schema does not declare: INCLUDE",
     ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (
