@@ -216,6 +216,16 @@ class ByTitle(ModelResource):
         return None if principal is None else Note.person == principal.id_as(int)
 
 
+@titles.collection("/new")
+class NewTitles(ModelResource):
+    """Notes, whose state is answered to their authors alone."""
+
+    schema = NoteRow
+    create_schema = NoteSchema
+    created_schema = {"title": str, "state": str}
+    actions = ("create",)
+
+
 @titles.collection("/plain", item="/plain/<title>", name="PlainTitles")
 class PlainTitles(ByTitle):
     """Those notes, without seams."""
