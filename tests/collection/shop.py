@@ -279,6 +279,17 @@ class Memberships(ModelResource):
         return "x-nothing" not in request.headers and Membership.role != "hidden"
 
 
+members = Blueprint("members", url_prefix="/teams/<team:int>/members")
+
+
+@members.collection("/", item="/<member:int>")
+class Members(ModelResource):
+    """The members of one team, for everybody."""
+
+    schema = MembershipSchema
+    actions = ("list", "create", "bulk_delete")
+
+
 diary = Blueprint("diary", url_prefix="/diary")
 happened = []
 
@@ -321,4 +332,4 @@ class Diary(ModelResource):
         happened.append((action, row["id"]))
 
 
-BLUEPRINTS = (diary, notes, people, titles, tags, memberships)
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members)
