@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import peewee
+
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import delete_rows, insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
@@ -136,7 +138,7 @@ def _write_create(source: ActionSource, queries: Queries) -> None:
     source.set_parents("body")
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
-    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
+    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries.created)})")
     source.line("row = await tx.fetchrow(query)")
     _check_scope(source)
     source.seam("after_create", values="body")
@@ -164,7 +166,7 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _read_first(source, queries, "before_update")
     source.seam("before_update", key=source.key)
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line("if values:")
     source.line(f"    query = MODEL.update(values).returning(*{columns})")
     source.line("else:")
@@ -205,9 +207,9 @@ def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
         source.fetch_row("tx")
 
 
-def _returned(source: ActionSource, queries: Queries) -> str:
-    """Return the expression of the columns that a write gives back."""
-    source.bind("COLUMNS", queries.columns)
+def _returned(source: ActionSource, columns: Sequence[peewee.Node]) -> str:
+    """Return the expression of the *columns* that a write gives back."""
+    source.bind("COLUMNS", columns)
     if not source.has("scope"):
         return "COLUMNS"
     source.bind("in_scope", in_scope)
@@ -235,7 +237,7 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.set_parents("values")
             source.seam("before_create")
     source.seam("scope", "scope")
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
     _follow(source, "after_create")
     source.line("return rows")
@@ -258,7 +260,7 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
         )
         with source.indented():
             source.seam("before_update", key="KEY.shown(key)")
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
     _follow(source, "after_update")
     source.line("return rows")

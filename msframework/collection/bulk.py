@@ -203,7 +203,8 @@ async def delete_rows(
     order = field.asc(collation='"C"') if _is_text(field) else field
     locked = model.select(field).where(field.in_(values), *bounds).order_by(order).for_update()
     try:
-        rows = await tx.fetch(query.where(field.in_(locked)))
+        # NOTE: bounds hold for both, as the rest of a composite key may be among them.
+        rows = await tx.fetch(query.where(field.in_(locked), *bounds))
     except asyncpg.PostgresError as exc:
         each = (
             RowStatement(index, *render(query.where(*key.conditions(one), *bounds)))

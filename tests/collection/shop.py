@@ -216,6 +216,16 @@ class ByTitle(ModelResource):
         return None if principal is None else Note.person == principal.id_as(int)
 
 
+@titles.collection("/new")
+class NewTitles(ModelResource):
+    """Notes, whose state is answered to their authors alone."""
+
+    schema = NoteRow
+    create_schema = NoteSchema
+    created_schema = {"title": str, "state": str}
+    actions = ("create",)
+
+
 @titles.collection("/plain", item="/plain/<title>", name="PlainTitles")
 class PlainTitles(ByTitle):
     """Those notes, without seams."""
@@ -269,6 +279,17 @@ class Memberships(ModelResource):
         return "x-nothing" not in request.headers and Membership.role != "hidden"
 
 
+members = Blueprint("members", url_prefix="/teams/<team:int>/members")
+
+
+@members.collection("/", item="/<member:int>")
+class Members(ModelResource):
+    """The members of one team, for everybody."""
+
+    schema = MembershipSchema
+    actions = ("list", "create", "bulk_delete")
+
+
 diary = Blueprint("diary", url_prefix="/diary")
 happened = []
 
@@ -311,4 +332,4 @@ class Diary(ModelResource):
         happened.append((action, row["id"]))
 
 
-BLUEPRINTS = (diary, notes, people, titles, tags, memberships)
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members)

@@ -223,5 +223,19 @@ async def test_rows_are_locked_in_that_order_before_one_is_deleted(field, order)
     key = BulkKey((field,), (field.name,), (field.name,), "tag", 9)
     await delete_rows(Rows(), Tag, key, [(2,), (1,)], (field,), (Tag.label == "x",))
 
-    assert ran[0].count('"label"') == 1
+    assert ran[0].count('"label"') == 2
     assert ran[0].partition(" ORDER BY ")[2].startswith(f"{order} FOR UPDATE))")
+
+
+async def test_rows_of_another_parent_are_not_deleted(ada, admin):
+    """Their keys have the same rest."""
+    for team in (1, 2):
+        for member in (1, 2):
+            body = {"member": member, "role": "a"}
+            assert (await ada.post(f"/teams/{team}/members", json=body)).status == 201
+
+    answer = await ada.delete("/teams/1/members/bulk?member=1&member=2")
+    left = await admin.fetch("SELECT team, member FROM memberships")
+
+    assert answer.status == 204
+    assert sorted(map(tuple, left)) == [(2, 1), (2, 2)]
