@@ -190,7 +190,7 @@ async def test_with_all_replicas_gone_the_primary_serves(open_replicated, cut_of
 
 @pytest.mark.punctual
 async def test_an_exhausted_replica_is_not_ejected(open_replicated, replicas):
-    async with open_replicated(replicas=replicas[:1], max_size=1, acquire_timeout=0.1) as db:
+    async with open_replicated(replicas=replicas[:1], max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval(WHERE)
             with pytest.raises(PoolExhausted):

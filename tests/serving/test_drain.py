@@ -132,9 +132,9 @@ async def test_requests_that_came_together_are_all_answered(build):
 async def test_an_idle_connection_is_closed_when_it_was_silent_for_a_while(build):
     loop = asyncio.get_running_loop()
     async with running(build()) as run:
+        silent_since = loop.time()
         reader, writer = await run.send(request("/now"))
         await read_answer(reader)
-        silent_since = loop.time()
         await stopped(run)
         assert await reader.read() == b""
         passed = loop.time() - silent_since
