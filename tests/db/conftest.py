@@ -11,6 +11,7 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
 from msframework.db.embedded import EmbeddedServer
 from msframework.tracing import Tracer
+from tests.processes import throw_away
 
 POOLS = ("light", "asyncpg")
 
@@ -21,7 +22,7 @@ def server(tmp_path_factory):
     server = EmbeddedServer(tmp_path_factory.mktemp("data_layer"))
     server.start()
     yield server
-    server.reset()
+    throw_away(server)
 
 
 @pytest.fixture(scope="session")

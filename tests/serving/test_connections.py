@@ -425,3 +425,16 @@ def _is_ended(sock):
         return sock.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def test_closed_standard_descriptors_are_not_left_for_sockets():
+    program = (
+        "import os\n"
+        "from msframework.serving.descriptors import hold_standard\n"
+        "hold_standard()\n"
+        "held = [os.readlink(f'/proc/self/fd/{each}') for each in range(3)]\n"
+        "os._exit(held == ['/dev/null'] * 3 and all(map(os.get_inheritable, range(3))))\n"
+    )
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program]
+
+    assert subprocess.run(command, cwd=ROOT, timeout=60, check=False).returncode == 1

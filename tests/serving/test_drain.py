@@ -241,6 +241,20 @@ async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
     assert "GET /stubborn was cut off" in caplog.text
 
 
+async def test_half_a_head_is_answered_and_not_logged_as_cut_off(build, caplog):
+    service = build(graceful_timeout=0.1, part_stop_timeout=0.1)
+
+    async with running(service) as run:
+        reader, writer = await run.send(b"GET /one HT")
+        await stopped(run)
+        answer = await reader.read()  # and does not close its half
+        assert await run.end() == 0
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert "cut off" not in caplog.text
+
+
 async def test_a_handshake_of_tls_that_has_begun_comes_to_its_end(build, tmp_path):
     authority = Authority(tmp_path)
     pair = authority.issue()
