@@ -169,13 +169,13 @@ async def test_a_replica_that_goes_away_costs_no_request(open_replicated, cut_of
 
 
 async def test_a_probe_ejects_and_readmits(open_replicated, cut_off):
-    async with open_replicated(probe_interval=0.05) as db:
+    async with open_replicated(probe_interval=1.0) as db:
         await cut_off("replica_1", False)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while await spread(db) != {"replica_2"}:
                 await asyncio.sleep(0.05)
         await cut_off("replica_1", True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(100):
             while await spread(db) != {"replica_1", "replica_2"}:
                 await asyncio.sleep(0.05)
 
