@@ -223,7 +223,7 @@ async def test_a_body_that_stops_is_a_gateway_timeout(client, upstream):
 
     upstream.answers["/c"] = half
 
-    exc = await fail_of(client, timeout=0.05)
+    exc = await fail_of(client, timeout=0.5)
 
     assert (exc.status_code, exc.status) == (504, 200)
     await upstream.closed.wait()

@@ -355,7 +355,7 @@ async def test_the_time_counts_while_a_call_waits_for_its_turn(upstream):
 
 @pytest.mark.punctual
 async def test_the_time_to_connect_has_a_bound_of_its_own(upstream):
-    entry = ServiceEntry("regions", upstream.url, limit=1, connect_timeout=0.05)
+    entry = ServiceEntry("regions", upstream.url, limit=1, connect_timeout=0.5)
 
     async def hang(reader, writer):
         await reader.read()
@@ -397,7 +397,7 @@ async def test_the_time_of_a_raw_call_counts_while_it_is_read(client, upstream):
 
     upstream.answers["/c"] = half
 
-    async with client.get("/c", timeout=0.05) as res:
+    async with client.get("/c", timeout=0.5) as res:
         assert res.status == 200
         with pytest.raises(UpstreamError) as caught:
             await res.read()
@@ -409,8 +409,8 @@ async def test_the_time_of_a_raw_call_counts_while_it_is_read(client, upstream):
 async def test_time_is_over_also_when_nobody_reads_for_a_while(client, upstream):
     upstream.answers["/c"] = saying(HEAD + b"Content-Length: 9\r\n\r\n1234")
 
-    async with client.get("/c", timeout=0.05) as res:
-        await asyncio.sleep(0.1)
+    async with client.get("/c", timeout=0.5) as res:
+        await asyncio.sleep(0.6)
         with pytest.raises(UpstreamError) as caught:
             await res.read()
     assert caught.value.status_code == 504
@@ -418,9 +418,9 @@ async def test_time_is_over_also_when_nobody_reads_for_a_while(client, upstream)
 
 @pytest.mark.punctual
 async def test_the_time_ends_with_the_last_byte(client, upstream):
-    async with client.get("/c", timeout=0.05) as res:
+    async with client.get("/c", timeout=0.5) as res:
         body = await res.read()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.6)
         assert await res.read() == body
     await client.call("GET", "/c")
     assert upstream.connections == 1

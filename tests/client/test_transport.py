@@ -110,7 +110,7 @@ async def test_an_answer_that_is_late_has_its_status_once_the_head_has_come(
 
     upstream.answers["/c"] = half
     for transport in transports:
-        outgoing = request_of(timeout=0.05)
+        outgoing = request_of(timeout=0.5)
         with pytest.raises((TimeoutError, UpstreamError)):
             await transport.fetch(outgoing)
         assert outgoing.status == 201

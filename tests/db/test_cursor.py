@@ -229,7 +229,7 @@ async def test_a_stream_under_acquire_cannot_write(db):
 
 @pytest.mark.punctual
 async def test_a_stream_that_nobody_reads_is_cut_off(open_database, table):
-    async with open_database(max_size=1, cursor_idle_timeout=0.1) as db:
+    async with open_database(max_size=1, cursor_idle_timeout=0.5) as db:
         async with db.acquire() as cur:
             rows = cur.cursor("SELECT generate_series(1, 100)", prefetch=1)
             await anext(rows)
@@ -242,7 +242,7 @@ async def test_a_stream_that_nobody_reads_is_cut_off(open_database, table):
 
 @pytest.mark.punctual
 async def test_a_transaction_whose_stream_was_cut_off_does_not_commit(open_database, table):
-    async with open_database(max_size=1, cursor_idle_timeout=0.1) as db:
+    async with open_database(max_size=1, cursor_idle_timeout=0.5) as db:
         with pytest.raises(DatabaseUnavailable):
             async with db.transaction() as cur:
                 await cur.execute("INSERT INTO items (name) VALUES ('a')")
@@ -319,7 +319,7 @@ async def test_a_span_tells_how_long_its_statement_waited_for_a_connection(open_
 async def test_the_span_of_a_statement_that_got_no_connection_tells_of_the_wait(
     open_database, tracer
 ):
-    async with open_database(tracer=tracer, max_size=1, acquire_timeout=0.1) as db:
+    async with open_database(tracer=tracer, max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as holder:
             await holder.fetchval("SELECT 1")
             with tracer.start_active_span("work"):
@@ -328,7 +328,7 @@ async def test_the_span_of_a_statement_that_got_no_connection_tells_of_the_wait(
                         await cur.fetchval("SELECT 1")
 
     [span] = spans(tracer)
-    assert span.tags["db.pool_wait_us"] >= 100_000
+    assert span.tags["db.pool_wait_us"] >= 500_000
     assert span.tags["error"] is True
 
 

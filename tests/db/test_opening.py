@@ -95,6 +95,7 @@ async def test_a_host_without_the_role_is_no_host(pair):
     await conn.close()
 
 
+@pytest.mark.punctual
 async def test_a_host_that_swallows_all_takes_its_own_time_only(url):
     swallowed = asyncio.Event()
 

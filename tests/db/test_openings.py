@@ -127,8 +127,9 @@ async def test_it_begins_on_a_new_connection_when_every_other_is_dead(open_datab
         assert await names(db) == ["a"]
 
 
+@pytest.mark.punctual
 async def test_it_is_unavailable_when_the_server_is_away(open_database, url, table, monkeypatch):
-    async with open_database(max_size=1, acquire_timeout=0.5) as db:
+    async with open_database(max_size=1, acquire_timeout=1.0) as db:
         pids = await backends_of_one(db)
         await warm_up(db)
         kill(url, pids)
@@ -256,6 +257,7 @@ async def test_what_is_deallocated_is_prepared_again(one, sent):
     assert sent == ["BEGIN", "BEGIN"]
 
 
+@pytest.mark.punctual
 async def test_a_late_statement_that_began_a_transaction_is_ended(open_database, admin, table):
     async with open_database(max_size=1, command_timeout=0.3) as db:
         await warm_up(db)

@@ -99,7 +99,7 @@ async def _equals(work, expected):
 
 @pytest.mark.punctual
 async def test_an_exhausted_pool_names_who_holds_its_connections(open_database):
-    async with open_database(max_size=2, acquire_timeout=0.1) as db:
+    async with open_database(max_size=2, acquire_timeout=0.5) as db:
         async with db.acquire(REQUEST) as first, db.acquire() as second, db.acquire() as third:
             await first.fetchval("SELECT 1")
             await second.fetchval("SELECT 1")
@@ -116,7 +116,7 @@ async def test_an_exhausted_pool_names_who_holds_its_connections(open_database):
 
 @pytest.mark.punctual
 async def test_after_exhaustion_the_pool_serves_again(open_database):
-    async with open_database(max_size=1, acquire_timeout=0.1) as db:
+    async with open_database(max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval("SELECT 1")
             with pytest.raises(PoolExhausted):
@@ -164,7 +164,7 @@ async def _sleeps(admin, pid):
 async def test_a_statement_over_its_time_is_unavailable_and_its_connection_serves_on(
     open_database,
 ):
-    async with open_database(max_size=1, command_timeout=0.2) as db:
+    async with open_database(max_size=1, command_timeout=0.5) as db:
         pid = await pid_of(db)
         async with db.acquire() as cur:
             with pytest.raises(DatabaseUnavailable) as caught:
@@ -268,7 +268,7 @@ async def test_starting_takes_what_it_gets_as_long_as_it_gets_one(open_database,
     lonely = url.replace("postgresql://postgres@", "postgresql://lonely@")
     assert lonely != url
     try:
-        async with open_database(url=lonely, min_size=2, pool="light", acquire_timeout=0.5) as db:
+        async with open_database(url=lonely, min_size=2, pool="light", acquire_timeout=1.0) as db:
             await lend_all(db, 1)
             assert await _connections_of(admin, "lonely") == 1
             async with db.acquire() as cur, db.acquire() as other:
@@ -378,11 +378,11 @@ async def test_a_connection_whose_codecs_cannot_be_set_is_not_left_open(
 
 @pytest.mark.punctual
 async def test_a_borrower_whose_time_is_up_is_passed_over(open_database):
-    async with open_database(max_size=1, acquire_timeout=0.1) as db:
+    async with open_database(max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval("SELECT 1")
             first = asyncio.create_task(pid_of(db))
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.3)
             second = asyncio.create_task(pid_of(db))
             await asyncio.wait([first])
             assert isinstance(first.exception(), PoolExhausted)

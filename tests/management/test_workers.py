@@ -224,7 +224,7 @@ def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
     )
     workers.start()
 
-    assert workers.process.wait(40) == 1  # the group would take the manager along: -9
+    assert workers.process.wait(200) == 1  # the group would take the manager along: -9
     last = workers.output().splitlines()[-1]
     assert last.startswith("Error: DatabaseUnavailable")
     assert workers.output().count("\nError: ") == 1  # not once for each worker

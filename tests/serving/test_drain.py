@@ -132,9 +132,9 @@ async def test_requests_that_came_together_are_all_answered(build):
 async def test_an_idle_connection_is_closed_when_it_was_silent_for_a_while(build):
     loop = asyncio.get_running_loop()
     async with running(build()) as run:
+        silent_since = loop.time()
         reader, writer = await run.send(request("/now"))
         await read_answer(reader)
-        silent_since = loop.time()
         await stopped(run)
         assert await reader.read() == b""
         passed = loop.time() - silent_since
@@ -194,6 +194,7 @@ async def test_a_client_that_never_answers_the_close_is_not_waited_for(build, mo
         writer.close()
 
 
+@pytest.mark.punctual
 async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(build, caplog):
     async with running(service := build(graceful_timeout=0.3)) as run:
         waiting, one = await run.send(request("/wait"))
@@ -217,6 +218,7 @@ async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(buil
     assert sum("/stream was broken off: The service stops" in text for text in said) == 1
 
 
+@pytest.mark.punctual
 async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
     service, loop = build(graceful_timeout=0.1, part_stop_timeout=0.1), asyncio.get_running_loop()
 
@@ -241,6 +243,7 @@ async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
     assert "GET /stubborn was cut off" in caplog.text
 
 
+@pytest.mark.punctual
 async def test_half_a_head_is_answered_and_not_logged_as_cut_off(build, caplog):
     service = build(graceful_timeout=0.1, part_stop_timeout=0.1)
 

@@ -18,7 +18,7 @@ from msframework.serving.tls import ServerTLS
 from tests.certificates import Authority
 
 pytestmark = pytest.mark.punctual
-SOON = 30.0  # what is awaited comes long before
+SOON = 100.0  # what is awaited comes long before
 SHORT = 0.3
 POST = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 

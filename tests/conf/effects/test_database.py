@@ -226,10 +226,11 @@ async def test_db_probe_interval(opened, database, probes):
             await until(are_many)
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize(("most", "is_read"), [(0.0, False), (100.0, True)])
 async def test_db_max_lag(opened, database, probes, most, is_read):
     probes.behind = True
-    values = {"DB_REPLICAS": (database,), "DB_PROBE_INTERVAL": 0.2, "DB_MAX_LAG": most}
+    values = {"DB_REPLICAS": (database,), "DB_PROBE_INTERVAL": 0.5, "DB_MAX_LAG": most}
     async with opened(**values) as db:
 
         async def are_many():
