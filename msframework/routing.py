@@ -40,6 +40,7 @@ from msframework.sanic_decorators import (
     check_options,
     find_arguments,
 )
+from msframework.serving.files import BlueprintFiles
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type[Resource])
@@ -82,7 +83,7 @@ def find_mounted(route: object, blueprints: Iterable[SanicBlueprint]) -> Mounted
     return noted
 
 
-class Blueprint(CheckedDecorators, SanicBlueprint):
+class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
@@ -93,7 +94,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         cors: the pages that may read its answers, in the place of the service's settings.
     """
 
-    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers")
+    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers", "public_files")
 
     def __init__(
         self,
@@ -114,8 +115,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         self.providers: dict[str, ProvidedValue] = {}
         self.problems, self.collections = list[str](), list[object]()
         self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
-        self.guards = guards
-        self.cors = cors
+        self.guards, self.cors, self.public_files = guards, cors, set[str]()
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
 
     def raises(

@@ -222,7 +222,8 @@ async def delete_rows(
     locked = model.select(field).where(field.in_(values), *bounds).for_update()
     locked = locked.order_by(fn.array_position(Value(in_order, unpack=False), field))
     try:
-        rows = await tx.fetch(query.where(field.in_(locked)))
+        # NOTE: bounds hold for both, as the rest of a composite key may be among them.
+        rows = await tx.fetch(query.where(field.in_(locked), *bounds))
     except asyncpg.PostgresError as exc:
         each = (
             RowStatement(index, *render(query.where(*key.conditions(keys[place]), *bounds)))

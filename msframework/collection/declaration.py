@@ -19,9 +19,11 @@ from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
     are_actions,
+    are_unique,
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
+from msframework.collection.bodies import find_strange_schemas, find_wrong_bodies
 from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
@@ -96,6 +98,11 @@ class Collection:
     detail_reading: AnswerReading | None = None
 
     @property
+    def finds_one(self) -> bool:
+        """Whether the path of a row has a unique key, without what its scope says."""
+        return are_unique(self.model, [each.field for each in self.parents + self.lookup])
+
+    @property
     def table(self) -> str:
         """The name of its table."""
         return str(self.model._meta.table_name)
@@ -136,7 +143,8 @@ class _Reader:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
-        self._check_loads(model, seams, actions)
+        own = [each for each in actions if not self._overrides(each.name)]
+        self.problems += find_wrong_bodies(self.where, self.cls, model, own, seams)
         if self.problems:
             return None
         bound, names = [each.field for each in parents], {each.name for each in actions}
@@ -237,6 +245,7 @@ class _Reader:
             found = f"neither it nor its schema names a model (model is {model!r})"
             self._say(found, advice="Derive the schema from ModelSchema, or write model = ….")
             return None
+        self.problems += find_strange_schemas(self.where, self.cls, given, model)
         if model._meta.primary_key is False:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
@@ -245,7 +254,8 @@ class _Reader:
         self, model: type[peewee.Model], reading: AnswerReading | None
     ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search or reading):
+        said = (cls.filters, cls.sort, cls.default_sort, cls.search, cls.filter_scopes, reading)
+        if not any(said):
             return None
         return FilterReader(
             model,
@@ -307,25 +317,6 @@ class _Reader:
             found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
             self._say(found, advice="Leave it out of actions.")
 
-    def _check_loads(
-        self,
-        model: type[peewee.Model],
-        seams: Mapping[str, Seam],
-        actions: Iterable[CollectionAction],
-    ) -> None:
-        """Refuse fields of bodies that are no columns, and that no seam takes out."""
-        create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
-        for action in actions:
-            creates = action.method == "POST"
-            seam = "before_create" if creates else "before_update"
-            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
-                continue
-            for name, field in vary(create if creates else change).load_fields.items():
-                if column_of(model, field, name) is None:
-                    found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
-                    advice = f"Make it dump_only, or take it out of values in {seam}."
-                    self._say(found, advice=advice)
-
     def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
         said: Any = self.cls.lookup
@@ -375,11 +366,15 @@ class _Reader:
             return ()
         if len(fields) == 1:
             return (Bound(params[0], fields[0]),)
-        named = [(name, self._field(model, name)) for name in params]
-        by_name = [Bound(name, field) for name, field in named if field is not None]
-        if len(by_name) == len(fields) and all(is_one_of(each.field, fields) for each in by_name):
-            return tuple(by_name)
-        return tuple(Bound(name, field) for name, field in zip(params, fields, strict=True))
+        named: dict[str, peewee.Field] = {}
+        for name in params:
+            field = self._field(model, name)
+            if is_one_of(field, named.values()) or field is None:
+                continue
+            if is_one_of(field, fields):
+                named[name] = field
+        left = (field for field in fields if not is_one_of(field, named.values()))
+        return tuple(Bound(name, named[name] if name in named else next(left)) for name in params)
 
 
 def primary_key(model: type[peewee.Model]) -> list[peewee.Field]:

@@ -202,6 +202,44 @@ class OpenNotes(ModelResource):
     paging = Offsets(limit=2)
 
 
+titles = Blueprint("titles", url_prefix="/titles")
+
+
+class ByTitle(ModelResource):
+    """The notes of the caller by their titles, which others may have, too."""
+
+    schema = NoteSchema
+    lookup = "title"
+    actions = ("read", "replace", "patch", "delete")
+
+    def scope(self, request, principal):
+        return None if principal is None else Note.person == principal.id_as(int)
+
+
+@titles.collection("/new")
+class NewTitles(ModelResource):
+    """Notes, whose state is answered to their authors alone."""
+
+    schema = NoteRow
+    create_schema = NoteSchema
+    created_schema = {"title": str, "state": str}
+    actions = ("create",)
+
+
+@titles.collection("/plain", item="/plain/<title>", name="PlainTitles")
+class PlainTitles(ByTitle):
+    """Those notes, without seams."""
+
+
+@titles.collection("/locked", item="/locked/<title>", name="LockedTitles")
+class LockedTitles(ByTitle):
+    """Those notes, each read before it is written."""
+
+    async def before_update(self, row): ...
+
+    async def before_delete(self, row): ...
+
+
 tags = Blueprint("tags", url_prefix="/tags")
 
 
@@ -239,6 +277,17 @@ class Memberships(ModelResource):
 
     def scope(self, request):
         return "x-nothing" not in request.headers and Membership.role != "hidden"
+
+
+members = Blueprint("members", url_prefix="/teams/<team:int>/members")
+
+
+@members.collection("/", item="/<member:int>")
+class Members(ModelResource):
+    """The members of one team, for everybody."""
+
+    schema = MembershipSchema
+    actions = ("list", "create", "bulk_delete")
 
 
 diary = Blueprint("diary", url_prefix="/diary")
@@ -283,4 +332,4 @@ class Diary(ModelResource):
         happened.append((action, row["id"]))
 
 
-BLUEPRINTS = (diary, notes, people, tags, memberships)
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from msframework.collection.bulk import BulkKey, lock_rows, update_rows
+from msframework.collection.bulk import BulkKey, delete_rows, lock_rows, update_rows
+from msframework.models import render
 from msframework.testing import budget
 from tests.collection.shop import Tag
 
@@ -247,3 +248,38 @@ async def test_rows_are_locked_in_the_order_of_their_keys():
 
     assert [row["id"] for row in rows] == [3, 1, 2]
     assert tx.batches == [[("a", 1), ("b", 2), ("c", 3)], [(1,), (2,), (3,)]]
+
+
+@pytest.mark.parametrize(("field", "keys"), [(Tag.id, (1, 2)), (Tag.slug, ("B", "a"))])
+async def test_rows_are_locked_in_that_order_before_one_is_deleted(field, keys):
+    """It is Python's order, as elsewhere; PostgreSQL's depends on collations and enums."""
+    ran = []
+
+    class Rows:
+        async def fetch(self, query):
+            ran.append(render(query))
+            return [{field.column_name: key} for key in keys]
+
+    key = BulkKey((field,), (field.name,), (field.name,), "tag", 9)
+    given = [(each,) for each in reversed(keys)]
+    await delete_rows(Rows(), Tag, key, given, (field,), (Tag.label == "x",))
+
+    ((text, args),) = ran
+    assert text.count('"label"') == 2
+    order = f'array_position($4, "tags"."{field.column_name}") FOR UPDATE))'
+    assert text.partition(" ORDER BY ")[2].startswith(order)
+    assert args[3] == list(keys)
+
+
+async def test_rows_of_another_parent_are_not_deleted(ada, admin):
+    """Their keys have the same rest."""
+    for team in (1, 2):
+        for member in (1, 2):
+            body = {"member": member, "role": "a"}
+            assert (await ada.post(f"/teams/{team}/members", json=body)).status == 201
+
+    answer = await ada.delete("/teams/1/members/bulk?member=1&member=2")
+    left = await admin.fetch("SELECT team, member FROM memberships")
+
+    assert answer.status == 204
+    assert sorted(map(tuple, left)) == [(2, 1), (2, 2)]
