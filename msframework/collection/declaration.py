@@ -27,7 +27,7 @@ from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
-from msframework.collection.seam import Seam, read_seams
+from msframework.collection.seam import SEAMS, Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
 from msframework.doc import find_notes
 from msframework.filters import FilterReader
@@ -180,8 +180,11 @@ class _Reader:
         for name, value in self._own_names():
             if name.startswith("_") or name in known or hasattr(Resource, name):
                 continue
-            where = place_of(value, self.where) if inspect.isfunction(value) else self.where
+            label = f"{self.cls.__name__}.{name}"
+            where = place_of(value, label) if inspect.isfunction(value) else self.where
             meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+            if not meant and name.startswith(("before_", "after_")):
+                meant = f"one of {', '.join(each for each in SEAMS if each[0] in 'ab')}"
             if meant:
                 self.problems.append(nothing_reads(where, name, meant))
             elif inspect.isfunction(value) and find_notes(value) is not None:
@@ -276,14 +279,21 @@ class _Reader:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
         self._check_params(params, LOCALS | BULK_LOCALS)
-        found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
-        for name, field in found_fields:
-            if field is None:
+        bound = []
+        for name in params:
+            field = self._field(model, said.get(name, name))
+            if field is not None:
+                bound.append(Bound(name, field))
+            elif said.get(name, name) is not None:
                 self._say(
                     f"<{name}> of its path binds no field of {model.__name__}",
-                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}.',
+                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}, or None in the place '
+                    "of the field where scope binds the rows.",
                 )
-        return tuple(Bound(name, field) for name, field in found_fields if field is not None)
+            elif self.cls.scope is ModelResource.scope:
+                found = f"parent lets <{name}> bind no field, and no scope binds the rows"
+                self._say(found, advice="Write a scope that takes it, or what is provided for it.")
+        return tuple(bound)
 
     def _check_bulk(
         self,
