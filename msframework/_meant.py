@@ -1,0 +1,142 @@
+"""What a module that cannot be imported meant: the home of a name, the arguments of a call.
+
+Runs at start-up, once an import has failed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from types import ModuleType
+from typing import Any, Final
+
+# The first of these that has the name is its home.
+HOMES: Final = (
+    "msframework",
+    "msframework.access",
+    "msframework.models",
+    "msframework.schemas",
+    "msframework.migrations",
+    "msframework.testing",
+    "marshmallow",
+    "marshmallow.validate",
+    "peewee",
+    "playhouse.postgres_ext",
+)
+# Names of other frameworks for the notes of `doc`, and for arguments.
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "body": "@doc.consumes",
+    "parameter": "@doc.query",
+    "permission_classes": "@doc.guards",
+    "request_body": "@doc.consumes",
+    "response": "@doc.produces",
+    "responses": "@doc.produces",
+    "scopes": "@doc.guards(Scopes(…))",
+    "throttle": "@doc.rate_limit",
+}
+ARGUMENTS: Final[Mapping[str, str]] = {
+    "alias": "data_key",
+    "default": "load_default",
+    "max_length": "validate",
+    "max_page_size": "max_per_page",
+    "min_length": "validate",
+    "page_size": "per_page",
+    "prefix": "url_prefix",
+    "read_only": "dump_only",
+    "source": "attribute",
+    "status_code": "status",
+    "validators": "validate",
+    "write_only": "load_only",
+}
+_NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_UNEXPECTED: Final = re.compile(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'")
+_MISSING: Final = re.compile(r"cannot import name '(\w+)' from '(msframework[\w.]*)'")
+_STATEMENT: Final = re.compile(r"from msframework[\w.]* import ([\w, ]+)")
+
+
+def find_meant(exc: BaseException) -> str:
+    """Return the advice what to write where a module failed by *exc*; nothing if none is known."""
+    if isinstance(exc, ImportError):
+        return _find_home(exc)
+    if isinstance(exc, AttributeError) and isinstance(exc.obj, ModuleType):
+        return (
+            _find_member(exc.obj, exc.name or "") if exc.obj.__name__ == "msframework.doc" else ""
+        )
+    unexpected = _UNEXPECTED.search(str(exc)) if isinstance(exc, TypeError) else None
+    return "" if unexpected is None else _find_arguments(exc, *unexpected.groups())
+
+
+def _find_home(exc: ImportError) -> str:
+    missing = _MISSING.match(str(exc))
+    if missing is not None:
+        return _advice(missing[1]) or _resembling(*missing.groups())
+    if not str(exc.name).startswith("msframework."):
+        return ""
+    lines = [step.line or "" for step in traceback.extract_tb(exc.__traceback__)]
+    imported = _STATEMENT.match(lines[-1]) if lines else None
+    names = imported[1].replace(",", " ").split() if imported else []
+    return " ".join(filter(None, map(_advice, names)))
+
+
+def _find_member(module: ModuleType, name: str) -> str:
+    """Return the notes that *module* has, and which of them *name* may be."""
+    known = [each for each in _names(module) if inspect.isfunction(getattr(module, each))]
+    own = [each for each in known if getattr(module, each).__module__ == module.__name__]
+    close = get_close_matches(name, own, 1)
+    meant = ELSEWHERE.get(name) or (f"@doc.{close[0]}" if close else "")
+    return f"Was {meant} meant?" if meant else ""
+
+
+def _find_arguments(exc: BaseException, call: str, name: str) -> str:
+    """Return the arguments of *call*, which was given *name*, as it is found where *exc* rose."""
+    (*_, (frame, _)) = traceback.walk_tb(exc.__traceback__)
+    first, *path = call.removesuffix(".__init__").split(".")
+    modules = map(importlib.import_module, ("marshmallow.fields", "msframework.doc"))
+    known = [*map(vars, modules), frame.f_globals]
+    found: Any = next((names[first] for names in reversed(known) if first in names), None)
+    for step in path:
+        found = getattr(found, step, None)
+    parameters = _parameters(found) if callable(found) else {}
+    names = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
+    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, names, 1)), "")
+    question = f"Was {meant} meant? " if meant in names else ""
+    return f"{question}It takes {', '.join(names)}." if names else ""
+
+
+def _parameters(function: Callable[..., object]) -> Mapping[str, object]:
+    try:
+        return {name: each.kind for name, each in inspect.signature(function).parameters.items()}
+    except (TypeError, ValueError):  # of a class or function of C that does not tell
+        return {}
+
+
+def _advice(name: str) -> str:
+    for home in HOMES:
+        module = _load(home)
+        if module is not None and name in _names(module):
+            return f"Write: from {home} import {name}."
+    return ""
+
+
+def _resembling(name: str, path: str) -> str:
+    """Return the question whether a name of the module *path* was meant that is like *name*."""
+    module = _load(path)
+    close = get_close_matches(name, [] if module is None else list(_names(module)), 1)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def _load(path: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(path)
+    except ImportError:  # a package of an extra that is not installed
+        return None
+
+
+def _names(module: ModuleType) -> Iterator[str]:
+    """Yield the names that *module* offers."""
+    own: Iterator[str] = iter(getattr(module, "__all__", ()) or vars(module))
+    return (name for name in own if not name.startswith("_"))

@@ -1,0 +1,78 @@
+"""The advice what to write in the place of what cannot be imported."""
+
+import pytest
+
+from msframework._meant import HOMES, find_meant
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("from msframework import JWTBearer", "Write: from msframework.access import JWTBearer."),
+        ("from msframework import Model", "Write: from msframework.models import Model."),
+        ("from msframework import fields", "Write: from msframework.schemas import fields."),
+        (
+            "from msframework import ValidationError",
+            "Write: from marshmallow import ValidationError.",
+        ),
+        (
+            "from msframework.schemas import Length",
+            "Write: from marshmallow.validate import Length.",
+        ),
+        (
+            "from msframework.models import ArrayField",
+            "Write: from playhouse.postgres_ext import ArrayField.",
+        ),
+        ("from msframework.models import JOIN", "Write: from peewee import JOIN."),
+        ("from msframework import NotFond", "Did you mean NotFound?"),
+        ("from msframework import Nothing_like_it", ""),
+        ("import no_such_module", ""),
+        ("1 / 0", ""),
+        (
+            "from msframework import Pages; Pages(page_size=5)",
+            "Was per_page meant? It takes per_page,",
+        ),
+        (
+            "from msframework import Blueprint; Blueprint('b', tags=())",
+            "It takes name, url_prefix, host,",
+        ),
+        (
+            "from msframework import doc; doc.produces({}, status_code=201)",
+            "Was status meant? It takes schema, status, description, headers, key.",
+        ),
+        (
+            "from msframework.schemas import fields; fields.String(read_only=True)",
+            "Was dump_only meant? It takes load_default,",
+        ),
+        ("int(base_of=3)", ""),
+        ("from msframework import doc; doc.response", "Was @doc.produces meant?"),
+        ("from msframework import doc; doc.sumary", "Was @doc.summary meant?"),
+        ("from msframework import doc; doc.nothing_like_it", ""),
+        ("import math; math.sumary", ""),
+    ],
+)
+def test_what_was_meant_is_told(line, advice):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever comes
+        exec(line, {})
+
+    found = find_meant(caught.value)
+    assert found.startswith(advice)
+    assert bool(found) == bool(advice)
+
+
+def test_names_of_a_module_that_is_not_there_have_meant(tmp_path, monkeypatch):
+    line = "from msframework.security import JWTIssuer, Scopes, nothing_like_it"
+    (tmp_path / "wants_security.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ModuleNotFoundError) as caught:
+        __import__("wants_security")
+
+    assert find_meant(caught.value) == (
+        "Write: from msframework.access import JWTIssuer. Write: from msframework import Scopes."
+    )
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_meant_exist(home):
+    __import__(home)
