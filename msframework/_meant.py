@@ -42,17 +42,21 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "alias": "data_key",
     "default": "load_default",
     "max_length": "validate",
+    "blank": "null",
     "max_page_size": "max_per_page",
     "min_length": "validate",
     "page_size": "per_page",
     "prefix": "url_prefix",
     "read_only": "dump_only",
+    "related_name": "backref",
+    "server_default": "constraints",
     "source": "attribute",
     "status_code": "status",
     "validators": "validate",
     "write_only": "load_only",
 }
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_CALLED: Final = re.compile(r"([A-Za-z_][\w.]*)\(")
 _UNEXPECTED: Final = re.compile(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING: Final = re.compile(r"cannot import name '(\w+)' from '(msframework[\w.]*)'")
 _STATEMENT: Final = re.compile(r"from msframework[\w.]* import ([\w, ]+)")
@@ -62,6 +66,8 @@ def find_meant(exc: BaseException) -> str:
     """Return the advice what to write where a module failed by *exc*; nothing if none is known."""
     if isinstance(exc, ImportError):
         return _find_home(exc)
+    if isinstance(exc, AttributeError) and isinstance(exc.obj, str) and exc.name == "_meta":
+        return f"Pass the class of the model, or write peewee's DeferredForeignKey({exc.obj!r})."
     if isinstance(exc, AttributeError) and isinstance(exc.obj, ModuleType):
         return (
             _find_member(exc.obj, exc.name or "") if exc.obj.__name__ == "msframework.doc" else ""
@@ -94,17 +100,29 @@ def _find_member(module: ModuleType, name: str) -> str:
 def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     """Return the arguments of *call*, which was given *name*, as it is found where *exc* rose."""
     (*_, (frame, _)) = traceback.walk_tb(exc.__traceback__)
+    (*_, last) = traceback.extract_tb(exc.__traceback__)
+    names = {**vars(importlib.import_module("msframework.doc")), **frame.f_globals}
     first, *path = call.removesuffix(".__init__").split(".")
-    modules = map(importlib.import_module, ("marshmallow.fields", "msframework.doc"))
-    known = [*map(vars, modules), frame.f_globals]
-    found: Any = next((names[first] for names in reversed(known) if first in names), None)
+    found = names.get(first)
+    if found is None:  # a base of a class that the line calls
+        called = [_resolve(names, *each.split(".")) for each in _CALLED.findall(last.line or "")]
+        classes = [each for each in called if isinstance(each, type)]
+        bases = [base for each in classes for base in each.__mro__]
+        found = next((base for base in bases if base.__name__ == first), None)
+    found = _resolve({first: found}, first, *path)
+    parameters = _parameters(found) if callable(found) else {}
+    known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
+    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, known, 1)), "")
+    question = f"Was {meant} meant? " if meant in known else ""
+    return f"{question}It takes {', '.join(known)}." if known else ""
+
+
+def _resolve(names: Mapping[str, object], first: str, *path: str) -> Any:
+    """Return what is called *first*, or *path* behind it; `None` where nothing is."""
+    found = names.get(first)
     for step in path:
         found = getattr(found, step, None)
-    parameters = _parameters(found) if callable(found) else {}
-    names = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
-    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, names, 1)), "")
-    question = f"Was {meant} meant? " if meant in names else ""
-    return f"{question}It takes {', '.join(names)}." if names else ""
+    return found
 
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, object]:

@@ -1,8 +1,29 @@
 """The advice what to write in the place of what cannot be imported."""
 
+import importlib
+from itertools import count
+
 import pytest
 
 from msframework._meant import HOMES, find_meant
+
+NUMBERS = count()
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Return a function that imports a module of this text, and returns how that failed."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(text):
+        name = f"meant_{next(NUMBERS)}"
+        (tmp_path / f"{name}.py").write_text(text)
+        importlib.invalidate_caches()
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever comes
+            importlib.import_module(name)
+        return caught.value
+
+    return write
 
 
 @pytest.mark.parametrize(
@@ -44,6 +65,10 @@ from msframework._meant import HOMES, find_meant
             "from msframework.schemas import fields; fields.String(read_only=True)",
             "Was dump_only meant? It takes load_default,",
         ),
+        (
+            "from msframework.models import CharField; CharField(blank=True)",
+            "Was null meant? It takes ",
+        ),
         ("int(base_of=3)", ""),
         ("from msframework import doc; doc.response", "Was @doc.produces meant?"),
         ("from msframework import doc; doc.sumary", "Was @doc.summary meant?"),
@@ -51,25 +76,30 @@ from msframework._meant import HOMES, find_meant
         ("import math; math.sumary", ""),
     ],
 )
-def test_what_was_meant_is_told(line, advice):
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever comes
-        exec(line, {})
+def test_what_was_meant_is_told(write, line, advice):
+    found = find_meant(write(line))
 
-    found = find_meant(caught.value)
     assert found.startswith(advice)
     assert bool(found) == bool(advice)
 
 
-def test_names_of_a_module_that_is_not_there_have_meant(tmp_path, monkeypatch):
-    line = "from msframework.security import JWTIssuer, Scopes, nothing_like_it"
-    (tmp_path / "wants_security.py").write_text(line)
-    monkeypatch.syspath_prepend(tmp_path)
+def test_names_of_a_module_that_is_not_there_have_homes(write):
+    caught = write("from msframework.security import JWTIssuer, Scopes, nothing_like_it")
 
-    with pytest.raises(ModuleNotFoundError) as caught:
-        __import__("wants_security")
-
-    assert find_meant(caught.value) == (
+    assert find_meant(caught) == (
         "Write: from msframework.access import JWTIssuer. Write: from msframework import Scopes."
+    )
+
+
+def test_a_foreign_key_to_a_name_wants_the_class(write):
+    text = """
+from msframework.models import ForeignKeyField, Model
+class Note(Model):
+    author = ForeignKeyField("User")
+"""
+
+    assert find_meant(write(text)) == (
+        "Pass the class of the model, or write peewee's DeferredForeignKey('User')."
     )
 
 
