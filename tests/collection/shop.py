@@ -329,4 +329,17 @@ class NotesOfNamed(ModelResource):
         return found
 
 
-BLUEPRINTS = (diary, notes, people, tags, memberships, named)
+known = Blueprint("known", url_prefix="/known")
+
+
+@known.collection("/", item="/<id:int>")
+class NotesOfKnown(ModelResource):
+    """The notes of Ada; nobody else is known, nor may be referred to."""
+
+    schema = NoteSchema
+
+    def scope(self, request):
+        return Note.person.in_(Person.select(Person.id).where(Person.name == "Ada"))
+
+
+BLUEPRINTS = (diary, notes, people, tags, memberships, named, known)

@@ -87,6 +87,16 @@ async def test_a_scope_decides_which_rows_a_parent_stands_for(client, admin, row
     assert [row["id"] for row in (await client.get("/named/Eve/notes")).json["data"]] == [2, 3]
 
 
+async def test_a_scope_may_say_which_rows_a_body_refers_to(client, admin, rows):
+    body = {"title": "new", "person_id": 1}
+
+    assert (await client.post("/known", json=body)).status == 201
+    assert (await client.post("/known", json=body | {"person_id": 2})).status == 403
+    assert (await client.patch("/known/1", json={"person_id": 2})).status == 403
+    assert (await client.patch("/known/2", json={"title": "hers"})).status == 404
+    assert await admin.fetchval("SELECT count(*) FROM notes WHERE person_id = 2") == 1
+
+
 async def test_a_method_with_a_query_of_its_own_keeps_the_filters(client, admin, rows):
     answer = await client.get("/named/Eve/notes?loud=true&title=hers")
 
