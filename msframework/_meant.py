@@ -1,6 +1,6 @@
-"""What a module that cannot be imported meant: the home of a name, the arguments of a call.
+"""What somebody with the habits of another framework meant, told by the exception that came of it.
 
-Runs at start-up, once an import has failed.
+`find_meant` runs at start-up, once an import has failed, `find_habit` where a request has.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "validators": "validate",
     "write_only": "load_only",
 }
+# Names of other frameworks for what a request has.
+REQUEST: Final[Mapping[str, str]] = {
+    "query_params": "Take `query`, which @doc.query declares; request.args has all.",
+    "user": "Take the argument `principal`; request.principal is the same.",
+}
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _CALLED: Final = re.compile(r"([A-Za-z_][\w.]*)\(")
 _UNEXPECTED: Final = re.compile(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'")
@@ -74,6 +79,22 @@ def find_meant(exc: BaseException) -> str:
         )
     unexpected = _UNEXPECTED.search(str(exc)) if isinstance(exc, TypeError) else None
     return "" if unexpected is None else _find_arguments(exc, *unexpected.groups())
+
+
+def find_habit(exc: BaseException) -> str:
+    """Return what is written here in the place of what raised *exc*; nothing if none is known."""
+    if type(exc).__module__ == "peewee" and "must be bound to a database" in str(exc):
+        return "Models only build queries, which a cursor runs: await cur.fetch(query)."
+    if not isinstance(exc, AttributeError):
+        return ""
+    if isinstance(exc.obj, dict) and exc.name in exc.obj:
+        return f"Rows are dicts: row[{exc.name!r}]."
+    kind = type(exc.obj)
+    if kind.__module__.startswith("msframework.db.") and kind.__name__.endswith("Database"):
+        return "A cursor runs statements: take `cur`, `tx`, or one of db.acquire()."
+    if kind.__module__ == "msframework.serving.request":
+        return REQUEST.get(exc.name or "", "")
+    return ""
 
 
 def _find_home(exc: ImportError) -> str:

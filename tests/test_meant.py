@@ -5,7 +5,10 @@ from itertools import count
 
 import pytest
 
-from msframework._meant import HOMES, find_meant
+from msframework._meant import HOMES, find_habit, find_meant
+from msframework.db.binding import RequestDatabase
+from msframework.models import CharField, Model
+from msframework.serving.request import Request
 
 NUMBERS = count()
 
@@ -106,3 +109,40 @@ class Note(Model):
 @pytest.mark.parametrize("home", HOMES)
 def test_meant_exist(home):
     __import__(home)
+
+
+def read_database():
+    RequestDatabase(None, None).fetch("SELECT 1")
+
+
+def create_row():
+    type("Note", (Model,), {"title": CharField()}).create(title="tea")
+
+
+def read_row():
+    return {"title": "tea"}.title
+
+
+def read_user():
+    return object.__new__(Request).user
+
+
+@pytest.mark.parametrize(
+    ("habit", "advice"),
+    [
+        (
+            read_database,
+            "A cursor runs statements: take `cur`, `tx`, or one of db.acquire().",
+        ),
+        (create_row, "Models only build queries, which a cursor runs: await cur.fetch(query)."),
+        (read_row, "Rows are dicts: row['title']."),
+        (read_user, "Take the argument `principal`; request.principal is the same."),
+        (lambda: {}.title, ""),
+        (lambda: 1 / 0, ""),
+    ],
+)
+def test_habits_are_told_what_is_written_here(habit, advice):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever comes
+        habit()
+
+    assert find_habit(caught.value) == advice
