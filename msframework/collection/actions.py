@@ -19,15 +19,21 @@ from msframework.response import Reply
 
 
 def generate(
-    collection: Collection, action: CollectionAction, queries: Queries, inputs: Sequence[str]
+    collection: Collection,
+    action: CollectionAction,
+    queries: Queries,
+    inputs: Sequence[str],
+    problems: list[str],
 ) -> tuple[Generated, str]:
     """Return the function of an action, and its source.
 
     Args:
         inputs: the names of its declared inputs.
+        problems: where mistakes are appended, after which the function is not to be run.
     """
     source = ActionSource(collection, action, inputs)
     _WRITERS[action.name](source, queries)
+    problems += [each for each in source.find_clashes() if each not in problems]
     return source.compile(f"{collection.cls.__name__}_{action.name}")
 
 
@@ -74,11 +80,11 @@ def _write_read(source: ActionSource, queries: Queries) -> None:
         _narrow(source, reading)
         if related is not None:
             _join(source, related)
-        source.line("row = await cur.fetchrow(query)")
+        source.fetch_row("cur")
     else:
         source.bind("READ", queries.text_of_read(source.bounds))
         source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
-    source.refuse_missing()
+        source.refuse_missing()
     if related is not None:
         _fold(source, related, "(row,)")
     source.line("return row")
@@ -164,8 +170,7 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.line("else:")
     source.line(f"    query = MODEL.select(*{columns})")
     source.where("query")
-    source.line("row = await tx.fetchrow(query)")
-    source.refuse_missing()
+    source.fetch_row("tx")
     _check_scope(source)
     source.seam("after_update", key=source.key)
     source.commit_seam()
@@ -180,11 +185,11 @@ def _write_delete(source: ActionSource, queries: Queries) -> None:
         _read_first(source, queries, "before_delete")
         source.seam("before_delete", key=source.key)
         source.where("query", "MODEL.delete().returning(*COLUMNS)")
-        source.line("row = await tx.fetchrow(query)")
+        source.fetch_row("tx")
     else:
         source.bind("DELETE", queries.text_of_delete(source.bounds))
         source.line(f"row = await tx.fetchrow(DELETE{_arguments(source)})")
-    source.refuse_missing()
+        source.refuse_missing()
     source.seam("after_delete", key=source.key)
     source.commit_seam()
 
@@ -197,8 +202,7 @@ def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
     if source.wants(seam, "row"):
         source.bind("LOCKED", queries.locked())
         source.where("query", "LOCKED")
-        source.line("row = await tx.fetchrow(query)")
-        source.refuse_missing()
+        source.fetch_row("tx")
 
 
 def _returned(source: ActionSource, queries: Queries) -> str:

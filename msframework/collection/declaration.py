@@ -13,12 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 import peewee
-from marshmallow import Schema
+from marshmallow import INCLUDE, Schema
 
 from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
     are_actions,
+    are_unique,
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
@@ -94,6 +95,11 @@ class Collection:
     filters: FilterReader | None
     row_reading: AnswerReading | None = None
     detail_reading: AnswerReading | None = None
+
+    @property
+    def finds_one(self) -> bool:
+        """Whether the path of a row has a unique key, without what its scope says."""
+        return are_unique(self.model, [each.field for each in self.parents + self.lookup])
 
     @property
     def table(self) -> str:
@@ -323,14 +329,20 @@ class _Reader:
         seams: Mapping[str, Seam],
         actions: Iterable[CollectionAction],
     ) -> None:
-        """Refuse fields of bodies that are no columns, and that no seam takes out."""
+        """Refuse members of bodies that are no columns, and that no seam takes out."""
         create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
         for action in actions:
-            creates = action.method == "POST"
-            seam = "before_create" if creates else "before_update"
-            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
+            if action.method in ("GET", "DELETE") or self._overrides(action.name):
                 continue
-            for name, field in vary(create if creates else change).load_fields.items():
+            creates = action.method == "POST"
+            schema = vary(create if creates else change)
+            if schema.unknown == INCLUDE:
+                found = f"{action.name} takes members that its schema does not declare: INCLUDE"
+                self._say(found, advice="Leave it out: they would be columns, dump_only ones too.")
+            seam = "before_create" if creates else "before_update"
+            if seam in seams:
+                continue
+            for name, field in schema.load_fields.items():
                 if column_of(model, field, name) is None:
                     found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
                     advice = f"Make it dump_only, or take it out of values in {seam}."

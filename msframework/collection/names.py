@@ -39,14 +39,18 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 
 
-# Names of variables in generated functions, and of functions that they call, which no parameter of
-# a path can have. Other names that they reach are in capitals.
-LOCALS: Final = (
-    frozenset(
-        ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-    )
-    | {"asked", "joined", "result", "cur", "tx", "principal"}
-    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
-    | {"lock_rows", "Reply"}
+# Variables of generated methods, and those of bulk actions alone: nothing that the methods take is
+# called so.
+ASSIGNED: Final = frozenset(
+    ("asked", "joined", "query", "result", "row", "rows", "scope", "values")
 )
-BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
+BULK_ASSIGNED: Final = frozenset(("bounds", "key", "keys"))
+# Names that no parameter of a path can have: beside those, a method's own arguments, and functions
+# that it calls. Other names that it reaches begin with a word in capitals.
+LOCALS: Final = (
+    ASSIGNED
+    | {"self", "request", "body", "page", "filters", "cur", "tx", "principal"}
+    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
+    | {"lock_rows", "only_row", "Reply"}
+)
+BULK_LOCALS: Final = BULK_ASSIGNED | {"chosen"}

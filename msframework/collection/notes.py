@@ -15,6 +15,7 @@ from msframework.collection.declaration import Collection, primary_key
 from msframework.collection.shapes import column_of, foreign_key, is_one_of
 from msframework.doc import InputNote, Notes
 from msframework.exceptions import (
+    Conflict,
     ConstraintConflict,
     Forbidden,
     GatewayTimeout,
@@ -139,6 +140,8 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                     yield Failure(NotFound, constraint)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
+        if not collection.finds_one:
+            yield Failure(Conflict, description="There are several such rows.")
     if asks_others(collection, action):
         yield Failure(UpstreamError, description="Another service failed.")
         yield Failure(ServiceUnavailable, description="Another service cannot be reached.")

@@ -14,7 +14,7 @@ from peewee import SQL
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
-from msframework.exceptions import Forbidden, NotFound
+from msframework.exceptions import Conflict, Forbidden, NotFound
 from msframework.models.sql import render
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
@@ -132,6 +132,17 @@ def _innermost(field: peewee.Field) -> peewee.Field:
 def missing_row(noun: str, *key: object) -> NotFound:
     """Return the exception for a row that is not there, or lies outside of scope."""
     return NotFound(error=f"no {noun} {', '.join(map(str, key))}")
+
+
+def only_row(nouns: str, rows: Sequence[Row]) -> Row | None:
+    """Return the only one of *rows*; `None` where there is none.
+
+    Raises:
+        Conflict: there are several; in a transaction nothing of what was done to them is stored.
+    """
+    if len(rows) > 1:
+        raise Conflict(error=f"there are several such {nouns}")
+    return rows[0] if rows else None
 
 
 def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:

@@ -273,8 +273,11 @@ def _environment() -> dict[str, str]:
 
 def _until(condition: Callable[[], bool], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        # NOTE: looked at before, so that a process that was stopped itself asks once more.
+        late = time.monotonic() > deadline
+        if condition():
+            return True
+        if late:
             return False
         time.sleep(0.02)
-    return True

@@ -115,6 +115,16 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
         finally:
             clock.end_wait(len(self.recv_buffer) - before)
 
+    def read_on(self) -> None:
+        """Go on reading, unless enough of what follows has arrived.
+
+        NOTE: a full buffer halts reading, and a client that hangs up is not noticed meanwhile; but
+        one that sends requests ahead would fill the memory.
+        """
+        transport = self.transport
+        if transport is not None and len(self.recv_buffer) < self.app.config.REQUEST_BUFFER_SIZE:
+            transport.resume_reading()
+
     async def _handle_request(self, request: object) -> None:
         """Have Sanic handle *request*, and hold nothing of its body afterwards."""
         self.clock.begin_request()
@@ -270,6 +280,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
         early = bytes(self.recv_buffer)
         if early:
             self.recv_buffer.clear()
+            self.read_on()
             websocket.data_received(early)
         return websocket
 

@@ -6,7 +6,7 @@ steps of Sanic's that say where a request ends, as both paths must agree on that
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task, timeout
+from asyncio import CancelledError, current_task, sleep, timeout
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -104,6 +104,8 @@ class StrictHttp(Http):
             except Exception as exc:
                 await self.error_response(exc)
             await self._finish()
+            if self.recv_buffer:  # of a client that sends ahead: all others come first
+                await sleep(0)
 
     async def await_request(self) -> None:
         """Wait for the first bytes of a request: here, and nowhere else, one may begin."""

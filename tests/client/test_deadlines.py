@@ -6,6 +6,8 @@ import pytest
 
 from msframework.client.deadlines import ResponseDeadlines
 
+pytestmark = pytest.mark.punctual
+
 
 class Waiting:
     """Something that waits, and when it was ended."""

@@ -211,6 +211,34 @@ class OpenNotes(ModelResource):
     paging = Offsets(limit=2)
 
 
+titles = Blueprint("titles", url_prefix="/titles")
+
+
+class ByTitle(ModelResource):
+    """The notes of the caller by their titles, which others may have, too."""
+
+    schema = NoteSchema
+    lookup = "title"
+    actions = ("read", "replace", "patch", "delete")
+
+    def scope(self, request, principal):
+        return None if principal is None else Note.person == principal.id_as(int)
+
+
+@titles.collection("/plain", item="/plain/<title>", name="PlainTitles")
+class PlainTitles(ByTitle):
+    """Those notes, without seams."""
+
+
+@titles.collection("/locked", item="/locked/<title>", name="LockedTitles")
+class LockedTitles(ByTitle):
+    """Those notes, each read before it is written."""
+
+    async def before_update(self, row): ...
+
+    async def before_delete(self, row): ...
+
+
 tags = Blueprint("tags", url_prefix="/tags")
 
 
@@ -342,4 +370,4 @@ class NotesOfKnown(ModelResource):
         return Note.person.in_(Person.select(Person.id).where(Person.name == "Ada"))
 
 
-BLUEPRINTS = (diary, notes, people, tags, memberships, named, known)
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, named, known)

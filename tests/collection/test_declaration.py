@@ -1,6 +1,7 @@
 """What is wrong with a collection is said at start-up, all at once."""
 
 import pytest
+from marshmallow import INCLUDE
 from sanic import Sanic
 
 from msframework import (
@@ -133,6 +134,11 @@ WRONG = {
         ITEM,
         "create loads 'again', which is no column of Note",
     ),
+    "body with any member": (
+        a_class(schema=NoteSchema(unknown=INCLUDE)),
+        ITEM,
+        "patch takes members that its schema does not declare: INCLUDE",
+    ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (
         a_class(schema=MembershipSchema, actions=("bulk_delete",)),
@@ -164,6 +170,17 @@ def test_an_attribute_of_another_type_is_named():
     told = " ".join(problems_of(wrong, **ITEM))
     for each in ("bulk_size is 0", "Write sort = ('title',)", "raises names 5", "create_schema is"):
         assert each in told
+
+
+@pytest.mark.parametrize("name", ["query", "row", "MODEL", "FIELD_id"])
+def test_a_provided_value_has_no_name_that_a_method_uses_otherwise(name):
+    made = {}
+    exec(f"def scope(self, request, {name}): ...", made)
+
+    found = problems_of(a_class(scope=made["scope"]), **ITEM)
+
+    told = f"its methods take {name!r}, a name that they use otherwise"
+    assert sum(told in problem for problem in found) == 1, found
 
 
 def test_a_scope_may_hold_the_rest_of_a_unique_key():

@@ -112,3 +112,26 @@ async def test_a_stranger_has_no_rows(client, rows):
 async def test_a_filter_or_search_does_not_leave_the_scope(eve, rows):
     for query in ("title=mine", "q=mine", "title__icontains=m"):
         assert (await eve.get(f"/notes?{query}")).json["data"] == []
+
+
+@pytest.mark.parametrize("place", ["plain", "locked"])
+async def test_a_scope_that_leaves_several_rows_of_one_path_changes_none(client, ada, admin, place):
+    """`scope` returns `None` for some callers, and the title is unique with a person alone."""
+    await admin.execute(
+        "INSERT INTO notes (person_id, title, pinned) VALUES (1, 'same', true), (2, 'same', true)"
+    )
+    before, path = await all_rows(admin), f"/titles/{place}/same"
+    asked = [
+        ("GET", None),
+        ("PATCH", {"text": "x"}),
+        ("PUT", {"person_id": 1, "title": "same", "text": "x"}),
+        ("DELETE", None),
+    ]
+
+    for method, body in asked:
+        response = await client.request(method, path, json=body)
+        assert response.status == 409, response.text
+        assert await all_rows(admin) == before
+        assert (await ada.request(method, path, json=body)).status in (200, 204)
+        await admin.execute("UPDATE notes SET text = NULL, pinned = true")
+    assert (await client.delete(path)).status == 204  # the one that is left

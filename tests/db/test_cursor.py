@@ -227,6 +227,7 @@ async def test_a_stream_under_acquire_cannot_write(db):
             await cur.execute("INSERT INTO items (name) VALUES ('a')")
 
 
+@pytest.mark.punctual
 async def test_a_stream_that_nobody_reads_is_cut_off(open_database, table):
     async with open_database(max_size=1, cursor_idle_timeout=0.1) as db:
         async with db.acquire() as cur:
@@ -239,6 +240,7 @@ async def test_a_stream_that_nobody_reads_is_cut_off(open_database, table):
     assert "cut off" in caught.value.__notes__[0]
 
 
+@pytest.mark.punctual
 async def test_a_transaction_whose_stream_was_cut_off_does_not_commit(open_database, table):
     async with open_database(max_size=1, cursor_idle_timeout=0.1) as db:
         with pytest.raises(DatabaseUnavailable):
@@ -291,6 +293,7 @@ async def test_a_statement_has_a_span_with_its_text_and_never_its_values(
     assert "secret" not in str([span.tags for span in spans(tracer)])
 
 
+@pytest.mark.punctual
 async def test_a_span_tells_how_long_its_statement_waited_for_a_connection(open_database, tracer):
     async with open_database(tracer=tracer, max_size=1) as db:
 
@@ -312,6 +315,7 @@ async def test_a_span_tells_how_long_its_statement_waited_for_a_connection(open_
     assert second.tags["db.role"] == "primary"
 
 
+@pytest.mark.punctual
 async def test_the_span_of_a_statement_that_got_no_connection_tells_of_the_wait(
     open_database, tracer
 ):

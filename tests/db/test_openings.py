@@ -198,6 +198,7 @@ async def test_a_statement_that_fails_aborts_the_transaction_it_began(one, sent)
     await lend_all(one, 1)
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize("options", [{"timeout": 0.3}, {}], ids=["its own", "the setting's"])
 @pytest.mark.parametrize("warm", [True, False])
 async def test_a_late_first_statement_that_is_caught_aborts_its_transaction(

@@ -283,7 +283,7 @@ async def test_a_primary_that_became_read_only_is_unavailable_and_left(db, admin
     async def gone():
         return not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await gone():
             await asyncio.sleep(0.01)
 

@@ -76,6 +76,7 @@ def test_not_ready_once_it_drains():
     assert source.check_live().ok
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize(("told", "lag"), [(0.25, 4.0), (9.0, 9.0)])
 def test_the_lag_of_a_loop_that_stands_still_grows(told, lag):
     snapshot = Snapshot()

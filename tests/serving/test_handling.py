@@ -120,7 +120,7 @@ async def test_a_task_that_fails_is_told_once(watch, serve, when):
             app.add_task(work(), name="work" if when == "named" else None)
 
     async with serve(service):
-        await asyncio.wait_for(watch.told.wait(), 5)
+        await asyncio.wait_for(watch.told.wait(), 30)
         await asyncio.sleep(0)
         if when == "named":
             with pytest.raises(ValueError, match="in a task"):
@@ -166,7 +166,7 @@ async def test_a_second_respond_breaks_the_answer_off(watch, serve):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(b"GET /twice HTTP/1.1\r\nHost: x\r\n\r\n")
         try:
-            data = await asyncio.wait_for(reader.read(), 5)
+            data = await asyncio.wait_for(reader.read(), 30)
         except ConnectionResetError:
             data = b""
         writer.close()
@@ -245,7 +245,7 @@ async def test_what_is_returned_beside_a_response_is_an_error(watch, serve, sent
         try:
             data = b""
             while sent or not data.endswith(b"}"):
-                piece = await asyncio.wait_for(reader.read(1 << 16), 5)
+                piece = await asyncio.wait_for(reader.read(1 << 16), 30)
                 if not piece:
                     break
                 data += piece
@@ -333,7 +333,7 @@ async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, 
         await reader.readuntil(b"}}")
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         with contextlib.suppress(ConnectionError):
-            data = await asyncio.wait_for(reader.read(), 5)
+            data = await asyncio.wait_for(reader.read(), 30)
             assert b"\r\n0\r\n\r\n" not in data
         writer.close()
         async with aiohttp.ClientSession() as session:

@@ -137,7 +137,7 @@ async def test_a_client_that_stays_after_a_refusal_is_left(small, monkeypatch):
         stranger = await street.meet()
         await stranger.send(b"GET / HTTP/9.9\r\n\r\n")
         assert stranger.outcome().closed
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.shield(stranger.protocol._task)
 
         assert stranger.protocol._task is None

@@ -1,5 +1,7 @@
 """The watchdog: a process that hangs in its stop ends, and says where it hung."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -43,3 +45,22 @@ def test_a_process_that_hangs_ends_and_says_where(hangs):
 
     assert result.returncode == 1
     assert "Timeout (0:00:00" in result.stderr
+
+
+def test_one_whose_output_nobody_reads_ends_too():
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.write(writing, bytes(10_000_000))  # whatever has room
+    os.set_blocking(writing, True)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(CASES["a loop that stands still"])],
+            cwd=ROOT,
+            stderr=writing,
+            timeout=60,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+    assert result.returncode == -signal.SIGALRM
