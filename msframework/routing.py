@@ -157,11 +157,11 @@ class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
-        self.problems, self.collections = list[str](), list[object]()
-        limits = (rate_limits,) if isinstance(rate_limits, str) else rate_limits
-        self.notes = Notes(description=description, priority=priority, rate_limits=[*limits])
-        self.guards, self.cors, self.public_files = guards, cors, set[str]()
-        self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
+        self.guards, self.cors = guards, cors
+        limits = [rate_limits] if isinstance(rate_limits, str) else [*rate_limits]
+        self.notes = Notes(description=description, priority=priority, rate_limits=limits)
+        self.collections, self.public_files = list[object](), set[str]()
+        self.problems = [*check_sharing(cors, f"{caller_place()}: blueprint {name!r}")]
 
     def raises(
         self,
