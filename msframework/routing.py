@@ -107,16 +107,17 @@ class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
-        rate_limits: Sequence[str | RateLimit] = (),
+        rate_limits: str | Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
         priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
-        self.problems, self.collections = list[str](), list[object]()
-        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
-        self.guards, self.cors, self.public_files = guards, cors, set[str]()
-        self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
+        self.guards, self.cors = guards, cors
+        limits = [rate_limits] if isinstance(rate_limits, str) else [*rate_limits]
+        self.notes = Notes(description=description, priority=priority, rate_limits=limits)
+        self.collections, self.public_files = list[object](), set[str]()
+        self.problems = [*check_sharing(cors, f"{caller_place()}: blueprint {name!r}")]
 
     def raises(
         self,

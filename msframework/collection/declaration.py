@@ -6,16 +6,14 @@ Runs at start-up; all mistakes are collected.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 import peewee
 from marshmallow import Schema
 
-from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
     are_actions,
@@ -26,16 +24,14 @@ from msframework.collection.attributes import (
 from msframework.collection.bodies import find_strange_schemas, find_wrong_bodies
 from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
-from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
+from msframework.collection.names import BULK_LOCALS, LOCALS, find_wrong_names, own_names
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
-from msframework.doc import find_notes
 from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
-from msframework.resource import Resource, nothing_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def read(self) -> Collection | None:
-        self._check_names()
+        self.problems += find_wrong_names(self.where, self.cls)
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
         model = self._read_model()
@@ -176,31 +172,6 @@ class _Reader:
     def _overrides(self, action: str) -> bool:
         return getattr(self.cls, action) is not getattr(ModelResource, action)
 
-    def _own_names(self) -> Iterator[tuple[str, object]]:
-        for base in self.cls.__mro__:
-            if issubclass(base, ModelResource) and base is not ModelResource:
-                yield from vars(base).items()
-
-    def _check_names(self) -> None:
-        """Refuse public names that are nearly those of an attribute, an action or a seam."""
-        known = [name for name in dir(ModelResource) if not name.startswith("_")]
-        known += [name for name in ModelResource.__annotations__ if name not in known]
-        for name, value in self._own_names():
-            if name.startswith("_") or name in known or hasattr(Resource, name):
-                continue
-            where = place_of(value, self.where) if inspect.isfunction(value) else self.where
-            meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
-            if meant:
-                self.problems.append(nothing_reads(where, name, meant))
-            elif inspect.isfunction(value) and find_notes(value) is not None:
-                advice = "Write a function beside the class: @blueprint.post(…)."
-                found = f"nothing calls its method {name!r}, on which @doc stands"
-                self.problems.append(Problem(where, found, advice=advice))
-        for name in ACTIONS:
-            method = inspect.getattr_static(self.cls, name)
-            if not inspect.isfunction(method):
-                self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
-
     def _read_actions(self) -> tuple[CollectionAction, ...]:
         named = self.cls.actions
         if not are_actions(named):
@@ -208,11 +179,11 @@ class _Reader:
         actions = [action for name, action in ACTIONS.items() if name in named]
         if not self.paths.item:
             items = [each.name for each in actions if each.place is ActionPlace.ITEM]
-            if items and "actions" in dict(self._own_names()):
+            if items and "actions" in dict(own_names(self.cls)):
                 advice = 'Add item="/<id:int>" or the like to @blueprint.collection(…).'
                 self._say(f"its actions {', '.join(items)} have no path", advice=advice)
             actions = [each for each in actions if each.place is not ActionPlace.ITEM]
-        for name, method in self._own_names():
+        for name, method in own_names(self.cls):
             if name in ACTIONS and inspect.isfunction(method) and ACTIONS[name] not in actions:
                 found = f"nothing calls its method {name!r}, as it is none of its actions"
                 self._say(found, advice=f"Add {name!r} to actions, or drop the method.")
@@ -286,14 +257,21 @@ class _Reader:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
         self._check_params(params, LOCALS | BULK_LOCALS)
-        found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
-        for name, field in found_fields:
-            if field is None:
+        bound = []
+        for name in params:
+            field = self._field(model, said.get(name, name))
+            if field is not None:
+                bound.append(Bound(name, field))
+            elif said.get(name, name) is not None:
                 self._say(
                     f"<{name}> of its path binds no field of {model.__name__}",
-                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}.',
+                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}, or None in the place '
+                    "of the field where scope binds the rows.",
                 )
-        return tuple(Bound(name, field) for name, field in found_fields if field is not None)
+            elif self.cls.scope is ModelResource.scope:
+                found = f"parent lets <{name}> bind no field, and no scope binds the rows"
+                self._say(found, advice="Write a scope that takes it, or what is provided for it.")
+        return tuple(bound)
 
     def _check_bulk(
         self,

@@ -1,6 +1,15 @@
 """A service of collections: notes of people, tags by slug, memberships by two keys."""
 
-from msframework import Blueprint, Conflict, ModelResource, ModelSchema, Scopes, Unauthorized, doc
+from msframework import (
+    Blueprint,
+    Conflict,
+    ModelResource,
+    ModelSchema,
+    NotFound,
+    Scopes,
+    Unauthorized,
+    doc,
+)
 from msframework.access import Authenticator, Principal
 from msframework.models import (
     SQL,
@@ -332,4 +341,54 @@ class Diary(ModelResource):
         happened.append((action, row["id"]))
 
 
-BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members)
+class NamedNote(NoteSchema):
+    """A note whose person the path names."""
+
+    class Meta(NoteSchema.Meta):
+        dump_only = ("person_id",)
+
+
+async def find_person(name, cur):
+    return await cur.one(Person.select().where(Person.name == name))
+
+
+named = Blueprint("named", url_prefix="/named/<name>")
+named.provide("person", find_person, raises=(NotFound,))
+
+
+@named.collection("/notes", item="/notes/<id:int>")
+class NotesOfNamed(ModelResource):
+    """The notes of a person, whose name no column of a note has."""
+
+    schema = NamedNote
+    parent = {"name": None}
+    filters = {"title": ("eq",)}
+
+    def scope(self, request, person):
+        return self.model.person == person["id"]
+
+    async def before_create(self, values, person):
+        values["person_id"] = person["id"]
+
+    @doc.query({"loud": doc.Boolean(required=False)})
+    async def list(self, request, query, page, filters, cur, person):
+        found = await super().list(request, page=page, filters=filters, cur=cur, person=person)
+        if query.get("loud"):
+            found.rows[:] = [{**row, "title": row["title"].upper()} for row in found.rows]
+        return found
+
+
+known = Blueprint("known", url_prefix="/known")
+
+
+@known.collection("/", item="/<id:int>")
+class NotesOfKnown(ModelResource):
+    """The notes of Ada; nobody else is known, nor may be referred to."""
+
+    schema = NoteSchema
+
+    def scope(self, request):
+        return Note.person.in_(Person.select(Person.id).where(Person.name == "Ada"))
+
+
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members, named, known)

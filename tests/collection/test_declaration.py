@@ -82,6 +82,16 @@ WRONG = {
     ),
     "name of elsewhere": (a_class(retrieve=misnamed), ITEM, "nothing reads its 'retrieve'"),
     "misspelt seam": (a_class(before_creation=misnamed), ITEM, "Was before_create meant?"),
+    "seam that is none": (
+        a_class(before_save=misnamed),
+        ITEM,
+        "nothing reads its 'before_save'. Was one of before_create, after_create, before_update",
+    ),
+    "limits as attributes": (
+        a_class(rate_limits=("5/minute",)),
+        ITEM,
+        "nothing reads its 'rate_limits'. Was @doc.rate_limit(…) meant?",
+    ),
     "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "Was filters meant?"),
     "guarded as elsewhere": (a_class(permission_classes=()), ITEM, "Was guards meant?"),
     "method that looks served": (
@@ -102,6 +112,11 @@ WRONG = {
     "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),
     "composite key": (a_class(schema=MembershipSchema), ITEM, "looked up by team, member"),
     "unknown parent": (a_class(), {"path": "/<city:int>", **ITEM}, "<city> of its path binds no"),
+    "parent without a scope": (
+        a_class(parent={"city": None}),
+        {"path": "/<city>", "item": "/<city>/<id:int>"},
+        "parent lets <city> bind no field, and no scope binds the rows. Write a scope",
+    ),
     "lost parent": (
         a_class(),
         {"path": "/<person_id:int>", "item": "/one/<id:int>"},
