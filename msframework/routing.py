@@ -114,7 +114,7 @@ class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.guards, self.cors = guards, cors
-        limits = [rate_limits] if isinstance(rate_limits, str) else [*rate_limits]
+        limits: list[object] = [rate_limits] if isinstance(rate_limits, str) else [*rate_limits]
         self.notes = Notes(description=description, priority=priority, rate_limits=limits)
         self.collections, self.public_files = list[object](), set[str]()
         self.problems = [*check_sharing(cors, f"{caller_place()}: blueprint {name!r}")]
