@@ -66,14 +66,15 @@ class BlueprintFiles:
     __slots__ = ()
     public_files: set[str]
 
-    def static(self, *args: Any, public: bool = False, **options: Any) -> None:
+    def static(self, *args: object, public: bool = False, **options: object) -> None:
         """Serve files, as Sanic documents it.
 
         Args:
             public: whether anybody may have them, whatever guards stand around.
         """
         if public:
-            self.public_files.add(options.get("name", args[_NAME] if args[_NAME:] else "static"))
+            name = args[_NAME] if len(args) > _NAME else options.get("name", "static")
+            self.public_files.add(str(name))
         super().static(*args, **options)  # type: ignore[misc]
 
 
