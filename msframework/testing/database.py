@@ -34,6 +34,7 @@ from msframework.testing.template import (
     connect,
     digest_of,
     drop,
+    name_digest,
     process_name,
     run_id,
 )
@@ -101,7 +102,8 @@ class TestDatabase:
         if self._reuse:
             return TemplateDatabase(server.named(f"template_{digest_of(apps)}"), True, self._anew)
         if "PYTEST_XDIST_WORKER" in os.environ:
-            return TemplateDatabase(server.named(f"template_{run_id()}"), False, False)
+            key = f"{run_id()}_{name_digest(apps)}"  # a run may have services of several apps
+            return TemplateDatabase(server.named(f"template_{key}"), False, False)
         return None
 
     async def _make(

@@ -165,6 +165,11 @@ def digest_of(apps: Iterable[str]) -> str:
     return found.hexdigest()[:12]
 
 
+def name_digest(apps: Iterable[str]) -> str:
+    """Return a digest of the names of *apps*."""
+    return hashlib.sha256("\0".join(apps).encode()).hexdigest()[:8]
+
+
 def _sources(name: str) -> list[Path]:
     spec = find_spec(name)
     if spec is None:

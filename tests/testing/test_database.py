@@ -6,7 +6,12 @@ import pytest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.testing.database import TestDatabase, build_tables
 from msframework.testing.snapshot import DatabaseSnapshot
-from msframework.testing.template import TemplateDatabase, TestServer, digest_of
+from msframework.testing.template import (
+    TemplateDatabase,
+    TestServer,
+    digest_of,
+    name_digest,
+)
 from tests.conftest import with_settings
 
 
@@ -292,10 +297,27 @@ async def test_the_processes_of_a_run_copy_one_template(base, shop, built, monke
         await run(first.url, "INSERT INTO owners (name) VALUES ('a')")
         assert await run(second.url, "SELECT FROM owners") == []
         first.drop()
-        assert "templates_of_test_template_f00f00f00" in await names(base, "templates_of")
+        template = f"templates_of_test_template_f00f00f00_{name_digest([shop])}"
+        assert template in await names(base, "templates_of")
     finally:
         for each in made_:
             each.drop()
+    assert await names(base, "templates_of") == []
+
+
+async def test_other_apps_of_the_same_run_have_a_template_of_their_own(base, shop, monkeypatch):
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "f00f00f00")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw0")
+    settings = with_settings(installed_apps=(), database={"url": base})
+    without_apps, with_apps = TestDatabase(settings), None
+    try:
+        without_apps.create()
+        with_apps = made(base, shop)
+        assert await run(with_apps.url, "SELECT FROM owners") == []
+    finally:
+        without_apps.drop()
+        if with_apps is not None:
+            with_apps.drop()
     assert await names(base, "templates_of") == []
 
 
