@@ -134,7 +134,7 @@ class ServerProcess:
         finally:
             os.close(theirs)
 
-    def wait_ready(self, timeout: float = 120) -> None:
+    def wait_ready(self, timeout: float = 250) -> None:
         """Wait until it answers.
 
         Raises:
@@ -155,7 +155,7 @@ class ServerProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(20)
+            return self.process.wait(200)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
