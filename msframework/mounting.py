@@ -13,8 +13,12 @@ from sanic_routing import Route
 
 from msframework.admission import admit_others, ask_first, guard_document, with_head
 from msframework.codec import CompiledSchema, Engine
-from msframework.collection.reading import find_unsaid_filter_scopes, find_unsaid_scopes
 from msframework.collection.remote import find_unknown_services
+from msframework.collection.unsaid_scopes import (
+    find_unmet_guards,
+    find_unsaid_filter_scopes,
+    find_unsaid_scopes,
+)
 from msframework.compile.clashes import check_path, find_clashes, shape_of
 from msframework.compile.context import CompileContext
 from msframework.compile.handler import Compiled, compile_operation
@@ -100,6 +104,7 @@ class Endpoints:
         read = [(routes, self._read(endpoints, problems)) for routes, endpoints in found]
         new = [operation for _, found in read for operation in found]
         problems += find_unsaid_filter_scopes(new, service.blueprints.values())
+        problems += find_unmet_guards(new, [*self.operations, *new])
         for route, mounted in service.refused:
             self._read_refused(route, mounted, problems)
         find_clashes([*self.operations, *new], service.router.regex_types, problems)
