@@ -18,7 +18,8 @@ from sanic_routing.exceptions import RouteExists
 
 from msframework.conf.settings import Settings
 from msframework.problem import Problem
-from msframework.routing import CheckedDecorators, Mounted, full_uri, name_route
+from msframework.routing import Mounted, full_uri, name_route
+from msframework.sanic_decorators import CheckedDecorators
 
 
 class CheckedRegistration(CheckedDecorators):

@@ -9,10 +9,9 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sanic import Blueprint as SanicBlueprint
 from sanic.blueprint_group import BlueprintGroup
@@ -28,13 +27,20 @@ from msframework.collection.declaration import Paths
 from msframework.collection.mount import build_routes
 from msframework.compile.reader import Endpoint
 from msframework.cors import CORS, check_sharing
-from msframework.decorator import written_without_call
 from msframework.doc import Notes
 from msframework.exceptions import ServiceException
 from msframework.limits.rate import RateLimit
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
+from msframework.sanic_decorators import (
+    CheckedDecorators,
+    check_given,
+    check_handler,
+    check_options,
+    find_arguments,
+)
+from msframework.serving.files import BlueprintFiles
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type[Resource])
@@ -77,56 +83,7 @@ def find_mounted(route: object, blueprints: Iterable[SanicBlueprint]) -> Mounted
     return noted
 
 
-class RouteDecorator(Protocol):
-    """`get`, `post` and their like: Sanic's, which leave the type of a handler as it is."""
-
-    def __call__(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
-        """Register a route, as Sanic documents it."""
-
-
-class CheckedDecorators:
-    """Refuses Sanic's decorators without parentheses, as the decorated function would be lost."""
-
-    __slots__ = ()
-    get: RouteDecorator
-    post: RouteDecorator
-    put: RouteDecorator
-    patch: RouteDecorator
-    delete: RouteDecorator
-    head: RouteDecorator
-    options: RouteDecorator
-    websocket: RouteDecorator
-
-    def route(self, uri: str, *args: object, **options: object) -> Callable[[T], T]:
-        """Register a route, as Sanic documents it; so do `get`, `post` and their like."""
-        given: Any = options
-        methods = [method.lower() for method in given.get("methods") or ()]
-        name = "websocket" if given.get("websocket") else "route"
-        _check_call(self, methods[0] if len(methods) == 1 else name, uri)
-        return super().route(uri, *args, **options)  # type: ignore[misc,no-any-return]
-
-    def exception(
-        self, *exceptions: type[Exception] | list[type[Exception]], apply: bool = True
-    ) -> Callable[[T], T]:
-        """Register a handler of exceptions, as Sanic documents it."""
-        for given in exceptions:
-            if not isinstance(given, type):
-                _check_call(self, "exception", given)
-        return super().exception(*exceptions, apply=apply)  # type: ignore[misc,no-any-return]
-
-    def signal(self, event: str | Enum, *args: object, **options: object) -> Callable[[T], T]:
-        """Register a handler of a signal, as Sanic documents it."""
-        _check_call(self, "signal", event)
-        return super().signal(event, *args, **options)  # type: ignore[misc,no-any-return]
-
-
-def _check_call(owner: object, decorator: str, given: object) -> None:
-    if callable(given):
-        kind = "blueprint" if isinstance(owner, SanicBlueprint) else "service"
-        raise written_without_call(f"@{kind}.{decorator}", given)
-
-
-class Blueprint(CheckedDecorators, SanicBlueprint):
+class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
@@ -137,7 +94,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         cors: the pages that may read its answers, in the place of the service's settings.
     """
 
-    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers")
+    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers", "public_files")
 
     def __init__(
         self,
@@ -150,17 +107,17 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
-        rate_limits: Sequence[str | RateLimit] = (),
+        rate_limits: str | Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
         priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
-        self.problems, self.collections = list[str](), list[object]()
-        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
-        self.guards = guards
-        self.cors = cors
-        self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
+        self.guards, self.cors = guards, cors
+        limits: list[object] = [rate_limits] if isinstance(rate_limits, str) else [*rate_limits]
+        self.notes = Notes(description=description, priority=priority, rate_limits=limits)
+        self.collections, self.public_files = list[object](), set[str]()
+        self.problems = [*check_sharing(cors, f"{caller_place()}: blueprint {name!r}")]
 
     def raises(
         self,
@@ -192,8 +149,8 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
     def resource(self, uri: str, **options: object) -> Callable[[R], R]:
         """Mount a Resource class at *uri*; *options* are those of Sanic's `add_route`."""
-        _check_call(self, "resource", uri)
-        given: Any = options
+        check_given(self, "resource", uri)
+        given: Any = check_options(self, "resource", uri, options, self.problems)
 
         def mount(cls: object) -> Any:
             if not (isinstance(cls, type) and issubclass(cls, Resource)):
@@ -215,10 +172,16 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
                         advice="Write at least one.",
                     )
                 )
+            if takes := find_arguments(cls):
+                self.problems.append(takes)
+                return cls
             instance = cls()
             instance.mounted_at = uri
             for method in found:
                 handler, name = getattr(instance, method), f"{cls.__name__}_{method}"
+                if wrong := check_handler(handler, f"{cls.__qualname__}.{method}"):
+                    self.problems.append(wrong)
+                    continue
                 self.add_route(handler, uri, methods=[method.upper()], name=name, **given)
             return cls
 
@@ -231,11 +194,15 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
 
         Bulk actions are at *bulk*, by default at `bulk` below *uri*; *name* is that of the routes.
         """
-        _check_call(self, "collection", uri)
-        given: Any = options
+        for path in (uri, item, bulk):
+            check_given(self, "collection", path)
+        given: Any = check_options(self, "collection", uri, options, self.problems)
         paths = Paths(self.url_prefix or "", uri, item, bulk or f"{uri.rstrip('/')}/bulk")
 
         def mount(cls: R) -> R:
+            if takes := find_arguments(cls):
+                self.problems.append(takes)
+                return cls
             for each in build_routes(cls, paths, name, self.problems, self.collections):
                 self.add_route(each.handler, each.path, [each.method], name=each.name, **given)
             return cls

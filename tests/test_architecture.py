@@ -58,8 +58,8 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 # A module imports from its own floor and from those below. Every module and package has a place,
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
-    "aio clock cors exceptions headers pace principal problem table types"
-    " _codegen _early _imports _place _tested",
+    "aio alike clock cors exceptions headers pace principal problem table types"
+    " _codegen _early _imports _meant _place _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response"
     " metrics limits",
     "serving.answer",
@@ -70,7 +70,7 @@ FLOORS = (
     "codec",
     "collection compile openapi misfit errors template",
     "app admission health lifecycle measuring operations registration requirement routing mounting"
-    " observer serving",
+    " observer sanic_decorators serving",
     "management testing __main__ metrics.reference",
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
@@ -93,10 +93,16 @@ def tree_of(name: str) -> ast.Module:
 
 
 @cache
+def nodes_of(name: str) -> list[ast.AST]:
+    """Return all nodes of that tree."""
+    return list(ast.walk(tree_of(name)))
+
+
+@cache
 def imports_of(name: str) -> frozenset[str]:
     """Return our own modules that *name* imports, anywhere in it."""
     found = set()
-    for node in ast.walk(tree_of(name)):
+    for node in nodes_of(name):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -150,7 +156,7 @@ def test_nothing_inside_imports_the_root():
     def imported_from_root(name):
         return ["import msframework"] * ("msframework" in imports_of(name)) + [
             f"from {node.module} import {alias.name}"
-            for node in ast.walk(tree_of(name))
+            for node in nodes_of(name)
             if isinstance(node, ast.ImportFrom) and node.module == "msframework"
             for alias in node.names
             if f"msframework.{alias.name}" not in MODULES
@@ -238,7 +244,7 @@ def test_a_module_says_what_it_is_for():
 
 def test_no_function_writes_global_names():
     def lines(name):
-        return [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Global)]
+        return [node.lineno for node in nodes_of(name) if isinstance(node, ast.Global)]
 
     assert faults(lines) == {}
 
@@ -247,7 +253,7 @@ def test_only_codegen_runs_generated_source():
     def lines(name):
         return [
             node.lineno
-            for node in ast.walk(tree_of(name))
+            for node in nodes_of(name)
             if isinstance(node, ast.Name) and node.id in ("exec", "eval")
         ]
 
@@ -281,7 +287,7 @@ def prose_of(name):
         for token in tokens_of(name)
         if token.type == tokenize.COMMENT
     ]
-    for node in ast.walk(tree_of(name)):
+    for node in nodes_of(name):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)
             if docstring:

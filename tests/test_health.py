@@ -80,10 +80,11 @@ async def test_a_service_without_parts_that_tell_is_ready(readiness_of):
         ("x" * 500, "x" * 200),
         ("", "it gives no reason"),
         (RuntimeError("password"), "RuntimeError was raised"),
+        (SystemExit("password"), "SystemExit was raised"),
         (asyncio.CancelledError(), "cancelled"),
         (False, "its ready() returned a bool; expected a reason or None"),
     ],
-    ids=["reason", "lines", "long", "empty", "exception", "cancelled", "bool"],
+    ids=["reason", "lines", "long", "empty", "exception", "exit", "cancelled", "bool"],
 )
 async def test_a_reason_is_one_short_line_without_secrets(readiness_of, reason, told):
     assert await readiness_of(a=Asked(reason), b=Asked()).check() == Report(

@@ -71,6 +71,26 @@ async def test_a_part_that_fails_to_stop_is_logged_and_the_others_stop(caplog):
     assert "Recorder failed to stop" in caplog.text
 
 
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, asyncio.CancelledError])
+async def test_no_exception_of_a_stop_keeps_the_others_from_stopping(kind, caplog):
+    class Leaving(Recorder):
+        async def stop(self):
+            raise kind
+
+    order = []
+    parts = Parts(10)
+    parts.add(Recorder("a", order))
+    parts.add(Leaving("b", order))
+    await parts.start()
+
+    await parts.stop()
+
+    assert order[-1] == "stop a"
+    (record,) = caplog.records
+    assert record.getMessage() == "Leaving failed to stop"
+    assert record.exc_info[0] is kind
+
+
 class Swallowing(Recorder):
     """A part whose start goes on though it is cancelled, until it is let go."""
 

@@ -113,6 +113,7 @@ ANYTHING = {
     "ObservedSanic.run_delayed_task": "Sanic's own method",
     "PageResult.rows": "rows, or other things that a schema writes",
     "Prepared.fetchval": "a value of a row",
+    "BlueprintFiles.static": "arguments of Sanic's method",
     "StaticFiles.static": "arguments of Sanic's method",
     "Reference.__init__": "options of marshmallow's field",
     "Request.__getitem__": "a value that a service put there",

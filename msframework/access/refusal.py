@@ -45,11 +45,8 @@ class Refusals:
         """Return the refusal of *principal*, with the scopes that are needed (RFC 6750, 3.1)."""
         access, refused = self._access, Forbidden()
         if not principal.scopes.issuperset(access.scopes):
-            for each in access.authenticators:
-                if each.name == principal.authenticator and _is_bearer(each.challenge):
-                    separator = ", " if " " in each.challenge else " "
-                    said = f'error="insufficient_scope", scope="{" ".join(access.scopes)}"'
-                    return with_challenges(refused, (f"{each.challenge}{separator}{said}",))
+            told = scope_challenges(access).get(principal.authenticator)
+            return with_challenges(refused, (told,)) if told else refused
         return refused
 
     def of_wrong(self, refused: Unauthorized, by: Authenticator) -> Unauthorized:
@@ -71,6 +68,20 @@ def challenges_of(
     return tuple(dict.fromkeys(challenge for challenge in said if challenge))
 
 
+def scope_challenges(access: Access) -> dict[str, str]:
+    """Return the challenges of a 403 for want of scopes, by authenticator: those of bearer tokens.
+
+    There are none where no scope is needed in any case.
+    """
+    found: dict[str, str] = {}
+    for each in access.authenticators if access.scopes else ():
+        scheme, _, rest = each.challenge.partition(" ")
+        if scheme.lower() == "bearer":
+            said = f'error="insufficient_scope", scope="{" ".join(access.scopes)}"'
+            found[each.name] = f"{each.challenge}{', ' if rest else ' '}{said}"
+    return found
+
+
 def with_challenges(refused: E, challenges: Sequence[str]) -> E:
     """Return *refused* with a line for each challenge, unless it has its own."""
     if not challenges or any(name.lower() == _HEADER.lower() for name in refused.headers):
@@ -82,7 +93,3 @@ def with_challenges(refused: E, challenges: Sequence[str]) -> E:
     copied.__cause__, copied.__context__ = refused.__cause__, refused.__context__
     copied.__suppress_context__ = refused.__suppress_context__
     return copied.with_traceback(refused.__traceback__)
-
-
-def _is_bearer(challenge: str) -> bool:
-    return challenge.partition(" ")[0].lower() == "bearer"

@@ -5,8 +5,12 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
+
+import peewee
+from asyncpg import PostgresError
 
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import delete_rows, insert_rows, lock_rows, update_rows
@@ -15,6 +19,7 @@ from msframework.collection.reading import AnswerReading
 from msframework.collection.related import Related
 from msframework.collection.source import ActionSource
 from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
+from msframework.exceptions import Forbidden
 from msframework.response import Reply
 
 
@@ -136,9 +141,11 @@ def _write_create(source: ActionSource, queries: Queries) -> None:
     source.set_parents("body")
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
-    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
-    source.line("row = await tx.fetchrow(query)")
-    _check_scope(source)
+    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries.created)})")
+    with _below_parents(source, queries):
+        source.line("row = await tx.fetchrow(query)")
+        _check_scope(source)
+    source.check_keys()
     source.seam("after_create", values="body")
     source.commit_seam()
     if not source.collection.paths.item:
@@ -164,7 +171,7 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _read_first(source, queries, "before_update")
     source.seam("before_update", key=source.key)
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line("if values:")
     source.line(f"    query = MODEL.update(values).returning(*{columns})")
     source.line("else:")
@@ -172,6 +179,7 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.where("query")
     source.fetch_row("tx")
     _check_scope(source)
+    source.check_keys()
     source.seam("after_update", key=source.key)
     source.commit_seam()
     source.line("return row")
@@ -205,9 +213,9 @@ def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
         source.fetch_row("tx")
 
 
-def _returned(source: ActionSource, queries: Queries) -> str:
-    """Return the expression of the columns that a write gives back."""
-    source.bind("COLUMNS", queries.columns)
+def _returned(source: ActionSource, columns: Sequence[peewee.Node]) -> str:
+    """Return the expression of the *columns* that a write gives back."""
+    source.bind("COLUMNS", columns)
     if not source.has("scope"):
         return "COLUMNS"
     source.bind("in_scope", in_scope)
@@ -220,12 +228,30 @@ def _check_scope(source: ActionSource) -> None:
         source.line("check_scope(row, scope)")
 
 
+@contextmanager
+def _below_parents(source: ActionSource, queries: Queries) -> Iterator[None]:
+    """Write what the block writes, which refuses parents outside of scope as missing ones."""
+    parents = source.collection.parents
+    if not parents or not source.has("scope"):
+        yield
+        return
+    source.bind("PARENTS", queries.parents())
+    source.bind("REFUSALS", (PostgresError, Forbidden))
+    source.line("try:")
+    with source.indented():
+        yield
+    source.line("except REFUSALS as exc:")
+    with source.indented():
+        values = "".join(f", {each.name}" for each in parents)
+        source.lines(f"await PARENTS.check(tx, exc, scope{values})", "raise")
+
+
 def _arguments(source: ActionSource) -> str:
     return "".join(f", {each.name}" for each in source.bounds)
 
 
 def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
-    source.bind("KEY", queries.bulk_key())
+    source.bind("KEY", queries.bulk_key(source.collection.shapes.bulk_create))
     source.bind("MODEL", queries.model)
     source.bind("insert_rows", insert_rows)
     source.line("KEY.check_number(body)")
@@ -235,14 +261,16 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.set_parents("values")
             source.seam("before_create")
     source.seam("scope", "scope")
-    columns = _returned(source, queries)
-    source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
-    _follow(source, "after_create")
+    columns = _returned(source, queries.columns)
+    with _below_parents(source, queries):
+        source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
+        source.check_keys("rows", many=True)
+        _follow(source, "after_create")
     source.line("return rows")
 
 
 def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
-    source.bind("KEY", queries.bulk_key())
+    source.bind("KEY", queries.bulk_key(source.collection.shapes.bulk_patch))
     source.bind("MODEL", queries.model)
     source.bind("update_rows", update_rows)
     source.line("KEY.check_number(body)")
@@ -258,8 +286,9 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
         )
         with source.indented():
             source.seam("before_update", key="KEY.shown(key)")
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
+    source.check_keys("rows", many=True)
     _follow(source, "after_update")
     source.line("return rows")
 

@@ -5,13 +5,14 @@ Run per request, in the action's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
 import peewee
 from marshmallow.exceptions import SCHEMA
+from peewee import Value, fn
 from playhouse.fields import EnumFieldMixin
 
 from msframework.collection.refusal import RowStatement, find_refused
@@ -31,9 +32,10 @@ class BulkKey:
         noun: what a row is called.
         most: how many rows an action takes.
         shared: the constraints that refuse no row by itself, but what the path says of all.
+        members: what the caller calls the columns that a body has, by their names.
     """
 
-    __slots__ = ("_columns", "_names", "_wires", "fields", "most", "noun", "shared")
+    __slots__ = ("_columns", "_members", "_names", "_wires", "fields", "most", "noun", "shared")
 
     def __init__(
         self,
@@ -43,10 +45,12 @@ class BulkKey:
         noun: str,
         most: int,
         shared: Iterable[str] = (),
+        members: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.fields, self._names, self._wires = tuple(fields), tuple(names), tuple(wires)
         self._columns = tuple(field.column_name for field in fields)
         self.noun, self.most, self.shared = noun, most, frozenset(shared)
+        self._members = members
 
     @property
     def parameter(self) -> str:
@@ -117,6 +121,14 @@ class BulkKey:
             raise InvalidInput({"body": errors})
         return [found[key] for key in keys]
 
+    def member_of(self, exc: asyncpg.PostgresError) -> str:
+        """Return the member of a row that *exc* refuses by itself, as the caller calls it, if any.
+
+        PostgreSQL names the column of a NULL; of other refusals it names a constraint at the most.
+        """
+        is_ours = exc.table_name == self.fields[0].model._meta.table_name
+        return self._members.get(exc.column_name or "", "") if is_ours else ""
+
     def check_found(self, keys: Sequence[object], rows: Iterable[Row]) -> None:
         """Refuse keys of a query that have no row.
 
@@ -182,7 +194,11 @@ async def update_rows(
         query = model.update(values).returning(*columns) if values else model.select(*columns)
         return query.where(*key.conditions(number), *bounds)
 
-    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build))
+    def lock(place: int) -> Any:
+        query = model.select(*key.fields).where(*key.conditions(keys[place]), *bounds)
+        return query.for_update("FOR NO KEY UPDATE")
+
+    return key.in_order(keys, await _run(tx, key, _in_order_of_keys(keys), build, lock))
 
 
 async def delete_rows(
@@ -199,27 +215,24 @@ async def delete_rows(
         InvalidInput: some are not there; none is deleted then, as the transaction ends.
     """
     query = model.delete().returning(*columns)
-    values, field = [value for (value,) in keys], key.fields[0]
-    order = field.asc(collation='"C"') if _is_text(field) else field
-    locked = model.select(field).where(field.in_(values), *bounds).order_by(order).for_update()
+    field: Any = key.fields[0]
+    places = _in_order_of_keys(keys)
+    values = [value for (value,) in keys]
+    in_order = [field.db_value(values[place]) for place, _ in places]
+    locked = model.select(field).where(field.in_(values), *bounds).for_update()
+    locked = locked.order_by(fn.array_position(Value(in_order, unpack=False), field))
     try:
-        rows = await tx.fetch(query.where(field.in_(locked)))
+        # NOTE: bounds hold for both, as the rest of a composite key may be among them.
+        rows = await tx.fetch(query.where(field.in_(locked), *bounds))
     except asyncpg.PostgresError as exc:
         each = (
-            RowStatement(index, *render(query.where(*key.conditions(one), *bounds)))
-            for index, one in enumerate(keys)
+            RowStatement(index, *render(query.where(*key.conditions(keys[place]), *bounds)))
+            for index, place in places
         )
         await find_refused(tx, exc, each, key.parameter)
         raise
     key.check_found(values, rows)
     return rows
-
-
-def _is_text(field: peewee.Field) -> bool:
-    """Tell whether PostgreSQL compares values of *field* by a collation, and Python by none."""
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
-    return isinstance(field, (peewee.CharField, peewee.TextField))
 
 
 async def lock_rows(
@@ -251,24 +264,33 @@ async def _run(
     key: BulkKey,
     members: Iterable[tuple[int, Any]],
     build: Callable[[Any], Any],
+    lock: Callable[[Any], Any] | None = None,
 ) -> list[Row]:
     """Run the query of each of *members*, those of one text at once; return their rows.
 
     The rows are in the order of the members' indexes where each query gives one.
+
+    Args:
+        lock: the query that locks the row of one of them. All run first, in the order of the
+            members, where theirs have several texts; those of one text run in that order anyway.
     """
+    chosen = list(members)
+    statements = [RowStatement(index, *render(build(member))) for index, member in chosen]
     groups: dict[str, list[RowStatement]] = {}
-    for index, member in members:
-        text, args = render(build(member))
-        groups.setdefault(text, []).append(RowStatement(index, text, args))
+    for each in statements:
+        groups.setdefault(each.text, []).append(each)
     rows: list[tuple[int, Row]] = []
     try:
+        if lock is not None and len(groups) > 1:
+            locks = [render(lock(member)) for _, member in chosen]
+            await tx.fetchmany(locks[0][0], [arguments for _, arguments in locks])
         for text, group in groups.items():
             found = await tx.fetchmany(text, [each.arguments for each in group])
             whole = len(found) == len(group)
             rows += [(group[number].index if whole else 0, row) for number, row in enumerate(found)]
     except asyncpg.PostgresError as exc:
         if exc.constraint_name not in key.shared:
-            await find_refused(tx, exc, chain.from_iterable(groups.values()))
+            await find_refused(tx, exc, statements, member=key.member_of(exc))
         raise
     rows.sort(key=lambda each: each[0])
     return [row for _, row in rows]

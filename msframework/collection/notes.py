@@ -72,9 +72,12 @@ def complete_notes(
         taken: the names that the method takes.
     """
     names = set(taken)
-    declared = {note.name for note in notes.inputs} | {note.source for note in notes.inputs}
+    declared = {note.name for note in notes.inputs}
+    has_body = any(note.source is Source.BODY for note in notes.inputs)
     for note in inputs_of(collection, action):
-        if note.name in names and declared.isdisjoint((note.name, note.source)):
+        # A query may have several inputs, a body has one.
+        is_replaced = note.source is Source.BODY and has_body
+        if note.name in names - declared and not is_replaced:
             notes.inputs.append(note)
     if action.name == "list" and "page" in names and notes.page is None:
         notes.page = collection.cls.paging
@@ -135,6 +138,8 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                 mine.discard(constraint)
                 if constraint not in raises:
                     yield Failure(NotFound, constraint)
+        if collection.parents and "scope" in collection.seams:
+            yield Failure(NotFound)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
         if not collection.finds_one:

@@ -33,6 +33,7 @@ async def find_refused(
     exc: asyncpg.PostgresError,
     statements: Iterable[RowStatement],
     parameter: str = "",
+    member: str = "",
 ) -> None:
     """Note at *exc*, with which *tx* failed, the row that was refused, if one is again.
 
@@ -42,6 +43,7 @@ async def find_refused(
 
     Args:
         parameter: the parameter of the query that names the rows; empty for those of the body.
+        member: the member of a row that *exc* is about, if it tells.
     """
     if not refuses_row(exc):
         return
@@ -53,7 +55,7 @@ async def find_refused(
             await tx.fetch(each.text, *each.arguments)
     except asyncpg.PostgresError as again:
         if index >= 0 and refuses_alike(exc, again):
-            note_refused(exc, RefusedRow(index, parameter))
+            note_refused(exc, RefusedRow(index, parameter, member))
     except Exception:
         doom(tx)  # the connection is lost, or was too slow: the failure that was is answered
     else:

@@ -8,22 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from urllib.parse import quote
 
 from msframework._codegen import SourceWriter, compile_function
 from msframework.collection.action import ActionPlace, CollectionAction, Generated
-from msframework.collection.declaration import Bound, Collection
+from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
+from msframework.collection.row_address import quote_key, read_row_keys
 from msframework.collection.statements import missing_row, only_row
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
-
-
-def quote_key(value: object) -> str:
-    """Return a value as a segment of a path (RFC 3986, 3.3)."""
-    return str(value) if value.__class__ is int else quote(str(value), safe="")
 
 
 class ActionSource(SourceWriter):
@@ -124,6 +119,14 @@ class ActionSource(SourceWriter):
         keys = ", ".join(each.name for each in self.collection.lookup)
         self.line("if row is None:")
         self.line(f"    raise missing_row({self.collection.noun.one!r}, {keys})")
+
+    def check_keys(self, rows: str = "(row,)", *, many: bool = False) -> None:
+        """Write the line that refuses written rows whose keys no path can have."""
+        fixed = () if self.action.method == "POST" else primary_key(self.collection.model)
+        keys = read_row_keys(self.collection, fixed)
+        if keys is not None:
+            self.bind("ROW_KEYS", keys)
+            self.line(f"ROW_KEYS.check({rows}{', many=True' if many else ''})")
 
     def set_parents(self, values: str) -> None:
         """Write the lines that put the path's own values into those of a row."""

@@ -5,17 +5,20 @@ The queries are built at start-up, and bound per request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import peewee
+from marshmallow import Schema
 from peewee import SQL
 
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.parents import Parents
 from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
 from msframework.exceptions import Conflict, Forbidden, NotFound
 from msframework.models.sql import render
+from msframework.schemas import as_schema
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
 
@@ -39,6 +42,7 @@ class Queries:
 
     Attributes:
         columns: the columns of the rows that are written and read.
+        created: those of a row that `create` answers.
         whole: all columns, for rows that seams get.
     """
 
@@ -50,8 +54,14 @@ class Queries:
         always = [*self.keys, *(each.field for each in collection.lookup)]
         self.whole = tuple(self.model._meta.sorted_fields)
         self.columns = read_columns(self.model, shapes.detail, always)
+        if collection.cls.created_schema is None:
+            self.created = self.columns
+        else:
+            shown = as_schema(shapes.created, where=collection.where, for_load=False)
+            self.created = read_columns(self.model, shown, always)
         if not {"after_create", "after_update", "after_commit"}.isdisjoint(collection.seams):
             self.columns = self._with_whole(self.columns)
+            self.created = self._with_whole(self.created)
 
     def _with_whole(self, columns: Sequence[peewee.Node]) -> tuple[peewee.Node, ...]:
         """Return all columns, and whatever else *columns* are."""
@@ -84,8 +94,12 @@ class Queries:
         holes = [each.field == SQL(f"${number}") for number, each in enumerate(bounds, 1)]
         return render(query.where(*holes))[0]
 
-    def bulk_key(self) -> BulkKey:
-        """Return the key by which bulk actions name rows: the primary key, without parents."""
+    def bulk_key(self, body: Schema | None = None) -> BulkKey:
+        """Return the key by which bulk actions name rows: the primary key, without parents.
+
+        Args:
+            body: the schema of their rows, for those that have a body.
+        """
         collection, schema = self._collection, self._collection.shapes.detail
         outer = [each.field for each in collection.parents]
         keys = [key for key in self.keys if not is_one_of(key, outer)]
@@ -97,7 +111,16 @@ class Queries:
                     wires.append(field.data_key or name)
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
-        return BulkKey(keys, names, wires, collection.noun.one, most, shared)
+        members = dict(_wires(self.model, body))
+        return BulkKey(keys, names, wires, collection.noun.one, most, shared, members)
+
+    def parents(self) -> Parents:
+        """Return the parents of new rows, with the exception for one that is not there."""
+        fields = [each.field for each in self._collection.parents]
+        raises = self._collection.cls.raises
+        keys = [foreign_key(each) for each in fields if isinstance(each, peewee.ForeignKeyField)]
+        missing = next((raises[key] for key in keys if key in raises), NotFound)
+        return Parents(self.model, fields, missing)
 
     def bulk_name(self) -> str:
         """Return the member of a bulk delete's query that holds the keys."""
@@ -116,6 +139,14 @@ class Queries:
                 elif column.null:
                     found[field.attribute or name] = None
         return found
+
+
+def _wires(model: Any, body: Schema | None) -> Iterator[tuple[str, str]]:
+    """Yield the columns that a *body* loads, each with what callers call it."""
+    for name, field in () if body is None else body.load_fields.items():
+        column = column_of(model, field, name)
+        if column is not None:
+            yield column.column_name, field.data_key or name
 
 
 def is_plain(bounds: Sequence[Bound]) -> bool:

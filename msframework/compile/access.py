@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from asyncpg import PostgresError
 from marshmallow import ValidationError
 from sanic.exceptions import SanicException
 
@@ -36,6 +37,7 @@ from msframework.access.policy import Access
 from msframework.access.refusal import Refusals
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
+from msframework.compile.fault import read_fault
 from msframework.compile.rates import NO_TAKES, Takes
 from msframework.exceptions import InvalidInput
 from msframework.operation import Operation, PathParam, text_params
@@ -95,11 +97,11 @@ def compile_admission(
             if access.is_checked:
                 _write_questions(access, conditions, writer)
             _write_take("take_by_caller", takes.after, takes, conditions, writer)
-        writer.lines("except Misread as exc:", "    raise misread(exc) from exc")
+        writer.lines("except Misread as exc:", "    raise misread(request, exc) from exc")
     conditions.names.update(
         refuse_anonymous=refusals.of_anonymous,
         refuse_principal=refusals.of_principal,
-        Misread=(SanicException, ValidationError),
+        Misread=(SanicException, ValidationError, PostgresError),
         misread=_misread,
     )
     source = str(writer)
@@ -242,6 +244,8 @@ async def _ask_once(
     return asked[number]
 
 
-def _misread(exc: Exception) -> TypeError:
+def _misread(request: Request, exc: Exception) -> Exception:
     """Return an error for *exc*, which would be answered as if the caller were at fault."""
+    if isinstance(exc, PostgresError):
+        return read_fault(request, exc, "an authenticator or a guard")
     return TypeError(f"an authenticator or a guard raised {type(exc).__qualname__}")

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import logging
 from types import AsyncGeneratorType
-from typing import Any
+from typing import Any, Final
+
+from asyncpg import PostgresError
 
 from msframework._place import short_path
+from msframework.compile.fault import read_fault
+from msframework.serving.request import Request
 
+FAILED: Final = "a provider"
 logger = logging.getLogger("msframework.errors")
 
 
 class YieldedValue:
     """An async generator as a context manager: `async with` gives its value.
 
+    What the database refuses of its first part is no mistake of the caller's. From the `yield` on
+    it may hold the statements of the method, a transaction around them for instance.
+
     What ends the block is raised at the `yield`, which lets a generator roll back; it surfaces
     also where the generator catches it, as there is no answer then. What the clean-up raises
     takes its place, but for a cancellation, which stays one.
     """
 
-    __slots__ = ("_generator",)
+    __slots__ = ("_generator", "_request")
 
-    def __init__(self, generator: AsyncGeneratorType[Any, None]) -> None:
-        self._generator = generator
+    def __init__(self, generator: AsyncGeneratorType[Any, None], request: Request) -> None:
+        self._generator, self._request = generator, request
 
     async def __aenter__(self) -> Any:
         try:
             return await anext(self._generator)
         except StopAsyncIteration:
             raise RuntimeError(f"{self._place()}: it yielded nothing; expected one yield") from None
+        except PostgresError as exc:
+            raise read_fault(self._request, exc, FAILED) from exc
 
     async def __aexit__(
         self, exc_type: object, exc: BaseException | None, traceback: object

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from asyncpg import PostgresError
+
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
-from msframework.compile.generator import YieldedValue
+from msframework.compile.fault import read_fault
+from msframework.compile.generator import FAILED, YieldedValue
 from msframework.db.binding import RequestDatabase
 from msframework.operation import Operation, Provision, Source
 from msframework.provider import ProviderKind
@@ -65,8 +68,15 @@ def _write(provision: Provision, emitter: Emitter) -> None:
         call = f"provide_{name}({emitter.arguments(provision.arguments)})"
         if kind is ProviderKind.GENERATOR:
             emitter.bind("YieldedValue", YieldedValue)
-            emitter.open(f"async with YieldedValue({call}) as {local}:")
-        elif kind is ProviderKind.COROUTINE:
-            emitter.line(f"{local} = await {call}")
-        else:
-            emitter.line(f"{local} = await settle({call})")
+            emitter.open(f"async with YieldedValue({call}, request) as {local}:")
+            return
+        if kind is not ProviderKind.COROUTINE:
+            call = f"settle({call})"
+        emitter.bind("PostgresError", PostgresError)
+        emitter.bind("read_fault", read_fault)
+        emitter.lines(
+            "try:",
+            f"    {local} = await {call}",
+            "except PostgresError as exc:",
+            f"    raise read_fault(request, exc, {FAILED!r}) from exc",
+        )

@@ -6,9 +6,9 @@ The check is made at start-up, and runs per request that has a query string.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Any, Final
 
+from msframework.alike import find_alike
 from msframework.compile.request import Errors, add_errors, query_names
 from msframework.operation import Input
 from msframework.serving.request import Request
@@ -46,6 +46,6 @@ def why_unknown(name: str, known: Iterable[str]) -> str:
         return "Unknown parameter."
     listed = ", ".join(names[:_MOST_TOLD])
     more = ", …" if names[_MOST_TOLD:] else ""
-    close = get_close_matches(name[:100], names, 1)
-    asked = f" Did you mean {close[0]!r}?" if close else ""
+    meant = find_alike(name, names)
+    asked = f" Did you mean {meant!r}?" if meant else ""
     return f"Unknown parameter; there are {listed}{more}.{asked}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from marshmallow import fields
 from marshmallow.exceptions import SCHEMA
 
 from msframework.exceptions import (
@@ -68,6 +69,8 @@ _TEXTS: Final = {
     "value": "a value does not fit its column",
     "too large": "a value is too large",
 }
+# As marshmallow says it.
+NULL: Final = str(fields.Field.default_error_messages["null"])
 SCHEMA_CHANGED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # DETAIL reads "Key (city_id, lower(name))=(1, x) …"; what stands before ")=(" are columns.
 _KEY = re.compile(r"\((.*?)\)=\(", re.DOTALL)
@@ -86,15 +89,19 @@ class RefusedRow:
     Args:
         index: its place among them.
         parameter: the parameter of the query that names the rows; empty for those of the body.
+        member: the member that may not be null; empty where it is refused for something else.
     """
 
     index: int
     parameter: str = ""
+    member: str = ""
 
     def errors(self, text: str) -> dict[str, object]:
         """Return the errors of a 422 that says *text* of the row."""
         if self.parameter:
             return {"query": {self.parameter: {str(self.index): [text]}}}
+        if self.member:
+            return {"body": {str(self.index): {self.member: [NULL]}}}
         return {"body": {str(self.index): {SCHEMA: [text]}}}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from marshmallow import Schema, fields, missing, validate
 from playhouse import fields as extra
 from playhouse import postgres_ext
 
+from msframework.alike import find_alike
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
 from msframework.schemas.field_map import make_field
@@ -250,5 +250,5 @@ class ColumnReader:
 
 def suggest(name: object, known: Iterable[str]) -> str:
     """Return the question whether *name* is one of the *known*; empty where none is like it."""
-    close = get_close_matches(str(name)[:100], sorted(known), 1)
-    return f"Did you mean {close[0]!r}?" if close else ""
+    meant = find_alike(str(name), known)
+    return f"Did you mean {meant!r}?" if meant else ""

@@ -5,14 +5,14 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from marshmallow import Schema
 
 from msframework.envelope import CODE, DefaultEnvelope, Envelope, ErrorFacts
-from msframework.exceptions import Code, InvalidInput, default_code
+from msframework.exceptions import Code, Forbidden, InvalidInput, Unauthorized, default_code
 from msframework.openapi.components import Registry
 from msframework.openapi.converter import View
 from msframework.openapi.headers import (
@@ -21,7 +21,7 @@ from msframework.openapi.headers import (
     describe_headers,
     failure_headers,
 )
-from msframework.openapi.security import read_challenge
+from msframework.openapi.security import read_challenge, read_scope_challenge
 from msframework.operation import Answer, Failure, Operation, Paging
 from msframework.response import BODYLESS
 from msframework.types import JSONObject
@@ -59,8 +59,11 @@ def build_responses(operation: Operation, registry: Registry, code: JSONObject) 
         paging = operation.page if number == 0 else None
         found[str(answer.status)] = _success(answer, paging, envelope, registry, limits)
     cases: dict[int, list[Case]] = {}
-    challenge = read_challenge(operation)
-    for case in (_case(failure, challenge, limits) for failure in operation.failures):
+    challenges = {
+        Unauthorized.status_code: read_challenge(operation),
+        Forbidden.status_code: read_scope_challenge(operation),
+    }
+    for case in (_case(failure, challenges, limits) for failure in operation.failures):
         cases.setdefault(case.status, []).append(case)
     for status in sorted(cases):
         found[str(status)] = _shared_failure(cases[status], envelope, registry, code)
@@ -107,7 +110,7 @@ def _is_many(schema: Schema | None) -> bool:
     return schema is not None and bool(schema.many)
 
 
-def _case(failure: Failure, challenge: str, limits: tuple[str, ...]) -> Case:
+def _case(failure: Failure, challenges: Mapping[int, str], limits: tuple[str, ...]) -> Case:
     exception = failure.exception
     status, message = exception.status_code, exception.message
     code = default_code(status) if exception.code is None else exception.code
@@ -121,7 +124,8 @@ def _case(failure: Failure, challenge: str, limits: tuple[str, ...]) -> Case:
         description,
         exception.error if failure.example is None else failure.example,
         headers,
-        challenge if status == 401 else "",
+        # A service raises its own kinds of 403 for other reasons than scopes.
+        challenges.get(status, "") if status == 401 or exception is Forbidden else "",
     )
 
 
@@ -152,8 +156,8 @@ def _failure(
         "examples": examples,
     }
     headers = failure_headers(cases[0].status, (name for case in cases for name in case.headers))
-    if cases[0].challenge:
-        headers |= describe_challenge(cases[0].challenge)
+    for challenge in filter(None, (case.challenge for case in cases)):
+        headers |= describe_challenge(cases[0].status, challenge)
     return {
         "description": " ".join(text if text.endswith(".") else f"{text}." for text in described),
         **({"headers": headers} if headers else {}),

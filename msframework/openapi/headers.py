@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from msframework.exceptions import Unauthorized
 from msframework.types import JSONObject
 
 _TEXT: Final[JSONObject] = {"type": "string"}
@@ -55,9 +56,11 @@ def failure_headers(status: int, own: Iterable[str]) -> JSONObject:
     return describe_headers(dict.fromkeys((*_OF_STATUS.get(status, ()), *own), ""))
 
 
-def describe_challenge(challenge: str) -> JSONObject:
-    """Return the header of a 401 whose callers are asked with *challenge* (RFC 9110, 11.6.1)."""
+def describe_challenge(status: int, challenge: str) -> JSONObject:
+    """Return the header of a 401 or 403 with *challenge* (RFC 9110, 11.6.1; RFC 6750, 3.1)."""
     text, schema = _KNOWN["WWW-Authenticate"]
+    if status != Unauthorized.status_code:
+        text = "The scopes that a token needs, where it lacks some."
     return {"WWW-Authenticate": {"description": text, "schema": dict(schema), "example": challenge}}
 
 

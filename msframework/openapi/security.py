@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from msframework.access.refusal import scope_challenges
 from msframework.conf.settings import Settings
 from msframework.openapi.literal import read_literal
 from msframework.operation import Operation
@@ -59,6 +60,11 @@ def read_challenge(operation: Operation) -> str:
     """Return the `WWW-Authenticate` of a caller without credentials (RFC 9110, 11.6.1)."""
     told = (each.challenge for each in operation.access.authenticators)
     return ", ".join(dict.fromkeys(filter(None, told)))
+
+
+def read_scope_challenge(operation: Operation) -> str:
+    """Return the `WWW-Authenticate` of a caller whose token lacks scopes (RFC 6750, 3.1)."""
+    return ", ".join(dict.fromkeys(scope_challenges(operation.access).values()))
 
 
 def scheme_problems(operations: Iterable[Operation], settings: Settings) -> Iterator[str]:

@@ -45,7 +45,8 @@ class ModelSchemaOpts(NamingOpts):
             found = f"fields is {said!r}; expected a tuple of names, or ALL. Write fields = {text}."
             raise ImproperlyConfigured(f"{meta.__module__}.{meta.__qualname__}: {found}")
         self.all = said is ALL
-        super().__init__(type("Meta", (meta,), {"fields": ()}) if self.all else meta)
+        named = {"fields": (), "__qualname__": meta.__qualname__}
+        super().__init__(type("Meta", (meta,), named) if self.all else meta)
         self.is_said = self.all or hasattr(meta, "fields") or hasattr(meta, "exclude")
         self.sensitive: Collection[str] = dict.fromkeys(
             (*SENSITIVE_FIELDS, *getattr(meta, "sensitive", ()))

@@ -14,6 +14,7 @@ from msframework.types import Handler
 
 _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 2000
+_NAME: Final = 6  # the place of `name` among the arguments of Sanic's `static`
 
 
 class StaticFiles:
@@ -57,6 +58,24 @@ class StaticFiles:
         if not found.parent.is_dir():
             raise not_found
         return found
+
+
+class BlueprintFiles:
+    """A part of a Blueprint: static files that the guards around them may leave to anybody."""
+
+    __slots__ = ()
+    public_files: set[str]
+
+    def static(self, *args: object, public: bool = False, **options: object) -> None:
+        """Serve files, as Sanic documents it.
+
+        Args:
+            public: whether anybody may have them, whatever guards stand around.
+        """
+        if public:
+            name = args[_NAME] if len(args) > _NAME else options.get("name", "static")
+            self.public_files.add(str(name))
+        super().static(*args, **options)  # type: ignore[misc]
 
 
 def _is_file_path(path: str) -> bool:

@@ -110,7 +110,7 @@ class LeanHttp(StrictHttp):
                     await self._send_other(request, answer)
             except CancelledError as exc:
                 serving.forget(request)
-                serving.observer.end_cancelled(request, exc)
+                await serving.end_cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise

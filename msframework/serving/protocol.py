@@ -21,6 +21,7 @@ from websockets.datastructures import Headers
 
 from msframework.application import Application
 from msframework.serving.http import LeanHttp
+from msframework.serving.intake import Intake
 from msframework.serving.state import ServerState
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import ConnectionClock
@@ -277,6 +278,7 @@ class LeanWebSocketProtocol(  # type: ignore[override]
     ) -> Any:
         """Begin a websocket, and hand it the bytes that arrived together with its request."""
         websocket = await super().websocket_handshake(request, subprotocols)
+        Intake(websocket)
         early = bytes(self.recv_buffer)
         if early:
             self.recv_buffer.clear()

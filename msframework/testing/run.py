@@ -12,6 +12,7 @@ from typing import Final
 from msframework.exceptions import ImproperlyConfigured
 
 REPORTS: Final = Path("reports")
+PLUGIN: Final = "msframework.testing.plugin"  # the name of its entry point, too: it loads once
 
 
 def run(
@@ -40,7 +41,9 @@ def run(
     reports.mkdir(parents=True, exist_ok=True)
     _erase()
     # NOTE: a process of its own, as this one has imported the framework before coverage watches.
-    command = ["-m", "pytest", f"--junitxml={reports / 'junit.xml'}", *options, *arguments]
+    # The plugin has no entry point where the framework comes from PYTHONPATH alone.
+    command = ["-m", "pytest", "-p", PLUGIN, f"--junitxml={reports / 'junit.xml'}"]
+    command += [*options, *arguments]
     if parallel is not None:
         command += ["-n", parallel, "--dist", "loadfile", "--no-loadscope-reorder"]
     code = _coverage("run", *_options(reports, parallel=parallel is not None), *command)

@@ -14,6 +14,7 @@ from msframework.models import (
     Model,
     TextField,
 )
+from msframework.schemas import fields
 
 TABLES = """
 CREATE SCHEMA key_types;
@@ -132,5 +133,24 @@ mount(Car, "/cars", "<model>/<quote>", ModelResource.actions)
 mount(Part, "/numbers/<number>/parts", "<id>")
 mount(Field, "/fields", "<field_id:int>")
 mount(Crop, "/fields/<field_id:int>/crops", "<id:int>")
+
+
+class LabelSchema(ModelSchema):
+    """A number whose schema takes for its name what PostgreSQL refuses."""
+
+    name = fields.String(allow_none=True, data_key="label")
+
+    class Meta:
+        model = Number
+        fields = ("id", "name")
+
+
+@key_types.collection("/labels", item="/labels/<id>")
+class Labels(ModelResource):
+    """Numbers, by their labels."""
+
+    schema = LabelSchema
+    actions = ALL_ACTIONS
+
 
 BLUEPRINTS = (key_types,)

@@ -119,3 +119,16 @@ def test_what_a_method_reaches_bears_no_name_of_a_parameter(shop_service, key_ty
         if method.__code__.co_filename.startswith("<msframework "):
             reached = {name for name in method.__code__.co_names if name in method.__globals__}
             assert all(name[:4].isupper() for name in reached - names.LOCALS), operation.name
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_a_null_that_postgresql_refuses_is_told_at_its_member(client, method):
+    made = await client.post("/key_types/labels/bulk", json=[{"label": "a"}, {"label": "b"}])
+    body = [made.json["data"][0], made.json["data"][1] | {"label": None}]
+    if method == "POST":
+        body = [{"label": row["label"]} for row in body]
+
+    response = await client.request(method, "/key_types/labels/bulk", json=body)
+
+    assert response.status == 422, response.text
+    assert response.json["error"] == {"body": {"1": {"label": ["Field may not be null."]}}}

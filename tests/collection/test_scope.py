@@ -76,6 +76,34 @@ def _without_parent(body):
     return body and {name: value for name, value in body.items() if name != "person_id"}
 
 
+async def test_a_scope_decides_which_rows_a_parent_stands_for(client, admin, rows):
+    made = await client.post("/named/Eve/notes", json={"title": "new"})
+
+    assert (made.status, made.headers["location"]) == (201, "/named/Eve/notes/3")
+    assert made.json["data"]["person_id"] == 2
+    assert (await client.get("/named/Ada/notes/2")).status == 404
+    assert (await client.delete("/named/Ada/notes/3")).status == 404
+    assert (await client.get("/named/Nobody/notes")).status == 404
+    assert [row["id"] for row in (await client.get("/named/Eve/notes")).json["data"]] == [2, 3]
+
+
+async def test_a_scope_may_say_which_rows_a_body_refers_to(client, admin, rows):
+    body = {"title": "new", "person_id": 1}
+
+    assert (await client.post("/known", json=body)).status == 201
+    assert (await client.post("/known", json=body | {"person_id": 2})).status == 403
+    assert (await client.patch("/known/1", json={"person_id": 2})).status == 403
+    assert (await client.patch("/known/2", json={"title": "hers"})).status == 404
+    assert await admin.fetchval("SELECT count(*) FROM notes WHERE person_id = 2") == 1
+
+
+async def test_a_method_with_a_query_of_its_own_keeps_the_filters(client, admin, rows):
+    answer = await client.get("/named/Eve/notes?loud=true&title=hers")
+
+    assert [row["title"] for row in answer.json["data"]] == ["HERS"]
+    assert (await client.get("/named/Eve/notes?loud=true&title=other")).json["data"] == []
+
+
 async def test_a_stranger_has_no_rows(client, rows):
     assert (await client.get("/notes")).json["data"] == []
     assert (await client.get("/notes/1")).status == 404

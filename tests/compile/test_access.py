@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 
+import asyncpg
 import pytest
 from marshmallow import ValidationError
 from sanic.exceptions import BadRequest
@@ -19,8 +20,8 @@ from msframework import (
     Unauthorized,
     doc,
 )
-from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
-from msframework.exceptions import Forbidden, ServiceUnavailable
+from msframework.access import AnyScope, Authenticated, AuthenticatedBy, JWTIssuer, Scopes
+from msframework.exceptions import DatabaseUnavailable, Forbidden, ServiceUnavailable
 from msframework.management.guarded import read_access_rows
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -274,6 +275,11 @@ def test_a_guard_that_cannot_be_right_is_refused(make, guards, said):
         ("token", Tokens, "the class Tokens is no authenticator. Make one: Tokens(…)."),
         ("token", "s3cr-et", "a text that is no dotted path. Write 'package.module.name'."),
         ("token", {"key": "secret"}, "an object of dict is no authenticator."),
+        (
+            "token",
+            JWTIssuer("0" * 64, "HS256", issuer="a", audience="b"),
+            "an object of JWTIssuer is no authenticator. Pass what verifies its tokens: issuer.be",
+        ),
         ("token", None, "an object of NoneType is no authenticator."),
         ("token", Authenticator(), "Authenticator has no scheme for the document."),
         ("token", type("Bare", (Authenticator,), {"scheme": BEARER})(), "Bare has no coroutine"),
@@ -664,6 +670,9 @@ async def test_what_is_no_principal_is_none(make, told, said):
         (BadRequest("no"), TypeError),
         (RuntimeError("no"), RuntimeError),
         (ServiceUnavailable("the keys are away"), ServiceUnavailable),
+        (asyncpg.UniqueViolationError("no"), RuntimeError),
+        (asyncpg.NumericValueOutOfRangeError("no"), RuntimeError),
+        (asyncpg.TooManyConnectionsError("no"), DatabaseUnavailable),
     ],
 )
 @pytest.mark.parametrize("who", ["authenticator", "guard", "opposite"])

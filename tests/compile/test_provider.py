@@ -5,6 +5,7 @@ import functools
 from contextlib import asynccontextmanager, suppress
 
 import aiohttp
+import asyncpg
 import pytest
 
 from msframework import (
@@ -614,3 +615,54 @@ def test_a_built_in_value_that_is_provided_too_late_is_refused(service):
 
     (problem,) = problems_of(service)
     assert "provide('tx', …) came after it was compiled" in problem
+
+
+TAKEN = asyncpg.UniqueViolationError("taken")
+
+
+def fail_at_once(request):
+    raise TAKEN
+
+
+async def fail(request):
+    raise TAKEN
+
+
+async def fail_before(request):
+    raise TAKEN
+    yield  # pragma: no cover - what makes it a generator
+
+
+async def fail_behind(request):
+    yield 1
+    raise TAKEN
+
+
+@pytest.mark.parametrize(
+    ("provider", "status"),
+    [(fail_at_once, 500), (fail, 500), (fail_before, 500), (fail_behind, 409)],
+)
+async def test_a_constraint_is_the_callers_business_in_statements_of_the_method_alone(
+    service, call, caplog, provider, status
+):
+    service.provide("value", provider)
+
+    @service.get("/")
+    @doc.produces({})
+    async def read(request, value):
+        return {}
+
+    assert (await call(service))[0] == status
+    assert ("a provider raised UniqueViolationError" in caplog.text) is (status == 500)
+
+
+async def test_a_database_that_is_away_is_a_503_in_a_provider_too(service, call):
+    async def find(request):
+        raise asyncpg.TooManyConnectionsError("no")
+
+    service.provide("value", find)
+
+    @service.get("/")
+    async def read(request, value): ...
+
+    assert (await call(service))[0] == 503

@@ -153,6 +153,24 @@ def test_a_401_shows_every_challenge(guarded, document, version):
     assert shown == 'Bearer realm="api", ApiKey realm="api"'
 
 
+def test_a_403_shows_the_scopes_that_a_token_needs(guarded, document):
+    found = document(guarded(Scopes("a", "b")), guarded(Authenticated() & ~Scopes("c"), path="/no"))
+
+    answers = found["paths"]["/things"]["get"]["responses"]
+    header = resolve(found, answers["403"])["headers"]["WWW-Authenticate"]
+    assert header["description"] == "The scopes that a token needs, where it lacks some."
+    assert header["example"] == 'Bearer realm="api", error="insufficient_scope", scope="a b"'
+    other = resolve(found, found["paths"]["/no"]["get"]["responses"]["403"])
+    assert "WWW-Authenticate" not in other["headers"]
+
+
+def resolve(found, answer):
+    """Return *answer*, or the component that it refers to."""
+    if "$ref" not in answer:
+        return answer
+    return found["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+
+
 def test_operations_that_are_asked_alike_share_one_answer(guarded, document):
     one, other = guarded(Authenticated()), guarded(Scopes("a"), method="POST")
     third = guarded(AuthenticatedBy("key"), method="PUT")

@@ -42,6 +42,14 @@ def test_reports_are_written_and_arguments_passed_on(project):
     assert (reports / "html" / "index.html").exists()
 
 
+def test_the_fixtures_are_there_without_an_entry_point(project, monkeypatch):
+    (project / "test_shop.py").write_text("def test_key(make_key):\n    assert make_key\n")
+    # As where the framework comes from PYTHONPATH, and no distribution of it is installed.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+    assert run(["-q"]) == 0
+
+
 def test_too_little_coverage_fails_a_whole_run(project):
     (project / ".coveragerc").write_text(
         "[run]\nsource = .\nparallel = true\n[report]\nfail_under = 100\n"
