@@ -30,6 +30,8 @@ SLOW = (
     *("test_fences", "test_run", "test_equality", "test_plugin", "test_instrumentation"),
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
 )
+# The same for `make acceptance`.
+SLOW += ("test_machine", "test_schemathesis", "test_linters", "test_generators")
 SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls", "operations")
 
 

@@ -14,11 +14,10 @@ import pytest
 from tests.console import ROOT
 from tests.processes import free_port
 
-collectors = pytest.importorskip(
-    "benchmarks.collectors", reason="pip install -r benchmarks/requirements.txt"
-)
+collectors = pytest.importorskip("benchmarks.collectors", reason="pip install psutil")
 pytestmark = [
     pytest.mark.acceptance,
+    pytest.mark.alone,
     pytest.mark.timeout(600),
     pytest.mark.skipif(
         not (shutil.which("wrk") and shutil.which("taskset")),

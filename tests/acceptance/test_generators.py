@@ -126,6 +126,7 @@ def test_openapi_generator_typescript_fetch(service, document, tmp_path, version
 
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
 def test_openapi_typescript(service, document, tmp_path, version):
+    tools.installed("node")
     modules = tools.node_modules()
     program = modules / ".bin" / "openapi-typescript"
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.migrations_under_traffic import CHANGES, REPORT, measure, prepared
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(600)]
 
 # A change that waits for its lock holds others up for as long as the report takes, and it does so
 # each time; a machine that does something else meanwhile does so now and then.

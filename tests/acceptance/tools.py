@@ -8,6 +8,7 @@ program is neither here nor to be had is skipped, and says what to install.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -117,12 +118,22 @@ def oapi_codegen() -> Path:
     return cached(f"oapi-codegen-{OAPI_CODEGEN}", install) / "oapi-codegen"
 
 
+# The option by which a program says its version, and the least that does.
+_LEAST = {"go": ("version", (1, 21)), "node": ("--version", (20, 19))}
+
+
 def installed(program: str) -> str:
-    """Return where *program* is; the test is skipped if it is nowhere."""
+    """Return where *program* is; the test is skipped if it is nowhere, or too old."""
     path = f"{os.environ.get('PATH', '')}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin"
     found = shutil.which(program, path=path)
     if found is None:
         pytest.skip(f"no {program} here: apt-get install {_PACKAGES.get(program, program)}")
+    if program in _LEAST:
+        option, least = _LEAST[program]
+        said = subprocess.run([found, option], capture_output=True, text=True, timeout=60).stdout
+        version = re.search(r"(\d+)\.(\d+)", said)
+        if version is None or tuple(map(int, version.groups())) < least:
+            pytest.skip(f"{program} {least[0]}.{least[1]} or newer is needed; here is {said}")
     return found
 
 
