@@ -43,7 +43,7 @@ def test_every_request_is_answered(found):
 
 @pytest.mark.parametrize("mode", collectors.MODES)
 def test_requests_do_not_wait_for_the_collector(found, mode):
-    assert min(found["ratios"]["p99_ms"][mode]["rounds"]) < 1.5
+    assert min(found["ratios"]["p99_ms"][mode]["rounds"]) < 3
 
 
 @pytest.mark.parametrize("mode", collectors.MODES)
