@@ -96,7 +96,7 @@ def run_step(step: Step, *, port: int, cwd: Path, env: dict[str, str]) -> list[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
+        timeout=500,
     )
     printed = done.stdout.replace(f"127.0.0.1:{port}", "localhost:8000")
     expected, found = normalise(step.output).splitlines(), normalise(printed).splitlines()

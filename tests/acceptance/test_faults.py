@@ -12,7 +12,7 @@ import pytest
 from benchmarks.faults import Outcome, format_table, running
 from benchmarks.harm import FAULTS
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(900)]
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 # Faults that no service could hide: some requests must have met them, or nothing was tested.

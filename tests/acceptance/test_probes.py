@@ -17,7 +17,7 @@ from msframework.db.embedded import EmbeddedServer
 from tests.console import ROOT, read_url
 from tests.processes import ServerProcess
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 # An app that keeps its connections, and its loop, until it is told to let go.
 RESOURCES = '''

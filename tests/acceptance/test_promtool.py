@@ -10,7 +10,7 @@ from tests.acceptance import tools
 from tests.conftest import new_service
 from tests.console import ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from msframework.db import Database
 from msframework.exceptions import DatabaseUnavailable
 from tests.acceptance.postgres import replicated
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 WHERE = "SELECT current_setting('data_directory')"
 # So long, as a probe has failed that isn't answered within it, and other work shares the cores.
@@ -53,7 +53,7 @@ def open_database(request, servers):
         try:
             yield db
         finally:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await db.stop()
 
     return open_database

@@ -9,7 +9,7 @@ from benchmarks.restarts import measure
 from tests.acceptance.tools import deploy_programs, installed
 from tests.processes import usual_signals
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("name", SETUPS)

@@ -369,7 +369,7 @@ def start_elsewhere(root, environment, *user):
 
 def test_processes_that_start_at_once_share_one_server(server, environment):
     processes = [start_elsewhere(server.root, environment) for _ in range(4)]
-    said = [process.communicate(timeout=50) for process in processes]
+    said = [process.communicate(timeout=500) for process in processes]
 
     assert {out for out, _ in said} == {f"{server.url}\n"}, said
     assert server.status().running
@@ -409,7 +409,7 @@ def test_a_normal_user_keeps_it_in_the_checkout(open_directory, environment):
     nobody = home_module.pwd.getpwnam("nobody")
     os.chown(root, nobody.pw_uid, nobody.pw_gid)
     process = start_elsewhere(root, environment, nobody.pw_uid)
-    out, err = process.communicate(timeout=50)
+    out, err = process.communicate(timeout=500)
     data = root / ".msframework/postgres"
     try:
         assert out == f"postgresql://postgres@/postgres?host={data / 'run'}&port=5432\n", err
@@ -428,7 +428,7 @@ def test_a_checkout_and_home_that_cannot_be_written(open_directory, environment)
     nobody = home_module.pwd.getpwnam("nobody")
     environment = environment | {"HOME": "/nonexistent"}
     process = start_elsewhere(open_directory, environment, nobody.pw_uid)
-    out, err = process.communicate(timeout=50)
+    out, err = process.communicate(timeout=500)
     base = Path(f"/var/tmp/msframework-{nobody.pw_uid}")
     homes = [path for path in base.glob("*") if _belongs(path, open_directory)]
     try:

@@ -34,7 +34,7 @@ def run(examples, **more):
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_models_that_change_at_random():
     run(4, derandomize=True, phases=[Phase.generate])
 
