@@ -19,6 +19,9 @@ REPORTS = Path(__file__).resolve().parents[2] / "reports"
 FELT = {"terminate", "crash", "restart", "freeze_alone", "crowd", "exhaust", "exceed"}
 
 
+PATIENCE = 5.0  # with a machine that does something else; `benchmarks.faults` has none
+
+
 @pytest.fixture(scope="module")
 def outcomes():
     """What each fault did; the table goes to `reports/faults.txt`."""
@@ -37,7 +40,7 @@ def outcomes():
 def test_a_fault_is_answered_in_time_and_loses_nothing(outcomes, fault):
     outcome = outcomes[fault]
 
-    assert outcome.mistakes() == []
+    assert outcome.mistakes(PATIENCE) == []
     assert outcome.ok > 100
     assert outcome.acknowledged
     if fault in FELT:
