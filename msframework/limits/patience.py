@@ -4,7 +4,7 @@ Where a processor is what is scarce, few requests are in flight: the others wait
 comes to them, and each of its turns takes longer, as more of them are ready. A delay alone may be
 one slow function; a delay in which many requests are begun is a queue, whose target is that of
 `concurrency` (CoDel, RFC 8289). Those are begun that have waited little, and the newest of a turn
-are refused.
+are refused; a few are begun however long they waited, fewer of them while a queue stands.
 
 `observe` runs several times a second, `is_over` per request while `is_watching` and for samples
 before; neither knows of a clock or a loop.
@@ -17,7 +17,8 @@ from typing import Final
 from msframework.limits.concurrency import ALLOWED_DELAY
 
 _CALM: Final = 2  # observations without delay in a row, which end it
-_FEWEST: Final = 8  # requests that are begun in any case, however long each takes
+_FEWEST: Final = 8  # requests that are begun after any delay, however long each takes
+_FEWEST_QUEUED: Final = 4  # and after one in which that many were begun, which is a queue
 
 
 class Patience:
@@ -34,13 +35,15 @@ class Patience:
         self._delay = delay
         self._calm = 0
         self._was_late = False
+        self._fewest = _FEWEST
         self.is_watching = self.stays_late = False
         self.begun = 0
 
     def observe(self, lag: float) -> None:
         """Take in that the loop was *lag* seconds late."""
-        self.begun = 0
         is_late = self.is_late(lag)
+        self._fewest = _FEWEST_QUEUED if is_late and self.begun >= self._fewest else _FEWEST
+        self.begun = 0
         self.stays_late = is_late and self._was_late
         self._was_late = is_late
         if is_late:
@@ -60,7 +63,7 @@ class Patience:
         Args:
             share: how much longer or shorter than others it may wait.
         """
-        if waited > self._delay * share and self.begun >= _FEWEST:
+        if waited > self._delay * share and self.begun >= self._fewest:
             self.is_watching = self._was_late = True
             self._calm = 0
             return True

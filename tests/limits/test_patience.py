@@ -34,6 +34,23 @@ def test_a_few_that_wait_for_one_slow_function_are_begun():
     assert patience.is_over(0.45)
 
 
+def test_fewer_are_begun_in_a_queue_that_stands():
+    patience = Patience(0.1)
+    for begun in (8, 4, 4):
+        patience.observe(0.4)
+        assert not any(patience.is_over(0.45) for _ in range(begun))
+        assert patience.is_over(0.45)
+    patience.observe(0.01)
+    assert not any(patience.is_over(0.45) for _ in range(8))
+
+
+def test_slow_functions_one_after_the_other_are_no_queue():
+    patience = Patience(0.1)
+    for _ in range(5):
+        patience.observe(0.4)
+        assert not any(patience.is_over(0.45) for _ in range(7))
+
+
 @pytest.mark.parametrize(("share", "begun"), [(1.25, 25), (0.75, 15)])
 def test_shares_wait_longer_or_shorter(share, begun):
     patience = Patience(0.1)
