@@ -91,7 +91,7 @@ def service(tmp_path_factory, postgres):
 
 def ask(url):
     """Return status and JSON of a probe."""
-    status, body = read_url(url, timeout=20)
+    status, body = read_url(url, timeout=60)
     return status, json.loads(body)
 
 

@@ -60,7 +60,7 @@ def say(sock):
 
 def secured(port, authority):
     context = ssl.create_default_context(cafile=authority.ca)
-    sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=60)
     return context.wrap_socket(sock, server_hostname="localhost")
 
 
@@ -172,7 +172,7 @@ def test_a_terminal_that_is_gone_ends_a_server_all_the_same(arguments, line, tmp
             assert process.poll() is None
         finally:
             os.close(ours)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -189,7 +189,7 @@ def test_a_server_at_a_path_leaves_nothing_behind(workers, tmp_path, database):
             assert say(sock) == b"HTTP/1.1 200 OK"
         other = QuietServer(tmp_path / "other", *options, DATABASE_URL=database)
         other.start()
-        assert other.process.wait(30) == 1
+        assert other.process.wait(60) == 1
         assert "where another server listens" in other.output()
         assert path.is_socket()
         assert server.stop() == 0
@@ -234,10 +234,10 @@ def test_an_inherited_socket_outlives_the_server(workers, tmp_path, database):
             with launch(log, ours, "--workers", workers, DATABASE_URL=database) as process:
                 try:
                     wait_until(lambda: "serves at" in log.read_text())
-                    with socket.create_connection(address, timeout=20) as sock:
+                    with socket.create_connection(address, timeout=60) as sock:
                         assert say(sock) == b"HTTP/1.1 200 OK"
                 finally:
                     process.send_signal(signal.SIGTERM)
-                assert process.wait(30) == 0
+                assert process.wait(60) == 0
             assert f"roles serves at http://127.0.0.1:{address[1]}/" in log.read_text()
             assert "Traceback" not in log.read_text()

@@ -247,7 +247,7 @@ def in_terminal(project):
             pass
         finally:
             os.close(ours)
-            process.wait(20)
+            process.wait(60)
         return shown.decode()
 
     return in_terminal

@@ -73,7 +73,7 @@ def test_two_workers_have_one_port_for_their_probes(tmp_path, database):
         made = shared_directories(server.process.pid)
         server.process.terminate()
         draining = wait_for(f"{probes}/readyz", 503, 2)
-        code = server.process.wait(20)
+        code = server.process.wait(60)
 
     assert len({name.partition(":")[0] for name in ready["parts"]}) == 2
     assert (live[0], own[0], health, metrics) == (200, 200, 0, 200)
@@ -100,7 +100,7 @@ def test_one_process_answers_for_itself(tmp_path, database):
         server.process.terminate()
         draining = wait_for(f"{probes}/readyz", 503, 2)
         live = read_url(f"{probes}/livez")
-        code = server.process.wait(20)
+        code = server.process.wait(60)
 
     assert ready["parts"] == {"migrations": "ok", "db": "ok"}
     assert "# TYPE msframework_" in metrics

@@ -29,7 +29,7 @@ def database():
 def get(url: str):
     """Return the data that *url* answers."""
     request = urllib.request.Request(url, headers=credentials())
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)
 
 
@@ -79,7 +79,7 @@ def test_a_start_that_fails_is_exit_code_1(tmp_path):
     )
     server.start()
 
-    assert server.process.wait(30) == 1
+    assert server.process.wait(60) == 1
     last = server.output().splitlines()[-1]
     assert last.startswith("Error: DatabaseUnavailable")
     assert "Connect" in last
@@ -226,13 +226,13 @@ def status(url: str) -> int:
 def refused(url: str):
     """Return what a failure of *url* holds."""
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(url, timeout=10)
+        urllib.request.urlopen(url, timeout=60)
     return json.load(caught.value)
 
 
 def wait_until(condition) -> None:
     """Wait until *condition* holds; a server that starts again refuses connections meanwhile."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             if condition():

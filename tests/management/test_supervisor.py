@@ -88,7 +88,7 @@ class Crew:
 
     def until(self, condition) -> None:
         """Let the supervisor work until *condition* holds."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline
             self.supervisor._turn()
