@@ -19,6 +19,8 @@ import textwrap
 import time
 from pathlib import Path
 
+from benchmarks.children import start_child
+
 HERE = Path(__file__).resolve()
 SECONDS = 3.0  # what the service's time-outs are set to, where it has them
 SERVICE = textwrap.dedent("""
@@ -66,7 +68,7 @@ class Worker:
             self.port = free.getsockname()[1]
         command = [sys.executable, "-c", SERVICE, str(self.port), str(SECONDS), upstream]
         env = {**os.environ, "PYTHONPATH": str(tree)}
-        self.process = subprocess.Popen(command, cwd=tree, env=env, stderr=stderr)
+        self.process = start_child(command, cwd=tree, env=env, stderr=stderr)
         self.answers(within=20)
 
     def descriptors(self) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.children import start_child
 from msframework import Blueprint, ModelResource, ModelSchema, NotFound, Reply, Resource, doc
 from msframework.app import Service
 from msframework.conf.settings import DatabaseSettings, Settings
@@ -205,7 +206,7 @@ def main() -> None:
             conn.execute(TABLE)
         port = free_port()
         command = [sys.executable, "-m", "benchmarks.collections", "--serve", url, str(port)]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = start_child(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for(port)
             json.dump(

@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 import psycopg
 
+from benchmarks.children import start_child
 from benchmarks.ledger import SCHEMA
 from msframework.db.embedded import EmbeddedServer
 
@@ -59,7 +60,7 @@ class Bench:
             "DB_POOL": os.environ.get("DB_POOL", "light"),
         }
         with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 [sys.executable, *shlex.split(TARGET.format(port=port))],
                 cwd=ROOT,
                 env={**os.environ, **env},

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.children import start_child
+
 HERE = Path(__file__).resolve()
 SIZES = (100_000, 200_000, 400_000)
 LONGEST_WAIT = 60.0
@@ -148,7 +150,7 @@ class Victim:
 
     def __init__(self, tree: Path) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
-        self._process = subprocess.Popen(
+        self._process = start_child(
             [sys.executable, str(HERE.with_name("hostile_service.py"))],
             stdout=subprocess.PIPE,
             stderr=self._log,

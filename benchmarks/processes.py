@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.children import start_child
 from benchmarks.targets import Target
 
 
@@ -68,7 +69,7 @@ class Server:
         command = target.command.replace("{port}", str(port))
         self.began = time.monotonic()
         with self.log.open("wb") as out:
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 [*shlex.split(pinned), *shlex.split(command)],
                 cwd=target.cwd,
                 env={**os.environ, **env, **own},

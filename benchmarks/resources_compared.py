@@ -24,6 +24,7 @@ from pathlib import Path
 import jwt
 import psycopg
 
+from benchmarks.children import start_child
 from benchmarks.peer_python import install_peers
 from msframework.db.embedded import EmbeddedServer
 from tests.processes import free_port
@@ -131,7 +132,7 @@ def _served(candidate: Candidate, peers: str, url: str) -> Iterator[str]:
     port = free_port()
     arguments = candidate.command.format(name=candidate.name, port=port).split()
     command = [python, "-W", "ignore", *arguments]
-    process = subprocess.Popen(command, env=env, cwd=root, stdout=subprocess.DEVNULL)
+    process = start_child(command, env=env, cwd=root, stdout=subprocess.DEVNULL)
     try:
         base = f"http://127.0.0.1:{port}"
         _wait(base, process)

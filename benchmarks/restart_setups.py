@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import start_child
 from benchmarks.restart_load import Failure, Tally
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +59,7 @@ class Instance:
         """Start the process, and return it at once."""
         with self.log.open("ab") as out:
             out.truncate(0)
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 [sys.executable, "manage.py", "runserver", *self.arguments],
                 cwd=ROOT,
                 env={**os.environ, **self.env},
@@ -198,7 +199,7 @@ class Proxied(Setup):
         """Start the proxy, and return it at once."""
         with (self.folder / "proxy.log").open("wb") as out:
             command = [program, *self.command(self.configure())]
-            return subprocess.Popen(command, stdout=out, stderr=out)
+            return start_child(command, stdout=out, stderr=out)
 
     async def start(self) -> None:
         """Start the instances, then the proxy."""

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from benchmarks.children import start_child
 from benchmarks.machine import describe
 from tests.certificates import Authority
 
@@ -189,7 +190,7 @@ class Worker:
         command = f"-m msframework runserver --settings attacked --port {self.port}"
         self.log = folder / "log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
+            self.process = start_child(
                 [sys.executable, *command.split()],
                 cwd=folder,
                 env={**os.environ, "PYTHONPATH": f"{tree}:{folder}", **env},
@@ -324,7 +325,7 @@ def run(tree: Path, name: str, seconds: float) -> Measurement:
         time.sleep(1.0)
         command = [sys.executable, "-m", "benchmarks.slow_clients"]
         command += ["--attack", name, "--port", str(worker.port)]
-        attacker = subprocess.Popen(command, cwd=HERE.parents[1], stdout=subprocess.PIPE)
+        attacker = start_child(command, cwd=HERE.parents[1], stdout=subprocess.PIPE)
         try:
             if what.connections and attacker.stdout is not None:
                 attacker.stdout.readline()

@@ -33,6 +33,7 @@ from typing import Any
 import aiohttp
 import psycopg
 
+from benchmarks.children import start_child
 from benchmarks.ledger import SCHEMA
 from benchmarks.machine import describe
 from msframework.db.embedded import EmbeddedServer
@@ -79,7 +80,7 @@ class Soak:
         env = {"DATABASE_URL": self._url, "SOAK_URL": self._base}
         command = f"-m msframework runserver --settings benchmarks.soak_service --port {self._port}"
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = start_child(
                 [sys.executable, *command.split()],
                 cwd=ROOT,
                 env={**os.environ, **env},

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.children import start_child
+
 _ROOT = Path(__file__).resolve().parents[1]
 _CALLERS = 4
 _SETTINGS = """
@@ -76,7 +78,7 @@ class KilledService:
         (package / "settings.py").write_text(_SETTINGS)
         (package / "resources.py").write_text(_RESOURCES)
         command = ["-m", "msframework", "runserver", "--settings", "killed.settings"]
-        self.process = subprocess.Popen(
+        self.process = start_child(
             [sys.executable, *command, "--workers", "2", "--port", str(self.port)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(_ROOT)},

@@ -25,16 +25,26 @@ def interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def hold(number: int, frame: object) -> None:
+    """Keep a hang-up until its meaning is known."""
+    # NOTE: a mask would not keep it, as another thread may take what the first one blocks
+    # (signal(7)).
+    HELD[:] = [number]
+
+
 def hear_stops() -> None:
     """Let SIGTERM and SIGINT end the start of a server from its first moment on.
 
     NOTE: the first process of a container would not hear SIGTERM (pid_namespaces(7)), and what a
-    shell starts in the background does not hear SIGINT.
+    shell starts in the background does not hear SIGINT. A hang-up, as of `systemctl reload`, would
+    end the process, and systemd take that for a good end.
     """
     import signal  # here, as it takes longer to import than all else of `manage.py health`
 
     try:
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, interrupt)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # what nohup does
+            signal.signal(signal.SIGHUP, hold)
     except ValueError:
         return  # not in the first thread of the process, which alone hears signals

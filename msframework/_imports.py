@@ -7,6 +7,7 @@ import importlib.util
 from types import ModuleType
 from typing import Any
 
+from msframework._meant import find_meant
 from msframework._place import describe
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
@@ -40,7 +41,9 @@ def explain(exc: BaseException, subject: str) -> Problem:
     while (earlier := _cause_of(chain[-1])) is not None and earlier not in chain:
         chain.append(earlier)
     earlier_ones = (f"{type(each).__name__}: {each}".removesuffix(": ") for each in chain[1:])
-    return Problem.caused(exc, ", from ".join((f"{subject}: {describe(exc)}", *earlier_ones)))
+    told = ", from ".join((f"{subject}: {describe(exc)}", *earlier_ones))
+    advice = find_meant(exc)
+    return Problem.caused(exc, f"{told}. {advice}" if advice else told)
 
 
 def _cause_of(exc: BaseException) -> BaseException | None:

@@ -25,7 +25,7 @@ TESTED: Final[Mapping[str, tuple[str, ...]]] = {
     "aiohttp": ("3.14.",),
     "asyncpg": ("0.32.",),
     "marshmallow": ("4.4.",),
-    "msgspec": ("0.22.",),
+    "msgspec": ("0.22.", "0.23."),
     "peewee": ("4.5.",),
     "sanic": ("25.12.",),
 }

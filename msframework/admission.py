@@ -65,7 +65,7 @@ def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
     resource = type(owner) if isinstance(owner, Resource) else None
     return Surroundings(
         name_route(route),
-        _notes_of(route),
+        _notes_of(route, mounted),
         shared_notes(resource),
         getattr(mounted.blueprint, "notes", None) or Notes(),
         resource,
@@ -87,10 +87,12 @@ def guard_document(route: Route, service: ServiceAccess, problems: list[str]) ->
     return True
 
 
-def _notes_of(route: Any) -> Notes:
+def _notes_of(route: Any, mounted: Mounted) -> Notes:
     """Return the notes on the function of *route*; for static files, whether they are public."""
     if getattr(route.extra, "static", False):
-        return Notes(public=getattr(route.extra, "public", False))
+        names = getattr(mounted.blueprint, "public_files", ())
+        is_named = route.name.rpartition(".")[2] in names
+        return Notes(public=is_named or getattr(route.extra, "public", False))
     handler = _handler_of(route)
     return notes_of(handler) if hasattr(handler, "__dict__") else Notes()
 

@@ -48,6 +48,23 @@ async def run_concurrently(coroutines: Sequence[Coroutine[Any, Any, object]]) ->
         await async_request((results, place, each) for place, each in enumerate(coroutines))
 
 
+def is_failure(exc: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether *exc* is a failure of the code that *task* runs, rather than its end from outside.
+
+    From outside come a `KeyboardInterrupt`, a cancellation that somebody asked for, and the
+    `GeneratorExit` by which the coroutine of a task is closed, which awaits no more.
+    """
+    if isinstance(exc, KeyboardInterrupt) or task is None:
+        return False
+    if isinstance(exc, asyncio.CancelledError):
+        # NOTE: Sanic's own kind of it says that the client is gone.
+        return exc.__class__ is asyncio.CancelledError and not task.cancelling()
+    try:
+        return asyncio.current_task() is task
+    except RuntimeError:  # no loop runs
+        return False
+
+
 def _end_of(
     tasks: list[asyncio.Future[Any]], loop: asyncio.AbstractEventLoop
 ) -> asyncio.Future[None]:

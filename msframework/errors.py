@@ -20,6 +20,7 @@ from sanic.handlers import ErrorHandler as SanicErrorHandler
 from sanic.http import Stage
 from sanic.response import HTTPResponse
 
+from msframework._meant import find_habit
 from msframework.access.refusal import challenges_of, with_challenges
 from msframework.codec.bounds import MAX_ERRORS, bound_messages
 from msframework.codec.kinds import WrongKind
@@ -228,6 +229,8 @@ class ErrorAnswers:
         span = current_span() if request is None else request.span
         if span is not None:
             span.set_error(exc)
+        if habit := find_habit(exc):
+            exc.add_note(habit)
         subject = "a task" if request is None else f"{request.method} {request.path}"
         logger.error(
             "%s failed: %s",

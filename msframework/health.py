@@ -13,6 +13,7 @@ from itertools import chain, count
 from time import monotonic
 from typing import Final
 
+from msframework.aio import is_failure
 from msframework.lifecycle import Parts
 from msframework.operations.source import INTERVAL, PartStates, Report
 from msframework.operations.status import Status
@@ -122,11 +123,14 @@ class Readiness:
 
 async def _ask_part(check: PartCheck) -> str | None:
     """Return the reason that *check* gives in one short line; an exception is one by its name."""
+    task = asyncio.current_task()
     try:
         reason: object = await check()
     except asyncio.CancelledError:
         return "cancelled"
-    except Exception as exc:  # its text may hold a secret
+    except BaseException as exc:  # its text may hold a secret
+        if not is_failure(exc, task):
+            raise
         return f"{type(exc).__name__} was raised"
     if reason is None:
         return None

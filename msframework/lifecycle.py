@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from msframework.aio import is_failure
 from msframework.types import Part
 
 # Seconds for a stop that was cancelled to end.
@@ -130,7 +131,7 @@ async def complete(work: Coroutine[Any, Any, object], seconds: float, name: str)
         seconds: the time that it has.
         name: whose work it is, for the log.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(_end_of(work))
     try:
         await asyncio.wait((task,), timeout=seconds)
     finally:
@@ -143,8 +144,21 @@ async def complete(work: Coroutine[Any, Any, object], seconds: float, name: str)
         if not task.done():
             logger.error("%s ignores that it was cancelled, and is left behind", name)
             return
-    if not task.cancelled() and (exc := task.exception()) is not None:
-        logger.error("%s failed to stop", name, exc_info=exc)
+    failure = None if task.cancelled() else task.result()
+    if failure is not None:
+        logger.error("%s failed to stop", name, exc_info=failure)
+
+
+async def _end_of(work: Coroutine[Any, Any, object]) -> BaseException | None:
+    """Await *work*; return its failure, as a `SystemExit` that leaves a task ends the loop."""
+    task = asyncio.current_task()
+    try:
+        await work
+    except BaseException as exc:
+        if not is_failure(exc, task):
+            raise
+        return exc
+    return None
 
 
 def _check(part: object, method: str) -> None:

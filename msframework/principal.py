@@ -11,6 +11,7 @@ from uuid import UUID
 from msframework.exceptions import Forbidden
 
 K = TypeVar("K", int, UUID)
+C = TypeVar("C", str, int, UUID)
 _INT64: Final = range(-(2**63), 2**63)
 _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -44,10 +45,34 @@ class Principal:
         Raises:
             Forbidden: the id is no such value, so the caller has no row.
         """
-        try:
-            value = kind(self.id)
-        except ValueError:
-            raise Forbidden from None
-        if str(value) != self.id.lower() or (kind is int and value not in _INT64):
+        return _read(self.id, kind)
+
+    def claim_as(self, name: str, kind: type[C]) -> C:
+        """Return the claim *name* as a text, an int or a UUID, for a column of that type.
+
+        Texts are read as `id_as` reads the id; a number in JSON is an int.
+
+        Raises:
+            Forbidden: there is no such claim, or it is no such value, so the caller has no row.
+        """
+        claim = self.claims.get(name)
+        if claim.__class__ is int:
+            claim = str(claim)
+        if not isinstance(claim, str):
             raise Forbidden
-        return value
+        return _read(claim, kind)
+
+
+def _read(text: str, kind: type[C]) -> C:
+    """Return the value that *text* spells.
+
+    Raises:
+        Forbidden: it spells none.
+    """
+    try:
+        value = kind(text)
+    except ValueError:
+        raise Forbidden from None
+    if str(value) not in (text, text.lower()) or (value.__class__ is int and value not in _INT64):
+        raise Forbidden
+    return value

@@ -14,15 +14,22 @@ from msframework.problem import Problem
 from msframework.types import UNSET, Handler, Unset
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# Names by which other frameworks guard a class, and their counterparts here. Nothing would read
-# them, so that the class would be open.
+# Names by which somebody may mean to guard a class, and what does. Nothing would read them, so that
+# the class would be open.
 GUARDING_ELSEWHERE: Final[Mapping[str, str]] = {
     "authentication_classes": "AuthenticatedBy(…) among its guards",
+    "authenticators": "AuthenticatedBy(…) among its guards",
     "decorators": "guards, or a decorator on each method",
     "get_authenticators": "AuthenticatedBy(…) among its guards",
     "get_permissions": "guards",
     "get_throttles": "@doc.rate_limit(…)",
     "permission_classes": "guards",
+    "permissions": "guards",
+    "public": "@doc.public",
+    "rate_limit": "@doc.rate_limit(…)",
+    "rate_limits": "@doc.rate_limit(…)",
+    "scopes": "Scopes(…) among its guards",
+    "security": "@doc.security(…)",
     "throttle_classes": "@doc.rate_limit(…)",
     "throttle_scope": "@doc.rate_limit(…, scope=…)",
 }

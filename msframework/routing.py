@@ -35,6 +35,7 @@ from msframework.limits.rate import RateLimit
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
+from msframework.serving.files import BlueprintFiles
 from msframework.types import Handler, Provider
 
 R = TypeVar("R", bound=type[Resource])
@@ -126,7 +127,7 @@ def _check_call(owner: object, decorator: str, given: object) -> None:
         raise written_without_call(f"@{kind}.{decorator}", given)
 
 
-class Blueprint(CheckedDecorators, SanicBlueprint):
+class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
     """Sanic's blueprint, which also mounts Resource classes and provides values to methods.
 
     Args:
@@ -137,7 +138,7 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         cors: the pages that may read its answers, in the place of the service's settings.
     """
 
-    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers")
+    __slots__ = ("collections", "cors", "guards", "notes", "problems", "providers", "public_files")
 
     def __init__(
         self,
@@ -150,16 +151,16 @@ class Blueprint(CheckedDecorators, SanicBlueprint):
         *,
         description: str = "",
         guards: Sequence[Guard] = (),
-        rate_limits: Sequence[str | RateLimit] = (),
+        rate_limits: str | Sequence[str | RateLimit] = (),
         cors: CORS | None = None,
         priority: str = "",
     ) -> None:
         super().__init__(name, url_prefix, host, version, strict_slashes, version_prefix)
         self.providers: dict[str, ProvidedValue] = {}
         self.problems, self.collections = list[str](), list[object]()
-        self.notes = Notes(description=description, priority=priority, rate_limits=[*rate_limits])
-        self.guards = guards
-        self.cors = cors
+        limits = (rate_limits,) if isinstance(rate_limits, str) else rate_limits
+        self.notes = Notes(description=description, priority=priority, rate_limits=[*limits])
+        self.guards, self.cors, self.public_files = guards, cors, set[str]()
         self.problems += check_sharing(cors, f"{caller_place()}: blueprint {name!r}")
 
     def raises(

@@ -1,6 +1,7 @@
 """What the tests run with: all apps, an embedded PostgreSQL, and no other service in reach.
 
-The `services` fixture answers for the entries of `SERVICES`; nothing listens at their ports.
+The `services` fixture answers for the entries of `SERVICES`; nothing listens at their ports. A call
+may take as long as a loaded machine makes it.
 """
 
 import secrets
@@ -13,7 +14,8 @@ _issuer = build_issuer(find_key() or secrets.token_hex(32))
 DEBUG = True
 SERVICE_NAME = "test"
 INSTALLED_APPS = ("apps.accounts", "apps.regions", "apps.roles", "apps.users")
-SERVICES = {"regions": {"url": "http://127.0.0.1:9"}, "roles": {"url": "http://127.0.0.1:9"}}
+_nowhere = {"url": "http://127.0.0.1:9", "total_timeout": 60.0, "connect_timeout": 60.0}
+SERVICES = {"regions": _nowhere, "roles": _nowhere}
 ACCESS_LOG = False
 TRACE_LOG = False
 DB_MAX_SIZE = 4

@@ -8,15 +8,34 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sanic import Sanic
 
+from msframework import health
 from msframework.app import Service
-from msframework.conf.settings import Settings
+from msframework.conf.settings import ServiceEntry, Settings
+from msframework.log.setup import DEFAULT
 from msframework.testing.server import Server
+from tests.punctual import run_punctually
 
 # As from a shell: what starts the tests in the background has told them to ignore both.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes is the machine's business.
+hypothesis_settings.register_profile(
+    "tests",
+    hypothesis_settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("tests")
+
+# Other services and parts take the time of a loaded machine, where no test says how much.
+PRODUCTION = ServiceEntry.__init__.__defaults__
+ServiceEntry.__init__.__defaults__ = (60.0, 60.0, *PRODUCTION[2:])
+health.PART_BOUND = 60.0
 
 # A task that an earlier test has left is collected at any time: that is no line of the test that
 # happens to listen then.
@@ -32,6 +51,7 @@ SLOW = (
 )
 # The same for `make acceptance`.
 SLOW += ("test_machine", "test_schemathesis", "test_linters", "test_generators")
+LOGGERS = (None, *DEFAULT["loggers"])
 SUBSYSTEMS = ("server", "tracing", "log", "openapi", "database", "access", "tls", "operations")
 
 
@@ -43,6 +63,14 @@ gc.disable()
 def pytest_collection_modifyitems(items):
     """Put the slow files first."""
     items.sort(key=lambda item: item.path.stem not in SLOW)
+
+
+def pytest_runtest_protocol(item, nextitem):
+    """Let tests of short times be held to them only while the machine keeps time."""
+    if item.get_closest_marker("punctual") is None:
+        return None
+    run_punctually(item, nextitem)
+    return True
 
 
 def pytest_collection_finish():
@@ -57,6 +85,17 @@ def empty_app_registry():
     Sanic._app_registry.clear()
     yield
     Sanic._app_registry.clear()
+
+
+@pytest.fixture(autouse=True)
+def levels_as_before():
+    """Let no test hear more lines for one before it, which has set logging up for the process."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        if logger.level != level:
+            logger.setLevel(level)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def run_step(step: Step, *, port: int, cwd: Path, env: dict[str, str]) -> list[s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=500,
+        timeout=250,
     )
     printed = done.stdout.replace(f"127.0.0.1:{port}", "localhost:8000")
     expected, found = normalise(step.output).splitlines(), normalise(printed).splitlines()
@@ -135,7 +135,7 @@ def read_url(
 def answers(url: str) -> bool:
     """Whether a server answers at *url*, whatever it says."""
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except urllib.error.HTTPError:
         return True

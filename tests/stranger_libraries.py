@@ -36,7 +36,7 @@ def run_with(edits, database_url="", *, fast=True):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=280,
     )
     if result.returncode:
         raise RuntimeError(result.stderr)

@@ -45,7 +45,7 @@ async def test_they_run_at_once():
             await asyncio.sleep(0)
 
     record = {}
-    await asyncio.wait_for(async_request([[record, n, meet()] for n in range(3)]), 5)
+    await asyncio.wait_for(async_request([[record, n, meet()] for n in range(3)]), 30)
 
     assert record == {0: None, 1: None, 2: None}
 
@@ -64,13 +64,13 @@ async def test_the_first_failure_is_raised_and_the_others_are_cancelled():
             await asyncio.sleep(0)
             ended.append(asyncio.current_task().cancelling())
 
-    with pytest.raises(LookupError, match=r"0\.01"):
+    with pytest.raises(LookupError, match=r"^0\.0$"):
         await async_request(
             [
                 [record, "a", give(1)],
                 [record, "b", slow()],
-                [record, "c", fail(0.02)],
-                [record, "d", fail(0.01)],
+                [record, "c", fail(60)],
+                [record, "d", fail()],
             ]
         )
 

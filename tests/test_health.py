@@ -49,7 +49,7 @@ async def readiness_of():
     made = []
 
     def readiness_of(**given):
-        parts = Parts(1)
+        parts = Parts(60)
         for name, part in given.items():
             parts.add(part, name)
         readiness = Readiness(parts)
@@ -80,10 +80,11 @@ async def test_a_service_without_parts_that_tell_is_ready(readiness_of):
         ("x" * 500, "x" * 200),
         ("", "it gives no reason"),
         (RuntimeError("password"), "RuntimeError was raised"),
+        (SystemExit("password"), "SystemExit was raised"),
         (asyncio.CancelledError(), "cancelled"),
         (False, "its ready() returned a bool; expected a reason or None"),
     ],
-    ids=["reason", "lines", "long", "empty", "exception", "cancelled", "bool"],
+    ids=["reason", "lines", "long", "empty", "exception", "exit", "cancelled", "bool"],
 )
 async def test_a_reason_is_one_short_line_without_secrets(readiness_of, reason, told):
     assert await readiness_of(a=Asked(reason), b=Asked()).check() == Report(
@@ -102,7 +103,6 @@ async def test_parts_are_asked_at_once_and_within_their_bound(readiness_of, monk
         one=Asked(meet), two=Asked(meet), slow=Asked(asyncio.Event().wait), good=Asked()
     )
 
-    began = time.monotonic()
     report = await readiness.check()
 
     assert report.parts == {
@@ -111,7 +111,6 @@ async def test_parts_are_asked_at_once_and_within_their_bound(readiness_of, monk
         "slow": "no answer within 0.1 s",
         "good": None,
     }
-    assert time.monotonic() - began < 1
 
 
 async def test_a_part_that_swallows_its_cancellation_is_not_asked_again_meanwhile(
@@ -172,7 +171,7 @@ async def test_who_leaves_takes_the_outcome_from_nobody(readiness_of):
 
 async def test_no_part_is_asked_before_the_service_serves_nor_once_it_stops():
     part = Asked()
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(part, "part")
     readiness = Readiness(parts)
     parts.add(readiness)
@@ -222,7 +221,7 @@ async def test_what_changes_is_logged_once(readiness_of, monkeypatch, caplog):
 
 
 async def test_nothing_beats_where_nobody_listens():
-    monitor = Monitor(Readiness(Parts(1)), measured=False)
+    monitor = Monitor(Readiness(Parts(60)), measured=False)
     await monitor.start()
 
     assert monitor.beat is None
@@ -250,7 +249,7 @@ async def test_a_beat_reads_the_gauges_and_tells_the_supervisor(readiness_of, mo
 
     monitor.read, monitor.send = read_gauges, send
     await monitor.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await enough.wait()
     await monitor.stop()
 
@@ -272,6 +271,7 @@ async def test_the_supervisor_hears_of_the_parts_before_it_counts_on_them(readin
     assert [status.parts for status in told] == [{"part": "gone", "other": None}]
 
 
+@pytest.mark.punctual
 async def test_the_supervisor_hears_at_once_what_is_new(readiness_of, monkeypatch):
     monkeypatch.setattr(health, "INTERVAL", 0.05)
     part, told = Asked(), []
@@ -286,7 +286,7 @@ async def test_the_supervisor_hears_at_once_what_is_new(readiness_of, monkeypatc
     monitor.send = send
     await monitor.tell()
     await monitor.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await is_ready.wait()
         part.reason = "gone"  # while the outcome of the last question holds for a second
         before = len(told)
@@ -322,7 +322,7 @@ async def test_nobody_is_asked_where_nobody_listens(readiness_of):
 
 async def test_the_lag_is_how_late_the_loop_was(monkeypatch):
     monkeypatch.setattr(health, "INTERVAL", 0.02)
-    monitor = Monitor(Readiness(Parts(1)), measured=True)
+    monitor = Monitor(Readiness(Parts(60)), measured=True)
     seen, enough = [], asyncio.Event()
 
     def read():
@@ -334,7 +334,7 @@ async def test_the_lag_is_how_late_the_loop_was(monkeypatch):
 
     monitor.read = read
     await monitor.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await enough.wait()
     await monitor.stop()
 

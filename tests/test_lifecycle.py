@@ -32,7 +32,7 @@ class Recorder:
 
 async def test_parts_stop_in_reverse():
     order = []
-    parts = Parts(1)
+    parts = Parts(60)
     for name in "abc":
         parts.add(Recorder(name, order))
 
@@ -46,7 +46,7 @@ async def test_parts_stop_in_reverse():
 
 async def test_what_was_started_is_stopped_when_a_later_part_fails():
     order = []
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(Recorder("a", order))
     parts.add(Recorder("b", order, fail_start=True))
 
@@ -71,6 +71,26 @@ async def test_a_part_that_fails_to_stop_is_logged_and_the_others_stop(caplog):
     assert "Recorder failed to stop" in caplog.text
 
 
+@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, asyncio.CancelledError])
+async def test_no_exception_of_a_stop_keeps_the_others_from_stopping(kind, caplog):
+    class Leaving(Recorder):
+        async def stop(self):
+            raise kind
+
+    order = []
+    parts = Parts(10)
+    parts.add(Recorder("a", order))
+    parts.add(Leaving("b", order))
+    await parts.start()
+
+    await parts.stop()
+
+    assert order[-1] == "stop a"
+    (record,) = caplog.records
+    assert record.getMessage() == "Leaving failed to stop"
+    assert record.exc_info[0] is kind
+
+
 class Swallowing(Recorder):
     """A part whose start goes on though it is cancelled, until it is let go."""
 
@@ -88,7 +108,7 @@ class Swallowing(Recorder):
 
 async def test_a_start_that_ends_after_the_stop_is_stopped_and_starts_no_other():
     order = []
-    parts, swallowing = Parts(1), Swallowing("b", order)
+    parts, swallowing = Parts(60), Swallowing("b", order)
     for part in (Recorder("a", order), swallowing, Recorder("c", order)):
         parts.add(part, part.name)
     start = asyncio.create_task(parts.start())
@@ -112,7 +132,7 @@ async def test_a_stop_waits_for_that_of_a_start_that_was_broken_off():
             await goes_on.wait()
             await super().stop()
 
-    parts = Parts(1)
+    parts = Parts(60)
     waiting = Swallowing("c", order)
     waiting.start = asyncio.Event().wait
     parts.add(Recorder("a", order), "a")
@@ -155,7 +175,7 @@ class Yields:
 )
 def test_what_cannot_be_started_and_stopped_is_refused(part, said):
     with pytest.raises(TypeError, match=said):
-        Parts(1).add(part)
+        Parts(60).add(part)
 
 
 def test_a_mock_and_a_partial_may_be_parts():
@@ -164,13 +184,13 @@ def test_a_mock_and_a_partial_may_be_parts():
             self.start = functools.partial(Recorder("a", []).start)
             self.stop = AsyncMock()
 
-    Parts(1).add(Composed())
-    Parts(1).add(AsyncMock())
+    Parts(60).add(Composed())
+    Parts(60).add(AsyncMock())
 
 
 async def test_a_part_starts_in_the_place_of_the_one_it_replaces():
     order = []
-    parts = Parts(1)
+    parts = Parts(60)
     for name in "abc":
         parts.add(Recorder(name, order), name)
     parts.replace("b", Recorder("other", order))
@@ -183,7 +203,7 @@ async def test_a_part_starts_in_the_place_of_the_one_it_replaces():
 
 async def test_a_reserved_place_starts_nothing_until_a_part_takes_it():
     order = []
-    parts = Parts(1)
+    parts = Parts(60)
     parts.reserve("a")
     parts.add(Recorder("b", order))
 
@@ -196,7 +216,7 @@ async def test_a_reserved_place_starts_nothing_until_a_part_takes_it():
 
 
 def test_a_part_without_a_name_has_that_of_its_class():
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(Recorder("a", []))
 
     parts.replace("Recorder", Recorder("b", []))
@@ -206,7 +226,7 @@ def test_a_part_without_a_name_has_that_of_its_class():
     ("name", "said"), [("nobody", "'nobody', which no parts"), ("Recorder", "which 2 parts have")]
 )
 def test_a_name_that_is_not_that_of_one_part_is_refused(name, said):
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(Recorder("a", []))
     parts.add(Recorder("b", []))
 
@@ -215,7 +235,7 @@ def test_a_name_that_is_not_that_of_one_part_is_refused(name, said):
 
 
 def test_a_name_is_given_once():
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(Recorder("a", []), "one")
 
     with pytest.raises(ValueError, match="'one', which another part has"):
@@ -223,7 +243,7 @@ def test_a_name_is_given_once():
 
 
 def test_what_replaces_a_part_is_one():
-    parts = Parts(1)
+    parts = Parts(60)
     parts.add(Recorder("a", []), "one")
 
     with pytest.raises(TypeError, match="replace_part got the class Recorder"):

@@ -132,7 +132,7 @@ async def test_the_head_of_head_is_that_of_get(service, serve):
                 reader, writer = await asyncio.open_connection(host, port)
                 text = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
                 writer.write(text.encode())
-                head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+                head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
                 writer.close()
                 assert bool(body) == (method == "GET")
                 own = (b"x-request-id", b"x-trace-id", b"date", b"alt-svc")

@@ -39,3 +39,26 @@ def test_an_id_becomes_the_value_that_it_spells(id, kind, value):
 def test_whoever_has_another_id_is_refused(id, kind):
     with pytest.raises(Forbidden):
         Principal(id).id_as(kind)
+
+
+@pytest.mark.parametrize(
+    ("claim", "kind", "value"),
+    [(7, int, 7), ("7", int, 7), (ONE.upper(), UUID, UUID(ONE)), ("North", str, "North")],
+)
+def test_a_claim_becomes_the_value_that_it_spells(claim, kind, value):
+    assert Principal("ada", claims={"tenant": claim}).claim_as("tenant", kind) == value
+
+
+@pytest.mark.parametrize(
+    ("claims", "kind"),
+    [
+        *(({}, kind) for kind in (int, UUID, str)),
+        *(({"tenant": claim}, int) for claim in (None, True, 7.0, "07", [7], 2**63)),
+        *(({"tenant": claim}, UUID) for claim in (7, "7")),
+        *(({"tenant": claim}, str) for claim in (None, True, ["a"], {"a": 1})),
+    ],
+    ids=repr,
+)
+def test_whoever_lacks_a_claim_is_refused(claims, kind):
+    with pytest.raises(Forbidden):
+        Principal("ada", claims=claims).claim_as("tenant", kind)

@@ -591,6 +591,20 @@ async def test_every_unexpected_exception_comes_to_the_hook(make_service, serve)
     assert response.status == 500
 
 
+async def test_a_habit_from_elsewhere_is_noted_in_the_log(make_service, serve, caplog):
+    service = make_service()
+
+    @service.get("/me")
+    async def read(request):
+        return request.user
+
+    response, _ = await served(service, serve, "/me")
+
+    assert response.status == 500
+    assert "Take the argument `principal`" not in await response.text()
+    assert "Take the argument `principal`" in caplog.text
+
+
 async def test_a_path_prefix_goes_before_every_route(make_service, serve):
     service = make_service(server={"url_prefix": "/api"})
     declare(service)

@@ -80,10 +80,10 @@ class ServiceAccess:
             return f"the class {given.__qualname__} is no authenticator", f"Make one: {call}."
         kind = type(given).__qualname__
         if not isinstance(given, Authenticator):
-            return (
-                f"an object of {kind} is no authenticator",
-                "Derive its class from msframework.Authenticator.",
-            )
+            advice = "Derive its class from msframework.Authenticator."
+            if callable(getattr(given, "bearer", None)):  # a JWTIssuer
+                advice = "Pass what verifies its tokens: issuer.bearer()."
+            return f"an object of {kind} is no authenticator", advice
         if any(given is known for known in self.authenticators.values()):
             return f"the authenticator is called {given.name!r} already", "Make another one."
         return _find_missing(given)

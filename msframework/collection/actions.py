@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import peewee
+
 from msframework.collection.action import CollectionAction, Generated
 from msframework.collection.bulk import delete_rows, insert_rows, lock_rows, update_rows
 from msframework.collection.declaration import Collection
@@ -19,15 +21,21 @@ from msframework.response import Reply
 
 
 def generate(
-    collection: Collection, action: CollectionAction, queries: Queries, inputs: Sequence[str]
+    collection: Collection,
+    action: CollectionAction,
+    queries: Queries,
+    inputs: Sequence[str],
+    problems: list[str],
 ) -> tuple[Generated, str]:
     """Return the function of an action, and its source.
 
     Args:
         inputs: the names of its declared inputs.
+        problems: where mistakes are appended, after which the function is not to be run.
     """
     source = ActionSource(collection, action, inputs)
     _WRITERS[action.name](source, queries)
+    problems += [each for each in source.find_clashes() if each not in problems]
     return source.compile(f"{collection.cls.__name__}_{action.name}")
 
 
@@ -74,11 +82,11 @@ def _write_read(source: ActionSource, queries: Queries) -> None:
         _narrow(source, reading)
         if related is not None:
             _join(source, related)
-        source.line("row = await cur.fetchrow(query)")
+        source.fetch_row("cur")
     else:
         source.bind("READ", queries.text_of_read(source.bounds))
         source.line(f"row = await cur.fetchrow(READ{_arguments(source)})")
-    source.refuse_missing()
+        source.refuse_missing()
     if related is not None:
         _fold(source, related, "(row,)")
     source.line("return row")
@@ -130,7 +138,7 @@ def _write_create(source: ActionSource, queries: Queries) -> None:
     source.set_parents("body")
     source.seam("before_create", values="body")
     source.seam("scope", "scope")
-    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries)})")
+    source.line(f"query = MODEL.insert(body).returning(*{_returned(source, queries.created)})")
     source.line("row = await tx.fetchrow(query)")
     _check_scope(source)
     source.seam("after_create", values="body")
@@ -158,14 +166,13 @@ def _write_update(source: ActionSource, queries: Queries) -> None:
     source.seam("scope", "scope")
     _read_first(source, queries, "before_update")
     source.seam("before_update", key=source.key)
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line("if values:")
     source.line(f"    query = MODEL.update(values).returning(*{columns})")
     source.line("else:")
     source.line(f"    query = MODEL.select(*{columns})")
     source.where("query")
-    source.line("row = await tx.fetchrow(query)")
-    source.refuse_missing()
+    source.fetch_row("tx")
     _check_scope(source)
     source.seam("after_update", key=source.key)
     source.commit_seam()
@@ -180,11 +187,11 @@ def _write_delete(source: ActionSource, queries: Queries) -> None:
         _read_first(source, queries, "before_delete")
         source.seam("before_delete", key=source.key)
         source.where("query", "MODEL.delete().returning(*COLUMNS)")
-        source.line("row = await tx.fetchrow(query)")
+        source.fetch_row("tx")
     else:
         source.bind("DELETE", queries.text_of_delete(source.bounds))
         source.line(f"row = await tx.fetchrow(DELETE{_arguments(source)})")
-    source.refuse_missing()
+        source.refuse_missing()
     source.seam("after_delete", key=source.key)
     source.commit_seam()
 
@@ -197,13 +204,12 @@ def _read_first(source: ActionSource, queries: Queries, seam: str) -> None:
     if source.wants(seam, "row"):
         source.bind("LOCKED", queries.locked())
         source.where("query", "LOCKED")
-        source.line("row = await tx.fetchrow(query)")
-        source.refuse_missing()
+        source.fetch_row("tx")
 
 
-def _returned(source: ActionSource, queries: Queries) -> str:
-    """Return the expression of the columns that a write gives back."""
-    source.bind("COLUMNS", queries.columns)
+def _returned(source: ActionSource, columns: Sequence[peewee.Node]) -> str:
+    """Return the expression of the *columns* that a write gives back."""
+    source.bind("COLUMNS", columns)
     if not source.has("scope"):
         return "COLUMNS"
     source.bind("in_scope", in_scope)
@@ -231,7 +237,7 @@ def _write_bulk_create(source: ActionSource, queries: Queries) -> None:
             source.set_parents("values")
             source.seam("before_create")
     source.seam("scope", "scope")
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line(f"rows = await insert_rows(tx, MODEL, KEY, body, {columns})")
     _follow(source, "after_create")
     source.line("return rows")
@@ -254,7 +260,7 @@ def _write_bulk_patch(source: ActionSource, queries: Queries) -> None:
         )
         with source.indented():
             source.seam("before_update", key="KEY.shown(key)")
-    columns = _returned(source, queries)
+    columns = _returned(source, queries.columns)
     source.line(f"rows = await update_rows(tx, MODEL, KEY, keys, body, {columns}, bounds)")
     _follow(source, "after_update")
     source.line("return rows")

@@ -5,7 +5,7 @@ Runs at start-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import peewee
@@ -87,6 +87,12 @@ def find_wrong_attributes(where: str, cls: type) -> Iterator[Problem]:
             yield Problem(where, f"raises names {exception!r} for {constraint!r}", expected)
 
 
+def are_unique(model: type[peewee.Model], fields: Iterable[peewee.Field]) -> bool:
+    """Tell whether no two rows of *model* have the same values of *fields*."""
+    found = frozenset(fields)
+    return any(key <= found for key in unique_keys(model))
+
+
 def find_ambiguous_lookup(
     where: str, model: type[peewee.Model], fields: Collection[peewee.Field], *, scoped: bool
 ) -> Iterator[Problem]:
@@ -96,8 +102,8 @@ def find_ambiguous_lookup(
         scoped: whether the collection has a scope, which may bind the rest of a unique key.
     """
     found = frozenset(fields)
-    keys = unique_keys(model)
-    if any(key <= found or (scoped and found <= key) for key in keys):
+    is_part = scoped and any(found <= key for key in unique_keys(model))
+    if is_part or are_unique(model, fields):
         return
     names = ", ".join(field.name for field in fields)
     yield Problem(

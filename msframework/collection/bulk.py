@@ -199,9 +199,12 @@ async def delete_rows(
         InvalidInput: some are not there; none is deleted then, as the transaction ends.
     """
     query = model.delete().returning(*columns)
-    values = [value for (value,) in keys]
+    values, field = [value for (value,) in keys], key.fields[0]
+    order = field.asc(collation='"C"') if _is_text(field) else field
+    locked = model.select(field).where(field.in_(values), *bounds).order_by(order).for_update()
     try:
-        rows = await tx.fetch(query.where(key.fields[0].in_(values), *bounds))
+        # NOTE: bounds hold for both, as the rest of a composite key may be among them.
+        rows = await tx.fetch(query.where(field.in_(locked), *bounds))
     except asyncpg.PostgresError as exc:
         each = (
             RowStatement(index, *render(query.where(*key.conditions(one), *bounds)))
@@ -211,6 +214,13 @@ async def delete_rows(
         raise
     key.check_found(values, rows)
     return rows
+
+
+def _is_text(field: peewee.Field) -> bool:
+    """Tell whether PostgreSQL compares values of *field* by a collation, and Python by none."""
+    while isinstance(field, peewee.ForeignKeyField):
+        field = field.rel_field
+    return isinstance(field, (peewee.CharField, peewee.TextField))
 
 
 async def lock_rows(

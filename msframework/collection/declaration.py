@@ -6,34 +6,32 @@ Runs at start-up; all mistakes are collected.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
 import peewee
 from marshmallow import Schema
 
-from msframework._place import place_of
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
     are_actions,
+    are_unique,
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
+from msframework.collection.bodies import find_strange_schemas, find_wrong_bodies
 from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
-from msframework.collection.names import BULK_LOCALS, ELSEWHERE, LOCALS
+from msframework.collection.names import BULK_LOCALS, LOCALS, find_wrong_names, own_names
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
-from msframework.doc import find_notes
 from msframework.filters import FilterReader
 from msframework.operation import path_params
 from msframework.problem import Problem
-from msframework.resource import Resource, nothing_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +94,11 @@ class Collection:
     detail_reading: AnswerReading | None = None
 
     @property
+    def finds_one(self) -> bool:
+        """Whether the path of a row has a unique key, without what its scope says."""
+        return are_unique(self.model, [each.field for each in self.parents + self.lookup])
+
+    @property
     def table(self) -> str:
         """The name of its table."""
         return str(self.model._meta.table_name)
@@ -128,7 +131,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def read(self) -> Collection | None:
-        self._check_names()
+        self.problems += find_wrong_names(self.where, self.cls)
         seams = read_seams(self.cls, self.problems)
         actions = self._read_actions()
         model = self._read_model()
@@ -136,7 +139,8 @@ class _Reader:
             return None
         parents, lookup = self._read_parents(model), self._read_lookup(model)
         self._check_bulk(model, parents, actions)
-        self._check_loads(model, seams, actions)
+        own = [each for each in actions if not self._overrides(each.name)]
+        self.problems += find_wrong_bodies(self.where, self.cls, model, own, seams)
         if self.problems:
             return None
         bound, names = [each.field for each in parents], {each.name for each in actions}
@@ -168,31 +172,6 @@ class _Reader:
     def _overrides(self, action: str) -> bool:
         return getattr(self.cls, action) is not getattr(ModelResource, action)
 
-    def _own_names(self) -> Iterator[tuple[str, object]]:
-        for base in self.cls.__mro__:
-            if issubclass(base, ModelResource) and base is not ModelResource:
-                yield from vars(base).items()
-
-    def _check_names(self) -> None:
-        """Refuse public names that are nearly those of an attribute, an action or a seam."""
-        known = [name for name in dir(ModelResource) if not name.startswith("_")]
-        known += [name for name in ModelResource.__annotations__ if name not in known]
-        for name, value in self._own_names():
-            if name.startswith("_") or name in known or hasattr(Resource, name):
-                continue
-            where = place_of(value, self.where) if inspect.isfunction(value) else self.where
-            meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
-            if meant:
-                self.problems.append(nothing_reads(where, name, meant))
-            elif inspect.isfunction(value) and find_notes(value) is not None:
-                advice = "Write a function beside the class: @blueprint.post(…)."
-                found = f"nothing calls its method {name!r}, on which @doc stands"
-                self.problems.append(Problem(where, found, advice=advice))
-        for name in ACTIONS:
-            method = inspect.getattr_static(self.cls, name)
-            if not inspect.isfunction(method):
-                self._say(f"its {name!r} is {method!r}", "a method", "Write one, or rename it.")
-
     def _read_actions(self) -> tuple[CollectionAction, ...]:
         named = self.cls.actions
         if not are_actions(named):
@@ -200,11 +179,11 @@ class _Reader:
         actions = [action for name, action in ACTIONS.items() if name in named]
         if not self.paths.item:
             items = [each.name for each in actions if each.place is ActionPlace.ITEM]
-            if items and "actions" in dict(self._own_names()):
+            if items and "actions" in dict(own_names(self.cls)):
                 advice = 'Add item="/<id:int>" or the like to @blueprint.collection(…).'
                 self._say(f"its actions {', '.join(items)} have no path", advice=advice)
             actions = [each for each in actions if each.place is not ActionPlace.ITEM]
-        for name, method in self._own_names():
+        for name, method in own_names(self.cls):
             if name in ACTIONS and inspect.isfunction(method) and ACTIONS[name] not in actions:
                 found = f"nothing calls its method {name!r}, as it is none of its actions"
                 self._say(found, advice=f"Add {name!r} to actions, or drop the method.")
@@ -237,6 +216,7 @@ class _Reader:
             found = f"neither it nor its schema names a model (model is {model!r})"
             self._say(found, advice="Derive the schema from ModelSchema, or write model = ….")
             return None
+        self.problems += find_strange_schemas(self.where, self.cls, given, model)
         if model._meta.primary_key is False:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model
@@ -245,7 +225,8 @@ class _Reader:
         self, model: type[peewee.Model], reading: AnswerReading | None
     ) -> FilterReader | None:
         cls = self.cls
-        if not (cls.filters or cls.sort or cls.default_sort or cls.search or reading):
+        said = (cls.filters, cls.sort, cls.default_sort, cls.search, cls.filter_scopes, reading)
+        if not any(said):
             return None
         return FilterReader(
             model,
@@ -276,14 +257,21 @@ class _Reader:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
         self._check_params(params, LOCALS | BULK_LOCALS)
-        found_fields = [(name, self._field(model, said.get(name, name))) for name in params]
-        for name, field in found_fields:
-            if field is None:
+        bound = []
+        for name in params:
+            field = self._field(model, said.get(name, name))
+            if field is not None:
+                bound.append(Bound(name, field))
+            elif said.get(name, name) is not None:
                 self._say(
                     f"<{name}> of its path binds no field of {model.__name__}",
-                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}.',
+                    advice=f'Write parent = {{"{name}": {model.__name__}.…}}, or None in the place '
+                    "of the field where scope binds the rows.",
                 )
-        return tuple(Bound(name, field) for name, field in found_fields if field is not None)
+            elif self.cls.scope is ModelResource.scope:
+                found = f"parent lets <{name}> bind no field, and no scope binds the rows"
+                self._say(found, advice="Write a scope that takes it, or what is provided for it.")
+        return tuple(bound)
 
     def _check_bulk(
         self,
@@ -306,25 +294,6 @@ class _Reader:
         if "bulk_delete" in names and len(keys) != 1:
             found = f"bulk_delete needs a key of one column, and {model.__name__} has {len(keys)}"
             self._say(found, advice="Leave it out of actions.")
-
-    def _check_loads(
-        self,
-        model: type[peewee.Model],
-        seams: Mapping[str, Seam],
-        actions: Iterable[CollectionAction],
-    ) -> None:
-        """Refuse fields of bodies that are no columns, and that no seam takes out."""
-        create, change = self.cls.create_schema or self.cls.schema, self.cls.schema
-        for action in actions:
-            creates = action.method == "POST"
-            seam = "before_create" if creates else "before_update"
-            if action.method in ("GET", "DELETE") or self._overrides(action.name) or seam in seams:
-                continue
-            for name, field in vary(create if creates else change).load_fields.items():
-                if column_of(model, field, name) is None:
-                    found = f"{action.name} loads {name!r}, which is no column of {model.__name__}"
-                    advice = f"Make it dump_only, or take it out of values in {seam}."
-                    self._say(found, advice=advice)
 
     def _read_lookup(self, model: type[peewee.Model]) -> tuple[Bound, ...]:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
@@ -375,11 +344,15 @@ class _Reader:
             return ()
         if len(fields) == 1:
             return (Bound(params[0], fields[0]),)
-        named = [(name, self._field(model, name)) for name in params]
-        by_name = [Bound(name, field) for name, field in named if field is not None]
-        if len(by_name) == len(fields) and all(is_one_of(each.field, fields) for each in by_name):
-            return tuple(by_name)
-        return tuple(Bound(name, field) for name, field in zip(params, fields, strict=True))
+        named: dict[str, peewee.Field] = {}
+        for name in params:
+            field = self._field(model, name)
+            if is_one_of(field, named.values()) or field is None:
+                continue
+            if is_one_of(field, fields):
+                named[name] = field
+        left = (field for field in fields if not is_one_of(field, named.values()))
+        return tuple(Bound(name, named[name] if name in named else next(left)) for name in params)
 
 
 def primary_key(model: type[peewee.Model]) -> list[peewee.Field]:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import peewee
 
 from msframework.collection.chosen import key_of
 from msframework.filters.scope import express_scope
+
+# What stands before the numbers of the joined tables, and of what is selected of them.
+_RELATED: Final = "msframework_related_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Joins:
                 continue
             inner = each.field.rel_model.select(*each.columns)
             inner = await bind_scope(inner, each.scope, request, principal)
-            source = inner.alias(f"related_{len(found)}")
+            source = inner.alias(f"{_RELATED}{len(found)}")
             sources[each.path] = source
             key = each.field
             if each.before != self.base:
@@ -83,7 +86,7 @@ class Joins:
             query = peewee.Select.join(query, source, peewee.JOIN.LEFT_OUTER, on=on)
             keys: dict[str, str] = {}
             for node in each.columns:
-                keys[f"related_{number}"] = str(key_of(node))
+                keys[f"{_RELATED}{number}"] = str(key_of(node))
                 number += 1
             selected = [getattr(source.c, key).alias(name) for name, key in keys.items()]
             query = query.select_extend(*selected)

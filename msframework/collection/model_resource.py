@@ -15,7 +15,7 @@ from msframework.collection.action import USUAL_ACTIONS, Usual
 from msframework.collection.expansion import Expansion
 from msframework.db.transaction import Transaction
 from msframework.exceptions import ServiceException
-from msframework.filters.scope import RowScopes
+from msframework.filters.scope import RowScopes, model_of
 from msframework.operation import Paging
 from msframework.pagination import Pages
 from msframework.principal import Principal
@@ -35,14 +35,15 @@ class ModelResource(Resource):
 
     Attributes:
         schema: the body of create, replace and patch, and the answer to all but list.
-        model: the model, where the schema has none.
+        model: the model; methods find here that of the schema where none is declared.
         list_schema: the rows of a list, where they differ.
         create_schema: the body of create, where it differs.
         created_schema: the answer to create, where it differs.
         actions: the actions that it has.
         lookup: the field of the item's path parameter, or several; the primary key by default.
         parent: the fields that parameters of the list's path bind, by parameter; found by
-            themselves where a parameter is called as a field or its column.
+            themselves where a parameter is called as a field or its column. `None` binds no field:
+            `scope` then decides which rows the parameter stands for.
         filters: the operators that a list may be filtered by, by the names of columns; those behind
             foreign keys with dots between: `author.city.name`.
         sort: the names that a list may be sorted by, as `FilterSet` has them.
@@ -63,13 +64,13 @@ class ModelResource(Resource):
     """
 
     schema: ClassVar[type[Schema] | Schema]
-    model: ClassVar[type[peewee.Model] | None] = None
+    model: type[peewee.Model] | None = None
     list_schema: ClassVar[type[Schema] | Schema | None] = None
     create_schema: ClassVar[type[Schema] | Schema | None] = None
     created_schema: ClassVar[SchemaSource | None] = None
     actions: ClassVar[Sequence[str]] = USUAL_ACTIONS
     lookup: ClassVar[str | Sequence[str] | None] = None
-    parent: ClassVar[Mapping[str, peewee.Field | str]] = {}
+    parent: ClassVar[Mapping[str, peewee.Field | str | None]] = {}
     filters: ClassVar[Mapping[str, Collection[str]]] = {}
     sort: ClassVar[Sequence[str]] = ()
     default_sort: ClassVar[Sequence[str]] = ()
@@ -85,6 +86,9 @@ class ModelResource(Resource):
     mounted_by: ClassVar[str] = "collection"
 
     usual: Usual
+
+    def __init__(self) -> None:
+        self.model = self.model or model_of(getattr(self, "schema", None))
 
     # Seams.
 

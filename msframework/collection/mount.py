@@ -65,7 +65,7 @@ def _routes(
         inputs = [note.name for note in inputs_of(collection, action)]
         if action.name == "list":
             inputs.append("page")
-        generated, source = generate(collection, action, queries, inputs)
+        generated, source = generate(collection, action, queries, inputs, problems)
         instance.usual.functions[action.name] = generated
         path = collection.paths.of(action.place)
         origin = HandlerOrigin(*place, order, path, source)

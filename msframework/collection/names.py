@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Final
 
-from msframework.resource import GUARDING_ELSEWHERE
+from msframework._place import place_of
+from msframework.collection.action import ACTIONS
+from msframework.collection.model_resource import ModelResource
+from msframework.collection.seam import SEAMS
+from msframework.doc import find_notes
+from msframework.problem import Problem
+from msframework.resource import GUARDING_ELSEWHERE, Resource, nothing_reads
 
 # Names of other frameworks for what is here.
 ELSEWHERE: Final[Mapping[str, str]] = {
@@ -39,14 +47,50 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 
 
-# Names of variables in generated functions, and of functions that they call, which no parameter of
-# a path can have. Other names that they reach are in capitals.
-LOCALS: Final = (
-    frozenset(
-        ("self", "request", "body", "page", "filters", "query", "row", "rows", "scope", "values")
-    )
-    | {"asked", "joined", "result", "cur", "tx", "principal"}
-    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
-    | {"lock_rows", "Reply"}
+# Variables of generated methods, and those of bulk actions alone: nothing that the methods take is
+# called so.
+ASSIGNED: Final = frozenset(
+    ("asked", "joined", "query", "result", "row", "rows", "scope", "values")
 )
-BULK_LOCALS: Final = frozenset(("bounds", "chosen", "key", "keys"))
+BULK_ASSIGNED: Final = frozenset(("bounds", "key", "keys"))
+# Names that no parameter of a path can have: beside those, a method's own arguments, and functions
+# that it calls. Other names that it reaches begin with a word in capitals.
+LOCALS: Final = (
+    ASSIGNED
+    | {"self", "request", "body", "page", "filters", "cur", "tx", "principal"}
+    | {"missing_row", "in_scope", "check_scope", "insert_rows", "update_rows", "delete_rows"}
+    | {"lock_rows", "only_row", "Reply"}
+)
+BULK_LOCALS: Final = BULK_ASSIGNED | {"chosen"}
+
+
+def own_names(cls: type[ModelResource]) -> Iterator[tuple[str, object]]:
+    """Yield what *cls* and its bases below `ModelResource` hold, by name."""
+    for base in cls.__mro__:
+        if issubclass(base, ModelResource) and base is not ModelResource:
+            yield from vars(base).items()
+
+
+def find_wrong_names(where: str, cls: type[ModelResource]) -> Iterator[Problem]:
+    """Yield the public names that are nearly those of an attribute, an action or a seam."""
+    known = [name for name in dir(ModelResource) if not name.startswith("_")]
+    known += [name for name in ModelResource.__annotations__ if name not in known]
+    for name, value in own_names(cls):
+        if name.startswith("_") or name in known or hasattr(Resource, name):
+            continue
+        label = f"{cls.__name__}.{name}"
+        place = place_of(value, label) if inspect.isfunction(value) else where
+        meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+        if not meant and name.startswith(("before_", "after_")):
+            meant = f"one of {', '.join(each for each in SEAMS if each[0] in 'ab')}"
+        if meant:
+            yield nothing_reads(place, name, meant)
+        elif inspect.isfunction(value) and find_notes(value) is not None:
+            advice = "Write a function beside the class: @blueprint.post(…)."
+            found = f"nothing calls its method {name!r}, on which @doc stands"
+            yield Problem(place, found, advice=advice)
+    for name in ACTIONS:
+        method = inspect.getattr_static(cls, name)
+        if not inspect.isfunction(method):
+            found = f"its {name!r} is {method!r}"
+            yield Problem(where, found, "a method", "Write one, or rename it.")

@@ -15,6 +15,7 @@ from msframework.collection.declaration import Collection, primary_key
 from msframework.collection.shapes import column_of, foreign_key, is_one_of
 from msframework.doc import InputNote, Notes
 from msframework.exceptions import (
+    Conflict,
     ConstraintConflict,
     Forbidden,
     GatewayTimeout,
@@ -71,9 +72,12 @@ def complete_notes(
         taken: the names that the method takes.
     """
     names = set(taken)
-    declared = {note.name for note in notes.inputs} | {note.source for note in notes.inputs}
+    declared = {note.name for note in notes.inputs}
+    has_body = any(note.source is Source.BODY for note in notes.inputs)
     for note in inputs_of(collection, action):
-        if note.name in names and declared.isdisjoint((note.name, note.source)):
+        # A query may have several inputs, a body has one.
+        is_replaced = note.source is Source.BODY and has_body
+        if note.name in names - declared and not is_replaced:
             notes.inputs.append(note)
     if action.name == "list" and "page" in names and notes.page is None:
         notes.page = collection.cls.paging
@@ -136,6 +140,8 @@ def _failures(collection: Collection, action: CollectionAction) -> Iterator[Fail
                     yield Failure(NotFound, constraint)
     if action.place is ActionPlace.ITEM:
         yield Failure(NotFound)
+        if not collection.finds_one:
+            yield Failure(Conflict, description="There are several such rows.")
     if asks_others(collection, action):
         yield Failure(UpstreamError, description="Another service failed.")
         yield Failure(ServiceUnavailable, description="Another service cannot be reached.")

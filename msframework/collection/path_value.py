@@ -30,7 +30,8 @@ _FITTING: Final[Mapping[str, tuple[type, ...]]] = {
     "ymd": (peewee.DateField,),
 }
 _TEXTS: Final = (peewee.CharField, peewee.TextField)
-_NO_TEXTS: Final = (extra.EnumFieldMixin, postgres_ext.TSVectorField)
+# NOTE: peewee cuts off what is too long for a FixedCharField, so that another row would be found.
+_NO_TEXTS: Final = (extra.EnumFieldMixin, peewee.FixedCharField, postgres_ext.TSVectorField)
 
 
 class PathValue:

@@ -6,16 +6,18 @@ Runs at start-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from urllib.parse import quote
 
 from msframework._codegen import SourceWriter, compile_function
-from msframework.collection.action import CollectionAction, Generated
+from msframework.collection.action import ActionPlace, CollectionAction, Generated
 from msframework.collection.declaration import Bound, Collection
+from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
-from msframework.collection.statements import missing_row
+from msframework.collection.statements import missing_row, only_row
 from msframework.operation import path_template
+from msframework.problem import Problem
 from msframework.types import Handler
 
 
@@ -105,7 +107,17 @@ class ActionSource(SourceWriter):
 
     def bind_field(self, bound: Bound) -> str:
         """Return the name of the field of *bound*."""
-        return self.bind(f"field_{bound.field.name}", bound.field)
+        return self.bind(f"FIELD_{bound.field.name}", bound.field)
+
+    def fetch_row(self, cursor: str) -> None:
+        """Write the lines that bind the row of `query`, or answer 404; 409 where it has several."""
+        if self.collection.finds_one:
+            self.line(f"row = await {cursor}.fetchrow(query)")
+        else:
+            self.bind("only_row", only_row)
+            nouns = self.collection.noun.many
+            self.line(f"row = only_row({nouns!r}, await {cursor}.fetch(query))")
+        self.refuse_missing()
 
     def refuse_missing(self) -> None:
         """Write the lines that answer 404 where there is no row."""
@@ -142,6 +154,16 @@ class ActionSource(SourceWriter):
             for index, part in enumerate(parts)
         ]
         return " + ".join([base, *(each for each in shown if each != "''")])
+
+    def find_clashes(self) -> Iterator[Problem]:
+        """Yield the parameters that would hide what the source means by their names."""
+        is_bulk = self.action.place is ActionPlace.BULK
+        assigned = ASSIGNED | BULK_ASSIGNED if is_bulk else ASSIGNED
+        for name in self.parameters:
+            if name in self.namespace or name in assigned:
+                found = f"its methods take {name!r}, a name that they use otherwise"
+                advice = "Rename it, in the path or where it is provided."
+                yield Problem(self.collection.where, found, advice=advice)
 
     def compile(self, name: str) -> tuple[Generated, str]:
         """Return the function, and its source."""

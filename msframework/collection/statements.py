@@ -14,8 +14,9 @@ from peewee import SQL
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
-from msframework.exceptions import Forbidden, NotFound
+from msframework.exceptions import Conflict, Forbidden, NotFound
 from msframework.models.sql import render
+from msframework.schemas import as_schema
 from msframework.schemas.model import has_server_default
 from msframework.types import Row
 
@@ -39,6 +40,7 @@ class Queries:
 
     Attributes:
         columns: the columns of the rows that are written and read.
+        created: those of a row that `create` answers.
         whole: all columns, for rows that seams get.
     """
 
@@ -50,8 +52,14 @@ class Queries:
         always = [*self.keys, *(each.field for each in collection.lookup)]
         self.whole = tuple(self.model._meta.sorted_fields)
         self.columns = read_columns(self.model, shapes.detail, always)
+        if collection.cls.created_schema is None:
+            self.created = self.columns
+        else:
+            shown = as_schema(shapes.created, where=collection.where, for_load=False)
+            self.created = read_columns(self.model, shown, always)
         if not {"after_create", "after_update", "after_commit"}.isdisjoint(collection.seams):
             self.columns = self._with_whole(self.columns)
+            self.created = self._with_whole(self.created)
 
     def _with_whole(self, columns: Sequence[peewee.Node]) -> tuple[peewee.Node, ...]:
         """Return all columns, and whatever else *columns* are."""
@@ -132,6 +140,17 @@ def _innermost(field: peewee.Field) -> peewee.Field:
 def missing_row(noun: str, *key: object) -> NotFound:
     """Return the exception for a row that is not there, or lies outside of scope."""
     return NotFound(error=f"no {noun} {', '.join(map(str, key))}")
+
+
+def only_row(nouns: str, rows: Sequence[Row]) -> Row | None:
+    """Return the only one of *rows*; `None` where there is none.
+
+    Raises:
+        Conflict: there are several; in a transaction nothing of what was done to them is stored.
+    """
+    if len(rows) > 1:
+        raise Conflict(error=f"there are several such {nouns}")
+    return rows[0] if rows else None
 
 
 def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
@@ -22,6 +23,16 @@ INPUTS = {
         Source.FORM,
         Source.FILES,
     )
+}
+# Names by which other frameworks pass what is passed here by another one.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("caller", "current_user", "user"), "'principal', the caller,"),
+    **dict.fromkeys(("connection", "conn", "cursor"), "'cur', for reading, or 'tx'"),
+    **dict.fromkeys(("session", "transaction"), "'tx', a transaction, or 'cur', for reading,"),
+    **dict.fromkeys(("data", "item", "json", "payload"), "'body', of @doc.consumes(…),"),
+    **dict.fromkeys(("args", "params", "query_params"), "'query', of @doc.query(…),"),
+    **dict.fromkeys(("file", "upload"), "'files', of @doc.files(…),"),
+    "pk": "the parameter of the path",
 }
 _DECORATOR = {"body": "@doc.consumes", "page": "@doc.paginate", "filters": "@doc.filter"} | {
     name: f"@doc.{name}" for name in INPUTS if name != "body"
@@ -169,5 +180,7 @@ def _undeclared(
         else f"Put <{name}> into the path, declare it with service.provide({name!r}, …), "
         "or drop the parameter."
     )
+    if name in _ELSEWHERE:
+        hint = f"Was {_ELSEWHERE[name]} meant? {hint}"
     found = f"nothing declares its parameter {name!r} (declared: {known})"
     return Problem(where, found, advice=hint, mendable=True)

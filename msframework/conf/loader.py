@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._meant import find_meant
 from msframework._place import assignment_of, describe
 from msframework.conf.catalogue import declarations
 from msframework.conf.convert import from_python, from_text
@@ -85,6 +86,11 @@ def _import(name: str) -> ModuleType:
             f"{MODULE_VARIABLE} is not set; expected the dotted name of a settings module. "
             f"Set {MODULE_VARIABLE}=settings.development, or pass --settings."
         )
+    dotted = name.removesuffix(".py").replace("/", ".").strip(".")
+    if dotted != name:
+        raise ImproperlyConfigured(
+            f"The settings module {name!r} is a path; expected a dotted name. Write {dotted}."
+        )
     try:
         return importlib.import_module(name)
     except ImproperlyConfigured as exc:  # such as a key that is too short
@@ -102,7 +108,7 @@ def _import(name: str) -> ModuleType:
             said = describe(exc, quoted=False).removeprefix("ImproperlyConfigured: ")
             raise ImproperlyConfigured(f"The settings module {name!r}: {said}") from exc
         said = describe(exc, quoted=False, told=isinstance(exc, _SAFE_ERRORS))
-        advice = "Mend the module; --traceback shows more."
+        advice = find_meant(exc) or "Mend the module; --traceback shows more."
         if isinstance(exc, KeyError) and _is_of_environ(exc):
             advice = f"Set the variable {exc.args[0]} in the environment."
         raise ImproperlyConfigured(
@@ -127,7 +133,7 @@ def _read_module(module: ModuleType, where: str, findings: Findings) -> dict[str
             raw[name] = value
         elif name != "TYPE_CHECKING" and not isinstance(value, (ModuleType, type)):
             otherwise = "Put settings of your own into EXTRA, or begin the name with _."
-            advice = did_you_mean(name, accepted, otherwise)
+            advice = f"{did_you_mean(name, accepted, '')} {otherwise}".lstrip()
             findings.add(where, name, "unknown", "the name of a setting", advice)
     replace_origin_names(raw, where, findings)
     typed = {name: from_python(known[name], raw[name], where, findings) for name in raw}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any, Final
@@ -11,6 +12,7 @@ from msframework.conf.operations import OperationsSettings
 from msframework.limits.rate import EXTRA, as_rate_limit, find_mistakes
 
 _SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
 _UNIX: Final = ("redis+unix", "valkey+unix")
 _EXPECTED: Final = (
     "expected memory://, or the address of a Redis or Valkey. Write redis://:password@host:6379/0, "
@@ -47,6 +49,13 @@ _INSTALL: Final = f"Install it: {EXTRA}."
 
 def _storage_fault(url: str) -> str | None:
     """Name the kind of *url* where no store can be at it, else `None`; nothing of it is shown."""
+    start, _, rest = url.partition("://")
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if start in _SCHEMES and "@" in rest[len(authority) :]:
+        return (
+            "an address with a character in its user name or password that must be percent-encoded "
+            "(@ as %40, / as %2F, ? as %3F, # as %23)"
+        )
     try:
         parts = urlsplit(url)
         port = parts.port

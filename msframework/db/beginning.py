@@ -28,13 +28,14 @@ class Beginning:
         readonly: the transaction writes nothing.
 
     Attributes:
+        text: the BEGIN.
         doomed: the transaction must not be committed.
     """
 
-    __slots__ = ("_readonly", "_text", "_together", "doomed")
+    __slots__ = ("_readonly", "_together", "doomed", "text")
 
     def __init__(self, text: str, *, readonly: bool) -> None:
-        self._text, self._readonly = text, readonly
+        self.text, self._readonly = text, readonly
         self._together = self.doomed = False
 
     def begin_with(self, session: Session, lease: Lease, method: Method, query: str) -> bool:
@@ -44,7 +45,7 @@ class Beginning:
         kept = statements.tables if method is TABLE else statements.prepared
         if method.limit is None or query not in kept:
             return False
-        if not statements.send_opening(self._text):
+        if not statements.send_opening(self.text):
             return False
         lease.began = self._together = True
         self._note_write(session)
@@ -52,7 +53,7 @@ class Beginning:
 
     async def begin(self, session: Session, lease: Lease) -> Lease:
         """Begin; a connection that turns out to be dead is replaced by the next."""
-        begin = self._text
+        begin = self.text
         for _ in range(session.shared.max_size):
             lease.began = True
             lease.deadline.begin()
@@ -150,7 +151,7 @@ class Beginning:
         lease.deadline.begin()
         await lease.conn.execute("ROLLBACK")
         await lease.conn.reload_schema_state()
-        await lease.conn.execute(self._text)
+        await lease.conn.execute(self.text)
         lease.deadline.finish()
         return True
 

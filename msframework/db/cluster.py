@@ -137,10 +137,7 @@ class Cluster:
         for number, patience in _WAYS_TO_STOP:
             if not self.lives():
                 return
-            pid = self._postmaster()
-            if pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, number)
+            self._signal(number)
             if _until(lambda: not self.lives(), patience):
                 return
         raise ImproperlyConfigured(
@@ -172,18 +169,39 @@ class Cluster:
             if self.home.log.stat().st_size > _LOG_LIMIT:
                 self.home.log.unlink()
 
-    def _postmaster(self) -> int | None:
-        """Return the pid of the server's first process, if it is surely that."""
+    def _signal(self, number: int) -> None:
+        """Send a signal to the server's first process, if there is one that surely is that."""
         try:
             pid = int((self.home.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
-            return None
+            return
+        with suppress(ProcessLookupError):
+            if not hasattr(os, "pidfd_open"):  # it is Linux's
+                if self._is_server(pid):
+                    os.kill(pid, number)
+                return
+            # NOTE: another process may get the number, but never what is opened here.
+            process = os.pidfd_open(pid)
+            try:
+                if self._is_server(pid):
+                    signal.pidfd_send_signal(process, number)
+            finally:
+                os.close(process)
+
+    def _is_server(self, pid: int) -> bool:
+        """Whether the process *pid* is PostgreSQL in our data directory.
+
+        A `postmaster.pid` that a crash, a copy or a reboot left behind may hold anybody's number.
+        """
         if sys.platform != "linux":
-            return pid
-        try:
-            return pid if os.path.samefile(f"/proc/{pid}/cwd", self.home.data) else None
-        except OSError:
-            return None
+            command = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+            said = run_as(None, command, self.home.path, ()).stdout
+            return f"postgres -D {self.home.data}" in said
+        with suppress(OSError):
+            program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+            is_at_home = os.path.samefile(f"/proc/{pid}/cwd", self.home.data)
+            return is_at_home and Path(program).name == "postgres"
+        return False
 
     def _log_tail(self) -> str:
         try:
@@ -273,8 +291,11 @@ def _environment() -> dict[str, str]:
 
 def _until(condition: Callable[[], bool], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        # NOTE: looked at before, so that a process that was stopped itself asks once more.
+        late = time.monotonic() > deadline
+        if condition():
+            return True
+        if late:
             return False
         time.sleep(0.02)
-    return True

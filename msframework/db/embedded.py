@@ -18,7 +18,7 @@ from msframework.db.cluster import MAJOR, PORT, SUPERUSER, Cluster
 from msframework.db.home import Home, claim_home, find_home, make_home
 from msframework.exceptions import ImproperlyConfigured
 
-_PATIENCE = 10.0  # seconds for a server that lives and does not answer, before it is ended
+_PATIENCE = 30.0  # seconds for a server that lives and does not answer, before it is ended
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ def explain(exc: BaseException, conn: asyncpg.Connection, sql: str) -> BaseExcep
         exc.add_note(f"The statement was: {sql[:_MOST_SQL]}")
     if isinstance(exc, asyncpg.ReadOnlySQLTransactionError):
         exc.add_note("acquire() is for reading. Use transaction() to write.")
+    if isinstance(exc, asyncpg.PostgresSyntaxError) and 'near "%"' in str(exc):
+        exc.add_note("Arguments are written $1, $2, … in SQL text.")
     return exc
 
 

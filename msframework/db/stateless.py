@@ -1,8 +1,9 @@
 """Which statements leave nothing behind in the session that ran them.
 
 Runs once for each SQL text (`Statement` keeps the answer). The answer is conservative: a statement
-is stateless when it is one plain SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES and every function
-that its text calls is on `STATELESS_FUNCTIONS`. Whatever is not understood is not stateless.
+is stateless when it is one plain SELECT, INSERT, UPDATE, DELETE, MERGE or VALUES, in parentheses or
+not, and every function that its text calls is on `STATELESS_FUNCTIONS`. Whatever is not understood
+is not stateless.
 
 NOTE: a text cannot tell what runs below it. Triggers, views, rules, row security, and functions
 behind operators, casts, defaults and computed columns may change the session too; see
@@ -74,7 +75,8 @@ def is_stateless(sql: str) -> bool:
     tokens = _read_tokens(sql)
     if tokens and tuple(text for _, text in tokens[: len(_PLAN)]) == _PLAN:
         del tokens[: len(_PLAN)]  # it plans the rest, and at most what that calls is run
-    if not tokens or tokens[0][1] not in _VERBS or tokens[0][0] != "word":
+    first = next((token for token in tokens or () if token != ("mark", "(")), ("", ""))
+    if not tokens or first[0] != "word" or first[1] not in _VERBS:
         return False
     for index, (kind, text) in enumerate(tokens):
         if text == ";":
@@ -91,7 +93,7 @@ def verb_of(sql: str) -> str:
     for match in _TOKENS.finditer(sql):
         if match.lastgroup == "word":
             return match.group().upper()
-        if match.lastgroup not in {"space", "comment"}:
+        if match.lastgroup not in {"space", "comment"} and match.group() != "(":
             break
     return "SQL"
 

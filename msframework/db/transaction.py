@@ -221,8 +221,9 @@ async def start_over(tx: Transaction) -> None:
 
     NOTE: what it did is lost, so whoever calls this lets it fail again, or calls `doom`.
     """
-    # AND CHAIN: the new transaction has the isolation of the old one, and its connection.
-    sql = f"ROLLBACK TO SAVEPOINT {_name_of(tx._depth)}" if tx._depth else "ROLLBACK AND CHAIN"
+    # NOTE: AND CHAIN would not do: after a failure it keeps no READ WRITE.
+    again = f"ROLLBACK; {tx._beginning.text}"
+    sql = f"ROLLBACK TO SAVEPOINT {_name_of(tx._depth)}" if tx._depth else again
     await _send_control(tx._session, sql)
 
 

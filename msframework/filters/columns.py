@@ -25,6 +25,9 @@ from msframework.schemas.naming import spell_as
 from msframework.schemas.strict import reading_text
 from msframework.types import Field, FieldOptions
 
+# Fields of a schema that read no value of their column.
+_READS_NONE: Final = (fields.Constant, fields.Function, fields.Method, fields.Nested)
+
 
 class ColumnKind(Enum):
     """The operators that fit a column, in a word."""
@@ -204,8 +207,6 @@ class ColumnReader:
         columns: Mapping[str, peewee.Field] = self.model._meta.combined
         shown = f"{self.before}{name}" if isinstance(name, str) else name
         declared = self._fields.get(name) if isinstance(name, str) else None
-        if isinstance(declared, fields.Nested):
-            declared = None
         column = self._column_of(name, declared)
         if column is None or not isinstance(name, str):
             model = self.model.__name__
@@ -218,8 +219,9 @@ class ColumnReader:
             )
             self.refuse(place, found, advice="Leave it out.")
             return None
+        reads = None if isinstance(declared, _READS_NONE) else declared
         try:
-            field = derive_field(column, name, self.label) if declared is None else declared
+            field = derive_field(column, name, self.label) if reads is None else reads
         except ImproperlyConfigured as exc:
             self.refuse(place, f"names {shown!r}: {exc}")
             return None

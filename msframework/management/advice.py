@@ -112,7 +112,8 @@ def _blueprints_in(path: Path) -> Iterator[tuple[str, int]]:
 
 def _foreign_models(models: Iterable[Any]) -> Iterator[str]:
     for model in models:
-        if not issubclass(model, Model):
+        is_through = model.__module__ == peewee.__name__  # made by peewee for a ManyToManyField
+        if not issubclass(model, Model) and not is_through:
             yield (
                 f"{model.__module__}.{model.__qualname__} derives from {peewee.Model.__module__}."
                 "Model, not from msframework.models.Model, so its table and its indexes have other "

@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 import click
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.discovery import CommandEntry, app_commands, built_in_commands
 from msframework.management.project import Project, describe_failure
+
+# Commands of other frameworks, and what does the same here.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "dbshell": 'Write: psql "$DATABASE_URL", or of the embedded one psql "$(manage.py db url)".',
+    "showurls": "Write: manage.py routes.",
+    "spectacular": "Write: manage.py openapi.",
+    **dict.fromkeys(
+        ("startapp", "startproject"),
+        "A project is a manage.py and a settings module, an app is a package with models and "
+        "resources; the quickstart shows each file.",
+    ),
+}
 
 
 class ManagementGroup(click.Group):
@@ -38,6 +51,7 @@ class ManagementGroup(click.Group):
         if unknown and not ctx.resilient_parsing:
             close = get_close_matches(args[0], self.list_commands(ctx), n=1)
             advice = f"Did you mean {close[0]!r}?" if close else "--help lists the commands."
+            advice = _ELSEWHERE.get(args[0].replace("_", ""), advice)
             note = f" {_unread(ctx)}" if _unread(ctx) else ""
             ctx.fail(f"There is no command {args[0]!r}. {advice}{note}")
         return super().resolve_command(ctx, args)

@@ -10,6 +10,7 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Final
 
@@ -24,6 +25,7 @@ SETTLED: Final = 10.0  # seconds of service after which a death is no repetition
 LONGEST_PAUSE: Final = 30.0
 _FIRST_PAUSE: Final = 0.5
 GOOD_END: Final = "ended with exit code 0"
+LOST_END: Final = "ended unseen, as its fork server is gone"
 _LOST: Final = 255  # the exit code of a process whose fork server is gone (multiprocessing)
 
 
@@ -53,6 +55,7 @@ class WorkerProcess:
         is_silent: whether its control pipe has ended.
         hangs: whether it was asked for its stacks, and has said no word since.
         is_killed: whether the supervisor killed it.
+        is_lost: whether its fork server is gone, so that nobody tells how it ends.
         fault: why, where it had to be.
     """
 
@@ -72,6 +75,7 @@ class WorkerProcess:
     is_silent: bool = False
     hangs: bool = False
     is_killed: bool = False
+    is_lost: bool = False
     fault: str | None = None
     pid: int = field(init=False)
     _descriptor: int | None = field(init=False)
@@ -82,6 +86,23 @@ class WorkerProcess:
 
     def __str__(self) -> str:
         return f"worker {self.index} (pid {self.pid})"
+
+    @property
+    def sentinel(self) -> int:
+        """The descriptor that is ready when the process may have ended."""
+        if self.is_lost and self._descriptor is not None:
+            return self._descriptor
+        return self.process.sentinel
+
+    def has_ended(self) -> bool:
+        """Return whether the process ended, whose `sentinel` is ready.
+
+        NOTE: that of `multiprocessing` is ready when the fork server is gone, too.
+        """
+        if self.is_lost or self.process.exitcode != _LOST:
+            return True
+        self.is_lost = True
+        return self._descriptor is None or bool(wait([self._descriptor], 0))
 
     def receive(self, now: float) -> bool:
         """Take in what it has said since; return whether it serves from now on."""
@@ -127,14 +148,17 @@ class WorkerProcess:
         with suppress(ProcessLookupError):
             if self._descriptor is not None:
                 signal.pidfd_send_signal(self._descriptor, number)
-            elif self.process.exitcode is None:
+            elif self.process.exitcode in (None, _LOST):
                 os.kill(self.pid, number)
 
     def release(self) -> str:
         """Close what is left of a process that ended; return how it did."""
         code = self.process.exitcode
-        if code == _LOST:
-            self.kill()  # only its fork server is gone, which would tell us how it ended
+        if self.is_lost:
+            if self._descriptor is None:  # it may still run
+                self.kill()
+            with suppress(ChildProcessError):  # it is ours where this is the init of a container
+                os.waitpid(self.pid, os.WNOHANG)
         self.control.close()
         self.process.close()
         if self._descriptor is not None:
@@ -142,7 +166,7 @@ class WorkerProcess:
             self._descriptor = None
         if self.fault is not None:
             return f"was killed, {self.fault}"
-        return "was lost with its fork server" if code == _LOST else describe_exit(code)
+        return LOST_END if self.is_lost else describe_exit(code)
 
 
 def _open_process(pid: int) -> int | None:

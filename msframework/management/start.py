@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
-import click
 from sanic import Sanic
 from sanic.exceptions import SanicException
 
@@ -27,6 +27,7 @@ from msframework.conf.settings import (
 )
 from msframework.exceptions import ImproperlyConfigured, ServiceUnavailable
 from msframework.management.garbage import SettledObjects, without_collection
+from msframework.management.notice import say
 from msframework.serving.tls import ServerTLS
 
 
@@ -92,8 +93,8 @@ class Start:
             return self._build()
         except (Exception, SystemExit) as exc:
             said = str(exc) if isinstance(exc, ImproperlyConfigured) else describe(exc)
-            click.secho("Error: ", fg="red", bold=True, err=True, nl=False)
-            click.echo(f"{said}\nWaiting for a change; requests are answered with 503.", err=True)
+            say(f"Error: {said}", err=True, fg="red")
+            say("Waiting for a change; requests are answered with 503.", err=True)
             return stand_in(self.name, said if self.shown else None, self.tls)
 
     def _build(self) -> Service:
@@ -110,9 +111,9 @@ def prepare_database(settings: Settings, *, migrate: bool, tell: bool = True) ->
     from msframework.management.commands.migrate import apply_pending, tell_missing
 
     if settings.database.auto_migrate and migrate:
-        apply_pending(settings, click.echo)
+        apply_pending(settings, say)
     if tell:
-        tell_missing(settings, lambda text: click.secho(text, fg="yellow"))
+        tell_missing(settings, partial(say, fg="yellow"))
 
 
 def stand_in(name: str, why: str | None, tls: TLSSettings | None = None) -> Service:

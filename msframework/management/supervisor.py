@@ -18,6 +18,7 @@ from typing import Final, Protocol
 from msframework.management.process import (
     GOOD_END,
     HANG,
+    LOST_END,
     SILENCE,
     START_TIME,
     RestartPause,
@@ -112,7 +113,8 @@ class Supervisor:
     def _turn(self) -> None:
         """Do whatever is to be done now, and wait until there is more."""
         self._start_due()
-        self._wait()
+        if self.workers or self._due:
+            self._wait()
         now = time.monotonic()
         for worker in list(self.workers):
             if worker.receive(now):
@@ -120,10 +122,13 @@ class Supervisor:
         # NOTE: a stop may be told to all processes, and a worker be the first to end.
         self._heed_signals()
         # NOTE: a worker that died has its last words in the pipe, hence in this order.
-        ended = wait([worker.process.sentinel for worker in self.workers], 0)
-        for worker in [each for each in self.workers if each.process.sentinel in ended]:
+        ended = wait([worker.sentinel for worker in self.workers], 0)
+        for worker in [each for each in self.workers if each.sentinel in ended]:
             worker.receive(now)
-            self._replace(worker)
+            if worker.has_ended():
+                self._replace(worker)
+            else:
+                logger.error("%s goes on, though its fork server is gone", worker)
         self._end_late(now)
         if not self._stopping:
             self._renew()
@@ -138,7 +143,7 @@ class Supervisor:
         timeout = max(0.0, min(times) - time.monotonic()) if times else None
         watched: list[object] = [self._wake_up] if self._wake_up is not None else []
         for worker in self.workers:
-            watched.append(worker.process.sentinel)
+            watched.append(worker.sentinel)
             if not worker.is_silent:
                 watched.append(worker.control.receiving)
         wait(watched, timeout)  # type: ignore[arg-type]
@@ -152,8 +157,13 @@ class Supervisor:
         for index, (when, mode) in list(self._due.items()):
             if when <= now and not self._stopping:
                 del self._due[index]
-                if self._start(index, mode) is None:
+                if self._start(index, mode) is not None:
+                    continue
+                if self._announced or self._find_changes is not None:
                     self._due[index] = (now + self._pauses[index].take(0.0), mode)
+                else:
+                    self.failure = f"worker {index} cannot be started; the log says why"
+                    self._stop_all(at_once=True)
 
     def _start(self, index: int, mode: StartMode) -> WorkerProcess | None:
         """Start a worker in the place *index*; return `None` where no process is to be had."""
@@ -184,7 +194,7 @@ class Supervisor:
         self.workers.remove(worker)
         how = worker.release()
         if worker.state is WorkerState.STOPPING:
-            if not worker.is_killed and how != GOOD_END:
+            if not worker.is_killed and how not in (GOOD_END, LOST_END):
                 logger.error("%s %s while it stopped", worker, how)
             if not self._stopping and not self._siblings(worker):
                 self._due[worker.index] = (0.0, self._anew())
@@ -355,6 +365,8 @@ class Supervisor:
             if self._hang_up.means_reload(number):
                 logger.info("the workers are renewed")
                 self._outdated = time.monotonic()
+                for index in self._due:  # what kept them from serving may be mended
+                    self._due[index] = (0.0, self._anew())
             elif self._stopping:
                 self._kill_all()
             else:

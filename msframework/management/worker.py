@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import faulthandler
 import multiprocessing
 import os
@@ -15,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
@@ -34,6 +33,7 @@ from msframework.management.start import Start, StartMode
 from msframework.metrics.process import START_REASON
 from msframework.serving.run import longest_stop, run
 from msframework.serving.signals import SIGNALS, StopRequest
+from msframework.serving.watchdog import exit_later
 
 # Imported once by the fork server: a worker imports only what is the project's own.
 _PRELOADED: Final = (
@@ -44,7 +44,6 @@ _PRELOADED: Final = (
 )
 _ORPHANED: Final = 5.0  # seconds for the loop to begin its stop when the supervisor is gone
 _STDERR: Final = 2
-_SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG (prctl(2))
 
 # What a worker runs: Start, socket, its ends of the pipes, environment, shared context.
 WorkerMain = Callable[
@@ -147,7 +146,6 @@ def serve_in_worker(
     shared: dict[str, Any],
 ) -> None:
     """Build the service and serve it until the supervisor says otherwise, or is gone."""
-    die_with_parent()
     faulthandler.register(STACKS, file=_STDERR)
     os.environ.clear()
     os.environ.update(environment)
@@ -202,7 +200,7 @@ class WorkerRun:
         """Stop without a supervisor; a loop that hangs cannot keep the process."""
         self._request.make(delay=False)
         # NOTE: a stop that begins sets times of its own (`serving.watchdog`).
-        faulthandler.dump_traceback_later(_ORPHANED, exit=True, file=_STDERR)
+        exit_later(_ORPHANED)
         self._stop(True)
 
 
@@ -211,9 +209,3 @@ def _ignore_hang_up() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: None)  # it is not for children to inherit
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-
-
-def die_with_parent() -> None:
-    """Have Linux kill this process with the fork server, without which none knows how it ends."""
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)

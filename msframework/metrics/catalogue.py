@@ -130,7 +130,7 @@ PROCESS_OPEN_FDS: Final = MetricFacts(
 PROCESS_MAX_FDS: Final = MetricFacts(
     "process_max_fds",
     _GAUGE,
-    "File descriptors that a worker may have.",
+    "File descriptors that a worker may have; 2^64 - 1 without a limit.",
     combine=Combine.MIN,
 )
 PROCESS_START: Final = MetricFacts(

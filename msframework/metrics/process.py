@@ -31,6 +31,8 @@ START_REASONS: Final = ("first", "died", "hung", "failed", "renewed", "changed",
 _FDS: Final = Path("/proc/self/fd")
 _STAT_MEMORY: Final = Path("/proc/self/statm")
 _PAGE: Final = resource.getpagesize()
+# What client libraries of Prometheus, such as Go's, give for no limit.
+_UNLIMITED: Final = float(2**64 - 1)
 
 
 def register_process(metrics: Metrics) -> None:
@@ -41,7 +43,7 @@ def register_process(metrics: Metrics) -> None:
     metrics.register(PROCESS_CPU, read=time.process_time)
     metrics.register(PROCESS_MEMORY, read=read_memory)
     metrics.register(PROCESS_OPEN_FDS, read=count_descriptors)
-    metrics.register(PROCESS_MAX_FDS, read=lambda: resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    metrics.register(PROCESS_MAX_FDS, read=read_most_descriptors)
     metrics.register(PROCESS_START, read=read_start)
     metrics.register(WORKER_STARTS)
 
@@ -60,6 +62,12 @@ def count_descriptors() -> float:
         size = _FDS.stat().st_size
         return float(size or len(os.listdir(_FDS)) - 1)
     return 0.0
+
+
+def read_most_descriptors() -> float:
+    """Return the number of file descriptors that the process may have."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _UNLIMITED if limit == resource.RLIM_INFINITY else float(limit)
 
 
 def read_start() -> float:

@@ -7,7 +7,7 @@ and types another (PostgreSQL's catalogs pg_class and pg_type). Runs when a migr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
@@ -44,6 +44,29 @@ def refuse_collisions(old: SchemaState, operations: Sequence[MigrationOperation]
                 "operation. Choose another name, or change the models in two steps, with a "
                 "migration of each: first what gives the name up, then what takes it."
             )
+
+
+def refuse_taken(
+    others: Mapping[str, SchemaState], operations: Sequence[MigrationOperation]
+) -> None:
+    """Refuse *operations* of which one takes a name that something of another app has.
+
+    Args:
+        others: the last states of the apps that the operations are not for.
+        operations: the operations.
+
+    Raises:
+        ImproperlyConfigured: there is one.
+    """
+    held = {name: app for app, state in others.items() for name in _names(state)}
+    for each in operations:
+        for name in _takes(each):
+            if name in held:
+                raise ImproperlyConfigured(
+                    f"{each.describe()}: something of {held[name]} has the name {name[2]}, and "
+                    "tables, indexes and keys share one set of names. Choose another name, or run "
+                    "`manage.py makemigrations` without an app, where that one gives it up."
+                )
 
 
 def _takes(operation: MigrationOperation) -> Iterator[_Name]:

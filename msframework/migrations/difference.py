@@ -68,16 +68,19 @@ def find_operations(
     dropped = [table for table in old.tables if table.name not in names]
 
     enums = find_enum_changes(old.enums, new.enums, answers)
+    answers.end_renames()
     changes = [_compare(one, other, answers) for one, other in kept]
     _recreate_foreign_keys(kept, changes)
     makes, late_keys = _creations(created)
     early_drops, drops = _deletions(dropped)
+    types = [each for each in renames if isinstance(each, ops.AlterEnum)]
+    renames = [each for each in renames if each not in types]
     ways_out = [*renames, *early_drops, *_ways_out(changes)]
     ways_in = [*_ways_in(changes, makes, late_keys), *_each(changes, "dropped_columns")]
     if are_taken(drops, (*enums.early, *ways_in)):
-        found = [*ways_out, *drops, *enums.early, *ways_in]
+        found = [*types, *ways_out, *drops, *enums.early, *ways_in]
     else:
-        found = [*enums.early, *ways_out, *ways_in, *drops]
+        found = [*types, *enums.early, *ways_out, *ways_in, *drops]
     found += [*_each(changes, "comments"), *enums.late]
     refuse_collisions(first, found)
     return found

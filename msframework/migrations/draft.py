@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from msframework.exceptions import ImproperlyConfigured
+from msframework.migrations.collisions import refuse_taken
 from msframework.migrations.constants import missing_quotes
 from msframework.migrations.declared import table_name
 from msframework.migrations.difference import find_operations
@@ -114,6 +115,7 @@ def compare(
     if app is not None:
         _check_sources(found, new)
         _check_targets(found, operations)
+        refuse_taken(_states_of_others(found), operations)
     return Comparison(tuple(Drafting(found, name).drafts(old, operations)), found)
 
 
@@ -161,6 +163,17 @@ def _check_sources(found: Survey, new: SchemaState) -> None:
                 f"The table {table.name} was made by migrations of {owner}, which is not compared. "
                 "Run `manage.py makemigrations` without an app, for both."
             )
+
+
+def _states_of_others(found: Survey) -> dict[str, SchemaState]:
+    """Return the last state of each app that is not compared, where its files carry one."""
+    states = {}
+    for app in {step.app for step in found.reading.steps}.difference(found.apps):
+        history = found.history(app)
+        state = history.state(history.leaves[-1]) if history.leaves else None
+        if state is not None:
+            states[app] = state
+    return states
 
 
 def _check_targets(found: Survey, operations: Sequence[MigrationOperation]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, TypeVar
 
 from msframework.migrations import operations as ops
 from msframework.migrations.compare import mentions
-from msframework.migrations.evolve import rename_column, rename_table
+from msframework.migrations.evolve import rename_column, rename_table, rename_type
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.ddl import schema_of
 from msframework.migrations.schema import Constraint, ForeignKey, Index, SchemaState, Table
@@ -55,7 +55,8 @@ def _apply(state: SchemaState, operation: MigrationOperation) -> SchemaState:
         case ops.DropEnum(enum):
             return replace(state, enums=_without(state.enums, enum.name))
         case ops.AlterEnum(old, new):
-            return replace(state, enums=_changed(state.enums, old.name, lambda each: new))
+            state = rename_type(state, old.name, new.name)
+            return replace(state, enums=_changed(state.enums, new.name, lambda each: new))
         case ops.Run():
             return state
     name: str = operation.table  # type: ignore[attr-defined]
@@ -141,7 +142,9 @@ def reach(operation: MigrationOperation, enums: Iterable[str]) -> Footprint:
             return Footprint(frozenset((table.name,)) | keys, frozenset(targets | types))
         case ops.RenameTable(old, new):
             return Footprint(frozenset((old, new)))
-        case ops.CreateEnum(enum) | ops.DropEnum(enum) | ops.AlterEnum(_, enum):
+        case ops.AlterEnum(other, enum):
+            return Footprint(frozenset(_type_key(each.name) for each in (other, enum)))
+        case ops.CreateEnum(enum) | ops.DropEnum(enum):
             return Footprint(frozenset((_type_key(enum.name),)))
         case ops.Run():
             return Footprint(frozenset())

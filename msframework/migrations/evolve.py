@@ -90,3 +90,18 @@ def _with_targets_renamed(table: Table, target: str, old: str, new: str) -> Tabl
 
 def _renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
     return tuple(new if each == old else each for each in names)
+
+
+def rename_type(state: SchemaState, old: str, new: str) -> SchemaState:
+    """Return *state* with an enumerated type, and the columns of it, under its new name."""
+    if old == new:
+        return state
+    one, other = sql.quote_qualified(old), sql.quote_qualified(new)
+    kinds = {one: other, f"{one}[]": f"{other}[]"}
+
+    def rename(table: Table) -> Table:
+        columns = (replace(each, type=kinds.get(each.type, each.type)) for each in table.columns)
+        return replace(table, columns=tuple(columns))
+
+    enums = (replace(each, name=new) if each.name == old else each for each in state.enums)
+    return replace(state, tables=tuple(map(rename, state.tables)), enums=tuple(enums))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from msframework._imports import import_module
 from msframework.exceptions import ImproperlyConfigured
@@ -112,8 +114,12 @@ def read_apps(apps: Sequence[str]) -> MigrationSet:
     return MigrationSet(tuple(step for step in steps if step.app not in broken), problems)
 
 
-def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
+def read_steps(apps: Sequence[str], *, refuses_forks: bool = True) -> list[MigrationStep]:
     """Return every step of *apps*, in the order in which they are applied.
+
+    Args:
+        apps: the apps, by their dotted names.
+        refuses_forks: whether an app that has several last migrations is a mistake.
 
     Raises:
         ImproperlyConfigured: all mistakes found, together.
@@ -122,7 +128,8 @@ def read_steps(apps: Sequence[str]) -> list[MigrationStep]:
     problems = [problem for each in found.problems.values() for problem in each]
     # A file that follows one which is not there is no branch.
     ordered = [] if problems else sort_steps(found.steps)
-    problems += find_forks(found.steps)
+    if refuses_forks:
+        problems += find_forks(found.steps)
     if problems:
         raise ImproperlyConfigured.of(problems)
     return ordered
@@ -157,9 +164,24 @@ def _read_classes(app: str) -> list[MigrationStep]:
             steps += read_class(value, app_label(app))
         except ImproperlyConfigured as exc:
             problems += exc.problems
+    problems += _find_unread(module)
     if problems:
         raise ImproperlyConfigured.of(problems)
     return steps
+
+
+def _find_unread(module: ModuleType) -> Iterator[str]:
+    """Yield a problem for each function of *module* with `@info` that no migration runs."""
+    values = list(vars(module).values())
+    classes = [each for each in values if isinstance(each, type)]
+    read = {base for each in classes if issubclass(each, MigrationModel) for base in each.__mro__}
+    methods = (value for each in classes if each not in read for value in vars(each).values())
+    for value in (*values, *methods):
+        if inspect.isfunction(value) and hasattr(value, "migration_info"):
+            yield (
+                f"{module.__name__}.{value.__qualname__}: has @info, but is no method of a "
+                "MigrationModel, so nothing would run it. Move it into one."
+            )
 
 
 def _read_directory(app: str) -> list[MigrationStep]:

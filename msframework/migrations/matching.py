@@ -1,10 +1,13 @@
-"""Renames of tables and columns between two states. Runs when a migration is made."""
+"""Renames of types, tables and columns between two states. Runs when a migration is made."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from msframework.migrations import operations as ops
 from msframework.migrations.clashes import settle_clashes
 from msframework.migrations.conversions import are_akin
+from msframework.migrations.effects import apply_operations
 from msframework.migrations.evolve import rename_column, rename_table
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.renames import Answers
@@ -23,8 +26,9 @@ def settle_names(
     Raises:
         ImproperlyConfigured: it cannot be told what was renamed.
     """
-    renames: list[MigrationOperation] = []
-    names, renamed = _tables(old, new, answers), old
+    renames = _types(old, new, answers)
+    old = renamed = apply_operations(old, renames)
+    names = _tables(old, new, answers)
     for before, after in names:
         renames.append(ops.RenameTable(before, after))
         renamed = rename_table(renamed, before, after)
@@ -35,6 +39,19 @@ def settle_names(
             renamed = rename_column(renamed, table.name, before, after)
     asides, renamed = settle_clashes(old, renamed, new, dict(names))
     return [*asides, *renames], renamed
+
+
+def _types(old: SchemaState, new: SchemaState, answers: Answers) -> list[MigrationOperation]:
+    names = [{each.name for each in state.enums} for state in (old, new)]
+    gone = [enum for enum in old.enums if enum.name not in names[1]]
+    found: list[MigrationOperation] = []
+    for enum in new.enums:
+        for one in gone if enum.name not in names[0] else ():
+            if answers.is_rename("type", one.name, one.name, enum.name, one.values == enum.values):
+                found.append(ops.AlterEnum(one, replace(one, name=enum.name)))
+                gone.remove(one)
+                break
+    return found
 
 
 def _tables(old: SchemaState, new: SchemaState, answers: Answers) -> list[tuple[str, str]]:

@@ -192,20 +192,19 @@ def _load(file: MigrationFile) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         where = f"{file.path}:{line}" if (line := _line_of(file, exc)) else str(file.path)
         if isinstance(exc, ImproperlyConfigured):
             problems = [f"{where}: {problem}" for problem in exc.problems]
             raise ImproperlyConfigured.of(problems) from exc
         text = exc.msg if isinstance(exc, SyntaxError) else str(exc)
         advice = _advise(exc)
-        raise ImproperlyConfigured(
-            f"{where}: {type(exc).__name__}: {text}.{' ' + advice if advice else ''}"
-        ) from exc
+        said = f"{type(exc).__name__}: {text}".removesuffix(": ")
+        raise ImproperlyConfigured(f"{where}: {said}.{' ' + advice if advice else ''}") from exc
     return module
 
 
-def _line_of(file: MigrationFile, exc: Exception) -> int | None:
+def _line_of(file: MigrationFile, exc: BaseException) -> int | None:
     """Return the line of *file* that *exc* came from."""
     if isinstance(exc, SyntaxError) and exc.filename == str(file.path):
         return exc.lineno
@@ -217,7 +216,7 @@ def _line_of(file: MigrationFile, exc: Exception) -> int | None:
     return found
 
 
-def _advise(exc: Exception) -> str:
+def _advise(exc: BaseException) -> str:
     """Return a correction of the mistake, as a sentence; nothing where none is known."""
     ours: Any = sys.modules["msframework.migrations"]
     if isinstance(exc, ImportError) and exc.name == ours.__name__:

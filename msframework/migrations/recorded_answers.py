@@ -56,13 +56,16 @@ class RecordedAnswers:
         """Say whether operations rename *old* to *new*.
 
         Raises:
-            Undecided: it is the value of a type.
+            Undecided: it is a type, or a value of one.
         """
-        if kind == "value":
+        if kind in ("type", "value"):
             raise Undecided
         if kind == "table":
             return self._tables.get(old) == new
         return self._columns.get((table, new)) == old
+
+    def end_renames(self) -> None:
+        """Do nothing: each rename was one of a column or table that was there then."""
 
     def fill(self, table: str, column: Column, added: bool) -> Fill:
         """Return the one value that was given.

@@ -18,7 +18,8 @@ from msframework.migrations.conversions import Conversion
 from msframework.migrations.schema import Column
 
 Fill = str | Callable[[], object] | None
-NamedKind = Literal["table", "column", "value"]
+NamedKind = Literal["table", "column", "type", "value"]
+_WHOLE = ("table", "type")  # what has a name of its own
 
 
 class Answers(Protocol):
@@ -28,7 +29,7 @@ class Answers(Protocol):
         """Say whether *new* is *old* under another name.
 
         Args:
-            table: the table of a column, the type of a value; of a table, its old name.
+            table: the table of a column, the type of a value; of a table or type, its old name.
             likely: both look alike, so that neither answer can be taken for granted.
         """
 
@@ -47,6 +48,13 @@ class Answers(Protocol):
 
         Raises:
             ImproperlyConfigured: it is not.
+        """
+
+    def end_renames(self) -> None:
+        """Take note that no further rename is asked for.
+
+        Raises:
+            ImproperlyConfigured: one was given that nothing asked for.
         """
 
     def note_drop(self, table: str, column: str | None) -> None:
@@ -97,7 +105,7 @@ class GivenAnswers:
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Keep the question for `finish`, and go on as with a rename: it asks for nothing else."""
-        name = old if kind == "table" else f"{table}.{old}"
+        name = old if kind in _WHOLE else f"{table}.{old}"
         self._leave_open(
             f"{name} is gone and {new} is new: was it renamed? Give --rename {name}:{new}; or, if "
             f"it is another {kind}, --drop {name} to drop the old one with its data."
@@ -179,16 +187,15 @@ class GivenAnswers:
         Raises:
             ImproperlyConfigured: there is one.
         """
-        if self._open:
-            raise ImproperlyConfigured.of(list(self._open))
-        if self._unused:
-            raise ImproperlyConfigured.of(
-                [
-                    f"{option} {text}: no change of the models asks for this. Check the names; a "
-                    "table and its columns are named as in the database."
-                    for option, text in self._unused
-                ]
-            )
+        unused = [] if self._open else list(self._unused)
+        if self._open or unused:
+            raise ImproperlyConfigured.of([*self._open, *map(_say_unused, unused)])
+
+    def end_renames(self) -> None:
+        """Refuse a `--rename` that nothing asked for: what is asked next may come of it alone."""
+        unused = [each for each in self._unused if each[0] == "--rename"]
+        if unused:
+            raise ImproperlyConfigured.of([*map(_say_unused, unused), *self._open])
 
     def _is_decided(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Say whether the old one is dropped, or one of the two renamed otherwise."""
@@ -199,7 +206,7 @@ class GivenAnswers:
         return any(name in self._renames for name in names) or any(
             _means(kind, given, new)
             for name, given in self._renames.items()
-            if kind == "table" or name.rpartition(".")[0] in (table, "")
+            if kind in _WHOLE or name.rpartition(".")[0] in (table, "")
         )
 
     def _read(
@@ -226,7 +233,7 @@ class AskedAnswers(GivenAnswers):
 
     def decide_rename(self, kind: NamedKind, table: str, old: str, new: str) -> bool:
         """Ask whether it is a rename."""
-        where = "" if kind == "table" else f" of {table}"
+        where = "" if kind in _WHOLE else f" of {table}"
         return click.confirm(f"Was the {kind} {old}{where} renamed to {new}?", err=True)
 
     def decide_fill(self, table: str, column: Column, added: bool) -> Fill:
@@ -257,9 +264,17 @@ class AskedAnswers(GivenAnswers):
         click.confirm(f"{name}: {loss}. Go on?", abort=True, err=True)
 
 
+def _say_unused(given: tuple[str, str]) -> str:
+    option, text = given
+    return (
+        f"{option} {text}: no change of the models asks for this. Check the names; a table and its "
+        "columns are named as in the database."
+    )
+
+
 def _names(kind: NamedKind, table: str, old: str) -> tuple[str, ...]:
     """Return how options may name the old one; a foreign key also by its field, without `_id`."""
-    if kind == "table":
+    if kind in _WHOLE:
         return (old,)
     if kind == "value":
         return (f"{table}.{old}",)

@@ -16,6 +16,7 @@ from msframework.migrations.connection import Echo, migration_lock, opened
 from msframework.migrations.execute import Execution
 from msframework.migrations.failure import describe_failure
 from msframework.migrations.files import app_label, read_steps
+from msframework.migrations.history import find_forks
 from msframework.migrations.interruption import Interrupted, interruptible
 from msframework.migrations.plan import (
     Applied,
@@ -83,6 +84,19 @@ class Runner:
         """
         return read_steps(self.apps)
 
+    @cached_property
+    def _branched(self) -> list[MigrationStep]:
+        """Every step, also of apps that have several last migrations."""
+        return read_steps(self.apps, refuses_forks=False)
+
+    def forks(self) -> tuple[str, ...]:
+        """Return a problem for each app that has several last migrations.
+
+        Raises:
+            ImproperlyConfigured: all other mistakes found in the migrations, together.
+        """
+        return tuple(find_forks(self._branched))
+
     def pending(self) -> tuple[str, ...]:
         """Return the pending migrations, as `app.name`, in the order in which they run.
 
@@ -103,8 +117,11 @@ class Runner:
         return plan_forward(settle_squashed(self.steps, applied), goal, applied)
 
     def status(self) -> list[MigrationStatus]:
-        """Return every migration, applied, pending, or recorded while its file is gone."""
-        steps = self.steps
+        """Return every migration, applied, pending, or recorded while its file is gone.
+
+        Those of apps that have several last migrations are among them; see `forks`.
+        """
+        steps = self._branched
         with opened(self._url) as database:
             applied = Record(database).read()
             unfinished = ProgressTable(database).read()
@@ -247,7 +264,7 @@ class Runner:
             action()
         except UnfinishedMigration:
             raise  # it says all itself
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise _failed(step, execution, exc) from exc
         except KeyboardInterrupt as exc:
             text = f"{label(step)} was interrupted. {_what_is_left(step, execution)}"
@@ -300,7 +317,7 @@ def _is_replaced(step: MigrationStep, applied: Applied) -> bool:
     return bool(replaced) and all(each in applied for each in replaced)
 
 
-def _failed(step: MigrationStep, execution: Execution, exc: Exception) -> ImproperlyConfigured:
+def _failed(step: MigrationStep, execution: Execution, exc: BaseException) -> ImproperlyConfigured:
     text = describe_failure(exc, execution.place, step.file)
     return ImproperlyConfigured(
         f"The migration {label(step)} failed.\n{text}\n{_what_is_left(step, execution)}"

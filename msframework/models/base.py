@@ -5,13 +5,24 @@ Runs at start-up; conversions of values run per query.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import peewee
 from peewee import SQL, Cast, Value
 
 from msframework._tested import demand
+from msframework.exceptions import ImproperlyConfigured
+
+# Options of Django's Meta and of older peewees, and what says it here.
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "db_table_comment": "comment",
+    "index_together": "indexes = (((…), False),)",
+    "order_by": "order_by(…) of a query, or default_sort of a collection",
+    "ordering": "order_by(…) of a query, or default_sort of a collection",
+    "unique_together": "indexes = (((…), True),)",
+}
 
 
 class ModelMetadata(peewee.Metadata):
@@ -20,6 +31,9 @@ class ModelMetadata(peewee.Metadata):
     Args:
         abstract: the model is the base of others, and has no table.
         comment: the table's comment in the database.
+
+    Raises:
+        ImproperlyConfigured: an option is one of another library, so that nothing would read it.
 
     Attributes:
         auto_now: the fields that every UPDATE sets to the present time.
@@ -33,6 +47,13 @@ class ModelMetadata(peewee.Metadata):
         comment: str | None = None,
         **options: Any,
     ) -> None:
+        problems = [
+            f"{model.__module__}.{model.__name__}.Meta: nothing reads its {name!r}. "
+            f"Was {_ELSEWHERE[name]} meant?"
+            for name in options.keys() & _ELSEWHERE.keys()
+        ]
+        if problems:
+            raise ImproperlyConfigured.of(sorted(problems))
         super().__init__(model, *args, **options)
         self.auto_now: list[peewee.Field] = []
         self.abstract = abstract

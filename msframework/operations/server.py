@@ -20,6 +20,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
+from msframework.metrics.exposition import prefers_open_metrics
 from msframework.operations.exchange import (
     OperationsAnswer,
     OperationsRequest,
@@ -34,7 +35,6 @@ from msframework.serving.head import HEAD_END
 
 _MOST: Final = 64  # connections; for one more, the one that has been silent longest is closed
 _PART: Final = 8  # and that part of the open files that the process may have, where it is less
-_MOST_PENDING: Final = 16  # answers of the source that are awaited at once
 _LARGEST_HEAD: Final = 8192  # bytes
 _HEAD_TIMEOUT: Final = 5.0  # seconds for a head to arrive, and for an answer to be taken
 _IDLE_TIMEOUT: Final = 75.0  # seconds between two requests of a connection
@@ -260,7 +260,8 @@ class OperationsServer:
             body, media_type = self._source.render_metrics(accept)
             return OperationsAnswer(HTTPStatus.OK, body, media_type)
 
-        key = f"{METRICS} {accept}"
+        # NOTE: by what it asks for, as a caller may write that in any number of ways.
+        key = f"{METRICS} {prefers_open_metrics(accept)}"
         found = await self._share(key, self._metrics, ask, _METRICS_TIMEOUT)
         return found or answer_plain(HTTPStatus.SERVICE_UNAVAILABLE, "no answer")
 
@@ -275,13 +276,11 @@ class OperationsServer:
 
         Requests of the same *key* at the same time share one call.
 
-        NOTE: calls go on when nobody waits for them any more. Their number is bounded apart from
-        that of connections, or they would pile up behind a source that hangs.
+        NOTE: calls go on when nobody waits for them any more; with few keys they cannot pile up
+        behind a source that hangs.
         """
         future = self._pending.get(key)
         if future is None:
-            if len(self._pending) >= _MOST_PENDING:
-                return None
             future = asyncio.get_running_loop().run_in_executor(executor, ask)
             self._pending[key] = future
             future.add_done_callback(lambda _: self._pending.pop(key))

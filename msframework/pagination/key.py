@@ -11,12 +11,20 @@ from typing import Any, Final
 
 import peewee
 from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
+from playhouse import postgres_ext
 
 from msframework.pagination.values import LongValue
 
 _NULL: Final = SQL("NULL")
 _FALSE: Final = SQL("FALSE")
 _SHORT: Final = (peewee.IntegerField, peewee.UUIDField)
+_TIMES: Final = (
+    peewee.DateField,
+    peewee.DateTimeField,
+    peewee.TimeField,
+    postgres_ext.IntervalField,
+)
+_TYPES: Final = peewee.PostgresqlDatabase.field_types  # by the names of peewee
 _DEFAULTS: Final = {False: "last", True: "first"}  # where NULLs are, by whether it descends
 
 
@@ -65,6 +73,17 @@ class Key:
         while isinstance(field, peewee.ForeignKeyField):
             field = field.rel_field
         return isinstance(field, _SHORT)
+
+    def is_beyond(self, value: object) -> bool:
+        """Tell whether *value* is a time beyond Python's, a text as `db.beyond` reads it."""
+        return value.__class__ is str and isinstance(self.node, _TIMES)
+
+    def argument(self, value: Any) -> Any:
+        """Return *value* as an argument that no field converts."""
+        if self.is_beyond(value):
+            name = self.node.field_type
+            return Cast(Cast(_argument(value), "text"), _TYPES.get(name, name))
+        return _argument(value)
 
     @property
     def operand(self) -> Any:
@@ -150,7 +169,7 @@ def _is_comparable(key: Key, value: object, last: Key) -> bool:
 
 def _compare(keys: Sequence[Key], values: Sequence[Any], *, includes: bool) -> Expression:
     operator = ("<" if keys[0].descending else ">") + ("=" if includes else "")
-    given = [_argument(value) for value in values]
+    given = [key.argument(value) for key, value in zip(keys, values, strict=True)]
     if len(keys) == 1:
         return Expression(keys[0].operand, operator, given[0])
     left = EnclosedNodeList([key.operand for key in keys])
@@ -161,7 +180,7 @@ def _after(key: Key, value: object) -> list[Expression]:
     """Return the ranges after *value* of one key: values, and NULLs."""
     if value is None:
         return [Expression(key.operand, "IS NOT", _NULL)] if key.nulls_first else []
-    found = [Expression(key.operand, "<" if key.descending else ">", _argument(value))]
+    found = [Expression(key.operand, "<" if key.descending else ">", key.argument(value))]
     if key.nullable and not key.nulls_first:
         found.append(Expression(key.operand, "IS", _NULL))
     return found
@@ -170,7 +189,7 @@ def _after(key: Key, value: object) -> list[Expression]:
 def _same(key: Key, value: object) -> Expression:
     if value is None:
         return Expression(key.operand, "IS", _NULL)
-    return Expression(key.operand, "=", _argument(value))
+    return Expression(key.operand, "=", key.argument(value))
 
 
 def _argument(value: object) -> Value:

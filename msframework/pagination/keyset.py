@@ -66,6 +66,7 @@ class Keyset:
             side, values = place
             given = [value for value in values if value is not None]
             way += side.value, *(value is None for value in values)
+            way += [key.is_beyond(value) for key, value in zip(self.keys, values, strict=True)]
         given.append(limit)
         changeable = Changeable(self.query)
         found = changeable.render(tuple(way), lambda _: self.statement(place, limit), given)

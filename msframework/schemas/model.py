@@ -45,7 +45,8 @@ class ModelSchemaOpts(NamingOpts):
             found = f"fields is {said!r}; expected a tuple of names, or ALL. Write fields = {text}."
             raise ImproperlyConfigured(f"{meta.__module__}.{meta.__qualname__}: {found}")
         self.all = said is ALL
-        super().__init__(type("Meta", (meta,), {"fields": ()}) if self.all else meta)
+        named = {"fields": (), "__qualname__": meta.__qualname__}
+        super().__init__(type("Meta", (meta,), named) if self.all else meta)
         self.is_said = self.all or hasattr(meta, "fields") or hasattr(meta, "exclude")
         self.sensitive: Collection[str] = dict.fromkeys(
             (*SENSITIVE_FIELDS, *getattr(meta, "sensitive", ()))
@@ -231,7 +232,8 @@ def derive_field(
     if column.default is not None and not stamped:
         options["load_default"] = column.default
     automatic = column.default is not None or has_server_default(column)
-    if stamped or (column.primary_key and (column.auto_increment or automatic)):
+    is_own = stamped or _says(column, "GENERATED ALWAYS")
+    if is_own or (column.primary_key and (column.auto_increment or automatic)):
         options["dump_only"] = True
     elif not column.null and not automatic:
         options["required"] = True
@@ -272,6 +274,10 @@ def _metadata(column: peewee.Field) -> dict[str, str]:
 
 def has_server_default(column: peewee.Field) -> bool:
     """Tell whether PostgreSQL gives *column* a value where an INSERT does not."""
-    texts = (getattr(constraint, "sql", "") for constraint in column.constraints or ())
-    stated = any(str(text).lstrip().upper().startswith("DEFAULT") for text in texts)
-    return stated or bool(column.sequence)
+    return _says(column, "DEFAULT", "GENERATED") or bool(column.sequence)
+
+
+def _says(column: peewee.Field, *starts: str) -> bool:
+    """Tell whether one of the constraints of *column* starts with one of these words."""
+    texts = (str(getattr(each, "sql", "")) for each in column.constraints or ())
+    return any(" ".join(text.upper().split()).startswith(starts) for text in texts)

@@ -27,6 +27,18 @@ def camel_case(name: str) -> str:
 
 NAMINGS: Final[Mapping[str, Spell]] = MappingProxyType({"camel": camel_case})
 
+# Options of other libraries that say who may write and read a field, and what says it here. What
+# nothing reads would leave the field open.
+_ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "extra_kwargs": "a declared field, dump_only or load_only",
+        "read_only": "dump_only",
+        "read_only_fields": "dump_only",
+        "write_only": "load_only",
+        "write_only_fields": "load_only",
+    }
+)
+
 
 def spell_as(schema: marshmallow.Schema | None, name: str) -> str:
     """Return *name*, which is no field of *schema*, as its naming says."""
@@ -38,11 +50,18 @@ class NamingOpts(marshmallow.SchemaOpts):
     """marshmallow's options, and `naming`.
 
     Raises:
-        ImproperlyConfigured: `naming` is none of ours.
+        ImproperlyConfigured: `naming` is none of ours, or an option is one of another library.
     """
 
     def __init__(self, meta: type) -> None:
         super().__init__(meta)
+        problems = [
+            f"{meta.__qualname__}: nothing reads its {name!r}. Was {meant} meant?"
+            for name, meant in _ELSEWHERE.items()
+            if hasattr(meta, name)
+        ]
+        if problems:
+            raise ImproperlyConfigured.of(problems)
         naming = getattr(meta, "naming", None)
         if naming is not None and naming not in NAMINGS:
             raise ImproperlyConfigured(

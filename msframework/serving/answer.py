@@ -150,7 +150,8 @@ class Answer(HTTPResponse):
     """A whole answer: a prebuilt head, the body, and headers of this answer alone.
 
     It becomes an ordinary Sanic response, sent on Sanic's own path, as soon as somebody looks at
-    `headers` or sets a cookie; so too for HEAD, HTTP/1.0, `Expect: 100-continue` and streams.
+    `headers` or sets a cookie; so too for HEAD, HTTP/1.0, streams, and where
+    a part of the request's body is not read yet.
     """
 
     __slots__ = ("_head", "_headers", "_heads", "_own", "_request")
@@ -212,7 +213,7 @@ class Answer(HTTPResponse):
             or not isinstance(stream, _HTTP_1)
             or stream.stage is not Stage.HANDLER
             or stream.head_only
-            or stream.expecting_continue
+            or stream.request_body
             or request.version != "1.1"
             or stream.protocol.access_log
         ):

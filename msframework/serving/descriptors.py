@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import resource
 from contextlib import suppress
 from typing import Final
@@ -17,6 +18,20 @@ BACKLOG: Final = 2048
 # Descriptors for anything but callers and pools: files, logs, pipes, listening sockets, probes,
 # refused connections that are not closed yet, and what the service's own code opens.
 _RESERVE: Final = 256
+
+
+def hold_standard() -> None:
+    """Open /dev/null in the place of standard input, output or error where one is closed.
+
+    NOTE: otherwise a socket or a file gets that number. Then libuv ends the process when it closes
+    the socket, and what writes to standard error writes into the file.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # It gets the lowest number that is free, and is for the processes started here, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def raise_limit() -> None:

@@ -90,7 +90,7 @@ class Drain:
             await asyncio.sleep(_LOOK)
         for protocol in tuple(self._connections):
             request = getattr(protocol.http, "request", None)
-            if request is not None:
+            if request is not None and protocol.http.stage is not Stage.IDLE:  # it has its answer
                 logger.warning("%s %s was cut off", request.method, request.path)
             protocol.abort()
         await asyncio.sleep(0)  # for transports that were aborted

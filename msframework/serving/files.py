@@ -14,6 +14,7 @@ from msframework.types import Handler
 
 _LONGEST_NAME: Final = 255
 _LONGEST_PATH: Final = 2000
+_NAME: Final = 6  # the place of `name` among the arguments of Sanic's `static`
 
 
 class StaticFiles:
@@ -57,6 +58,23 @@ class StaticFiles:
         if not found.parent.is_dir():
             raise not_found
         return found
+
+
+class BlueprintFiles:
+    """A part of a Blueprint: static files that the guards around them may leave to anybody."""
+
+    __slots__ = ()
+    public_files: set[str]
+
+    def static(self, *args: Any, public: bool = False, **options: Any) -> None:
+        """Serve files, as Sanic documents it.
+
+        Args:
+            public: whether anybody may have them, whatever guards stand around.
+        """
+        if public:
+            self.public_files.add(options.get("name", args[_NAME] if args[_NAME:] else "static"))
+        super().static(*args, **options)  # type: ignore[misc]
 
 
 def _is_file_path(path: str) -> bool:

@@ -5,7 +5,7 @@ Runs per request, on Sanic's path; on the fast path for failures, websockets and
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, CancelledError, Future, Task
+from asyncio import AbstractEventLoop, CancelledError, Future, Task, current_task
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from sanic import Request, Sanic
 from sanic.exceptions import RequestCancelled
 from sanic.http import Stage
 
+from msframework.aio import is_failure
 from msframework.application import Application
 from msframework.operation import path_template
 from msframework.serving.cors import check_websocket
@@ -73,7 +74,7 @@ class ObservedSanic(Application):
             else:
                 await (await request.respond(early)).send(end_stream=True)
         except CancelledError as exc:
-            serving.observer.end_cancelled(request, exc)
+            await serving.end_cancelled(request, exc)
             raise
         serving.observer.end(request)
 
@@ -94,7 +95,7 @@ class ObservedSanic(Application):
             else:
                 await super().handle_exception(request, exception, run_middleware)
         except CancelledError as exc:
-            self._serving.observer.end_cancelled(request, exc)
+            await self._serving.end_cancelled(request, exc)
             raise
         self._serving.observer.end(request)
 
@@ -110,14 +111,7 @@ class ObservedSanic(Application):
             return
         self._serving.observer.begin(request, path_template(f"/{route.path}"))
         request.admitted = False
-        try:
-            await admit(request)
-        except BaseException:
-            stream = request.stream
-            if getattr(stream, "expecting_continue", False):
-                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
-                stream.expecting_continue = stream.keep_alive = False
-            raise
+        await admit(request)
         request.admitted = admit
 
     async def _run_request_middleware(self, request: Any, middleware: object) -> Any:
@@ -156,11 +150,17 @@ class ObservedSanic(Application):
 
     async def _watch_task(self, work: Awaitable[object]) -> object:
         """Await *work*, and report its exception."""
+        task = current_task()
         try:
             return await work
-        except Exception as exc:
+        except BaseException as exc:
+            if not is_failure(exc, task):
+                raise
             await self._serving.failures.report(None, exc)
-            raise
+            if isinstance(exc, Exception):
+                raise
+            # NOTE: a `SystemExit` that leaves a task ends the loop.
+            raise RuntimeError(f"a task raised {type(exc).__name__}") from exc
 
     @classmethod
     def _loop_add_task(

@@ -7,7 +7,7 @@ endpoint without middleware. It stands aside while a handler of an HTTP signal i
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, current_task, sleep
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -56,18 +56,20 @@ class LeanHttp(StrictHttp):
             CancelledError: the connection is to be closed.
         """
         protocol, buffer = self.protocol, self.recv_buffer
-        protocol.transport.resume_reading()
+        protocol.read_on()
         self.response_func = self.http1_response_header
         serving, create_future = protocol.serving, protocol.loop.create_future
         outbox, task, data = serving.outbox, current_task(), None
         while True:
             if buffer:
-                if data is not None:  # it waited for the one before it, not for the loop
+                if data is not None:
+                    # It waited for the one before it, not for the loop, and now for all others.
                     protocol._time = monotonic()
-                data = bytes(buffer)
+                    await sleep(0)
+                data, is_ahead = bytes(buffer), True
                 buffer.clear()
-                protocol.transport.resume_reading()
             else:
+                is_ahead = False
                 protocol.waiter = waiter = create_future()
                 outbox.busy -= 1
                 data = await waiter
@@ -79,6 +81,8 @@ class LeanHttp(StrictHttp):
             request, handler, params, taken = accepted
             if taken < len(data):
                 buffer[:0] = data[taken:]
+            if is_ahead:
+                protocol.read_on()
             self.perft0 = perf_counter()
             self.request, self.stage = request, _HANDLER
             _set_current(request)
@@ -106,7 +110,7 @@ class LeanHttp(StrictHttp):
                     await self._send_other(request, answer)
             except CancelledError as exc:
                 serving.forget(request)
-                serving.observer.end_cancelled(request, exc)
+                await serving.end_cancelled(request, exc)
                 if protocol.transport:
                     await self._answer_cancelled(exc)
                 raise

@@ -21,6 +21,7 @@ from websockets.datastructures import Headers
 
 from msframework.application import Application
 from msframework.serving.http import LeanHttp
+from msframework.serving.intake import Intake
 from msframework.serving.state import ServerState
 from msframework.serving.strict import StrictHttp
 from msframework.serving.timeouts import ConnectionClock
@@ -114,6 +115,16 @@ class _SharedProtocol(_Base):  # type: ignore[misc]
             await super().receive_more()
         finally:
             clock.end_wait(len(self.recv_buffer) - before)
+
+    def read_on(self) -> None:
+        """Go on reading, unless enough of what follows has arrived.
+
+        NOTE: a full buffer halts reading, and a client that hangs up is not noticed meanwhile; but
+        one that sends requests ahead would fill the memory.
+        """
+        transport = self.transport
+        if transport is not None and len(self.recv_buffer) < self.app.config.REQUEST_BUFFER_SIZE:
+            transport.resume_reading()
 
     async def _handle_request(self, request: object) -> None:
         """Have Sanic handle *request*, and hold nothing of its body afterwards."""
@@ -267,9 +278,11 @@ class LeanWebSocketProtocol(  # type: ignore[override]
     ) -> Any:
         """Begin a websocket, and hand it the bytes that arrived together with its request."""
         websocket = await super().websocket_handshake(request, subprotocols)
+        Intake(websocket)
         early = bytes(self.recv_buffer)
         if early:
             self.recv_buffer.clear()
+            self.read_on()
             websocket.data_received(early)
         return websocket
 

@@ -153,9 +153,8 @@ class Request(SanicRequest[Application, SimpleNamespace]):
             self.app._serving.take_back(self)
         if "content-encoding" in self.headers:
             await self._decode_body(hold)
-        if hold is not None and protocol.transport is not None:
-            # NOTE: a full buffer halts reading, and a client that hangs up would not be noticed.
-            protocol.transport.resume_reading()
+        if hold is not None:
+            protocol.read_on()
 
     async def _decode_body(self, hold: Callable[[int], None] | None) -> None:
         coding = read_coding(self.headers)

@@ -158,8 +158,13 @@ class ServiceRun:
         task = loop.create_task(work)
         task.add_done_callback(lambda _: loop.stop())
         while not task.done():
-            loop.run_forever()
-            self._stop.make()
+            try:
+                loop.run_forever()
+            except SystemExit as exc:
+                # NOTE: loops let it through, whichever task it comes from.
+                server_logger.error("A task raised SystemExit", exc_info=exc)
+            else:
+                self._stop.make()
         task.result()
 
     def _close_loop(self) -> None:
@@ -192,6 +197,8 @@ class ServiceRun:
                 _, late = await asyncio.wait((start,), timeout=server.part_stop_timeout)
                 if late:
                     server_logger.error("The start goes on though it was cancelled; parts stop now")
+            if start.cancelled() and not self._is_broken_off:
+                raise RuntimeError("the start was cancelled by a part or a listener")
             if start.done() and not start.cancelled():
                 start.result()
                 await asked

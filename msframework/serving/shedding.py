@@ -231,10 +231,6 @@ class Shedding:
             return None
         reason = self._judge(request, load)
         if reason is not None:
-            stream = request.stream
-            if getattr(stream, "expecting_continue", False):
-                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
-                stream.expecting_continue = stream.keep_alive = False
             return await self._refuse(request, load, reason)
         if load is not self._others and not getattr(request.stream, "request_body", None):
             among = self._occupancy.in_flight - len(self._aside)

@@ -31,15 +31,11 @@ def handle_signals(handler: SignalHandler) -> None:
     _release()
 
 
-def _hold(number: int, frame: FrameType | None) -> None:
-    # NOTE: a mask would not keep it, as another thread may take what the first one blocks
-    # (signal(7)).
-    HELD[:] = [number]
-
-
 def _release() -> None:
-    while HELD:
-        signal.raise_signal(HELD.pop())
+    held = HELD[:]
+    HELD.clear()
+    for number in held:
+        signal.raise_signal(number)
 
 
 @contextmanager
@@ -54,8 +50,6 @@ def stopping_the_start() -> Iterator[None]:
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     hear_stops()
-    if before[signal.SIGHUP] is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _hold)
     try:
         yield
     finally:

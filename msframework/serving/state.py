@@ -6,11 +6,14 @@ Built at start-up; `open` runs when a worker starts, `sign` per answer of Sanic'
 from __future__ import annotations
 
 import sys
+from asyncio import CancelledError, current_task
 from dataclasses import dataclass, field
 from typing import Any
 
+from sanic.http import Stage
 from sanic.response import HTTPResponse
 
+from msframework.aio import is_failure
 from msframework.conf.settings import Settings
 from msframework.envelope import read_envelope
 from msframework.errors import ErrorAnswers
@@ -159,6 +162,16 @@ class ServerState:
         """Forget that *request*, whose handler is over, lasted as long as its client liked."""
         if self.shedding is not None:
             self.shedding.forget(request)
+
+    async def end_cancelled(self, request: Any, exc: CancelledError) -> None:
+        """End a request whose handler was cancelled; if only by itself, it failed."""
+        stream = request.stream
+        has_begun = stream is not None and stream.stage is Stage.RESPONSE
+        is_there = has_begun and not request.conn_info.lost
+        if is_there and is_failure(exc, current_task()):
+            await self.failures.break_off(request, exc)
+        else:
+            self.observer.end_cancelled(request, exc)
 
     def sign(self, request: Any, response: HTTPResponse) -> None:
         """Give an answer the headers of all answers.

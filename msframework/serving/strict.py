@@ -6,7 +6,7 @@ steps of Sanic's that say where a request ends, as both paths must agree on that
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task, timeout
+from asyncio import CancelledError, Task, sleep, timeout
 from contextlib import suppress
 from time import perf_counter
 from typing import Any, Final
@@ -23,6 +23,7 @@ from sanic.headers import format_http1_response
 from sanic.helpers import has_message_body
 from sanic.http import Http, Stage
 
+from msframework.aio import is_failure
 from msframework.headers import OwnHeaders
 from msframework.serving.answer import Answer
 from msframework.serving.body import (
@@ -74,12 +75,9 @@ class StrictHttp(Http):
         except BaseException as exc:
             await self._give_up(exc, self.protocol._task)
 
-    async def _give_up(self, exc: BaseException, task: object) -> None:
-        """Report a `BaseException` that came out of a request, and end the connection.
-
-        NOTE: a `GeneratorExit` may also be the end of *task*, whose coroutine awaits no more.
-        """
-        if isinstance(exc, KeyboardInterrupt | SystemExit) or not _runs(task):
+    async def _give_up(self, exc: BaseException, task: Task[Any] | None) -> None:
+        """Report a `BaseException` that came out of a request, and end the connection."""
+        if not is_failure(exc, task):
             raise exc
         failures, request = self.protocol.serving.failures, self.request
         self.keep_alive = False
@@ -104,6 +102,8 @@ class StrictHttp(Http):
             except Exception as exc:
                 await self.error_response(exc)
             await self._finish()
+            if self.recv_buffer:  # of a client that sends ahead: all others come first
+                await sleep(0)
 
     async def await_request(self) -> None:
         """Wait for the first bytes of a request: here, and nowhere else, one may begin."""
@@ -266,16 +266,32 @@ class StrictHttp(Http):
     async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
         """Send the head of an answer, and the part of its body that is there."""
         response = self.response
+        is_whole = end_stream or bool(getattr(response, "body", None))
+        if self.request_body:
+            self._settle(is_final=is_whole or response.status >= 400)
         if (
             self.request.version == "1.0"
-            and not end_stream
-            and not getattr(response, "body", None)
+            and not is_whole
             and "content-length" not in response.headers
             and has_message_body(response.status)  # type: ignore[no-untyped-call]
         ):
             await self._begin_unsized(data)
         else:
             await super().http1_response_header(data, end_stream)
+
+    def _settle(self, *, is_final: bool) -> None:
+        """Decide what becomes of a body that is not read yet, before the head of an answer says so.
+
+        Args:
+            is_final: whether nobody reads the body after this answer, which is no stream's.
+        """
+        if is_final:
+            self.request_max_size = min(self.request_max_size, self.protocol.request_max_size)
+            if self.expecting_continue:
+                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
+                self.expecting_continue = self.keep_alive = False
+        if self.request_bytes > self.request_max_size:  # `_finish` will not read it away
+            self.keep_alive = False
 
     async def _begin_unsized(self, data: bytes) -> None:
         """Begin an answer that ends with its connection: HTTP/1.0 has no chunks (RFC 9112, 6.1)."""
@@ -378,11 +394,3 @@ class StrictHttp(Http):
                 del buffer[: end + 2]
                 return bytes(line)
             await self._receive_more()
-
-
-def _runs(task: object) -> bool:
-    """Whether the loop runs *task* now."""
-    try:
-        return current_task() is task
-    except RuntimeError:  # no loop runs
-        return False

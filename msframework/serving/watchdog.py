@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import signal
 import threading
 from contextlib import suppress
 from typing import Final
@@ -12,15 +13,27 @@ _STDERR: Final = 2
 _PULSE: Final = 1.0  # seconds between two signs of life of the loop
 # Seconds beyond the allowed ones, for the pulse and a busy machine.
 MARGIN: Final = 4.0
+_PRINTING: Final = 1.0  # seconds for the stacks, which somebody has to read
+
+
+def exit_later(seconds: float) -> None:
+    """Have the process print the stack of every thread after *seconds*, and exit with code 1.
+
+    NOTE: where nobody reads what is printed, the printing never ends. Then SIGALRM ends the
+    process, unless the service handles that signal.
+    """
+    with suppress(RuntimeError, ValueError):  # no thread can be started
+        faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)
+    if signal.getsignal(signal.SIGALRM) is signal.SIG_DFL:
+        signal.setitimer(signal.ITIMER_REAL, seconds + _PRINTING)
 
 
 class Watchdog:
     """Ends the process when its loop does not turn during a stop, or the stop takes too long.
 
-    It prints the stack of every thread and exits with code 1 (`faulthandler`), which needs neither
-    the loop nor the interpreter's lock. It watches until the process has ended, so that threads
-    cannot keep the process alive, either. Made outside of the main thread, as in
-    tests, it does nothing.
+    How it does that (`exit_later`) needs neither the loop nor the interpreter's lock. It watches
+    until the process has ended, so that threads cannot keep the process alive, either. Made outside
+    of the main thread, as in tests, it does nothing.
     """
 
     def __init__(self) -> None:
@@ -58,5 +71,4 @@ class Watchdog:
 
     def _arm(self, seconds: float) -> None:
         if self._is_ours:
-            with suppress(RuntimeError, ValueError):  # no thread can be started
-                faulthandler.dump_traceback_later(seconds, exit=True, file=_STDERR)
+            exit_later(seconds)

@@ -5,7 +5,7 @@ Runs per websocket, around Sanic's own.
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from collections.abc import Awaitable
 from logging import Filter, LogRecord
 from typing import Any, Final
@@ -16,6 +16,7 @@ from sanic.server.protocols.http_protocol import HttpProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
+from msframework.aio import is_failure
 from msframework.headers import encode_lines
 from msframework.serving.request import Request
 from msframework.types import Handler
@@ -67,27 +68,36 @@ def watch_websocket(service: Any, handler: Handler) -> Handler:
     An exception that was expected closes with 1008, any other with 1011. A peer that leaves is no
     failure.
     """
+    failures = service._serving.failures
 
     async def handle_websocket(
         request: Request, websocket: Any, *args: object, **path: object
     ) -> Any:
         _refuse_malformed_text(websocket)
         _await_answer(websocket)
+        task = current_task()
         try:
             return await handler(request, websocket, *args, **path)
-        except CancelledError:
-            websocket.end_connection(GOING_AWAY)
-            raise
         except (ConnectionClosed, WebsocketClosed):
             return None
-        except Exception as exc:
-            known = service._serving.failures.expected(exc, {})
+        except BaseException as exc:
+            if isinstance(exc, CancelledError):
+                # NOTE: Sanic's `recv` also raises it where the connection ends.
+                if websocket.ws_proto.state is not State.OPEN or not is_failure(exc, task):
+                    websocket.end_connection(GOING_AWAY)
+                    raise
+            elif not is_failure(exc, task):
+                raise
+            known = failures.expected(exc, {})
             if known is None or known.status_code >= 500:
-                await service._serving.failures.report(request, exc)
+                await failures.report(request, exc)
                 await websocket.close(INTERNAL_ERROR)
             else:
                 await websocket.close(POLICY_VIOLATION, _as_reason(str(known.message)))
-            raise
+            if isinstance(exc, Exception):
+                raise
+            # NOTE: a `SystemExit` would end the loop, and Sanic lets the others through.
+            raise RuntimeError(f"the websocket's handler raised {type(exc).__name__}") from exc
 
     return handle_websocket
 
@@ -138,6 +148,7 @@ def _await_answer(websocket: Any) -> None:
         is_waiting = True
         # NOTE: nobody receives any more, and a client that goes on sending fills no queue.
         websocket.process_events = _discard
+        websocket.intake.release()
         if websocket.pause_frame_fut is not None:
             websocket.resume_frames()
         timer = websocket.loop.call_later(_PATIENCE, end, code, reason)

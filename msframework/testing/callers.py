@@ -119,12 +119,17 @@ def build_principal(caller: PrincipalOrClaims, authenticator: Authenticator) -> 
     return caller if caller.authenticator == authenticator.name else None
 
 
-def read_claims(claims: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+def read_claims(claims: object) -> tuple[str, frozenset[str]]:
     """Return `sub` and the scopes of *claims*; `scope` is a text with spaces, or a list.
 
     Raises:
-        ValueError: there is no `sub`.
+        ValueError: they are no claims, or have no `sub`, or `scopes` in the place of `scope`.
     """
+    if not isinstance(claims, Mapping):
+        expected = 'a Principal, or the claims of a token such as {"sub": "7", "scope": "a b"}'
+        raise ValueError(f"as_principal: expected {expected}, got {claims!r}")
+    if "scopes" in claims and "scope" not in claims:
+        raise ValueError("as_principal: the claims have `scopes`; a token has `scope`")
     subject, scope = claims.get("sub"), claims.get("scope", ())
     if not isinstance(subject, str) or not subject:
         raise ValueError(f"as_principal: expected a text as `sub` of the claims, got {subject!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from msframework.operation import EXTENSION, Operation, Source
 
 T = TypeVar("T")
 _OPTIONS: Final = ("params", "json", "data", "headers", "cookies", "allow_redirects")
+# What clients of other frameworks do to have a caller.
+_AUTHENTICATING: Final = ("credentials", "force_authenticate", "force_login", "login")
 
 
 class CallOptions(TypedDict, total=False):
@@ -56,7 +59,11 @@ class Operations:
                 raise AttributeError(f"{name!r} is not one operation: {where}")
         known = ", ".join(sorted({o.name for o in self._own})) or "none"
         whose = f"blueprint {self._blueprint!r}" if self._blueprint else "service"
-        raise AttributeError(f"the {whose} has no operation {name!r}; it has {known}")
+        every = [text for o in self._all for text in (o.name, o.id)]
+        close = get_close_matches(name, every, 1, 0.7)
+        meant = "client.as_principal(…)" if name in _AUTHENTICATING else "".join(close)
+        question = f". Was {meant} meant?" if meant else ""
+        raise AttributeError(f"the {whose} has no operation {name!r}; it has {known}{question}")
 
     def has_class(self, name: str) -> bool:
         """Tell whether *name* is a Resource class with operations."""
@@ -105,8 +112,10 @@ class OperationName(Generic[T]):
         if not operations.has_class(name):
             operations.find(name)
 
-    def __call__(self, **arguments: object) -> T:
+    def __call__(self, *unnamed: object, **arguments: object) -> T:
         """Call the operation with its path parameters, `params`, `data`, `json` and `headers`."""
+        if unnamed:
+            raise TypeError(f"{self._name} takes arguments by name, as in id=1, data={{…}}")
         return self._call(self._name, **arguments)
 
     def __getattr__(self, method: str) -> OperationName[T]:

@@ -6,7 +6,6 @@ leaves the tables as the migrations left them because the rows of those it chang
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -34,7 +33,6 @@ from msframework.testing.template import (
     connect,
     digest_of,
     drop,
-    process_name,
     run_id,
 )
 
@@ -42,9 +40,9 @@ from msframework.testing.template import (
 class TestDatabase:
     """The database `<name>_test_<process id>` beside the one that *settings* name.
 
-    That of a process of pytest-xdist has its name before the id, a further one of the same process
-    a number at its end. Without one in the settings, and with `DEBUG` on, it lies on the embedded
-    server.
+    That of a process of pytest-xdist has its name before the id; where there is such a database, of
+    the same process or of another machine's, a number follows. Without one in the settings, and
+    with `DEBUG` on, it lies on the embedded server.
 
     Args:
         echo: told when the embedded server is started.
@@ -53,7 +51,6 @@ class TestDatabase:
     """
 
     __test__ = False
-    _numbers = itertools.count(1)
 
     def __init__(
         self,
@@ -70,7 +67,6 @@ class TestDatabase:
         self._conn: Any = None
         self._snapshot: DatabaseSnapshot | None = None
         self.url = self.name = ""
-        self._number = next(self._numbers)
 
     @staticmethod
     def wanted(settings: Settings) -> bool:
@@ -81,14 +77,14 @@ class TestDatabase:
         """Create the database and its tables.
 
         Raises:
-            ImproperlyConfigured: the server cannot be reached, or a migration is wrong.
+            ImproperlyConfigured: the server cannot be reached, an app is not there, or a migration
+                is wrong.
         """
+        demand(self._settings.installed_apps)
         settings = ensure_database(self._settings, self._echo)
         assert settings.database.url is not None
         apps = settings.installed_apps
         self._server = server = TestServer(settings.database.url)
-        self.name = server.named(process_name(self._number))
-        self.url = replace_database(settings.database.url, self.name)
         template = self._find_template(server, apps)
         self._thread = LoopThread("msframework-test-database")
         self._thread.run(self._make(server, template, settings.database.url, apps))
@@ -101,7 +97,9 @@ class TestDatabase:
         if self._reuse:
             return TemplateDatabase(server.named(f"template_{digest_of(apps)}"), True, self._anew)
         if "PYTEST_XDIST_WORKER" in os.environ:
-            return TemplateDatabase(server.named(f"template_{run_id()}"), False, False)
+            # NOTE: a run has other apps, too, where a test runs tests, or makes a second service.
+            name = server.named(f"template_{run_id()}_{digest_of(apps)}")
+            return TemplateDatabase(name, False, False)
         return None
 
     async def _make(
@@ -115,6 +113,8 @@ class TestDatabase:
                 # NOTE: the loop has nothing else to do; its lock keeps other processes waiting.
                 build_tables(replace_database(url, template.name), apps)
                 await server.finish(conn, template, run_id())
+            self.name = await server.free_name(conn)
+            self.url = replace_database(url, self.name)
             await server.create(conn, self.name, None if template is None else template.name)
             self._conn = await connect(
                 read_address(self.url), lock_timeout="10s", application_name="msframework tests"
@@ -149,23 +149,24 @@ class TestDatabase:
             await self._conn.close()
         assert self._server is not None
         async with self._server.managing() as conn:
-            await drop(conn, self.name)
+            if self.name:
+                await drop(conn, self.name)
             await self._server.sweep(conn)
 
 
-def build_tables(url: str, apps: Iterable[str]) -> None:
-    """Migrate *apps* at *url*; an app without migrations gets the tables of its models.
-
-    Raises:
-        ImproperlyConfigured: one of *apps* is not there.
-    """
-    names = list(apps)
-    lacking = [app for app in names if not exists(app)]
+def demand(apps: Iterable[str]) -> None:
+    """Raise ImproperlyConfigured where one of *apps* is not there."""
+    lacking = [app for app in apps if not exists(app)]
     if lacking:
         raise ImproperlyConfigured(
             f"INSTALLED_APPS names {', '.join(lacking)}, which cannot be imported here, so the "
             "tests have no tables. Correct the name, or run the tests where the package is."
         )
+
+
+def build_tables(url: str, apps: Iterable[str]) -> None:
+    """Migrate *apps* at *url*; an app without migrations gets the tables of its models."""
+    names = list(apps)
     migrated = [app for app in names if exists(f"{app}.migrations")]
     if migrated:
         Runner(url, migrated).migrate()

@@ -7,9 +7,10 @@ for that. What a run that crashed has left is dropped by the next one. Runs in t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,8 @@ from msframework.migrations.declared import describe, read_models
 from msframework.migrations.sql import quote
 
 _MOST_BYTES: Final = 63  # of a name in PostgreSQL
+_CONNECT_TIMEOUT: Final = 60  # seconds
+_TRIES: Final = 5
 _MARK: Final = "msframework test"
 _LOCK: Final = 0x6D73_6672_7465_7374  # "msfrtest": held while databases are made and dropped
 _USED: Final = 0x6D73_6672_7573_6564  # "msfrused": held, in a database, by the process that uses it
@@ -112,11 +115,20 @@ class TestServer:
         kind, detail = ("template kept by", run) if template.kept else ("template", template.name)
         await self.note(conn, template.name, self.mark(kind, detail))
 
+    async def free_name(self, conn: Any) -> str:
+        """Return a name for a database of this process that no database has."""
+        taken = {row["datname"] for row in await conn.fetch("SELECT datname FROM pg_database")}
+        name = self.named(tail := process_name())
+        numbers = itertools.count(2)
+        while name in taken:
+            name = self.named(f"{tail}_{next(numbers)}")
+        return name
+
     async def create(self, conn: Any, name: str, template: str | None) -> None:
         """Make the database *name*, empty or as a copy; one of that name is dropped."""
         await drop(conn, name)
         copied = "" if template is None else f" TEMPLATE {quote(template)}"
-        await conn.execute(f"CREATE DATABASE {quote(name)}{copied}")
+        await _insist(conn, f"CREATE DATABASE {quote(name)}{copied}")
         await self.note(conn, name, self.mark("copy of", template or "nothing"))
 
     @staticmethod
@@ -137,7 +149,7 @@ class TestServer:
 
 async def connect(address: Any, **session: str) -> asyncpg.Connection:
     """Return a connection to *address*."""
-    return await AddressOpener(address, 10).open(server_settings=session)
+    return await AddressOpener(address, _CONNECT_TIMEOUT).open(server_settings=session)
 
 
 async def claim(conn: Any) -> None:
@@ -147,7 +159,16 @@ async def claim(conn: Any) -> None:
 
 async def drop(conn: Any, name: str) -> None:
     """Drop the database *name*, whoever is connected."""
-    await conn.execute(f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
+    await _insist(conn, f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
+
+
+async def _insist(conn: Any, query: str) -> None:
+    """Run *query*, though sessions of the database end more slowly than PostgreSQL waits (5 s)."""
+    for _ in range(_TRIES):
+        with suppress(asyncpg.ObjectInUseError):
+            await conn.execute(query)
+            return
+    await conn.execute(query)
 
 
 def digest_of(apps: Iterable[str]) -> str:
@@ -180,8 +201,7 @@ def run_id() -> str:
     return os.environ.get("PYTEST_XDIST_TESTRUNUID", f"{os.getpid()}")[:12]
 
 
-def process_name(number: int) -> str:
-    """Return the end of the name of this process's database *number*."""
+def process_name() -> str:
+    """Return the end of the names of this process's databases."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    tail = f"{worker}_{os.getpid()}" if worker else f"{os.getpid()}"
-    return tail if number == 1 else f"{tail}_{number}"
+    return f"{worker}_{os.getpid()}" if worker else f"{os.getpid()}"

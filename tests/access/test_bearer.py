@@ -483,7 +483,7 @@ VALUES = st.one_of(
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=2))
-@settings(max_examples=150, deadline=500, database=None)
+@settings(max_examples=150, database=None)
 def test_whatever_stands_in_the_header_is_a_caller_none_or_a_401(values):
     bearer = make_bearer()
 

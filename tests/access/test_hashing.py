@@ -24,7 +24,7 @@ def gate():
     yield opened
     opened.set()
     for thread in crew():
-        thread.join(10)
+        thread.join(60)
     assert crew() == []
 
 
@@ -78,7 +78,7 @@ async def test_the_threads_end_with_the_work(gate):
 
     await asyncio.gather(*(threads.run(gate.wait, 10) for _ in range(5)))
     for thread in crew():
-        thread.join(10)
+        thread.join(60)
 
     assert crew() == []
 
@@ -104,7 +104,7 @@ async def test_what_is_cancelled_amid_its_work_keeps_its_place_as_it_keeps_its_m
 
     def work():
         began.set()
-        gate.wait(10)
+        gate.wait(60)
 
     task = asyncio.ensure_future(threads.run(work))
     await asyncio.to_thread(began.wait, 10)

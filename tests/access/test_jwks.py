@@ -85,7 +85,7 @@ def clock():
 @pytest_asyncio.fixture(loop_scope="module")
 async def bearer(issuer, clock):
     """Return an authenticator of the issuer's tokens; it stops with the test."""
-    bearer = make_bearer(jwks=JWKS(f"{issuer.url}?secret=1", clock=clock, timeout=2))
+    bearer = make_bearer(jwks=JWKS(f"{issuer.url}?secret=1", clock=clock, timeout=60))
     yield bearer
     issuer.held.set()
     await bearer.stop()

@@ -19,7 +19,10 @@ def processes(tmp_path_factory):
     """Start each service with its own settings and its own database, one of them in workers."""
     logs = tmp_path_factory.mktemp("logs")
     ports = {name: free_port() for name in NAMES}
-    urls = {name: {"url": f"http://127.0.0.1:{ports[name]}"} for name in ("regions", "roles")}
+    patient = {"total_timeout": 60.0, "connect_timeout": 60.0}
+    urls = {
+        name: {"url": f"http://127.0.0.1:{ports[name]}", **patient} for name in ("regions", "roles")
+    }
     with ExitStack() as stack:
         servers = {}
         for name in NAMES:
@@ -87,7 +90,7 @@ def spans_of(server, trace_id):
 
 def wait_for_spans(server, trace_id, kind):
     """Return the spans of *trace_id* once the server span of *kind* is among them."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
         spans = spans_of(server, trace_id)
         if any(span.get("kind") == kind for span in spans):

@@ -215,6 +215,7 @@ async def test_the_entry_says_how_long_is_too_long(upstream):
         assert (await fail_of(client)).status_code == 504
 
 
+@pytest.mark.punctual
 async def test_a_body_that_stops_is_a_gateway_timeout(client, upstream):
     async def half(reader, writer):
         writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\n1234")
@@ -222,7 +223,7 @@ async def test_a_body_that_stops_is_a_gateway_timeout(client, upstream):
 
     upstream.answers["/c"] = half
 
-    exc = await fail_of(client, timeout=0.05)
+    exc = await fail_of(client, timeout=0.5)
 
     assert (exc.status_code, exc.status) == (504, 200)
     await upstream.closed.wait()

@@ -299,7 +299,7 @@ async def test_a_client_of_another_running_loop_is_closed_there(upstream, client
 
     await asyncio.to_thread(client.close)
 
-    await asyncio.wait_for(upstream.closed.wait(), 5)
+    await asyncio.wait_for(upstream.closed.wait(), 30)
 
 
 # Clients.

@@ -10,6 +10,7 @@ from msframework.conf.findings import Findings
 from msframework.conf.services import read_services
 from tests.client.conftest import opened
 
+pytestmark = pytest.mark.punctual  # the page has the times of production
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "concepts" / "clients.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 

@@ -25,7 +25,7 @@ async def answered(request):
     """Return a function that calls a service which answers each request by *write(writer)*."""
     servers = []
 
-    async def ask(write, *, method="call", timeout=5.0, max_size=10_000_000):
+    async def ask(write, *, method="call", timeout=60.0, max_size=10_000_000):
         async def serve(reader, writer):
             try:
                 while await reader.readuntil(b"\r\n\r\n"):

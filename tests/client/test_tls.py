@@ -45,7 +45,7 @@ async def secured(pair, client_ca=None):
 @asynccontextmanager
 async def calling(upstream, host="localhost", **files):
     url = f"https://{host}:{upstream.port}"
-    client = Client(entry=ServiceEntry("regions", url, connect_timeout=2.0, **files))
+    client = Client(entry=ServiceEntry("regions", url, connect_timeout=30.0, **files))
     await client.start()
     try:
         yield client

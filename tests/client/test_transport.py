@@ -30,7 +30,7 @@ async def transports(client):
 def request_of(client):
     """Return a function that makes a request to the service."""
 
-    def make(method="GET", path="/c", json=None, data=None, headers=None, timeout=2.0):
+    def make(method="GET", path="/c", json=None, data=None, headers=None, timeout=60.0):
         channel = client._channel
         outgoing = OutgoingRequest(
             channel.plan(method, ""), path, channel.address.at(path), json, data, headers, timeout
@@ -100,6 +100,7 @@ async def test_a_request_that_is_not_plain_goes_through_the_session(
     assert taken == [whole] * 3
 
 
+@pytest.mark.punctual
 async def test_an_answer_that_is_late_has_its_status_once_the_head_has_come(
     transports, request_of, upstream
 ):
@@ -109,11 +110,11 @@ async def test_an_answer_that_is_late_has_its_status_once_the_head_has_come(
 
     upstream.answers["/c"] = half
     for transport in transports:
-        outgoing = request_of(timeout=0.05)
+        outgoing = request_of(timeout=0.5)
         with pytest.raises((TimeoutError, UpstreamError)):
             await transport.fetch(outgoing)
         assert outgoing.status == 201
-    await asyncio.wait_for(upstream.closed.wait(), 5)
+    await asyncio.wait_for(upstream.closed.wait(), 30)
 
 
 @pytest.mark.parametrize("lean", [True, False])

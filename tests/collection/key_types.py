@@ -26,6 +26,8 @@ CREATE TABLE codes (code char(6) PRIMARY KEY, name text NOT NULL);
 CREATE TABLE numbers (id serial PRIMARY KEY, name text NOT NULL);
 CREATE TABLE cars (model varchar(10), quote date, PRIMARY KEY (model, quote));
 CREATE TABLE parts (id serial PRIMARY KEY, number_id integer NOT NULL REFERENCES numbers);
+CREATE TABLE fields (id serial PRIMARY KEY, name text NOT NULL);
+CREATE TABLE crops (id serial PRIMARY KEY, field_id integer NOT NULL REFERENCES fields, name text);
 """
 
 
@@ -95,6 +97,21 @@ class Part(KeyTypesModel):
         table_name = "parts"
 
 
+class Field(KeyTypesModel):
+    name = TextField()
+
+    class Meta:
+        table_name = "fields"
+
+
+class Crop(KeyTypesModel):
+    field = ForeignKeyField(Field)
+    name = TextField(null=True)
+
+    class Meta:
+        table_name = "crops"
+
+
 ALL_ACTIONS = (*ModelResource.actions, "bulk_create", "bulk_patch", "bulk_delete")
 key_types = Blueprint("key_types", url_prefix="/key_types")
 
@@ -113,5 +130,7 @@ mount(Code, "/codes", "<code>")
 mount(Number, "/numbers", "<id>")
 mount(Car, "/cars", "<model>/<quote>", ModelResource.actions)
 mount(Part, "/numbers/<number>/parts", "<id>")
+mount(Field, "/fields", "<field_id:int>")
+mount(Crop, "/fields/<field_id:int>/crops", "<id:int>")
 
 BLUEPRINTS = (key_types,)

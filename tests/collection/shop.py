@@ -1,6 +1,15 @@
 """A service of collections: notes of people, tags by slug, memberships by two keys."""
 
-from msframework import Blueprint, Conflict, ModelResource, ModelSchema, Scopes, Unauthorized, doc
+from msframework import (
+    Blueprint,
+    Conflict,
+    ModelResource,
+    ModelSchema,
+    NotFound,
+    Scopes,
+    Unauthorized,
+    doc,
+)
 from msframework.access import Authenticator, Principal
 from msframework.models import (
     SQL,
@@ -202,6 +211,44 @@ class OpenNotes(ModelResource):
     paging = Offsets(limit=2)
 
 
+titles = Blueprint("titles", url_prefix="/titles")
+
+
+class ByTitle(ModelResource):
+    """The notes of the caller by their titles, which others may have, too."""
+
+    schema = NoteSchema
+    lookup = "title"
+    actions = ("read", "replace", "patch", "delete")
+
+    def scope(self, request, principal):
+        return None if principal is None else Note.person == principal.id_as(int)
+
+
+@titles.collection("/new")
+class NewTitles(ModelResource):
+    """Notes, whose state is answered to their authors alone."""
+
+    schema = NoteRow
+    create_schema = NoteSchema
+    created_schema = {"title": str, "state": str}
+    actions = ("create",)
+
+
+@titles.collection("/plain", item="/plain/<title>", name="PlainTitles")
+class PlainTitles(ByTitle):
+    """Those notes, without seams."""
+
+
+@titles.collection("/locked", item="/locked/<title>", name="LockedTitles")
+class LockedTitles(ByTitle):
+    """Those notes, each read before it is written."""
+
+    async def before_update(self, row): ...
+
+    async def before_delete(self, row): ...
+
+
 tags = Blueprint("tags", url_prefix="/tags")
 
 
@@ -239,6 +286,17 @@ class Memberships(ModelResource):
 
     def scope(self, request):
         return "x-nothing" not in request.headers and Membership.role != "hidden"
+
+
+members = Blueprint("members", url_prefix="/teams/<team:int>/members")
+
+
+@members.collection("/", item="/<member:int>")
+class Members(ModelResource):
+    """The members of one team, for everybody."""
+
+    schema = MembershipSchema
+    actions = ("list", "create", "bulk_delete")
 
 
 diary = Blueprint("diary", url_prefix="/diary")
@@ -283,4 +341,54 @@ class Diary(ModelResource):
         happened.append((action, row["id"]))
 
 
-BLUEPRINTS = (diary, notes, people, tags, memberships)
+class NamedNote(NoteSchema):
+    """A note whose person the path names."""
+
+    class Meta(NoteSchema.Meta):
+        dump_only = ("person_id",)
+
+
+async def find_person(name, cur):
+    return await cur.one(Person.select().where(Person.name == name))
+
+
+named = Blueprint("named", url_prefix="/named/<name>")
+named.provide("person", find_person, raises=(NotFound,))
+
+
+@named.collection("/notes", item="/notes/<id:int>")
+class NotesOfNamed(ModelResource):
+    """The notes of a person, whose name no column of a note has."""
+
+    schema = NamedNote
+    parent = {"name": None}
+    filters = {"title": ("eq",)}
+
+    def scope(self, request, person):
+        return self.model.person == person["id"]
+
+    async def before_create(self, values, person):
+        values["person_id"] = person["id"]
+
+    @doc.query({"loud": doc.Boolean(required=False)})
+    async def list(self, request, query, page, filters, cur, person):
+        found = await super().list(request, page=page, filters=filters, cur=cur, person=person)
+        if query.get("loud"):
+            found.rows[:] = [{**row, "title": row["title"].upper()} for row in found.rows]
+        return found
+
+
+known = Blueprint("known", url_prefix="/known")
+
+
+@known.collection("/", item="/<id:int>")
+class NotesOfKnown(ModelResource):
+    """The notes of Ada; nobody else is known, nor may be referred to."""
+
+    schema = NoteSchema
+
+    def scope(self, request):
+        return Note.person.in_(Person.select(Person.id).where(Person.name == "Ada"))
+
+
+BLUEPRINTS = (diary, notes, people, titles, tags, memberships, members, named, known)

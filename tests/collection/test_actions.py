@@ -21,6 +21,12 @@ async def test_create_answers_the_row_and_its_address(ada):
     assert (await ada.get(response.headers["location"])).json["data"] == response.json["data"]
 
 
+async def test_create_answers_columns_that_only_its_own_answer_has(ada):
+    made = await ada.post("/titles/new", json={"person_id": 1, "title": "one"})
+
+    assert (made.status, made.json["data"]) == (201, {"title": "one", "state": "draft"})
+
+
 async def test_a_list_has_the_rows_of_its_own_schema(ada, note):
     response = await ada.get("/notes")
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from msframework.collection.bulk import BulkKey, lock_rows, update_rows
+from msframework.collection.bulk import BulkKey, delete_rows, lock_rows, update_rows
+from msframework.models import render
 from msframework.testing import budget
 from tests.collection.shop import Tag
 
@@ -206,3 +207,35 @@ async def test_rows_are_locked_in_the_order_of_their_keys():
 
     assert [row["id"] for row in rows] == [3, 1, 2]
     assert tx.batches == [[("a", 1), ("b", 2), ("c", 3)], [(1,), (2,), (3,)]]
+
+
+@pytest.mark.parametrize(
+    ("field", "order"), [(Tag.id, '"tags"."id"'), (Tag.slug, '"tags"."slug" COLLATE "C" ASC')]
+)
+async def test_rows_are_locked_in_that_order_before_one_is_deleted(field, order):
+    ran = []
+
+    class Rows:
+        async def fetch(self, query):
+            ran.append(render(query)[0])
+            return [{field.column_name: key} for key in (1, 2)]
+
+    key = BulkKey((field,), (field.name,), (field.name,), "tag", 9)
+    await delete_rows(Rows(), Tag, key, [(2,), (1,)], (field,), (Tag.label == "x",))
+
+    assert ran[0].count('"label"') == 2
+    assert ran[0].partition(" ORDER BY ")[2].startswith(f"{order} FOR UPDATE))")
+
+
+async def test_rows_of_another_parent_are_not_deleted(ada, admin):
+    """Their keys have the same rest."""
+    for team in (1, 2):
+        for member in (1, 2):
+            body = {"member": member, "role": "a"}
+            assert (await ada.post(f"/teams/{team}/members", json=body)).status == 201
+
+    answer = await ada.delete("/teams/1/members/bulk?member=1&member=2")
+    left = await admin.fetch("SELECT team, member FROM memberships")
+
+    assert answer.status == 204
+    assert sorted(map(tuple, left)) == [(2, 1), (2, 2)]

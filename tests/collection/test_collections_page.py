@@ -13,12 +13,31 @@ from tests.conftest import new_service
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "concepts" / "collections.md"
 TABLE = """
-DROP TABLE IF EXISTS tasks;
+DROP TABLE IF EXISTS labels_tasks_through, labels, steps, projects, tasks;
 CREATE TABLE tasks (
     id serial PRIMARY KEY, owner_id integer NOT NULL, title varchar(100) NOT NULL,
     done boolean NOT NULL,
     CONSTRAINT tasks_title UNIQUE (title)
+);
+CREATE TABLE labels (id serial PRIMARY KEY, name varchar(30) NOT NULL);
+CREATE TABLE labels_tasks_through (
+    id serial PRIMARY KEY, label_id integer NOT NULL REFERENCES labels,
+    task_id integer NOT NULL REFERENCES tasks
+);
+CREATE TABLE projects (
+    id serial PRIMARY KEY, tenant_id integer NOT NULL, slug varchar(50) NOT NULL UNIQUE
+);
+CREATE TABLE steps (
+    id serial PRIMARY KEY, project_id integer NOT NULL REFERENCES projects,
+    title varchar(100) NOT NULL
 )
+"""
+
+ROWS = """
+INSERT INTO projects (tenant_id, slug) VALUES (1, 'one'), (2, 'two');
+INSERT INTO tasks (owner_id, title, done) VALUES (1, 'a', false), (1, 'b', true);
+INSERT INTO labels (name) VALUES ('red');
+INSERT INTO labels_tasks_through (label_id, task_id) VALUES (1, 1), (1, 2)
 """
 
 
@@ -29,9 +48,29 @@ def service(shop_url):
         exec(block, names)
     service = new_service(database={"url": shop_url, "max_size": 2})
     service.authenticate("name", ByName())
-    service.blueprint(names["tasks"])
-    service.blueprint(names["own_tasks"])
+    for name in ("tasks", "own_tasks", "steps", "labels"):
+        service.blueprint(names[name])
     return service
+
+
+async def test_the_examples_of_a_parent_and_of_a_condition_run(service, admin):
+    await admin.execute(TABLE)
+    await admin.execute(ROWS)
+    server = Server(service)
+    await server.start()
+    try:
+        async with TestClient(server.url, service.operations) as client:
+            ada = client.as_principal({"sub": "1", "tenant": 1})
+            made = await ada.post("/projects/one/steps", json={"title": "first"})
+            assert (made.status, made.headers["location"]) == (201, "/projects/one/steps/1")
+            assert (await ada.get("/projects/two/steps")).status == 404
+            assert (await client.get("/projects/one/steps")).status == 401
+            found = await client.get("/labels/tasks?label=red&done=true")
+            assert [row["title"] for row in found.json["data"]] == ["b"]
+            assert (await client.get("/labels/tasks?label=blue")).json["data"] == []
+            assert len((await client.get("/labels/tasks")).json["data"]) == 2
+    finally:
+        await server.stop()
 
 
 async def test_the_examples_run(service, admin):

@@ -1,6 +1,7 @@
 """What is wrong with a collection is said at start-up, all at once."""
 
 import pytest
+from marshmallow import INCLUDE
 from sanic import Sanic
 
 from msframework import (
@@ -13,6 +14,7 @@ from msframework import (
     doc,
 )
 from msframework.collection.attributes import ATTRIBUTES, find_wrong_attributes
+from msframework.collection.declaration import Paths, read_collection
 from msframework.collection.noun import read_noun
 from msframework.schemas import fields
 from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
@@ -25,6 +27,14 @@ class MoreSchema(ModelSchema):
     class Meta:
         model = Note
         exclude = ("state",)
+
+
+class NestedSchema(ModelSchema):
+    person = fields.Nested(MoreSchema)
+
+    class Meta:
+        model = Note
+        fields = ("id", "title", "person")
 
 
 def problems_of(cls, path="/", prefix="/things", *, mount="collection", **paths):
@@ -72,6 +82,16 @@ WRONG = {
     ),
     "name of elsewhere": (a_class(retrieve=misnamed), ITEM, "nothing reads its 'retrieve'"),
     "misspelt seam": (a_class(before_creation=misnamed), ITEM, "Was before_create meant?"),
+    "seam that is none": (
+        a_class(before_save=misnamed),
+        ITEM,
+        "nothing reads its 'before_save'. Was one of before_create, after_create, before_update",
+    ),
+    "limits as attributes": (
+        a_class(rate_limits=("5/minute",)),
+        ITEM,
+        "nothing reads its 'rate_limits'. Was @doc.rate_limit(…) meant?",
+    ),
     "misspelt attribute": (a_class(filter={"id": ("eq",)}), ITEM, "Was filters meant?"),
     "guarded as elsewhere": (a_class(permission_classes=()), ITEM, "Was guards meant?"),
     "method that looks served": (
@@ -92,6 +112,11 @@ WRONG = {
     "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),
     "composite key": (a_class(schema=MembershipSchema), ITEM, "looked up by team, member"),
     "unknown parent": (a_class(), {"path": "/<city:int>", **ITEM}, "<city> of its path binds no"),
+    "parent without a scope": (
+        a_class(parent={"city": None}),
+        {"path": "/<city>", "item": "/<city>/<id:int>"},
+        "parent lets <city> bind no field, and no scope binds the rows. Write a scope",
+    ),
     "lost parent": (
         a_class(),
         {"path": "/<person_id:int>", "item": "/one/<id:int>"},
@@ -117,6 +142,36 @@ WRONG = {
         a_class(schema=MoreSchema),
         ITEM,
         "create loads 'again', which is no column of Note",
+    ),
+    "body with any member": (
+        a_class(schema=NoteSchema(unknown=INCLUDE)),
+        ITEM,
+        "patch takes members that its schema does not declare: INCLUDE",
+    ),
+    "body with an object": (
+        a_class(schema=NestedSchema),
+        ITEM,
+        "create loads 'person', an object, for the column 'person_id'",
+    ),
+    "rows of another model": (
+        a_class(list_schema=TagSchema),
+        ITEM,
+        "list_schema is derived from Tag, and its rows are of Note; expected a schema of Note",
+    ),
+    "answer of another model": (
+        a_class(created_schema=TagSchema),
+        ITEM,
+        "created_schema is derived",
+    ),
+    "answer of nothing": (
+        a_class(created_schema=5),
+        ITEM,
+        "created_schema is 5. created_schema: 5 is",
+    ),
+    "scopes without filters": (
+        a_class(filter_scopes={"person": None}),
+        ITEM,
+        "filter_scopes names 'person', which no filter goes across",
     ),
     "wrong filter": (a_class(filters={"nothing": ("eq",)}), ITEM, "nothing"),
     "bulk delete by two": (
@@ -149,6 +204,35 @@ def test_an_attribute_of_another_type_is_named():
     told = " ".join(problems_of(wrong, **ITEM))
     for each in ("bulk_size is 0", "Write sort = ('title',)", "raises names 5", "create_schema is"):
         assert each in told
+
+
+@pytest.mark.parametrize("name", ["query", "row", "MODEL", "FIELD_id"])
+def test_a_provided_value_has_no_name_that_a_method_uses_otherwise(name):
+    made = {}
+    exec(f"def scope(self, request, {name}): ...", made)
+
+    found = problems_of(a_class(scope=made["scope"]), **ITEM)
+
+    told = f"its methods take {name!r}, a name that they use otherwise"
+    assert sum(told in problem for problem in found) == 1, found
+
+
+@pytest.mark.parametrize(
+    ("item", "bound"),
+    [
+        ("/<team:int>/<member:int>", ["team", "member"]),
+        ("/<member:int>/<team:int>", ["member", "team"]),
+        ("/<member:int>/<number:int>", ["member", "team"]),
+        ("/<one:int>/<other:int>", ["team", "member"]),
+    ],
+)
+def test_a_parameter_that_is_called_as_a_column_binds_that(item, bound):
+    paths, problems = Paths("", "/", item, "/bulk"), []
+
+    found = read_collection(a_class(schema=MembershipSchema), paths, "", problems)
+
+    assert problems == []
+    assert [each.field.name for each in found.lookup] == bound
 
 
 def test_a_scope_may_hold_the_rest_of_a_unique_key():

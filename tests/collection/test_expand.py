@@ -2,8 +2,10 @@
 
 import pytest
 
-from msframework import Blueprint, ImproperlyConfigured, ModelResource
+from msframework import Blueprint, ImproperlyConfigured, ModelResource, ModelSchema
 from msframework.collection import Expansion
+from msframework.collection.related import read_related
+from msframework.models import CharField, ForeignKeyField, Model
 from msframework.openapi.spec import build_document
 from msframework.testing import budget
 from tests.collection.library import Authors, AuthorSchema, Book, BookSchema, CitySchema
@@ -178,3 +180,17 @@ def test_an_expansion_says_a_scope_where_the_collection_has_one():
 
     assert "answers rows of Authors, which has a scope" in found
     assert "Write Expansion(AuthorSchema, scope=Authors), or scope=None" in found
+
+
+async def test_a_column_may_be_called_as_a_related_object_was_in_the_statement():
+    class Odd(Model):
+        related_0 = CharField()
+        other = ForeignKeyField("self", null=True)
+
+    schema = ModelSchema.of(Odd)
+    related = read_related({"other": schema, "other.other": schema}, Odd)
+
+    query, _ = await related.join(Odd.select(), {"other", "other.other"}, None, None)
+
+    names = [getattr(each, "column_name", None) or each.name for each in query.selected_columns]
+    assert sorted(set(names)) == sorted(names)

@@ -14,10 +14,11 @@ INSERT = "INSERT INTO tags (slug) VALUES ($1)"
 ROWS = [("new",), ("taken",)]
 
 
-@pytest.fixture
-async def db(shop_url, admin):
+@pytest.fixture(params=[False, True], ids=["", "debug"])
+async def db(shop_url, admin, request):
+    """A database; that of a desk reads only, but in transactions that say otherwise."""
     await admin.execute("INSERT INTO tags (slug) VALUES ('taken')")
-    db = Database(replace(DatabaseSettings(), url=shop_url, max_size=1))
+    db = Database(replace(DatabaseSettings(), url=shop_url, max_size=1), debug=request.param)
     await db.start()
     yield db
     await db.stop()

@@ -76,6 +76,34 @@ def _without_parent(body):
     return body and {name: value for name, value in body.items() if name != "person_id"}
 
 
+async def test_a_scope_decides_which_rows_a_parent_stands_for(client, admin, rows):
+    made = await client.post("/named/Eve/notes", json={"title": "new"})
+
+    assert (made.status, made.headers["location"]) == (201, "/named/Eve/notes/3")
+    assert made.json["data"]["person_id"] == 2
+    assert (await client.get("/named/Ada/notes/2")).status == 404
+    assert (await client.delete("/named/Ada/notes/3")).status == 404
+    assert (await client.get("/named/Nobody/notes")).status == 404
+    assert [row["id"] for row in (await client.get("/named/Eve/notes")).json["data"]] == [2, 3]
+
+
+async def test_a_scope_may_say_which_rows_a_body_refers_to(client, admin, rows):
+    body = {"title": "new", "person_id": 1}
+
+    assert (await client.post("/known", json=body)).status == 201
+    assert (await client.post("/known", json=body | {"person_id": 2})).status == 403
+    assert (await client.patch("/known/1", json={"person_id": 2})).status == 403
+    assert (await client.patch("/known/2", json={"title": "hers"})).status == 404
+    assert await admin.fetchval("SELECT count(*) FROM notes WHERE person_id = 2") == 1
+
+
+async def test_a_method_with_a_query_of_its_own_keeps_the_filters(client, admin, rows):
+    answer = await client.get("/named/Eve/notes?loud=true&title=hers")
+
+    assert [row["title"] for row in answer.json["data"]] == ["HERS"]
+    assert (await client.get("/named/Eve/notes?loud=true&title=other")).json["data"] == []
+
+
 async def test_a_stranger_has_no_rows(client, rows):
     assert (await client.get("/notes")).json["data"] == []
     assert (await client.get("/notes/1")).status == 404
@@ -84,3 +112,26 @@ async def test_a_stranger_has_no_rows(client, rows):
 async def test_a_filter_or_search_does_not_leave_the_scope(eve, rows):
     for query in ("title=mine", "q=mine", "title__icontains=m"):
         assert (await eve.get(f"/notes?{query}")).json["data"] == []
+
+
+@pytest.mark.parametrize("place", ["plain", "locked"])
+async def test_a_scope_that_leaves_several_rows_of_one_path_changes_none(client, ada, admin, place):
+    """`scope` returns `None` for some callers, and the title is unique with a person alone."""
+    await admin.execute(
+        "INSERT INTO notes (person_id, title, pinned) VALUES (1, 'same', true), (2, 'same', true)"
+    )
+    before, path = await all_rows(admin), f"/titles/{place}/same"
+    asked = [
+        ("GET", None),
+        ("PATCH", {"text": "x"}),
+        ("PUT", {"person_id": 1, "title": "same", "text": "x"}),
+        ("DELETE", None),
+    ]
+
+    for method, body in asked:
+        response = await client.request(method, path, json=body)
+        assert response.status == 409, response.text
+        assert await all_rows(admin) == before
+        assert (await ada.request(method, path, json=body)).status in (200, 204)
+        await admin.execute("UPDATE notes SET text = NULL, pinned = true")
+    assert (await client.delete(path)).status == 204  # the one that is left

@@ -19,7 +19,7 @@ from msframework import (
     Unauthorized,
     doc,
 )
-from msframework.access import AnyScope, Authenticated, AuthenticatedBy, Scopes
+from msframework.access import AnyScope, Authenticated, AuthenticatedBy, JWTIssuer, Scopes
 from msframework.exceptions import Forbidden, ServiceUnavailable
 from msframework.management.guarded import read_access_rows
 
@@ -274,6 +274,11 @@ def test_a_guard_that_cannot_be_right_is_refused(make, guards, said):
         ("token", Tokens, "the class Tokens is no authenticator. Make one: Tokens(…)."),
         ("token", "s3cr-et", "a text that is no dotted path. Write 'package.module.name'."),
         ("token", {"key": "secret"}, "an object of dict is no authenticator."),
+        (
+            "token",
+            JWTIssuer("0" * 64, "HS256", issuer="a", audience="b"),
+            "an object of JWTIssuer is no authenticator. Pass what verifies its tokens: issuer.be",
+        ),
         ("token", None, "an object of NoneType is no authenticator."),
         ("token", Authenticator(), "Authenticator has no scheme for the document."),
         ("token", type("Bare", (Authenticator,), {"scheme": BEARER})(), "Bare has no coroutine"),

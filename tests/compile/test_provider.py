@@ -452,7 +452,7 @@ async def test_a_client_that_hangs_up_closes_generators(service, serve):
     async with serve(service) as (host, port):
         _, writer = await asyncio.open_connection(host, port)
         writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await waiting.wait()
             writer.close()
             await closed.wait()

@@ -43,6 +43,17 @@ class Base(Resource):
     """Something to derive from."""
 
 
+def test_a_blueprint_takes_one_limit_as_a_text(service):
+    things = Blueprint("things", "/things", rate_limits="6/day; 5/hour")
+
+    @things.get("/")
+    async def read(request): ...
+
+    service.blueprint(things)
+
+    assert names(service)["things_read"][2:] == ["things/principal/day", "things/principal/hour"]
+
+
 def test_limits_add_up_from_the_outside_in(service):
     things = Blueprint("things", "/things", rate_limits=["6/day", RateLimit("5/day", "address")])
 

@@ -169,6 +169,11 @@ def unknown_parameter(things):
     async def handler(request, nothing): ...
 
 
+def name_of_elsewhere(things):
+    @things.get("/")
+    async def handler(request, user): ...
+
+
 def missing_path_parameter(things):
     @things.get("/<id:int>")
     async def handler(request): ...
@@ -297,6 +302,7 @@ def same_route(things):
 
 MISTAKES = {
     unknown_parameter: "nothing declares its parameter 'nothing'",
+    name_of_elsewhere: "(declared: nothing). Was 'principal', the caller, meant? Put <user> into",
     missing_path_parameter: "the path has <id>, but the method does not take it",
     no_request: "its first parameter must be the request",
     schema_that_is_none: "42",
@@ -618,6 +624,9 @@ def test_the_security_of_a_base_guards_what_derives_from_it(make_service, public
         ("permission_classes", "guards"),
         ("decorators", "guards, or a decorator on each method"),
         ("throttle_classes", "@doc.rate_limit(…)"),
+        ("rate_limits", "@doc.rate_limit(…)"),
+        ("public", "@doc.public"),
+        ("scopes", "Scopes(…) among its guards"),
         ("guard", "guards"),
         ("priorty", "priority"),
     ],

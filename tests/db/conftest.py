@@ -11,6 +11,7 @@ from msframework.conf.settings import DatabaseSettings
 from msframework.db import Database
 from msframework.db.embedded import EmbeddedServer
 from msframework.tracing import Tracer
+from tests.processes import throw_away
 
 POOLS = ("light", "asyncpg")
 
@@ -21,7 +22,7 @@ def server(tmp_path_factory):
     server = EmbeddedServer(tmp_path_factory.mktemp("data_layer"))
     server.start()
     yield server
-    server.reset()
+    throw_away(server)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +56,7 @@ def open_database(url, pool_kind):
         try:
             yield db
         finally:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await db.stop()
 
     return open_database
@@ -136,7 +137,7 @@ async def cancel_everywhere(make_work, check, again=None):
 
 async def lend_all(db, count):
     """Prove that *count* connections can be lent at once, and that each of them works."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         cursors = [db.acquire() for _ in range(count)]
         for cur in cursors:
             await cur.__aenter__()

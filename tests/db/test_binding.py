@@ -15,7 +15,7 @@ INSERT = "INSERT INTO items (name) VALUES ($1)"
 @pytest.fixture(params=[True, False], ids=["fast", "sanic"])
 def service(make_service, request, url, table):
     """A service that has one connection only, so that a second one would not be lent."""
-    database = {"url": url, "min_size": 0, "max_size": 1, "acquire_timeout": 2}
+    database = {"url": url, "min_size": 0, "max_size": 1, "acquire_timeout": 60}
     return make_service(database=database, server={"fast_path": request.param})
 
 
@@ -188,7 +188,7 @@ async def test_a_client_that_hangs_up_rolls_back(service, admin):
     async with serve_service(service) as (host, port):
         _, writer = await asyncio.open_connection(host, port)
         writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
-        async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(30), aiohttp.ClientSession() as session:
             await waiting.wait()
             writer.close()
             await done.wait()

@@ -11,7 +11,8 @@ import pytest
 from msframework.exceptions import DatabaseUnavailable
 from tests.db.conftest import lend_all
 
-SLOW = "SELECT pg_sleep(5)"
+pytestmark = pytest.mark.punctual
+SLOW = "SELECT pg_sleep(100)"
 ENDED_BY_US = {"command_timeout": 0.15, "max_size": 1}
 
 
@@ -63,10 +64,10 @@ async def raw(db):
 
 @pytest.fixture
 async def slow_commit(table, admin):
-    """Committing a row of `items` takes a second."""
+    """Committing a row of `items` takes long."""
     await admin.execute(
         "CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_sleep(5); RETURN NULL; END $$;"
+        " $$ BEGIN PERFORM pg_sleep(100); RETURN NULL; END $$;"
         "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED"
         " FOR EACH ROW EXECUTE FUNCTION wait()"
     )
@@ -76,12 +77,12 @@ async def slow_commit(table, admin):
 @pytest.mark.parametrize("work", [fetch, fetch_prepared, stream, copy, savepoint, commit, raw])
 async def test_whatever_takes_too_long_is_ended(open_database, admin, work):
     async with open_database(**ENDED_BY_US) as db:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             with pytest.raises(DatabaseUnavailable):
                 await work(db)
         assert asyncio.current_task().cancelling() == 0
         await lend_all(db, 1)
-        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(5)' AND "
+        running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)' AND "
         assert await admin.fetchval(f"{running} state = 'active' AND pid <> pg_backend_pid()") == 0
     assert await admin.fetchval("SELECT count(*) FROM items") == 0
 
@@ -138,9 +139,10 @@ def run_late(open_database):
     async def run_late(work, before=None, after=None):
         async with open_database(command_timeout=60, max_size=1) as db:
             task = asyncio.create_task(work(db))
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(30):
+                while not any(lease.deadline.task is task for lease in db._pool._leases):
+                    await asyncio.sleep(0.01)
             [lease] = db._pool._leases
-            assert lease.deadline.task is task
             # All of this happens before the task can run again.
             if before is not None:
                 before(task)
@@ -148,7 +150,7 @@ def run_late(open_database):
             db._pool._deadlines._sweep()
             if after is not None:
                 after(task)
-            await asyncio.wait([task], timeout=3)
+            await asyncio.wait([task], timeout=30)
             await lend_all(db, 1)
             return task
 

@@ -213,15 +213,49 @@ def test_what_cannot_be_ended_is_said(home, monkeypatch):
 
 
 def test_a_pid_that_is_not_the_servers_is_never_signalled(shared_home):
-    server = Cluster(shared_home)
-    assert server._postmaster() == postmaster(shared_home)
-    kept = (shared_home.data / "postmaster.pid").read_text()
+    server, note = Cluster(shared_home), shared_home.data / "postmaster.pid"
+    stranger = subprocess.Popen(["sleep", "600"], cwd=shared_home.data)
+    kept = note.read_text()
     try:
-        for text in (f"{os.getpid()}\n", "99999999\n", "nonsense\n"):
-            (shared_home.data / "postmaster.pid").write_text(text)
-            assert server._postmaster() is None
+        for text in (f"{stranger.pid}\n", f"{os.getpid()}\n", "99999999\n", "nonsense\n"):
+            note.write_text(text)
+            server._signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            stranger.wait(0.1)
     finally:
-        (shared_home.data / "postmaster.pid").write_text(kept)
+        note.write_text(kept)
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_the_server_is_known_by_its_program_and_directory(shared_home, monkeypatch, platform):
+    pid = postmaster(shared_home)
+    monkeypatch.setattr(sys, "platform", platform)
+
+    assert Cluster(shared_home)._is_server(pid)
+    assert not Cluster(shared_home)._is_server(os.getpid())
+
+
+def test_a_number_that_is_given_anew_before_the_signal_is_not_signalled(shared_home, monkeypatch):
+    first = subprocess.Popen(["sleep", "600"])
+    note = shared_home.data / "postmaster.pid"
+    kept, signalled = note.read_text(), []
+    note.write_text(f"{first.pid}\n")
+
+    def end_meanwhile(self, pid):
+        first.kill()
+        first.wait()  # whoever begins now may get its number
+        monkeypatch.setattr(os, "kill", lambda *args: signalled.append(args))
+        return True
+
+    monkeypatch.setattr(Cluster, "_is_server", end_meanwhile)
+    try:
+        Cluster(shared_home)._signal(signal.SIGTERM)
+    finally:
+        note.write_text(kept)
+
+    assert signalled == []
 
 
 def test_older_data_is_refused_with_a_way_out(server, home):
@@ -369,7 +403,7 @@ def start_elsewhere(root, environment, *user):
 
 def test_processes_that_start_at_once_share_one_server(server, environment):
     processes = [start_elsewhere(server.root, environment) for _ in range(4)]
-    said = [process.communicate(timeout=500) for process in processes]
+    said = [process.communicate(timeout=250) for process in processes]
 
     assert {out for out, _ in said} == {f"{server.url}\n"}, said
     assert server.status().running
@@ -409,7 +443,7 @@ def test_a_normal_user_keeps_it_in_the_checkout(open_directory, environment):
     nobody = home_module.pwd.getpwnam("nobody")
     os.chown(root, nobody.pw_uid, nobody.pw_gid)
     process = start_elsewhere(root, environment, nobody.pw_uid)
-    out, err = process.communicate(timeout=500)
+    out, err = process.communicate(timeout=250)
     data = root / ".msframework/postgres"
     try:
         assert out == f"postgresql://postgres@/postgres?host={data / 'run'}&port=5432\n", err
@@ -428,7 +462,7 @@ def test_a_checkout_and_home_that_cannot_be_written(open_directory, environment)
     nobody = home_module.pwd.getpwnam("nobody")
     environment = environment | {"HOME": "/nonexistent"}
     process = start_elsewhere(open_directory, environment, nobody.pw_uid)
-    out, err = process.communicate(timeout=500)
+    out, err = process.communicate(timeout=250)
     base = Path(f"/var/tmp/msframework-{nobody.pw_uid}")
     homes = [path for path in base.glob("*") if _belongs(path, open_directory)]
     try:

@@ -20,7 +20,7 @@ async def test_the_end_of_the_connection_ends_the_block(db, admin):
             await admin.execute("NOTIFY news, 'one'")
             await cur.fetchval("SELECT 1")
             await end(admin, cur)
-            await asyncio.wait_for(asyncio.Event().wait(), 10)
+            await asyncio.wait_for(asyncio.Event().wait(), 30)
 
     assert "the connection that listened ended" in caught.value.__notes__[0]
     assert heard == ["one"]

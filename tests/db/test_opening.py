@@ -42,7 +42,7 @@ async def test_the_pool_goes_on_with_the_host_that_is_left(pair, open_database, 
             before = await cur.fetchval("SHOW data_directory")
         await asyncio.to_thread(first.stop)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while True:
                     with contextlib.suppress(Exception):  # a connection that has just died
                         async with db.acquire() as cur:
@@ -95,6 +95,7 @@ async def test_a_host_without_the_role_is_no_host(pair):
     await conn.close()
 
 
+@pytest.mark.punctual
 async def test_a_host_that_swallows_all_takes_its_own_time_only(url):
     swallowed = asyncio.Event()
 

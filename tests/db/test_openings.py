@@ -127,8 +127,9 @@ async def test_it_begins_on_a_new_connection_when_every_other_is_dead(open_datab
         assert await names(db) == ["a"]
 
 
+@pytest.mark.punctual
 async def test_it_is_unavailable_when_the_server_is_away(open_database, url, table, monkeypatch):
-    async with open_database(max_size=1, acquire_timeout=0.5) as db:
+    async with open_database(max_size=1, acquire_timeout=1.0) as db:
         pids = await backends_of_one(db)
         await warm_up(db)
         kill(url, pids)
@@ -198,6 +199,7 @@ async def test_a_statement_that_fails_aborts_the_transaction_it_began(one, sent)
     await lend_all(one, 1)
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize("options", [{"timeout": 0.3}, {}], ids=["its own", "the setting's"])
 @pytest.mark.parametrize("warm", [True, False])
 async def test_a_late_first_statement_that_is_caught_aborts_its_transaction(
@@ -255,6 +257,7 @@ async def test_what_is_deallocated_is_prepared_again(one, sent):
     assert sent == ["BEGIN", "BEGIN"]
 
 
+@pytest.mark.punctual
 async def test_a_late_statement_that_began_a_transaction_is_ended(open_database, admin, table):
     async with open_database(max_size=1, command_timeout=0.3) as db:
         await warm_up(db)

@@ -31,7 +31,7 @@ async def pid_of(db):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await condition():
             await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ async def test_a_statement_whose_arguments_could_not_be_sent_is_ended(open_datab
 
 async def test_a_cursor_takes_no_connection_before_its_first_statement(open_database):
     async with (
-        open_database(max_size=1, acquire_timeout=0.2) as db,
+        open_database(max_size=1, acquire_timeout=30) as db,
         db.acquire(),
         db.transaction(),
         db.acquire() as cur,
@@ -97,8 +97,9 @@ async def _equals(work, expected):
     return await work == expected
 
 
+@pytest.mark.punctual
 async def test_an_exhausted_pool_names_who_holds_its_connections(open_database):
-    async with open_database(max_size=2, acquire_timeout=0.1) as db:
+    async with open_database(max_size=2, acquire_timeout=0.5) as db:
         async with db.acquire(REQUEST) as first, db.acquire() as second, db.acquire() as third:
             await first.fetchval("SELECT 1")
             await second.fetchval("SELECT 1")
@@ -113,8 +114,9 @@ async def test_an_exhausted_pool_names_who_holds_its_connections(open_database):
     assert caught.value.headers["Retry-After"]
 
 
+@pytest.mark.punctual
 async def test_after_exhaustion_the_pool_serves_again(open_database):
-    async with open_database(max_size=1, acquire_timeout=0.1) as db:
+    async with open_database(max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval("SELECT 1")
             with pytest.raises(PoolExhausted):
@@ -158,10 +160,11 @@ async def _sleeps(admin, pid):
     )
 
 
+@pytest.mark.punctual
 async def test_a_statement_over_its_time_is_unavailable_and_its_connection_serves_on(
     open_database,
 ):
-    async with open_database(max_size=1, command_timeout=0.2) as db:
+    async with open_database(max_size=1, command_timeout=0.5) as db:
         pid = await pid_of(db)
         async with db.acquire() as cur:
             with pytest.raises(DatabaseUnavailable) as caught:
@@ -233,11 +236,11 @@ async def test_a_server_that_is_away_is_unavailable_at_once_and_served_from_agai
     open_database, server, caplog
 ):
     caplog.set_level(logging.INFO, "msframework.db")
-    async with open_database(max_size=2) as db:
+    async with open_database(max_size=2, acquire_timeout=60) as db:
         await pid_of(db)
         server.stop()
         try:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 results = await asyncio.gather(
                     *(pid_of(db) for _ in range(8)), return_exceptions=True
                 )
@@ -259,12 +262,13 @@ async def test_starting_without_a_server_is_refused(open_database, tmp_path):
     assert type(caught.value.__cause__).__name__ in said
 
 
+@pytest.mark.punctual
 async def test_starting_takes_what_it_gets_as_long_as_it_gets_one(open_database, admin, url):
     await admin.execute("DROP ROLE IF EXISTS lonely; CREATE ROLE lonely LOGIN CONNECTION LIMIT 1")
     lonely = url.replace("postgresql://postgres@", "postgresql://lonely@")
     assert lonely != url
     try:
-        async with open_database(url=lonely, min_size=2, pool="light", acquire_timeout=0.5) as db:
+        async with open_database(url=lonely, min_size=2, pool="light", acquire_timeout=1.0) as db:
             await lend_all(db, 1)
             assert await _connections_of(admin, "lonely") == 1
             async with db.acquire() as cur, db.acquire() as other:
@@ -372,12 +376,13 @@ async def test_a_connection_whose_codecs_cannot_be_set_is_not_left_open(
     await until(lambda: _equals(count_backends(admin), before))
 
 
+@pytest.mark.punctual
 async def test_a_borrower_whose_time_is_up_is_passed_over(open_database):
-    async with open_database(max_size=1, acquire_timeout=0.1) as db:
+    async with open_database(max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval("SELECT 1")
             first = asyncio.create_task(pid_of(db))
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(0.3)
             second = asyncio.create_task(pid_of(db))
             await asyncio.wait([first])
             assert isinstance(first.exception(), PoolExhausted)

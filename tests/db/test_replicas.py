@@ -169,13 +169,13 @@ async def test_a_replica_that_goes_away_costs_no_request(open_replicated, cut_of
 
 
 async def test_a_probe_ejects_and_readmits(open_replicated, cut_off):
-    async with open_replicated(probe_interval=0.05) as db:
+    async with open_replicated(probe_interval=1.0) as db:
         await cut_off("replica_1", False)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(100):
             while await spread(db) != {"replica_2"}:
                 await asyncio.sleep(0.05)
         await cut_off("replica_1", True)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(100):
             while await spread(db) != {"replica_1", "replica_2"}:
                 await asyncio.sleep(0.05)
 
@@ -188,8 +188,9 @@ async def test_with_all_replicas_gone_the_primary_serves(open_replicated, cut_of
         assert await spread(db) == {"postgres"}
 
 
+@pytest.mark.punctual
 async def test_an_exhausted_replica_is_not_ejected(open_replicated, replicas):
-    async with open_replicated(replicas=replicas[:1], max_size=1, acquire_timeout=0.1) as db:
+    async with open_replicated(replicas=replicas[:1], max_size=1, acquire_timeout=0.5) as db:
         async with db.acquire() as cur:
             await cur.fetchval(WHERE)
             with pytest.raises(PoolExhausted):
@@ -263,7 +264,7 @@ async def test_a_failing_round_does_not_end_the_watch(open_replicated, monkeypat
             raise KeyError("odd")
 
         monkeypatch.setattr(db._replicas, "probe", fail)
-        await asyncio.wait_for(rounds.wait(), 5)
+        await asyncio.wait_for(rounds.wait(), 30)
 
     assert "the probe of the replicas failed" in caplog.text
 

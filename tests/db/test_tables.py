@@ -165,7 +165,7 @@ async def test_rows_know_their_texts_when_the_schema_changes_meanwhile(open_data
     async with open_database(max_size=1) as db, db.acquire() as cur:
         for _ in range(2):
             running = asyncio.create_task(cur.table(query))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not any(lease.statements.texts for lease in db._pool._leases):
                     await asyncio.sleep(0.01)
             db._pool.refresh()

@@ -224,6 +224,14 @@ async def test_an_unknown_isolation_level_is_refused(db):
         db.transaction(isolation="chaos")
 
 
+async def test_arguments_in_the_style_of_other_drivers_are_told_of(db, table):
+    async with db.acquire() as cur:
+        with pytest.raises(asyncpg.PostgresSyntaxError) as caught:
+            await cur.fetch("SELECT * FROM items WHERE name = %s", "a")
+
+    assert "Arguments are written $1, $2, … in SQL text." in caught.value.__notes__
+
+
 async def test_in_debug_only_transactions_write(open_database, table):
     async with open_database(debug=True) as db:
         async with db.acquire() as cur:
@@ -275,7 +283,7 @@ async def test_a_primary_that_became_read_only_is_unavailable_and_left(db, admin
     async def gone():
         return not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await gone():
             await asyncio.sleep(0.01)
 

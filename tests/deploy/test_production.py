@@ -57,7 +57,7 @@ def test_the_environment_of_the_page_is_accepted(tmp_path):
         env=environment(watched=False, **variables(), **given),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -74,7 +74,7 @@ def looked_into(tmp_path):
             env=environment(watched=False, PYTHONPATH=str(ROOT), FAST="1" if fast else "0", **env),
             capture_output=True,
             text=True,
-            timeout=500,
+            timeout=250,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -5,6 +5,7 @@ import pytest
 import pytest_asyncio
 
 from msframework import Blueprint, FilterSet, doc
+from msframework.filters import FilterReader
 from msframework.models import CharField, IntegerField, JSONField, Model
 from msframework.schemas import ModelSchema, fields
 from tests.conftest import new_service, serve_service
@@ -178,6 +179,30 @@ async def test_fields_and_related_objects_are_chosen_by_name(get):
         "expand": ["city", "city.province"],
         "values": {"name": "x"},
     }
+
+
+class ShownSchema(UserSchema):
+    """Fields that read no value of the column whose name they have."""
+
+    age = fields.Function(lambda row: row["age"], data_key="years")
+    name = fields.Method("show_name")
+
+    def show_name(self, row):
+        return row["name"].upper()
+
+
+async def test_a_field_that_reads_nothing_leaves_that_to_the_column():
+    filters = {"age": ("eq", "in"), "name": ("eq",)}
+    load = FilterReader(UserModel, filters=filters, schema=ShownSchema).compile()
+    errors = {}
+
+    assert load(parameters("years=7&years__in=7,8&name=Ada"), errors).values == {
+        "age": 7,
+        "age__in": [7, 8],
+        "name": "Ada",
+    }
+    assert load(parameters("years=x"), errors) is None
+    assert errors == {"query": {"years": ["Not a valid integer."]}}
 
 
 async def test_an_empty_query_costs_no_object():

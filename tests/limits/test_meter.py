@@ -1,13 +1,12 @@
 """Meters: which of them share a budget, and what a worker does without its store."""
 
 import asyncio
-from time import monotonic
 
 import pytest
 
 from msframework.limits.meter import FALLBACKS, RateMeters
 from msframework.limits.rate import RatePolicy
-from msframework.limits.store import TIMEOUT, SharedStore
+from msframework.limits.store import SharedStore
 from msframework.metrics import Metrics
 from tests.processes import free_port
 
@@ -68,6 +67,7 @@ def test_a_store_says_where_it_is_without_its_password(url, place):
     assert RateMeters(url, "meters").store.place == place
 
 
+@pytest.mark.punctual
 async def test_a_store_that_answers_in_pieces_is_not_waited_for():
     """No answer that is on its way prolongs the time of a request."""
 
@@ -91,14 +91,13 @@ async def test_a_store_that_answers_in_pieces_is_not_waited_for():
         meters.store = store = SharedStore(f"redis://127.0.0.1:{port}", "meters")
         added = meters.add([POLICY], Metrics())
         await store.start()
-        began = monotonic()
 
-        found = await meters.count_shared(added, [KEY])
+        async with asyncio.timeout(30):  # it trickles for ever
+            found = await meters.count_shared(added, [KEY])
 
         assert found == [(True, 1, 60)]
-        assert monotonic() - began < TIMEOUT + 0.3
         assert store.is_away
         await store.stop()
         assert not hasattr(store, "ready")  # a service is ready without it
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asyncio.gather(*handlers)

@@ -215,7 +215,7 @@ def python(project):
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=250,
             check=False,
         )
 
@@ -247,7 +247,7 @@ def in_terminal(project):
             pass
         finally:
             os.close(ours)
-            process.wait(60)
+            process.wait(200)
         return shown.decode()
 
     return in_terminal

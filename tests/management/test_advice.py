@@ -90,6 +90,17 @@ def test_a_sound_app_has_no_warnings(check):
     assert "no mistakes found" in out
 
 
+def test_the_table_of_a_many_to_many_field_is_no_foreign_model(check):
+    models = MODELS.replace("IntegerField, Model", "IntegerField, ManyToManyField, Model")
+    models = models.replace(
+        "owner = Foreign", "others = ManyToManyField(Owner)\n        owner = Foreign"
+    )
+
+    code, _, err = check("--strict", resources=resources(GOOD), models=models)
+
+    assert (code, err) == (0, "")
+
+
 def test_a_collection_has_no_methods_that_look_misspelt(check):
     text = """
     from msframework import ModelResource, ModelSchema

@@ -49,6 +49,16 @@ def test_an_unknown_command_suggests_the_nearest(run):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"), [("show_urls", "manage.py routes"), ("startapp", "the quickstart shows")]
+)
+def test_a_command_of_elsewhere_has_its_counterpart(run, name, advice):
+    code, _, err = run(name)
+
+    assert code == 2
+    assert advice in " ".join(err.split())
+
+
 def test_an_unknown_command_without_a_near_one_points_to_the_help(run):
     code, _, err = run("xyz")
 
@@ -75,7 +85,8 @@ def test_wrong_settings_are_one_paragraph_and_exit_code_1(run):
 
     assert (code, out) == (1, "")
     assert err == (
-        "Error: shop.broken: PROT is unknown; expected the name of a setting. Did you mean PORT?\n"
+        "Error: shop.broken: PROT is unknown; expected the name of a setting. Did you mean PORT? "
+        "Put settings of your own into EXTRA, or begin the name with _.\n"
     )
 
 

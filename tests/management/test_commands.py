@@ -90,12 +90,15 @@ def test_check_reads_what_migrations_allow(run, migration):
 
 def test_check_lists_settings_and_operations_and_hides_secrets(run, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://ann:s3cret@db/site")
+    monkeypatch.setenv("DB_REPLICAS", "postgresql://ann:s3cret@db/site")
     monkeypatch.setenv("OPENAPI", "no")
+    monkeypatch.setenv("ALLOWED_HOSTS", "a.example,.b.example")
 
     code, out, _ = run("check", "--verbose")
 
     assert code == 0
     assert "DEBUG" in out
+    assert "('a.example', '.b.example')" in out
     assert "INSTALLED_APPS" in out
     assert "DATABASE_URL" in out
     assert "s3cret" not in out

@@ -101,12 +101,12 @@ def test_a_worker_hears_what_to_do_and_that_the_supervisor_is_gone(pipes):
     worker.watch(lambda is_last: (orders.append(is_last), told.set()), ended.set)
 
     supervisor.stop(is_last=True)
-    assert told.wait(10)
+    assert told.wait(60)
     assert orders == [True]
     assert not ended.is_set()
 
     supervisor.close()
-    assert ended.wait(10)
+    assert ended.wait(60)
 
 
 def test_the_pipe_of_a_worker_that_is_gone_ends():

@@ -211,6 +211,19 @@ def test_showmigrations_lists_each_app(manage, project):
         manage("showmigrations", "boots")
 
 
+def test_two_last_migrations_are_listed_and_said(manage, project):
+    manage("makemigrations")
+    for name in ("0002_a", "0002_b"):
+        text = 'depends = ("shoes.0001_initial",)\noperations = ()\n'
+        (project.root / f"market/shoes/migrations/{name}.py").write_text(text)
+
+    code, said = manage("showmigrations", "shoes")
+
+    assert code == 0
+    assert said[:4] == ["shoes", "  [ ] 0001_initial", "  [ ] 0002_a", "  [ ] 0002_b"]
+    assert "shoes has 2 last migrations, as from separate branches" in said[4]
+
+
 def test_a_lost_file_is_marked(manage, project):
     manage("makemigrations")
     manage("migrate")

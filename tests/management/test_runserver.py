@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def database():
 def get(url: str):
     """Return the data that *url* answers."""
     request = urllib.request.Request(url, headers=credentials())
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)
 
 
@@ -79,7 +80,7 @@ def test_a_start_that_fails_is_exit_code_1(tmp_path):
     )
     server.start()
 
-    assert server.process.wait(60) == 1
+    assert server.process.wait(200) == 1
     last = server.output().splitlines()[-1]
     assert last.startswith("Error: DatabaseUnavailable")
     assert "Connect" in last
@@ -102,14 +103,34 @@ def test_migrations_wait_when_they_are_told_to(tmp_path):
 
 
 @pytest.fixture
-def reloading(project, tmp_path, database):
-    """Return a server that starts again when a file of the project changes; not yet started."""
+def manage(project):
+    """Give the project its `manage.py`."""
     (project / "manage.py").write_text(
         "from msframework.management import execute\n"
         "import sys\n"
         'if __name__ == "__main__":\n'
         '    sys.exit(execute(default_settings="shop.settings"))\n'
     )
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "1")], ids=["process", "worker"])
+@pytest.mark.usefixtures("manage")
+def test_a_full_disk_for_its_output_keeps_no_service_from_serving(project, workers):
+    server = ServerProcess(
+        Path("/dev/full"), *workers, cwd=project, DEBUG="0", INSTALLED_APPS="", PYTHONPATH=str(ROOT)
+    )
+    server.start()
+    try:
+        wait_until(lambda: status(f"{server.url}/openapi/spec.json") == 200)
+    finally:
+        code = server.stop()
+
+    assert code == 0
+
+
+@pytest.fixture
+def reloading(manage, project, tmp_path, database):
+    """Return a server that starts again when a file of the project changes; not yet started."""
     return ServerProcess(
         tmp_path / "log", "--reload", cwd=project, DATABASE_URL=database, PYTHONPATH=str(ROOT)
     )
@@ -226,13 +247,13 @@ def status(url: str) -> int:
 def refused(url: str):
     """Return what a failure of *url* holds."""
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(url, timeout=60)
+        urllib.request.urlopen(url, timeout=30)
     return json.load(caught.value)
 
 
 def wait_until(condition) -> None:
     """Wait until *condition* holds; a server that starts again refuses connections meanwhile."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while True:
         try:
             if condition():

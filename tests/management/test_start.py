@@ -207,7 +207,7 @@ def test_a_signal_is_heard_before_the_command_is_there(tmp_path, name, code):
         env=environment(PYTHONPATH=f"{ROOT}:{tmp_path}"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
         check=False,
     )
 
@@ -230,7 +230,7 @@ def test_a_signal_is_heard_whose_exception_was_swallowed(tmp_path, name):
         env=environment(PYTHONPATH=f"{ROOT}:{tmp_path}"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
         check=False,
     )
 

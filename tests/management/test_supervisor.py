@@ -7,6 +7,7 @@ import faulthandler
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -22,14 +23,13 @@ from msframework.management.control import Serving, StartFailure, WorkerControl
 from msframework.management.process import RestartPause, WorkerState, describe_exit
 from msframework.management.start import Start, StartMode
 from msframework.management.supervisor import Supervisor
-from msframework.management.worker import Launcher, die_with_parent
+from msframework.management.worker import Launcher
 from msframework.metrics.process import START_REASONS
 from msframework.operations.status import Status
 
 
 def act(start, sock, pipes, environment, shared):
     """Serve as *start* says: its module is the file that a worker looks at, to misbehave."""
-    die_with_parent()
     control, stop = WorkerControl(*pipes), threading.Event()
     control.watch(lambda is_last: stop.set(), lambda: os._exit(9))
     words = Path(start.module).read_text().split()
@@ -88,7 +88,7 @@ class Crew:
 
     def until(self, condition) -> None:
         """Let the supervisor work until *condition* holds."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not condition():
             assert time.monotonic() < deadline
             self.supervisor._turn()
@@ -158,9 +158,7 @@ def test_workers_are_replaced_renewed_and_stopped(crew, caplog):
         first, second = crew.serving()
 
         os.kill(first, signal.SIGKILL)
-        began = time.monotonic()
         crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
-        assert time.monotonic() - began < 5  # within one on a quiet machine
         assert f"worker 0 (pid {first}), which served for" in caplog.text
         assert "was killed by SIGKILL" in caplog.text
         assert crew.serving()[1] == second
@@ -239,6 +237,7 @@ def test_a_first_start_that_fails_ends_the_service(crew, word, said, monkeypatch
     assert caplog.text == ""
 
 
+@pytest.mark.punctual
 def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.5)
     monkeypatch.setattr(process, "HANG", 0.5)
@@ -259,6 +258,7 @@ def test_one_that_hangs_is_killed_after_a_warning(crew, caplog, monkeypatch):
     assert crew.serving()[1] == second
 
 
+@pytest.mark.punctual
 def test_one_in_a_debugger_is_left_alone(crew, caplog, monkeypatch):
     monkeypatch.setattr(process, "SILENCE", 0.2)
     with two_serving(crew, find_changes=lambda: iter(())) as supervisor:
@@ -303,14 +303,63 @@ def test_a_second_signal_ends_all_at_once(crew, caplog):
     assert caplog.text == ""
 
 
-def test_a_fork_server_that_is_killed_takes_none_for_long(crew, fork_server, caplog):
-    with two_serving(crew):
-        before = crew.serving()
+def test_a_hang_up_waits_for_no_pause(crew, monkeypatch):
+    monkeypatch.setattr(process, "_FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(process, "LONGEST_PAUSE", 600.0)
+    with two_serving(crew) as supervisor:
+        crew.words.write_text("fail")
+        os.kill(crew.serving()[0], signal.SIGKILL)
+        crew.until(
+            lambda: any(when > time.monotonic() + 60 for when, _ in supervisor._due.values())
+        )
+
+        crew.words.write_text("")
+        signal_supervisor(signal.SIGHUP)
+        crew.until(lambda: len(crew.serving()) == 2 and supervisor._outdated is None)
+
+
+def test_workers_outlive_their_fork_server(crew, fork_server, caplog):
+    with two_serving(crew) as supervisor:
+        first, second = crew.serving()
         os.kill(fork_server._forkserver_pid, signal.SIGKILL)
+        crew.until(lambda: all(each.is_lost for each in supervisor.workers))
+        assert crew.serving() == [first, second]
 
-        crew.until(lambda: len(crew.serving()) == 2 and not set(before) & set(crew.serving()))
+        os.kill(first, signal.SIGKILL)
+        crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
+        assert second in crew.serving()
 
-    assert caplog.text.count("was lost with its fork server") == 2
+        signal_supervisor(signal.SIGTERM)
+        crew.until(ended(supervisor))
+
+    assert caplog.text.count("goes on, though its fork server is gone") == 2
+    assert caplog.text.count("ended unseen, as its fork server is gone") == 1
+
+
+def test_a_process_that_cannot_be_had_takes_no_worker_along(crew, fork_server, caplog):
+    with two_serving(crew) as supervisor:
+        first, second = crew.serving()
+        # As fork(2) fails at a limit of processes: the fork server ends by its own failure.
+        resource.prlimit(fork_server._forkserver_pid, resource.RLIMIT_NOFILE, (3, 3))
+        os.kill(first, signal.SIGKILL)
+        crew.until(lambda: len(crew.serving()) == 2 and first not in crew.serving())
+
+        assert second in crew.serving()
+        assert supervisor.failure is None
+
+    assert "worker 0 cannot be started" in caplog.text
+
+
+def test_a_service_whose_first_worker_cannot_be_started_ends(crew, monkeypatch):
+    supervisor = crew.build(2)
+
+    def fail(*_):
+        raise OSError("no process")
+
+    monkeypatch.setattr(supervisor, "_launch", fail)
+    supervisor.run()
+
+    assert "worker 0 cannot be started" in supervisor.failure
 
 
 def test_a_change_starts_all_again_and_a_failure_has_a_stand_in(crew):

@@ -24,7 +24,7 @@ def ask(server, path):
 
 
 def wait_for(server, text):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while text not in server.output():
         assert time.monotonic() < deadline, server.output()
         time.sleep(0.05)

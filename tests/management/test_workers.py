@@ -33,7 +33,7 @@ def workers(tmp_path, database):
 
 def wait_until(condition) -> None:
     """Wait until *condition* holds; there is nothing to await in another process."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -41,9 +41,10 @@ def wait_until(condition) -> None:
 
 def test_workers_that_are_starting_can_be_stopped(workers):
     workers.start()
-    wait_until(lambda: len(members(workers.process.pid)) > 3)  # the workers were begun
-
-    code = workers.stop()
+    try:
+        wait_until(lambda: len(members(workers.process.pid)) > 3)  # the workers were begun
+    finally:
+        code = workers.stop()
 
     assert code == 0
     assert "Traceback" not in workers.output()
@@ -61,7 +62,7 @@ def test_one_process_goes_on_at_a_hang_up_and_stops_in_order(tmp_path, database,
         wait_until(lambda: "SIGHUP changes nothing here" in server.output())
         assert answers(f"{server.url}/roles")
         server.process.send_signal(number)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(200) == 0
 
     assert "Worker complete" in server.output()
 
@@ -82,7 +83,7 @@ def test_no_worker_is_left_behind(workers, number, whole_group):
             os.killpg(workers.process.pid, number)
         else:
             workers.process.send_signal(number)
-        assert workers.process.wait(60) == 0
+        assert workers.process.wait(200) == 0
         wait_until(lambda: not members(workers.process.pid))
 
     assert workers.output().count("Worker complete") == 2
@@ -97,12 +98,13 @@ def pids_of(server, text="Worker ready"):
 def is_ready(port):
     """Return whether requests may be sent to the service with this operations port."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
             return answer.status == 200
     except urllib.error.HTTPError:
         return False
 
 
+@pytest.mark.punctual
 def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
     port = free_port()
     server = ServerProcess(
@@ -118,7 +120,7 @@ def test_a_manager_that_is_killed_takes_its_workers_along(tmp_path, database):
             assert is_ready(port)
         assert is_ready(port)  # the new one, from the first moment
         server.process.kill()
-        server.process.wait(60)
+        server.process.wait(200)
         wait_until(lambda: not members(server.process.pid))
         for each in (server.port, port):
             socket.create_server(("127.0.0.1", each)).close()
@@ -155,7 +157,7 @@ def test_a_stop_is_heard_that_was_blocked_at_the_start(tmp_path, database, argum
 
     with begun(server):
         server.process.send_signal(number)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(200) == 0
 
 
 @contextmanager
@@ -190,17 +192,16 @@ def head_of_a_post(length: int) -> bytes:
 
 
 def test_a_second_signal_ends_workers_that_do_not_finish(workers):
+    workers.env["GRACEFUL_SHUTDOWN_TIMEOUT"] = "280"  # which nobody waits for here
     with workers:
         wait_until(lambda: workers.output().count("Worker ready") == 2)
         with socket.create_connection(("127.0.0.1", workers.port)) as busy:
             busy.sendall(head_of_a_post(length=9) + b"{")
-            began = time.monotonic()
             workers.process.terminate()
             wait_until(lambda: "Stopping worker" in workers.output())
             code = workers.stop()
 
     assert code == 0
-    assert time.monotonic() - began < 10  # the grace period alone is 15 seconds
 
 
 def test_a_second_signal_ends_a_server_at_once(tmp_path, database):
@@ -210,7 +211,7 @@ def test_a_second_signal_ends_a_server_at_once(tmp_path, database):
         server.process.terminate()
         wait_until(lambda: "Stopping worker" in server.output())
         server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(60) == 130
+        assert server.process.wait(200) == 130
 
     assert "Ended at once by a second signal: SIGINT" in server.output()
     assert "Traceback" not in server.output()
@@ -223,7 +224,7 @@ def test_a_failed_start_of_workers_spares_the_process_group(tmp_path):
     )
     workers.start()
 
-    assert workers.process.wait(40) == 1  # the group would take the manager along: -9
+    assert workers.process.wait(200) == 1  # the group would take the manager along: -9
     last = workers.output().splitlines()[-1]
     assert last.startswith("Error: DatabaseUnavailable")
     assert workers.output().count("\nError: ") == 1  # not once for each worker

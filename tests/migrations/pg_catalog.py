@@ -3,6 +3,7 @@
 from msframework.migrations.declared import describe
 from msframework.migrations.difference import find_operations
 from msframework.migrations.operations.base import PhaseContext
+from msframework.migrations.renames import SilentAnswers
 from msframework.migrations.schema import SchemaState
 
 QUERIES = {
@@ -55,7 +56,7 @@ def create_by_peewee(database, models):
 
 def create_by_state(database, state):
     """Make the tables of *state*, as the first migration of an app does."""
-    for operation in find_operations(SchemaState(), state, None):  # nothing is asked about new ones
+    for operation in find_operations(SchemaState(), state, SilentAnswers()):
         for phase in operation.phases(PhaseContext()):
             for action in phase.actions:
                 database.execute_sql(action.sql.replace("%", "%%"))

@@ -14,6 +14,7 @@ import pytest
 
 from msframework.db.embedded import EmbeddedServer
 from msframework.db.home import find_home
+from tests.processes import throw_away
 
 _numbers = itertools.count(1)
 
@@ -25,7 +26,7 @@ def server_url(tmp_path_factory):
     server = EmbeddedServer(root)
     yield server.start()
     home = find_home(root)
-    server.reset()
+    throw_away(server)
     shutil.rmtree(home.path)
 
 
@@ -33,7 +34,7 @@ def server_url(tmp_path_factory):
 def own_database(server_url, name):
     """Give the address of an empty database, which is dropped afterwards."""
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
     try:
         yield server_url.replace("@/postgres?", f"@/{name}?")
     finally:

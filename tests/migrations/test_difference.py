@@ -7,6 +7,7 @@ import pytest
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.difference import find_operations
+from msframework.migrations.effects import apply_operations
 from msframework.migrations.operations import (
     AddColumn,
     AddConstraint,
@@ -469,6 +470,22 @@ def test_enumerated_types_are_made_grow_and_are_dropped():
     assert find(state(enums=(one,)), state()) == [DropEnum(one)]
 
 
+def test_a_type_is_renamed_with_the_columns_of_it():
+    one, other = EnumType("kind", ("a", "b")), EnumType("sort", ("a", "b"))
+    old = state(table(Column("is", "kind"), Column("were", "kind[]")), enums=(one,))
+    new = state(table(Column("is", "sort"), Column("were", "sort[]")), enums=(other,))
+    more = EnumType("sort", ("a", "b", "c"))
+    grown = state(table(Column("is", "sort"), Column("were", "sort[]")), enums=(more,))
+    renamed = AlterEnum(one, other)
+
+    assert find(old, new, renames=["kind:sort"]) == [renamed]
+    assert apply_operations(old, [renamed]) == new
+    assert find(old, grown, renames=["kind:sort"]) == [renamed, AlterEnum(other, more)]
+    refused = refusal(old, new)
+    assert "kind is gone and sort is new: was it renamed? Give --rename kind:sort; or" in refused
+    assert "--using" not in refused
+
+
 def moods(*values):
     return EnumType("mood", values)
 
@@ -542,6 +559,15 @@ def test_settings_of_a_table_cannot_change():
 )
 def test_an_answer_that_nothing_asked_for_is_an_error(answers):
     assert "no change of the models asks for this" in refusal(state(), state(), **answers)
+
+
+def test_a_rename_of_no_name_is_told_before_what_would_come_of_it_is_asked():
+    old, new = state(table(NICK, AGE)), state(table(AGE, Column("code", "integer", null=False)))
+
+    said = refusal(old, new, renames=["users.nik:code"])
+
+    assert "--rename users.nik:code: no change of the models asks for this" in said
+    assert "--fill" not in said
 
 
 @pytest.mark.parametrize(

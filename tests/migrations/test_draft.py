@@ -246,6 +246,73 @@ def test_one_app_may_need_another_first(land):
         draft(*APPS, app="people")
 
 
+MOODY = """
+    import enum
+
+    from peewee import Model
+    from msframework.models import EnumField
+
+    class Mood(enum.Enum):
+        LOW = "low"
+        HIGH = "high"
+
+    class City(Model):
+        mood = EnumField(Mood, "{name}", default=Mood.LOW)
+
+        class Meta:
+            table_name = "cities"
+"""
+
+
+def test_a_type_is_renamed_and_keeps_its_values(land, url, query):
+    land.write("land/cities/models.py", MOODY.format(name="mood"))
+    draft("land.cities")
+    Runner(url, ["land.cities"]).migrate()
+    query("INSERT INTO cities (mood) VALUES ('high')")
+    land.write("land/cities/models.py", MOODY.format(name="temper"))
+    land.forget()
+
+    (renamed,) = draft("land.cities", renames=["mood:temper"])
+    Runner(url, ["land.cities"]).migrate()
+
+    assert renamed.summary == ("alter enum mood: rename it to temper",)
+    assert query("SELECT mood::text, pg_typeof(mood)::text FROM cities") == [("high", "temper")]
+    assert draft("land.cities") == ()
+    Runner(url, ["land.cities"]).migrate("cities", "0001")
+    assert query("SELECT mood::text, pg_typeof(mood)::text FROM cities") == [("high", "mood")]
+
+
+INDEXED = """
+    from peewee import CharField, Model
+
+    class {name}(Model):
+        name = CharField()
+
+        class Meta:
+            table_name = "{table}"
+
+    {name}.add_index({name}.index({name}.name, name="by_name"))
+"""
+
+
+def test_one_app_may_not_take_the_name_of_an_index_of_another(land):
+    land.write("land/cities/models.py", INDEXED.format(name="City", table="cities"))
+    land.write("land/people/models.py", INDEXED.format(name="Person", table="people"))
+    draft("land.cities")
+
+    with pytest.raises(ImproperlyConfigured, match="something of cities has the name by_name"):
+        draft(*APPS, app="people")
+
+
+def test_two_apps_may_not_give_two_new_indexes_one_name(land):
+    land.write("land/cities/models.py", INDEXED.format(name="City", table="cities"))
+    land.write("land/people/models.py", INDEXED.format(name="Person", table="people"))
+
+    found = compare(Offline(*APPS), None, None, lambda fills: GivenAnswers(defaults=fills))
+
+    assert "by_name" in found.survey.problems[0]
+
+
 def test_a_broken_file_of_one_app_is_no_matter_of_the_others(land):
     land.write("land/people/migrations/0001_initial.py", "operations = (\n")
 

@@ -113,6 +113,42 @@ def test_two_classes_for_one_model_are_refused(project):
         read_steps(["forest.oak"])
 
 
+def test_a_note_that_no_migration_has_is_refused(project):
+    project.write("forest/oak/models.py", MODEL)
+    project.write(
+        "forest/oak/migrations.py",
+        """
+        from msframework.migrations import MigrationModel, info
+        from forest.oak.models import Thing
+
+        class Shared:
+            @info(version="v1")
+            def migrate_one(self):
+                pass
+
+        class One(Shared, MigrationModel):
+            _model = Thing
+
+        class Bare:
+            @info(version="v2")
+            def migrate_two(self):
+                pass
+
+        @info(version="v3")
+        def migrate_three():
+            pass
+        """,
+    )
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read_steps(["forest.oak"])
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "forest.oak.migrations.migrate_three",
+        "forest.oak.migrations.Bare.migrate_two",
+    ]
+
+
 def test_unknown_dependencies_and_circles_are_refused(project):
     project.write("forest/oak/migrations/0001_initial.py", "depends = ('elm.0001',)\n" + NOTHING)
     project.write("forest/elm/migrations/0001_initial.py", "depends = ['oak.0001']\n" + NOTHING)
@@ -170,6 +206,8 @@ def mistakes(project, **files):
             "0001_a.py:2: AddColumn: table is ''; expected a name of 1 to 63 bytes.",
         ),
         ("x = 1 / 0\n", "0001_a.py:1: ZeroDivisionError: division by zero."),
+        ("raise SystemExit\n", "0001_a.py:1: SystemExit."),
+        ("import sys\nsys.exit('no')\n", "0001_a.py:2: SystemExit: no."),
         (
             "operations = ()\ndef up(migrator, db):\n    pass\n",
             "0001_a.py: has both operations and up(migrator, db). Put what up does",

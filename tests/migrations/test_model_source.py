@@ -51,6 +51,9 @@ def load(monkeypatch):
 class NoAnswers:
     """Is never asked."""
 
+    def end_renames(self):
+        pass
+
 
 TYPES = [
     *("bigint", "boolean", "bytea", "date", "double precision", "integer", "json", "jsonb"),

@@ -145,6 +145,33 @@ def test_a_failure_names_operation_statement_and_key_but_no_values(migrate, quer
     assert recorded() == list(ALL[:2])
 
 
+def test_a_migration_that_ends_the_process_is_a_failure_of_that_file(migrate, shoes, recorded):
+    shoes.write(
+        "mall/shoes/migrations/0004_leave.py",
+        """
+        import sys
+
+        from msframework.migrations import Run
+
+
+        def leave(db):
+            sys.exit("enough")
+
+
+        operations = (Run(leave, leave),)
+        """,
+    )
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        migrate()
+
+    text = str(caught.value)
+    assert text.startswith("The migration shoes.0004_leave failed.")
+    assert "0004_leave.py" in text
+    assert "SystemExit: enough" in text
+    assert recorded() == list(ALL)
+
+
 @pytest.mark.parametrize(
     ("operation", "lines"),
     [

@@ -267,7 +267,7 @@ def test_a_run_waits_for_another_and_says_so(runner, url, said):
         other.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         thread = threading.Thread(target=deploy)
         thread.start()
-        assert waiting.wait(20)
+        assert waiting.wait(60)
         assert not done.is_set()
         other.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
         thread.join()

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import peewee
 import pytest
 
+from msframework.exceptions import ImproperlyConfigured
 from msframework.models import CharField, DateTimeTZField, JSONField, Model, render, utcnow
 
 
@@ -16,6 +17,24 @@ def test_a_model_is_bound_to_no_connection():
     assert UserGroup._meta.database is None
     with pytest.raises(Exception, match="bound to a database"):
         UserGroup.select().execute()
+
+
+def test_options_of_a_meta_that_nothing_reads_are_refused():
+    with pytest.raises(ImproperlyConfigured) as caught:
+
+        class Wrong(Model):
+            a = CharField()
+
+            class Meta:
+                unique_together = ("a",)
+                ordering = ("a",)
+
+    assert caught.value.problems == (
+        f"{__name__}.Wrong.Meta: nothing reads its 'ordering'. Was order_by(…) of a query, or "
+        "default_sort of a collection meant?",
+        f"{__name__}.Wrong.Meta: nothing reads its 'unique_together'. Was indexes = (((…), True),) "
+        "meant?",
+    )
 
 
 def test_tables_are_named_in_words():

@@ -82,7 +82,7 @@ def connect(address):
     opened = []
 
     def connect():
-        opened.append(socket.create_connection(address, timeout=5))
+        opened.append(socket.create_connection(address, timeout=30))
         return opened[-1]
 
     yield connect

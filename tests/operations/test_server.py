@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import resource
-import select
 import signal
 import socket
 import threading
@@ -109,7 +108,7 @@ def test_probes_at_once_share_one_question(connect, source):
 
     def check():
         asked.append(True)
-        free.wait(5)
+        free.wait(60)
         return Report(True)
 
     source.ready = check
@@ -124,24 +123,24 @@ def test_probes_at_once_share_one_question(connect, source):
     assert len(asked) == 1
 
 
-def test_what_waits_for_a_source_that_hangs_is_bounded(connect, source):
+def test_scrapers_that_ask_for_one_form_in_many_ways_share_one_answer(connect, source):
     free = threading.Event()
 
     def render():
-        free.wait(5)
+        free.wait(60)
         return b"up 1\n"
 
     source.metrics = render
-    socks = [connect() for _ in range(module._MOST_PENDING + 1)]
+    socks = [connect() for _ in range(20)]
     for number, sock in enumerate(socks):
         line = f"GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: text/x-{number}\r\n\r\n"
         sock.sendall(line.encode())
-    (refused,), _, _ = select.select(socks, [], [], 5)
-    status = read_answer(refused)[0]
+    ready = ask(connect(), "/readyz")  # is not kept waiting
     free.set()
 
-    assert status == 503
-    assert {read_answer(sock)[0] for sock in socks if sock is not refused} == {200}
+    assert ready[0] == 200
+    assert {read_answer(sock)[0] for sock in socks} == {200}
+    assert len(source.accepted) <= 2  # a second where one came after the first was answered
 
 
 def test_a_source_that_fails_is_500_and_logged_once(connect, source, caplog):
@@ -164,7 +163,7 @@ def test_a_source_beyond_its_bound_is_not_waited_for(connect, source, monkeypatc
     free = threading.Event()
 
     def hang():
-        free.wait(5)
+        free.wait(60)
         return Report(True)
 
     source.ready, source.metrics = hang, hang
@@ -217,7 +216,7 @@ def test_a_client_that_does_not_read_is_cut_off(connect, source, monkeypatch):
     sock.sendall(GET.format("/metrics").encode())
     assert ask(connect(), "/livez")[0] == 200
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while is_established(sock):  # the client hears nothing of the end before it reads
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -265,16 +264,16 @@ def test_the_stop_answers_what_was_asked_and_closes_the_port():
 
     def check():
         asked.set()
-        free.wait(5)
+        free.wait(60)
         return Report(False, {"service": "draining"})
 
     source.ready = check
     with operations_of(source) as address:
-        idle = socket.create_connection(address, timeout=5)
+        idle = socket.create_connection(address, timeout=30)
         assert ask(idle, "/livez")[0] == 200
-        sock = socket.create_connection(address, timeout=5)
+        sock = socket.create_connection(address, timeout=30)
         sock.sendall(GET.format("/readyz").encode())
-        asked.wait(5)
+        asked.wait(60)
         threading.Timer(0.1, free.set).start()
 
     answer = read_answer(sock)
@@ -283,7 +282,7 @@ def test_the_stop_answers_what_was_asked_and_closes_the_port():
     idle.close()
     sock.close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=5)
+        socket.create_connection(address, timeout=30)
     left = set(threading.enumerate()) - others
     assert not [each for each in left if each.name == "operations"]
 
@@ -294,7 +293,7 @@ def test_a_socket_that_is_none_is_logged_and_ends_nothing(caplog):
     server = module.OperationsServer(sock, SteeredSource())
     with caplog.at_level(logging.ERROR):
         server.start()
-        server._thread.join(5)
+        server._thread.join(60)
     server.stop()
     server.stop()
 

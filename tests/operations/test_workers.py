@@ -11,6 +11,7 @@ from msframework.operations.source import Report
 from msframework.operations.status import Status
 from msframework.operations.workers import WorkersSource
 
+pytestmark = pytest.mark.punctual  # what is said grows old
 GOOD = Report(True, {"db": None})
 BAD = Report(False, {"db": "no answer"})
 

@@ -123,7 +123,7 @@ def process(mysite, upstream, tmp_path_factory):
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 3 * PATIENCE
+        deadline = time.monotonic() + 6 * PATIENCE
         while not answers(f"{url}/openapi/spec.json"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((cwd / "output").read_text())
@@ -131,7 +131,7 @@ def process(mysite, upstream, tmp_path_factory):
         yield SimpleNamespace(url=url, cwd=cwd, log=cwd / "service.log")
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(200)
 
 
 @pytest.fixture

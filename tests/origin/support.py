@@ -156,7 +156,7 @@ def run(root, *command, cwd=None, **values):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=250,
     )
 
 

@@ -152,7 +152,7 @@ def test_two_runs_at_once_are_safe(older, columns, recorded, query, url):
         deadline = time.monotonic() + 6 * PATIENCE
         while (seen := query(AT_WORK)) != [(2, True)] and time.monotonic() < deadline:
             time.sleep(0.02)
-    said = [process.communicate(timeout=500) for process in runs]
+    said = [process.communicate(timeout=250) for process in runs]
 
     assert seen == [(2, True)], said
     assert [process.returncode for process in runs] == [0, 0], said

@@ -19,6 +19,8 @@ from msframework.models import (
     BlobField,
     CharField,
     CompositeKey,
+    DateField,
+    DateTimeField,
     DateTimeTZField,
     DecimalField,
     ForeignKeyField,
@@ -346,6 +348,41 @@ WIDE = {
     "interval": lambda: Wide.select(Wide.id).order_by(Wide.span, Wide.kind.desc()),
     "token": lambda: Wide.select(Wide.id).order_by(Wide.token),
 }
+TIMES = """
+CREATE TABLE times (id serial PRIMARY KEY, day date, moment timestamptz, stamp timestamp NOT NULL);
+INSERT INTO times (day, moment, stamp) VALUES
+    (NULL, 'infinity', '0044-03-15 BC'), ('0044-03-15 BC', NULL, '20024-01-01'),
+    ('2024-01-01', '0044-03-15 BC', '-infinity'), ('20024-01-01', '20024-01-01 12:00', 'now'),
+    ('infinity', '2024-01-01', '30024-01-01')
+"""
+
+
+class Times(Model):
+    day = DateField(null=True)
+    moment = DateTimeTZField(null=True)
+    stamp = DateTimeField()
+
+    class Meta:
+        table_name = "times"
+
+
+@pytest.mark.parametrize("name", ["day", "moment", "stamp"])
+async def test_years_that_python_does_not_hold_are_walked_through(db, name):
+    async with db.acquire() as cur:
+        if await cur.fetchval("SELECT to_regclass('times')") is None:
+            async with db.transaction() as tx:
+                await tx.execute(TIMES)
+        for column in (getattr(Times, name), getattr(Times, name).desc()):
+            query = Times.select(Times.id).order_by(column)
+            whole = await cur.fetch(query)
+            there, said = await walk(cur, query, 1)
+            back, _ = await walk(cur, query, 1, start=read_cursor(said["prev"]), back=True)
+
+            assert len(whole) == 5
+            assert there == whole
+            assert back == whole[:-1]
+
+
 WIDE_TEXT = "SELECT * FROM wide WHERE id > $1"
 
 

@@ -87,6 +87,20 @@ def test_a_meta_is_inherited_and_others_are_left_alone():
     assert PersonSchema._declared_fields["first_name"].data_key is None
 
 
+@pytest.mark.parametrize("base", [Schema, ModelSchema])
+def test_options_that_nothing_reads_are_refused(base):
+    said = {"fields": ALL, "model": Town} if base is ModelSchema else {}
+    meta = type("Meta", (), {**said, "read_only_fields": ("id",), "write_only": ("id",)})
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        type("Wrong", (base,), {"Meta": meta})
+
+    assert caught.value.problems == (
+        "Meta: nothing reads its 'read_only_fields'. Was dump_only meant?",
+        "Meta: nothing reads its 'write_only'. Was load_only meant?",
+    )
+
+
 def test_an_unknown_naming_is_refused():
     with pytest.raises(ImproperlyConfigured, match="naming is 'kebab', expected one of 'camel'"):
 

@@ -143,7 +143,7 @@ class ZipkinServer:
 
     def get(self, path: str) -> object:
         """Return what `GET path` answers, which is JSON."""
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return json.load(answer)
 
     def trace(self, trace_id: str) -> list[dict]:
@@ -166,7 +166,7 @@ class ZipkinServer:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

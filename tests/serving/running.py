@@ -45,7 +45,7 @@ class Running:
 
     async def end(self):
         """Wait for the end; return the exit code, or raise what came instead."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await self.ended.wait()
         self._thread.join()
         if isinstance(self.result, BaseException):
@@ -68,7 +68,7 @@ async def running(service, *, owns_socket=True):
     """Run *service* for the time of the block; it is told to stop, and awaited, at the end."""
     run = Running(service, owns_socket=owns_socket)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await run.serving.wait()
         if run.result is not None:
             await run.end()

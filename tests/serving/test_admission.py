@@ -161,6 +161,7 @@ def _add_others(service, note):
         return sanic_response.text("scoped")
 
     wires.static("/file", __file__, name="file")
+    wires.static("/open", __file__, name="open", public=True)
     service.blueprint(wires)
 
     class Feeds(Resource):
@@ -334,6 +335,7 @@ async def test_who_is_refused_is_told_the_way_in(street, credentials, challenge)
         ("HEAD", "/this", "", 401),
         ("GET", "/this", "Bearer a", 200),
         ("GET", "/that", "", 200),
+        ("GET", "/wires/open", "", 200),
         ("GET", "/wires/file", "Bearer a", 403),
         ("GET", "/wires/file", "Bearer a write", 200),
         ("GET", "/wires/stream", "", 401),

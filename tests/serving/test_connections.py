@@ -23,7 +23,7 @@ from tests.certificates import Authority
 from tests.conftest import with_settings
 from tests.console import ROOT, environment
 
-SOON = 5.0  # what is awaited comes long before
+SOON = 100.0  # what is awaited comes long before
 GET = b"GET /one HTTP/1.1\r\nHost: x\r\n\r\n"
 UPGRADE = (
     b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -247,6 +247,7 @@ async def test_a_young_connection_is_left_the_time_to_ask(make, serve, ages):
         assert b" 200 " in await young.readuntil(b"\r\n\r\n")
 
 
+@pytest.mark.punctual
 async def test_many_that_are_refused_at_once_cost_few_descriptors(make, serve, monkeypatch):
     monkeypatch.setattr(connections, "_MOST_LINGERING", 2)
     monkeypatch.setattr(connections, "_LINGER", 0.1)
@@ -394,7 +395,7 @@ def test_a_worker_without_a_descriptor_left_lives_on_and_does_not_spin(unwatched
         )
         address = sock.getsockname()
         try:
-            with socket.create_connection(address, timeout=20) as first:
+            with socket.create_connection(address, timeout=SOON) as first:
                 first.sendall(GET)
                 assert b" 200 " in first.recv(1000)
                 others = [socket.create_connection(address, timeout=SOON) for _ in range(200)]
@@ -424,3 +425,16 @@ def _is_ended(sock):
         return sock.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def test_closed_standard_descriptors_are_not_left_for_sockets():
+    program = (
+        "import os\n"
+        "from msframework.serving.descriptors import hold_standard\n"
+        "hold_standard()\n"
+        "held = [os.readlink(f'/proc/self/fd/{each}') for each in range(3)]\n"
+        "os._exit(held == ['/dev/null'] * 3 and all(map(os.get_inheritable, range(3))))\n"
+    )
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program]
+
+    assert subprocess.run(command, cwd=ROOT, timeout=250, check=False).returncode == 1

@@ -182,7 +182,7 @@ async def exchange(server, requests):
         if writer is None:
             reader, writer = await asyncio.open_connection(host, int(port))
         writer.write("\r\n".join([*lines, "Host: api.example", "", ""]).encode())
-        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode()
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode()
         status, *fields = head.split("\r\n")[:-2]
         pairs = [tuple(line.split(": ", 1)) for line in fields]
         pairs = sorted((name.lower(), value) for name, value in pairs)

@@ -21,7 +21,7 @@ def build(request, make_service):
     def build(**server):
         service = make_service(
             service_name=f"drained_{request.param}",
-            server={"fast_path": request.param, "graceful_timeout": 5.0} | server,
+            server={"fast_path": request.param, "graceful_timeout": 60.0} | server,
         )
         service.ctx.entered, service.ctx.go = asyncio.Event(), asyncio.Event()
         add_routes(service)
@@ -132,15 +132,15 @@ async def test_requests_that_came_together_are_all_answered(build):
 async def test_an_idle_connection_is_closed_when_it_was_silent_for_a_while(build):
     loop = asyncio.get_running_loop()
     async with running(build()) as run:
+        silent_since = loop.time()
         reader, writer = await run.send(request("/now"))
         await read_answer(reader)
-        silent_since = loop.time()
         await stopped(run)
         assert await reader.read() == b""
         passed = loop.time() - silent_since
         writer.close()
 
-    assert QUIET * 0.9 < passed < 5.0
+    assert QUIET * 0.9 < passed < 50.0
 
 
 async def test_websockets_go_away_at_once(build):
@@ -180,7 +180,7 @@ async def test_a_websocket_stays_until_its_client_answers_the_close(build, path)
             async with asyncio.timeout(0.1):
                 await reader.read(1)
         writer.write(ANSWER)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert await reader.read() == b""
         writer.close()
 
@@ -189,11 +189,12 @@ async def test_a_client_that_never_answers_the_close_is_not_waited_for(build, mo
     monkeypatch.setattr("msframework.serving.websocket._PATIENCE", 0.05)
     async with running(build()) as run:
         reader, writer = await run.send(HANDSHAKE % b"/brief")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert (await reader.read()).endswith(b"\x88\x02\x03\xe8")
         writer.close()
 
 
+@pytest.mark.punctual
 async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(build, caplog):
     async with running(service := build(graceful_timeout=0.3)) as run:
         waiting, one = await run.send(request("/wait"))
@@ -217,6 +218,7 @@ async def test_what_outlasts_the_grace_period_is_answered_503_or_broken_off(buil
     assert sum("/stream was broken off: The service stops" in text for text in said) == 1
 
 
+@pytest.mark.punctual
 async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
     service, loop = build(graceful_timeout=0.1, part_stop_timeout=0.1), asyncio.get_running_loop()
 
@@ -239,6 +241,21 @@ async def test_a_handler_that_ignores_its_end_is_cut_off(build, caplog):
         writer.close()
 
     assert "GET /stubborn was cut off" in caplog.text
+
+
+@pytest.mark.punctual
+async def test_half_a_head_is_answered_and_not_logged_as_cut_off(build, caplog):
+    service = build(graceful_timeout=0.1, part_stop_timeout=0.1)
+
+    async with running(service) as run:
+        reader, writer = await run.send(b"GET /one HT")
+        await stopped(run)
+        answer = await reader.read()  # and does not close its half
+        assert await run.end() == 0
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert "cut off" not in caplog.text
 
 
 async def test_a_handshake_of_tls_that_has_begun_comes_to_its_end(build, tmp_path):

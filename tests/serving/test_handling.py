@@ -120,7 +120,7 @@ async def test_a_task_that_fails_is_told_once(watch, serve, when):
             app.add_task(work(), name="work" if when == "named" else None)
 
     async with serve(service):
-        await asyncio.wait_for(watch.told.wait(), 5)
+        await asyncio.wait_for(watch.told.wait(), 30)
         await asyncio.sleep(0)
         if when == "named":
             with pytest.raises(ValueError, match="in a task"):
@@ -166,7 +166,7 @@ async def test_a_second_respond_breaks_the_answer_off(watch, serve):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(b"GET /twice HTTP/1.1\r\nHost: x\r\n\r\n")
         try:
-            data = await asyncio.wait_for(reader.read(), 5)
+            data = await asyncio.wait_for(reader.read(), 30)
         except ConnectionResetError:
             data = b""
         writer.close()
@@ -245,7 +245,7 @@ async def test_what_is_returned_beside_a_response_is_an_error(watch, serve, sent
         try:
             data = b""
             while sent or not data.endswith(b"}"):
-                piece = await asyncio.wait_for(reader.read(1 << 16), 5)
+                piece = await asyncio.wait_for(reader.read(1 << 16), 30)
                 if not piece:
                     break
                 data += piece
@@ -301,7 +301,7 @@ class NoException(BaseException):
 
 
 @pytest.mark.parametrize("path", ["/raises", "/streams", "/guarded", "/begun"])
-@pytest.mark.parametrize("kind", [GeneratorExit, NoException])
+@pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, NoException])
 async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, serve, path, kind):
     @watch.service.get("/raises")
     async def raises(request):
@@ -333,7 +333,7 @@ async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, 
         await reader.readuntil(b"}}")
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         with contextlib.suppress(ConnectionError):
-            data = await asyncio.wait_for(reader.read(), 5)
+            data = await asyncio.wait_for(reader.read(), 30)
             assert b"\r\n0\r\n\r\n" not in data
         writer.close()
         async with aiohttp.ClientSession() as session:
@@ -343,4 +343,66 @@ async def test_what_is_no_exception_is_told_once_and_ends_the_connection(watch, 
 
     assert status == 200
     assert [type(exc) for _, exc, _ in watch.hooked] == [kind]
+    assert len(watch.errors) == 1
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, NoException, asyncio.CancelledError])
+async def test_what_is_no_exception_in_a_websocket_closes_with_1011(watch, serve, kind):
+    @watch.service.websocket("/feed")
+    async def feed(request, ws):
+        await ws.recv()
+        raise kind
+
+    async with serve(watch.service) as (host, port), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"http://{host}:{port}/feed") as ws:
+            await ws.send_str("go")
+            message = await asyncio.wait_for(ws.receive(), 10)
+        async with session.get(f"http://{host}:{port}/one") as response:
+            status = response.status
+    gc.collect()
+
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1011)
+    assert status == 200
+    assert [type(exc) for _, exc, _ in watch.hooked] == [kind]
+    assert len(watch.errors) == 1
+
+
+@pytest.mark.parametrize("kind", [GeneratorExit, SystemExit, NoException, asyncio.CancelledError])
+@pytest.mark.parametrize("when", ["before", "while"])
+async def test_what_is_no_exception_in_a_task_is_told_once(watch, serve, kind, when):
+    async def work():
+        await asyncio.sleep(0)
+        raise kind
+
+    if when == "before":
+        watch.service.add_task(work())
+    else:
+
+        @watch.service.after_server_start
+        async def begin(app):
+            app.add_task(work())
+
+    async with serve(watch.service):
+        await asyncio.wait_for(watch.told.wait(), 10)
+        await asyncio.sleep(0)
+    gc.collect()
+
+    assert [type(exc) for _, exc, _ in watch.hooked] == [kind]
+    errors = [record.getMessage() for record in watch.errors if record.levelno >= logging.ERROR]
+    assert errors == [f"a task failed: {kind.__name__}"]
+
+
+async def test_an_answer_whose_stream_is_cancelled_by_its_own_code_is_a_failure(watch, serve):
+    @watch.service.get("/begun", stream=True)
+    async def begun(request):
+        answer = await request.respond()
+        await answer.send("a")
+        raise asyncio.CancelledError
+
+    async with serve(watch.service) as (host, port), aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            async with session.get(f"http://{host}:{port}/begun") as response:
+                await response.read()
+
+    assert [type(exc) for _, exc, _ in watch.hooked] == [asyncio.CancelledError]
     assert len(watch.errors) == 1

@@ -172,6 +172,44 @@ async def test_a_start_that_fails_stops_the_parts_and_says_why(service, done):
     assert done == ["part start", "before_server_start", "part stop"]
 
 
+@pytest.mark.parametrize("kind", [SystemExit, asyncio.CancelledError])
+async def test_a_start_that_ends_itself_stops_the_parts_and_is_no_success(service, done, kind):
+    async def leave(app):
+        raise kind
+
+    service.register_listener(leave, "before_server_start")
+    run = Running(service)
+    await asyncio.wait_for(run.ended.wait(), 15)
+
+    expected = SystemExit if kind is SystemExit else RuntimeError
+    assert type(run.result) is expected
+    assert done == ["part start", "before_server_start", "part stop"]
+
+
+async def test_a_task_that_raises_system_exit_ends_no_worker(service, caplog):
+    async def leave():
+        raise SystemExit("asked to leave")
+
+    @service.get("/leave")
+    async def ask(request):
+        await asyncio.create_task(leave())
+
+    @service.get("/one")
+    async def one(request):
+        return {"n": 1}
+
+    async with running(service) as run:
+        reader, writer = await run.send(request("/leave"))
+        assert await reader.read() == b""
+        writer.close()
+        reader, writer = await run.send(request("/one"))
+        assert (await read_answer(reader))[0].startswith(b"http/1.1 200")
+        writer.close()
+
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert sorted(said) == ["A task raised SystemExit", "GET /leave failed: SystemExit"]
+
+
 @pytest.mark.parametrize("event", ["before_server_start", "after_server_start"])
 async def test_a_stop_amid_the_start_breaks_it_off(service, done, event):
     waits = asyncio.Event()
@@ -237,7 +275,7 @@ async def test_listeners_that_hang_or_fail_keep_no_part_from_stopping(make_servi
 
 
 async def test_parts_have_their_own_time_however_short_that_of_requests_is(make_service, caplog):
-    service = make_service(server={"graceful_timeout": 0.01, "part_stop_timeout": 5.0})
+    service = make_service(server={"graceful_timeout": 0.01, "part_stop_timeout": 60.0})
     done = []
 
     class Slow(Recorder):

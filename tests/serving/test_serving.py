@@ -413,7 +413,7 @@ async def test_a_handler_that_takes_too_long_is_answered_for(make_service, serve
         raw = Raw(reader, writer)
         raw.send(GET.format("/slow"))
         status, headers, body = await raw.answer()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), 30)
         assert (status, headers["connection"]) == (503, "close")
         assert json.loads(body)["code"] == 100503
         assert await reader.read() == b""
@@ -490,7 +490,7 @@ async def test_reading_goes_on_once_a_full_buffer_is_answered(make_service, fast
         for _ in range(count + 1):
             assert (await raw.answer())[0] == 200
         raw.send(whole)
-        assert (await asyncio.wait_for(raw.answer(), 5))[2] == ONE
+        assert (await asyncio.wait_for(raw.answer(), 30))[2] == ONE
         writer.close()
 
 
@@ -707,7 +707,7 @@ async def test_a_connection_that_was_lost_waits_for_nothing_more(make_crowd):
     await crowd.hold(0)
     crowd.raws[0].writer.transport.abort()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not task.done():
             await asyncio.sleep(0)
     assert other._task is not None
@@ -731,7 +731,7 @@ async def test_connections_that_serve_are_counted(make_crowd, last):
     gone.writer.close()
     stays.writer.close()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while outbox.busy:
             await asyncio.sleep(0)
 
@@ -831,7 +831,7 @@ async def test_a_reader_that_leaves_frees_the_handler(make_service, serve):
         writer.write(GET.format("/wait").encode())
         await entered.wait()
         writer.transport.abort()
-        await asyncio.wait_for(left.wait(), 5)
+        await asyncio.wait_for(left.wait(), 30)
 
 
 async def test_once_stopping_answers_close_the_connection(service, serve):

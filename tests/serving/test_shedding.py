@@ -128,7 +128,7 @@ class Crowd:
         self.go.clear()
         self.begun = 0
         writers = [(await self.connect(head))[1] for head in heads]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.begun < len(heads):
                 await asyncio.sleep(0.001)
             yield
@@ -239,7 +239,7 @@ async def test_what_lasts_as_long_as_its_client_likes_takes_no_room(crowd, head)
 async def test_a_body_that_does_not_come_takes_no_room(crowd):
     head = b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
     writers = [(await crowd.connect(head))[1] for _ in range(3)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while crowd.serving.in_flight < 3:
             await asyncio.sleep(0.001)
         assert await crowd.status("/now") == 200

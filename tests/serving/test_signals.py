@@ -3,9 +3,11 @@
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
+from msframework._early import HELD, hear_stops
 from msframework.serving.signals import (
     EndedAtOnce,
     HangUp,
@@ -58,6 +60,25 @@ def test_a_hang_up_of_the_start_is_for_the_server_that_it_became(usual):
         assert heard == [signal.SIGHUP]
 
     assert heard == [signal.SIGHUP]
+
+
+def test_a_hang_up_is_held_from_the_first_moment_on(usual):
+    heard = []
+    hear_stops()
+    os.kill(os.getpid(), signal.SIGHUP)
+    with stopping_the_start():
+        handle_signals(lambda number, _: heard.append(number))
+
+    assert heard == [signal.SIGHUP]
+
+
+def test_a_hang_up_of_a_start_that_fails_changes_nothing(usual):
+    hear_stops()
+    with suppress(ValueError), stopping_the_start():
+        os.kill(os.getpid(), signal.SIGHUP)
+        raise ValueError
+
+    HELD.clear()
 
 
 def test_a_start_leaves_a_hang_up_ignored_that_was(usual):

@@ -28,7 +28,6 @@ EARLY = {
     "a method that ignores its body": (b"DELETE /item/7", b"", [200]),
     "head": (b"HEAD /one", b"", [200]),
     "middleware that refuses": (b"POST /guarded/", b"", [403]),
-    "expectation": (b"POST /no/such", b"Expect: 100-continue\r\n", [100, 404]),
     "a websocket's path that is none": (b"POST /one", WEBSOCKET, [405]),
     "a target with its host": (b"POST http://x/no/such", b"", [404]),
 }

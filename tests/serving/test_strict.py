@@ -63,6 +63,21 @@ def small(request, make_service):
         service.sizes.append(sum([len(piece) async for piece in request.stream]))
         return text("taken")
 
+    @service.post("/early", stream=True)
+    async def early(request):
+        return text("no need to read it")
+
+    @service.post("/duplex", stream=True)
+    async def duplex(request):
+        response = await request.respond()
+        await response.send("begun")
+        service.sizes.append(sum([len(piece) async for piece in request.stream]))
+        await response.eof()
+
+    @service.get("/ignores")
+    async def ignores(request):
+        return {"read": False}
+
     return service
 
 
@@ -85,8 +100,9 @@ async def test_an_answer_to_a_body_that_is_too_large_arrives(small, serve, path,
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert int(head.split()[1]) == (413 if path == "/echo" else 404)
-    if path == "/echo":
+    if path == "/echo" or kind == "said":  # of a chunk nobody knows before it is read
         assert b"connection: close" in head
+    if path == "/echo":
         assert json.loads(body)["code"] == 100_413
     assert small.sizes == []
 
@@ -137,7 +153,7 @@ async def test_a_client_that_stays_after_a_refusal_is_left(small, monkeypatch):
         stranger = await street.meet()
         await stranger.send(b"GET / HTTP/9.9\r\n\r\n")
         assert stranger.outcome().closed
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.shield(stranger.protocol._task)
 
         assert stranger.protocol._task is None
@@ -157,6 +173,53 @@ async def test_nobody_is_told_to_go_on_with_a_body_that_is_too_large(small):
         outcome = await street.exchange(head)
 
     assert (outcome.statuses, outcome.closed) == ([413], True)
+
+
+UNREAD = {
+    "unknown path": (b"POST /none", 404),
+    "wrong method": (b"PUT /echo", 405),
+    "stream that reads nothing": (b"POST /early", 200),
+    "method that ignores its body": (b"GET /ignores", 200),
+    "head": (b"HEAD /ignores", 200),
+}
+
+
+def head_of(line, headers):
+    return line + b" HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n"
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+async def test_an_answer_says_close_where_a_body_is_too_large_to_be_read_away(small, kind):
+    line, status = UNREAD[kind]
+    async with street_of(small) as street:
+        for size, connection in ((100, "keep-alive"), (101, "close")):
+            length = b"Content-Length: %d\r\n" % size
+            outcome = await street.exchange(head_of(line, length), b"x" * size)
+
+            assert [answer[:2] for answer in outcome.answers] == [(status, connection)]
+            assert outcome.closed == (connection == "close")
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+@pytest.mark.parametrize("body", [b"", b"x" * 9], ids=["waits", "sends on"])
+async def test_nobody_is_told_to_go_on_with_a_body_that_is_not_read(small, kind, body):
+    line, status = UNREAD[kind]
+    head = head_of(line, b"Expect: 100-continue\r\nContent-Length: 9\r\n")
+    async with street_of(small) as street:
+        outcome = await street.exchange(head + body)
+
+    assert [answer[:2] for answer in outcome.answers] == [(status, "close")]
+    assert outcome.closed
+
+
+async def test_a_stream_that_answers_before_it_reads_has_its_client_go_on(small):
+    head = head_of(b"POST /duplex", b"Expect: 100-continue\r\nContent-Length: 1000\r\n")
+    async with street_of(small) as street:
+        outcome = await street.exchange(head, b"x" * 1000)
+
+    assert [answer[:2] for answer in outcome.answers] == [(100, ""), (200, "keep-alive")]
+    assert not outcome.closed
+    assert small.sizes == [1000]
 
 
 async def test_signals_see_heads_requests_and_bodies(make_service):

@@ -1,5 +1,7 @@
 """The watchdog: a process that hangs in its stop ends, and says where it hung."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -19,7 +21,7 @@ async def stop():
     {}
 
 def hang_here():
-    time.sleep(20)
+    time.sleep(300)
 
 asyncio.run(stop())
 threading.Thread(target=hang_here).start()  # the interpreter waits for it at its end
@@ -38,8 +40,27 @@ def test_a_process_that_hangs_ends_and_says_where(hangs):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=15,
+        timeout=250,
     )
 
     assert result.returncode == 1
     assert "Timeout (0:00:00" in result.stderr
+
+
+def test_one_whose_output_nobody_reads_ends_too():
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.write(writing, bytes(10_000_000))  # whatever has room
+    os.set_blocking(writing, True)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(CASES["a loop that stands still"])],
+            cwd=ROOT,
+            stderr=writing,
+            timeout=250,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+    assert result.returncode == -signal.SIGALRM

@@ -214,6 +214,10 @@ async def test_what_no_harness_serves_is_an_error():
 async def test_callers_that_nobody_is_are_errors(client):
     with pytest.raises(ValueError, match="expected a text as `sub` of the claims, got None"):
         client.as_principal({"scope": "a"})
+    with pytest.raises(ValueError, match="the claims have `scopes`; a token has `scope`"):
+        client.as_principal({"sub": "7", "scopes": ["a"]})
+    with pytest.raises(ValueError, match=r"expected a Principal, or the claims .* got 7"):
+        client.as_principal(7)
     with pytest.raises(ValueError, match="no authenticator 'gone'; it has key, token"):
         client.as_principal(Principal("7", authenticator="gone"))
 

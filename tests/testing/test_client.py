@@ -89,6 +89,18 @@ async def test_an_unknown_operation_is_named(client):
         _ = client.Thing._private
 
 
+async def test_an_operation_that_is_nearly_one_is_asked_for(client):
+    with pytest.raises(AttributeError, match=r"Was create_visit meant\?"):
+        await client.create_visits()
+    with pytest.raises(AttributeError, match=r"Was client\.as_principal\(…\) meant\?"):
+        await client.force_authenticate("ada")
+
+
+async def test_arguments_of_an_operation_are_named(client):
+    with pytest.raises(TypeError, match="get_city takes arguments by name, as in id=1"):
+        await client.get_city(1)
+
+
 async def test_a_name_that_several_blueprints_have_is_refused(service):
     @service.get("/again", name="again")
     async def get_visit(request):

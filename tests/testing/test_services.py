@@ -19,7 +19,7 @@ def mock():
 
 @pytest.fixture
 async def regions(mock):
-    client = Client(entry=ServiceEntry("regions", mock.urls["regions"], total_timeout=5))
+    client = Client(entry=ServiceEntry("regions", mock.urls["regions"], total_timeout=60))
     yield client
     await client.close()
 
@@ -134,6 +134,7 @@ async def test_an_exception_of_ours_is_answered_as_a_service_does(mock, regions)
     assert (missing.value.status, missing.value.upstream_code) == (404, 100404)
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize(("exception", "status"), [(ConnectionError(), 503), (TimeoutError, 504)])
 async def test_other_exceptions_happen_on_the_way(mock, regions, exception, status):
     mock.get("/x", exception=exception)

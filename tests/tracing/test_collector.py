@@ -23,7 +23,7 @@ def make_spans(count, **tags):
 
 @pytest.fixture
 async def exporter(collector):
-    exporter = ZipkinExporter(collector.url, ENCODER, timeout=5, backoff=0.001)
+    exporter = ZipkinExporter(collector.url, ENCODER, timeout=60, backoff=0.001)
     await exporter.start()
     yield exporter
     await exporter.stop()
@@ -47,7 +47,7 @@ async def test_a_batch_is_one_post_of_zipkins_json(collector, exporter):
 
 
 async def test_a_batch_of_many_bytes_is_several_posts(collector):
-    exporter = ZipkinExporter(collector.url, ENCODER, batch_bytes=1500)
+    exporter = ZipkinExporter(collector.url, ENCODER, batch_bytes=1500, timeout=60)
     await exporter.start()
     await exporter.export(make_spans(10, text="x" * 300))
     await exporter.stop()
@@ -58,7 +58,7 @@ async def test_a_batch_of_many_bytes_is_several_posts(collector):
 
 
 async def test_a_span_of_too_many_bytes_goes_alone(collector):
-    exporter = ZipkinExporter(collector.url, ENCODER, batch_bytes=10)
+    exporter = ZipkinExporter(collector.url, ENCODER, batch_bytes=10, timeout=60)
     await exporter.start()
     await exporter.export(make_spans(2))
     await exporter.stop()
@@ -135,8 +135,9 @@ async def test_a_batch_that_was_lost_otherwise_keeps_none_from_being_halved(coll
     await exporter.export(make_spans(9))
 
 
+@pytest.mark.punctual
 async def test_a_collector_that_takes_nothing_is_asked_more_and_more_rarely(collector):
-    exporter = ZipkinExporter(collector.url, ENCODER, backoff=0.02)
+    exporter = ZipkinExporter(collector.url, ENCODER, backoff=0.02, timeout=60)
     await exporter.start()
     collector.statuses = [400] * 4
     for _ in range(4):

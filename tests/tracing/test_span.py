@@ -35,6 +35,7 @@ def test_a_span_is_recorded_once_however_often_it_finishes(tracer):
     assert span.end == end
 
 
+@pytest.mark.punctual
 def test_times_that_are_given_are_seconds_since_the_epoch(tracer):
     now = time.time()
     span = tracer.start_span("a", start_time=now - 10)
@@ -138,5 +139,6 @@ def test_a_span_shows_its_name_and_ids(tracer):
     assert span.context.tracestate == ""
 
 
+@pytest.mark.punctual
 def test_to_perf_counter_of_now_is_now():
     assert to_perf_counter(time.time()) == pytest.approx(time.perf_counter(), abs=0.1)

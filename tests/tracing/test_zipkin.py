@@ -183,6 +183,7 @@ def test_what_is_remembered_of_names_is_bounded(tracer, encoder, monkeypatch):
         assert (described["name"], described["tags"]) == (name.lower(), {name: name})
 
 
+@pytest.mark.punctual
 def test_an_annotation_has_its_own_time(tracer, encoder):
     span = tracer.start_span("a").log_kv({"event": "x"}, timestamp=1000.5)
 

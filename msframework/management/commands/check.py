@@ -92,7 +92,7 @@ def _import_rest(apps: Sequence[str]) -> None:
 def _echo_all(project: Project, service: Service) -> None:
     settings = service.settings
     rows = [
-        (name, shown(declared.read(settings), secret=declared.secret))
+        (name, _shown(declared.read(settings), secret=declared.secret))
         for name, declared in declarations().items()
         if declared.read(settings) != declared.default
     ]
@@ -103,6 +103,14 @@ def _echo_all(project: Project, service: Service) -> None:
     project.echo()
     for line in _fallbacks(service):
         project.echo(line)
+
+
+def _shown(value: object, *, secret: bool) -> str:
+    """Return *value*, which its declaration took, as the table shows it: a tuple of texts, too."""
+    is_texts = isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    # NOTE: an address among the texts may hold a password.
+    is_plain = is_texts and not secret and "@" not in str(value)
+    return str(value) if is_plain else shown(value, secret=secret)
 
 
 def _fallbacks(service: Service) -> list[str]:

@@ -17,6 +17,7 @@ from msframework.db.embedded import ensure_database, project_root
 from msframework.exceptions import ImproperlyConfigured
 from msframework.log import setup_logging
 from msframework.management.main_process import MainProcessListeners
+from msframework.management.notice import say
 from msframework.management.overview import answering, place_of_probes, sharing_metrics
 from msframework.management.project import Project
 from msframework.management.sockets import (
@@ -29,6 +30,7 @@ from msframework.management.start import Start, build, prepare_database
 from msframework.management.supervisor import Supervisor
 from msframework.management.watch import Watch
 from msframework.management.worker import Launcher, prepare_fork_server
+from msframework.serving.descriptors import hold_standard
 from msframework.serving.run import run
 from msframework.serving.signals import stopping_the_start
 
@@ -50,11 +52,12 @@ def command(
     no_migrate: bool,
 ) -> None:
     """Serve the installed apps over HTTP."""
+    hold_standard()
     project.override({"HOST": host, "PORT": port, "WORKERS": workers})
     check_files(project.settings)
     for line in find_warnings(project.settings):
-        project.echo(f"Warning: {line}", fg="yellow", err=True)
-    settings = ensure_database(project.settings, project.echo)
+        say(f"Warning: {line}", fg="yellow", err=True)
+    settings = ensure_database(project.settings, say)
     if project.settings.database.url is None:
         # The workers read the settings anew, and are to find the server that was started here.
         project.override({"DATABASE_URL": settings.database.url})
@@ -63,17 +66,17 @@ def command(
     os.environ["SANIC_IGNORE_PRODUCTION_WARNING"] = "true"
     with listening(settings) as sock:
         if settings.server.workers is not None or reload:
-            serve_many(settings, sock, project, reload=reload, migrate=not no_migrate)
+            serve_many(settings, sock, reload=reload, migrate=not no_migrate)
         else:
-            serve_one(settings, sock, project)
+            serve_one(settings, sock)
 
 
-def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None:
+def serve_one(settings: Settings, sock: socket.socket) -> None:
     """Serve in this process, until it is told to stop."""
     service = build(settings)
 
     def announce() -> None:
-        _announce(settings, sock, operations, project)
+        _announce(settings, sock, operations)
 
     with listening_for_operations(settings) as operations:
         code = run(
@@ -87,9 +90,7 @@ def serve_one(settings: Settings, sock: socket.socket, project: Project) -> None
         sys.exit(code)
 
 
-def serve_many(
-    settings: Settings, sock: socket.socket, project: Project, *, reload: bool, migrate: bool
-) -> None:
+def serve_many(settings: Settings, sock: socket.socket, *, reload: bool, migrate: bool) -> None:
     """Serve in workers, which a supervisor in this process starts, replaces, renews and stops."""
     with ExitStack() as stack:
         operations = stack.enter_context(listening_for_operations(settings))
@@ -101,7 +102,7 @@ def serve_many(
         listeners = stack.enter_context(MainProcessListeners(service, reload=reload))
 
         def announce() -> None:
-            _announce(settings, sock, operations, project)
+            _announce(settings, sock, operations)
             listeners.begin_watching()
 
         shown = is_loopback(settings.server.host)
@@ -120,9 +121,7 @@ def serve_many(
         raise ImproperlyConfigured(supervisor.failure)
 
 
-def _announce(
-    settings: Settings, sock: socket.socket, operations: socket.socket | None, project: Project
-) -> None:
+def _announce(settings: Settings, sock: socket.socket, operations: socket.socket | None) -> None:
     is_unix = sock.family == socket.AF_UNIX
     scheme = "https" if settings.tls.cert is not None else "http"
     root = name_of(sock) if is_unix else f"{scheme}://{name_of(sock)}"
@@ -130,8 +129,9 @@ def _announce(
     workers = settings.server.workers
     label = "1 process" if workers in (None, 1) else f"{workers} workers"
     where = root if is_unix else f"{root}{prefix}/"
-    project.echo(f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})")
+    lines = [f"{settings.service_name} serves at {where} in {label} (pid {os.getpid()})"]
     if settings.openapi.enabled and settings.openapi.docs_url is not None and not is_unix:
-        project.echo(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
+        lines.append(f"Documentation: {root}{prefix}{settings.openapi.docs_url}")
     if operations is not None:
-        project.echo(f"Probes and metrics: {place_of_probes(operations)}")
+        lines.append(f"Probes and metrics: {place_of_probes(operations)}")
+    say("\n".join(lines))

@@ -27,7 +27,8 @@ def command(project: Project, app: str | None) -> None:
                 f"There is no app {app!r}; INSTALLED_APPS has {', '.join(labels) or 'none'}."
             )
         labels = [app_label(app)]
-    lines = Runner(database_url(settings), settings.installed_apps).status()
+    runner = Runner(database_url(settings), settings.installed_apps)
+    lines = runner.status()
     for label in labels:
         project.echo(label)
         own = [line for line in lines if line.app == label]
@@ -35,6 +36,8 @@ def command(project: Project, app: str | None) -> None:
             project.echo(f"  {_describe(line)}")
         if not own:
             project.echo("  (no migrations)")
+    for fork in runner.forks():
+        project.echo(fork, fg="yellow", err=True)
 
 
 def _describe(line: MigrationStatus) -> str:

@@ -61,7 +61,7 @@ class Running:
 
     async def send(self, *parts):
         """Send *parts* as they are, and return all that comes until the connection is closed."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             host, _, port = self.url.removeprefix("http://").partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             for part in parts:

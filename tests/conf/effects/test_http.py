@@ -145,7 +145,7 @@ async def test_bodies_max_size(serve):
         host, _, port = running.url.removeprefix("http://").partition(":")
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(POST + b"Content-Length: 900\r\n\r\n" + b" " * 800)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not running.service._serving.bodies.held:
                 await asyncio.sleep(0.01)
         answer = await running.send(
@@ -199,6 +199,7 @@ async def test_body_timeout(serve):
         assert status_of(await running.send(POST + b"Content-Length: 9\r\n\r\n")) == 408
 
 
+@pytest.mark.punctual
 @pytest.mark.parametrize(("rate", "is_read"), [(10_000_000, False), (10, True)])
 async def test_body_min_rate(serve, rate, is_read):
     async with serve(routes, BODY_TIMEOUT=SHORT, BODY_MIN_RATE=rate) as running:
@@ -210,7 +211,7 @@ async def test_body_min_rate(serve, rate, is_read):
                 writer.write(b" " * 10)
         head = b""
         with contextlib.suppress(ConnectionError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 head = await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
@@ -238,18 +239,20 @@ async def read_slowly(serve, pause, **values):
             for _ in range(4):
                 await asyncio.sleep(pause)
                 size += len(await reader.readexactly(1_000_000))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while block := await reader.read(1_000_000):
                     size += len(block)
         writer.close()
         return size
 
 
+@pytest.mark.punctual
 async def test_write_timeout(serve):
     assert await read_slowly(serve, SHORT * 2) > 20_000_000
     assert await read_slowly(serve, SHORT * 2, WRITE_TIMEOUT=SHORT) < 20_000_000
 
 
+@pytest.mark.punctual
 async def test_write_min_rate(serve):
     values = {"WRITE_TIMEOUT": SHORT, "WRITE_MIN_RATE": 1_000_000_000}
 
@@ -261,6 +264,7 @@ async def test_response_timeout(serve):
         assert (await running.ask("/slow")).status == 503
 
 
+@pytest.mark.punctual
 async def test_keep_alive_timeout(serve):
     async with serve(routes, KEEP_ALIVE_TIMEOUT=SHORT) as running:
         answer = await running.send(GET + b"\r\n")
@@ -271,7 +275,7 @@ async def test_keep_alive_timeout(serve):
 async def test_graceful_shutdown_timeout(make):
     service = make(GRACEFUL_SHUTDOWN_TIMEOUT=0.1)
     routes(service)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async with serving(service) as server:
             host, _, port = server.url.removeprefix("http://").partition(":")
             _, writer = await asyncio.open_connection(host, int(port))
@@ -294,7 +298,7 @@ async def test_part_stop_timeout(make, lines_of):
     service = make(PART_STOP_TIMEOUT=0.05)
     service.add_part(Hanging())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async with service.running():
             pass
 

@@ -14,7 +14,7 @@ async def probe(url):
     """Return the JSON that *url* answers."""
 
     def ask():
-        with urllib.request.urlopen(url, timeout=5) as response:
+        with urllib.request.urlopen(url, timeout=30) as response:
             return json.load(response)
 
     return await asyncio.to_thread(ask)

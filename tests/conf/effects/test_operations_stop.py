@@ -21,6 +21,7 @@ def service(make):
     return service
 
 
+@pytest.mark.punctual
 async def test_drain_delay(service):
     loop = asyncio.get_running_loop()
     async with running(service) as run:
@@ -43,14 +44,14 @@ async def test_drain_delay(service):
 
     assert (report.ok, report.parts) == (False, {"service": "draining"})
     assert all(b"connection: close" in head for head in heads)
-    assert SHORT < passed < SHORT + 2
+    assert passed > SHORT
 
 
-async def test_drain_delay_is_not_for_a_worker_that_is_replaced(service):
+async def test_drain_delay_is_not_for_a_worker_that_is_replaced(make):
     loop = asyncio.get_running_loop()
-    async with running(service, owns_socket=False) as run:
+    async with running(make(DRAIN_DELAY=60.0), owns_socket=False) as run:
         asked_at = loop.time()
         run.stop.make(delay=False)
         assert await run.end() == 0
 
-    assert loop.time() - asked_at < SHORT
+    assert loop.time() - asked_at < 30

@@ -38,7 +38,7 @@ def open_bench(server_url, root):
     names = ("changes_migrated", "changes_made")
     with psycopg.connect(server_url, autocommit=True) as admin:
         for name in names:
-            admin.execute(f"CREATE DATABASE {name}")
+            admin.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
         try:
             urls = [server_url.replace("@/postgres?", f"@/{name}?") for name in names]
             root.mkdir(exist_ok=True)
