@@ -16,11 +16,19 @@ types:
 test:
 	$(PYTHON) manage.py test --parallel auto
 
-# Too heavy for every change.
+# Too heavy for every change: CONTRIBUTING.md says what it needs. A line for each test; one process
+# a core shares the files, but for those that have the machine to themselves.
+ACCEPTANCE = $(PYTHON) -m pytest -v --timeout 600
+SHARED = -n $(shell nproc) --dist loadfile --no-loadscope-reorder
+SEEDED = tests/codec/test_equality.py tests/codec/test_engine.py tests/log/test_encode.py \
+	tests/log/test_lines.py tests/tracing/test_propagation.py
+
 acceptance:
-	$(PYTHON) manage.py test -m acceptance --timeout 600
-	HYPOTHESIS_EXAMPLES=1000 $(PYTHON) -m pytest tests/codec/test_equality.py \
-		tests/codec/test_engine.py tests/tracing/test_propagation.py tests/log
+	failed=0; \
+	$(ACCEPTANCE) -m "acceptance and not alone" $(SHARED) || failed=1; \
+	HYPOTHESIS_EXAMPLES=1000 $(ACCEPTANCE) $(SEEDED) -n $(shell nproc) || failed=1; \
+	$(ACCEPTANCE) -m "acceptance and alone" tests/acceptance || failed=1; \
+	exit $$failed
 
 format:
 	$(PYTHON) -m ruff check --fix .

@@ -79,7 +79,7 @@ class Server:
                 start_new_session=True,
             )
 
-    def wait_ready(self, path: str = "/json", timeout: float = 60, pause: float = 0.1) -> float:
+    def wait_ready(self, path: str = "/json", timeout: float = 240, pause: float = 0.1) -> float:
         """Wait until it answers, and return how many seconds after its start that was."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

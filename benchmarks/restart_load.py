@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-PATIENCE = 30.0  # seconds to wait for one answer
+PATIENCE = 120.0  # seconds to wait for one answer
 LONGEST = 3000  # milliseconds that a handler takes at most
 CHUNKS = 20  # of a stream
 GOING_AWAY = 1001  # RFC 6455, section 7.4.1

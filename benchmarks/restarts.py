@@ -7,7 +7,7 @@ retry nothing (restart_load.py); handlers take up to 3 s; answers are streamed; 
 SIGTERM and SIGINT take turns.
 
 Prints a Markdown table. `failed` counts requests whose connection was refused, reset or closed
-before the whole answer, whose answer was a 5xx, had a wrong body or took more than 30 s, and
+before the whole answer, whose answer was a 5xx, had a wrong body or took more than 120 s, and
 websockets that were not closed with 1001. `cut` counts the requests that a second signal broke off,
 as it should.
 """

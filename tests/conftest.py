@@ -53,6 +53,8 @@ SLOW = (
     *("test_unittest", "test_commands", "test_three_services", "test_service", "test_terminal"),
     *("test_changes", "test_handling", "test_observer", "test_supervisor", "test_drain"),
 )
+# The same for `make acceptance`.
+SLOW += ("test_machine", "test_schemathesis", "test_linters", "test_generators")
 # Files whose tests run lines that others run, too, but often: under coverage Python takes thrice as
 # long, so none is measured of them. A file may stand here if the report is the same without it.
 TESTS = Path(__file__).parent

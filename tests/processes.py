@@ -27,7 +27,7 @@ _KEY = secrets.token_hex(32)  # of the tokens that the servers of this run take
 
 def bearer_token(*scopes: str, caller: str = "1") -> str:
     """Return the token of a caller with *scopes*, whom every server of this run knows."""
-    return build_issuer(_KEY).issue(caller, scopes=scopes)
+    return build_issuer(_KEY).issue(caller, scopes=scopes, lifetime=86_400)
 
 
 def credentials(*scopes: str, caller: str = "1") -> dict[str, str]:

@@ -7,6 +7,7 @@ back from it equals what was written. Runs when a migration is made.
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -194,8 +195,8 @@ def _package_names() -> Sequence[str]:
 
 
 def _docstring(title: str) -> str:
-    text = " ".join(title.split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return text[:-1] + '\\"' if text.endswith('"') else text
+    text = " ".join(title.split()).replace("\\", "\\\\")
+    return re.sub(r'"{3,}|^"|"$', lambda quotes: '\\"' * len(quotes[0]), text)
 
 
 def _import_from(module: str, names: Sequence[str]) -> str:

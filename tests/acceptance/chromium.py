@@ -58,7 +58,7 @@ class ChromiumTab:
         if self._session is not None:
             sent["sessionId"] = self._session
         await self._socket.send_json(sent)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 said = await self._socket.receive_json()
                 if said.get("id") == number and said.get("sessionId") == self._session:

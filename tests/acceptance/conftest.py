@@ -8,16 +8,17 @@ from tests.acceptance import tools
 @pytest.fixture(scope="session")
 def schemathesis():
     """Return the program schemathesis."""
-    try:
-        return tools.python_programs() / "schemathesis"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
+    return tools.python_programs() / "schemathesis"
 
 
 @pytest.fixture(scope="session")
 def node_programs():
     """Return the folder of the programs of npm's packages."""
-    try:
-        return tools.node_modules() / ".bin"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
+    tools.installed("node")
+    return tools.node_modules() / ".bin"
+
+
+@pytest.fixture(scope="session")
+def deploy_programs():
+    """Return the folder of the programs that files of `deploy/` are for, Envoy among them."""
+    return tools.deploy_programs()

@@ -25,7 +25,7 @@ def post(url, body):
     """Send *body* to *url* and return the data of the answer."""
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {os.environ['TOKEN']}"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)["data"]
 
 

@@ -24,7 +24,7 @@ def post(url, body):
     """Send *body* to *url* as Ada and return the data of the answer."""
     headers = {"Content-Type": "application/json", "X-Caller": "1"}
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         return json.load(response)["data"]
 
 

@@ -110,7 +110,7 @@ class Seen:
 
 def read_document(address):
     """Return a document, and the statuses of its operations as schemathesis names them."""
-    with urllib.request.urlopen(address, timeout=20) as response:
+    with urllib.request.urlopen(address, timeout=60) as response:
         document = json.load(response)
     return document, {
         f"{method.upper()} {path}": {int(status) for status in operation["responses"]}

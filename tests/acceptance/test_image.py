@@ -151,7 +151,7 @@ def test_the_image_serves_is_healthy_and_stops(workers, image, tmp_path):
                 assert time.monotonic() < deadline, (asked, log.read_text())
                 time.sleep(0.1)
             process.send_signal(signal.Signals[dict(read_stages()[-1])["STOPSIGNAL"]])
-            assert process.wait(20) == 0, log.read_text()
+            assert process.wait(60) == 0, log.read_text()
         finally:
             process.kill()
             process.wait()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -15,15 +14,14 @@ from msframework.db import Database
 from msframework.exceptions import DatabaseUnavailable
 from tests.acceptance.postgres import replicated
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 WHERE = "SELECT current_setting('data_directory')"
-PROBE, MAX_LAG = 0.5, 0.6
+# So long, as a probe has failed that isn't answered within it, and other work shares the cores.
+PROBE, MAX_LAG = 2.0, 3.0
 READERS = 8
-SLACK = 1.0  # seconds; other work shares this machine's cores
-# Until the event loop has looked, a connection that died passes for a living one: what is sent on
-# it in that time is in flight on the killed server, too.
-UNNOTICED = 0.1
+RECENT = 5 * READERS  # reads, of which each server that is read from has some
+BOUND = 30.0  # seconds for whatever is waited for
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,7 @@ def open_database(request, servers):
         try:
             yield db
         finally:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await db.stop()
 
     return open_database
@@ -74,8 +72,8 @@ class Readers:
     """Tasks that read all the time; a context manager.
 
     Attributes:
-        reads: when each read ended, and which server answered.
-        failed: when each read that failed began, and why.
+        reads: which server answered each read.
+        failed: why reads failed.
     """
 
     def __init__(self, db, names):
@@ -95,28 +93,36 @@ class Readers:
 
     async def _read(self):
         while True:
-            began = time.monotonic()
             try:
-                name = await where(self.db, self.names)
+                self.reads.append(await where(self.db, self.names))
             except DatabaseUnavailable as exc:
-                self.failed.append((began, exc))
-            else:
-                self.reads.append((time.monotonic(), name))
+                self.failed.append(exc)
             await asyncio.sleep(0.005)
 
-    async def until(self, condition, seconds):
-        """Wait until the servers that answered within the last 100 ms fulfil *condition*."""
-        began = time.monotonic()
-        while True:
-            await asyncio.sleep(0.1)
-            since = time.monotonic() - 0.1
-            if condition({name for ended, name in self.reads if ended > since}):
-                return time.monotonic() - began
-            assert time.monotonic() - began < seconds, Counter(n for _, n in self.reads[-200:])
+    async def pass_on(self):
+        """Wait for some more reads."""
+        count = len(self.reads)
+        async with asyncio.timeout(BOUND):
+            while len(self.reads) < count + RECENT:
+                await asyncio.sleep(0.05)
+
+    async def until(self, wanted):
+        """Wait until these servers alone answer."""
+        async with asyncio.timeout(BOUND):
+            while set(self.reads[-RECENT:]) != wanted or len(self.reads) < RECENT:
+                await asyncio.sleep(0.05)
 
 
 def ejections(caplog):
     return [r.getMessage() for r in caplog.records if "is not read from any more" in r.getMessage()]
+
+
+async def until_ejected(caplog, count):
+    """Wait until *count* standbys are left; no more of them are."""
+    async with asyncio.timeout(BOUND):
+        while len(ejections(caplog)) < count:
+            await asyncio.sleep(0.02)
+    assert len(ejections(caplog)) == count
 
 
 @pytest.fixture(autouse=True)
@@ -159,30 +165,25 @@ async def test_a_request_reads_what_it_wrote_while_the_standbys_are_behind(
 async def test_a_killed_standby_is_left_and_comes_back(open_database, servers, names, caplog):
     first = servers[1]
     async with open_database() as db, Readers(db, names) as readers:
-        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        await readers.until({"first", "second"})
         await asyncio.to_thread(first.kill)
-        dead = time.monotonic()
-        await readers.until(lambda seen: seen == {"second"}, PROBE + SLACK)
-        assert len(ejections(caplog)) == 1
-        await asyncio.sleep(PROBE * 2)
+        await readers.until({"second"})
+        await until_ejected(caplog, 1)
+        failed = len(readers.failed)
+        await readers.pass_on()
+        assert len(readers.failed) == failed
         await asyncio.to_thread(first.start)
-        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+        await readers.until({"first", "second"})
 
-    assert len(readers.failed) <= READERS
-    assert all(began <= dead + UNNOTICED for began, _ in readers.failed)
-    assert "primary" not in {name for _, name in readers.reads}
+    assert failed == len(readers.failed) <= READERS
+    assert "primary" not in readers.reads
 
 
-async def test_a_killed_standby_is_left_within_one_probe_when_nobody_reads(
-    open_database, servers, names, caplog
-):
+async def test_a_killed_standby_is_left_when_nobody_reads(open_database, servers, names, caplog):
     first = servers[1]
     async with open_database() as db:
         await asyncio.to_thread(first.kill)
-        deadline = time.monotonic() + PROBE + SLACK
-        while not ejections(caplog):
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
+        await until_ejected(caplog, 1)
         assert {await where(db, names) for _ in range(10)} == {"second"}
         await asyncio.to_thread(first.start)
 
@@ -192,32 +193,35 @@ async def test_a_standby_that_does_not_replay_is_left_and_comes_back(
 ):
     primary, first, _ = servers
     async with open_database() as db, Readers(db, names) as readers:
-        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        await readers.until({"first", "second"})
         await asyncio.to_thread(first.query, "SELECT pg_wal_replay_pause()")
         try:
             await asyncio.to_thread(primary.query, "INSERT INTO entries (name) VALUES ('late')")
-            await readers.until(lambda seen: seen == {"second"}, MAX_LAG + 2 * PROBE + SLACK)
+            await readers.until({"second"})
             assert "s behind" in ejections(caplog)[0]
         finally:
             await asyncio.to_thread(first.query, "SELECT pg_wal_replay_resume()")
-        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+        await readers.until({"first", "second"})
 
     assert readers.failed == []
-    assert "primary" not in {name for _, name in readers.reads}
+    assert "primary" not in readers.reads
 
 
-async def test_the_primary_serves_while_all_standbys_are_gone(open_database, servers, names):
+async def test_the_primary_serves_while_all_standbys_are_gone(
+    open_database, servers, names, caplog
+):
     standbys = servers[1:]
     async with open_database() as db, Readers(db, names) as readers:
-        await readers.until(lambda seen: seen == {"first", "second"}, 2)
+        await readers.until({"first", "second"})
         for standby in standbys:
             await asyncio.to_thread(standby.kill)
-        dead = time.monotonic()
-        await readers.until(lambda seen: seen == {"primary"}, PROBE + SLACK)
+        await readers.until({"primary"})
+        await until_ejected(caplog, 2)
+        failed = len(readers.failed)
+        await readers.pass_on()
         for standby in standbys:
             await asyncio.to_thread(standby.start)
-        await readers.until(lambda seen: seen == {"first", "second"}, PROBE + SLACK)
+        await readers.until({"first", "second"})
 
     # Each reader may have had one read in flight on each of them.
-    assert len(readers.failed) <= READERS * len(standbys)
-    assert all(began <= dead + UNNOTICED for began, _ in readers.failed)
+    assert failed == len(readers.failed) <= READERS * len(standbys)

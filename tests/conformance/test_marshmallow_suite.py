@@ -10,14 +10,14 @@ from tests.console import ROOT
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_marshmallows_own_suite_passes_through_compiled_schemas(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "tests.conformance.run", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)

@@ -64,12 +64,16 @@ async def main():
 
     @service.on_request
     async def begin(request):
+        # Else one span is the current one for all tasks, and may be that of a request long gone.
+        request.ctx.scope = sentry_sdk.isolation_scope()
+        request.ctx.scope.__enter__()
         request.ctx.transaction = sentry_sdk.start_transaction(name=request.path)
         request.ctx.transaction.__enter__()
 
     @service.on_response
     async def end(request, response):
         request.ctx.transaction.__exit__(None, None, None)
+        request.ctx.scope.__exit__(None, None, None)
 
     async with serving(service) as server:
         url = server.url

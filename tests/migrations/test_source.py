@@ -96,6 +96,29 @@ def read(text):
     return scope
 
 
+@pytest.mark.parametrize(
+    ("title", "written"),
+    [
+        ("Add notes", "Add notes"),
+        ('"Name" and  "age"', r'\"Name" and "age\"'),
+        ('"', r"\""),
+        ('""', r"\"\""),
+        ('Say """', r"Say \"\"\""),
+        ('""""x', r"\"\"\"\"x"),
+        ('a \\ "b" \\', r'a \\ "b" \\'),
+    ],
+)
+def test_a_title_is_read_back_whatever_its_quotes_as_ruff_lays_it_out(tmp_path, title, written):
+    text = render(title, (), True, (), SchemaState())
+    (tmp_path / "made.py").write_text(text)
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "made.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert text.partition("\n")[0] == f'"""{written}"""'
+    assert read(text)["__doc__"] == " ".join(title.split())
+    assert done.stdout == ""
+
+
 @pytest.mark.acceptance  # of generated values, which differ with the modules that are imported
 def test_what_is_read_back_equals_what_was_written_as_ruff_lays_it_out(tmp_path):
     number = iter(range(1000))

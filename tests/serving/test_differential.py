@@ -93,9 +93,9 @@ async def test_the_fast_path_takes_no_head_that_the_strict_reader_refuses(make):
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(0)
+@pytest.mark.timeout(3600)
 async def test_both_paths_do_the_same_for_many_streams(capsys):
     seed = int(os.environ.get("FUZZ_SEED", "100"))
-    count = int(os.environ.get("FUZZ_STREAMS", "100000"))
+    count = int(os.environ.get("FUZZ_STREAMS", "10000"))
 
     check(await compare(seed, count), count, capsys)

@@ -31,7 +31,7 @@ def run(*command: str, **variables: str) -> tuple[str, int]:
     return result.stdout, result.returncode
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_mypy_finds_no_mistake_in_a_service():
     # NOTE: the framework lies beside it here, where mypy would report its lines, too.
     cache = ROOT / ".mypy_cache" / "service"
@@ -43,7 +43,7 @@ def test_mypy_finds_no_mistake_in_a_service():
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_pyright_finds_no_mistake_in_a_service():
     output, code = run("pyright", "--pythonpath", sys.executable)
 
@@ -52,7 +52,7 @@ def test_pyright_finds_no_mistake_in_a_service():
 
 
 @pytest.mark.acceptance
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_service_passes_its_own_tests():
     options = ("-p", "msframework.testing.plugin", "-p", "no:cacheprovider")
 
