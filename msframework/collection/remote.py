@@ -18,8 +18,8 @@ from msframework.client import Client
 from msframework.client.address import Address
 from msframework.client.plan import split_path
 from msframework.collection.batches import Batch
-from msframework.collection.calls import RemoteBatch, RemoteCalls, RemoteSource
 from msframework.collection.expansion import BatchedExpansion
+from msframework.collection.remote_calls import RemoteBatch, RemoteCalls, RemoteSource
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import FRAMING, TOKEN
 from msframework.problem import Problem

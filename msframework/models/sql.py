@@ -98,7 +98,7 @@ class Renderer:
         change: Change,
         values: Sequence[object],
     ) -> tuple[str, tuple[object, ...]]:
-        """Return the text and the arguments of what *change* makes of *query*; see `Changeable`."""
+        """Return the text and the arguments of *query* after *change*, as `PaginatedQuery` does."""
         if shape is None:
             return self.render(change(query))
         key = (way, *shape.key)
@@ -256,11 +256,11 @@ def _with_defaults(
 _RENDERER = Renderer()
 
 
-class Changeable:
-    """A query that is run after a change: its part from a place on, or a count of its rows.
+class PaginatedQuery:
+    """A query that is run in pages, each of which is a change of it, as is the count of its rows.
 
-    The text of each change is rendered once for each shape of the query, as if that were run
-    itself; that spares making the changed query, too.
+    The text of each change is rendered once for each shape of the query; where it is known, the
+    changed query is not even built.
     """
 
     __slots__ = ("_query", "_shape")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from peewee import SQL, Select, fn
 
-from msframework.models.sql import Changeable
+from msframework.models.sql import PaginatedQuery
 from msframework.pagination.result import RowSource
 
 _COUNT: Final = ("count",)
@@ -41,7 +41,7 @@ def read_total(given: object) -> Total:
 async def count_rows(
     cur: RowSource,
     way: Total,
-    query: str | Changeable,
+    query: str | PaginatedQuery,
     args: tuple[object, ...],
     total: str | int | None,
 ) -> int:
@@ -59,7 +59,7 @@ async def count_rows(
     return int(await cur.fetchval(sql, *values) or 0)
 
 
-async def _estimate(cur: RowSource, query: str | Changeable, args: tuple[object, ...]) -> int:
+async def _estimate(cur: RowSource, query: str | PaginatedQuery, args: tuple[object, ...]) -> int:
     """Return the planner's estimate of the rows of *query*."""
     if not isinstance(query, str):
         query, args = query.render(_UNORDERED, _unordered)

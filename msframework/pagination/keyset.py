@@ -18,7 +18,7 @@ from typing import Any, Final
 import peewee
 from peewee import SQL, Column, Select
 
-from msframework.models.sql import Changeable, render
+from msframework.models.sql import PaginatedQuery, render
 from msframework.pagination.key import Key, row_of, rows_after
 from msframework.pagination.ordering import OrderReader, bare, joins_of, primary_key_of
 from msframework.pagination.plans import KeyPlan, KeyPlans, sign_of
@@ -39,7 +39,8 @@ class Keyset:
     """A query, and the keys that it is ordered by.
 
     Attributes:
-        query: the one whose shape says the texts, with the order; `None` where it doesn't say them.
+        query: the query with its order, by whose shape the texts of its pages are remembered;
+            `None` where each page is rendered anew.
         bare: returns the query without order.
         keys: those, up to one by which no two rows are alike.
         hidden: the columns of its rows that nobody asked for.
@@ -68,8 +69,8 @@ class Keyset:
             way += side.value, *(value is None for value in values)
             way += [key.is_beyond(value) for key, value in zip(self.keys, values, strict=True)]
         given.append(limit)
-        changeable = Changeable(self.query)
-        found = changeable.render(tuple(way), lambda _: self.statement(place, limit), given)
+        paginated = PaginatedQuery(self.query)
+        found = paginated.render(tuple(way), lambda _: self.statement(place, limit), given)
         return self._embed(*found)
 
     def render_row(self, values: Sequence[Any]) -> tuple[str, tuple[object, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from msframework.models.sql import Changeable
+from msframework.models.sql import PaginatedQuery
 from msframework.pagination.counting import Total, count_rows
 from msframework.pagination.result import RowSource
 from msframework.table import Table
@@ -41,8 +41,10 @@ async def fetch_window(
 
     Where they are not counted one more row is fetched, which tells whether there are more.
     """
-    listing: str | Changeable
-    listing = query if isinstance(query, str) else Changeable(query, args if total is None else ())
+    listing: str | PaginatedQuery
+    listing = (
+        query if isinstance(query, str) else PaginatedQuery(query, args if total is None else ())
+    )
     count = None
     if way is not Total.NONE:
         count = await count_rows(cur, way, listing, args, total)
@@ -66,7 +68,7 @@ async def fetch_window(
 
 
 def _window_of(
-    query: str | Changeable, args: tuple[object, ...], most: int, offset: int
+    query: str | PaginatedQuery, args: tuple[object, ...], most: int, offset: int
 ) -> tuple[str, tuple[object, ...]]:
     """Return the text of *most* rows of *query* from *offset* on, and the arguments."""
     if isinstance(query, str):

@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from msframework.models import sql as sql_module
-from msframework.models.sql import Changeable, Renderer, _refuse_shape
+from msframework.models.sql import PaginatedQuery, Renderer, _refuse_shape
 from msframework.pagination.counting import _COUNT, _count_of
 from msframework.pagination.keyset import read_keyset, read_text_keyset
 from msframework.pagination.position import CursorSide
@@ -93,7 +93,7 @@ def test_a_window_and_a_count_are_rendered_as_peewee_renders_them(renderer):
     for make in made:
         query = make()
         for limit, offset in ((2, 0), (21, 21), (3, 9)):
-            listing = Changeable(query)
+            listing = PaginatedQuery(query)
             expected = as_peewee_renders(query.limit(limit).offset(offset))
             assert _window_of(listing, (), limit, offset) == expected
             assert listing.render(_COUNT, _count_of) == as_peewee_renders(_count_of(query))

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from msframework import Remote
-from msframework.collection.calls import RemoteBatch
+from msframework.collection.remote_calls import RemoteBatch
 from msframework.exceptions import InvalidInput, UpstreamError
 from tests.client.conftest import listening, opened, reply
 from tests.collection.places import Person, PlaceApi
