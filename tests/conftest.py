@@ -26,7 +26,7 @@ from tests.punctual import run_punctually
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes is the machine's business.
+# An example may take as long as the machine needs for it.
 hypothesis_settings.register_profile(
     "tests",
     hypothesis_settings.default,
@@ -35,7 +35,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("tests")
 
-# Other services and parts take the time of a loaded machine, where no test says how much.
+# Bounds of other services and of parts that a loaded machine keeps, where a test sets none.
 PRODUCTION = ServiceEntry.__init__.__defaults__
 ServiceEntry.__init__.__defaults__ = (60.0, 60.0, *PRODUCTION[2:])
 health.PART_BOUND = 60.0
@@ -140,7 +140,7 @@ def empty_app_registry():
 
 @pytest.fixture(autouse=True)
 def levels_as_before():
-    """Let no test hear more lines for one before it, which has set logging up for the process."""
+    """Put back the levels of loggers, which a test that sets logging up changes for all others."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     yield

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -33,6 +33,14 @@ def bearer_token(*scopes: str, caller: str = "1") -> str:
 def credentials(*scopes: str, caller: str = "1") -> dict[str, str]:
     """Return the header of such a caller."""
     return {"Authorization": f"Bearer {bearer_token(*scopes, caller=caller)}"}
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until *condition* holds; there is nothing to await in another process."""
+    deadline = time.monotonic() + 200
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def free_port() -> int:

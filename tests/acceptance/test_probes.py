@@ -15,7 +15,7 @@ import pytest
 
 from msframework.db.embedded import EmbeddedServer
 from tests.console import ROOT, read_url
-from tests.processes import ServerProcess
+from tests.processes import ServerProcess, wait_until
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
@@ -104,15 +104,8 @@ def ask_for(url, seconds):
     return found
 
 
-def wait_until(condition):
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def wait_for(url, status):
-    """Wait until a probe says so: what was said before is told again for a second."""
+    """Wait until a probe answers *status*: its last answer is given again for a second."""
     wait_until(lambda: ask(url)[0] == status)
 
 

@@ -10,13 +10,12 @@ import ssl
 import subprocess
 import sys
 import termios
-import time
 
 import pytest
 
 from tests.certificates import Authority
 from tests.console import ROOT, environment
-from tests.processes import ServerProcess, fresh_database
+from tests.processes import ServerProcess, fresh_database, wait_until
 
 pytestmark = pytest.mark.acceptance
 GET = b"GET /openapi/spec.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -35,13 +34,6 @@ class QuietServer(ServerProcess):
     def wait_ready(self, timeout=40):
         wait_until(lambda: "serves at" in self.output() or self.process.poll() is not None)
         assert self.process.poll() is None, self.output()
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def say(sock):

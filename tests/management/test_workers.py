@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.console import answers
-from tests.processes import ServerProcess, credentials, free_port, fresh_database
+from tests.processes import ServerProcess, credentials, free_port, fresh_database, wait_until
 
 ROLES = ("--settings", "settings.roles")
 
@@ -29,14 +28,6 @@ def database():
 def workers(tmp_path, database):
     """Two workers of a service, not yet started."""
     return ServerProcess(tmp_path / "log", "--workers", "2", *ROLES, DATABASE_URL=database)
-
-
-def wait_until(condition) -> None:
-    """Wait until *condition* holds; there is nothing to await in another process."""
-    deadline = time.monotonic() + 200
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_workers_that_are_starting_can_be_stopped(workers):
