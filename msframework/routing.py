@@ -35,10 +35,10 @@ from msframework.provider import ProvidedValue, Raised, build_value
 from msframework.resource import METHODS, Resource, misspelt_for_sure
 from msframework.sanic_decorators import (
     CheckedDecorators,
+    check_class,
     check_given,
     check_handler,
     check_options,
-    find_arguments,
 )
 from msframework.serving.files import BlueprintFiles
 from msframework.types import Handler, Provider
@@ -172,7 +172,7 @@ class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
                         advice="Write at least one.",
                     )
                 )
-            if takes := find_arguments(cls):
+            if takes := check_class(cls):
                 self.problems.append(takes)
                 return cls
             instance = cls()
@@ -200,7 +200,7 @@ class Blueprint(CheckedDecorators, BlueprintFiles, SanicBlueprint):
         paths = Paths(self.url_prefix or "", uri, item, bulk or f"{uri.rstrip('/')}/bulk")
 
         def mount(cls: R) -> R:
-            if takes := find_arguments(cls):
+            if takes := check_class(cls):
                 self.problems.append(takes)
                 return cls
             for each in build_routes(cls, paths, name, self.problems, self.collections):

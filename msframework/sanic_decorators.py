@@ -1,4 +1,4 @@
-"""Sanic's decorators, which refuse what they cannot take in words of their own.
+"""Sanic's decorators, and the checks of what they are given.
 
 Runs at start-up.
 """
@@ -33,10 +33,10 @@ class RouteDecorator(Protocol):
 
 
 class CheckedDecorators:
-    """Sanic's decorators, checked; without parentheses the decorated function would be lost.
+    """Sanic's decorators, which check what they are given.
 
     Attributes:
-        problems: the mistakes, which starting the service shows.
+        problems: the mistakes that were found, which keep the service from starting.
     """
 
     __slots__ = ()
@@ -88,7 +88,7 @@ def check_given(owner: object, decorator: str, path: object) -> None:
     """Refuse a decorator that is written without parentheses, or whose path is no text.
 
     Raises:
-        ImproperlyConfigured: it is.
+        ImproperlyConfigured: it is; without parentheses, what it decorates would be lost.
     """
     _check_call(owner, decorator, path)
     if not isinstance(path, str | bytes):
@@ -105,7 +105,7 @@ def check_options(
     options: Mapping[str, object],
     problems: list[str],
 ) -> dict[str, object]:
-    """Return the *options* of a decorator that there are; append the others to *problems*."""
+    """Return those *options* that the decorator has; note each other one in *problems*."""
     sanics = getattr(SanicBlueprint, decorator, None)
     if sanics is None:
         shown = taken = {*_OWN.get(decorator, ()), *_options_of(SanicBlueprint.add_route)}
@@ -143,7 +143,7 @@ def check_handler(handler: Any, name: str) -> Problem | None:
     return Problem(place_of(handler, name), found, advice=f"Write {first}.")
 
 
-def find_arguments(cls: object) -> Problem | None:
+def check_class(cls: object) -> Problem | None:
     """Return the problem of a class that cannot be made without arguments, if it cannot."""
     if not isinstance(cls, type):
         return None

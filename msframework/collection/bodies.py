@@ -22,10 +22,10 @@ from msframework.schemas import as_schema
 _OBJECTS: Final = (ColumnKind.ARRAY, ColumnKind.JSONB, ColumnKind.OTHER)
 
 
-def find_strange_schemas(
+def find_wrong_schemas(
     where: str, cls: Any, schemas: Mapping[str, Any], model: type[peewee.Model]
 ) -> Iterator[Problem]:
-    """Yield the schemas that cannot show rows of *model*.
+    """Yield the schemas that cannot show rows of *model*, and a `created_schema` that is none.
 
     Args:
         schemas: those of *cls* by their attributes, without `created_schema`.

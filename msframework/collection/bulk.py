@@ -32,7 +32,7 @@ class BulkKey:
         noun: what a row is called.
         most: how many rows an action takes.
         shared: the constraints that refuse no row by itself, but what the path says of all.
-        members: what the caller calls the columns that a body has, by their names.
+        members: the members of a row in the body, by the names of their columns.
     """
 
     __slots__ = ("_columns", "_members", "_names", "_wires", "fields", "most", "noun", "shared")
@@ -271,8 +271,9 @@ async def _run(
     The rows are in the order of the members' indexes where each query gives one.
 
     Args:
-        lock: the query that locks the row of one of them. All run first, in the order of the
-            members, where theirs have several texts; those of one text run in that order anyway.
+        lock: the query that locks the row of one of *members*. Where their queries have several
+            texts, all rows are locked first, in the order of the members; queries of one text run
+            in that order anyway.
     """
     chosen = list(members)
     statements = [RowStatement(index, *render(build(member))) for index, member in chosen]

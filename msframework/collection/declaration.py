@@ -21,7 +21,7 @@ from msframework.collection.attributes import (
     find_ambiguous_lookup,
     find_wrong_attributes,
 )
-from msframework.collection.bodies import find_strange_schemas, find_wrong_bodies
+from msframework.collection.bodies import find_wrong_bodies, find_wrong_schemas
 from msframework.collection.expansion import related_rows
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.names import BULK_LOCALS, LOCALS, find_wrong_names, own_names
@@ -216,7 +216,7 @@ class _Reader:
             found = f"neither it nor its schema names a model (model is {model!r})"
             self._say(found, advice="Derive the schema from ModelSchema, or write model = ….")
             return None
-        self.problems += find_strange_schemas(self.where, self.cls, given, model)
+        self.problems += find_wrong_schemas(self.where, self.cls, given, model)
         if model._meta.primary_key is False:
             self._say(f"{model.__name__} has no primary key", "one that tells its rows apart")
         return model

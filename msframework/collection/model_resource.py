@@ -35,7 +35,7 @@ class ModelResource(Resource):
 
     Attributes:
         schema: the body of create, replace and patch, and the answer to all but list.
-        model: the model; methods find here that of the schema where none is declared.
+        model: the model; by default that of the schema, which methods find here.
         list_schema: the rows of a list, where they differ.
         create_schema: the body of create, where it differs.
         created_schema: the answer to create, where it differs.

@@ -47,8 +47,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 }
 
 
-# Variables of generated methods, and those of bulk actions alone: nothing that the methods take is
-# called so.
+# Variables of generated methods, and those of bulk actions alone: no parameter of theirs has such a
+# name.
 ASSIGNED: Final = frozenset(
     ("asked", "exc", "joined", "query", "result", "row", "rows", "scope", "values")
 )

@@ -20,8 +20,8 @@ from msframework.exceptions import ServiceException
 class Parents:
     """The parents of a collection that has a scope.
 
-    A parent outside of the scope is told like one that is not there, whatever else is wrong with
-    the new row: a conflict with rows of another caller, for instance.
+    A parent outside of the scope is answered like one that is not there, whatever else is wrong
+    with the new row: a conflict with rows of another caller, for instance.
 
     Args:
         model: the model of the rows.
@@ -38,10 +38,11 @@ class Parents:
         self._model, self._missing = model, missing
 
     async def check(self, tx: Transaction, exc: Exception, scope: Any, *values: object) -> None:
-        """Tell a row that *exc* refuses as one without parents, if no row of theirs is in *scope*.
+        """Answer a refused row like one without parents where no row of theirs can be in *scope*.
 
         Args:
             tx: the transaction that failed, or is about to.
+            exc: what refused the row.
             values: the values of the parents.
 
         Raises:
@@ -77,7 +78,8 @@ class Parents:
         ]
         entity = NodeList((SQL("NULL::"), self._model._meta.entity), glue="")
         row = fn.jsonb_populate_record(entity, fn.jsonb_build_object(*terms))
-        # NOTE: the first column that peewee meets is of "t1", so that of the scope are, too.
+        # NOTE: peewee calls the table of the first column "t1". The columns of the scope are of the
+        # same table, and so are read of this row.
         met = Expression(self._fields[0], "IS NOT", SQL("NULL"))
         source = NodeList((row, SQL('AS "t1"')))
         held = SQL("TRUE" if scope else "FALSE") if scope.__class__ is bool else scope

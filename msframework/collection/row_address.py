@@ -13,7 +13,7 @@ import peewee
 from marshmallow.exceptions import SCHEMA
 
 from msframework.collection.declaration import Collection
-from msframework.collection.shapes import column_of, is_one_of
+from msframework.collection.shapes import is_one_of, members_of
 from msframework.exceptions import InvalidInput
 from msframework.types import Row
 
@@ -31,7 +31,7 @@ class RowKeys:
     """The columns of text by which a path names a row.
 
     Args:
-        members: what callers call them in a body, or `_schema`, by their names.
+        members: the member of the body that each of them is in, or `_schema`, by its name.
     """
 
     __slots__ = ("_members",)
@@ -62,6 +62,7 @@ def read_row_keys(collection: Collection, fixed: Sequence[peewee.Field] = ()) ->
     Args:
         fixed: columns that are not written.
     """
+    loaded = dict(members_of(collection.model, collection.shapes.create))
     members = {}
     for each in collection.lookup if collection.paths.item else ():
         field = each.field
@@ -70,13 +71,6 @@ def read_row_keys(collection: Collection, fixed: Sequence[peewee.Field] = ()) ->
         is_text = isinstance(field, peewee.CharField | peewee.TextField)
         is_filled = isinstance(field, peewee.FixedCharField)  # with spaces, so it is never short
         if is_text and not is_filled and not is_one_of(each.field, fixed):
-            members[each.field.column_name] = _member(collection, each.field)
+            name = each.field.column_name
+            members[name] = loaded.get(name, SCHEMA)
     return RowKeys(members) if members else None
-
-
-def _member(collection: Collection, column: peewee.Field) -> str:
-    """Return what callers call a *column* in the body of a new row."""
-    for name, field in collection.shapes.create.load_fields.items():
-        if column_of(collection.model, field, name) is column:
-            return field.data_key or name
-    return SCHEMA

@@ -213,6 +213,14 @@ def column_of(model: type[peewee.Model], field: Field, name: str) -> peewee.Fiel
     return found
 
 
+def members_of(model: type[peewee.Model], body: Schema) -> Iterator[tuple[str, str]]:
+    """Yield the columns that *body* loads, by name, each with the member that it is read from."""
+    for name, field in body.load_fields.items():
+        column = column_of(model, field, name)
+        if column is not None:
+            yield column.column_name, field.data_key or name
+
+
 def foreign_key(field: peewee.ForeignKeyField) -> str:
     """Return PostgreSQL's name of the constraint of a foreign key."""
     return f"{field.model._meta.table_name}_{field.column_name}_fkey"

@@ -5,7 +5,7 @@ The queries are built at start-up, and bound per request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import peewee
@@ -15,7 +15,13 @@ from peewee import SQL
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.parents import Parents
-from msframework.collection.shapes import column_of, foreign_key, is_one_of, read_columns
+from msframework.collection.shapes import (
+    column_of,
+    foreign_key,
+    is_one_of,
+    members_of,
+    read_columns,
+)
 from msframework.exceptions import Conflict, Forbidden, NotFound
 from msframework.models.sql import render
 from msframework.schemas import as_schema
@@ -111,7 +117,7 @@ class Queries:
                     wires.append(field.data_key or name)
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
-        members = dict(_wires(self.model, body))
+        members = {} if body is None else dict(members_of(self.model, body))
         return BulkKey(keys, names, wires, collection.noun.one, most, shared, members)
 
     def parents(self) -> Parents:
@@ -139,14 +145,6 @@ class Queries:
                 elif column.null:
                     found[field.attribute or name] = None
         return found
-
-
-def _wires(model: Any, body: Schema | None) -> Iterator[tuple[str, str]]:
-    """Yield the columns that a *body* loads, each with what callers call it."""
-    for name, field in () if body is None else body.load_fields.items():
-        column = column_of(model, field, name)
-        if column is not None:
-            yield column.column_name, field.data_key or name
 
 
 def is_plain(bounds: Sequence[Bound]) -> bool:

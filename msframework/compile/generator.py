@@ -12,15 +12,16 @@ from msframework._place import short_path
 from msframework.compile.fault import read_fault
 from msframework.serving.request import Request
 
-FAILED: Final = "a provider"
+PROVIDER: Final = "a provider"  # in messages
 logger = logging.getLogger("msframework.errors")
 
 
 class YieldedValue:
     """An async generator as a context manager: `async with` gives its value.
 
-    What the database refuses of its first part is no mistake of the caller's. From the `yield` on
-    it may hold the statements of the method, a transaction around them for instance.
+    What the database refuses before the `yield` is no mistake of the caller's. What it refuses
+    afterwards may be, as the method's statements run within the generator, in a transaction of its
+    own for instance.
 
     What ends the block is raised at the `yield`, which lets a generator roll back; it surfaces
     also where the generator catches it, as there is no answer then. What the clean-up raises
@@ -38,7 +39,7 @@ class YieldedValue:
         except StopAsyncIteration:
             raise RuntimeError(f"{self._place()}: it yielded nothing; expected one yield") from None
         except PostgresError as exc:
-            raise read_fault(self._request, exc, FAILED) from exc
+            raise read_fault(self._request, exc, PROVIDER) from exc
 
     async def __aexit__(
         self, exc_type: object, exc: BaseException | None, traceback: object

@@ -12,7 +12,7 @@ from asyncpg import PostgresError
 from msframework.compile.context import CompileContext
 from msframework.compile.emitter import Emitter
 from msframework.compile.fault import read_fault
-from msframework.compile.generator import FAILED, YieldedValue
+from msframework.compile.generator import PROVIDER, YieldedValue
 from msframework.db.binding import RequestDatabase
 from msframework.operation import Operation, Provision, Source
 from msframework.provider import ProviderKind
@@ -78,5 +78,5 @@ def _write(provision: Provision, emitter: Emitter) -> None:
             "try:",
             f"    {local} = await {call}",
             "except PostgresError as exc:",
-            f"    raise read_fault(request, exc, {FAILED!r}) from exc",
+            f"    raise read_fault(request, exc, {PROVIDER!r}) from exc",
         )

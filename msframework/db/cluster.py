@@ -170,7 +170,7 @@ class Cluster:
                 self.home.log.unlink()
 
     def _signal(self, number: int) -> None:
-        """Send a signal to the server's first process, if there is one that surely is that."""
+        """Send the signal *number* to the server's first process, if that surely is found."""
         try:
             pid = int((self.home.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
@@ -292,7 +292,7 @@ def _environment() -> dict[str, str]:
 def _until(condition: Callable[[], bool], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while True:
-        # NOTE: looked at before, so that a process that was stopped itself asks once more.
+        # NOTE: the time is read first, so that it is asked once more after a pause of the machine.
         late = time.monotonic() > deadline
         if condition():
             return True

@@ -18,7 +18,7 @@ from msframework.limits.concurrency import ALLOWED_DELAY
 
 _CALM: Final = 2  # observations without delay in a row, which end it
 _FEWEST: Final = 8  # requests that are begun after any delay, however long each takes
-_FEWEST_QUEUED: Final = 4  # and after one in which that many were begun, which is a queue
+_FEWEST_QUEUED: Final = 4  # the same while a queue stands: many were begun during the delay
 
 
 class Patience:

@@ -95,9 +95,9 @@ class WorkerProcess:
         return self.process.sentinel
 
     def has_ended(self) -> bool:
-        """Return whether the process ended, whose `sentinel` is ready.
+        """Tell whether the process has ended, once its `sentinel` is ready.
 
-        NOTE: that of `multiprocessing` is ready when the fork server is gone, too.
+        NOTE: the sentinel of `multiprocessing` is ready when the fork server is gone, too.
         """
         if self.is_lost or self.process.exitcode != _LOST:
             return True

@@ -53,10 +53,9 @@ def refuse_taken(
 
     Args:
         others: the last states of the apps that the operations are not for.
-        operations: the operations.
 
     Raises:
-        ImproperlyConfigured: there is one.
+        ImproperlyConfigured: one does.
     """
     held = {name: app for app, state in others.items() for name in _names(state)}
     for each in operations:

@@ -19,7 +19,7 @@ from msframework.migrations.schema import Column
 
 Fill = str | Callable[[], object] | None
 NamedKind = Literal["table", "column", "type", "value"]
-_WHOLE = ("table", "type")  # what has a name of its own
+_WHOLE = ("table", "type")  # kinds that are named without a table or type before them
 
 
 class Answers(Protocol):

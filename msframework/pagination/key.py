@@ -75,7 +75,7 @@ class Key:
         return isinstance(field, _SHORT)
 
     def is_beyond(self, value: object) -> bool:
-        """Tell whether *value* is a time beyond Python's, a text as `db.beyond` reads it."""
+        """Tell whether *value* is a time that Python cannot hold: a text, as `db.beyond` has it."""
         return value.__class__ is str and isinstance(self.node, _TIMES)
 
     def argument(self, value: Any) -> Any:

@@ -150,8 +150,8 @@ class Answer(HTTPResponse):
     """A whole answer: a prebuilt head, the body, and headers of this answer alone.
 
     It becomes an ordinary Sanic response, sent on Sanic's own path, as soon as somebody looks at
-    `headers` or sets a cookie; so too for HEAD, HTTP/1.0, streams, and where
-    a part of the request's body is not read yet.
+    `headers` or sets a cookie; so too for HEAD, HTTP/1.0, streams, and where a part of the
+    request's body is not read yet.
     """
 
     __slots__ = ("_head", "_headers", "_heads", "_own", "_request")

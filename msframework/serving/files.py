@@ -61,7 +61,7 @@ class StaticFiles:
 
 
 class BlueprintFiles:
-    """A part of a Blueprint: static files that the guards around them may leave to anybody."""
+    """The static files of a Blueprint, which may be public whatever guards it has."""
 
     __slots__ = ()
     public_files: set[str]
@@ -70,7 +70,7 @@ class BlueprintFiles:
         """Serve files, as Sanic documents it.
 
         Args:
-            public: whether anybody may have them, whatever guards stand around.
+            public: whether anybody may have them, whatever guards there are.
         """
         if public:
             name = args[_NAME] if len(args) > _NAME else options.get("name", "static")

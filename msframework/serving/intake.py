@@ -1,8 +1,8 @@
 """`Intake`: reads a websocket as fast as its messages are taken, and lets others come between.
 
 Runs per piece of data that a websocket receives. Sanic takes all data apart at once, and makes a
-task of it: a client that sends small messages, or pings and reads no pong, fills the memory a
-hundred times faster than the line.
+task of it: the small messages of a client, or its pings where it reads no pong, then take a hundred
+times the memory of what it sends.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from websockets.protocol import State
 
-_PIECE: Final = 4096  # bytes that are taken apart in one turn of the loop,
-_LARGE: Final = 32_768  # and while frames are
-_MANY: Final = 16  # not that many in a piece
+_PIECE: Final = 4096  # bytes that are taken apart in one turn of the loop
+_LARGE: Final = 32_768  # the same after a piece of few frames
+_MANY: Final = 16  # frames, of which a piece no longer has few
 
 
 class Intake:

@@ -31,7 +31,7 @@ def exit_later(seconds: float) -> None:
 class Watchdog:
     """Ends the process when its loop does not turn during a stop, or the stop takes too long.
 
-    How it does that (`exit_later`) needs neither the loop nor the interpreter's lock. It watches
+    What ends it (`exit_later`) needs neither the loop nor the interpreter's lock. It watches
     until the process has ended, so that threads cannot keep the process alive, either. Made outside
     of the main thread, as in tests, it does nothing.
     """

@@ -40,9 +40,9 @@ from msframework.testing.template import (
 class TestDatabase:
     """The database `<name>_test_<process id>` beside the one that *settings* name.
 
-    That of a process of pytest-xdist has its name before the id; where there is such a database, of
-    the same process or of another machine's, a number follows. Without one in the settings, and
-    with `DEBUG` on, it lies on the embedded server.
+    Under pytest-xdist the name of the worker stands before the id. A number follows where the name
+    is taken, by a database of the same process or of another machine's. Without a database in the
+    settings, and with `DEBUG` on, it lies on the embedded server.
 
     Args:
         echo: told when the embedded server is started.
@@ -80,7 +80,7 @@ class TestDatabase:
             ImproperlyConfigured: the server cannot be reached, an app is not there, or a migration
                 is wrong.
         """
-        demand(self._settings.installed_apps)
+        demand_apps(self._settings.installed_apps)
         settings = ensure_database(self._settings, self._echo)
         assert settings.database.url is not None
         apps = settings.installed_apps
@@ -97,7 +97,8 @@ class TestDatabase:
         if self._reuse:
             return TemplateDatabase(server.named(f"template_{digest_of(apps)}"), True, self._anew)
         if "PYTEST_XDIST_WORKER" in os.environ:
-            # NOTE: a run has other apps, too, where a test runs tests, or makes a second service.
+            # NOTE: a run has several sets of apps where a test runs tests of its own, or makes a
+            # second service.
             name = server.named(f"template_{run_id()}_{digest_of(apps)}")
             return TemplateDatabase(name, False, False)
         return None
@@ -154,7 +155,7 @@ class TestDatabase:
             await self._server.sweep(conn)
 
 
-def demand(apps: Iterable[str]) -> None:
+def demand_apps(apps: Iterable[str]) -> None:
     """Raise ImproperlyConfigured where one of *apps* is not there."""
     lacking = [app for app in apps if not exists(app)]
     if lacking:

@@ -12,7 +12,7 @@ from typing import Final
 from msframework.exceptions import ImproperlyConfigured
 
 REPORTS: Final = Path("reports")
-PLUGIN: Final = "msframework.testing.plugin"  # the name of its entry point, too: it loads once
+PLUGIN: Final = "msframework.testing.plugin"  # also the name of its entry point, so it loads once
 
 
 def run(
