@@ -1,4 +1,4 @@
-"""The advice what to write in the place of what cannot be imported."""
+"""The advice what to write in the place of a habit from another framework."""
 
 import importlib
 from itertools import count

@@ -1,4 +1,4 @@
-"""Mistakes at the decorators of a blueprint or a service are told in words of their own."""
+"""Mistakes at the decorators of a blueprint or a service are told at start-up."""
 
 import pytest
 
@@ -56,7 +56,7 @@ async def answer_by_name(*, request):
 
 THIS = "tests/test_sanic_decorators.py:"
 REQUEST = "its first parameter must be the request; it has none"
-# What is mounted, how, and what is said of it.
+# The decorator, its arguments and options, what it decorates, and the mistakes.
 MISTAKES = {
     "no request": ("resource", ("/x",), {}, NoRequest, (f"NoRequest.get: {REQUEST}",)),
     "no self": ("resource", ("/x",), {}, NoSelf, ("NoSelf.get: it takes no self",)),

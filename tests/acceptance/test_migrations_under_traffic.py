@@ -6,8 +6,8 @@ from benchmarks.migrations_under_traffic import CHANGES, REPORT, measure, prepar
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.timeout(600)]
 
-# A change that waits for its lock holds others up for as long as the report takes, and it does so
-# each time; a machine that does something else meanwhile does so now and then.
+# A change that waits for its lock holds others up for as long as the report takes, in each try. A
+# busy machine does so in some.
 TRIES = 5
 BOUND = REPORT * 2 / 3  # seconds
 

@@ -17,7 +17,7 @@ from tests.acceptance.postgres import replicated
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
 
 WHERE = "SELECT current_setting('data_directory')"
-# So long, as a probe has failed that isn't answered within it, and other work shares the cores.
+# Seconds, many, as other work shares the cores, and a probe without an answer by then has failed.
 PROBE, MAX_LAG = 2.0, 3.0
 READERS = 8
 RECENT = 5 * READERS  # reads, of which each server that is read from has some
@@ -118,7 +118,7 @@ def ejections(caplog):
 
 
 async def until_ejected(caplog, count):
-    """Wait until *count* standbys are left; no more of them are."""
+    """Wait until *count* standbys were ejected; no more of them may be."""
     async with asyncio.timeout(BOUND):
         while len(ejections(caplog)) < count:
             await asyncio.sleep(0.02)

@@ -136,7 +136,7 @@ mount(Crop, "/fields/<field_id:int>/crops", "<id:int>")
 
 
 class LabelSchema(ModelSchema):
-    """A number whose schema takes for its name what PostgreSQL refuses."""
+    """A number; the schema takes a null as its name, which PostgreSQL refuses."""
 
     name = fields.String(allow_none=True, data_key="label")
 

@@ -16,7 +16,7 @@ ROWS = [("new",), ("taken",)]
 
 @pytest.fixture(params=[False, True], ids=["", "debug"])
 async def db(shop_url, admin, request):
-    """A database; that of a desk reads only, but in transactions that say otherwise."""
+    """A database; with `DEBUG`, only transactions that say READ WRITE write."""
     await admin.execute("INSERT INTO tags (slug) VALUES ('taken')")
     db = Database(replace(DatabaseSettings(), url=shop_url, max_size=1), debug=request.param)
     await db.start()

@@ -1,4 +1,4 @@
-"""Rows of a guarded collection that another one tells of."""
+"""Expansions and filters that tell of rows of a guarded collection."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -64,7 +64,7 @@ async def main():
 
     @service.on_request
     async def begin(request):
-        # Else one span is the current one for all tasks, and may be that of a request long gone.
+        # Without it all tasks share one current span, which may be that of a request long gone.
         request.ctx.scope = sentry_sdk.isolation_scope()
         request.ctx.scope.__enter__()
         request.ctx.transaction = sentry_sdk.start_transaction(name=request.path)
