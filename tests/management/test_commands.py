@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.console import ROOT
 from tests.processes import fresh_database
 
 
@@ -214,6 +215,7 @@ def test_an_error_in_the_shell_is_an_exit_code(python, database):
 def test_tests_are_run_with_their_arguments(run, unwatched, project, database, monkeypatch):
     monkeypatch.chdir(project)
     monkeypatch.setenv("DATABASE_URL", database)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     tests = project / "shop" / "orders" / "tests"
     tests.mkdir(exist_ok=True)
     (tests / "test_shop.py").write_text("def test_one(): pass\ndef test_two(): assert False\n")
