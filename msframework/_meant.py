@@ -1,4 +1,4 @@
-"""What somebody with the habits of another framework meant, told by the exception that came of it.
+"""The advice for somebody with the habits of another framework, found by the exception they met.
 
 `find_meant` runs at start-up, once an import has failed, `find_habit` where a request has.
 """
@@ -82,7 +82,7 @@ def find_meant(exc: BaseException) -> str:
 
 
 def find_habit(exc: BaseException) -> str:
-    """Return what is written here in the place of what raised *exc*; nothing if none is known."""
+    """Return the advice for the code that raised *exc*; an empty text if none is known."""
     if type(exc).__module__ == "peewee" and "must be bound to a database" in str(exc):
         return "Models only build queries, which a cursor runs: await cur.fetch(query)."
     if not isinstance(exc, AttributeError):
@@ -139,7 +139,7 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
 
 
 def _resolve(names: Mapping[str, object], first: str, *path: str) -> Any:
-    """Return what is called *first*, or *path* behind it; `None` where nothing is."""
+    """Return the object called *first*, or that at *path* behind it; `None` without one."""
     found = names.get(first)
     for step in path:
         found = getattr(found, step, None)

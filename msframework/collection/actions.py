@@ -230,7 +230,7 @@ def _check_scope(source: ActionSource) -> None:
 
 @contextmanager
 def _below_parents(source: ActionSource, queries: Queries) -> Iterator[None]:
-    """Write what the block writes, which refuses parents outside of scope as missing ones."""
+    """Write the lines of the block in a `try` that refuses parents outside of scope as missing."""
     parents = source.collection.parents
     if not parents or not source.has("scope"):
         yield

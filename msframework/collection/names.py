@@ -65,7 +65,7 @@ BULK_LOCALS: Final = BULK_ASSIGNED | {"chosen"}
 
 
 def own_names(cls: type[ModelResource]) -> Iterator[tuple[str, object]]:
-    """Yield what *cls* and its bases below `ModelResource` hold, by name."""
+    """Yield name and value of the attributes of *cls* and its bases below `ModelResource`."""
     for base in cls.__mro__:
         if issubclass(base, ModelResource) and base is not ModelResource:
             yield from vars(base).items()

@@ -1,4 +1,4 @@
-"""What expansions and filters tell of other collections' rows, where no scope is said for them.
+"""Expansions and filters that tell of other collections' rows, and say no scope for them.
 
 Runs at start-up.
 """
@@ -57,7 +57,7 @@ def find_unsaid_filter_scopes(
 def find_unmet_guards(
     operations: Iterable[Operation], known: Iterable[Operation]
 ) -> Iterator[Problem]:
-    """Yield what *operations* tell of rows to callers whom a collection of these rows may refuse.
+    """Yield the expansions and filters that evade the guards of the collection of their rows.
 
     A guard is met where the operation has it, too. Of several collections of one model, one whose
     guards are met is enough.

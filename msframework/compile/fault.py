@@ -16,7 +16,7 @@ from msframework.serving.request import Request
 
 
 def read_fault(request: Request, exc: PostgresError, who: str) -> Exception:
-    """Return what is raised for *exc*, which *who* raised.
+    """Return the exception to raise in the place of *exc*, which *who* raised.
 
     A database that is away stays a 503, and a value of the path or the query that a column cannot
     hold is the caller's; anything else is an unexpected failure.

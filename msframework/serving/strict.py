@@ -280,7 +280,7 @@ class StrictHttp(Http):
             await super().http1_response_header(data, end_stream)
 
     def _settle(self, *, is_final: bool) -> None:
-        """Decide what becomes of a body that is not read yet, before the head of an answer says so.
+        """Decide whether a body that is not read yet ends the connection, before a head says so.
 
         Args:
             is_final: whether nobody reads the body after this answer, which is no stream's.

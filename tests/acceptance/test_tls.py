@@ -75,22 +75,32 @@ def check_connections(port, trusted, refused):
             secured(port, refused)
 
 
+def connect_several(port, authority):
+    """Return connections that have each been answered once."""
+    connections = [secured(port, authority) for _ in range(8)]
+    for sock in connections:
+        assert say(sock) == b"HTTP/1.1 200 OK"
+    return connections
+
+
+def hang_up(server, line):
+    """Send SIGHUP to *server*, and wait until it says *line*."""
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: line in server.output())
+
+
 def test_a_hang_up_signal_reads_certificates_anew_and_no_connection_is_lost(tmp_path, database):
     first, second = Authority(tmp_path / "first"), Authority(tmp_path / "second")
     pair, new = first.issue(), second.issue()
     with start_secured(tmp_path, pair, database) as server:
         assert f"https://127.0.0.1:{server.port}/" in server.output()
-        connections = [secured(server.port, first) for _ in range(8)]
-        for sock in connections:
-            assert say(sock) == b"HTTP/1.1 200 OK"
+        connections = connect_several(server.port, first)
 
         shutil.copyfile(new.cert, pair.cert)
-        server.process.send_signal(signal.SIGHUP)  # the new key is missing
-        wait_until(lambda: "the old ones stay" in server.output())
+        hang_up(server, "the old ones stay")  # the new key is missing
         check_connections(server.port, first, second)
         shutil.copyfile(new.key, pair.key)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "were read anew" in server.output())
+        hang_up(server, "were read anew")
 
         for sock in connections:
             assert say(sock) == b"HTTP/1.1 200 OK"
@@ -105,19 +115,15 @@ def test_a_hang_up_signal_renews_workers_with_their_certificates(workers, tmp_pa
     first, second = Authority(tmp_path / "first"), Authority(tmp_path / "second")
     pair, new = first.issue(), second.issue()
     with start_secured(tmp_path, pair, database, "--workers", workers) as server:
-        connections = [secured(server.port, first) for _ in range(8)]
-        for sock in connections:
-            assert say(sock) == b"HTTP/1.1 200 OK"
+        connections = connect_several(server.port, first)
 
         shutil.copyfile(new.cert, pair.cert)
-        server.process.send_signal(signal.SIGHUP)  # the new key is missing
-        wait_until(lambda: "The renewal is broken off" in server.output())
+        hang_up(server, "The renewal is broken off")  # the new key is missing
         check_connections(server.port, first, second)
         for sock in connections:
             assert say(sock) == b"HTTP/1.1 200 OK"
         shutil.copyfile(new.key, pair.key)
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "all workers are renewed" in server.output())
+        hang_up(server, "all workers are renewed")
 
         for sock in connections:  # ended in order, as they were idle
             assert sock.recv(1) == b""
