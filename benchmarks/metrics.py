@@ -25,6 +25,7 @@ from msframework.metrics import Metrics
 from msframework.metrics.requests import RequestCounter
 
 CALLS = 500_000
+BATCH = 16  # requests whose answers are written together, about as many as under load
 VARIANTS = {
     "plain": "benchmarks.settings",
     "metrics": "benchmarks.measured",
@@ -36,29 +37,40 @@ REQUESTS = {
 }
 
 
-def time_call(call: Callable[[], object]) -> float:
+def time_call(call: Callable[[], object], calls: int = CALLS) -> float:
     """Return the microseconds of one call, the best of five rounds, without those of the loop."""
 
     def spent(work: Callable[[], object]) -> float:
         start = time.process_time()
-        for _ in range(CALLS):
+        for _ in range(calls):
             work()
         return time.process_time() - start
 
-    return min(spent(call) - spent(lambda: None) for _ in range(5)) / CALLS * 1e6
+    return min(spent(call) - spent(lambda: None) for _ in range(5)) / calls * 1e6
 
 
 def time_all() -> Iterator[tuple[str, float]]:
     """Yield a name, and the microseconds of a call."""
     metrics = Metrics()
-    count = RequestCounter(metrics).of_operation("GET", "/users/{id}")
+    counter = RequestCounter(metrics)
+    operation = counter.of_operation("GET", "/users/{id}")
+    count = operation.count
     stream = SimpleNamespace(perft0=time.perf_counter())
     plain = SimpleNamespace(stream=stream, span=None)
     span = SimpleNamespace(sampled=True, trace_id="0af7651916cd43dd8448eb211c80319c")
     sampled = SimpleNamespace(stream=stream, span=span)
     series = metrics.histogram("observed_seconds", "Observed.").series()
+
+    def count_batch() -> None:
+        operation.note(plain, 200)
+        begins = operation.begins[200]
+        for _ in range(BATCH - 1):
+            begins.append(plain.stream.perft0)
+        counter.settle()
+
     yield "a request", time_call(lambda: count(plain, 200))
     yield "a request that is sampled", time_call(lambda: count(sampled, 200))
+    yield f"each of {BATCH} together", time_call(count_batch, CALLS // BATCH) / BATCH
     yield "observe", time_call(lambda: series.observe(0.003))
     with tempfile.TemporaryDirectory() as directory:
         metrics.begin_sharing(directory)

@@ -122,7 +122,8 @@ class Family:
         if self.read is None:
             return
         reading = self.read()
-        if not isinstance(reading, Mapping):
+        # PERF: most are numbers, and asking for an abstract class takes longer.
+        if isinstance(reading, (float, int)) or not isinstance(reading, Mapping):
             self.series().cells[0] = reading
             return
         left = set(self._by_labels)

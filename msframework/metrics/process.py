@@ -10,6 +10,7 @@ import os
 import resource
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +29,8 @@ from msframework.metrics.registry import Metrics
 START_REASON: Final = "MSFRAMEWORK_START_REASON"
 START_REASONS: Final = ("first", "died", "hung", "failed", "renewed", "changed", "stand-in")
 
-_FDS: Final = Path("/proc/self/fd")
-_STAT_MEMORY: Final = Path("/proc/self/statm")
+_FDS: Final = "/proc/self/fd"
+_STAT_MEMORY: Final = "/proc/self/statm"
 _PAGE: Final = resource.getpagesize()
 # What client libraries of Prometheus, such as Go's, give for no limit.
 _UNLIMITED: Final = float(2**64 - 1)
@@ -44,14 +45,19 @@ def register_process(metrics: Metrics) -> None:
     metrics.register(PROCESS_MEMORY, read=read_memory)
     metrics.register(PROCESS_OPEN_FDS, read=count_descriptors)
     metrics.register(PROCESS_MAX_FDS, read=read_most_descriptors)
-    metrics.register(PROCESS_START, read=read_start)
+    metrics.register(PROCESS_START, read=lambda: read_start(os.getpid()))
     metrics.register(WORKER_STARTS)
 
 
 def read_memory() -> float:
     """Return the resident memory in bytes."""
+    # PERF: a file object would take longer than all other readings (benchmarks/metrics.py).
     with suppress(OSError):
-        return float(int(_STAT_MEMORY.read_bytes().split()[1]) * _PAGE)
+        descriptor = os.open(_STAT_MEMORY, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return float(int(os.read(descriptor, 100).split()[1]) * _PAGE)
+        finally:
+            os.close(descriptor)
     return 0.0
 
 
@@ -59,7 +65,7 @@ def count_descriptors() -> float:
     """Return the number of open file descriptors."""
     with suppress(OSError):
         # NOTE: since Linux 6.2 the size of the directory is that number, which saves listing it.
-        size = _FDS.stat().st_size
+        size = os.stat(_FDS).st_size
         return float(size or len(os.listdir(_FDS)) - 1)
     return 0.0
 
@@ -70,11 +76,12 @@ def read_most_descriptors() -> float:
     return _UNLIMITED if limit == resource.RLIM_INFINITY else float(limit)
 
 
-def read_start() -> float:
-    """Return the time when this process was started, in seconds since 1970."""
+@cache
+def read_start(pid: int) -> float:
+    """Return the time when a process was started, in seconds since 1970."""
     with suppress(OSError, ValueError, IndexError):
         # The 22nd field, in ticks since boot (proc(5)); the 2nd, in parentheses, may hold anything.
-        fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         ticks = int(fields[19]) / os.sysconf("SC_CLK_TCK")
         return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks
     return 0.0

@@ -178,6 +178,8 @@ class Metrics:
     def take_readings(self) -> None:
         """Set the metrics that have `read` to its values; one that fails is logged once."""
         for family in self:
+            if family.read is None:
+                continue
             try:
                 family.take_reading()
             except Exception:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
 from msframework.metrics.catalogue import REQUEST_DURATION
 from msframework.metrics.facts import OTHER
+from msframework.metrics.family import Family
 from msframework.metrics.registry import Metrics
 from msframework.metrics.series import Series
 
@@ -18,8 +18,11 @@ from msframework.metrics.series import Series
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 )
-# A function that counts a request by its status.
-CountRequest = Callable[[Any, int], None]
+
+
+# A series, and when the requests of one batch began, in seconds of `perf_counter`.
+_Batch = tuple[Series, list[float]]
+_TRACE_EVERY: Final = 1.0  # seconds
 
 
 class RequestCounter:
@@ -27,34 +30,87 @@ class RequestCounter:
 
     def __init__(self, metrics: Metrics) -> None:
         self._family = metrics.register(REQUEST_DURATION)
-        self._counts: dict[tuple[str, str], CountRequest] = {}
+        self._operations: dict[tuple[str, str], OperationCounter] = {}
+        self._batches: list[_Batch] = []
 
-    def of_operation(self, method: str, route: str) -> CountRequest:
-        """Return the function that counts requests of *method* to *route*, a template."""
-        found = self._counts.get((method, route))
+    def of_operation(self, method: str, route: str) -> OperationCounter:
+        """Return the counter of requests of *method* to *route*, a template."""
+        found = self._operations.get((method, route))
         if found is None:
-            found = self._counts[method, route] = self._build(method, route)
+            found = OperationCounter(self._family, (method, route), self._batches)
+            self._operations[method, route] = found
         return found
 
-    def _build(self, method: str, route: str) -> CountRequest:
-        family, known = self._family, dict[int, Series]()
-
-        def count(request: Any, status: int) -> None:
-            # PERF: only the status is looked up (benchmarks/metrics.py).
-            series = known.get(status)
-            if series is None:
-                series = known[status] = family.series(method, route, str(status))
-            # NOTE: under an ASGI server, and for a refused head, the time of the start is unknown.
-            began = getattr(request.stream, "perft0", None)
-            duration = 0.0 if began is None else perf_counter() - began
-            series.observe(duration)
-            span = request.span
-            if span is not None and span.sampled:
-                series.remember(duration, span.trace_id)
-
-        return count
-
     def count(self, request: Any, route: str, status: int) -> None:
-        """Count a request that no compiled handler answered; *route* is "" if it matched none."""
+        """Count a request that ends now; *route* is "" if it matched none."""
         method = request.method if request.method in METHODS else OTHER
-        self.of_operation(method, route)(request, status)
+        self.of_operation(method, route).count(request, status)
+
+    def settle(self) -> None:
+        """Count the requests that were noted; they end now, as their answers are written next.
+
+        PERF: the code that counts comes back to the processor's caches once for all answers that
+        are written together (benchmarks/metrics.py).
+        """
+        batches = self._batches
+        if batches:
+            now = perf_counter()
+            for series, begins in batches:
+                if len(begins) == 1:
+                    series.observe(now - begins.pop())
+                else:
+                    series.observe_since(begins, now)
+                    begins.clear()
+            batches.clear()
+
+
+class OperationCounter:
+    """The counter of one operation.
+
+    Attributes:
+        begins: the requests of the present batch by status, as in `_Batch`. Whoever finds some adds
+            to them instead of calling `note`.
+    """
+
+    __slots__ = ("_batches", "_family", "_labels", "_series", "_slowest", "_traced", "begins")
+
+    def __init__(self, family: Family, labels: tuple[str, str], batches: list[_Batch]) -> None:
+        self._family, self._labels, self._batches = family, labels, batches
+        self._series: dict[int, Series] = {}
+        self._traced = self._slowest = 0.0
+        self.begins: dict[int, list[float]] = {}
+
+    def count(self, request: Any, status: int) -> None:
+        """Count a request that ends now."""
+        series = self._find(status)
+        # NOTE: under an ASGI server, and for a refused head, the time of the start is unknown.
+        began = getattr(request.stream, "perft0", None)
+        series.observe(0.0 if began is None else perf_counter() - began)
+        span = request.span
+        if span is not None and span.sampled:
+            self.remember(request, status)
+
+    def note(self, request: Any, status: int) -> None:
+        """Have `RequestCounter.settle` count a request; one whose start is unknown counts now."""
+        began = getattr(request.stream, "perft0", None)
+        if began is None:
+            self._find(status).observe(0.0)
+            return
+        begins = self.begins.setdefault(status, [])
+        if not begins:
+            self._batches.append((self._find(status), begins))
+        begins.append(began)
+
+    def remember(self, request: Any, status: int) -> None:
+        """Make the trace of a request that ends now an exemplar: once a second, and the slowest."""
+        now = perf_counter()
+        duration = now - getattr(request.stream, "perft0", now)
+        if now - self._traced >= _TRACE_EVERY or duration > self._slowest:
+            self._traced, self._slowest = now, duration
+            self._find(status).remember(duration, request.span.trace_id)
+
+    def _find(self, status: int) -> Series:
+        found = self._series.get(status)
+        if found is None:
+            found = self._series[status] = self._family.series(*self._labels, str(status))
+        return found

@@ -1,7 +1,7 @@
 """The series of a metric: numbers in cells that another process may read.
 
-Made at start-up, or for the first value of new labels; `add`, `set`, `observe` run per request, in
-any thread.
+Made at start-up, or for the first value of new labels; `add`, `set`, `observe` and `observe_since`
+run per request, in any thread.
 
 NOTE: they take no lock. CPython changes threads at calls and backward jumps alone, and there is
 none between the reading of a cell and its writing; without its global lock counts would be lost.
@@ -59,6 +59,10 @@ class Series:
         """Count *value* in a histogram."""
         raise TypeError(f"{self._what}, which has no observe()")
 
+    def observe_since(self, begins: Sequence[float], now: float) -> None:
+        """Count the time from each of *begins*, of which there is one at least, to *now*."""
+        raise TypeError(f"{self._what}, which has no observe_since()")
+
     def remember(self, value: float, trace_id: str) -> None:
         """Note the trace of *value*, which a histogram with exemplars has counted."""
         raise TypeError(f"{self._what}, which has no remember()")
@@ -111,6 +115,21 @@ class HistogramSeries(Series):
         cells = self.cells
         cells[bisect_left(self.bounds, value) + 1] += 1.0
         cells[0] += value
+
+    def observe_since(self, begins: Sequence[float], now: float) -> None:
+        """Count the time from each of *begins*, of which there is one at least, to *now*.
+
+        PERF: several times that end together mostly belong to one bucket (benchmarks/metrics.py).
+        """
+        bounds, cells, count = self.bounds, self.cells, len(begins)
+        total = now * count - sum(begins)
+        bucket = bisect_left(bounds, now - min(begins))
+        if bucket == 0 or bucket == bisect_left(bounds, now - max(begins)):
+            cells[bucket + 1] += count
+        else:
+            for began in begins:
+                cells[bisect_left(bounds, now - began) + 1] += 1.0
+        cells[0] += total
 
     def remember(self, value: float, trace_id: str) -> None:
         """Make *trace_id* the exemplar of the bucket of *value*, at most once a second.

@@ -104,6 +104,8 @@ class LeanHttp(StrictHttp):
                     if keep_alive and ready and not buffer:
                         late = data
                     else:
+                        if outbox.before_write is not None:
+                            outbox.before_write()
                         await protocol.send(data)
                     self.stage = _IDLE
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,15 @@ class Outbox:
     Attributes:
         busy: connections with a request on the fast path; one that is alone has nothing to wait
             for.
+        before_write: called before answers are written; `None` where nothing has to be done.
     """
 
-    __slots__ = ("_answers", "busy")
+    __slots__ = ("_answers", "before_write", "busy")
 
     def __init__(self) -> None:
         self._answers: list[tuple[LeanHttp, bytes]] = []
         self.busy = 0
+        self.before_write: Callable[[], None] | None = None
 
     def put(self, http: LeanHttp, data: bytes) -> None:
         """Have *data* written to the connection of *http*, which is not idle until then.
@@ -51,6 +54,8 @@ class Outbox:
     def flush(self) -> None:
         """Write the answers that wait."""
         answers, self._answers = self._answers, []
+        if self.before_write is not None:
+            self.before_write()
         for http, data in answers:
             transport = http.protocol.transport
             if http.stage is _RESPONSE:

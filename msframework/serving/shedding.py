@@ -35,6 +35,7 @@ logger = logging.getLogger("msframework.server")
 
 TICK: Final = 0.05
 _TICKS_OF_WINDOW: Final = 2
+_SLOW_TURN: Final = 0.002  # seconds; in quicker ones the loop accepts connections soon enough
 _SAMPLES: Final = 32  # requests of each window that are measured, of those with room
 _LOG_EVERY: Final = 10.0  # seconds
 
@@ -153,9 +154,10 @@ class Shedding:
 
     def _tick(self) -> None:
         now = monotonic()
-        self._patience.observe(now - self._due)
+        lag = now - self._due
+        self._patience.observe(lag)
         self._ticks += 1
-        if not self._occupancy.stopping:
+        if lag > _SLOW_TURN and not self._occupancy.stopping:
             self._occupancy.backlog.accept()
         if self._ticks % _TICKS_OF_WINDOW == 0:
             self._limit.update()

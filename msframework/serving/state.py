@@ -229,5 +229,7 @@ def build_state(
         "request_id" in settings.tracing.trust_peers,
         RateMeters(settings.operations.rate_limit_storage, settings.service_name),
     )
+    if counter is not None:
+        serving.outbox.before_write = counter.settle
     serving.shedding = build_shedding(settings, serving)
     return serving

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from msframework.conf.operations import OperationsSettings
+from msframework.serving.protocol import _SharedProtocol
 from tests.conftest import new_service, serve_service
 
 NAME = "msframework_request_duration_seconds"
@@ -46,6 +47,12 @@ class Counted:
         async def socket(request, ws):
             await ws.recv()
 
+    @property
+    def total(self):
+        """The number of requests that were counted since the start."""
+        (family,) = [each for each in self.service.metrics if each.name == NAME]
+        return sum(sum(series.cells[1:16]) for series in family)
+
     def new(self):
         """Return how many requests were counted since the last call, by method, route, status."""
         (family,) = [each for each in self.service.metrics if each.name == NAME]
@@ -62,6 +69,39 @@ async def counted(request):
     counted = Counted(request.param)
     async with serve_service(counted.service) as counted.address:
         yield counted
+
+
+class WatchedTransport:
+    """A transport that calls *note* before each write."""
+
+    def __init__(self, transport, note):
+        self._transport, self._note = transport, note
+
+    def __getattr__(self, name):
+        return getattr(self._transport, name)
+
+    def write(self, data):
+        self._note()
+        self._transport.write(data)
+
+
+@pytest.fixture
+def totals(counted, monkeypatch):
+    """Return how many requests were counted before each write, as they come."""
+    found, begin = [], _SharedProtocol.begin
+
+    def begin_watched(protocol, transport):
+        begin(protocol, WatchedTransport(transport, lambda: found.append(counted.total)))
+
+    monkeypatch.setattr(_SharedProtocol, "begin", begin_watched)
+    return found
+
+
+async def read_answer(reader):
+    """Read an answer with a Content-Length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+    await reader.readexactly(int(size))
 
 
 async def exchange(counted, head):
@@ -116,6 +156,39 @@ async def test_a_request_is_counted_once(counted, case):
         assert found == {("GET", "/items/{number}", "200"): 1, ("other", "", "400"): 1}
     else:
         assert (found, str(status)) == ({labels: 1}, labels[2])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("sent", [[1], [1, 1], [3], [2, 1, 40]])
+async def test_a_request_is_counted_before_its_answer_is_written(counted, totals, sent):
+    # A worker that is killed as soon as its answers were read has counted them.
+    before, request = counted.total, b"GET /items/7 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    reader, writer = await asyncio.open_connection(*counted.address)
+    for ahead in sent:
+        writer.write(ahead * request)
+        for _ in range(ahead):
+            await read_answer(reader)
+    writer.close()
+    await writer.wait_closed()
+
+    assert [total - before for total in totals] == [*range(1, sum(sent) + 1)]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_answers_that_are_written_together_are_counted_before(counted, totals):
+    before = counted.total
+    pairs = [await asyncio.open_connection(*counted.address) for _ in range(40)]
+
+    for _, writer in pairs:
+        writer.write(b"GET /items/7 HTTP/1.1\r\nHost: x\r\n\r\n")
+    for reader, writer in pairs:
+        await read_answer(reader)
+        writer.close()
+        await writer.wait_closed()
+
+    assert len(totals) == counted.total - before == 40
+    assert all(total - before >= number for number, total in enumerate(totals, 1))
 
 
 @pytest.mark.asyncio(loop_scope="module")
