@@ -10,7 +10,7 @@ none between the reading of a cell and its writing; without its global lock coun
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from time import time
 from typing import Final, TypeAlias
@@ -119,16 +119,19 @@ class HistogramSeries(Series):
     def observe_since(self, begins: Sequence[float], now: float) -> None:
         """Count the time from each of *begins*, of which there is one at least, to *now*.
 
-        PERF: several times that end together mostly belong to one bucket (benchmarks/metrics.py).
+        PERF: times that end together belong to few buckets, each counted once
+        (benchmarks/metrics.py).
         """
-        bounds, cells, count = self.bounds, self.cells, len(begins)
-        total = now * count - sum(begins)
-        bucket = bisect_left(bounds, now - min(begins))
-        if bucket == 0 or bucket == bisect_left(bounds, now - max(begins)):
-            cells[bucket + 1] += count
-        else:
-            for began in begins:
-                cells[bisect_left(bounds, now - began) + 1] += 1.0
+        bounds, cells = self.bounds, self.cells
+        times = sorted([now - began for began in begins])
+        total, left = sum(times), len(times)
+        bucket, last = bisect_left(bounds, times[0]), bisect_left(bounds, times[-1])
+        while bucket < last:
+            longer = len(times) - bisect_right(times, bounds[bucket])
+            bucket += 1
+            cells[bucket] += left - longer
+            left = longer
+        cells[last + 1] += left
         cells[0] += total
 
     def remember(self, value: float, trace_id: str) -> None:
