@@ -18,12 +18,13 @@ from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import short_path
 from msframework.conf.tls import find_warnings
-from msframework.exceptions import ServiceException
+from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
 from msframework.metrics.exposition import EXTRA, is_installed
-from msframework.migrations.declared import read_models
+from msframework.migrations.declared import INDEX_ADVICE, read_index_nodes, read_models
 from msframework.migrations.files import app_directory
+from msframework.migrations.scanner import Unreadable
 from msframework.models import Model
 from msframework.operation import Operation
 from msframework.resource import Resource, misspelt_perhaps
@@ -148,7 +149,7 @@ def _constraints_of(model: Any) -> Iterator[str]:
     meta = model._meta
     table = meta.table_name
     yield from (f"{table}_pkey", f"{table}_check")
-    for index in meta.fields_to_index():
+    for index in _indexes_of(model):
         yield from (
             _WORD.findall(_sql_of(index)) if isinstance(index, peewee.SQL) else (_sql_of(index),)
         )
@@ -163,6 +164,17 @@ def _constraints_of(model: Any) -> Iterator[str]:
             yield f"fk_{table}_{field.column_name}_refs_{other}"
             if getattr(field, "constraint_name", None):
                 yield str(field.constraint_name)
+
+
+def _indexes_of(model: Any) -> list[Any]:
+    """Return the indexes of *model*, whose mistakes stop `check` as they stop migrations."""
+    try:
+        return read_index_nodes(model)
+    except Unreadable as exc:
+        name = f"{model.__module__}.{model.__qualname__}"
+        raise ImproperlyConfigured(
+            f"{name}: its Meta.indexes cannot be read: {exc}. {INDEX_ADVICE}"
+        ) from exc
 
 
 def _sql_of(thing: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import peewee
 from playhouse.postgres_ext import ArrayField
@@ -48,6 +48,11 @@ from msframework.models.enums import EnumField
 from msframework.problem import Problem
 
 __all__ = ["describe", "read_enums", "read_models", "read_models_of", "table_name"]
+
+
+INDEX_ADVICE: Final = (
+    'Write `((("name", "age"), True),)`: names of fields, and whether it is unique.'
+)
 
 
 def table_name(model: type[peewee.Model]) -> str:
@@ -157,6 +162,19 @@ def _find_homonyms(tables: Sequence[Table]) -> Iterator[Problem]:
             owners[full] = table.name
 
 
+def read_index_nodes(model: type[peewee.Model]) -> list[peewee.Node]:
+    """Return the indexes of *model* as peewee makes them.
+
+    Raises:
+        Unreadable: its `Meta.indexes` name no fields, or have another form.
+    """
+    try:
+        return list(model._meta.fields_to_index())
+    except (KeyError, TypeError, ValueError) as exc:
+        text = f"there is no field {exc}" if isinstance(exc, KeyError) else str(exc)
+        raise Unreadable(text) from exc
+
+
 class _Description:
     """The reader of one model."""
 
@@ -238,7 +256,12 @@ class _Description:
         self._clauses += clause.constraints
         if isinstance(field, peewee.ForeignKeyField):
             node = field.foreign_key_constraint(explicit_name=bool(field.deferred))
-            self._clauses.append(read_constraint(write_node(self._model, node)))
+            try:
+                self._clauses.append(read_constraint(write_node(self._model, node)))
+            except Unreadable as exc:
+                actions = "CASCADE, RESTRICT, SET NULL, SET DEFAULT or NO ACTION"
+                advice = f"Let on_delete and on_update be {actions}."
+                self._refuse(field.name, f"its foreign key cannot be read: {exc}", advice)
         return replace(
             clause.column,
             comment=field.help_text if isinstance(field.help_text, str) else None,
@@ -297,14 +320,9 @@ class _Description:
         meta = self._model._meta
         found: dict[str, Index] = {}
         try:
-            nodes = meta.fields_to_index()
-        except (KeyError, TypeError, ValueError) as exc:
-            text = f"there is no field {exc}" if isinstance(exc, KeyError) else str(exc)
-            self._refuse(
-                None,
-                f"its Meta.indexes cannot be read: {text}",
-                'Write `((("name", "age"), True),)`: names of fields, and whether it is unique.',
-            )
+            nodes = read_index_nodes(self._model)
+        except Unreadable as exc:
+            self._refuse(None, f"its Meta.indexes cannot be read: {exc}", INDEX_ADVICE)
             return
         for node in nodes:
             try:

@@ -20,6 +20,7 @@ from msframework.migrations.compare import (
     same_index,
 )
 from msframework.migrations.conversions import conversion
+from msframework.migrations.effects import apply_operations
 from msframework.migrations.enum_difference import find_enum_changes
 from msframework.migrations.matching import settle_names
 from msframework.migrations.operations.base import MigrationOperation
@@ -61,13 +62,14 @@ def find_operations(
     """
     first = old
     renames, old = settle_names(old, new, answers)
+    enums = find_enum_changes(old.enums, new.enums, answers)
+    old = apply_operations(old, enums.early)
     before = {table.name: table for table in old.tables}
     created = [table for table in new.tables if table.name not in before]
     kept = [(before[table.name], table) for table in new.tables if table.name in before]
     names = {table.name for table in new.tables}
     dropped = [table for table in old.tables if table.name not in names]
 
-    enums = find_enum_changes(old.enums, new.enums, answers)
     answers.end_renames()
     changes = [_compare(one, other, answers) for one, other in kept]
     _recreate_foreign_keys(kept, changes)
@@ -80,7 +82,8 @@ def find_operations(
     if are_taken(drops, (*enums.early, *ways_in)):
         found = [*types, *ways_out, *drops, *enums.early, *ways_in]
     else:
-        found = [*types, *enums.early, *ways_out, *ways_in, *drops]
+        # NOTE: on the way back a condition that names a value comes after that has its old name.
+        found = [*types, *ways_out, *enums.early, *ways_in, *drops]
     found += [*_each(changes, "comments"), *enums.late]
     refuse_collisions(first, found)
     return found

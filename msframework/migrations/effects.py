@@ -11,9 +11,15 @@ from typing import Any, Final, TypeGuard, TypeVar
 
 from msframework.migrations import operations as ops
 from msframework.migrations.compare import mentions
-from msframework.migrations.evolve import rename_column, rename_table, rename_type
+from msframework.migrations.evolve import (
+    rename_column,
+    rename_table,
+    rename_type,
+    rename_values,
+)
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.ddl import schema_of
+from msframework.migrations.operations.enum_changes import renamed_values
 from msframework.migrations.schema import Constraint, ForeignKey, Index, SchemaState, Table
 from msframework.migrations.sql import canonical_words, quote_qualified
 
@@ -56,6 +62,7 @@ def _apply(state: SchemaState, operation: MigrationOperation) -> SchemaState:
             return replace(state, enums=_without(state.enums, enum.name))
         case ops.AlterEnum(old, new):
             state = rename_type(state, old.name, new.name)
+            state = rename_values(state, new.name, renamed_values(old.values, new.values))
             return replace(state, enums=_changed(state.enums, new.name, lambda each: new))
         case ops.Run():
             return state

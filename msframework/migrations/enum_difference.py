@@ -50,14 +50,19 @@ def _alter(was: EnumType, enum: EnumType, answers: Answers, found: EnumChanges) 
     if renamed != was:
         found.early.append(ops.AlterEnum(was, renamed))
     lost = [value for value in renamed.values if value not in enum.values]
+    added = tuple(value for value in enum.values if value not in renamed.values)
     for value in lost:
-        answers.accept_loss(enum.name, value, _LOSS)
+        names = " or ".join(f"--rename {enum.name}.{value}:{each}" for each in added)
+        answers.accept_loss(
+            enum.name,
+            value,
+            _LOSS + (f"; if it has another name now, give {names}" if names else ""),
+        )
     kept = tuple(value for value in enum.values if value in renamed.values)
     if kept == renamed.values:
         if renamed != enum:
             found.early.append(ops.AlterEnum(renamed, enum))
         return
-    added = tuple(value for value in enum.values if value not in renamed.values)
     wide = replace(renamed, values=(*renamed.values, *added))
     if added:
         found.early.append(ops.AlterEnum(renamed, wide))

@@ -5,6 +5,7 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from msframework.migrations import sql
@@ -105,3 +106,21 @@ def rename_type(state: SchemaState, old: str, new: str) -> SchemaState:
 
     enums = (replace(each, name=new) if each.name == old else each for each in state.enums)
     return replace(state, tables=tuple(map(rename, state.tables)), enums=tuple(enums))
+
+
+def rename_values(state: SchemaState, enum: str, renamed: Sequence[tuple[str, str]]) -> SchemaState:
+    """Return *state* with the new names of an enumerated type's values in the columns' defaults.
+
+    Conditions of constraints and indexes keep their texts: a value in them may be one of a text.
+    """
+    kind = sql.quote_qualified(enum)
+    names = {sql.literal(old): sql.literal(new) for old, new in renamed}
+
+    def rename(column: Column) -> Column:
+        if column.type != kind or column.default is None:
+            return column
+        value, *cast = column.default.partition("::")
+        return replace(column, default="".join((names.get(value.strip(), value), *cast)))
+
+    tables = (replace(each, columns=tuple(map(rename, each.columns))) for each in state.tables)
+    return replace(state, tables=tuple(tables))

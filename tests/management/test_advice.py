@@ -586,3 +586,23 @@ def test_the_cause_of_a_failed_import_is_chained(check):
     assert code == 1
     assert "resources.py\", line 1, in <module>\n    x = {}['a']" in err
     assert "direct cause" in err
+
+
+@pytest.mark.parametrize("indexes", ['((("nme", "size"), True),)', '(("name", "size"), True)'])
+def test_indexes_that_cannot_be_read_are_a_mistake_of_the_model(check, indexes):
+    models = f"""
+    from msframework.models import CharField, IntegerField, Model
+
+
+    class Thing(Model):
+        name = CharField()
+        size = IntegerField()
+
+        class Meta:
+            indexes = {indexes}
+    """
+
+    code, _, err = check(resources=RESOURCES, models=models)
+
+    assert code == 1
+    assert "models.Thing: its Meta.indexes cannot be read: there is no field" in err

@@ -511,3 +511,14 @@ def test_the_page_on_models_says_what_peewee_makes(compare):
     assert state.table("customers").comment == "Whoever has ordered once"
     page.Customer.email.help_text = page.Customer._meta.comment = None  # peewee writes none
     compare(page.Customer, page.Order)
+
+
+def test_an_action_that_is_none_is_a_mistake_of_its_foreign_key():
+    class Owner(peewee.Model):
+        pass
+
+    class Owned(peewee.Model):
+        owner = peewee.ForeignKeyField(Owner, on_delete="CASCAD")
+
+    with pytest.raises(ImproperlyConfigured, match=r"Owned\.owner: its foreign key cannot be read"):
+        describe([Owner, Owned])

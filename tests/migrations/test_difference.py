@@ -517,6 +517,29 @@ def test_a_value_that_gave_way_to_another_was_renamed_or_dropped():
     ]
 
 
+def test_a_value_that_goes_while_others_come_may_be_one_of_them():
+    refused = refusal(state(enums=(moods("a", "b"),)), state(enums=(moods("a", "c", "d"),)))
+
+    assert (
+        "give --rename mood.b:c or --rename mood.b:d. If that is meant, give --drop mood.b"
+        in refused
+    )
+
+
+def test_a_value_is_renamed_between_the_drop_and_the_return_of_a_condition_that_names_it():
+    def people(value, **default):
+        check = Constraint("calm", f"CHECK (mood <> '{value}')")
+        return table(Column("mood", "mood", **default), constraints=(check,))
+
+    old = state(people("b", default="'b'::mood"), enums=(moods("a", "b"),))
+    new = state(people("c", default="'c'::mood"), enums=(moods("a", "c"),))
+
+    found = find(old, new, renames=["mood.b:c"])
+
+    assert [type(each) for each in found] == [DropConstraint, AlterEnum, AddConstraint]
+    assert apply_operations(old, found) == new
+
+
 def test_the_values_of_an_enumerated_type_are_put_into_another_order():
     assert from_moods("ab", "ba") == [AlterEnum(moods(*"ab"), moods(*"ba"))]
     assert from_moods("ab", "bca") == [

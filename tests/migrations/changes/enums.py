@@ -18,6 +18,21 @@ def _states(*values, field="EnumField(State)"):
     return _STATES.format(lines, field)
 
 
+_NAMED = """
+class State(enum.Enum):
+    NEW = {0!r}
+    OLD = "old"
+
+
+class Note(Model):
+    title = TextField()
+    state = EnumField(State, constraints=[Default("'{0}'")])
+
+    class Meta:
+        constraints = [Check("state <> '{0}' OR title <> ''", "note_new_has_title")]
+        indexes = [SQL("CREATE INDEX note_new ON note (title) WHERE state = '{0}'")]
+"""
+
 _ROWS = "INSERT INTO note (title, state) VALUES ('a', 'new'), ('b', 'old')"
 _KEPT = ("SELECT state::text FROM note ORDER BY title", [("new",), ("old",)])
 
@@ -96,5 +111,15 @@ CHANGES = [
         kept=("SELECT state::text FROM note ORDER BY title", [("fresh",), ("old",)]),
         options=("--rename", "state.new:fresh"),
         refusal="was it renamed? Give --rename state.new:fresh",
+    ),
+    Change(
+        "a value under another name, which default, check and index say",
+        _NAMED.format("new"),
+        _NAMED.format("fresh"),
+        rows=_ROWS,
+        kept=("SELECT state::text FROM note ORDER BY title", [("fresh",), ("old",)]),
+        options=("--rename", "state.new:fresh"),
+        refusal="was it renamed? Give --rename state.new:fresh",
+        daily=True,
     ),
 ]
