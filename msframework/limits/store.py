@@ -219,6 +219,9 @@ class SharedStore:
             await asyncio.sleep(PAUSE)
             with suppress(Exception):
                 async with asyncio.timeout(TIMEOUT):
+                    # NOTE: an old connection may lead to what the address no longer does, such as
+                    # a store that became a replica when another one took its place.
+                    await client.connection_pool.disconnect()
                     # NOTE: a replica, or a store without memory, would answer a PING.
                     await self._run(client, [(_PROBE, b"")])
                 break

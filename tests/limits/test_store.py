@@ -205,6 +205,42 @@ async def test_a_store_that_was_started_anew_is_used_at_once(store, redis, caplo
     assert caplog.records == []
 
 
+async def test_a_store_whose_place_another_one_took_is_found(redis, tmp_path):
+    """The address of a store leads to another one, while the connection to the old one stays."""
+
+    target, handlers = redis.port, []
+
+    async def lead(reader, writer):
+        handlers.append(asyncio.current_task())
+        other = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(pump(reader, other[1]), pump(other[0], writer))
+
+    async def pump(reader, writer):
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    other = RedisServer(tmp_path)
+    async with await asyncio.start_server(lead, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        store = await open_store(f"redis://:{PASSWORD}@127.0.0.1:{port}/1", "taken")
+        await store.take([(MINUTE, b"k" * 16)])
+        await store._client.replicaof("127.0.0.1", free_port())
+        try:
+            target = other.port
+            assert await store.take([(MINUTE, b"k" * 16)]) is None
+            await until_back(store)
+
+            assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
+        finally:
+            await store.stop()
+            async with asyncio.timeout(30):
+                await asyncio.gather(*handlers)
+            other.kill()
+            redis.kill()
+            redis.start()
+
+
 async def test_a_wrong_password_is_not_told(redis, caplog):
     store = await open_store(f"redis://:hunter2@127.0.0.1:{redis.port}/1")
 
