@@ -177,7 +177,7 @@ class SharedStore:
                 self._sha = await client.script_load(_SCRIPT)
             pipeline = client.pipeline(transaction=False)
             for policy, key in asked:
-                name = f"{self._prefix}:{policy.name}:{key.hex()}"
+                name = f"{self._prefix}:{policy.name}/{policy.amount}:{key.hex()}"
                 window = policy.window * 1000
                 pipeline.evalsha(self._sha, 1, name, policy.amount, window, policy.cost)
             found = await pipeline.execute(raise_on_error=False)

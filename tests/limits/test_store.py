@@ -118,6 +118,14 @@ async def test_several_limits_are_asked_together(store):
     assert [each[1][:2] for each in found] == [(True, 99), (True, 98), (True, 97)]
 
 
+async def test_limits_of_two_amounts_are_two_budgets_as_in_memory(store):
+    fewer = RatePolicy("store", "address", 2, 60, "minute")
+    for _ in range(3):
+        await store.take([(MINUTE, b"k" * 16)])
+
+    assert await store.take([(fewer, b"k" * 16)]) == [(True, 1, 60)]
+
+
 async def test_two_workers_allow_no_more_than_one(store, redis):
     other = await open_store(redis.url, "test_two_workers_allow_no_more_than_one")
     key = b"k" * 16
@@ -152,12 +160,12 @@ async def test_keys_tell_nothing_and_go(store):
 
     (name,) = await client.keys(f"{store._prefix}:brief*")
 
-    assert name.decode() == f"{store._prefix}:brief/address/second:{'01' * 16}"
+    assert name.decode() == f"{store._prefix}:brief/address/second/9:{'01' * 16}"
     assert 1000 < await client.pttl(name) <= 2000
 
 
 async def test_a_key_of_another_type_is_made_anew(store):
-    name = f"{store._prefix}:{MINUTE.name}:{(b'k' * 16).hex()}"
+    name = f"{store._prefix}:{MINUTE.name}/100:{(b'k' * 16).hex()}"
     await store._client.set(name, "of somebody else")
 
     assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
