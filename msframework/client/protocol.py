@@ -88,12 +88,21 @@ class BoundedProtocol(ResponseHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Raise *exc* in the task that waits, also where it waits for the rest of a body.
+
+        aiohttp leaves such a task alone when the rest turns out to be no HTTP.
+        """
+        super().set_exception(exc, *cause)
+        payload = self._payload
+        if payload is not None and not payload.is_eof() and payload.exception() is None:
+            if not isinstance(exc, TimeoutError | aiohttp.ClientError):
+                exc = aiohttp.ClientPayloadError("no HTTP")
+            payload.set_exception(exc)
+
     def expire(self) -> None:
         """Raise `TimeoutError` in the task that waits, and take the connection out of use."""
-        exc, payload = TimeoutError(), self._payload
-        self.set_exception(exc)
-        if payload is not None and not payload.is_eof():
-            payload.set_exception(exc)
+        self.set_exception(TimeoutError())
 
 
 def use_bounded_protocol(connector: aiohttp.BaseConnector, loop: asyncio.AbstractEventLoop) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 # A function of the request that returns the caller's key, or `None` for its principal or address.
 ByCaller = Callable[[Any], str | int | None]
@@ -92,6 +94,27 @@ def _name_of(function: ByCaller) -> str:
     return _not_plain.sub("_", name).strip("_") or "own"
 
 
+def _is_late(function: object) -> bool:
+    """Tell whether *function* returns no key, but what has to be awaited or iterated for one."""
+    called = getattr(type(function), "__call__", None)  # noqa: B004 - of a class of its own
+    return any(
+        inspect.iscoroutinefunction(each)
+        or inspect.isgeneratorfunction(each)
+        or inspect.isasyncgenfunction(each)
+        for each in (function, called)
+    )
+
+
+def _takes_one(function: ByCaller) -> bool:
+    """Tell whether *function* can be called with one argument; without a signature it may be."""
+    with suppress(ValueError):
+        try:
+            inspect.signature(function).bind(None)
+        except TypeError:
+            return False
+    return True
+
+
 def as_rate_limit(given: object) -> RateLimit:
     """Return *given* as a limit; it may be a text, such as `9/minute by address`.
 
@@ -115,10 +138,15 @@ def find_mistakes(limit: RateLimit) -> Iterator[tuple[str, str]]:
             f"a rate limit is by {by!r}; expected 'principal', 'address' or a function",
             "Write by='address', or by=function, which takes the request.",
         )
-    elif not isinstance(by, str) and (not callable(by) or inspect.iscoroutinefunction(by)):
+    elif not isinstance(by, str) and (not callable(by) or _is_late(by)):
         yield (
             f"a rate limit is by {by!r}, which is no plain function",
             "Write `def tenant(request)`, which returns a text, a number or None.",
+        )
+    elif not isinstance(by, str) and not _takes_one(by):
+        yield (
+            f"a rate limit is by {by!r}, which cannot be called with the request alone",
+            "Write `def tenant(request)`.",
         )
     if limit.scope and _is_scope(limit.scope) is None:
         yield (
@@ -168,7 +196,8 @@ def parse_rates(text: object) -> list[tuple[int, int, str]]:
 
 def policies_of(limit: RateLimit, place: str) -> list[RatePolicy]:
     """Return the policies of *limit*, which has no mistake and stands on *place*."""
-    scope = limit.scope or place
+    # NOTE: the names of headers are ASCII (RFC 9651, 3.3.3), those of functions need not be.
+    scope = limit.scope or quote(place, safe=" ")
     return [
         RatePolicy(scope, limit.by, amount, window, unit, limit.cost)
         for amount, window, unit in parse_rates(limit.rate)

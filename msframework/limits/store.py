@@ -177,7 +177,7 @@ class SharedStore:
                 self._sha = await client.script_load(_SCRIPT)
             pipeline = client.pipeline(transaction=False)
             for policy, key in asked:
-                name = f"{self._prefix}:{policy.name}:{key.hex()}"
+                name = f"{self._prefix}:{policy.name}/{policy.amount}:{key.hex()}"
                 window = policy.window * 1000
                 pipeline.evalsha(self._sha, 1, name, policy.amount, window, policy.cost)
             found = await pipeline.execute(raise_on_error=False)
@@ -219,6 +219,9 @@ class SharedStore:
             await asyncio.sleep(PAUSE)
             with suppress(Exception):
                 async with asyncio.timeout(TIMEOUT):
+                    # NOTE: an old connection may lead to what the address no longer does, such as
+                    # a store that became a replica when another one took its place.
+                    await client.connection_pool.disconnect()
                     # NOTE: a replica, or a store without memory, would answer a PING.
                     await self._run(client, [(_PROBE, b"")])
                 break

@@ -111,6 +111,36 @@ async def test_more_whole_answers_than_may_wait_are_refused(answered):
     assert caught.value.status_code == 502
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [b"zz\r\n", b"1\r\n22\r\n", b"0\r\na\0: b\r\n\r\n", b"0\r\na: " + b"b" * 20_000],
+    ids=["size", "chunk", "trailer", "long"],
+)
+async def test_a_rest_that_is_no_http_is_not_waited_for(answered, method, rest):
+    async def write(writer):
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n1\r\n")
+        for _ in range(50):  # so that the rest is mostly read apart from the head
+            await asyncio.sleep(0)
+        writer.write(rest)
+        await writer.drain()
+
+    with pytest.raises(UpstreamError, match="answered 200") as caught:
+        async with asyncio.timeout(30):
+            await answered(write, method=method)
+
+    assert caught.value.upstream_error == "its answer is broken"
+
+
+async def test_a_packed_answer_is_read_whatever_ends_the_connection(answered, method):
+    async def write(writer):
+        writer.write(with_gzip(packed(4_000_000)))
+        await writer.drain()
+        writer.close()
+
+    async with asyncio.timeout(30):
+        assert await answered(write, method=method) == 1
+
+
 def packed(size):
     """Return the gzip form of *size* spaces and a number."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)

@@ -18,6 +18,22 @@ async def late(request):
     """Tell them apart too late."""
 
 
+def several(request):
+    """Tell them apart more than once."""
+    yield ""
+
+
+def two(request, name):
+    """Tell them apart by more than a request."""
+
+
+class LateTenant:
+    """Tells them apart too late, as an object."""
+
+    async def __call__(self, request):
+        return ""
+
+
 def test_a_limit_is_an_amount_in_a_time():
     assert parse_rates("100/minute") == [(100, 60, "minute")]
     assert parse_rates("10 per 2 seconds; 500/6 hours") == [
@@ -41,6 +57,10 @@ def test_what_is_no_limit_is_refused_with_its_text(text):
         (RateLimit("9/minute", by="user"), "a rate limit is by 'user'"),
         (RateLimit("9/minute", by=late), "which is no plain function"),
         (RateLimit("9/minute", by=None), "which is no plain function"),
+        (RateLimit("9/minute", by=several), "which is no plain function"),
+        (RateLimit("9/minute", by=LateTenant()), "which is no plain function"),
+        (RateLimit("9/minute", by=two), "which cannot be called with the request alone"),
+        (RateLimit("9/minute", by=lambda: ""), "which cannot be called with the request alone"),
         (RateLimit("9/minute", scope="two words"), "has the scope 'two words'"),
         (RateLimit("9/minute", scope='quo"te'), "has the scope"),
         (RateLimit("9/minute", cost=0), "has the cost 0"),
@@ -79,6 +99,14 @@ def test_a_policy_has_a_name_a_text_and_an_item():
     assert (one.name, other.name) == ("orders/tenant/minute", "orders/tenant/6-hours")
     assert other.text == "5/6 hours by tenant, 2 each time"
     assert other.item == '"orders/tenant/6-hours";q=5;w=21600'
+
+
+def test_the_name_of_a_place_is_ascii_and_its_own():
+    (policy,) = policies_of(RateLimit("9/minute"), "größe")
+    (other,) = policies_of(RateLimit("9/minute"), "grüße")
+
+    assert policy.item == '"gr%C3%B6%C3%9Fe/principal/minute";q=9;w=60'
+    assert other.name != policy.name
 
 
 @pytest.mark.parametrize(

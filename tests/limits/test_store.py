@@ -118,6 +118,14 @@ async def test_several_limits_are_asked_together(store):
     assert [each[1][:2] for each in found] == [(True, 99), (True, 98), (True, 97)]
 
 
+async def test_limits_of_two_amounts_are_two_budgets_as_in_memory(store):
+    fewer = RatePolicy("store", "address", 2, 60, "minute")
+    for _ in range(3):
+        await store.take([(MINUTE, b"k" * 16)])
+
+    assert await store.take([(fewer, b"k" * 16)]) == [(True, 1, 60)]
+
+
 async def test_two_workers_allow_no_more_than_one(store, redis):
     other = await open_store(redis.url, "test_two_workers_allow_no_more_than_one")
     key = b"k" * 16
@@ -152,12 +160,12 @@ async def test_keys_tell_nothing_and_go(store):
 
     (name,) = await client.keys(f"{store._prefix}:brief*")
 
-    assert name.decode() == f"{store._prefix}:brief/address/second:{'01' * 16}"
+    assert name.decode() == f"{store._prefix}:brief/address/second/9:{'01' * 16}"
     assert 1000 < await client.pttl(name) <= 2000
 
 
 async def test_a_key_of_another_type_is_made_anew(store):
-    name = f"{store._prefix}:{MINUTE.name}:{(b'k' * 16).hex()}"
+    name = f"{store._prefix}:{MINUTE.name}/100:{(b'k' * 16).hex()}"
     await store._client.set(name, "of somebody else")
 
     assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
@@ -203,6 +211,42 @@ async def test_a_store_that_was_started_anew_is_used_at_once(store, redis, caplo
 
     assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
     assert caplog.records == []
+
+
+async def test_a_store_whose_place_another_one_took_is_found(redis, tmp_path):
+    """The address of a store leads to another one, while the connection to the old one stays."""
+
+    target, handlers = redis.port, []
+
+    async def lead(reader, writer):
+        handlers.append(asyncio.current_task())
+        other = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(pump(reader, other[1]), pump(other[0], writer))
+
+    async def pump(reader, writer):
+        while data := await reader.read(65_536):
+            writer.write(data)
+        writer.close()
+
+    other = RedisServer(tmp_path)
+    async with await asyncio.start_server(lead, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        store = await open_store(f"redis://:{PASSWORD}@127.0.0.1:{port}/1", "taken")
+        await store.take([(MINUTE, b"k" * 16)])
+        await store._client.replicaof("127.0.0.1", free_port())
+        try:
+            target = other.port
+            assert await store.take([(MINUTE, b"k" * 16)]) is None
+            await until_back(store)
+
+            assert await store.take([(MINUTE, b"k" * 16)]) == [(True, 99, 60)]
+        finally:
+            await store.stop()
+            async with asyncio.timeout(30):
+                await asyncio.gather(*handlers)
+            other.kill()
+            redis.kill()
+            redis.start()
 
 
 async def test_a_wrong_password_is_not_told(redis, caplog):
