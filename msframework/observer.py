@@ -70,19 +70,19 @@ class Observer:
             if counter is not None and operation is not None and find_begins is not None:
                 if request.method != method:  # HEAD, which GET's handler answers
                     counter.count(request, _route_of(request), answer.status)
+                elif span is not None and span.sampled:
+                    # NOTE: at once, so that its exemplar stands at the bucket that it counts in.
+                    operation.count(request, answer.status)
                 elif begins := find_begins(answer.status):
                     # PERF: as `note`, without the call (benchmarks/metrics.py).
                     begins.append(request.stream.perft0)
                 else:
                     operation.note(request, answer.status)
             if span is not None:
-                # PERF: `finish_request`, without the call where nothing is recorded
-                # (benchmarks/tracing.py).
+                # PERF: `finish_request`, without the call for nothing (benchmarks/tracing.py).
                 write_current(None)
                 if span.sampled and tracer is not None:
                     tracer.finish_request(span, answer.status)
-                    if operation is not None and request.method == method:
-                        operation.remember(request, answer.status)
             if record is not None:
                 record(request, answer.status, len(answer.body or b""))
 

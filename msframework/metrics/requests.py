@@ -72,23 +72,30 @@ class OperationCounter:
             to them instead of calling `note`.
     """
 
-    __slots__ = ("_batches", "_family", "_labels", "_series", "_slowest", "_traced", "begins")
+    __slots__ = ("_batches", "_family", "_labels", "_series", "_traced", "begins")
 
     def __init__(self, family: Family, labels: tuple[str, str], batches: list[_Batch]) -> None:
         self._family, self._labels, self._batches = family, labels, batches
         self._series: dict[int, Series] = {}
-        self._traced = self._slowest = 0.0
+        self._traced: dict[int, tuple[float, float]] = {}  # when, and how long it took, by status
         self.begins: dict[int, list[float]] = {}
 
     def count(self, request: Any, status: int) -> None:
-        """Count a request that ends now."""
-        series = self._find(status)
+        """Count a request that ends now; the trace of one that is sampled becomes an exemplar.
+
+        Once a second for each status, and the slower ones.
+        """
+        series, now = self._find(status), perf_counter()
         # NOTE: under an ASGI server, and for a refused head, the time of the start is unknown.
         began = getattr(request.stream, "perft0", None)
-        series.observe(0.0 if began is None else perf_counter() - began)
+        duration = 0.0 if began is None else now - began
+        series.observe(duration)
         span = request.span
         if span is not None and span.sampled:
-            self.remember(request, status)
+            traced, slowest = self._traced.get(status, (0.0, -1.0))
+            if now - traced >= _TRACE_EVERY or duration > slowest:
+                self._traced[status] = (now, duration)
+                series.remember(duration, span.trace_id)
 
     def note(self, request: Any, status: int) -> None:
         """Have `RequestCounter.settle` count a request; one whose start is unknown counts now."""
@@ -100,14 +107,6 @@ class OperationCounter:
         if not begins:
             self._batches.append((self._find(status), begins))
         begins.append(began)
-
-    def remember(self, request: Any, status: int) -> None:
-        """Make the trace of a request that ends now an exemplar: once a second, and the slowest."""
-        now = perf_counter()
-        duration = now - getattr(request.stream, "perft0", now)
-        if now - self._traced >= _TRACE_EVERY or duration > self._slowest:
-            self._traced, self._slowest = now, duration
-            self._find(status).remember(duration, request.span.trace_id)
 
     def _find(self, status: int) -> Series:
         found = self._series.get(status)

@@ -112,6 +112,7 @@ class StrictHttp(Http):
 
     async def _serve_one(self) -> None:
         """Read one request and have it answered."""
+        self.perft0 = None  # that of the request before it
         await self.http1_request_header()
         self.stage, self.perft0 = _HANDLER, perf_counter()
         if self.url == "*":

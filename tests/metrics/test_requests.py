@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from msframework.metrics import Metrics
 from msframework.metrics.requests import RequestCounter
+from msframework.metrics.series import HistogramSeries, read_exemplar
 from tests.examples import EXAMPLES, some_examples
 
 LABELS = ("GET", "/items/{id}")
@@ -72,20 +73,49 @@ def test_what_is_added_to_a_begun_batch_is_counted_with_it(monkeypatch):
     assert not operation.begins.get(200)  # the next one begins a batch again
 
 
-def test_the_first_and_each_slower_request_of_a_second_is_an_exemplar(monkeypatch):
-    clock = Clock(monkeypatch)
-    metrics = Metrics()
-    operation = RequestCounter(metrics).of_operation(*LABELS)
-    (family,) = [each for each in metrics if each.name.endswith("request_duration_seconds")]
-    remembered = []
-    series = family.series(*LABELS, "200")
+@pytest.fixture
+def remembered(monkeypatch):
+    """Return what became an exemplar, as status and trace id, as it comes."""
+    found = []
     monkeypatch.setattr(
-        type(series), "remember", lambda self, value, trace_id: remembered.append(trace_id)
+        HistogramSeries,
+        "remember",
+        lambda series, value, trace_id: found.append((series.labels[2], trace_id)),
     )
+    return found
+
+
+def test_the_first_and_each_slower_request_of_a_second_is_an_exemplar(monkeypatch, remembered):
+    clock = Clock(monkeypatch)
+    operation = RequestCounter(Metrics()).of_operation(*LABELS)
 
     for trace_id, duration in (("a", 0.01), ("b", 0.002), ("c", 0.5), ("d", 0.4)):
         operation.count(request_of(clock.now - duration, trace_id), 200)
     clock.now += 1.0
     operation.count(request_of(clock.now - 0.002, "e"), 200)
 
-    assert remembered == ["a", "c", "e"]
+    assert remembered == [("200", "a"), ("200", "c"), ("200", "e")]
+
+
+def test_a_failure_is_an_exemplar_beside_successes_that_took_longer(monkeypatch, remembered):
+    clock = Clock(monkeypatch)
+    operation = RequestCounter(Metrics()).of_operation(*LABELS)
+
+    operation.count(request_of(clock.now - 0.5, "a"), 200)
+    operation.count(request_of(clock.now - 0.001, "b"), 500)
+
+    assert remembered == [("200", "a"), ("500", "b")]
+
+
+def test_a_trace_whose_start_is_unknown_is_an_exemplar_of_no_time(monkeypatch):
+    Clock(monkeypatch)
+    counter = RequestCounter(Metrics())
+    request = request_of(None, "0af7651916cd43dd8448eb211c80319c")
+    request.stream.perft0 = None  # that of a head that was refused
+
+    counter.count(request, "", 400)
+
+    (series,) = counter._family
+    _, value, trace_id = read_exemplar(series.cells, len(series.bounds) + 2)
+    assert (value, trace_id) == (0.0, request.span.trace_id)
+    assert counts_of(counter) == {"400": [0.0, 1.0, *[0.0] * len(series.bounds)]}

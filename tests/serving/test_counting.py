@@ -192,6 +192,22 @@ async def test_answers_that_are_written_together_are_counted_before(counted, tot
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_a_refused_head_takes_no_time_and_no_failure_comes_of_it(counted, caplog):
+    (family,) = [each for each in counted.service.metrics if each.name == NAME]
+    series = family.series("other", "", "400")
+    counted.new()
+    spent = series.value
+
+    await exchange(counted, "nonsense\r\n\r\n")
+    # Nor the time since the request before it.
+    await exchange(counted, "GET /items/7 HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n")
+
+    assert counted.new()["other", "", "400"] == 2
+    assert series.value == spent
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_client_that_hangs_up_is_counted_as_499(counted):
     counted.new()
     counted.begun.clear()
