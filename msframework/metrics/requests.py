@@ -101,7 +101,7 @@ class OperationCounter:
         """Have `RequestCounter.settle` count a request; one whose start is unknown counts now."""
         began = getattr(request.stream, "perft0", None)
         if began is None:
-            self._find(status).observe(0.0)
+            self.count(request, status)
             return
         begins = self.begins.setdefault(status, [])
         if not begins:

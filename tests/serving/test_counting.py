@@ -8,6 +8,8 @@ import pytest_asyncio
 from msframework.conf.operations import OperationsSettings
 from msframework.serving.protocol import _SharedProtocol
 from tests.conftest import new_service, serve_service
+from tests.serving.running import read_answer
+from tests.serving.watched import WatchedTransport
 
 NAME = "msframework_request_duration_seconds"
 
@@ -71,20 +73,6 @@ async def counted(request):
         yield counted
 
 
-class WatchedTransport:
-    """A transport that calls *note* before each write."""
-
-    def __init__(self, transport, note):
-        self._transport, self._note = transport, note
-
-    def __getattr__(self, name):
-        return getattr(self._transport, name)
-
-    def write(self, data):
-        self._note()
-        self._transport.write(data)
-
-
 @pytest.fixture
 def totals(counted, monkeypatch):
     """Return how many requests were counted before each write, as they come."""
@@ -95,13 +83,6 @@ def totals(counted, monkeypatch):
 
     monkeypatch.setattr(_SharedProtocol, "begin", begin_watched)
     return found
-
-
-async def read_answer(reader):
-    """Read an answer with a Content-Length."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    size = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-    await reader.readexactly(int(size))
 
 
 async def exchange(counted, head):

@@ -10,6 +10,7 @@ from sanic import response as sanic_response
 from msframework import Blueprint, doc
 from msframework.serving.request import LeanRequest, Request
 from msframework.testing.server import Server, serving
+from tests.serving.watched import WatchedTransport
 
 BIG = "x" * 3_000_000
 JSON = "Content-Type: application/json\r\n"
@@ -519,20 +520,6 @@ async def test_a_request_keeps_its_connection_from_counting_as_idle(make_service
     await server.stop()
 
 
-class Watched:
-    """A transport that tells when it is written to."""
-
-    def __init__(self, transport, events):
-        self._transport, self._events = transport, events
-
-    def __getattr__(self, name):
-        return getattr(self._transport, name)
-
-    def write(self, data):
-        self._events.append("written")
-        self._transport.write(data)
-
-
 class Crowd:
     """Several connections to one service, whose requests arrive in the same turn of the loop."""
 
@@ -551,7 +538,9 @@ class Crowd:
         raw.send(GET.format("/call"))
         assert (await raw.answer())[0] == 200
         (connection,) = set(server._server.connections) - known
-        connection.transport = Watched(connection.transport, self.events)
+        connection.transport = WatchedTransport(
+            connection.transport, lambda: self.events.append("written")
+        )
         self.raws.append(raw)
         self.connections.append(connection)
 
