@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -407,6 +409,46 @@ def test_processes_that_start_at_once_share_one_server(server, environment):
 
     assert {out for out, _ in said} == {f"{server.url}\n"}, said
     assert server.status().running
+
+
+def test_those_that_start_at_once_choose_one_home(tmp_path, monkeypatch):
+    monkeypatch.setattr(home_module, "_bases", lambda: [tmp_path / "homes"])
+    together = threading.Barrier(4)
+
+    def choose(root):
+        together.wait(60)
+        return make_home(root).path
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(50):
+            root = tmp_path / f"checkout{number}"
+            root.mkdir()
+            chosen = list(pool.map(choose, [root] * 4))
+            assert len(set(chosen)) == 1, chosen
+
+
+def test_a_claim_is_read_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(home_module, "_bases", lambda: [tmp_path / "homes"])
+    root = tmp_path / "checkout"
+    root.mkdir()
+    home = make_home(root)
+    claim_home(root, home)
+    monkeypatch.chdir(root)
+    over = threading.Event()
+
+    def claim():
+        while not over.is_set():
+            claim_home(root, home)
+
+    with ThreadPoolExecutor(1) as pool:
+        claims = pool.submit(claim)
+        try:
+            for _ in range(2000):
+                assert find_home(root) == home
+                assert make_home(root) == home
+        finally:
+            over.set()
+        claims.result()
 
 
 def test_the_server_outlives_a_starter_that_was_killed(server, environment):
