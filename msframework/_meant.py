@@ -133,7 +133,8 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     found = _resolve({first: found}, first, *path)
     parameters = _parameters(found) if callable(found) else {}
     known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
-    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, known, 1)), "")
+    asked = "Did you mean" in str(exc)  # by CPython itself, from 3.13 on
+    meant = ARGUMENTS.get(name) or "".join([] if asked else get_close_matches(name, known, 1))
     question = f"Was {meant} meant? " if meant in known else ""
     return f"{question}It takes {', '.join(known)}." if known else ""
 
