@@ -657,10 +657,10 @@ def test_the_root_is_where_the_settings_lie(tmp_path, monkeypatch):
 def test_the_socket_takes_no_stranger(shared_home):
     if not ROOT:
         pytest.skip("needs root")
-    nobody = home_module.pwd.getpwnam("nobody")
+    stranger = shared_home.user.uid + 1
     address = str(shared_home.run / ".s.PGSQL.5432")
     script = (
-        f"import os, socket; os.setuid({nobody.pw_uid})\n"
+        f"import os, socket; os.setuid({stranger})\n"
         f"socket.socket(socket.AF_UNIX).connect({address!r})"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
