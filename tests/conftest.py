@@ -150,6 +150,13 @@ def levels_as_before():
 
 
 @pytest.fixture
+def caplog(caplog):
+    """Let what earlier tests have left say its last words before this test listens."""
+    gc.collect()
+    return caplog
+
+
+@pytest.fixture
 def unwatched(monkeypatch):
     """Keep the coverage of a run within this one from the data of this one."""
     for name in [name for name in os.environ if name.startswith("COV")]:
