@@ -279,8 +279,14 @@ def test_an_address_that_is_not_ours_is_refused(host):
         listen(Settings(server=ServerSettings(host=host, port=0)))
 
 
-def test_a_free_port_is_found_for_port_0():
-    with listen(Settings(server=ServerSettings(host="127.0.0.1", port=0))) as sock:
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", "AF_INET"), ("[::1]", "AF_INET6")])
+def test_a_free_port_is_found_for_port_0(host, family):
+    with socket.socket(getattr(socket, family)) as probe:
+        try:
+            probe.bind((host.strip("[]"), 0))
+        except OSError:
+            pytest.skip("this machine has no such address")
+    with listen(Settings(server=ServerSettings(host=host, port=0))) as sock:
         assert sock.getsockname()[1] != 0
 
 
