@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from msframework.management import garbage
 from msframework.management.garbage import YOUNG, SettledObjects, without_collection
 
 
@@ -19,8 +20,9 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def thaw():
-    """Undo what was frozen, and chosen."""
+    """Begin with Python's own choice; undo what was frozen, and chosen."""
     usual = gc.get_threshold()
+    gc.set_threshold(*garbage._DEFAULT)
     yield
     gc.unfreeze()
     gc.set_threshold(*usual)

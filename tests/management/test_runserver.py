@@ -33,12 +33,13 @@ def get(url: str):
         return json.load(response)
 
 
-def test_one_worker_serves_in_its_own_process(tmp_path, database):
-    server = ServerProcess(tmp_path / "log", "--settings", "settings.roles", DATABASE_URL=database)
-
-    with server:
-        body = get(f"{server.url}/roles/")
-        code = server.stop()
+def test_one_worker_serves_in_its_own_process(tmp_path):
+    with fresh_database("runserver_alone") as database:
+        settings = ("--settings", "settings.roles")
+        server = ServerProcess(tmp_path / "log", *settings, DATABASE_URL=database)
+        with server:
+            body = get(f"{server.url}/roles/")
+            code = server.stop()
 
     output = server.output()
     assert body["code"] == 0

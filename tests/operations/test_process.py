@@ -58,6 +58,7 @@ def patient():
     """Wait for a loop as long as a loaded machine takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "ANSWER_BOUND", 60.0)
+        patch.setattr(process, "LIVE_BOUND", 60.0)  # it stands still between two tests
         patch.setattr(server, "_READY_TIMEOUT", 60.0)
         yield
 

@@ -223,6 +223,7 @@ async def test_a_websocket_is_counted_when_it_ends(counted):
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_callers_cannot_make_series(counted):
+    counted.new()
     for number in range(30):
         await exchange(counted, get(f"/nowhere/{number}", f"M{number}"))
         await exchange(counted, get(f"/{number}").replace("Host: x", f"Host: x{number}"))
