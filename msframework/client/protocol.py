@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, cast
 import aiohttp
 from aiohttp import client_proto
 
+from msframework.client.packed import UnpackedBody
+
 PIECE: Final = 32_768  # bytes that are read, or unpacked, in one turn of the loop
 # Answers that may wait to be read: one, and those of the kind 1xx before it.
 MOST_WAITING: Final = 16
@@ -24,9 +26,17 @@ else:
     ResponseHandler = getattr(client_proto, "ResponseHandler", object)
 
 
-class BoundedProtocol(ResponseHandler):
-    """aiohttp's protocol, which reads in pieces and goes on reading only where it had stopped."""
+_EMPTY: Final = getattr(aiohttp, "EMPTY_PAYLOAD", None)
 
+
+class BoundedProtocol(ResponseHandler):
+    """aiohttp's protocol, which reads in pieces and goes on reading only where it had stopped.
+
+    Attributes:
+        may_switch: whether the request asks for another protocol.
+    """
+
+    may_switch = False
     _rest: bytes = b""
     _next: asyncio.Handle | None = None
 
@@ -38,16 +48,25 @@ class BoundedProtocol(ResponseHandler):
             self._rest = data
             self._read_piece()
         else:
-            super().data_received(data)
-            if len(self._buffer) > MOST_WAITING:
-                self._refuse()
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._buffer:
+            # PERF: most answers are plain ones, and come one at a time (benchmarks/client.py).
+            (message, payload), _ = self._buffer[-1]
+            if (
+                message.code < 200
+                or message.compression is not None
+                or payload is _EMPTY
+                or len(self._buffer) > 1
+            ):
+                self._look_over()
 
     def _read_piece(self) -> None:
         self._next = None
         piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
-        super().data_received(piece)
-        if len(self._buffer) > MOST_WAITING:
-            self._refuse()
+        self._read(piece)
         transport = self.transport
         if transport is None or transport.is_closing():
             self._rest = b""
@@ -57,10 +76,28 @@ class BoundedProtocol(ResponseHandler):
         elif not self._reading_paused:
             self._resume_transport_reading()
 
-    def _refuse(self) -> None:
+    def _look_over(self) -> None:
+        """Refuse what waits to be read and is no answer; put what is unpacked in a body's place.
+
+        The parser takes any three digits for a status, and for no length one that it cannot count.
+        """
+        if len(self._buffer) > MOST_WAITING:
+            self._refuse("answers that nobody asked for")
+        for at, ((message, payload), size) in enumerate(self._buffer):
+            code, is_empty = message.code, payload is _EMPTY
+            may_be_empty = self._skip_payload or code < 200 or code in (204, 304)
+            is_switch = code == 101 and not self.may_switch
+            if code < 100 or is_switch or (is_empty and not may_be_empty):
+                self._refuse("no HTTP")
+                return
+            if message.compression is not None and type(payload) is aiohttp.StreamReader:
+                body = UnpackedBody(payload, message.compression, self, self._loop)
+                self._buffer[at] = (message, body), size
+
+    def _refuse(self, what: str) -> None:
         self._buffer.clear()
         self._rest = b""
-        self.set_exception(aiohttp.ClientPayloadError("answers that nobody asked for"))
+        self.set_exception(aiohttp.ClientPayloadError(what))
         if self.transport is not None:
             self.transport.close()
 
@@ -71,7 +108,7 @@ class BoundedProtocol(ResponseHandler):
             self._next = None
         rest, self._rest = self._rest, b""
         for start in range(0, len(rest), PIECE):
-            super().data_received(rest[start : start + PIECE])
+            self._read(rest[start : start + PIECE])
         super().connection_lost(exc)
 
     @property
