@@ -74,6 +74,9 @@ def read_failure(
     match exc:
         case TimeoutError():
             return upstream_error(service, status, error="no answer in time", status_code=504)
+        case aiohttp.RedirectClientError():
+            error = "its redirect leads to no address of HTTP"
+            return upstream_error(service, status, error=error, status_code=502)
         case aiohttp.InvalidURL():
             return None
         case OSError() | aiohttp.ClientError() if (error := read_tls_failure(exc)) is not None:
@@ -94,8 +97,23 @@ def read_failure(
 def tell(failure: UpstreamError, cause: BaseException) -> None:
     """Log the *cause* of *failure*, such as a bad certificate, which callers are not told."""
     if cause is not failure:
-        said = f"{type(cause).__name__}: {cause}".rstrip(": ")
+        said = f"{type(cause).__name__}: {_describe(cause)}".rstrip(": ")
         logger.warning("%s: %s: %s", failure, failure.upstream_error, said)
+
+
+def _describe(cause: BaseException) -> str:
+    """Return what is known of *cause*, without anything that either side sent.
+
+    aiohttp's texts have the whole address in them, with its query, and bytes or headers of the
+    answer: there may be tokens and cookies among them.
+    """
+    match cause:
+        case aiohttp.ClientResponseError():
+            return cause.message.partition(":")[0]
+        case aiohttp.ServerDisconnectedError() | aiohttp.RedirectClientError():
+            return ""
+        case _:
+            return str(cause)
 
 
 def refuse_answer(
