@@ -6,6 +6,7 @@ The table is built at start-up; the functions run for each call that fails.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from msframework.client.tls import read_tls_failure
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
 logger = logging.getLogger("msframework.client")
+_without_query = re.compile(r"(https?://[^\s?]*)\?\S*").sub
 # Headers without which an answer of their status says too little (RFC 9110, 15.5 and 10.2.3).
 _PASSED_ON = ("Allow", "Retry-After", "WWW-Authenticate")
 _PASSING: dict[int, type[ServiceException]] = {
@@ -113,7 +115,7 @@ def _describe(cause: BaseException) -> str:
         case aiohttp.ServerDisconnectedError() | aiohttp.RedirectClientError():
             return ""
         case _:
-            return str(cause)
+            return _without_query(r"\1", str(cause))
 
 
 def refuse_answer(

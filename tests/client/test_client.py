@@ -4,6 +4,7 @@ import asyncio
 import gc
 import http.server
 import json
+import socket
 import threading
 import warnings
 
@@ -392,3 +393,17 @@ async def test_a_redirect_that_leads_nowhere_is_a_failure_of_the_service(
     assert caught.value.status_code == 502
     assert "hid" not in f"{caught.value} {caught.value.upstream_error} {caplog.text}"
     assert "hid" not in repr([span.tags for span in spans])
+
+
+@pytest.mark.punctual
+async def test_no_query_is_logged_where_no_connection_comes_up(caplog):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        entry = ServiceEntry("regions", url, connect_timeout=0.1)
+        async with opened(entry=entry, fast=False) as client:
+            with pytest.raises(UpstreamError) as caught:
+                await client.call("GET", "/c", **SECRETS)
+
+    assert caught.value.status_code == 504
+    assert f"ConnectionTimeoutError: Connection timeout to host {url}/c" in caplog.text
+    assert "hid" not in caplog.text
