@@ -53,7 +53,9 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
             " _resume_transport_reading _skip_payload exception read set_exception"
             " set_response_params should_close",
         ),
-        *_members("aiohttp:StreamReader", "_timer _wait feed_data feed_eof readany"),
+        *_members(
+            "aiohttp:StreamReader", "_high_water_chunks _timer _wait feed_data feed_eof readany"
+        ),
         *_members("aiohttp.http:RawResponseMessage", "code compression"),
         *_members("aiohttp.compression_utils:BrotliDecompressor", "_obj decompress_sync"),
         "aiohttp:EMPTY_PAYLOAD",

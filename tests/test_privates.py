@@ -101,6 +101,7 @@ PRIVATES = {
                 "aiohttp.client_proto:ResponseHandler._resume_transport_reading": "client/",
                 "aiohttp.client_proto:ResponseHandler._skip_payload": "client/",
                 "aiohttp.compression_utils:BrotliDecompressor._obj": "client/packed.py",
+                "aiohttp:StreamReader._high_water_chunks": "client/protocol.py",
                 "aiohttp:StreamReader._timer": "client/packed.py",
                 "aiohttp:StreamReader._wait": "client/packed.py",
                 "aiohttp:ClientResponse._body": "client/",

@@ -77,8 +77,8 @@ def read_failure(
         case TimeoutError():
             return upstream_error(service, status, error="no answer in time", status_code=504)
         case aiohttp.RedirectClientError():
-            error = "its redirect leads to no address of HTTP"
-            return upstream_error(service, status, error=error, status_code=502)
+            lost = "its redirect leads to no address of HTTP"
+            return upstream_error(service, status, error=lost, status_code=502)
         case aiohttp.InvalidURL():
             return None
         case OSError() | aiohttp.ClientError() if (error := read_tls_failure(exc)) is not None:

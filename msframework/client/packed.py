@@ -34,7 +34,16 @@ class UnpackedBody(aiohttp.StreamReader):
         loop: the one that runs.
     """
 
-    __slots__ = ("_coding", "_decoder", "_is_full", "_left", "_open", "_packed", "_source")
+    __slots__ = (
+        "_coding",
+        "_decoder",
+        "_holds",
+        "_is_full",
+        "_left",
+        "_open",
+        "_packed",
+        "_source",
+    )
 
     def __init__(
         self,
@@ -48,7 +57,7 @@ class UnpackedBody(aiohttp.StreamReader):
         self._open: Callable[[], Any] | None = None
         self._decoder: Any = None
         self._left = b""
-        self._is_full = False
+        self._holds = self._is_full = False
         self.total_compressed_bytes = 0
 
     async def _wait(self, func_name: str) -> None:
@@ -82,6 +91,7 @@ class UnpackedBody(aiohttp.StreamReader):
     def _unpack(self) -> bytes:
         """Return some of what the bytes that are there unpack to."""
         decoder, left = self._decoder, self._left
+        size = 0 if self._holds else _WINDOW
         try:
             if decoder is None:
                 if not left:
@@ -89,14 +99,16 @@ class UnpackedBody(aiohttp.StreamReader):
                 if self._open is None:
                     self._open = _opener(self._coding, left)
                 decoder = self._open()
-            piece: bytes = decoder.decompress(left[:_WINDOW], _STEP)
+            piece: bytes = decoder.decompress(left[:size], _STEP)
         except Exception as exc:  # each library has its own
             raise self._fail("is broken") from exc
         if decoder.eof:
-            self._decoder, rest = None, decoder.unused_data
+            self._decoder, self._holds, rest = None, False, decoder.unused_data
         else:
-            self._decoder, rest = decoder, getattr(decoder, "unconsumed_tail", b"")
-        self._left = rest + left[_WINDOW:]
+            # NOTE: zlib hands back what it has not read; the others keep it, and want no more then.
+            rest = getattr(decoder, "unconsumed_tail", None)
+            self._decoder, self._holds = decoder, rest is None and piece != b""
+        self._left = (rest or b"") + left[size:]
         self._is_full = bool(self._left) or len(piece) > _WINDOW
         return piece
 

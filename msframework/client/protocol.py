@@ -7,7 +7,9 @@ heads of answers which nobody asked for is hung up on. Runs per piece of data re
 from __future__ import annotations
 
 import asyncio
+import sys
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
@@ -15,7 +17,8 @@ from aiohttp import client_proto
 
 from msframework.client.packed import UnpackedBody
 
-PIECE: Final = 32_768  # bytes that are read, or unpacked, in one turn of the loop
+_PIECE: Final = 16_384  # bytes that are read at once
+_TURN: Final = 0.002  # seconds after which no further piece is read in one turn of the loop
 # Answers that may wait to be read: one, and those of the kind 1xx before it.
 MOST_WAITING: Final = 16
 
@@ -44,9 +47,9 @@ class BoundedProtocol(ResponseHandler):
         """Read *data*, or the first piece of it and the rest in later turns."""
         if self._rest and data:
             self._rest += data
-        elif len(data) > PIECE:
+        elif len(data) > _PIECE:
             self._rest = data
-            self._read_piece()
+            self._read_on()
         else:
             self._read(data)
 
@@ -63,17 +66,23 @@ class BoundedProtocol(ResponseHandler):
             ):
                 self._look_over()
 
-    def _read_piece(self) -> None:
+    def _read_on(self) -> None:
+        """Read what came before, piece by piece, as long as others can wait for it."""
         self._next = None
-        piece, self._rest = self._rest[:PIECE], self._rest[PIECE:]
-        self._read(piece)
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            self._rest = b""
-        elif self._rest:
-            self._pause_transport_reading()
-            self._next = self._loop.call_soon(self._read_piece)
-        elif not self._reading_paused:
+        ends = perf_counter() + _TURN
+        while self._rest:
+            piece, self._rest = self._rest[:_PIECE], self._rest[_PIECE:]
+            self._read(piece)
+            # NOTE: with TLS the transport is closing as soon as the other side is; its bytes count.
+            if self.transport is None or self.exception() is not None:
+                self._rest = b""
+            elif self._rest and perf_counter() > ends:
+                # NOTE: uvloop (0.23) forgets what TLS has received when the other side hangs up
+                # while reading is paused, so it is paused for no other reason.
+                self._pause_transport_reading()
+                self._next = self._loop.call_soon(self._read_on)
+                return
+        if not self._reading_paused:
             self._resume_transport_reading()
 
     def _look_over(self) -> None:
@@ -107,9 +116,22 @@ class BoundedProtocol(ResponseHandler):
             self._next.cancel()
             self._next = None
         rest, self._rest = self._rest, b""
-        for start in range(0, len(rest), PIECE):
-            self._read(rest[start : start + PIECE])
+        self._take_all(rest)
         super().connection_lost(exc)
+
+    def _take_all(self, rest: bytes) -> None:
+        """Read *rest*, and what the parser still holds, however much of it waits to be taken.
+
+        With TLS the end of a connection is told while reading is paused.
+        """
+        payload = self._payload
+        if self.exception() is not None or payload is None or payload is _EMPTY:
+            return
+        payload.set_read_chunk_size(sys.maxsize)
+        payload._high_water_chunks = sys.maxsize
+        self._reading_paused = False
+        for start in range(0, len(rest) + 1, _PIECE):
+            self._read(rest[start : start + _PIECE])
 
     @property
     def should_close(self) -> bool:

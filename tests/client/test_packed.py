@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import random
 import zlib
 
 import pytest
@@ -40,7 +41,7 @@ def raw_deflate(body):
 def brotli(body):
     import brotli
 
-    return brotli.compress(body)
+    return brotli.compress(body, quality=5)
 
 
 def zstd(body):
@@ -123,6 +124,15 @@ async def test_several_members_are_one_body(client, upstream):
     assert await client.call("GET", "/c", whole=True) == 12
     with pytest.raises(UpstreamError, match="answered 200"):
         await client.call("GET", "/d")
+
+
+@pytest.mark.parametrize(("coding", "pack"), CODINGS)
+async def test_a_body_that_grows_is_unpacked_whole(client, upstream, coding, pack):
+    text = b" " * 5_000_000 + random.Random(1).randbytes(500_000) + b" " * 3_000_000
+    upstream.answers["/c"] = 200, pack(text), {"Content_Encoding": coding}
+
+    async with client.get("/c") as res:
+        assert await res.read() == text
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "x-unknown", "identity"])

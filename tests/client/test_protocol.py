@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from msframework.client import Client
-from msframework.client.protocol import MOST_WAITING, PIECE
+from msframework.client.protocol import MOST_WAITING
 from msframework.exceptions import UpstreamError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -273,12 +273,12 @@ async def test_others_run_while_a_large_answer_is_read(answered, method, body):
     finally:
         ended.set()
         await task
-    assert turns > min(len(body), 1_000_000) / PIECE / 4
+    assert turns > 10
 
 
 async def test_what_came_before_the_end_of_a_connection_is_read(answered, method):
     async def write(writer):
-        writer.write(HEAD + b"Connection: close\r\n\r\n" + b" " * (PIECE * 20) + b"1")
+        writer.write(HEAD + b"Connection: close\r\n\r\n" + b" " * 600_000 + b"1")
         writer.close()
 
     assert await answered(write, method=method) == 1
