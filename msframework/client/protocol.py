@@ -124,13 +124,13 @@ class BoundedProtocol(ResponseHandler):
 
         With TLS the end of a connection is told while reading is paused.
         """
-        payload = self._payload
-        if self.exception() is not None or payload is None or payload is _EMPTY:
-            return
-        payload.set_read_chunk_size(sys.maxsize)
-        payload._high_water_chunks = sys.maxsize
-        self._reading_paused = False
-        for start in range(0, len(rest) + 1, _PIECE):
+        for start in range(0, len(rest) + self._reading_paused, _PIECE):
+            if self.exception() is not None:
+                return
+            if type(payload := self._payload) is aiohttp.StreamReader:
+                payload.set_read_chunk_size(sys.maxsize)
+                payload._high_water_chunks = sys.maxsize
+            self._reading_paused = False
             self._read(rest[start : start + _PIECE])
 
     @property
