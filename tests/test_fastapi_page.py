@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_a_page_names_notes_settings_and_commands_that_exist(page):
 class ByName(Authenticator):
     """Takes the word of the caller for who it is."""
 
-    scheme = {"type": "apiKey", "in": "header", "name": "X-Name"}
+    scheme: ClassVar = {"type": "apiKey", "in": "header", "name": "X-Name"}
     challenge = "Name"
     header = "X-Name"
 
