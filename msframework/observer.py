@@ -184,13 +184,11 @@ class Observer:
     def sign(self, request: Any, response: Any) -> None:
         """Give an answer the headers of all answers, by the rules of each field.
 
-        One of ours has them, unless somebody changed its headers. Its request is counted before it
-        is sent.
+        One of ours has them, unless somebody changed its headers.
 
         Raises:
             ValueError: it has a header that cannot be sent.
         """
-        self.settle()
         if response.__class__ is Answer and response.is_plain:
             return
         headers = getattr(response, "headers", None)

@@ -45,6 +45,20 @@ class Counted:
             await response.send("a")
             await response.eof()
 
+        @service.get("/sized")
+        async def sized(request):
+            headers = {"Content-Length": "2"}
+            response = await request.respond(content_type="text/plain", headers=headers)
+            await response.send("a")
+            await response.send("b")
+            await response.eof()
+
+        @service.get("/broken")
+        async def broken(request):
+            response = await request.respond(content_type="text/plain")
+            await response.send("a")
+            raise RuntimeError("it fails in the middle")
+
         @service.websocket("/socket")
         async def socket(request, ws):
             await ws.recv()
@@ -154,6 +168,35 @@ async def test_a_request_is_counted_before_its_answer_is_written(counted, totals
     await writer.wait_closed()
 
     assert [total - before for total in totals] == [*range(1, sum(sent) + 1)]
+
+
+# The requests that were counted before each write, one after the other.
+WRITES = {
+    **{name: [1] for name in CASES.keys() - {"kept open", "a stream"}},
+    "a stream": [0, 1],
+    "a stream of known length": [0, 1],
+    "a stream without chunks": [0],
+    "HEAD of a stream": [1],
+    "a stream that breaks off": [0, 1],  # the last one is the end of the connection
+}
+HEADS = {name: head for name, (head, _) in CASES.items()} | {
+    "a stream of known length": get("/sized"),
+    "a stream without chunks": get("/stream", version="HTTP/1.0"),
+    "HEAD of a stream": get("/stream", "HEAD"),
+    "a stream that breaks off": get("/broken"),
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", sorted(WRITES))
+async def test_whatever_its_answer_a_request_is_counted_before_its_last_write(
+    counted, totals, case
+):
+    before = counted.total
+
+    await exchange(counted, HEADS[case])
+
+    assert [total - before for total in totals] == WRITES[case]
 
 
 @pytest.mark.asyncio(loop_scope="module")
