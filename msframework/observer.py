@@ -22,12 +22,13 @@ from msframework.log.access import AccessLog
 from msframework.metrics.requests import RequestCounter
 from msframework.operation import path_template
 from msframework.serving.answer import Answer, Heads
-from msframework.serving.request import Request
+from msframework.serving.request import LeanRequest, Request
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
 from msframework.types import Handler
 
 CLIENT_LEFT = 499
+_LEAN: Any = LeanRequest
 logger = logging.getLogger("msframework.requests")
 
 
@@ -52,6 +53,9 @@ class Observer:
     ) -> Callable[[Any, Any], None] | None:
         """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded.
 
+        It records those of the fast path, whose answers are written next. On Sanic's path response
+        middleware is yet to run, which may answer otherwise, or never end.
+
         Args:
             method: that of the operation; "" for requests of any.
             template: its path, by which its requests are counted.
@@ -63,12 +67,16 @@ class Observer:
         find_begins = None if operation is None else operation.begins.get
 
         def finish(request: Any, answer: Any) -> None:
-            if answer.__class__ is not Answer or request.responded:
-                return  # it may be a stream, which ends later: see `end`
+            if (
+                answer.__class__ is not Answer
+                or request.__class__ is not _LEAN
+                or request.responded
+            ):
+                return  # others may change it, or it may be a stream, which ends later: see `end`
             request.recorded = True
             span = request.span
             if counter is not None and operation is not None and find_begins is not None:
-                if request.method != method:  # HEAD, which GET's handler answers
+                if not method:
                     counter.count(request, _route_of(request), answer.status)
                 elif span is not None and span.sampled:
                     # NOTE: at once, so that its exemplar stands at the bucket that it counts in.
