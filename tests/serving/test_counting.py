@@ -270,7 +270,7 @@ async def test_what_response_middleware_makes_of_an_answer_is_counted(path, fast
         assert await exchange(counted, get(path)) == 418
         assert [key[2] for key in counted.new()] == ["418"]
         _, writer = await asyncio.open_connection(*counted.address)
-        writer.write(get("/items/7?hang").encode())
+        writer.write(get("/items/7?hang=1").encode())
         await begun.wait()
         writer.close()
         await writer.wait_closed()
