@@ -29,6 +29,7 @@ from msframework.types import Handler
 
 CLIENT_LEFT = 499
 _LEAN: Any = LeanRequest
+Finish = Callable[[Any, Any], None]
 logger = logging.getLogger("msframework.requests")
 
 
@@ -48,13 +49,8 @@ class Observer:
         self._record = access_log.record if settings.log.access else None
         self.counter = counter
 
-    def build_finish(
-        self, method: str = "", template: str = ""
-    ) -> Callable[[Any, Any], None] | None:
-        """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded.
-
-        It records those of the fast path, whose answers are written next. On Sanic's path response
-        middleware is yet to run, which may answer otherwise, or never end.
+    def build_finish(self, method: str = "", template: str = "") -> Finish | None:
+        """Return `finish(request, answer)` for the fast path; `None` if nothing is recorded.
 
         Args:
             method: that of the operation; "" for requests of any.
@@ -67,12 +63,9 @@ class Observer:
         find_begins = None if operation is None else operation.begins.get
 
         def finish(request: Any, answer: Any) -> None:
-            if (
-                answer.__class__ is not Answer
-                or request.__class__ is not _LEAN
-                or request.responded
-            ):
-                return  # others may change it, or it may be a stream, which ends later: see `end`
+            is_plain = request.__class__ is _LEAN and answer.__class__ is Answer
+            if not is_plain or request.responded:
+                return  # middleware may answer otherwise, or a stream ends later: see `end`
             request.recorded = True
             span = request.span
             if counter is not None and operation is not None and find_begins is not None:
