@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._signature import read_signature
+
 # The first of these that has the name is its home.
 HOMES: Final = (
     "msframework",
@@ -133,7 +135,8 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     found = _resolve({first: found}, first, *path)
     parameters = _parameters(found) if callable(found) else {}
     known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
-    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, known, 1)), "")
+    asked = "Did you mean" in str(exc)  # by CPython itself, from 3.13 on
+    meant = ARGUMENTS.get(name) or "".join([] if asked else get_close_matches(name, known, 1))
     question = f"Was {meant} meant? " if meant in known else ""
     return f"{question}It takes {', '.join(known)}." if known else ""
 
@@ -148,7 +151,7 @@ def _resolve(names: Mapping[str, object], first: str, *path: str) -> Any:
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, object]:
     try:
-        return {name: each.kind for name, each in inspect.signature(function).parameters.items()}
+        return {name: each.kind for name, each in read_signature(function).parameters.items()}
     except (TypeError, ValueError):  # of a class or function of C that does not tell
         return {}
 
