@@ -76,10 +76,14 @@ def _lost(cls: Any) -> Iterator[str]:
 
 def _options(cls: Any) -> Iterator[str]:
     """Yield options of a Meta that are probably misspelt; peewee keeps any name as the user's."""
-    inherited = {name for base in _bases(cls) for name in base._meta._additional_keys}
-    for name in sorted(cls._meta._additional_keys - inherited):
+    inherited = {name for base in _bases(cls) for name in _given(base)}
+    for name in sorted(_given(cls) - inherited - set(_OPTIONS)):
         for meant in get_close_matches(name, _OPTIONS, 1, 0.8):
             yield f"{_place(cls)}.Meta: nothing reads its {name!r}. Was {meant!r} meant?"
+
+
+def _given(cls: Any) -> frozenset[str]:
+    return getattr(cls._meta, "given", frozenset())
 
 
 def _fields(cls: Any) -> Iterator[str]:
@@ -135,7 +139,7 @@ def _called_defaults(cls: Any) -> dict[str, str]:
         tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     except (OSError, TypeError, SyntaxError):  # it was made without a file
         return {}
-    found = {}
+    found: dict[str, str] = {}
     for node in getattr(tree.body[0], "body", ()):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         value = getattr(node, "value", None)
