@@ -22,6 +22,7 @@ from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.management.assignments import find_lost_settings
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
+from msframework.management.slips import find_slips
 from msframework.metrics.exposition import EXTRA, is_installed
 from msframework.migrations.declared import INDEX_ADVICE, read_index_nodes, read_models
 from msframework.migrations.files import app_directory
@@ -52,6 +53,7 @@ def find_advice(service: Any) -> list[str]:
         *_misspelt_methods(operations),
         *_unread_blueprints(apps, service.blueprints.values()),
         *_foreign_models(models),
+        *find_slips(models),
         *_unknown_constraints(apps, operations, models),
         *_shared_codes(apps, operations),
         *_undocumented_envelopes(service._serving.failures.envelope, operations),

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
-from msframework.migrations.effects import apply_operations
+from msframework.migrations.effects import apply_operations, has_index, indexed_parts
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.ddl import schema_of
-from msframework.migrations.schema import Constraint, ForeignKey, Index, SchemaState, Table
+from msframework.migrations.schema import SchemaState, Table
 
 _Name = tuple[str, str | None, str]  # the set of names, the schema, the name
-_KEYS = ("PRIM", "UNIQ", "EXCL")
 
 
 def are_taken(drops: Iterable[MigrationOperation], takers: Iterable[MigrationOperation]) -> bool:
@@ -79,7 +78,7 @@ def _takes(operation: MigrationOperation) -> Iterator[_Name]:
             yield _type_name(enum.name)
         case ops.CreateIndex(table, index):
             yield "relation", schema_of(table), index.name
-        case ops.AddConstraint(table, constraint) if _is_key(constraint):
+        case ops.AddConstraint(table, constraint) if has_index(constraint):
             yield "relation", schema_of(table), constraint.name
         case ops.RenameIndex(table, _, new) | ops.RenameConstraint(table, _, new):
             yield "relation", schema_of(table), new
@@ -97,16 +96,8 @@ def _of(table: Table) -> Iterator[_Name]:
     schema = schema_of(table.name)
     yield "relation", schema, table.name.split(".", 1)[-1]
     yield _type_name(table.name)
-    parts: tuple[Index | Constraint | ForeignKey, ...] = (*table.indexes, *table.constraints)
-    for each in parts:
-        if isinstance(each, Index) or _is_key(each):
-            yield "relation", schema, each.name
-
-
-def _is_key(constraint: Constraint | ForeignKey) -> bool:
-    if isinstance(constraint, ForeignKey):
-        return False
-    return constraint.definition.lstrip().upper().startswith(_KEYS)
+    for each in indexed_parts(table):
+        yield "relation", schema, each.name
 
 
 def _type_name(name: str) -> _Name:

@@ -5,7 +5,7 @@ Runs when a migration is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from msframework.migrations import sql
@@ -50,30 +50,43 @@ def _with_column_renamed(table: Table, old: str, new: str) -> Table:
     def constraint(each: Constraint | ForeignKey) -> Constraint | ForeignKey:
         if isinstance(each, ForeignKey):
             return replace(each, columns=_renamed(each.columns, old, new))
-        return replace(each, definition=sql.rename(each.definition, old, new))
+        return each
 
+    table = _with_texts(table, lambda text: sql.rename(text, old, new))
     return replace(
         table,
-        columns=tuple(_column_renamed(each, old, new) for each in table.columns),
-        constraints=tuple(constraint(each) for each in table.constraints),
-        indexes=tuple(_index_renamed(each, old, new) for each in table.indexes),
+        columns=tuple(
+            replace(each, name=new) if each.name == old else each for each in table.columns
+        ),
+        constraints=tuple(map(constraint, table.constraints)),
+        indexes=tuple(
+            replace(each, include=_renamed(each.include, old, new)) for each in table.indexes
+        ),
         storage=tuple(sql.rename(each, old, new) for each in table.storage),
     )
 
 
-def _column_renamed(column: Column, old: str, new: str) -> Column:
-    name = new if column.name == old else column.name
-    if column.generated is None:
-        return replace(column, name=name)
-    return replace(column, name=name, generated=sql.rename(column.generated, old, new))
+def _with_texts(table: Table, change: Callable[[str], str]) -> Table:
+    """Return *table* with other expressions of generated columns, constraints and indexes."""
 
+    def column(each: Column) -> Column:
+        generated = each.generated
+        return each if generated is None else replace(each, generated=change(generated))
 
-def _index_renamed(index: Index, old: str, new: str) -> Index:
+    def constraint(each: Constraint | ForeignKey) -> Constraint | ForeignKey:
+        if isinstance(each, ForeignKey):
+            return each
+        return replace(each, definition=change(each.definition))
+
+    def index(each: Index) -> Index:
+        where = None if each.where is None else change(each.where)
+        return replace(each, elements=tuple(map(change, each.elements)), where=where)
+
     return replace(
-        index,
-        elements=tuple(sql.rename(each, old, new) for each in index.elements),
-        where=None if index.where is None else sql.rename(index.where, old, new),
-        include=_renamed(index.include, old, new),
+        table,
+        columns=tuple(map(column, table.columns)),
+        constraints=tuple(map(constraint, table.constraints)),
+        indexes=tuple(map(index, table.indexes)),
     )
 
 
@@ -94,15 +107,22 @@ def _renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
 
 
 def rename_type(state: SchemaState, old: str, new: str) -> SchemaState:
-    """Return *state* with an enumerated type, and the columns of it, under its new name."""
+    """Return *state* with an enumerated type, its columns and the casts to it, under a new name."""
     if old == new:
         return state
     one, other = sql.quote_qualified(old), sql.quote_qualified(new)
     kinds = {one: other, f"{one}[]": f"{other}[]"}
 
+    def cast(text: str) -> str:
+        return sql.rename_type(text, old, new)
+
+    def column(each: Column) -> Column:
+        default = None if each.default is None else cast(each.default)
+        return replace(each, type=kinds.get(each.type, each.type), default=default)
+
     def rename(table: Table) -> Table:
-        columns = (replace(each, type=kinds.get(each.type, each.type)) for each in table.columns)
-        return replace(table, columns=tuple(columns))
+        table = _with_texts(table, cast)
+        return replace(table, columns=tuple(map(column, table.columns)))
 
     enums = (replace(each, name=new) if each.name == old else each for each in state.enums)
     return replace(state, tables=tuple(map(rename, state.tables)), enums=tuple(enums))

@@ -114,6 +114,28 @@ def rename(text: str, old: str, new: str) -> str:
     return "".join((*found, text[last:]))
 
 
+def rename_type(text: str, old: str, new: str) -> str:
+    """Return *text* with the type *old* called *new* in casts; columns of that name are left alone.
+
+    Args:
+        old: its name, with its schema if it has one; so is *new*.
+    """
+    found, last = [], 0
+    matches = [each for each in _WORD.finditer(text) if each.group("space") is None]
+    name = canonical_words(quote_qualified(old))
+    length = len(name)
+    for number in range(len(matches) - length + 1):
+        one, end = matches[number], matches[number + length - 1]
+        before = matches[number - 1].group().lower() if number else ""
+        behind = matches[number + length] if number + length < len(matches) else None
+        is_string = behind is not None and behind.group("string") is not None
+        is_cast = before in ("::", "as") and (behind is None or behind.group() != ".")
+        if (is_string or is_cast) and canonical_words(text[one.start() : end.end()]) == name:
+            found += [text[last : one.start()], quote_qualified(new)]
+            last = end.end()
+    return "".join((*found, text[last:]))
+
+
 def _is_call(matches: list[re.Match[str]], number: int) -> bool:
     behind = (m for m in matches[number + 1 :] if m.group("space") is None)
     following = next(behind, None)

@@ -33,10 +33,11 @@ class ModelMetadata(peewee.Metadata):
         comment: the table's comment in the database.
 
     Raises:
-        ImproperlyConfigured: an option is one of another library, so that nothing would read it.
+        ImproperlyConfigured: an option is one of another library, or cannot be read.
 
     Attributes:
         auto_now: the fields that every UPDATE sets to the present time.
+        given: the names of the options that Meta has, or inherits.
     """
 
     def __init__(
@@ -52,10 +53,21 @@ class ModelMetadata(peewee.Metadata):
             f"Was {_ELSEWHERE[name]} meant?"
             for name in options.keys() & _ELSEWHERE.keys()
         ]
+        if isinstance(options.get("constraints"), peewee.Node):
+            problems.append(
+                f"{model.__module__}.{model.__name__}.Meta: its constraints are one, not a list. "
+                "Write `constraints = [SQL(…)]`."
+            )
+        if isinstance(options.get("primary_key"), str):
+            problems.append(
+                f"{model.__module__}.{model.__name__}.Meta: its primary_key is a text. Give the "
+                "field `primary_key=True`, or write `CompositeKey(…)`."
+            )
         if problems:
             raise ImproperlyConfigured.of(sorted(problems))
         super().__init__(model, *args, **options)
         self.auto_now: list[peewee.Field] = []
+        self.given = frozenset(options)
         self.abstract = abstract
         self.comment = comment
 

@@ -126,3 +126,29 @@ def test_the_order_matters_where_one_changes_what_the_other_needs():
     assert one.meets(other)
     assert other.meets(one)
     assert not one.meets(Footprint(frozenset("c"), frozenset("b")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text", "after"),
+    [
+        ("mood", "humour", "mood = 'a'::mood", "mood = 'a'::humour"),
+        ("mood", "humour", "CAST('a' AS Mood) = mood", "CAST('a' AS humour) = mood"),
+        ("mood", "humour", "mood = mood 'a'", "mood = humour 'a'"),
+        ("mood", "humour", "m = '{a}'::\"mood\"[]", "m = '{a}'::humour[]"),
+        ("mood", "my mood", "m <> ' ::mood ' || 'a'::mood", "m <> ' ::mood ' || 'a'::\"my mood\""),
+        ("shop.mood", "mood", "m = 'a'::shop . mood", "m = 'a'::mood"),
+        ("shop", "mood", "m = 'a'::shop.mood", "m = 'a'::shop.mood"),
+        ("mood", "humour", "m = 'a'::moods", "m = 'a'::moods"),
+    ],
+)
+def test_a_renamed_type_has_its_new_name_in_casts(old, new, text, after):
+    def at(enum, text):
+        index = Index("moody", (f"({text})",), where=text)
+        check = Constraint("calm", f"CHECK ({text})")
+        columns = (Column("n", "boolean", default=text), Column("g", "boolean", generated=text))
+        table = Table("users", columns, constraints=(check,), indexes=(index,))
+        return SchemaState((table,), enums=(EnumType(enum, ("a",)),))
+
+    change = ops.AlterEnum(EnumType(old, ("a",)), EnumType(new, ("a",)))
+
+    assert apply_operations(at(old, text), [change]) == at(new, after)

@@ -139,3 +139,15 @@ def test_auto_now_needs_a_model_that_knows_of_it():
 
         class Foreign(peewee.Model):
             at = DateTimeTZField(auto_now=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("constraints", peewee.SQL("UNIQUE (name)"), "its constraints are one, not a list"),
+        ("primary_key", "name", "its primary_key is a text"),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_told_with_its_model(option, value, said):
+    with pytest.raises(ImproperlyConfigured, match=rf"Wrong\.Meta: {said}"):
+        type("Wrong", (Model,), {"Meta": type("Meta", (), {option: value})})

@@ -33,6 +33,21 @@ class Note(Model):
         indexes = [SQL("CREATE INDEX note_new ON note (title) WHERE state = '{0}'")]
 """
 
+_TYPED = """
+class State(enum.Enum):
+    NEW = "new"
+    OLD = "old"
+
+
+class Note(Model):
+    title = TextField()
+    state = EnumField(State, {0!r}, constraints=[Default("'new'::{0}")])
+
+    class Meta:
+        constraints = [Check("state <> CAST('new' AS {0}) OR title <> ''", "note_new_has_title")]
+        indexes = [SQL("CREATE INDEX note_new ON note (title) WHERE state = 'new'::{0}")]
+"""
+
 _ROWS = "INSERT INTO note (title, state) VALUES ('a', 'new'), ('b', 'old')"
 _KEPT = ("SELECT state::text FROM note ORDER BY title", [("new",), ("old",)])
 
@@ -120,6 +135,16 @@ CHANGES = [
         kept=("SELECT state::text FROM note ORDER BY title", [("fresh",), ("old",)]),
         options=("--rename", "state.new:fresh"),
         refusal="was it renamed? Give --rename state.new:fresh",
+        daily=True,
+    ),
+    Change(
+        "a type under another name, which default, check and index say",
+        _TYPED.format("state"),
+        _TYPED.format("phase"),
+        rows=_ROWS,
+        kept=_KEPT,
+        options=("--rename", "state:phase"),
+        refusal="was it renamed? Give --rename state:phase",
         daily=True,
     ),
 ]
