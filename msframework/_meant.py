@@ -10,9 +10,10 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
+
+from msframework.alike import find_nearest
 
 # The first of these that has the name is its home.
 HOMES: Final = (
@@ -113,8 +114,8 @@ def _find_member(module: ModuleType, name: str) -> str:
     """Return the notes that *module* has, and which of them *name* may be."""
     known = [each for each in _names(module) if inspect.isfunction(getattr(module, each))]
     own = [each for each in known if getattr(module, each).__module__ == module.__name__]
-    close = get_close_matches(name, own, 1)
-    meant = ELSEWHERE.get(name) or (f"@doc.{close[0]}" if close else "")
+    close = find_nearest(name, own)
+    meant = ELSEWHERE.get(name) or (f"@doc.{close}" if close else "")
     return f"Was {meant} meant?" if meant else ""
 
 
@@ -133,7 +134,7 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     found = _resolve({first: found}, first, *path)
     parameters = _parameters(found) if callable(found) else {}
     known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
-    meant = ARGUMENTS.get(name) or next(iter(get_close_matches(name, known, 1)), "")
+    meant = ARGUMENTS.get(name) or find_nearest(name, known)
     question = f"Was {meant} meant? " if meant in known else ""
     return f"{question}It takes {', '.join(known)}." if known else ""
 
@@ -164,8 +165,8 @@ def _advice(name: str) -> str:
 def _resembling(name: str, path: str) -> str:
     """Return the question whether a name of the module *path* was meant that is like *name*."""
     module = _load(path)
-    close = get_close_matches(name, [] if module is None else list(_names(module)), 1)
-    return f"Did you mean {close[0]}?" if close else ""
+    close = find_nearest(name, () if module is None else _names(module))
+    return f"Did you mean {close}?" if close else ""
 
 
 def _load(path: str) -> ModuleType | None:

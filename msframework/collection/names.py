@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Final
 
 from msframework._place import place_of
+from msframework.alike import find_nearest
 from msframework.collection.action import ACTIONS
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.seam import SEAMS
@@ -80,7 +80,7 @@ def find_wrong_names(where: str, cls: type[ModelResource]) -> Iterator[Problem]:
             continue
         label = f"{cls.__name__}.{name}"
         place = place_of(value, label) if inspect.isfunction(value) else where
-        meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
+        meant = ELSEWHERE.get(name) or find_nearest(name, known, 0.8)
         if not meant and name.startswith(("before_", "after_")):
             meant = f"one of {', '.join(each for each in SEAMS if each[0] in 'ab')}"
         if meant:

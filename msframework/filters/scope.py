@@ -26,14 +26,18 @@ def model_of(schema: Any) -> Any:
     return getattr(options, "model", None)
 
 
+def model_of_rows(resource: Any) -> Any:
+    """Return the model of a collection, a class or an instance of it: its own, or its schema's."""
+    return getattr(resource, "model", None) or model_of(getattr(resource, "schema", None))
+
+
 def why_wrong_scope(scope: Any, model: object) -> tuple[str, ...]:
     """Return what is wrong with a scope of rows of *model*, and what is expected, if anything."""
     if scope is None or scope is UNSET:
         return ()
     expected = "a ModelResource class, a function of request and principal, or None"
     if isinstance(scope, type):
-        own = getattr(scope, "model", None) or model_of(getattr(scope, "schema", None))
-        if not hasattr(scope, "scope") or own is not model:
+        if not hasattr(scope, "scope") or model_of_rows(scope) is not model:
             return (f"has the scope {scope!r:.100}, which is of another model", expected)
     elif not inspect.isfunction(scope):
         return (f"has the scope {scope!r:.100}", expected)
