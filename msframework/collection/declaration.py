@@ -257,10 +257,14 @@ class _Reader:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
         self._check_params(params, LOCALS | BULK_LOCALS)
-        bound = []
+        bound: list[Bound] = []
         for name in params:
             field = self._field(model, said.get(name, name))
-            if field is not None:
+            other = next((each.name for each in bound if each.field is field), None)
+            if field is not None and other is not None:
+                found = f"<{other}> and <{name}> of its path bind the same field, {field.name}"
+                self._say(found, advice="Drop one of them, or name another field in parent.")
+            elif field is not None:
                 bound.append(Bound(name, field))
             elif said.get(name, name) is not None:
                 self._say(

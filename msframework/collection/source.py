@@ -16,6 +16,7 @@ from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
 from msframework.collection.row_address import quote_key, read_row_keys
 from msframework.collection.statements import missing_row, only_row
+from msframework.filters.scope import read_condition
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -71,7 +72,10 @@ class ActionSource(SourceWriter):
         if seam is not None:
             for parameter in seam.outer:
                 self.take(parameter)
-            self.line(f"{target} = {seam.call(**local)}" if target else seam.call(**local))
+            call = seam.call(**local)
+            if name == "scope":
+                call = f"{self.bind('CONDITION', read_condition)}({call})"
+            self.line(f"{target} = {call}" if target else call)
 
     def commit_seam(self, row: str = "row") -> None:
         """Write the line that calls `after_commit` once the transaction is committed."""
