@@ -41,7 +41,9 @@ class ActionSource(SourceWriter):
         self.bounds: tuple[Bound, ...] = collection.bounds(action)
         self.namespace: dict[str, object] = {"missing_row": missing_row}
         self.parameters = [each.name for each in self.bounds]
-        self.path_values = read_path_values(collection, self.bounds)
+        self.path_values = read_path_values(
+            collection, self.bounds, creates=action.name in ("create", "bulk_create")
+        )
         for name, value in self.path_values.items():
             self.line(f"{name} = {self.bind(f'READ_{name}', value.read)}({name})")
         for name in (*inputs, "tx" if action.writes else "cur"):

@@ -150,10 +150,11 @@ class Queries:
 
 def is_plain(bounds: Sequence[Bound]) -> bool:
     """Tell whether the values of *bounds* are arguments of an SQL text as they come."""
-    return all(_innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
+    return all(innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
 
 
-def _innermost(field: peewee.Field) -> peewee.Field:
+def innermost(field: peewee.Field) -> peewee.Field:
+    """Return the column whose values *field* has: that at the end of foreign keys."""
     while isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
     return field
