@@ -61,9 +61,15 @@ REQUEST: Final[Mapping[str, str]] = {
     "query_params": "Take `query`, which @doc.query declares; request.args has all.",
     "user": "Take the argument `principal`; request.principal is the same.",
 }
+_QUERIES: Final = "Models only build queries, which a cursor runs: await cur.fetch(query)."
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _CALLED: Final = re.compile(r"([A-Za-z_][\w.]*)\(")
 _UNEXPECTED: Final = re.compile(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'")
+_MOUNTING: Final = re.compile(r"Blueprint\.(resource|collection)\(\) (?:missing|takes) ")
+_MOUNTED: Final[Mapping[str, str]] = {
+    "resource": 'Write @blueprint.resource("/path").',
+    "collection": 'Write @blueprint.collection("/", item="/<id:int>").',
+}
 _MISSING: Final = re.compile(r"cannot import name '(\w+)' from '(msframework[\w.]*)'")
 _STATEMENT: Final = re.compile(r"from msframework[\w.]* import ([\w, ]+)")
 
@@ -78,16 +84,26 @@ def find_meant(exc: BaseException) -> str:
         return (
             _find_member(exc.obj, exc.name or "") if exc.obj.__name__ == "msframework.doc" else ""
         )
-    unexpected = _UNEXPECTED.search(str(exc)) if isinstance(exc, TypeError) else None
+    if not isinstance(exc, TypeError):
+        return ""
+    if mounting := _MOUNTING.search(str(exc)):
+        return _MOUNTED[mounting[1]]
+    unexpected = _UNEXPECTED.search(str(exc))
     return "" if unexpected is None else _find_arguments(exc, *unexpected.groups())
 
 
 def find_habit(exc: BaseException) -> str:
     """Return the advice for the code that raised *exc*; an empty text if none is known."""
-    if type(exc).__module__ == "peewee" and "must be bound to a database" in str(exc):
-        return "Models only build queries, which a cursor runs: await cur.fetch(query)."
+    said = str(exc)
+    is_peewee = type(exc).__module__ == "peewee" and "must be bound to a database" in said
+    if is_peewee or said == "Query has not been executed.":
+        return _QUERIES
+    if isinstance(exc, AttributeError | TypeError) and said.startswith("'coroutine' object "):
+        return "A coroutine function was called, and not awaited: await it."
     if not isinstance(exc, AttributeError):
         return ""
+    if exc.name == "objects" and hasattr(exc.obj, "select"):
+        return _QUERIES
     if isinstance(exc.obj, dict) and exc.name in exc.obj:
         return f"Rows are dicts: row[{exc.name!r}]."
     kind = type(exc.obj)
