@@ -162,7 +162,8 @@ def _send(base: str, who: int | None, method: str, path: str, body: object) -> t
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as exc:
-        return exc.code, exc.read()
+        with exc:
+            return exc.code, exc.read()
 
 
 def _token(who: int) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._signature import read_signature
 from msframework.alike import find_nearest
 
 # The first of these that has the name is its home.
@@ -150,7 +151,8 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     found = _resolve({first: found}, first, *path)
     parameters = _parameters(found) if callable(found) else {}
     known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
-    meant = ARGUMENTS.get(name) or find_nearest(name, known)
+    asked = "Did you mean" in str(exc)  # by CPython itself, from 3.13 on
+    meant = ARGUMENTS.get(name) or ("" if asked else find_nearest(name, known))
     question = f"Was {meant} meant? " if meant in known else ""
     return f"{question}It takes {', '.join(known)}." if known else ""
 
@@ -165,7 +167,7 @@ def _resolve(names: Mapping[str, object], first: str, *path: str) -> Any:
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, object]:
     try:
-        return {name: each.kind for name, each in inspect.signature(function).parameters.items()}
+        return {name: each.kind for name, each in read_signature(function).parameters.items()}
     except (TypeError, ValueError):  # of a class or function of C that does not tell
         return {}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from msframework._place import place_of
+from msframework._signature import read_signature
 from msframework.access.guard import Guard
 from msframework.alike import find_nearest
 from msframework.envelope import Envelope
@@ -116,7 +117,7 @@ def misspelt_perhaps(cls: type[Resource]) -> list[str]:
         "its name begin with an underscore."
         for name, method in _functions(cls)
         if name not in METHODS and name.lower() not in (*METHODS, *_BY_THEMSELVES)
-        if "request" in inspect.signature(method).parameters
+        if "request" in read_signature(method).parameters
         if (close := find_nearest(name.lower(), METHODS, 0.7))
     ]
 

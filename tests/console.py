@@ -129,15 +129,14 @@ def read_url(
         with urllib.request.urlopen(request, timeout=timeout) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as exc:
-        return exc.code, exc.read()
+        with exc:
+            return exc.code, exc.read()
 
 
 def answers(url: str) -> bool:
     """Whether a server answers at *url*, whatever it says."""
     try:
-        with urllib.request.urlopen(url, timeout=30):
-            return True
-    except urllib.error.HTTPError:
-        return True
+        read_url(url, timeout=30)
     except OSError:
         return False
+    return True

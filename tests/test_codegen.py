@@ -1,5 +1,6 @@
 """Generated functions: each with its own name, file and source, though their code is shared."""
 
+import sys
 import traceback
 
 import pytest
@@ -45,7 +46,8 @@ def test_a_traceback_shows_each_function_under_its_own_name():
 
     text = "".join(traceback.format_exception(caught.value))
     assert 'File "<msframework keep_broken>", line 3, in keep_broken' in text
-    assert 'File "<msframework keep_broken>", line 3, in <listcomp>' in text
+    if sys.version_info < (3, 12):  # PEP 709: later ones run a comprehension in its function
+        assert 'File "<msframework keep_broken>", line 3, in <listcomp>' in text
     assert "return [row for row in rows if limit(row) >= least]" in text
     assert "_generated_" not in text
 

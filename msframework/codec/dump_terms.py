@@ -96,7 +96,7 @@ def _read_term(facts: FieldFacts, name: str, unit: DumpUnit, json: bool) -> Term
     assert base is not None
     is_text = json and issubclass(base, fields.String)
 
-    def guarded(value: object, attr: object, obj: object) -> object:
+    def guarded(value: Any, attr: object, obj: object) -> object:
         if value is missing:
             raise UnusualValue
         # NOTE: to marshmallow anything is a text, "<coroutine object …>" too.

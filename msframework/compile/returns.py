@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
+from opcode import opmap
 from types import CodeType
 from typing import Final
 
@@ -16,6 +17,8 @@ from msframework.problem import Problem
 from msframework.types import Handler
 
 _STATUSES: Final = range(100, 600)
+# From CPython 3.14 on integers below 256 stand in the instructions, not among the constants.
+_LOAD_SMALL_INT: Final = opmap.get("LOAD_SMALL_INT")
 
 
 def check_returns(handler: Handler, where: str, problems: list[str]) -> None:
@@ -47,7 +50,10 @@ def _status_lines(function: Handler) -> Iterator[int]:
 def _may_name_status(code: CodeType) -> bool:
     if "HTTPStatus" in code.co_names:
         return True
-    return any(is_status(value) for const in code.co_consts for value in _flat(const))
+    if any(is_status(value) for const in code.co_consts for value in _flat(const)):
+        return True
+    steps = zip(code.co_code[::2], code.co_code[1::2], strict=True)  # operations, arguments
+    return any(step == _LOAD_SMALL_INT and is_status(value) for step, value in steps)
 
 
 def _flat(const: object) -> tuple[object, ...]:

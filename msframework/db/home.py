@@ -183,7 +183,7 @@ def make_home(root: Path) -> Home:
         with suppress(OSError):
             # NOTE: explicit modes, as a umask of 077 would lock the server out of its own home.
             for directory in (path.parent, path):
-                if not directory.is_dir():
+                with suppress(FileExistsError):  # it may be another process that starts now
                     directory.mkdir(parents=True, mode=0o700)
                     os.chmod(directory, 0o700 if user is None else 0o711)
             if _is_ours(path.parent) and _is_ours(path):
@@ -199,10 +199,17 @@ def claim_home(root: Path, home: Home) -> None:
     """Note on both sides that *home* belongs to *root*; called with the lock held."""
     if home.path.parent.parent == root:
         return
-    (home.path / "checkout").write_text(f"{root}\n")
+    _write_at_once(home.path / "checkout", f"{root}\n")
     if _is_writable(root):
         make_state(root)
-        (root / STATE / f"home-{os.geteuid()}").write_text(f"{home.path}\n")
+        _write_at_once(root / STATE / f"home-{os.geteuid()}", f"{home.path}\n")
+
+
+def _write_at_once(path: Path, text: str) -> None:
+    """Write *text* so that a process that reads without the lock sees all of it or none."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def make_state(root: Path) -> None:

@@ -89,10 +89,10 @@ class Server:
     async def _close(self, server: AsyncioServer) -> None:
         closed = server.close()  # type: ignore[no-untyped-call]
         await self._drain(server.connections)
-        if closed is not None:
-            await closed
         try:
             await server.after_stop()  # type: ignore[no-untyped-call]
+            if closed is not None:  # from CPython 3.12 on when the last TLS handshake has ended
+                await closed
         finally:
             await _cancel(self._app)
             _set_stage(self._app, ServerStage.STOPPED)

@@ -6,9 +6,7 @@ import re
 import signal
 import threading
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -114,8 +112,7 @@ def calling(url, times=1):
     """Call *url* so often at once, during the block."""
 
     def call():
-        with suppress(urllib.error.HTTPError):
-            urllib.request.urlopen(url, timeout=60).read()
+        read_url(url, timeout=60)
 
     callers = [threading.Thread(target=call) for _ in range(times)]
     for caller in callers:

@@ -111,8 +111,10 @@ def test_a_missing_variable_in_the_module_is_named(problems):
 def test_wrong_arguments_in_the_module_are_named(problems):
     (problem,) = problems("from msframework.access import JWTBearer\nJWTBearer('key', keyz=1)")
 
-    assert "got an unexpected keyword argument 'keyz' (" in problem
-    assert ".py:2). Was key meant? It takes key, " in problem
+    assert "got an unexpected keyword argument 'keyz'" in problem
+    assert problem.count("mean") == 1  # CPython asks itself from 3.13 on
+    assert "It takes key, " in problem
+    assert ".py:2)." in problem
 
 
 def test_a_single_guard_needs_a_comma(problems):

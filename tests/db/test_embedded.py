@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -409,6 +411,46 @@ def test_processes_that_start_at_once_share_one_server(server, environment):
     assert server.status().running
 
 
+def test_those_that_start_at_once_choose_one_home(tmp_path, monkeypatch):
+    monkeypatch.setattr(home_module, "_bases", lambda: [tmp_path / "homes"])
+    together = threading.Barrier(4)
+
+    def choose(root):
+        together.wait(60)
+        return make_home(root).path
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(50):
+            root = tmp_path / f"checkout{number}"
+            root.mkdir()
+            chosen = list(pool.map(choose, [root] * 4))
+            assert len(set(chosen)) == 1, chosen
+
+
+def test_a_claim_is_read_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(home_module, "_bases", lambda: [tmp_path / "homes"])
+    root = tmp_path / "checkout"
+    root.mkdir()
+    home = make_home(root)
+    claim_home(root, home)
+    monkeypatch.chdir(root)
+    over = threading.Event()
+
+    def claim():
+        while not over.is_set():
+            claim_home(root, home)
+
+    with ThreadPoolExecutor(1) as pool:
+        claims = pool.submit(claim)
+        try:
+            for _ in range(2000):
+                assert find_home(root) == home
+                assert make_home(root) == home
+        finally:
+            over.set()
+        claims.result()
+
+
 def test_the_server_outlives_a_starter_that_was_killed(server, environment):
     script = textwrap.dedent(START) + "import time\ntime.sleep(60)\n"
     process = subprocess.Popen(
@@ -615,10 +657,10 @@ def test_the_root_is_where_the_settings_lie(tmp_path, monkeypatch):
 def test_the_socket_takes_no_stranger(shared_home):
     if not ROOT:
         pytest.skip("needs root")
-    nobody = home_module.pwd.getpwnam("nobody")
+    stranger = shared_home.user.uid + 1
     address = str(shared_home.run / ".s.PGSQL.5432")
     script = (
-        f"import os, socket; os.setuid({nobody.pw_uid})\n"
+        f"import os, socket; os.setuid({stranger})\n"
         f"socket.socket(socket.AF_UNIX).connect({address!r})"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

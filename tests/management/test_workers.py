@@ -5,13 +5,11 @@ import re
 import signal
 import socket
 import subprocess
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 
 import pytest
 
-from tests.console import answers
+from tests.console import answers, read_url
 from tests.processes import ServerProcess, credentials, free_port, fresh_database, wait_until
 
 ROLES = ("--settings", "settings.roles")
@@ -88,11 +86,7 @@ def pids_of(server, text="Worker ready"):
 
 def is_ready(port):
     """Return whether requests may be sent to the service with this operations port."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
-            return answer.status == 200
-    except urllib.error.HTTPError:
-        return False
+    return read_url(f"http://127.0.0.1:{port}/readyz", timeout=30)[0] == 200
 
 
 @pytest.mark.punctual

@@ -151,9 +151,10 @@ class ZipkinServer:
         try:
             return self.get(f"/api/v2/trace/{quote(trace_id)}")
         except urllib.error.HTTPError as exc:
-            if exc.code == 404:
-                return []
-            raise
+            with exc:
+                if exc.code == 404:
+                    return []
+                raise
 
     def dependencies(self) -> set[tuple[str, str]]:
         """Return who called whom in the last hour."""
