@@ -10,11 +10,11 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
 
 from msframework._signature import read_signature
+from msframework.alike import find_nearest
 
 # The first of these that has the name is its home.
 HOMES: Final = (
@@ -62,9 +62,15 @@ REQUEST: Final[Mapping[str, str]] = {
     "query_params": "Take `query`, which @doc.query declares; request.args has all.",
     "user": "Take the argument `principal`; request.principal is the same.",
 }
+_QUERIES: Final = "Models only build queries, which a cursor runs: await cur.fetch(query)."
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _CALLED: Final = re.compile(r"([A-Za-z_][\w.]*)\(")
 _UNEXPECTED: Final = re.compile(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'")
+_MOUNTING: Final = re.compile(r"Blueprint\.(resource|collection)\(\) (?:missing|takes) ")
+_MOUNTED: Final[Mapping[str, str]] = {
+    "resource": 'Write @blueprint.resource("/path").',
+    "collection": 'Write @blueprint.collection("/", item="/<id:int>").',
+}
 _MISSING: Final = re.compile(r"cannot import name '(\w+)' from '(msframework[\w.]*)'")
 _STATEMENT: Final = re.compile(r"from msframework[\w.]* import ([\w, ]+)")
 
@@ -79,16 +85,26 @@ def find_meant(exc: BaseException) -> str:
         return (
             _find_member(exc.obj, exc.name or "") if exc.obj.__name__ == "msframework.doc" else ""
         )
-    unexpected = _UNEXPECTED.search(str(exc)) if isinstance(exc, TypeError) else None
+    if not isinstance(exc, TypeError):
+        return ""
+    if mounting := _MOUNTING.search(str(exc)):
+        return _MOUNTED[mounting[1]]
+    unexpected = _UNEXPECTED.search(str(exc))
     return "" if unexpected is None else _find_arguments(exc, *unexpected.groups())
 
 
 def find_habit(exc: BaseException) -> str:
     """Return the advice for the code that raised *exc*; an empty text if none is known."""
-    if type(exc).__module__ == "peewee" and "must be bound to a database" in str(exc):
-        return "Models only build queries, which a cursor runs: await cur.fetch(query)."
+    said = str(exc)
+    is_peewee = type(exc).__module__ == "peewee" and "must be bound to a database" in said
+    if is_peewee or said == "Query has not been executed.":
+        return _QUERIES
+    if isinstance(exc, AttributeError | TypeError) and said.startswith("'coroutine' object "):
+        return "A coroutine function was called, and not awaited: await it."
     if not isinstance(exc, AttributeError):
         return ""
+    if exc.name == "objects" and hasattr(exc.obj, "select"):
+        return _QUERIES
     if isinstance(exc.obj, dict) and exc.name in exc.obj:
         return f"Rows are dicts: row[{exc.name!r}]."
     kind = type(exc.obj)
@@ -115,8 +131,8 @@ def _find_member(module: ModuleType, name: str) -> str:
     """Return the notes that *module* has, and which of them *name* may be."""
     known = [each for each in _names(module) if inspect.isfunction(getattr(module, each))]
     own = [each for each in known if getattr(module, each).__module__ == module.__name__]
-    close = get_close_matches(name, own, 1)
-    meant = ELSEWHERE.get(name) or (f"@doc.{close[0]}" if close else "")
+    close = find_nearest(name, own)
+    meant = ELSEWHERE.get(name) or (f"@doc.{close}" if close else "")
     return f"Was {meant} meant?" if meant else ""
 
 
@@ -136,7 +152,7 @@ def _find_arguments(exc: BaseException, call: str, name: str) -> str:
     parameters = _parameters(found) if callable(found) else {}
     known = [each for each, kind in parameters.items() if kind in _NAMED and each != "self"]
     asked = "Did you mean" in str(exc)  # by CPython itself, from 3.13 on
-    meant = ARGUMENTS.get(name) or "".join([] if asked else get_close_matches(name, known, 1))
+    meant = ARGUMENTS.get(name) or ("" if asked else find_nearest(name, known))
     question = f"Was {meant} meant? " if meant in known else ""
     return f"{question}It takes {', '.join(known)}." if known else ""
 
@@ -167,8 +183,8 @@ def _advice(name: str) -> str:
 def _resembling(name: str, path: str) -> str:
     """Return the question whether a name of the module *path* was meant that is like *name*."""
     module = _load(path)
-    close = get_close_matches(name, [] if module is None else list(_names(module)), 1)
-    return f"Did you mean {close[0]}?" if close else ""
+    close = find_nearest(name, () if module is None else _names(module))
+    return f"Did you mean {close}?" if close else ""
 
 
 def _load(path: str) -> ModuleType | None:

@@ -1,4 +1,7 @@
-"""The line of a project that an exception came from. Runs at start-up, where something failed."""
+"""The lines of a project: that which an exception came from, those of a function.
+
+Runs at start-up.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import inspect
 import os
 import sys
 import sysconfig
+import textwrap
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
@@ -125,3 +129,32 @@ def _steps(exc: BaseException) -> Iterator[tuple[Path, int, str]]:
             yield Path(frame.filename).resolve(), frame.lineno or 0, frame.line or ""
     if isinstance(exc, SyntaxError) and exc.filename:
         yield Path(exc.filename).resolve(), exc.lineno or 0, (exc.text or "").strip()
+
+
+def read_statements(function: object) -> list[ast.stmt]:
+    """Return all statements of *function*, in order, without those of functions in it.
+
+    Their lines are those of the file. Nothing is found where its source is not at hand.
+    """
+    try:
+        lines, first = inspect.getsourcelines(function)  # type: ignore[arg-type]
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, SyntaxError, TypeError):  # no source at hand, or not by itself
+        return []
+    node = tree.body[0]
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    if node.name != getattr(function, "__name__", ""):  # a lambda within another function
+        return []
+    ast.increment_lineno(node, first - 1)
+    return list(_statements(node.body))
+
+
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.stmt]:
+    for node in body:
+        if isinstance(node, ast.stmt):
+            yield node
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and not isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ):
+            yield from _statements(ast.iter_child_nodes(node))

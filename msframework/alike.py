@@ -1,6 +1,7 @@
 """The name that a wrong one may have been meant for. Runs at start-up, and per refused request.
 
-A caller chooses the wrong name, so the work that it makes is bounded, whatever names there are.
+A caller chooses the wrong name of a request, so the work that it makes is bounded, whatever names
+there are.
 """
 
 from __future__ import annotations
@@ -11,17 +12,26 @@ from difflib import get_close_matches
 from typing import Final
 
 _LONGEST: Final = 100  # characters of a wrong name that are looked at
-_LIKE: Final = 0.6  # as in difflib
+_LIKE: Final = 0.6  # the share of equal characters, as in difflib
 # The pairs of characters that are compared: names of usual length, and some dozens of them.
 MOST_PAIRS: Final = 2500
 _NEAR: Final = 4
 
 
+def find_nearest(name: str, known: Iterable[str], least: float = _LIKE) -> str:
+    """Return the one of *known* that is most like *name*; empty where none is.
+
+    Args:
+        least: the share of equal characters, from 0 to 1, that two names have which are alike.
+    """
+    return next(iter(get_close_matches(name, sorted(known), 1, least)), "")
+
+
 def find_alike(name: str, known: Iterable[str]) -> str:
-    """Return the one of *known* that is most like *name*; empty where none is."""
+    """Return what `find_nearest` does, within bounds, for a name that a caller chose."""
     name, names = name[:_LONGEST], sorted(known)
     if len(name) * sum(map(len, names)) <= MOST_PAIRS:
-        return next(iter(get_close_matches(name, names, 1, _LIKE)), "")
+        return find_nearest(name, names)
     # NOTE: difflib takes 50 milliseconds where 200 long names are alike.
     mirrored = sorted(each[::-1] for each in names)
     near = [*_around(name, names), *(each[::-1] for each in _around(name[::-1], mirrored))]

@@ -48,7 +48,15 @@ class CheckedRegistration(CheckedDecorators):
         try:
             super().blueprint(blueprint, **options)  # type: ignore[misc]
         except (RoutingError, SanicException, AssertionError) as exc:
-            self.problems.append(Problem.caused(exc, str(exc)))
+            name, refused = self._mounting.name, self._mounting.blueprint
+            other = self.blueprints.get(name)  # type: ignore[attr-defined]
+            if refused is None or other in (None, refused):
+                self.problems.append(Problem.caused(exc, str(exc)))
+                return
+            paths = " and ".join(each.url_prefix or "/" for each in (other, refused))
+            found = f"two blueprints have this name, at {paths}"
+            advice = "Rename one of them, or register it with name_prefix=…."
+            self.problems.append(Problem(f"blueprint {name!r}", found, advice=advice))
         finally:
             self._mounting = outer
 

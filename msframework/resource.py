@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import ClassVar, Final
 
 from msframework._place import place_of
 from msframework._signature import read_signature
 from msframework.access.guard import Guard
+from msframework.alike import find_nearest
 from msframework.envelope import Envelope
 from msframework.problem import Problem
 from msframework.types import UNSET, Handler, Unset
@@ -94,8 +94,8 @@ def _names_of_others(cls: type[Resource]) -> Iterator[str]:
     """Yield a mistake for each attribute that looks like one that is read, and is not."""
     own = {name for base in cls.__mro__ if base is not Resource for name in vars(base)}
     for name in sorted(own - vars(object).keys() - set(_READ)):
-        close = [] if name.startswith("_") else get_close_matches(name, _READ, 1, 0.8)
-        if meant := GUARDING_ELSEWHERE.get(name, "".join(close)):
+        close = "" if name.startswith("_") else find_nearest(name, _READ, 0.8)
+        if meant := GUARDING_ELSEWHERE.get(name, close):
             yield nothing_reads(f"{cls.__module__}.{cls.__qualname__}", name, meant)
 
 
@@ -113,12 +113,12 @@ def misspelt_perhaps(cls: type[Resource]) -> list[str]:
     if cls.mounted_by != Resource.mounted_by:
         return []
     return [
-        f"{_where(cls, name, method)}: nothing calls it; was {close[0]!r} meant? Rename it, or let "
+        f"{_where(cls, name, method)}: nothing calls it; was {close!r} meant? Rename it, or let "
         "its name begin with an underscore."
         for name, method in _functions(cls)
         if name not in METHODS and name.lower() not in (*METHODS, *_BY_THEMSELVES)
         if "request" in read_signature(method).parameters
-        if (close := get_close_matches(name.lower(), METHODS, 1, 0.7))
+        if (close := find_nearest(name.lower(), METHODS, 0.7))
     ]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
@@ -15,6 +14,7 @@ from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import caller_place, place_of
 from msframework._signature import fix_signature, read_signature
+from msframework.alike import find_nearest
 from msframework.decorator import written_without_call
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
@@ -116,10 +116,10 @@ def check_options(
         taken = {*shown, "methods", *_options_of(SanicBlueprint.route)}  # which `get` calls
     wrong = [name for name in options if name not in taken and not name.startswith(_EXTRA)]
     for name in wrong:
-        close = get_close_matches(name, sorted(shown), 1)
+        close = find_nearest(name, shown)
         found = f"{_name(owner, decorator)}({path!r}) has no option {name!r}"
         expected = f"one of {', '.join(sorted(shown))}"
-        advice = f"Did you mean {close[0]!r}?" if close else "Drop it."
+        advice = f"Did you mean {close!r}?" if close else "Drop it."
         problems.append(Problem(caller_place(), found, expected, advice))
     return {name: value for name, value in options.items() if name not in wrong}
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from msframework import alike
-from msframework.alike import MOST_PAIRS, find_alike
+from msframework.alike import MOST_PAIRS, find_alike, find_nearest
 
 MANY = [f"customer_address_street_{number:03}" for number in range(200)]
 
@@ -49,3 +49,9 @@ def test_no_more_is_compared_than_is_bounded(known, monkeypatch):
         assert len(walked) <= 17
 
     assert max(compared) <= MOST_PAIRS
+
+
+def test_a_name_that_a_declaration_chose_may_have_to_be_more_alike():
+    assert find_nearest("scopes", ("scope", "query")) == "scope"
+    assert find_nearest("scoops", ("scope", "query"), 0.8) == ""
+    assert find_nearest("x", iter(())) == ""

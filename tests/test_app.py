@@ -209,6 +209,20 @@ def test_routes_cannot_be_alike_in_two_blueprints(make_service):
         service.compile()
 
 
+def test_two_blueprints_of_one_name_are_told_apart_by_their_paths(make_service):
+    service = make_service()
+    for prefix in ("/users", "/people"):
+        service.blueprint(Blueprint("users", url_prefix=prefix))
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        service.compile()
+
+    assert caught.value.problems == (
+        "blueprint 'users': two blueprints have this name, at /users and /people. Rename one of "
+        "them, or register it with name_prefix=….",
+    )
+
+
 def test_the_source_of_handlers_is_not_read(make_service, monkeypatch):
     def refuse(handler):
         raise AssertionError(f"the source of {handler} was read")

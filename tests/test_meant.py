@@ -53,6 +53,18 @@ def write(tmp_path, monkeypatch):
         ("import no_such_module", ""),
         ("1 / 0", ""),
         (
+            "from msframework import Blueprint; Blueprint('b').collection()",
+            'Write @blueprint.collection("/", item="/<id:int>").',
+        ),
+        (
+            "from msframework import Blueprint; Blueprint('b').collection('/', '/<id:int>')",
+            'Write @blueprint.collection("/", item="/<id:int>").',
+        ),
+        (
+            "from msframework import Blueprint; Blueprint('b').resource()",
+            'Write @blueprint.resource("/path").',
+        ),
+        (
             "from msframework import Pages; Pages(page_size=5)",
             "Was per_page meant? It takes per_page,",
         ),
@@ -127,9 +139,45 @@ def read_user():
     return object.__new__(Request).user
 
 
+async def find_row():
+    """Return a row."""
+
+
+def read_unawaited():
+    found = find_row()
+    try:
+        return found["title"]
+    finally:
+        found.close()
+
+
+def read_member_of_unawaited():
+    found = find_row()
+    try:
+        return found.title
+    finally:
+        found.close()
+
+
+def count_rows():
+    return len(type("Note", (Model,), {"title": CharField()}).select())
+
+
+def read_objects():
+    return type("Note", (Model,), {"title": CharField()}).objects
+
+
+AWAIT = "A coroutine function was called, and not awaited: await it."
+QUERIES = "Models only build queries, which a cursor runs: await cur.fetch(query)."
+
+
 @pytest.mark.parametrize(
     ("habit", "advice"),
     [
+        (read_unawaited, AWAIT),
+        (read_member_of_unawaited, AWAIT),
+        (count_rows, QUERIES),
+        (read_objects, QUERIES),
         (
             read_database,
             "A cursor runs statements: take `cur`, `tx`, or one of db.acquire().",

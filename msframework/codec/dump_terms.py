@@ -18,6 +18,7 @@ from msframework.codec.dumps import DumpUnit, compile_unit, dump_boolean
 from msframework.codec.emit import FieldDump
 from msframework.codec.errors import UnusualValue, give_up
 from msframework.codec.facts import FieldFacts, read_inner
+from msframework.codec.kinds import WrongKind, is_unfinished, name_kind
 from msframework.codec.known import is_usual
 from msframework.codec.plan import Nesting
 from msframework.schemas.reference import Reference
@@ -93,10 +94,14 @@ def _read_term(facts: FieldFacts, name: str, unit: DumpUnit, json: bool) -> Term
     """
     field, base, attr = facts.field, facts.base, facts.name
     assert base is not None
+    is_text = json and issubclass(base, fields.String)
 
-    def guarded(value: object, attr: object, obj: object) -> object:
+    def guarded(value: Any, attr: object, obj: object) -> object:
         if value is missing:
             raise UnusualValue
+        # NOTE: to marshmallow anything is a text, "<coroutine object …>" too.
+        if is_text and is_unfinished(value.__class__):
+            raise WrongKind(f"{attr}: got {name_kind(value)}; expected a text")
         return unit(value, attr, obj)
 
     slow = f"{name}({{v}}, {attr!r}, obj)"

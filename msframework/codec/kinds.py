@@ -30,7 +30,6 @@ from peewee import Model, Node
 _LATER: Final = (Awaitable, AsyncIterator)
 # Values that nobody means to send, although some can be iterated, and all have attributes.
 _NO_DATA: Final = (
-    *_LATER,
     BaseException,
     type,
     FunctionType,
@@ -55,9 +54,14 @@ class WrongKind(TypeError):
 @lru_cache(maxsize=1024)
 def is_data(kind: type) -> bool:
     """Tell whether values of *kind* are data at all: no coroutine, exception, class or query."""
+    return not is_unfinished(kind) and not issubclass(kind, _NO_DATA)
+
+
+@lru_cache(maxsize=1024)
+def is_unfinished(kind: type) -> bool:
+    """Tell whether values of *kind* have yet to be awaited, or run as a query."""
     # NOTE: to peewee, a model is a node of a query too.
-    query = issubclass(kind, Node) and not issubclass(kind, Model)
-    return not query and not issubclass(kind, _NO_DATA)
+    return issubclass(kind, _LATER) or (issubclass(kind, Node) and not issubclass(kind, Model))
 
 
 @lru_cache(maxsize=1024)

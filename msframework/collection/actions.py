@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import peewee
@@ -18,7 +19,7 @@ from msframework.collection.declaration import Collection
 from msframework.collection.reading import AnswerReading
 from msframework.collection.related import Related
 from msframework.collection.source import ActionSource
-from msframework.collection.statements import Queries, check_scope, in_scope, is_plain
+from msframework.collection.statements import Queries, check_body, check_scope, in_scope, is_plain
 from msframework.exceptions import Forbidden
 from msframework.response import Reply
 
@@ -37,9 +38,18 @@ def generate(
         problems: where mistakes are appended, after which the function is not to be run.
     """
     source = ActionSource(collection, action, inputs)
+    _check_body(source)
     _WRITERS[action.name](source, queries)
     problems += [each for each in source.find_clashes() if each not in problems]
     return source.compile(f"{collection.cls.__name__}_{action.name}")
+
+
+def _check_body(source: ActionSource) -> None:
+    """Write the line that refuses a body which `post_load` made an object of."""
+    schema = source.collection.shapes.body_of(source.action.name)
+    if schema is not None and schema._hooks["post_load"]:
+        source.bind("CHECK_BODY", partial(check_body, type(schema).__name__))
+        source.line("CHECK_BODY(body)")
 
 
 def _write_list(source: ActionSource, queries: Queries) -> None:

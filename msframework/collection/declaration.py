@@ -30,6 +30,7 @@ from msframework.collection.reading import AnswerReading, find_wrong_readings, r
 from msframework.collection.seam import Seam, read_seams
 from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
 from msframework.filters import FilterReader
+from msframework.filters.scope import model_of_rows
 from msframework.operation import path_params
 from msframework.problem import Problem
 
@@ -210,8 +211,7 @@ class _Reader:
                 is_wrong = True
         if is_wrong:
             return None
-        schema = given["schema"]
-        model: Any = self.cls.model or getattr(schema.opts, "model", None)
+        model = model_of_rows(self.cls)
         if not (isinstance(model, type) and issubclass(model, peewee.Model)):
             found = f"neither it nor its schema names a model (model is {model!r})"
             self._say(found, advice="Derive the schema from ModelSchema, or write model = ….")
@@ -257,10 +257,14 @@ class _Reader:
                 found = f"parent names {name!r}, which the path {self.paths.list} does not have"
                 self._say(found, advice=f"Put <{name}> into the path, or drop it from parent.")
         self._check_params(params, LOCALS | BULK_LOCALS)
-        bound = []
+        bound: list[Bound] = []
         for name in params:
             field = self._field(model, said.get(name, name))
-            if field is not None:
+            other = next((each.name for each in bound if each.field is field), None)
+            if field is not None and other is not None:
+                found = f"<{other}> and <{name}> of its path bind the same field, {field.name}"
+                self._say(found, advice="Drop one of them, or name another field in parent.")
+            elif field is not None:
                 bound.append(Bound(name, field))
             elif said.get(name, name) is not None:
                 self._say(

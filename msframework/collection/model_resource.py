@@ -15,7 +15,7 @@ from msframework.collection.action import USUAL_ACTIONS, Usual
 from msframework.collection.expansion import Expansion
 from msframework.db.transaction import Transaction
 from msframework.exceptions import ServiceException
-from msframework.filters.scope import RowScopes, model_of
+from msframework.filters.scope import RowScopes, model_of_rows
 from msframework.operation import Paging
 from msframework.pagination import Pages
 from msframework.principal import Principal
@@ -88,7 +88,7 @@ class ModelResource(Resource):
     usual: Usual
 
     def __init__(self) -> None:
-        self.model = self.model or model_of(getattr(self, "schema", None))
+        self.model = model_of_rows(self)
 
     # Seams.
 

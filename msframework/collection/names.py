@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Final
 
 from msframework._place import place_of
+from msframework.alike import find_nearest
 from msframework.collection.action import ACTIONS
 from msframework.collection.model_resource import ModelResource
 from msframework.collection.seam import SEAMS
@@ -52,6 +53,10 @@ ELSEWHERE: Final[Mapping[str, str]] = {
 ASSIGNED: Final = frozenset(
     ("asked", "exc", "joined", "query", "result", "row", "rows", "scope", "values")
 )
+_HOOK: Final = re.compile(
+    r"(pre|post|on)_?(create|insert|save|update|change|replace|patch|delete|destroy|remove|commit)d?",
+    re.IGNORECASE,
+)
 BULK_ASSIGNED: Final = frozenset(("bounds", "key", "keys"))
 # Names that no parameter of a path can have: beside those, a method's own arguments, and functions
 # that it calls. Other names that it reaches begin with a word in capitals.
@@ -80,8 +85,8 @@ def find_wrong_names(where: str, cls: type[ModelResource]) -> Iterator[Problem]:
             continue
         label = f"{cls.__name__}.{name}"
         place = place_of(value, label) if inspect.isfunction(value) else where
-        meant = ELSEWHERE.get(name) or next(iter(get_close_matches(name, known, 1, 0.8)), "")
-        if not meant and name.startswith(("before_", "after_")):
+        meant = ELSEWHERE.get(name) or find_nearest(name, known, 0.8)
+        if not meant and (name.startswith(("before_", "after_")) or _HOOK.fullmatch(name)):
             meant = f"one of {', '.join(each for each in SEAMS if each[0] in 'ab')}"
         if meant:
             yield nothing_reads(place, name, meant)

@@ -51,16 +51,8 @@ def inputs_of(collection: Collection, action: CollectionAction) -> tuple[InputNo
         return (InputNote(Source.QUERY, reader, "filters"),)
     if action.name == "bulk_delete":
         return (InputNote(Source.QUERY, shapes.bulk_delete, "chosen"),)
-    bodies = {
-        "create": shapes.create,
-        "replace": shapes.write,
-        "patch": shapes.write,
-        "bulk_create": shapes.bulk_create,
-        "bulk_patch": shapes.bulk_patch,
-    }
-    if action.name in bodies:
-        return (InputNote(Source.BODY, bodies[action.name], Source.BODY.value),)
-    return ()
+    body = shapes.body_of(action.name)
+    return () if body is None else (InputNote(Source.BODY, body, Source.BODY.value),)
 
 
 def complete_notes(

@@ -82,6 +82,5 @@ class Parents:
         # same table, and so are read of this row.
         met = Expression(self._fields[0], "IS NOT", SQL("NULL"))
         source = NodeList((row, SQL('AS "t1"')))
-        held = SQL("TRUE" if scope else "FALSE") if scope.__class__ is bool else scope
-        outside = Expression(EnclosedNodeList((held,)), "IS", SQL("FALSE"))
+        outside = Expression(EnclosedNodeList((scope,)), "IS", SQL("FALSE"))
         return self._model.select(SQL("1")).from_(source).where(met, outside)

@@ -15,7 +15,7 @@ from playhouse import postgres_ext
 
 from msframework.collection.bulk import as_stored
 from msframework.collection.declaration import Bound, Collection
-from msframework.collection.statements import missing_row
+from msframework.collection.statements import innermost, missing_row
 from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import path_params
 from msframework.schemas.model import derive_field
@@ -64,8 +64,14 @@ class PathValue:
         return str(self._field.serialize("value", {"value": value}))
 
 
-def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[str, PathValue]:
-    """Return the parameters that have to be converted for their columns, by name."""
+def read_path_values(
+    collection: Collection, bounds: Iterable[Bound], *, creates: bool = False
+) -> dict[str, PathValue]:
+    """Return the parameters that have to be converted for their columns, by name.
+
+    Args:
+        creates: whether they become values of new rows, for which a text may be too long.
+    """
     paths = collection.paths
     kinds = {
         param.name: param.kind
@@ -74,15 +80,17 @@ def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[st
     }
     found = {}
     for each in bounds:
-        field = None if _fits(kinds.get(each.name, ""), each.field) else _field_of(each.field)
+        fits = _fits(kinds.get(each.name, ""), each.field)
+        if fits and creates:
+            fits = getattr(innermost(each.field), "max_length", None) is None
+        field = None if fits else _field_of(each.field)
         if field is not None:
             found[each.name] = PathValue(collection.noun.one, each.field, field)
     return found
 
 
 def _fits(kind: str, column: peewee.Field) -> bool:
-    while isinstance(column, peewee.ForeignKeyField):
-        column = column.rel_field
+    column = innermost(column)
     fitting = _FITTING.get(kind)
     if fitting is not None:
         return isinstance(column, fitting)

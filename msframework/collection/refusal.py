@@ -39,13 +39,18 @@ async def find_refused(
 
     The *statements* run one by one in a new transaction in the place of the one that failed. It
     ends by the same failure, so nothing is stored. No row is noted where another failure comes
-    first: what seams wrote before is undone, and others may have written meanwhile.
+    first: what seams wrote before is undone, and others may have written meanwhile. A deadlock with
+    a caller who made the same unique values is the conflict with these, once they are there.
 
     Args:
         parameter: the parameter of the query that names the rows; empty for those of the body.
         member: the member of a row that *exc* is about, if it tells.
+
+    Raises:
+        UniqueViolationError: *exc* is a deadlock, and that the reason of it.
     """
-    if not refuses_row(exc):
+    is_deadlock = isinstance(exc, asyncpg.DeadlockDetectedError)
+    if not (is_deadlock or refuses_row(exc)):
         return
     index = -1
     try:
@@ -56,6 +61,9 @@ async def find_refused(
     except asyncpg.PostgresError as again:
         if index >= 0 and refuses_alike(exc, again):
             note_refused(exc, RefusedRow(index, parameter, member))
+        elif index >= 0 and is_deadlock and isinstance(again, asyncpg.UniqueViolationError):
+            note_refused(again, RefusedRow(index, parameter, member))
+            raise again from exc
     except Exception:
         doom(tx)  # the connection is lost, or was too slow: the failure that was is answered
     else:

@@ -5,14 +5,16 @@ Runs at start-up.
 
 from __future__ import annotations
 
+import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from msframework._place import place_of
+from msframework._place import place_of, read_statements
 from msframework._signature import read_signature
 from msframework.collection.model_resource import ModelResource
+from msframework.filters.scope import find_lost_condition
 from msframework.problem import Problem
 
 # The arguments that an action has ready for each seam, beside what its own parameters give.
@@ -28,6 +30,10 @@ SEAMS: Final[Mapping[str, tuple[str, ...]]] = {
     "after_commit": ("action", "row"),
 }
 _SYNCHRONOUS: Final = ("query",)
+_RESULTS: Final = {
+    "scope": "the condition of the rows, or None for all",
+    "query": "the select that it is given, changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,31 @@ def read_seams(cls: type[ModelResource], problems: list[str]) -> dict[str, Seam]
             problems.append(Problem(where, "it is a generator", "a method without yield"))
         if not is_coroutine and name.startswith(("before_", "after_")):
             problems.append(Problem(where, "it is a plain function", "a coroutine function"))
+        problems += _find_lost_results(name, method, where)
         names = tuple(each.name for each in parameters if each.default is each.empty)
         found[name] = Seam(name, names, is_coroutine)
     return found
+
+
+def _find_lost_results(name: str, method: object, where: str) -> Iterator[Problem]:
+    """Yield the results that *method* makes and does not return, or returns to nobody."""
+    statements = read_statements(method)
+    if name not in ("scope", "query"):
+        for node in statements:
+            if isinstance(node, ast.Return) and _is_dict(node.value):
+                found = f"line {node.lineno} returns a dict, which nothing reads"
+                advice = "Write into the dict that it is given: values.update(…)."
+                yield Problem(where, found, advice=advice)
+        return
+    wrong = find_lost_condition(statements, needs_result=name == "query")
+    if wrong:
+        yield Problem(where, wrong, _RESULTS[name], "Return it.")
+
+
+def _is_dict(value: ast.expr | None) -> bool:
+    """Tell whether an expression makes a dict."""
+    if isinstance(value, ast.BinOp):
+        return isinstance(value.op, ast.BitOr) and (_is_dict(value.left) or _is_dict(value.right))
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id == "dict"
+    return isinstance(value, ast.Dict | ast.DictComp)

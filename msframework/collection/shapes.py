@@ -44,6 +44,17 @@ class Shapes:
     bulk_patch: Schema | None = None
     bulk_delete: Schema | None = None
 
+    def body_of(self, action: str) -> Schema | None:
+        """Return the schema of the body of *action*; `None` where it has none."""
+        bodies = {
+            "create": self.create,
+            "replace": self.write,
+            "patch": self.write,
+            "bulk_create": self.bulk_create,
+            "bulk_patch": self.bulk_patch,
+        }
+        return bodies.get(action)
+
 
 def read_shapes(
     cls: Any,

@@ -16,6 +16,7 @@ from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
 from msframework.collection.row_address import quote_key, read_row_keys
 from msframework.collection.statements import missing_row, only_row
+from msframework.filters.scope import read_condition
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -40,7 +41,9 @@ class ActionSource(SourceWriter):
         self.bounds: tuple[Bound, ...] = collection.bounds(action)
         self.namespace: dict[str, object] = {"missing_row": missing_row}
         self.parameters = [each.name for each in self.bounds]
-        self.path_values = read_path_values(collection, self.bounds)
+        self.path_values = read_path_values(
+            collection, self.bounds, creates=action.name in ("create", "bulk_create")
+        )
         for name, value in self.path_values.items():
             self.line(f"{name} = {self.bind(f'READ_{name}', value.read)}({name})")
         for name in (*inputs, "tx" if action.writes else "cur"):
@@ -71,7 +74,10 @@ class ActionSource(SourceWriter):
         if seam is not None:
             for parameter in seam.outer:
                 self.take(parameter)
-            self.line(f"{target} = {seam.call(**local)}" if target else seam.call(**local))
+            call = seam.call(**local)
+            if name == "scope":
+                call = f"{self.bind('CONDITION', read_condition)}({call})"
+            self.line(f"{target} = {call}" if target else call)
 
     def commit_seam(self, row: str = "row") -> None:
         """Write the line that calls `after_commit` once the transaction is committed."""

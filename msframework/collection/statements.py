@@ -5,13 +5,14 @@ The queries are built at start-up, and bound per request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
 import peewee
 from marshmallow import Schema
 from peewee import SQL
 
+from msframework.codec.kinds import WrongKind, name_kind
 from msframework.collection.bulk import BulkKey
 from msframework.collection.declaration import Bound, Collection, primary_key
 from msframework.collection.parents import Parents
@@ -149,10 +150,11 @@ class Queries:
 
 def is_plain(bounds: Sequence[Bound]) -> bool:
     """Tell whether the values of *bounds* are arguments of an SQL text as they come."""
-    return all(_innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
+    return all(innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
 
 
-def _innermost(field: peewee.Field) -> peewee.Field:
+def innermost(field: peewee.Field) -> peewee.Field:
+    """Return the column whose values *field* has: that at the end of foreign keys."""
     while isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
     return field
@@ -161,6 +163,20 @@ def _innermost(field: peewee.Field) -> peewee.Field:
 def missing_row(noun: str, *key: object) -> NotFound:
     """Return the exception for a row that is not there, or lies outside of scope."""
     return NotFound(error=f"no {noun} {', '.join(map(str, key))}")
+
+
+def check_body(schema: str, body: object) -> None:
+    """Refuse a body that is no dict of columns, or a list of them.
+
+    Raises:
+        WrongKind: the `post_load` of *schema* made another one of it.
+    """
+    for values in body if isinstance(body, list) else (body,):
+        if not isinstance(values, MutableMapping):
+            raise WrongKind(
+                f"{schema}: its post_load returned {name_kind(values)}; expected the dict that it "
+                "is given, of which a row is made"
+            )
 
 
 def only_row(nouns: str, rows: Sequence[Row]) -> Row | None:
@@ -175,18 +191,8 @@ def only_row(nouns: str, rows: Sequence[Row]) -> Row | None:
 
 
 def in_scope(columns: Sequence[peewee.Node], scope: Any) -> Sequence[peewee.Node]:
-    """Return the columns that a write gives back, and whether its row lies within *scope*.
-
-    Raises:
-        TypeError: *scope* is neither an expression nor a bool.
-    """
-    if scope is None:
-        return columns
-    if scope.__class__ is bool:
-        scope = SQL("TRUE" if scope else "FALSE")
-    elif not isinstance(scope, peewee.Node):
-        raise TypeError(f"scope returned {scope!r:.100}; expected an expression of peewee, or None")
-    return (*columns, scope.alias(IN_SCOPE))
+    """Return the columns that a write gives back, and whether its row lies within *scope*."""
+    return columns if scope is None else (*columns, scope.alias(IN_SCOPE))
 
 
 def check_scope(row: Row, scope: object) -> None:

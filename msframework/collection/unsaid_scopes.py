@@ -13,7 +13,7 @@ from msframework.access.guard import is_same
 from msframework.collection.expansion import Expansion, as_expansion, name_of_schema
 from msframework.collection.model_resource import ModelResource
 from msframework.filters import FilterReader
-from msframework.filters.scope import model_of
+from msframework.filters.scope import model_of, model_of_rows
 from msframework.operation import Operation
 from msframework.problem import Problem
 from msframework.types import UNSET
@@ -69,7 +69,7 @@ def find_unmet_guards(
     for each in known:
         cls = _collection_of(each)
         if cls is not None and each.method == "GET" and cls.scope is ModelResource.scope:
-            readers[_model_of(cls)].append(each)
+            readers[model_of_rows(cls)].append(each)
     told = set[tuple[str, str]]()
     for operation in operations:
         for path, model, found, advice in _tellings(operation):
@@ -132,10 +132,6 @@ def _collection_of(operation: Operation) -> type[ModelResource] | None:
     return type(owner) if isinstance(owner, ModelResource) else None
 
 
-def _model_of(cls: type[ModelResource]) -> Any:
-    return cls.model or model_of(getattr(cls, "schema", None))
-
-
 def _collections(blueprints: Iterable[object]) -> list[type[ModelResource]]:
     classes = [cls for each in blueprints for cls in getattr(each, "collections", ())]
     return [cls for cls in classes if isinstance(cls, type) and issubclass(cls, ModelResource)]
@@ -143,4 +139,4 @@ def _collections(blueprints: Iterable[object]) -> list[type[ModelResource]]:
 
 def _scoped(collections: Iterable[type[ModelResource]]) -> dict[Any, type[ModelResource]]:
     """Return the collections that have a scope, by their models."""
-    return {_model_of(cls): cls for cls in collections if cls.scope is not ModelResource.scope}
+    return {model_of_rows(cls): cls for cls in collections if cls.scope is not ModelResource.scope}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from msframework._place import short_path
 from msframework._signature import read_signature
+from msframework.alike import find_nearest
 from msframework.compile.signature import is_left_out
 from msframework.exceptions import ServiceException
 from msframework.operation import Argument, PathParam, Provision, Source
@@ -137,8 +137,8 @@ def _read_given(
 
 
 def _unknown(value: ProvidedValue, name: str, known: Collection[str]) -> Problem:
-    close = get_close_matches(name, sorted(known), 1)
-    hint = f"Was {close[0]!r} meant? " if close else ""
+    close = find_nearest(name, known)
+    hint = f"Was {close!r} meant? " if close else ""
     declared = ", ".join(["request", *sorted(known)])
     found = f"{_takes(value, name)}, and nothing declares that (declared: {declared})."
     advice = (
@@ -215,8 +215,8 @@ class _Order:
             return
         known = [*self._in_path, *self._values]
         declared = ", ".join(["request", *sorted(known)])
-        close = get_close_matches(name, known, 1)
-        hint = f"Was {close[0]!r} meant? " if close else ""
+        close = find_nearest(name, known)
+        hint = f"Was {close!r} meant? " if close else ""
         self._problems.append(
             Problem(
                 self._where,

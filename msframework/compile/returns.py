@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
 from collections.abc import Iterator
 from opcode import opmap
 from types import CodeType
 from typing import Final
 
+from msframework._place import read_statements
 from msframework.problem import Problem
 from msframework.types import Handler
 
@@ -41,15 +41,10 @@ def _status_lines(function: Handler) -> Iterator[int]:
     # PERF: reading and parsing sources takes long, and few functions name a status.
     if code is None or not _may_name_status(code):
         return
-    try:
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, SyntaxError, TypeError):  # no source at hand, or not by itself
-        return
-    if isinstance(tree.body[0], ast.FunctionDef | ast.AsyncFunctionDef):
-        for node in _returned(tree.body[0].body):
-            if isinstance(node.value, ast.Tuple) and _has_status(node.value.elts):
-                yield first + node.lineno - 1
+    for node in read_statements(function):
+        value = node.value if isinstance(node, ast.Return) else None
+        if isinstance(value, ast.Tuple) and _has_status(value.elts):
+            yield node.lineno
 
 
 def _may_name_status(code: CodeType) -> bool:
@@ -79,14 +74,3 @@ def _has_status(parts: list[ast.expr]) -> bool:
     if isinstance(second, ast.Constant):
         return is_status(second.value)
     return ast.unparse(second).removeprefix("http.").startswith("HTTPStatus.")
-
-
-def _returned(body: list[ast.stmt]) -> Iterator[ast.Return]:
-    """Yield the return statements in *body*, without those of functions in it."""
-    waiting: list[ast.AST] = list(body)
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, ast.Return):
-            yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            waiting.extend(ast.iter_child_nodes(node))

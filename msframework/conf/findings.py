@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from msframework.alike import find_nearest
 from msframework.problem import Problem
 
 HIDDEN: Final = "a value that is not shown"
@@ -45,5 +45,5 @@ def shown(value: object, *, secret: bool = False) -> str:
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str) -> str:
     """Return the advice for the unknown *name*: the nearest *known* one, or *otherwise*."""
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else otherwise
+    close = find_nearest(name, known)
+    return f"Did you mean {close}?" if close else otherwise

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Final
 
+from msframework.alike import find_nearest
 from msframework.headers import FRAMING, TOKEN, Pairs, check_value
 
 HSTS: Final = "strict-transport-security"
@@ -81,8 +81,8 @@ def find_faults(given: Mapping[str, object]) -> Iterator[tuple[str, str, str, st
             yield name, f"a header {what}", "one of a browser's policies", "Leave it out."
         elif folded in seen:
             yield name, "there twice", "each header once", "Leave one of them out."
-        elif folded not in _CHECKS and (near := get_close_matches(folded, _CHECKS, 1, 0.85)):
-            yield name, "unknown", "a header that browsers know", f"Did you mean {near[0]!r}?"
+        elif folded not in _CHECKS and (near := find_nearest(folded, _CHECKS, 0.85)):
+            yield name, "unknown", "a header that browsers know", f"Did you mean {near!r}?"
         elif value is not None:
             yield from _value_faults(name, value)
         seen.add(folded)
@@ -116,8 +116,8 @@ def _one_of(*words: str) -> Callable[[str], ValueFault | None]:
         word = value.partition(";")[0].strip()
         if word in words:
             return None
-        near = get_close_matches(word.lower(), [known.lower() for known in words], 1)
-        right = next((known for known in words if near and known.lower() == near[0]), words[0])
+        near = find_nearest(word.lower(), [known.lower() for known in words])
+        right = next((known for known in words if known.lower() == near), words[0])
         return " or ".join(words), f"Write {right!r}."
 
     return check

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 
 Callback = Callable[[], object]
 Mark = tuple[int, int]
@@ -45,10 +46,17 @@ class CommitHooks:
             try:
                 await _run(callback)
             except Exception:
-                logger.exception("the after_commit callback %r failed", callback)
+                logger.exception("the after_commit callback %s failed", _name(callback))
 
 
 async def _run(callback: Callback) -> None:
     result = callback()
     if inspect.isawaitable(result):
         await result
+
+
+def _name(callback: object) -> str:
+    """Return the name of *callback*, without its arguments, which are a row's values."""
+    while isinstance(callback, partial):
+        callback = callback.func
+    return getattr(callback, "__qualname__", type(callback).__qualname__)

@@ -9,7 +9,6 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import peewee
 from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import short_path
+from msframework.alike import find_nearest
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ImproperlyConfigured, ServiceException
 from msframework.management.assignments import find_lost_settings
@@ -140,8 +140,8 @@ def _unknown_constraints(
             if name is not None and name not in known and name not in written:
                 said.setdefault(name, operation.where)
     for name, where in said.items():
-        close = get_close_matches(name, known, 1)
-        advice = f"Did you mean {close[0]!r}?" if close else "Correct the name, or drop it."
+        close = find_nearest(name, known)
+        advice = f"Did you mean {close!r}?" if close else "Correct the name, or drop it."
         yield (
             f"{where}: @doc.raises names the constraint {name!r}, which no model and no migration "
             f"has, so it is never raised. {advice}"

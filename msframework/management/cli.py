@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Final
 
 import click
 
+from msframework.alike import find_nearest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.discovery import CommandEntry, app_commands, built_in_commands
 from msframework.management.project import Project, describe_failure
@@ -49,8 +49,8 @@ class ManagementGroup(click.Group):
         """Find the command that *args* begin with; an unknown one suggests the nearest."""
         unknown = not args[0].startswith("-") and self.get_command(ctx, args[0]) is None
         if unknown and not ctx.resilient_parsing:
-            close = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            advice = f"Did you mean {close[0]!r}?" if close else "--help lists the commands."
+            close = find_nearest(args[0], self.list_commands(ctx))
+            advice = f"Did you mean {close!r}?" if close else "--help lists the commands."
             advice = _ELSEWHERE.get(args[0].replace("_", ""), advice)
             note = f" {_unread(ctx)}" if _unread(ctx) else ""
             ctx.fail(f"There is no command {args[0]!r}. {advice}{note}")

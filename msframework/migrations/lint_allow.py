@@ -6,10 +6,10 @@ Runs on the command line.
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from msframework.alike import find_nearest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.lint_rules import RULES
 from msframework.migrations.step import MigrationStep, label
@@ -79,6 +79,6 @@ def find_lines(step: MigrationStep) -> tuple[int, ...]:
 def _explain(rule: object) -> str:
     if isinstance(rule, str) and rule in RULES:
         return f"which is never reported: {RULES[rule].text}. Remove it."
-    close = difflib.get_close_matches(str(rule), RULES, 1)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
+    close = find_nearest(str(rule), RULES)
+    meant = f" Did you mean {close!r}?" if close else ""
     return f"which is no rule.{meant} `manage.py migrate --lint` prints the names of rules."

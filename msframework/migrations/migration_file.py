@@ -7,7 +7,6 @@ error names the file and the line, and the correction.
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib.util
 import inspect
 import re
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from msframework._signature import read_signature
+from msframework.alike import find_nearest
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.program import check_operations
@@ -222,8 +222,8 @@ def _advise(exc: BaseException) -> str:
     ours: Any = sys.modules["msframework.migrations"]
     if isinstance(exc, ImportError) and exc.name == ours.__name__:
         named = re.search(r"cannot import name '(\w+)'", str(exc))
-        close = difflib.get_close_matches(named[1], ours.__all__, 1) if named else []
-        return f"Did you mean {close[0]}?" if close else ""
+        close = find_nearest(named[1], ours.__all__) if named else ""
+        return f"Did you mean {close}?" if close else ""
     called = re.match(r"(\w+)\.__(?:init|new)__\(\)", str(exc))
     if isinstance(exc, TypeError) and called and called[1] in ours.__all__:
         return f"Write {called[1]}({', '.join(_parameters(getattr(ours, called[1])))})."
@@ -241,11 +241,8 @@ def _find_misspelt(file: MigrationFile, module: ModuleType) -> Iterator[str]:
     for name in _defined(file.path):
         if name in KNOWN or name.startswith("_") or not hasattr(module, name):
             continue
-        meant = _FOREIGN.get(name.lower())
-        if meant is None:
-            close = difflib.get_close_matches(name.lower(), KNOWN, 1, cutoff=0.8)
-            meant = close[0] if close else None
-        if meant is not None and not hasattr(module, meant):
+        meant = _FOREIGN.get(name.lower()) or find_nearest(name.lower(), KNOWN, 0.8)
+        if meant and not hasattr(module, meant):
             yield (
                 f"{file.path}: {name} means nothing to a migration. Did you mean {meant}? A name "
                 "of your own begins with an underscore."

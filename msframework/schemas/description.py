@@ -112,8 +112,10 @@ class Describer:
 
     def refuse(self, thing: object) -> TypeError:
         """Return the error for a *thing* that describes nothing."""
+        is_media_type = isinstance(thing, str) and "/" in thing
+        kind = "a media type, and no schema: bodies are JSON" if is_media_type else "no schema"
         return TypeError(
-            f"{self.where}: {thing!r} is no schema. Pass a Schema class or instance, a peewee "
+            f"{self.where}: {thing!r} is {kind}. Pass a Schema class or instance, a peewee "
             "model, a dict such as {'id': int}, an API class, or a list with one of these."
         )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final, Generic, TypedDict, TypeVar
 from urllib.parse import quote
 
+from msframework.alike import find_nearest
 from msframework.client.address import Params
 from msframework.operation import EXTENSION, Operation, Source
 
@@ -60,8 +60,8 @@ class Operations:
         known = ", ".join(sorted({o.name for o in self._own})) or "none"
         whose = f"blueprint {self._blueprint!r}" if self._blueprint else "service"
         every = [text for o in self._all for text in (o.name, o.id)]
-        close = get_close_matches(name, every, 1, 0.7)
-        meant = "client.as_principal(…)" if name in _AUTHENTICATING else "".join(close)
+        close = find_nearest(name, every, 0.7)
+        meant = "client.as_principal(…)" if name in _AUTHENTICATING else close
         question = f". Was {meant} meant?" if meant else ""
         raise AttributeError(f"the {whose} has no operation {name!r}; it has {known}{question}")
 

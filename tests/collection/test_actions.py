@@ -1,6 +1,14 @@
 """The actions of a collection, as callers see them."""
 
 import pytest
+from marshmallow import post_load
+from sanic import Sanic
+
+from msframework import Blueprint, ModelResource
+from msframework.codec.kinds import WrongKind
+from msframework.collection.statements import check_body
+from tests.collection.shop import Note, NoteSchema
+from tests.conftest import new_service
 
 NOTE = {"person_id": 1, "title": "one", "text": "first"}
 
@@ -154,3 +162,36 @@ async def test_guards_of_the_class_hold_for_its_actions(client):
 
     assert (await nobody.post("/memberships", json=body)).status == 403
     assert (await nobody.get("/memberships")).status == 200
+
+
+class ObjectSchema(NoteSchema):
+    """Its bodies are objects, as elsewhere."""
+
+    @post_load
+    def make(self, data, **kwargs):
+        return Note(**data)
+
+
+@pytest.mark.parametrize("body", [Note(title="one"), None, [{"title": "one"}, Note(title="two")]])
+def test_a_body_that_post_load_made_an_object_of_is_no_row(body):
+    check_body("ObjectSchema", {"title": "one"})
+    check_body("ObjectSchema", [{"title": "one"}])
+
+    with pytest.raises(WrongKind, match="ObjectSchema: its post_load returned"):
+        check_body("ObjectSchema", body)
+
+
+def test_only_bodies_with_a_post_load_are_looked_at():
+    Sanic._app_registry.clear()
+    service, things = new_service(), Blueprint("things", url_prefix="/things")
+
+    @things.collection("/", item="/<id:int>")
+    class Things(ModelResource):
+        schema = NoteSchema
+        create_schema = ObjectSchema
+
+    service.blueprint(things)
+    service.compile()
+
+    assert "CHECK_BODY(body)" in service.sources["Things.create"]
+    assert "CHECK_BODY" not in service.sources["Things.patch"]

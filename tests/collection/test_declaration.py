@@ -7,6 +7,7 @@ from sanic import Sanic
 from msframework import (
     Blueprint,
     Cursors,
+    Expansion,
     ImproperlyConfigured,
     ModelResource,
     ModelSchema,
@@ -17,7 +18,7 @@ from msframework.collection.attributes import ATTRIBUTES, find_wrong_attributes
 from msframework.collection.declaration import Paths, read_collection
 from msframework.collection.noun import read_noun
 from msframework.schemas import fields
-from tests.collection.shop import MembershipSchema, Note, NoteSchema, TagSchema
+from tests.collection.shop import MembershipSchema, Note, NoteSchema, Person, TagSchema
 from tests.conftest import new_service
 
 
@@ -27,6 +28,12 @@ class MoreSchema(ModelSchema):
     class Meta:
         model = Note
         exclude = ("state",)
+
+
+class PersonSchema(ModelSchema):
+    class Meta:
+        model = Person
+        fields = ("id", "name")
 
 
 class NestedSchema(ModelSchema):
@@ -67,8 +74,80 @@ def scope(self, principal):
     return Note.person == 1
 
 
+def lost_scope(request):
+    Person.id == 1  # noqa: B015
+
+
+def scope_without_return(self, principal):
+    """Whose rows they are."""
+    if principal is None:
+        return None
+    Note.person == 1  # noqa: B015
+
+
+def scope_in_a_variable(self, principal):
+    condition = Note.person == 1  # noqa: F841
+
+
+def query_without_return(self, request, query):
+    query.where(Note.person == 1)
+
+
+async def gives_other_values(self, values):
+    return {**values, "person": 1}
+
+
+def scope_of_all(self, request):
+    """All rows, for whoever is let in."""
+
+
+def scope_of_some(self, request):
+    if request is not None:
+        return Note.person == 1
+
+
+def scope_that_refuses(self, request):
+    if request is None:
+        raise NotFound
+
+
+async def gives_the_same_values(self, values):
+    values["person"] = 1
+    return values
+
+
 ITEM = {"item": "/<id:int>"}
 WRONG = {
+    "scope that returns nothing": (
+        a_class(scope=scope_without_return),
+        ITEM,
+        "makes a condition that nothing reads; expected the condition of the rows, or None",
+    ),
+    "scope that keeps its condition": (
+        a_class(scope=scope_in_a_variable),
+        ITEM,
+        "Things.scope: it returns nothing; expected the condition",
+    ),
+    "scope of an expansion": (
+        a_class(expand={"person": Expansion(PersonSchema, scope=lost_scope)}),
+        ITEM,
+        "makes a condition that nothing reads",
+    ),
+    "query that returns nothing": (
+        a_class(query=query_without_return),
+        ITEM,
+        "it returns nothing; expected the select that it is given, changed. Return it.",
+    ),
+    "values that nothing reads": (
+        a_class(before_create=gives_other_values),
+        ITEM,
+        "returns a dict, which nothing reads. Write into the dict that it is given",
+    ),
+    "hook of elsewhere": (
+        a_class(pre_save=gives_the_same_values),
+        ITEM,
+        "nothing reads its 'pre_save'. Was one of before_create",
+    ),
     "no class": (object(), {}, "which is no ModelResource class"),
     "no schema": (a_class(schema=None), ITEM, "schema is None"),
     "no schema class": (a_class(list_schema=Note), ITEM, "list_schema is"),
@@ -112,6 +191,11 @@ WRONG = {
     "too many parameters": (a_class(), {"item": "/<id:int>/<x>"}, "a row is looked up by id"),
     "composite key": (a_class(schema=MembershipSchema), ITEM, "looked up by team, member"),
     "unknown parent": (a_class(), {"path": "/<city:int>", **ITEM}, "<city> of its path binds no"),
+    "two parameters of one column": (
+        a_class(parent={"a": "person", "b": Note.person}),
+        {"path": "/<a:int>/<b:int>", "item": "/<a:int>/<b:int>/<id:int>"},
+        "<a> and <b> of its path bind the same field, person. Drop one of them",
+    ),
     "parent without a scope": (
         a_class(parent={"city": None}),
         {"path": "/<city>", "item": "/<city>/<id:int>"},
@@ -300,3 +384,17 @@ def test_a_row_has_a_name(model, article, many):
     noun = read_noun(model)
 
     assert (noun.with_article, noun.many) == (article, many)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"scope": scope_of_all},
+        {"scope": scope_of_some},
+        {"scope": scope_that_refuses},
+        {"before_create": gives_the_same_values, "post_title": gives_the_same_values},
+    ],
+    ids=["all", "some", "refuses", "same values"],
+)
+def test_right_seams_are_left_alone(members):
+    assert not problems_of(a_class(**members), **ITEM)

@@ -4,6 +4,7 @@ import pytest
 
 from msframework.collection.parents import Parents
 from msframework.exceptions import NotFound
+from msframework.filters.scope import read_condition
 from msframework.models import SQL, fn
 from msframework.models.sql import render
 from tests.collection.key_types import Part
@@ -88,12 +89,12 @@ SCOPES = {
 @pytest.mark.parametrize("name", SCOPES)
 async def test_a_scope_is_asked_for_a_row_of_which_only_the_parent_is_known(admin, name):
     scope, is_within = SCOPES[name]
-    text, args = render(Parents(Note, [Note.person], NotFound).query(scope, [1]))
+    text, args = render(Parents(Note, [Note.person], NotFound).query(read_condition(scope), [1]))
 
     assert (await admin.fetchval(text, *args) is None) is is_within
 
 
 def test_a_table_of_another_schema_is_named_whole():
-    text, _ = render(Parents(Part, [Part.number], NotFound).query(True, [1]))
+    text, _ = render(Parents(Part, [Part.number], NotFound).query(SQL("TRUE"), [1]))
 
     assert 'NULL::"key_types"."parts"' in text

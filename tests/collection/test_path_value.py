@@ -6,8 +6,12 @@ import asyncpg
 import pytest
 from sanic import Sanic
 
+from msframework import ModelResource, ModelSchema, NotFound
 from msframework.collection import names
+from msframework.collection.declaration import Paths, read_collection
+from msframework.collection.path_value import read_path_values
 from msframework.conf.settings import DatabaseSettings
+from msframework.models import CharField, ForeignKeyField, Model
 from msframework.testing.client import TestClient
 from msframework.testing.server import BackgroundServer
 from tests.collection import key_types
@@ -132,3 +136,34 @@ async def test_a_null_that_postgresql_refuses_is_told_at_its_member(client, meth
 
     assert response.status == 422, response.text
     assert response.json["error"] == {"body": {"1": {"label": ["Field may not be null."]}}}
+
+
+class Language(Model):
+    code = CharField(max_length=2, primary_key=True)
+
+
+class Word(Model):
+    language = ForeignKeyField(Language)
+    text = CharField()
+
+
+class WordSchema(ModelSchema):
+    class Meta:
+        model = Word
+        fields = ("id", "text")
+
+
+def test_a_text_that_no_parent_can_have_is_none_for_new_rows_too():
+    class Words(ModelResource):
+        schema = WordSchema
+
+    problems = []
+    paths = Paths("", "/<language>", "/<language>/<id:int>", "/<language>/bulk")
+    collection = read_collection(Words, paths, "words", problems)
+
+    assert problems == []
+    assert read_path_values(collection, collection.parents) == {}
+    read = read_path_values(collection, collection.parents, creates=True)["language"].read
+    assert read("en") == "en"
+    with pytest.raises(NotFound):
+        read("english")

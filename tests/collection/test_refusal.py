@@ -112,3 +112,34 @@ async def test_an_exception_of_the_service_says_the_index_where_it_says_nothing(
             await insert(tx)
 
     assert translate(caught.value, {"tags_slug": exception}).error == error
+
+
+DEADLOCK = "DO $$ BEGIN RAISE EXCEPTION 'in turn' USING ERRCODE = 'deadlock_detected'; END $$"
+
+
+async def insert_after_deadlock(db):
+    """Insert the rows where a deadlock, as over their unique values, came first."""
+    async with db.transaction() as tx:
+        try:
+            await tx.execute(DEADLOCK)
+        except asyncpg.PostgresError as exc:
+            rows = [RowStatement(index, INSERT, row) for index, row in enumerate(ROWS)]
+            await find_refused(tx, exc, rows)
+            raise
+
+
+async def test_a_deadlock_over_unique_values_is_the_conflict_with_these(db, admin):
+    with pytest.raises(asyncpg.UniqueViolationError) as caught:
+        await insert_after_deadlock(db)
+
+    assert translate(caught.value).error["index"] == 1
+    assert await slugs(admin) == ["taken"]
+
+
+async def test_a_deadlock_without_such_values_stays_one_and_stores_nothing(db, admin):
+    await admin.execute("DELETE FROM tags")
+
+    with pytest.raises(asyncpg.DeadlockDetectedError):
+        await insert_after_deadlock(db)
+
+    assert await slugs(admin) == []

@@ -119,6 +119,8 @@ WRONG_OBJECTS = {
     "status and headers": lambda: ({"id": 1}, 201, {"X-A": "b"}),
     "headers": lambda: ({"id": 1}, {"X-A": "b"}),
     "nested coroutine": lambda: {"id": 1, "city": fetch()},
+    "text of a coroutine": lambda: {"id": 1, "title": fetch()},
+    "text of a query": lambda: {"id": 1, "title": Row.select(Row.title)},
     "nested text": lambda: {"id": 1, "city": "Paris"},
     "nested list": lambda: {"id": 1, "city": [{"name": "Paris"}]},
     "list of texts": lambda: {"id": 1, "cities": ["Paris"]},
@@ -268,6 +270,7 @@ LATER = (
     "date",
     "unrelated",
     "object",
+    "text of",
 )
 METHODS = {"object": "One.get", "list": "Several.get", "page": "Paged.get", "anything": "Anything"}
 
@@ -307,7 +310,7 @@ async def test_what_was_not_promised_is_a_500_that_names_method_and_promise(
     assert METHODS[kind] in text
     assert "test_promise.py:" in text
     found_later = name.startswith(LATER)
-    assert PROMISED[kind] in text or (found_later and "expected an object" in text)
+    assert PROMISED[kind] in text or (found_later and "; expected a" in text)
     assert "Reply(" in text if name.startswith(("status", "headers")) else True
 
 

@@ -1,6 +1,7 @@
 """`before_commit` and `after_commit` of a transaction."""
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -114,18 +115,20 @@ async def test_after_a_commit_that_fails_after_commit_does_not_run(db, admin):
 async def test_what_after_commit_raises_is_logged_and_undoes_nothing(db, caplog):
     seen = []
 
-    def fail():
+    def fail(row):
         raise KeyError("too late")
 
     async with db.transaction() as cur:
         await cur.execute(INSERT, "a")
-        cur.after_commit(fail)
+        cur.after_commit(partial(fail, {"password": "swordfish"}))
         cur.after_commit(lambda: seen.append("after"))
 
     assert seen == ["after"]
     assert await names(db) == ["a"]
     (record,) = [each for each in caplog.records if each.name == "msframework.db"]
     assert "after_commit callback" in record.getMessage()
+    assert "fail" in record.getMessage()
+    assert "swordfish" not in record.getMessage()
     assert "too late" in str(record.exc_info[1])
 
 

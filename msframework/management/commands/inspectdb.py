@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from typing import Final
 
 import click
 from peewee import PostgresqlDatabase
 
+from msframework.alike import find_nearest
 from msframework.db.embedded import ensure_database
 from msframework.exceptions import ImproperlyConfigured
 from msframework.management.project import Project
@@ -101,10 +101,10 @@ def _schemas(known: Mapping[int, tuple[str, str]], schema: str | None) -> str:
 
 
 def _unknown(name: str, known: Collection[tuple[str, str]]) -> str:
-    names = sorted({each for own, plain in known for each in (plain, f"{own}.{plain}")})
+    names = {each for own, plain in known for each in (plain, f"{own}.{plain}")}
     tables = sorted({plain for _, plain in known})
-    close = get_close_matches(name, names, n=1)
-    advice = f"Did you mean {close[0]}?" if close else f"It has {_listed(tables) or 'none'}."
+    close = find_nearest(name, names)
+    advice = f"Did you mean {close}?" if close else f"It has {_listed(tables) or 'none'}."
     return f"The database has no table {name!r}. {advice}"
 
 
