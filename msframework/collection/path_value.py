@@ -17,6 +17,7 @@ from msframework.collection.bulk import as_stored
 from msframework.collection.declaration import Bound, Collection
 from msframework.collection.statements import missing_row
 from msframework.exceptions import ImproperlyConfigured
+from msframework.models.key import referenced_field
 from msframework.operation import path_params
 from msframework.schemas.model import derive_field
 from msframework.schemas.strict import reading_text
@@ -81,12 +82,10 @@ def read_path_values(collection: Collection, bounds: Iterable[Bound]) -> dict[st
 
 
 def _fits(kind: str, column: peewee.Field) -> bool:
-    while isinstance(column, peewee.ForeignKeyField):
-        column = column.rel_field
-    fitting = _FITTING.get(kind)
+    field, fitting = referenced_field(column), _FITTING.get(kind)
     if fitting is not None:
-        return isinstance(column, fitting)
-    return isinstance(column, _TEXTS) and not isinstance(column, _NO_TEXTS)
+        return isinstance(field, fitting)
+    return isinstance(field, _TEXTS) and not isinstance(field, _NO_TEXTS)
 
 
 def _field_of(column: peewee.Field) -> Field | None:

@@ -22,6 +22,7 @@ from msframework.collection.expansion import BatchedExpansion
 from msframework.collection.remote_calls import RemoteBatch, RemoteCalls, RemoteSource
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import FRAMING, TOKEN
+from msframework.models.key import referenced_field
 from msframework.problem import Problem
 from msframework.schemas import as_schema
 from msframework.types import SchemaSource
@@ -184,10 +185,9 @@ def _wrong_key(key: Any, model: type[peewee.Model]) -> Iterator[Mistake]:
 
 def _is_written_alike(field: peewee.Field) -> bool:
     """Tell whether the values of a column have one text, whoever writes it."""
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
+    key = referenced_field(field)
     # NOTE: PostgreSQL fills character(n) up with blanks.
-    return isinstance(field, _KEYS) and not isinstance(field, peewee.FixedCharField)
+    return isinstance(key, _KEYS) and not isinstance(key, peewee.FixedCharField)
 
 
 def _wrong_path(path: Any) -> Iterator[Mistake]:

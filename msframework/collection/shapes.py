@@ -15,6 +15,7 @@ import peewee
 from marshmallow import Schema, fields, missing, types, validate
 
 from msframework.codec.known import DUMPS, overrides
+from msframework.schemas.naming import wire_name
 from msframework.types import Field, SchemaSource
 
 
@@ -218,7 +219,7 @@ def members_of(model: type[peewee.Model], body: Schema) -> Iterator[tuple[str, s
     for name, field in body.load_fields.items():
         column = column_of(model, field, name)
         if column is not None:
-            yield column.column_name, field.data_key or name
+            yield column.column_name, wire_name(field, name)
 
 
 def foreign_key(field: peewee.ForeignKeyField) -> str:

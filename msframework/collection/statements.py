@@ -23,9 +23,11 @@ from msframework.collection.shapes import (
     read_columns,
 )
 from msframework.exceptions import Conflict, Forbidden, NotFound
+from msframework.models.key import referenced_field
 from msframework.models.sql import render
 from msframework.schemas import as_schema
 from msframework.schemas.model import has_server_default
+from msframework.schemas.naming import wire_name
 from msframework.types import Row
 
 # The name, in a row, of whether it lies within its collection's scope.
@@ -114,7 +116,7 @@ class Queries:
             for name, field in schema.fields.items():
                 if column_of(self.model, field, name) is key:
                     names.append(field.attribute or name)
-                    wires.append(field.data_key or name)
+                    wires.append(wire_name(field, name))
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
         members = {} if body is None else dict(members_of(self.model, body))
@@ -149,13 +151,7 @@ class Queries:
 
 def is_plain(bounds: Sequence[Bound]) -> bool:
     """Tell whether the values of *bounds* are arguments of an SQL text as they come."""
-    return all(_innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
-
-
-def _innermost(field: peewee.Field) -> peewee.Field:
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
-    return field
+    return all(referenced_field(each.field).__class__ in _AS_THEY_ARE for each in bounds)
 
 
 def missing_row(noun: str, *key: object) -> NotFound:

@@ -28,6 +28,7 @@ from msframework.headers import OwnHeaders
 from msframework.limits.rate import RatePolicy
 from msframework.operation import Failure, Input, PathParam, Source, text_params
 from msframework.problem import Problem
+from msframework.schemas.naming import wire_name
 from msframework.schemas.storable import NUL
 
 _BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
@@ -157,11 +158,11 @@ def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> An
     for item, fields in through:
         needed = [field for field in fields if field.required]
         if needed and not item.partial:
-            key = needed[0].data_key or needed[0].name
-            return {item.source.value: _within(item, {key: _REQUIRED})}
+            field = needed[0]
+            return {item.source.value: _within(item, {wire_name(field, field.name): _REQUIRED})}
     for item, fields in through:
         for field in fields:
-            return {item.source.value: _within(item, {field.data_key or field.name: _NULL})}
+            return {item.source.value: _within(item, {wire_name(field, field.name): _NULL})}
     for item in inputs:
         if item.reader is not None:
             return item.reader.example_error()

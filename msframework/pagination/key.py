@@ -13,6 +13,7 @@ import peewee
 from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
 from playhouse import postgres_ext
 
+from msframework.models.key import referenced_field
 from msframework.pagination.values import LongValue
 
 _NULL: Final = SQL("NULL")
@@ -69,10 +70,7 @@ class Key:
     @property
     def is_short(self) -> bool:
         """Whether its type has no long values."""
-        field = self.node
-        while isinstance(field, peewee.ForeignKeyField):
-            field = field.rel_field
-        return isinstance(field, _SHORT)
+        return isinstance(referenced_field(self.node), _SHORT)
 
     def is_beyond(self, value: object) -> bool:
         """Tell whether *value* is a time that Python cannot hold: a text, as `db.beyond` has it."""
