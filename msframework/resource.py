@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import ClassVar, Final
 
-from msframework._place import place_of
+from msframework._place import full_name, place_of
 from msframework.access.guard import Guard
 from msframework.envelope import Envelope
 from msframework.problem import Problem
@@ -67,7 +67,7 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
     if cls.mounted_by != Resource.mounted_by:
         advice = f"Mount it with @blueprint.{cls.mounted_by}(…)."
         why = f"it is a {cls.mounted_by}, not one resource"
-        return [Problem(f"{cls.__module__}.{cls.__qualname__}", why, advice=advice)]
+        return [Problem(full_name(cls), why, advice=advice)]
     for name, method in _functions(cls):
         where = _where(cls, name, method)
         if name not in METHODS and name.lower() in METHODS:
@@ -80,8 +80,7 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
             )
             found.append(Problem(where, why, advice="Remove it, or write a function."))
     found.extend(
-        f"{cls.__module__}.{cls.__qualname__}.{name} is {getattr(cls, name)!r}; expected a method. "
-        "Rename it."
+        f"{full_name(cls)}.{name} is {getattr(cls, name)!r}; expected a method. Rename it."
         for name in METHODS
         if hasattr(cls, name) and not callable(getattr(cls, name))
     )
@@ -95,7 +94,7 @@ def _names_of_others(cls: type[Resource]) -> Iterator[str]:
     for name in sorted(own - vars(object).keys() - set(_READ)):
         close = [] if name.startswith("_") else get_close_matches(name, _READ, 1, 0.8)
         if meant := GUARDING_ELSEWHERE.get(name, "".join(close)):
-            yield nothing_reads(f"{cls.__module__}.{cls.__qualname__}", name, meant)
+            yield nothing_reads(full_name(cls), name, meant)
 
 
 def nothing_reads(where: str, name: str, meant: str) -> Problem:

@@ -73,16 +73,15 @@ class ActionSource(SourceWriter):
                 self.take(parameter)
             self.line(f"{target} = {seam.call(**local)}" if target else seam.call(**local))
 
-    def commit_seam(self, row: str = "row") -> None:
+    def commit_seam(self) -> None:
         """Write the line that calls `after_commit` once the transaction is committed."""
         seam = self.collection.seams.get("after_commit")
         if seam is not None:
             for parameter in seam.outer:
                 self.take(parameter)
-            local = {"action": repr(self.action.name), "row": row}
-            given = "".join(f", {name}={local.get(name, name)}" for name in seam.parameters)
+            given = seam.arguments(action=repr(self.action.name))
             self.bind("PARTIAL", partial)
-            self.line(f"tx.after_commit(PARTIAL(self.after_commit{given}))")
+            self.line(f"tx.after_commit(PARTIAL(self.after_commit, {given}))")
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from msframework._place import full_name
 from msframework.access.policy import Access
 from msframework.exceptions import (
     BadRequest,
@@ -51,7 +52,7 @@ def read_failures(
             if failure.constraint is not None:
                 constraints.add(failure.constraint)
             try:
-                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
+                OwnHeaders(exception.headers, full_name(exception))
             except ValueError as exc:
                 problems.append(f"{where}: @doc.raises: {exc}")
         else:
@@ -154,15 +155,14 @@ def _within(item: Input, errors: Any) -> Any:
 
 def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
     """Return errors such as these inputs could give, `None` where none can be wrong."""
-    through = [(item, item.schema.load_fields.values()) for item in inputs if item.reader is None]
+    through = [(item, item.schema.load_fields) for item in inputs if item.reader is None]
     for item, fields in through:
-        needed = [field for field in fields if field.required]
+        needed = [wire_name(field, name) for name, field in fields.items() if field.required]
         if needed and not item.partial:
-            field = needed[0]
-            return {item.source.value: _within(item, {wire_name(field, field.name): _REQUIRED})}
+            return {item.source.value: _within(item, {needed[0]: _REQUIRED})}
     for item, fields in through:
-        for field in fields:
-            return {item.source.value: _within(item, {wire_name(field, field.name): _NULL})}
+        for name, field in fields.items():
+            return {item.source.value: _within(item, {wire_name(field, name): _NULL})}
     for item in inputs:
         if item.reader is not None:
             return item.reader.example_error()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Collection, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msframework._place import short_path
+from msframework.alike import find_alike
 from msframework.compile.signature import is_left_out
 from msframework.exceptions import ServiceException
 from msframework.operation import Argument, PathParam, Provision, Source
@@ -136,15 +136,22 @@ def _read_given(
 
 
 def _unknown(value: ProvidedValue, name: str, known: Collection[str]) -> Problem:
-    close = get_close_matches(name, sorted(known), 1)
-    hint = f"Was {close[0]!r} meant? " if close else ""
-    declared = ", ".join(["request", *sorted(known)])
-    found = f"{_takes(value, name)}, and nothing declares that (declared: {declared})."
+    found = f"{_takes(value, name)}, and nothing declares that ({_declared(known)})."
     advice = (
-        f"{hint}A provider takes the request, parameters of the path and other provided values by "
-        "name; give any other a default."
+        f"{_hint(name, known)}A provider takes the request, parameters of the path and other "
+        "provided values by name; give any other a default."
     )
     return Problem("", found, advice=advice, mendable=True)
+
+
+def _declared(known: Iterable[str]) -> str:
+    return f"declared: {', '.join(['request', *sorted(known)])}"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the one of *known* was meant that is most like *name*."""
+    meant = find_alike(name, known)
+    return f"Was {meant!r} meant? " if meant else ""
 
 
 def _takes(value: ProvidedValue, name: str) -> str:
@@ -213,16 +220,14 @@ class _Order:
         if any(problem.startswith(_takes(value, name)) for problem in self._problems):
             return
         known = [*self._in_path, *self._values]
-        declared = ", ".join(["request", *sorted(known)])
-        close = get_close_matches(name, known, 1)
-        hint = f"Was {close[0]!r} meant? " if close else ""
         self._problems.append(
             Problem(
                 self._where,
                 f"it needs the provided value {value.name!r}, whose provider "
                 f"{_name(value.function)} takes {name!r}",
-                f"a parameter of this path or another provided value (declared: {declared})",
-                f"{hint}Put <{name}> into the path, or let the method do without {value.name!r}.",
+                f"a parameter of this path or another provided value ({_declared(known)})",
+                f"{_hint(name, known)}Put <{name}> into the path, or let the method do without "
+                f"{value.name!r}.",
                 mendable=True,
             )
         )
@@ -276,7 +281,12 @@ def add_security(
     own: dict[str, tuple[str, ...]] = {
         value.security: () for value in values if isinstance(value.security, str)
     }
-    if not own:
-        return declared
-    joined = [{**own, **alternative} for alternative in declared] or [own]
+    return join_security((own,) if own else (), declared)
+
+
+def join_security(one: Sequence[Security], other: Sequence[Security]) -> tuple[Security, ...]:
+    """Return the alternatives that satisfy both *one* and *other*; an empty one asks for none."""
+    if not one or not other:
+        return (*one, *other)
+    joined = [{**first, **second} for first in one for second in other]
     return tuple(each for number, each in enumerate(joined) if each not in joined[:number])
