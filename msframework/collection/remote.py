@@ -100,7 +100,7 @@ class Remote(BatchedExpansion):
         return found
 
     def batch(self, path: str, model: type[peewee.Model]) -> Batch:
-        """Return what asks for the objects at *path* of rows of *model*."""
+        """Return the batch that asks for the objects at *path* of rows of *model*."""
         return RemoteBatch(path, self.find_key(model), self.always, RemoteCalls(self.source))
 
 
@@ -123,7 +123,7 @@ _NUMBERS: Final = (
 def find_unknown_services(blueprints: Iterable[object], clients: object) -> Iterator[Problem]:
     """Yield the objects among *blueprints* of services that *clients* lack.
 
-    Of a part that stands for the clients, and is no mapping, nothing is known.
+    Nothing is checked where a part that replaces the clients is no mapping.
     """
     if not isinstance(clients, Mapping):
         return

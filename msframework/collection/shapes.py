@@ -116,11 +116,11 @@ def vary(
     without: Set[str] = frozenset(),
     partial: types.StrSequenceOrSet | None = None,
 ) -> Schema:
-    """Return *schema* as an instance of its own.
+    """Return a new instance of *schema* with these options.
 
     Args:
-        many: whether it is of a list.
-        without: fields that it loads no more.
+        many: whether it loads and dumps lists.
+        without: fields that it does not load.
         partial: fields that may be left out when it loads.
     """
     if isinstance(schema, type):
@@ -148,7 +148,7 @@ def rename(
     *,
     partial: bool | None = None,
 ) -> Schema:
-    """Return *schema* as an instance of a class of its own, which *suffix* tells apart.
+    """Return an instance of a class derived from that of *schema*, with *suffix* in its name.
 
     Args:
         further: further fields.
@@ -247,7 +247,7 @@ def read_columns(
 ) -> tuple[peewee.Node, ...]:
     """Return the columns that *schema* dumps, in the model's order, and those of *always*.
 
-    All columns, where the schema dumps something that is none.
+    All columns, where the schema dumps something that is no column.
     """
     columns = tuple(model._meta.sorted_fields)
     chosen = {column.column_name for column in always}

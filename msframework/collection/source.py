@@ -1,4 +1,4 @@
-"""Writes the source of one action, and collects what it reaches: names, and parameters.
+"""`ActionSource`: the source of one action while it is written, its names and its parameters.
 
 Runs at start-up.
 """
@@ -158,7 +158,7 @@ class ActionSource(SourceWriter):
         return " + ".join([base, *(each for each in shown if each != "''")])
 
     def find_clashes(self) -> Iterator[Problem]:
-        """Yield the parameters that would hide what the source means by their names."""
+        """Yield a problem for each parameter that is called as a name which the source uses."""
         is_bulk = self.action.place is ActionPlace.BULK
         assigned = ASSIGNED | BULK_ASSIGNED if is_bulk else ASSIGNED
         for name in self.parameters:

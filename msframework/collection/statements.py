@@ -1,6 +1,6 @@
-"""The peewee queries and SQL texts that generated actions run, and what they do around them.
+"""The peewee queries, SQL texts and functions that the generated actions use.
 
-The queries are built at start-up, and bound per request.
+The queries are built at start-up, and bound to values per request.
 """
 
 from __future__ import annotations

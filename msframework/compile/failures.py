@@ -40,7 +40,7 @@ _NULL: Final = ["Field may not be null."]
 def read_failures(
     failures: Iterable[Failure], where: str, problems: list[str]
 ) -> tuple[Failure, ...]:
-    """Return the failures once each; those come first that stand nearest to the method."""
+    """Return the failures without repetitions, in their order: the nearest to the method first."""
     good: list[Failure] = []
     constraints: set[str] = set()
     for failure in failures:

@@ -97,7 +97,7 @@ def read_access(
 
 
 def opens(around: Surroundings, method: str) -> bool:
-    """Tell whether `@doc.public` on the class opens *method*: no guard of the class is for that."""
+    """Tell whether `@doc.public` on the class opens *method*: none of its guards is for that."""
     if not around.shared.public or around.resource is None:
         return around.shared.public
     own = read_guards(vars(around.resource).get("guards", ()), "", [])

@@ -26,7 +26,7 @@ _REQUEST: Final = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY
 def check_providers(
     values: Iterable[ProvidedValue], known: Collection[str], problems: list[str]
 ) -> None:
-    """Append to *problems* what is wrong with provided values, whoever takes them.
+    """Append to *problems* the mistakes of provided values, whether a method takes them or not.
 
     Args:
         known: the names of all provided values, and of the parameters of all paths.
@@ -185,7 +185,7 @@ class _Order:
         self._knows_callers = knows_callers
 
     def add(self, name: str, chain: tuple[str, ...] = ()) -> None:
-        """Add the value *name* behind what it needs; *chain* are those that need it."""
+        """Add the value *name* after those that it needs; *chain* names those that need it."""
         if name in chain:
             self._refuse_circle(chain[chain.index(name) :])
         if name in chain or name in self.found:

@@ -82,7 +82,7 @@ CompileTakes = Callable[[Sequence[RatePolicy]], Takes]
 
 
 def no_takes(policies: Sequence[RatePolicy]) -> Takes:
-    """Return nothing, as nothing counts."""
+    """Return no meters, for a service without rate limits."""
     return NO_TAKES
 
 
@@ -171,7 +171,7 @@ def build_compile_takes(
     """Return `compile_takes(policies)`.
 
     Args:
-        behind_proxy: whether the settings say what a proxy in front tells of an address.
+        behind_proxy: whether the settings trust the headers of a proxy on the address.
     """
     by_address: ReadKey = _read_proxied if behind_proxy else _read_address
 

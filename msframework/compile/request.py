@@ -304,7 +304,7 @@ def _read_deep(read: Read, names: Sequence[str]) -> Read:
 
 
 def _add_keys(keys: Keys, given: Given) -> Keys:
-    """Return *keys* and those of what a schema includes, though it does not declare it."""
+    """Return *keys* with those of *given* that the schema takes though it declares none."""
     return {**{name: (name, len(values) > 1) for name, values in given.items()}, **keys}
 
 

@@ -40,7 +40,7 @@ def compile_query_check(inputs: Iterable[Input], max_errors: int) -> CheckQuery:
 
 
 def why_unknown(name: str, known: Iterable[str]) -> str:
-    """Return the message for the unknown *name*, with those that there are, as far as few."""
+    """Return the message for the unknown *name*, with the first `_MOST_TOLD` of *known*."""
     names = sorted(known)
     if not names:
         return "Unknown parameter."

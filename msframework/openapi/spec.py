@@ -199,7 +199,7 @@ def _usual_summary(operation: Operation, tags: Sequence[str]) -> str:
 def _without_unused(
     schemas: Mapping[str, JSONObject], paths: Mapping[str, JSONObject]
 ) -> dict[str, JSONObject]:
-    """Return the components that something refers to: an envelope may leave out what it got."""
+    """Return the components that the document refers to: an envelope may leave a schema out."""
     used: set[str] = set()
     waiting = [json.dumps(paths)]
     while waiting:
