@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._signature import read_signature
+
 # The first of these that has the name is its home.
 HOMES: Final = (
     "msframework",
@@ -149,7 +151,7 @@ def _resolve(names: Mapping[str, object], first: str, *path: str) -> Any:
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, object]:
     try:
-        return {name: each.kind for name, each in inspect.signature(function).parameters.items()}
+        return {name: each.kind for name, each in read_signature(function).parameters.items()}
     except (TypeError, ValueError):  # of a class or function of C that does not tell
         return {}
 

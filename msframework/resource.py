@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import ClassVar, Final
 
 from msframework._place import full_name, place_of
+from msframework._signature import read_signature
 from msframework.access.guard import Guard
 from msframework.envelope import Envelope
 from msframework.problem import Problem
@@ -115,7 +116,7 @@ def misspelt_perhaps(cls: type[Resource]) -> list[str]:
         "its name begin with an underscore."
         for name, method in _functions(cls)
         if name not in METHODS and name.lower() not in (*METHODS, *_BY_THEMSELVES)
-        if "request" in inspect.signature(method).parameters
+        if "request" in read_signature(method).parameters
         if (close := get_close_matches(name.lower(), METHODS, 1, 0.7))
     ]
 

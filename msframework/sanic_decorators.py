@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 from sanic import Blueprint as SanicBlueprint
 
 from msframework._place import caller_place, place_of
+from msframework._signature import fix_signature, read_signature
 from msframework.decorator import written_without_call
 from msframework.exceptions import ImproperlyConfigured
 from msframework.problem import Problem
@@ -63,6 +64,7 @@ class CheckedDecorators:
         def register(handler: T) -> T:
             wrong = check_handler(handler, getattr(handler, "__qualname__", ""))
             if wrong is None:
+                fix_signature(handler)
                 return decorate(handler)
             self.problems.append(wrong)
             return handler
@@ -123,7 +125,7 @@ def check_options(
 
 
 def _options_of(function: Callable[..., object]) -> Iterator[str]:
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in read_signature(function).parameters.items():
         if parameter.kind is not parameter.VAR_KEYWORD and name not in _GIVEN:
             yield name
 
@@ -131,7 +133,7 @@ def _options_of(function: Callable[..., object]) -> Iterator[str]:
 def check_handler(handler: Any, name: str) -> Problem | None:
     """Return the problem of a *handler* that cannot take the request, if it cannot."""
     try:
-        parameters = inspect.signature(handler).parameters.values()
+        parameters = read_signature(handler).parameters.values()
     except TypeError:
         return None  # nothing is known of it
     except ValueError:
@@ -148,7 +150,7 @@ def check_class(cls: object) -> Problem | None:
     if not isinstance(cls, type):
         return None
     try:
-        inspect.signature(cls).bind()
+        read_signature(cls).bind()
     except TypeError as exc:
         where = place_of(vars(cls).get("__init__", cls), cls.__qualname__)
         found = f"its __init__ cannot be called without arguments: {exc}"

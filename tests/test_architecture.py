@@ -59,7 +59,7 @@ FILES_ELSEWHERE = {"logging.yml", "migrations.py"}  # of a user's project
 # and what a handler is given and gives back stands below all that serves it.
 FLOORS = (
     "aio alike clock cors exceptions headers pace principal problem table types"
-    " _codegen _early _imports _meant _place _tested",
+    " _codegen _early _imports _meant _place _signature _tested",
     "context envelope inputs json_text pg_values strict_json conf tracing log response"
     " metrics limits",
     "serving.answer",

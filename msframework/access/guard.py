@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
+from msframework._signature import read_signature
 from msframework.exceptions import Forbidden, Unauthorized
 from msframework.principal import Principal
 from msframework.serving.request import Request
@@ -316,7 +317,7 @@ def path_names(guard: Any, known: Iterable[str]) -> tuple[str, ...]:
 
     One with a default is only taken where it is *known*.
     """
-    parameters = list(inspect.signature(guard.allows).parameters.values())
+    parameters = list(read_signature(guard.allows).parameters.values())
     if any(each.kind is each.VAR_KEYWORD for each in parameters):
         return tuple(known)
     given = set(known)

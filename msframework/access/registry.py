@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from msframework._imports import import_object
+from msframework._signature import read_signature
 from msframework.access.authenticator import Authenticator
 from msframework.access.guard import (
     METHODS,
@@ -215,7 +216,7 @@ def _find_wrong_functions(guard: Any) -> Iterator[tuple[str, str]]:
             continue
         function, advice = getattr(guard, name), f"Write `async def {name}(self, {given})`."
         try:
-            inspect.signature(function).bind_partial(*given.split(", "))
+            read_signature(function).bind_partial(*given.split(", "))
         except (TypeError, ValueError):
             yield f"{type(guard).__qualname__}.{name} does not take {given}", advice
             continue
@@ -228,7 +229,7 @@ def _find_wrong_functions(guard: Any) -> Iterator[tuple[str, str]]:
 def _second_name(function: Any) -> str:
     """Return the name of the second parameter of *function*; nothing for `_` and `*args`."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = list(inspect.signature(function).parameters.values())[:2]
+    parameters = list(read_signature(function).parameters.values())[:2]
     named = [each.name.lstrip("_") for each in parameters if each.kind in positional]
     return named[1] if len(named) > 1 else ""
 

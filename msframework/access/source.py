@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any, Final
 
+from msframework._signature import read_signature
 from msframework.exceptions import ImproperlyConfigured
 from msframework.principal import Principal
 from msframework.problem import Problem
@@ -42,7 +43,7 @@ class PrincipalSource:
         self._request_at: Final = _find_request(function)
         try:
             given = _arrange(self._request_at, None, credentials)
-            inspect.signature(function).bind(*given[0], **given[1])
+            read_signature(function).bind(*given[0], **given[1])
         except TypeError as exc:
             raise ImproperlyConfigured(
                 Problem(where, f"{_name_of(function)} can't be called: {exc}", expected)
@@ -80,7 +81,7 @@ class RequestPlace(Enum):
 
 def _find_request(function: Callable[..., Any]) -> RequestPlace:
     try:
-        names = list(inspect.signature(function).parameters)
+        names = list(read_signature(function).parameters)
     except (TypeError, ValueError):
         return RequestPlace.NOWHERE
     if "request" not in names:

@@ -6,13 +6,14 @@ Runs at start-up.
 from __future__ import annotations
 
 import copy
-import inspect
+import functools
 from collections.abc import Iterator
 from dataclasses import fields
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from msframework._place import HandlerOrigin, caller_line, place_of, set_origin, short_path
+from msframework._signature import read_signature
 from msframework.collection.action import CollectionAction, Usual
 from msframework.collection.actions import generate
 from msframework.collection.declaration import Collection, Paths, read_collection
@@ -74,7 +75,7 @@ def _routes(
         if action.name in collection.overridden:
             function = _copy(getattr(collection.cls, action.name))
             origin = origin._replace(source="")
-            taken = tuple(inspect.signature(function).parameters)
+            taken = tuple(read_signature(function).parameters)
             _check_principal(collection, action, generated.parameters, taken, problems)
         else:
             function.__name__ = action.name
@@ -88,17 +89,17 @@ def _routes(
 
 def _copy(function: Any) -> Any:
     """Return a copy of a method with notes of its own, as other collections may inherit it too."""
-    made = FunctionType(
+    made: Any = FunctionType(
         function.__code__,
         function.__globals__,
         function.__name__,
         function.__defaults__,
         function.__closure__,
     )
+    functools.update_wrapper(made, function, updated=())
+    del made.__wrapped__
     made.__kwdefaults__ = function.__kwdefaults__
     made.__dict__.update({name: _own(value) for name, value in function.__dict__.items()})
-    made.__qualname__, made.__module__ = function.__qualname__, function.__module__
-    made.__doc__, made.__annotations__ = function.__doc__, function.__annotations__
     return made
 
 

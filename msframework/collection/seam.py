@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from msframework._place import place_of
+from msframework._signature import read_signature
 from msframework.collection.model_resource import ModelResource
 from msframework.problem import Problem
 
@@ -70,7 +71,7 @@ def read_seams(cls: type[ModelResource], problems: list[str]) -> dict[str, Seam]
         if not inspect.isfunction(held):
             problems.append(Problem(where, f"{name} is {held!r:.100}", "a method", "Write one."))
             continue
-        parameters = list(inspect.signature(method).parameters.values())
+        parameters = list(read_signature(method).parameters.values())
         if not parameters:
             problems.append(Problem(where, "it takes no self", advice="Add the parameter 'self'."))
         parameters = parameters[1:]

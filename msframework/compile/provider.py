@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msframework._place import short_path
+from msframework._signature import read_signature
 from msframework.alike import find_alike
 from msframework.compile.signature import is_left_out
 from msframework.exceptions import ServiceException
@@ -98,7 +99,7 @@ def _parameters(value: ProvidedValue) -> list[inspect.Parameter]:
     """Return the parameters that may be given something."""
     assert value.function is not None
     try:
-        found = inspect.signature(value.function).parameters.values()
+        found = read_signature(value.function).parameters.values()
     except ValueError:  # a built-in, which does not say
         return [_REQUEST]
     star = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msframework._signature import read_signature
 from msframework.compile.annotation import check_annotation
 from msframework.doc import Notes
 from msframework.operation import EXTENSION, Argument, PathParam, Provision, Source
@@ -54,7 +55,7 @@ def read_arguments(
     Args:
         knows_callers: whether a `principal` with a default is given, too.
     """
-    parameters = list(inspect.signature(handler).parameters.values())
+    parameters = list(read_signature(handler).parameters.values())
     if not parameters or parameters[0].kind in (
         inspect.Parameter.VAR_KEYWORD,
         inspect.Parameter.KEYWORD_ONLY,

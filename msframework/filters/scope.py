@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import peewee
 from marshmallow import Schema
 
+from msframework._signature import read_signature
 from msframework.resource import Resource
 from msframework.types import UNSET, Unset
 
@@ -64,8 +65,8 @@ def read_scope(scope: Any) -> ExpressScope | None:
 
 def _taken(scope: Any) -> tuple[str, ...]:
     if isinstance(scope, type):
-        return tuple(inspect.signature(getattr(scope, "scope")).parameters)[1:]  # noqa: B009
-    return tuple(inspect.signature(scope).parameters)
+        return tuple(read_signature(getattr(scope, "scope")).parameters)[1:]  # noqa: B009
+    return tuple(read_signature(scope).parameters)
 
 
 async def express_scope(express: ExpressScope, request: object, principal: object) -> peewee.Node:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
+from msframework._signature import read_signature
+
 # A function of the request that returns the caller's key, or `None` for its principal or address.
 ByCaller = Callable[[Any], str | int | None]
 
@@ -109,7 +111,7 @@ def _takes_one(function: ByCaller) -> bool:
     """Tell whether *function* can be called with one argument; without a signature it may be."""
     with suppress(ValueError):
         try:
-            inspect.signature(function).bind(None)
+            read_signature(function).bind(None)
         except TypeError:
             return False
     return True

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from msframework._signature import read_signature
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.operations.program import check_operations
@@ -230,7 +231,7 @@ def _advise(exc: BaseException) -> str:
 
 
 def _parameters(called: Any) -> Iterator[str]:
-    for parameter in inspect.signature(called).parameters.values():
+    for parameter in read_signature(called).parameters.values():
         bare = parameter.default is inspect.Parameter.empty
         yield parameter.name if bare else f"{parameter.name}={parameter.default!r}"
 
