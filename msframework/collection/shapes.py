@@ -84,6 +84,11 @@ def read_shapes(
     )
 
 
+def is_schema(thing: object) -> bool:
+    """Tell whether *thing* is a schema, or the class of one."""
+    return isinstance(thing, Schema) or (isinstance(thing, type) and issubclass(thing, Schema))
+
+
 def bounded(schema: Schema, most: int) -> Schema:
     """Let the document say that a list of *schema* has no more than *most* members."""
     schema.max_items = most  # type: ignore[attr-defined]

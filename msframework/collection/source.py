@@ -11,11 +11,12 @@ from functools import partial
 
 from msframework._codegen import SourceWriter, compile_function
 from msframework.collection.action import ActionPlace, CollectionAction, Generated
-from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.declaration import Bound, Collection
 from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
 from msframework.collection.row_address import quote_key, read_row_keys
 from msframework.collection.statements import missing_row, only_row
+from msframework.models.key import primary_fields
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -121,7 +122,7 @@ class ActionSource(SourceWriter):
 
     def check_keys(self, rows: str = "(row,)", *, many: bool = False) -> None:
         """Write the line that refuses written rows whose keys no path can have."""
-        fixed = () if self.action.method == "POST" else primary_key(self.collection.model)
+        fixed = () if self.action.method == "POST" else primary_fields(self.collection.model)
         keys = read_row_keys(self.collection, fixed)
         if keys is not None:
             self.bind("ROW_KEYS", keys)

@@ -13,7 +13,7 @@ from marshmallow import Schema
 from peewee import SQL
 
 from msframework.collection.bulk import BulkKey
-from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.declaration import Bound, Collection
 from msframework.collection.parents import Parents
 from msframework.collection.shapes import (
     column_of,
@@ -23,7 +23,7 @@ from msframework.collection.shapes import (
     read_columns,
 )
 from msframework.exceptions import Conflict, Forbidden, NotFound
-from msframework.models.key import referenced_field
+from msframework.models.key import primary_fields, referenced_field
 from msframework.models.sql import render
 from msframework.schemas import as_schema
 from msframework.schemas.model import has_server_default
@@ -58,7 +58,7 @@ class Queries:
         self._collection = collection
         self.model: Any = collection.model
         shapes = collection.shapes
-        self.keys = primary_key(self.model)
+        self.keys = primary_fields(self.model)
         always = [*self.keys, *(each.field for each in collection.lookup)]
         self.whole = tuple(self.model._meta.sorted_fields)
         self.columns = read_columns(self.model, shapes.detail, always)

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 from peewee import Expression, Node
 
 from msframework.filters.columns import FilterColumn, quote
-from msframework.filters.condition import Condition, argument, escape_like
+from msframework.filters.condition import Condition, escape_like
 from msframework.filters.ordering import SortOrder
+from msframework.models.base import unconverted
 
 Q = TypeVar("Q")
 MOST_WORDS: Final = 10
@@ -144,4 +145,4 @@ def pattern_of(word: str) -> str:
 
 def like(column: FilterColumn, word: str) -> Node:
     """Return the condition that *column* contains *word*, in any case."""
-    return Expression(column.column, "ILIKE", argument(pattern_of(word)))
+    return Expression(column.column, "ILIKE", unconverted(pattern_of(word)))

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import peewee
-from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
+from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, fn
 from playhouse import postgres_ext
 
+from msframework.models.base import unconverted
 from msframework.models.key import referenced_field
 from msframework.pagination.values import LongValue
 
@@ -80,8 +81,8 @@ class Key:
         """Return *value* as an argument that no field converts."""
         if self.is_beyond(value):
             name = self.node.field_type
-            return Cast(Cast(_argument(value), "text"), _TYPES.get(name, name))
-        return _argument(value)
+            return Cast(Cast(unconverted(value), "text"), _TYPES.get(name, name))
+        return unconverted(value)
 
     @property
     def operand(self) -> Any:
@@ -149,7 +150,7 @@ def row_of(keys: Sequence[Key], values: Sequence[Any]) -> Any:
     """Return the condition of the row of *values*, some of which may be digests of theirs."""
     return _all_of(
         [
-            Expression(_digest_of(key), "=", _argument(value.digest))
+            Expression(_digest_of(key), "=", unconverted(value.digest))
             if isinstance(value, LongValue)
             else _same(key, value)
             for key, value in zip(keys, values, strict=True)
@@ -188,11 +189,6 @@ def _same(key: Key, value: object) -> Expression:
     if value is None:
         return Expression(key.operand, "IS", _NULL)
     return Expression(key.operand, "=", key.argument(value))
-
-
-def _argument(value: object) -> Value:
-    """Return *value* as an argument that no field converts."""
-    return Value(value, converter=False, unpack=False)
 
 
 def _all_of(conditions: Sequence[Any]) -> Any:
