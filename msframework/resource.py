@@ -62,6 +62,12 @@ class Resource:
     mounted_by: ClassVar[str] = "resource"
 
 
+def resource_of(handler: object) -> type[Resource] | None:
+    """Return the class whose method *handler* is; `None` for a function."""
+    owner = getattr(handler, "__self__", None)
+    return type(owner) if isinstance(owner, Resource) else None
+
+
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
     """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
     found: list[str] = []

@@ -34,7 +34,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Answer, Failure, Operation, OperationText, path_params
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue
-from msframework.resource import Resource
+from msframework.resource import Resource, resource_of
 from msframework.response import BODYLESS
 from msframework.types import UNSET, Handler
 
@@ -93,8 +93,7 @@ def _read(
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
-    owner = getattr(handler, "__self__", None)
-    resource = type(owner) if isinstance(owner, Resource) else None
+    resource = resource_of(handler)
     shared = shared_notes(resource)
     params = path_params(endpoint.path)
     outer = endpoint.notes

@@ -27,7 +27,7 @@ from msframework.migrations.files import app_directory
 from msframework.migrations.scanner import Unreadable
 from msframework.models import Model
 from msframework.operation import Operation
-from msframework.resource import Resource, misspelt_perhaps
+from msframework.resource import misspelt_perhaps, resource_of
 from msframework.routing import MODULES
 
 _DOCUMENTED_BY: Final = {
@@ -71,9 +71,9 @@ def _unwritable_metrics(debug: bool) -> Iterator[str]:
 
 
 def _misspelt_methods(operations: Iterable[Operation]) -> Iterator[str]:
-    owners = [getattr(operation.handler, "__self__", None) for operation in operations]
-    for cls in dict.fromkeys(type(owner) for owner in owners if isinstance(owner, Resource)):
-        yield from misspelt_perhaps(cls)
+    for cls in dict.fromkeys(resource_of(operation.handler) for operation in operations):
+        if cls is not None:
+            yield from misspelt_perhaps(cls)
 
 
 def _unread_blueprints(apps: Sequence[str], mounted: Iterable[SanicBlueprint]) -> Iterator[str]:
