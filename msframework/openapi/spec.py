@@ -189,7 +189,7 @@ def _describe(
 
 
 def _usual_summary(operation: Operation, tags: Sequence[str]) -> str:
-    """Return the summary of an operation without a text: what its id says, the verb first."""
+    """Return the summary of an operation without a text: the words of its id, the verb first."""
     blueprint = "_".join(re.findall(r"\w+", operation.blueprint or "")).lower()
     *nouns, last = operation.id.removeprefix(f"{blueprint}_").split("_")
     words = [last, *(nouns or tags[:1])] if last in _VERBS else [*nouns, last]
