@@ -88,7 +88,8 @@ class Filters:
         """Return the conditions as expressions of peewee, all of which must hold."""
         found = [form.express(column.column, args) for form, column, args in self._conditions]
         for word in self._words:
-            found.append(reduce(operator.or_, [like(each, word) for each in self._searched]))
+            pattern = pattern_of(word)
+            found.append(reduce(operator.or_, [like(each, pattern) for each in self._searched]))
         return found
 
     def where(self, first: int = 1, *, alias: str = "") -> tuple[str, tuple[object, ...]]:
@@ -143,6 +144,6 @@ def pattern_of(word: str) -> str:
     return f"%{escape_like(word)}%"
 
 
-def like(column: FilterColumn, word: str) -> Node:
-    """Return the condition that *column* contains *word*, in any case."""
-    return Expression(column.column, "ILIKE", unconverted(pattern_of(word)))
+def like(column: FilterColumn, pattern: str) -> Node:
+    """Return the condition that *column* matches *pattern*, in any case."""
+    return Expression(column.column, "ILIKE", unconverted(pattern))

@@ -121,8 +121,9 @@ class SpanningFilters(Filters):
         found = [form.express(column.column, args) for form, column, args in self._conditions]
         found += [each.express() for each in self._enclosed()]
         for word in self._words:
-            own, others = self._matches(word)
-            nodes = [like(column, word) for column in own]
+            pattern = pattern_of(word)
+            own, others = self._matches(pattern)
+            nodes = [like(column, pattern) for column in own]
             found.append(reduce(operator.or_, nodes + [each.express() for each in others]))
         return found
 
@@ -132,11 +133,12 @@ class SpanningFilters(Filters):
         parts, args = self._write_conditions(prefix, first)
         parts += _write(self._enclosed(), prefix, first, args)
         for word in self._words:
-            own, others = self._matches(word)
+            pattern = pattern_of(word)
+            own, others = self._matches(pattern)
             number = first + len(args)
             either = [f"{prefix}{column.sql} ILIKE ${number}" for column in own]
             if own:
-                args.append(pattern_of(word))
+                args.append(pattern)
             parts.append(f"({' OR '.join(either + _write(others, prefix, first, args))})")
         return " AND ".join(parts) or "TRUE", tuple(args)
 
@@ -154,13 +156,13 @@ class SpanningFilters(Filters):
         negated = [each._replace(is_negated=True) for each in missing]
         return enclose(found, self._crossings, scopes) + negated
 
-    def _matches(self, word: str) -> tuple[list[FilterColumn], list[Enclosed]]:
-        """Return where *word* may stand: the columns of the listed rows, and of related ones."""
+    def _matches(self, pattern: str) -> tuple[list[FilterColumn], list[Enclosed]]:
+        """Return the columns of listed rows, and conditions on related ones, that *pattern* may match."""
         scopes = self._known_scopes()
         behind: dict[str, list[Node]] = {}
         for column in self._searched:
             if column.keys:
-                behind.setdefault(column.path, []).append(like(column, word))
+                behind.setdefault(column.path, []).append(like(column, pattern))
         others: list[Enclosed] = []
         for path, nodes in behind.items():
             others += enclose({path: [reduce(operator.or_, nodes)]}, self._crossings, scopes)
