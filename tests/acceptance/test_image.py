@@ -27,8 +27,8 @@ PYTHON = Path("/usr/bin/python3")
 TOOLS = ("unshare", "nsenter", "setpriv", "mount")
 USER = dict(read_stages()[-1])["USER"].partition(":")[0]
 READ_ONLY = """
-mount --make-rprivate / && mount -o remount,bind,ro / && mount -t tmpfs -o mode=1777 tmpfs /tmp &&
-cd "$1" && shift && exec "$@"
+mount --make-rprivate / && mount --bind "$1" "$2/installed" && mount -o remount,bind,ro / &&
+mount -t tmpfs -o mode=1777 tmpfs /tmp && cd "$2/app" && shift 2 && exec "$@"
 """
 AS_USER = (
     *("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"),
@@ -70,8 +70,9 @@ def image():
         venv = folder / "venv"
         subprocess.run([PYTHON, "-m", "venv", "--without-pip", venv], check=True)
         [packages] = venv.glob("lib/*/site-packages")
-        paths = f"{folder}/packages\n{sysconfig.get_path('purelib')}\n"
-        (packages / "image.pth").write_text(paths)
+        # NOTE: the packages of this interpreter are bound there, as they may lie below /tmp.
+        (folder / "installed").mkdir()
+        (packages / "image.pth").write_text(f"{folder}/packages\n{folder}/installed\n")
         compiles = [PYTHON, "-m", "compileall", "-q", folder / "app", folder / "packages"]
         subprocess.run(compiles, check=True)
         yield folder
@@ -134,7 +135,8 @@ def test_the_image_serves_is_healthy_and_stops(workers, image, tmp_path):
         **({"WORKERS": workers} if workers else {}),
     }
     python = image / "venv" / "bin" / "python"
-    start = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(image / "app"), *AS_USER]
+    installed = sysconfig.get_path("purelib")
+    start = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", installed, str(image), *AS_USER]
     log = tmp_path / "log"
     with tcp_database() as url, usual_signals(), log.open("wb") as out:
         env["DATABASE_URL"] = url
