@@ -157,7 +157,7 @@ class SpanningFilters(Filters):
         return enclose(found, self._crossings, scopes) + negated
 
     def _matches(self, pattern: str) -> tuple[list[FilterColumn], list[Enclosed]]:
-        """Return the columns and the conditions on related rows in which *pattern* is looked for."""
+        """Return the columns, and conditions on related rows, that *pattern* is looked for in."""
         scopes = self._known_scopes()
         behind: dict[str, list[Node]] = {}
         for column in self._searched:
