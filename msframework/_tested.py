@@ -50,8 +50,15 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *_members(
             "aiohttp.client_proto:ResponseHandler",
             "_buffer _loop _pause_transport_reading _payload _reading_paused"
-            " _resume_transport_reading read set_exception set_response_params should_close",
+            " _resume_transport_reading _skip_payload exception read set_exception"
+            " set_response_params should_close",
         ),
+        *_members(
+            "aiohttp:StreamReader", "_high_water_chunks _timer _wait feed_data feed_eof readany"
+        ),
+        *_members("aiohttp.http:RawResponseMessage", "code compression"),
+        *_members("aiohttp.compression_utils:BrotliDecompressor", "_obj decompress_sync"),
+        "aiohttp:EMPTY_PAYLOAD",
         *_members("aiohttp:ClientRequest", "connection_key"),
         *_members("aiohttp:ClientResponse", "_body _real_url _request_info _url start"),
         *_members("aiohttp:ClientSession", "_retry_connection"),

@@ -155,11 +155,12 @@ class Channel:
         if self._context is None:
             self._context = build_client_context(entry)
         connector = Connector(entry.limit, self.address.origin, self._context)
-        if is_known():
+        bounded = is_known()
+        if bounded:
             use_bounded_protocol(connector, asyncio.get_running_loop())
         # NOTE: aiohttp takes what is no dict, read-only mappings included, for a list of pairs.
         headers = dict(entry.headers)
-        session = open_session(entry, connector, headers)
+        session = open_session(entry, connector, headers, not bounded)
         self._transport = whole = SessionTransport(
             session, entry, self.address, self.name, self.max_size
         )

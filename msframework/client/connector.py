@@ -65,7 +65,7 @@ class Connector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
         protocol: Any = connection.protocol
         req.reused = getattr(protocol, "used", False)
-        protocol.used = True
+        protocol.used, protocol.may_switch = True, "Upgrade" in req.headers
         return connection
 
 

@@ -6,6 +6,7 @@ The table is built at start-up; the functions run for each call that fails.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,7 @@ from msframework.client.tls import read_tls_failure
 from msframework.exceptions import Code, ServiceException, UpstreamError
 
 logger = logging.getLogger("msframework.client")
+_without_query = re.compile(r"(https?://[^\s?]*)\?\S*").sub
 # Headers without which an answer of their status says too little (RFC 9110, 15.5 and 10.2.3).
 _PASSED_ON = ("Allow", "Retry-After", "WWW-Authenticate")
 _PASSING: dict[int, type[ServiceException]] = {
@@ -74,6 +76,9 @@ def read_failure(
     match exc:
         case TimeoutError():
             return upstream_error(service, status, error="no answer in time", status_code=504)
+        case aiohttp.RedirectClientError():
+            lost = "its redirect leads to no address of HTTP"
+            return upstream_error(service, status, error=lost, status_code=502)
         case aiohttp.InvalidURL():
             return None
         case OSError() | aiohttp.ClientError() if (error := read_tls_failure(exc)) is not None:
@@ -94,8 +99,23 @@ def read_failure(
 def tell(failure: UpstreamError, cause: BaseException) -> None:
     """Log the *cause* of *failure*, such as a bad certificate, which callers are not told."""
     if cause is not failure:
-        said = f"{type(cause).__name__}: {cause}".rstrip(": ")
+        said = f"{type(cause).__name__}: {_describe(cause)}".rstrip(": ")
         logger.warning("%s: %s: %s", failure, failure.upstream_error, said)
+
+
+def _describe(cause: BaseException) -> str:
+    """Return what is known of *cause*, without anything that either side sent.
+
+    aiohttp's texts have the whole address in them, with its query, and bytes or headers of the
+    answer: there may be tokens and cookies among them.
+    """
+    match cause:
+        case aiohttp.ClientResponseError():
+            return cause.message.partition(":")[0]
+        case aiohttp.ServerDisconnectedError() | aiohttp.RedirectClientError():
+            return ""
+        case _:
+            return _without_query(r"\1", str(cause))
 
 
 def refuse_answer(

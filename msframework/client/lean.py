@@ -180,7 +180,7 @@ class LeanTransport:
             self._deadlines.watch(protocol, request.due)
             try:
                 message, payload = await protocol.read()
-                while message.code < 200 and message.code != 101:
+                while message.code < 200:
                     message, payload = await protocol.read()
                 request.outgoing.status = message.code
                 if not payload.is_eof():
@@ -257,8 +257,10 @@ def _write(protocol: ResponseHandler | None, request: WireRequest) -> BoundedPro
     """Send *request* over *protocol*, and return the protocol, by which the answer comes in."""
     if not isinstance(protocol, BoundedProtocol) or (transport := protocol.transport) is None:
         raise aiohttp.ServerDisconnectedError
-    method = request.outgoing.plan.method
-    protocol.set_response_params(skip_payload=method == "HEAD", read_until_eof=True)
+    method, protocol.may_switch = request.outgoing.plan.method, False
+    protocol.set_response_params(
+        skip_payload=method == "HEAD", read_until_eof=True, auto_decompress=False
+    )
     if request.body:
         transport.writelines((request.head, request.body))
     else:

@@ -23,10 +23,18 @@ _REPLAY: Final = cast(ClientMiddlewareType, send_replayable)
 
 
 def open_session(
-    entry: ServiceEntry, connector: aiohttp.BaseConnector, headers: dict[str, str]
+    entry: ServiceEntry,
+    connector: aiohttp.BaseConnector,
+    headers: dict[str, str],
+    unpacks: bool = True,
 ) -> aiohttp.ClientSession:
-    """Return a session for the service of *entry*, which sends *headers* with every call."""
+    """Return a session for the service of *entry*, which sends *headers* with every call.
+
+    Args:
+        unpacks: whether aiohttp unpacks the bodies of answers; the connections do so otherwise.
+    """
     session = aiohttp.ClientSession(
+        auto_decompress=unpacks,
         connector=connector,
         # Cookies of one caller must not go out with the call of another.
         cookie_jar=aiohttp.DummyCookieJar(),

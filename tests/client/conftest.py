@@ -49,7 +49,8 @@ class Upstream:
             whole = reply(200, {"code": 0, "data": request})
             writer.write(whole.partition(b"{")[0] if method == "HEAD" else whole)
         else:
-            writer.write(reply(*answer))
+            status, content, *lines = answer
+            writer.write(reply(status, content, **(lines[0] if lines else {})))
 
 
 def reply(status, body=b"", **headers):

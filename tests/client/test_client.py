@@ -4,6 +4,7 @@ import asyncio
 import gc
 import http.server
 import json
+import socket
 import threading
 import warnings
 
@@ -338,3 +339,71 @@ async def test_the_log_has_the_cause_that_callers_are_not_told(caplog):
             assert record.levelname == "WARNING"
             assert "regions gave no answer: no connection by TLS: Client" in record.getMessage()
             assert "SSL" in record.getMessage()
+
+
+SECRETS = {"params": {"token": "hidden"}, "headers": {"Authorization": "hidden"}}
+COOKIE = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=hidden\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        COOKIE + b"X-Token: hid",
+        COOKIE + b"X-Token: hidden\0\r\n\r\n",
+        COOKIE + b"X-Token: hidden" + b"a" * 9000 + b"\r\n\r\n",
+        COOKIE + b"Content-Length: hidden\r\n\r\n",
+        COOKIE + b"Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\nhidden",
+        b"<html>hidden</html>\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhidden\r\n",
+    ],
+)
+async def test_no_log_nor_span_has_what_either_side_sent(client, upstream, caplog, spans, answer):
+    async def say(reader, writer):
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async def ask():
+        async with client.get("/c", **SECRETS) as res:
+            await res.read()
+
+    upstream.answers["/c"] = say
+
+    for failing in (ask(), client.call("GET", "/c", **SECRETS)):
+        with pytest.raises(UpstreamError) as caught:
+            await failing
+        assert "hid" not in f"{caught.value} {caught.value.upstream_error}"
+    assert "hid" not in caplog.text
+    assert "hid" not in repr([span.tags for span in spans])
+
+
+@pytest.mark.parametrize("target", ["/c?hidden", "http://u:hidden@[::/", "ftp://u:hidden@h/"])
+async def test_a_redirect_that_leads_nowhere_is_a_failure_of_the_service(
+    client, upstream, caplog, spans, target
+):
+    async def redirect(reader, writer):
+        writer.write(f"HTTP/1.1 302 X\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    upstream.answers["/c"] = redirect
+
+    with pytest.raises(UpstreamError) as caught:
+        async with client.get("/c", allow_redirects=True, **SECRETS):
+            pass
+
+    assert caught.value.status_code == 502
+    assert "hid" not in f"{caught.value} {caught.value.upstream_error} {caplog.text}"
+    assert "hid" not in repr([span.tags for span in spans])
+
+
+@pytest.mark.punctual
+async def test_no_query_is_logged_where_no_connection_comes_up(caplog):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        entry = ServiceEntry("regions", url, connect_timeout=0.1)
+        async with opened(entry=entry, fast=False) as client:
+            with pytest.raises(UpstreamError) as caught:
+                await client.call("GET", "/c", **SECRETS)
+
+    assert caught.value.status_code == 504
+    assert f"ConnectionTimeoutError: Connection timeout to host {url}/c" in caplog.text
+    assert "hid" not in caplog.text

@@ -2,11 +2,12 @@
 
 import asyncio
 import zlib
+from contextlib import asynccontextmanager
 
 import pytest
 
 from msframework.client import Client
-from msframework.client.protocol import MOST_WAITING, PIECE
+from msframework.client.protocol import MOST_WAITING
 from msframework.exceptions import UpstreamError
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -63,6 +64,27 @@ def sent(*parts):
             await asyncio.sleep(0)
 
     return write
+
+
+@pytest.fixture
+def listening_for():
+    """Return a function that opens a service which answers once, and tells when it is left."""
+
+    @asynccontextmanager
+    async def listen(answer):
+        closed = asyncio.Event()
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await reader.read()
+            writer.close()
+            closed.set()
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", closed
+
+    return listen
 
 
 @pytest.fixture(params=["call", "get"])
@@ -131,6 +153,72 @@ async def test_a_rest_that_is_no_http_is_not_waited_for(answered, method, rest):
     assert caught.value.upstream_error == "its answer is broken"
 
 
+@pytest.mark.parametrize(
+    "status", ["000", "017", "099", "101", "0200", "20", "2x0", " 200", "\t200"]
+)
+@pytest.mark.parametrize("body", [b"", b"{}"])
+async def test_a_status_that_is_none_is_refused_at_once(answered, method, status, body):
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+    with pytest.raises(UpstreamError, match="gave no answer") as caught:
+        async with asyncio.timeout(30):
+            await answered(sent(head + body + HEAD + b"Content-Length: 2\r\n\r\n{}"), method=method)
+
+    assert caught.value.upstream_error == "its answer is broken"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Length: 18446744073709551615",
+        b"Content-Length: 99999999999999999999999",
+        b"Content-Length: 2\r\nContent-Length: 3",
+        b"Content-Length: 2\r\nContent-Length: 2",
+        b"Content-Length: 2, 2",
+        b"Content-Length: -2",
+        b"Content-Length: +2",
+        b"Content-Length: 0x2",
+        b"Content-Length:",
+        b"Content-Length: 2\r\n 0",
+        b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 2",
+        b"Transfer-Encoding: identity\r\nContent-Length: 2",
+        b"Content-Length: 2\r\nX: a\rb",
+        b"Content-Length: 2\r\nX: a\0b",
+        b"Content-Length: 2\r\nX : a",
+        b"Content-Length: 2\r\n: a",
+        b"Content-Length: 2\r\nX",
+    ],
+)
+async def test_a_head_that_is_no_http_is_refused_at_once(answered, method, lines):
+    with pytest.raises(UpstreamError, match="gave no answer") as caught:
+        async with asyncio.timeout(30):
+            await answered(sent(b"HTTP/1.1 200 X\r\n" + lines + b"\r\n\r\n{}"), method=method)
+
+    assert caught.value.upstream_error == "its answer is broken"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_connection_that_a_refused_answer_came_over_is_closed(listening_for, fast):
+    async with listening_for(b"HTTP/1.1 101 X\r\n\r\n") as (url, closed):
+        client = Client(url=url, fast=fast)
+        with pytest.raises(UpstreamError):
+            await client.call("GET", "/x", timeout=60)
+        await asyncio.wait_for(closed.wait(), 30)
+        await client.close()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_switch_of_protocols_that_was_asked_for_is_an_answer(listening_for, fast):
+    switch = b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    async with listening_for(switch) as (url, _):
+        client = Client(url=url, fast=fast)
+        headers = {"Connection": "upgrade", "Upgrade": "x"}
+        async with client.get("/x", headers=headers, timeout=60) as response:
+            assert response.status == 101
+        await client.close()
+
+
 async def test_a_packed_answer_is_read_whatever_ends_the_connection(answered, method):
     async def write(writer):
         writer.write(with_gzip(packed(4_000_000)))
@@ -185,12 +273,12 @@ async def test_others_run_while_a_large_answer_is_read(answered, method, body):
     finally:
         ended.set()
         await task
-    assert turns > min(len(body), 1_000_000) / PIECE / 4
+    assert turns > 10
 
 
 async def test_what_came_before_the_end_of_a_connection_is_read(answered, method):
     async def write(writer):
-        writer.write(HEAD + b"Connection: close\r\n\r\n" + b" " * (PIECE * 20) + b"1")
+        writer.write(HEAD + b"Connection: close\r\n\r\n" + b" " * 600_000 + b"1")
         writer.close()
 
     assert await answered(write, method=method) == 1

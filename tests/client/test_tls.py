@@ -1,7 +1,9 @@
 """Calls by TLS: the certificates of both sides, right and wrong, by both ways."""
 
 import asyncio
+import gzip
 import logging
+import random
 import shutil
 import ssl
 from contextlib import asynccontextmanager
@@ -210,3 +212,49 @@ async def test_new_connections_have_the_new_certificate(authority, foreign, capl
         assert await client.call("GET", "/things")
     assert "the old files stay: SERVICES['regions']" in caplog.messages[-1]
     assert upstream.connections == 1  # of handshakes that were over
+
+
+ENDING = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+NOISE = random.Random(1).randbytes(1_500_000)
+
+
+def chunked(body, size):
+    parts = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (b"Content-Length: 1500000\r\n\r\n" + NOISE, NOISE),
+        (b"\r\n" + NOISE, NOISE),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(NOISE, 8000), NOISE),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + chunked(NOISE[:200_000], 10), NOISE[:200_000]),
+        (b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(NOISE, 1), NOISE),
+    ],
+    ids=["length", "end", "chunks", "small chunks", "packed"],
+)
+@pytest.mark.parametrize("pause", [0, 0.1])
+async def test_an_answer_is_read_whole_when_the_service_hangs_up_after_it(
+    answer, body, pause, authority, way
+):
+    if way == "aiohttp":
+        pytest.skip("aiohttp reads some of it only, when the reader is slow")
+
+    async def say(reader, writer):
+        writer.write(ENDING + answer)
+        await writer.drain()
+        writer.close()
+
+    async with (
+        secured(authority.issue()) as upstream,
+        calling(upstream, ca=authority.ca) as client,
+    ):
+        upstream.answers["/c"] = say
+        found = b""
+        async with client.get("/c", timeout=60) as res:
+            await asyncio.sleep(pause)
+            async for part in res.content.iter_any():
+                found += part
+                await asyncio.sleep(0)
+    assert found == body
