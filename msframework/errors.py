@@ -185,11 +185,11 @@ class ErrorAnswers:
         stream: Any = request.stream
         if stream.stage is not Stage.IDLE:
             stream.stage, stream.response_func, stream.keep_alive = Stage.FAILED, None, False
+            app: Any = request.app
+            app._serving.observer.end(request, status)
             transport: Any = request.transport
             if transport is not None:
                 transport.abort()
-            app: Any = request.app
-            app._serving.observer.end(request, status)
 
     async def _users_answer(self, app: Any, request: Request, exc: Exception) -> object:
         for event, context in (

@@ -22,12 +22,14 @@ from msframework.log.access import AccessLog
 from msframework.metrics.requests import RequestCounter
 from msframework.operation import path_template
 from msframework.serving.answer import Answer, Heads
-from msframework.serving.request import Request
+from msframework.serving.request import LeanRequest, Request
 from msframework.tracing import Tracer
 from msframework.tracing.context import write_current
 from msframework.types import Handler
 
 CLIENT_LEFT = 499
+_LEAN: Any = LeanRequest
+Finish = Callable[[Any, Any], None]
 logger = logging.getLogger("msframework.requests")
 
 
@@ -47,10 +49,8 @@ class Observer:
         self._record = access_log.record if settings.log.access else None
         self.counter = counter
 
-    def build_finish(
-        self, method: str = "", template: str = ""
-    ) -> Callable[[Any, Any], None] | None:
-        """Return `finish(request, answer)` for compiled requests; `None` if nothing is recorded.
+    def build_finish(self, method: str = "", template: str = "") -> Finish | None:
+        """Return `finish(request, answer)` for the fast path; `None` if nothing is recorded.
 
         Args:
             method: that of the operation; "" for requests of any.
@@ -63,12 +63,13 @@ class Observer:
         find_begins = None if operation is None else operation.begins.get
 
         def finish(request: Any, answer: Any) -> None:
-            if answer.__class__ is not Answer or request.responded:
-                return  # it may be a stream, which ends later: see `end`
+            is_plain = request.__class__ is _LEAN and answer.__class__ is Answer
+            if not is_plain or request.responded:
+                return  # middleware may answer otherwise, or a stream ends later: see `end`
             request.recorded = True
             span = request.span
             if counter is not None and operation is not None and find_begins is not None:
-                if request.method != method:  # HEAD, which GET's handler answers
+                if not method:
                     counter.count(request, _route_of(request), answer.status)
                 elif span is not None and span.sampled:
                     # NOTE: at once, so that its exemplar stands at the bucket that it counts in.
@@ -184,13 +185,11 @@ class Observer:
     def sign(self, request: Any, response: Any) -> None:
         """Give an answer the headers of all answers, by the rules of each field.
 
-        One of ours has them, unless somebody changed its headers. Its request is counted before it
-        is sent.
+        One of ours has them, unless somebody changed its headers.
 
         Raises:
             ValueError: it has a header that cannot be sent.
         """
-        self.settle()
         if response.__class__ is Answer and response.is_plain:
             return
         headers = getattr(response, "headers", None)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, Final, Protocol
 
 from marshmallow import Schema
@@ -247,6 +248,7 @@ def path_params(path: str) -> tuple[PathParam, ...]:
     return tuple(params)
 
 
+@cache
 def path_template(path: str) -> str:
     """Return Sanic's `/users/<id:int>` in OpenAPI's form, `/users/{id}`."""
     return _PATH_PARAM.sub(r"{\1}", path)

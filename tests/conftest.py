@@ -20,6 +20,7 @@ from msframework.app import Service
 from msframework.conf.settings import ServiceEntry, Settings
 from msframework.log.setup import DEFAULT
 from msframework.testing.server import Server
+from msframework.tracing.context import read_current, write_current
 from tests.punctual import run_punctually
 
 # As from a shell: what starts the tests in the background has told them to ignore both.
@@ -139,14 +140,39 @@ def empty_app_registry():
 
 
 @pytest.fixture(autouse=True)
+def no_span_left():
+    """Let no test begin below a span that an earlier one has left: all share one context."""
+    yield
+    if read_current() is not None:
+        write_current(None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def levels_before_module():
+    """Put back, too, the levels that fixtures of a whole module change before its first test."""
+    yield from keep_levels()
+
+
+@pytest.fixture(autouse=True)
 def levels_as_before():
     """Put back the levels of loggers, which a test that sets logging up changes for all others."""
+    yield from keep_levels()
+
+
+def keep_levels():
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, levels, strict=True):
         if logger.level != level:
             logger.setLevel(level)
+
+
+@pytest.fixture
+def caplog(caplog):
+    """Let what earlier tests have left say its last words before this test listens."""
+    gc.collect()
+    return caplog
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import traceback
 
 import pytest
 
-from msframework._codegen import _compile, compile_function
+from msframework._codegen import _compile, _read, compile_function
 
 SOURCE = '''def {name}(rows, least=1):
     """Return the rows that are large enough."""
@@ -19,6 +19,7 @@ def build(name, limit=int):
 
 
 def test_two_functions_that_are_alike_are_compiled_once():
+    _read.cache_clear()
     _compile.cache_clear()
 
     first, second = build("keep_large", int), build("keep_long", len)

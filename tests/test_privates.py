@@ -58,7 +58,7 @@ PRIVATES = {
                 "sanic:Sanic._websocket_handler": "serving/handling.py",
                 "sanic.handlers:ErrorHandler._lookup": "errors.py",
                 "sanic.http:Http._receive_more": "serving/strict.py",
-                "sanic.http:Http._send": "serving/strict.py",
+                "sanic.http:Http._send": "serving/sending.py serving/strict.py",
                 "sanic.response:HTTPResponse._cookies": "serving/answer.py",
                 "sanic.router:Router._get": "serving/router.py",
                 "sanic.router:Router._matchers": "serving/router.py",

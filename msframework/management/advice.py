@@ -19,6 +19,7 @@ from sanic import Blueprint as SanicBlueprint
 from msframework._place import full_name, short_path
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ImproperlyConfigured, ServiceException
+from msframework.management.assignments import find_lost_settings
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
 from msframework.metrics.exposition import EXTRA, is_installed
@@ -58,6 +59,7 @@ def find_advice(service: Any) -> list[str]:
         *find_exposure(service),
         *find_rate_advice(service),
         *_unwritable_metrics(service.settings.debug),
+        *find_lost_settings(service.settings.module),
     ]
 
 

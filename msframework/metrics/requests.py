@@ -98,15 +98,11 @@ class OperationCounter:
                 series.remember(duration, span.trace_id)
 
     def note(self, request: Any, status: int) -> None:
-        """Have `RequestCounter.settle` count a request; one whose start is unknown counts now."""
-        began = getattr(request.stream, "perft0", None)
-        if began is None:
-            self.count(request, status)
-            return
+        """Have `RequestCounter.settle` count a request of the fast path."""
         begins = self.begins.setdefault(status, [])
         if not begins:
             self._batches.append((self._find(status), begins))
-        begins.append(began)
+        begins.append(request.stream.perft0)
 
     def _find(self, status: int) -> Series:
         found = self._series.get(status)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from sanic.compat import Header
@@ -29,6 +30,8 @@ JSON = "application/json"
 # The headers of all answers to one request: those that depend on what it says.
 Varying = Callable[[Any], OwnHeaders | None]
 _HTTP_1: Any = Http
+# NOTE: Sanic lacks some, 421 among them; Python's releases differ in the words of others.
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus} | STATUS_CODES
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,7 @@ class Heads:
         if has_message_body(status):  # type: ignore[no-untyped-call]
             headers = (*headers, ("content-type", content_type))
             tail = b"content-length: "
-        start = _status_line(status) + encode_lines(headers)
+        start = status_line(status) + encode_lines(headers)
         head.headers = headers
         head.names = frozenset(
             ("date", "x-request-id", "x-trace-id", *(name for name, _ in headers))
@@ -102,8 +105,9 @@ class Heads:
         head.close = start + b"connection: close\r\n" + tail
 
 
-def _status_line(status: int) -> bytes:
-    return b"HTTP/1.1 %d %b\r\n" % (status, STATUS_CODES.get(status, b"UNKNOWN"))
+def status_line(status: int) -> bytes:
+    """Return the first line of an answer with *status*."""
+    return b"HTTP/1.1 %d %b\r\n" % (status, _PHRASES.get(status, b"UNKNOWN"))
 
 
 class StreamedResponse(HTTPResponse):
@@ -223,6 +227,7 @@ class Answer(HTTPResponse):
             stream.keep_alive = False
         stream.response_func = None
         stream.response_size = len(self.body or b"")
+        request.app._serving.observer.end(request)
         await stream.protocol.send(self.to_bytes(stream.keep_alive))
         stream.stage = Stage.IDLE
 
@@ -274,4 +279,4 @@ class Answer(HTTPResponse):
             framing = (*framing, ("content-length", str(len(body))))
         else:
             body = b""
-        return _status_line(status) + encode_lines((*framing, *self._pairs())) + b"\r\n" + body
+        return status_line(status) + encode_lines((*framing, *self._pairs())) + b"\r\n" + body

@@ -19,9 +19,7 @@ from sanic.exceptions import (
     SanicException,
     ServerError,
 )
-from sanic.headers import format_http1_response
-from sanic.helpers import has_message_body
-from sanic.http import Http, Stage
+from sanic.http import Stage
 
 from msframework.aio import is_failure
 from msframework.headers import OwnHeaders
@@ -44,16 +42,16 @@ from msframework.serving.head import (
     read_head,
 )
 from msframework.serving.hosts import check_host
+from msframework.serving.sending import CONTINUE, SendingHttp
 
 _IDLE, _REQUEST, _HANDLER = Stage.IDLE, Stage.REQUEST, Stage.HANDLER
 _RESPONSE = Stage.RESPONSE
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINE_END = b"\r\n"
 _LINGER: Final = 5.0  # seconds that a client has to read an answer that ends its connection
 _LEAST_LINGER: Final = 1_000_000  # bytes that are read away meanwhile, at least
 
 
-class StrictHttp(Http):
+class StrictHttp(SendingHttp):
     """Sanic's HTTP/1.1, which tells for itself where requests begin and end."""
 
     # NOTE: `_extensions` counts bytes; `_unread` says that where the request ends is not known yet.
@@ -262,59 +260,6 @@ class StrictHttp(Http):
         super().create_empty_request()
         self.request.conn_info = self.protocol.conn_info
 
-    # Answers.
-
-    async def http1_response_header(self, data: bytes, end_stream: bool) -> None:
-        """Send the head of an answer, and the part of its body that is there."""
-        response = self.response
-        is_whole = end_stream or bool(getattr(response, "body", None))
-        if self.request_body:
-            self._settle(is_final=is_whole or response.status >= 400)
-        if (
-            self.request.version == "1.0"
-            and not is_whole
-            and "content-length" not in response.headers
-            and has_message_body(response.status)  # type: ignore[no-untyped-call]
-        ):
-            await self._begin_unsized(data)
-        else:
-            await super().http1_response_header(data, end_stream)
-
-    def _settle(self, *, is_final: bool) -> None:
-        """Decide whether a body that is not read yet ends the connection, before a head says so.
-
-        Args:
-            is_final: whether nobody reads the body after this answer, which is no stream's.
-        """
-        if is_final:
-            self.request_max_size = min(self.request_max_size, self.protocol.request_max_size)
-            if self.expecting_continue:
-                # NOTE: whether the body still comes, nobody knows (RFC 9110, 10.1.1).
-                self.expecting_continue = self.keep_alive = False
-        if self.request_bytes > self.request_max_size:  # `_finish` will not read it away
-            self.keep_alive = False
-
-    async def _begin_unsized(self, data: bytes) -> None:
-        """Begin an answer that ends with its connection: HTTP/1.0 has no chunks (RFC 9112, 6.1)."""
-        response, self.keep_alive = self.response, False
-        response.headers["connection"] = "close"
-        head = format_http1_response(response.status, response.processed_headers)
-        self.response_size = len(data)
-        self.response_func = self._send_unsized
-        if self.head_only:
-            data, self.response_func = b"", self.head_response_ignored
-        if self.protocol.access_log:
-            self.log_response()
-        await self._send(head + data)
-        self.stage = _RESPONSE
-
-    async def _send_unsized(self, data: bytes, end_stream: bool) -> None:
-        """Send a piece of such an answer."""
-        if data:
-            await self._send(data)
-        if end_stream:
-            self.response_func, self.stage = None, _IDLE
-
     # Bodies.
 
     async def read(self) -> bytes | None:
@@ -329,7 +274,7 @@ class StrictHttp(Http):
             self._check_size()
             if self.expecting_continue:
                 self.expecting_continue = False
-                await self._send(_CONTINUE)
+                await self._send(CONTINUE)
             if not self.request_bytes_left:
                 await self._begin_chunk()
                 self._check_size()

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -338,18 +339,17 @@ def test_a_long_path_gets_a_short_socket(tmp_path):
     root = tmp_path / ("long" * 20) / ("path" * 20) / "with space, and comma"
     root.mkdir(parents=True)
     home = Home(root / "postgres", None)
+    first = home.run
     try:
-        assert len(str(home.run)) < 60
-        assert home.run.parent == Path("/tmp")
+        assert len(str(first)) < 60
+        assert first.parent == Path("/tmp")
         home.path.mkdir()
         home.prepare()
-        assert home.run == home.run
-        os.chmod(home.run, 0o755)
-        assert home.run.name.endswith("-2")
+        assert home.run == first
+        os.chmod(first, 0o755)
+        assert home.run == first.with_name(f"{first.name}-2")
     finally:
-        for directory in Path("/tmp").glob(f"msframework-{os.geteuid()}-*"):
-            if not any(directory.iterdir()):
-                directory.rmdir()
+        first.rmdir()
 
 
 def test_somebody_elses_directory_is_not_used(tmp_path):
@@ -517,7 +517,9 @@ def test_a_checkout_and_home_that_cannot_be_written(open_directory, environment)
 
 
 def _belongs(path, root):
-    return (path / "checkout").exists() and (path / "checkout").read_text().strip() == str(root)
+    with suppress(FileNotFoundError):  # another run removes its own meanwhile
+        return (path / "checkout").read_text().strip() == str(root)
+    return False
 
 
 @pytest.fixture

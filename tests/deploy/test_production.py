@@ -8,8 +8,16 @@ import pytest
 import yaml
 
 from msframework.conf.catalogue import declarations
-from tests.console import environment
-from tests.deploy.artefacts import DEPLOY, DOCKERFILE, ROOT, UNIT, image_environment, read_unit
+from tests.console import environment, read_files
+from tests.deploy.artefacts import (
+    DEPLOY,
+    DOCKERFILE,
+    ROOT,
+    UNIT,
+    image_environment,
+    read_stages,
+    read_unit,
+)
 
 PAGE = (ROOT / "docs" / "how-to" / "production.md").read_text()
 OTHERS = {"ACCESS_KEY"}
@@ -79,3 +87,19 @@ def test_probes_ask_the_operations_port(probe):
 
     assert str(asked["port"]) == variables()["OPERATIONS_PORT"]
     assert asked["path"] == ("/readyz" if probe == "readinessProbe" else "/livez")
+
+
+def test_the_image_of_a_project_of_ones_own_takes_what_the_quickstart_makes():
+    [text] = blocks("dockerfile")
+    copied = re.findall(r"^COPY (\S+) ", text, re.MULTILINE)
+    files = read_files(ROOT / "docs" / "quickstart.md")
+    parts = {path.partition("/")[0] for path in files} - {"pyproject.toml"}  # that is for tests
+    [ours] = [value for stage in read_stages() for _, value in stage if "pip install" in value]
+
+    assert set(copied) == {"wheels", *parts}
+    assert all(f"`!{name}`" in PAGE for name in copied)
+    extras = [set(re.search(r"\[([\w,]+)\]'", command)[1].split(",")) for command in (text, ours)]
+    assert extras[0] == extras[1]
+    assert re.search(
+        r"^COPY pyproject.toml .*^COPY apps ", DOCKERFILE.read_text(), re.DOTALL | re.M
+    )

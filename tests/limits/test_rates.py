@@ -285,7 +285,8 @@ async def test_many_at_once_get_no_more_than_one_after_the_other(place):
 
 
 async def test_every_policy_is_counted_in_the_metrics(served):
-    service, _ = served
+    service, place = served
+    assert await statuses(place, 2, "/anybody", "X-Name: counted") == [200, 429]
 
     requests = {each.labels: each.value for each in service.metrics.register(REQUESTS)}
 

@@ -106,7 +106,7 @@ def test_who_comes_behind_waits_no_longer_than_the_timeout(database, url):
     with Holder(url, "SELECT FROM notes") as holder, psycopg.connect(url) as reader:
 
         def hear(text):
-            reader.execute("SET statement_timeout = '5s'")
+            reader.execute("SET statement_timeout = '60s'")
             reader.execute("SELECT FROM notes")
             reader.rollback()
             read.set()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from msframework.operations import server
 from msframework.operations.server import OperationsServer
 from msframework.operations.source import Report
 
@@ -48,12 +49,12 @@ class SteeredPart:
 def operations_of(source):
     """Serve *source*; give the address."""
     sock = socket.create_server(("127.0.0.1", 0))
-    server = OperationsServer(sock, source)
-    server.start()
+    running = OperationsServer(sock, source)
+    running.start()
     try:
         yield sock.getsockname()
     finally:
-        server.stop()
+        running.stop()
 
 
 @pytest.fixture(scope="package")
@@ -70,8 +71,10 @@ def address(steered):
 
 
 @pytest.fixture
-def source(steered):
-    """Return the source as it is at first."""
+def source(steered, monkeypatch):
+    """Return the source as it is at first; it may take its time."""
+    monkeypatch.setattr(server, "_READY_TIMEOUT", 60.0)
+    monkeypatch.setattr(server, "_METRICS_TIMEOUT", 60.0)
     steered.__init__()
     return steered
 

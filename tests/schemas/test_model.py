@@ -2,6 +2,7 @@
 
 import datetime as dt
 import enum
+import time
 import uuid
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -555,9 +556,19 @@ def test_a_timestamp_is_given_back_or_refused(text, utc, resolution):
         assert moment.isoformat() == dt.datetime.fromisoformat(text).isoformat()
 
 
+@pytest.fixture
+def in_utc(monkeypatch):
+    """Let the time of this machine be UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.mark.parametrize("resolution", [1, 1000, 10**6])
 @pytest.mark.parametrize("utc", [True, False])
-def test_every_number_of_a_timestamp_is_dumped(utc, resolution):
+def test_every_number_of_a_timestamp_is_dumped(utc, resolution, in_utc):
     column = peewee.TimestampField(utc=utc, resolution=resolution)
 
     assert dumped(column, -62135596800 * resolution) == "0001-01-01T00:00:00"

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from sanic.response import text
 
 from msframework.conf.operations import OperationsSettings
 from msframework.serving.protocol import _SharedProtocol
@@ -45,6 +46,20 @@ class Counted:
             await response.send("a")
             await response.eof()
 
+        @service.get("/sized")
+        async def sized(request):
+            headers = {"Content-Length": "2"}
+            response = await request.respond(content_type="text/plain", headers=headers)
+            await response.send("a")
+            await response.send("b")
+            await response.eof()
+
+        @service.get("/broken")
+        async def broken(request):
+            response = await request.respond(content_type="text/plain")
+            await response.send("a")
+            raise RuntimeError("it fails in the middle")
+
         @service.websocket("/socket")
         async def socket(request, ws):
             await ws.recv()
@@ -62,6 +77,13 @@ class Counted:
         new = {key: count - self._before.get(key, 0) for key, count in now.items()}
         self._before = now
         return {key: count for key, count in new.items() if count}
+
+    async def next(self):
+        """Wait for what is counted next, and return it as `new` does."""
+        async with asyncio.timeout(30):
+            while not (found := self.new()):
+                await asyncio.sleep(0.01)
+        return found
 
 
 @pytest_asyncio.fixture(
@@ -156,6 +178,35 @@ async def test_a_request_is_counted_before_its_answer_is_written(counted, totals
     assert [total - before for total in totals] == [*range(1, sum(sent) + 1)]
 
 
+# The requests that were counted before each write, one after the other.
+WRITES = {
+    **{name: [1] for name in CASES.keys() - {"kept open", "a stream"}},
+    "a stream": [0, 1],
+    "a stream of known length": [0, 1],
+    "a stream without chunks": [0],
+    "HEAD of a stream": [1],
+    "a stream that breaks off": [0, 1],  # the last one is the end of the connection
+}
+HEADS = {name: head for name, (head, _) in CASES.items()} | {
+    "a stream of known length": get("/sized"),
+    "a stream without chunks": get("/stream", version="HTTP/1.0"),
+    "HEAD of a stream": get("/stream", "HEAD"),
+    "a stream that breaks off": get("/broken"),
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", sorted(WRITES))
+async def test_whatever_its_answer_a_request_is_counted_before_its_last_write(
+    counted, totals, case
+):
+    before = counted.total
+
+    await exchange(counted, HEADS[case])
+
+    assert [total - before for total in totals] == WRITES[case]
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_answers_that_are_written_together_are_counted_before(counted, totals):
     before = counted.total
@@ -198,10 +249,32 @@ async def test_a_client_that_hangs_up_is_counted_as_499(counted):
     writer.close()
     await writer.wait_closed()
 
-    async with asyncio.timeout(30):
-        while not (found := counted.new()):
-            await asyncio.sleep(0.01)
-    assert found == {("GET", "/wait", "499"): 1}
+    assert await counted.next() == {("GET", "/wait", "499"): 1}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("path", ["/items/7", "/nowhere"])
+async def test_what_response_middleware_makes_of_an_answer_is_counted(path, fast):
+    counted = Counted(fast)
+    begun = asyncio.Event()
+
+    @counted.service.on_response
+    async def answer_otherwise(request, response):
+        if "hang" in request.args:
+            begun.set()
+            await asyncio.Event().wait()
+        return text("otherwise", 418)
+
+    async with serve_service(counted.service) as counted.address:
+        assert await exchange(counted, get(path)) == 418
+        assert [key[2] for key in counted.new()] == ["418"]
+        _, writer = await asyncio.open_connection(*counted.address)
+        writer.write(get("/items/7?hang=1").encode())
+        await begun.wait()
+        writer.close()
+        await writer.wait_closed()
+        assert await counted.next() == {("GET", "/items/{number}", "499"): 1}
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -215,14 +288,12 @@ async def test_a_websocket_is_counted_when_it_ends(counted):
         await socket.send("x")
         await socket.wait_closed()
 
-    async with asyncio.timeout(30):
-        while not (found := counted.new()):
-            await asyncio.sleep(0.01)
-    assert found == {("GET", "/socket", "101"): 1}
+    assert await counted.next() == {("GET", "/socket", "101"): 1}
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_callers_cannot_make_series(counted):
+    counted.new()
     for number in range(30):
         await exchange(counted, get(f"/nowhere/{number}", f"M{number}"))
         await exchange(counted, get(f"/{number}").replace("Host: x", f"Host: x{number}"))

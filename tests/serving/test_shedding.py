@@ -28,7 +28,7 @@ def facts_of(answer):
     first, *lines = head.split(b"\r\n")
     fields = {line.partition(b":")[0].lower() + b":" + line.partition(b":")[2] for line in lines}
     ids = {line for line in fields if line.startswith((b"date:", b"x-request-id:"))}
-    return {first, *fields} - ids - {b"alt-svc: "}, body, len(ids)
+    return {first, *fields} - ids, body, len(ids)
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -304,3 +304,19 @@ async def test_a_users_own_answer_to_exceptions_is_asked(make_service, serve):
 
 async def test_a_service_without_it_has_none(make_service):
     assert make_service()._serving.shedding is None
+
+
+async def test_those_that_wait_are_accepted_at_each_tick_until_the_stop(crowd, monkeypatch):
+    asked = asyncio.Event()
+    monkeypatch.setattr(crowd.serving.backlog, "accept", asked.set)
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            await asked.wait()
+            asked.clear()
+
+        monkeypatch.setattr(crowd.serving, "stopping", True)
+        asked.clear()
+        last = crowd.shedding._ticks + 2
+        while crowd.shedding._ticks < last:
+            await asyncio.sleep(0.01)
+    assert not asked.is_set()

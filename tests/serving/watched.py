@@ -2,7 +2,7 @@
 
 
 class WatchedTransport:
-    """A transport that calls *note* before each write."""
+    """A transport that calls *note* before each write, and before it is broken off."""
 
     def __init__(self, transport, note):
         self._transport, self._note = transport, note
@@ -13,3 +13,7 @@ class WatchedTransport:
     def write(self, data):
         self._note()
         self._transport.write(data)
+
+    def abort(self):
+        self._note()
+        self._transport.abort()
