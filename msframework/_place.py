@@ -102,6 +102,11 @@ def place_of(handler: Callable[..., object], name: str) -> str:
     return name if code is None else f"{short_path(code.co_filename)}:{code.co_firstlineno} {name}"
 
 
+def full_name(cls: type) -> str:
+    """Return module and name of a class, for messages."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
 def short_path(filename: str) -> str:
     """Return *filename* as it is written from the current directory, where it lies below that."""
     relative = os.path.relpath(filename)

@@ -21,7 +21,7 @@ from msframework.compile.rates import CompileTakes, asks_principal, read_rates
 from msframework.compile.shared import shared_notes
 from msframework.doc import Notes, notes_of
 from msframework.operation import path_params
-from msframework.resource import Resource
+from msframework.resource import resource_of
 from msframework.routing import Mounted, name_route
 from msframework.serving.request import Request
 from msframework.types import Handler
@@ -61,8 +61,7 @@ def admit_others(
 
 def surroundings_of(route: Route, mounted: Mounted) -> Surroundings:
     """Return the declarations that may guard *route*, which is no operation."""
-    owner = getattr(_handler_of(route), "__self__", None)
-    resource = type(owner) if isinstance(owner, Resource) else None
+    resource = resource_of(_handler_of(route))
     return Surroundings(
         name_route(route),
         _notes_of(route, mounted),

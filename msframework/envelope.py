@@ -1,4 +1,4 @@
-"""The shape of answers: `{code, data}`, `{code, message, error}`, known nowhere else.
+"""Envelopes: the shape of answers, `{code, data}`, and of failures, `{code, message, error}`.
 
 An envelope is asked at start-up for the bytes that stand around the data, and for its part of the
 OpenAPI document; per request only `error` runs, and only where there is one.
@@ -43,7 +43,7 @@ class Envelope(Protocol):
         """Return the bytes before the data, between data and pagination, and after it."""
 
     def numbers(self, pagination: Mapping[str, object]) -> JSONValue:
-        """Return what is written of the numbers of a page between the last bytes around it."""
+        """Return the pagination of a page as it is written, between the last bytes around it."""
 
     def error(self, facts: ErrorFacts) -> JSONObject:
         """Return the body of a failure."""

@@ -190,7 +190,7 @@ class Monitor:
             await asyncio.wait([task])
 
     async def tell(self) -> None:
-        """Ask the parts, and tell the supervisor what is new.
+        """Ask the parts, and tell the supervisor the readiness where it changed.
 
         NOTE: a worker of which nothing is known yet is not ready, and after a renewal all are new.
         """

@@ -171,7 +171,7 @@ class Endpoints:
         return read_operations(endpoints, envelope, problems, self._schemas, self._service.access)
 
     def _read_refused(self, route: FutureRoute, mounted: Mounted, problems: list[str]) -> None:
-        """Say by what a route is taken, and whatever else is wrong with the one that came later."""
+        """Append the mistakes of a *route* that Sanic refused, and which routes have its path."""
         service, path = self._service, full_uri(route)
         shape = shape_of(path if route.strict_slashes else path.rstrip("/"))
         takers = [other for other in service.router.routes if shape_of(other.path) == shape]
@@ -351,7 +351,7 @@ class Endpoints:
 
 
 def _registered(route: Route) -> Handler | None:
-    """Return what was registered for a route that is no endpoint; `None` until it is closed."""
+    """Return the handler registered for a *route* that is no endpoint; `None` until it closes."""
     found: Handler | None = getattr(route.extra, "registered", None)
     return found
 

@@ -6,6 +6,8 @@ Declarations, settings and routes are read to their end, and all problems are sh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class Problem(str):
     """A mistake as a paragraph of text, which is what is collected and printed, and its parts.
@@ -56,3 +58,8 @@ class Problem(str):
         problem = cls("", text)
         problem.cause = cause
         return problem
+
+
+def list_names(names: Sequence[str], most: int) -> str:
+    """Return the first *most* of *names*, and an ellipsis where there are more."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
-from msframework._place import place_of
+from msframework._place import full_name, place_of
 from msframework._signature import read_signature
 from msframework.access.guard import Guard
 from msframework.alike import find_nearest
@@ -62,13 +62,19 @@ class Resource:
     mounted_by: ClassVar[str] = "resource"
 
 
+def resource_of(handler: object) -> type[Resource] | None:
+    """Return the class whose method *handler* is; `None` for a function."""
+    owner = getattr(handler, "__self__", None)
+    return type(owner) if isinstance(owner, Resource) else None
+
+
 def misspelt_for_sure(cls: type[Resource]) -> list[str]:
     """Return the mistakes in methods of *cls* that bear the name of an HTTP method."""
     found: list[str] = []
     if cls.mounted_by != Resource.mounted_by:
         advice = f"Mount it with @blueprint.{cls.mounted_by}(…)."
         why = f"it is a {cls.mounted_by}, not one resource"
-        return [Problem(f"{cls.__module__}.{cls.__qualname__}", why, advice=advice)]
+        return [Problem(full_name(cls), why, advice=advice)]
     for name, method in _functions(cls):
         where = _where(cls, name, method)
         if name not in METHODS and name.lower() in METHODS:
@@ -81,8 +87,7 @@ def misspelt_for_sure(cls: type[Resource]) -> list[str]:
             )
             found.append(Problem(where, why, advice="Remove it, or write a function."))
     found.extend(
-        f"{cls.__module__}.{cls.__qualname__}.{name} is {getattr(cls, name)!r}; expected a method. "
-        "Rename it."
+        f"{full_name(cls)}.{name} is {getattr(cls, name)!r}; expected a method. Rename it."
         for name in METHODS
         if hasattr(cls, name) and not callable(getattr(cls, name))
     )
@@ -96,7 +101,7 @@ def _names_of_others(cls: type[Resource]) -> Iterator[str]:
     for name in sorted(own - vars(object).keys() - set(_READ)):
         close = "" if name.startswith("_") else find_nearest(name, _READ, 0.8)
         if meant := GUARDING_ELSEWHERE.get(name, close):
-            yield nothing_reads(f"{cls.__module__}.{cls.__qualname__}", name, meant)
+            yield nothing_reads(full_name(cls), name, meant)
 
 
 def nothing_reads(where: str, name: str, meant: str) -> Problem:

@@ -32,7 +32,7 @@ from msframework.exceptions import ServiceException
 from msframework.limits.rate import RateLimit
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue, Raised, build_value
-from msframework.resource import METHODS, Resource, misspelt_for_sure
+from msframework.resource import METHODS, Resource, misspelt_for_sure, resource_of
 from msframework.sanic_decorators import (
     CheckedDecorators,
     check_class,
@@ -319,8 +319,8 @@ def name_route(route: Route) -> str:
 
 def _name_of(handler: Handler, route: Route | FutureRoute) -> str:
     name: str = getattr(handler, "__name__", route.name.rpartition(".")[2])
-    owner = getattr(handler, "__self__", None)
-    return f"{type(owner).__name__}.{name}" if isinstance(owner, Resource) else name
+    cls = resource_of(handler)
+    return name if cls is None else f"{cls.__name__}.{name}"
 
 
 def full_uri(route: FutureRoute) -> str:

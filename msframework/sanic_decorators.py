@@ -1,4 +1,4 @@
-"""Sanic's decorators, and the checks of what they are given.
+"""Sanic's decorators, with checks of their arguments.
 
 Runs at start-up.
 """
@@ -34,7 +34,7 @@ class RouteDecorator(Protocol):
 
 
 class CheckedDecorators:
-    """Sanic's decorators, which check what they are given.
+    """Sanic's decorators, which check their arguments.
 
     Attributes:
         problems: the mistakes that were found, which keep the service from starting.

@@ -271,7 +271,7 @@ class KeyReader:
 
 
 def _parse(text: str) -> Any:
-    """Return the value of the JSON *text*; what is none is not repeated."""
+    """Return the value of the JSON *text*; a message does not repeat text that is no JSON."""
     try:
         return parse(text.encode(errors="replace"))
     except MalformedJSON:

@@ -1,4 +1,4 @@
-"""Challenges: what `WWW-Authenticate` says of an authenticator (RFC 9110, 11.6.1).
+"""Challenges: the values of `WWW-Authenticate` that name an authenticator (RFC 9110, 11.6.1).
 
 Runs at start-up.
 """

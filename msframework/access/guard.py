@@ -137,7 +137,7 @@ class AllOf(Guard):
         )
 
     def narrow(self, method: str) -> Guard | None:
-        """Return the same of what is left of each guard; `None` where nothing is."""
+        """Return the guard of the members that apply to *method*; `None` where none does."""
         left = _narrow(self.guards, method)
         return AllOf(left) if left else None
 
@@ -156,7 +156,7 @@ class AnyOf(Guard):
         return " | ".join(map(str, self.guards))
 
     def narrow(self, method: str) -> Guard | None:
-        """Return the same of what is left of each guard; `None` where nothing is."""
+        """Return the guard of the members that apply to *method*; `None` where none does."""
         left = _narrow(self.guards, method)
         return AnyOf(left) if left else None
 
@@ -175,7 +175,7 @@ class Not(Guard):
         return f"~({self.guard})" if isinstance(self.guard, AllOf | AnyOf) else f"~{self.guard}"
 
     def narrow(self, method: str) -> Guard | None:
-        """Return the negation of what is left; `None` where nothing is."""
+        """Return the negation of the inner guard for *method*; `None` where that does not apply."""
         left = self.guard.narrow(method)
         return None if left is None else Not(left)
 

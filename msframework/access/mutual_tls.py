@@ -117,7 +117,7 @@ class MutualTLS(Authenticator):
 
 
 def _names_in(certificate: Mapping[str, Any], kind: str) -> Iterator[str]:
-    """Yield the names of one *kind* in what `getpeercert` returned."""
+    """Yield the names of one *kind* in the result of `getpeercert`."""
     if kind == "cn":
         for part in certificate.get("subject", ()):
             yield from (value for name, value in part if name == "commonName" and value)

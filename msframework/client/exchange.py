@@ -123,9 +123,9 @@ class Exchange:
             self._end_span()
 
     def _read_failure(self, exc: BaseException) -> UpstreamError | None:
-        """Return the meaning of *exc* to the caller, and end the span with it.
+        """Return the failure that *exc* means to the caller, and end the span with it.
 
-        It is `None` for an exception that is not of the way, which is then raised as it is.
+        `None` stands for an exception that is raised as it is; see `read_failure`.
         """
         status = self._outgoing.status
         failure = read_failure(self._channel.name, exc, status)

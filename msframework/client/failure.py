@@ -65,7 +65,7 @@ def upstream_error(
 def read_failure(
     service: str, exc: BaseException, status: int | None = None
 ) -> UpstreamError | None:
-    """Return the failure of *service* that *exc* means; `None` when it is not one of the way.
+    """Return the failure of *service* that *exc* means; `None` for an error of our own code.
 
     A time-out is a 504, a service that cannot be reached or hangs up a 503, and an answer that
     is no HTTP a 502 (RFC 9110, 15.6.3 to 15.6.5), as is a service that does not prove who it is.

@@ -33,6 +33,7 @@ from msframework.codec.errors import (
 )
 from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name_kind
 from msframework.codec.known import overrides, reads_anything
+from msframework.schemas.naming import wire_name
 from msframework.strict_json import check, check_keys, read
 from msframework.types import Field, JSONValue
 
@@ -87,8 +88,7 @@ class SchemaPlan:
         self.dump_json: DumpOne
         self.load_fields: LoadFields
         self._all_keys = frozenset(
-            field.data_key if field.data_key is not None else name
-            for name, field in schema.load_fields.items()
+            wire_name(field, name) for name, field in schema.load_fields.items()
         )
         hooks = schema._hooks
         self.dump_hooks = bool(hooks[PRE_DUMP] or hooks[POST_DUMP])

@@ -120,7 +120,7 @@ def _fold(source: ActionSource, related: Related, rows: str) -> None:
     source.line(f"    RELATED.fold({rows}, joined)")
     if related.batches is not None:
         caller = _caller(source, related)
-        source.line(f"    await RELATED.fill({rows}, asked, request, {caller}, cur)")
+        source.line(f"    await RELATED.batches.fill({rows}, asked, request, {caller}, cur)")
 
 
 def _caller(source: ActionSource, related: Related) -> str:

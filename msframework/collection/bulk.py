@@ -18,6 +18,7 @@ from playhouse.fields import EnumFieldMixin
 from msframework.collection.refusal import RowStatement, find_refused
 from msframework.db.transaction import Transaction
 from msframework.exceptions import InvalidInput
+from msframework.models.key import referenced_field
 from msframework.models.sql import render
 from msframework.types import Row
 
@@ -150,8 +151,7 @@ class BulkKey:
 
 def as_stored(field: peewee.Field, value: Any) -> object:
     """Return the *value* of a key as rows have it, which may differ from what was loaded."""
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
+    field = referenced_field(field)
     if isinstance(field, EnumFieldMixin):
         return field.db_value(value)
     if isinstance(field, peewee.FixedCharField) and isinstance(value, str):

@@ -16,6 +16,7 @@ from msframework.codec.known import DUMPS, overrides
 from msframework.collection.shapes import column_of, rename
 from msframework.problem import Problem
 from msframework.schemas.model import ALL
+from msframework.schemas.naming import wire_name
 from msframework.types import Field
 
 # Fields that make what they answer, whatever the row holds.
@@ -59,7 +60,7 @@ def read_choice(said: Any, schema: Schema) -> FieldChoice:
     }
     return FieldChoice(
         part,
-        {field.data_key or name: name for name, field in found.items()},
+        {wire_name(field, name): name for name, field in found.items()},
         {name: field.attribute or name for name, field in found.items()},
     )
 

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 import peewee
-from marshmallow import Schema
 
 from msframework.collection.action import ACTIONS, ActionPlace, CollectionAction
 from msframework.collection.attributes import (
@@ -28,9 +27,10 @@ from msframework.collection.names import BULK_LOCALS, LOCALS, find_wrong_names, 
 from msframework.collection.noun import Noun, read_noun
 from msframework.collection.reading import AnswerReading, find_wrong_readings, read_reading
 from msframework.collection.seam import Seam, read_seams
-from msframework.collection.shapes import Shapes, column_of, is_one_of, read_shapes, vary
+from msframework.collection.shapes import Shapes, column_of, is_one_of, is_schema, read_shapes, vary
 from msframework.filters import FilterReader
 from msframework.filters.scope import model_of_rows
+from msframework.models.key import primary_fields
 from msframework.operation import path_params
 from msframework.problem import Problem
 
@@ -145,7 +145,7 @@ class _Reader:
         if self.problems:
             return None
         bound, names = [each.field for each in parents], {each.name for each in actions}
-        shapes = read_shapes(self.cls, model, bound, primary_key(model), names)
+        shapes = read_shapes(self.cls, model, bound, primary_fields(model), names)
         self.problems += find_wrong_readings(self.where, self.cls, model, shapes)
         if self.problems:
             return None
@@ -202,10 +202,7 @@ class _Reader:
         }
         is_wrong = bool(wrong)
         for name, value in given.items():
-            is_schema = isinstance(value, Schema) or (
-                isinstance(value, type) and issubclass(value, Schema)
-            )
-            if not is_schema and (value is not None or name == "schema"):
+            if not is_schema(value) and (value is not None or name == "schema"):
                 advice = "Pass a class derived from ModelSchema." if name == "schema" else ""
                 self._say(f"{name} is {value!r}", "a Schema", advice)
                 is_wrong = True
@@ -288,7 +285,7 @@ class _Reader:
         if not names or self.problems:
             return
         outer = [each.field for each in parents]
-        keys = [key for key in primary_key(model) if not is_one_of(key, outer)]
+        keys = [key for key in primary_fields(model) if not is_one_of(key, outer)]
         schema = vary(self.cls.schema)
         shown = [column_of(model, field, name) for name, field in schema.fields.items()]
         for key in keys:
@@ -303,7 +300,7 @@ class _Reader:
         """Return the parameters of the item's path with their fields; of bulk alone, the key."""
         said: Any = self.cls.lookup
         names = [said] if isinstance(said, str) else said
-        keys = [each.name for each in primary_key(model)] if names is None else list(names)
+        keys = [each.name for each in primary_fields(model)] if names is None else list(names)
         fields = [self._field(model, name) for name in keys]
         for name, field in zip(keys, fields, strict=True):
             if field is None:
@@ -357,9 +354,3 @@ class _Reader:
                 named[name] = field
         left = (field for field in fields if not is_one_of(field, named.values()))
         return tuple(Bound(name, named[name] if name in named else next(left)) for name in params)
-
-
-def primary_key(model: type[peewee.Model]) -> list[peewee.Field]:
-    """Return the fields of a model's primary key."""
-    meta: Any = model._meta
-    return list(meta.get_primary_keys())

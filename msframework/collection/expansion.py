@@ -96,7 +96,7 @@ def related_rows(expand: Mapping[str, Any]) -> dict[str, RelatedRows]:
 
 
 def name_of_schema(schema: Any) -> str:
-    """Return what a schema or its class is called."""
+    """Return the name of the class of a schema, which may be the class itself."""
     return str(getattr(schema, "__name__", type(schema).__name__))
 
 

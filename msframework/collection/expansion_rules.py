@@ -18,6 +18,7 @@ from msframework.collection.expansion import (
     steps_before,
 )
 from msframework.collection.links import ListLink, find_key, find_lists, name_relations
+from msframework.collection.shapes import is_schema
 from msframework.filters.scope import model_of, why_wrong_scope
 from msframework.problem import Problem
 
@@ -51,7 +52,7 @@ def _why_wrong(
         return ("is no name", "the name of a relation")
     each = as_expansion(given)
     is_batched = isinstance(each, BatchedExpansion)
-    if not is_batched and (not _is_schema(each.schema) or model_of(each.schema) is None):
+    if not is_batched and (not is_schema(each.schema) or model_of(each.schema) is None):
         return (f"is {each.schema!r:.100}", "a schema that is derived from a model")
     before, _, name = path.rpartition(".")
     if before and before not in expand:
@@ -176,10 +177,6 @@ def _why_too_many(path: str, expand: Mapping[str, Any], model: Any) -> tuple[str
     told = " × ".join(map(str, limits))
     advice = f"Write Expansion({name_of_schema(each.schema)}, limit=…)."
     return (f"may answer {told} objects for each row", f"{_MOST} at most", advice)
-
-
-def _is_schema(thing: object) -> bool:
-    return isinstance(thing, Schema) or (isinstance(thing, type) and issubclass(thing, Schema))
 
 
 def _fields_of(schema: Any) -> Iterable[str]:

@@ -24,8 +24,9 @@ class Relation:
 
     Attributes:
         path: the names that lead to it, with dots between.
+        before: those without the last; empty for a key of the listed rows.
         name: the last of them.
-        columns: what is selected of its table.
+        columns: the columns that are selected of its table.
         marker: the column that is NULL only where there is no such row.
     """
 

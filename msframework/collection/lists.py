@@ -17,6 +17,7 @@ from msframework.collection.joins import Joins, bind_scope
 from msframework.collection.links import ListLink
 from msframework.db.cursor import Cursor
 from msframework.filters.columns import quote
+from msframework.models.key import primary_fields
 from msframework.models.sql import render
 from msframework.principal import Principal
 from msframework.serving.request import Request
@@ -143,6 +144,6 @@ def read_order(
         column, falls = meta.combined[name.removeprefix("-")], name.startswith("-")
         seen.add(column.name)
         yield column, falls
-    for column in meta.get_primary_keys() if meta.primary_key else ():
+    for column in primary_fields(model):
         if column.name not in seen:
             yield column, falls

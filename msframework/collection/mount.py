@@ -26,7 +26,7 @@ from msframework.types import Handler
 
 
 class CollectionRoute(NamedTuple):
-    """One route of a collection: what a blueprint's `add_route` is given."""
+    """One route of a collection: the arguments of a blueprint's `add_route`."""
 
     handler: Handler
     path: str
@@ -40,8 +40,8 @@ def build_routes(
     """Return the routes of the ModelResource class *given*; append the mistakes to *problems*.
 
     Args:
-        name: what the routes are called by; the class's name when empty.
-        known: where the class is noted, for what is only known of several.
+        name: the beginning of the routes' names; the class's name when empty.
+        known: the list that the class is added to, for checks that compare collections.
     """
     file, line = caller_line()
     where = f"{short_path(file)}:{line}"
@@ -104,7 +104,7 @@ def _copy(function: Any) -> Any:
 
 
 def _own(value: object) -> object:
-    """Return notes as notes of its own, and anything else as it is."""
+    """Return a copy of *value* where it is notes, and *value* itself otherwise."""
     if not isinstance(value, Notes):
         return value
     return Notes(**{each.name: copy.copy(getattr(value, each.name)) for each in fields(Notes)})

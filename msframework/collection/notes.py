@@ -11,7 +11,7 @@ from typing import Final
 import peewee
 
 from msframework.collection.action import ActionPlace, CollectionAction
-from msframework.collection.declaration import Collection, primary_key
+from msframework.collection.declaration import Collection
 from msframework.collection.shapes import column_of, foreign_key, is_one_of
 from msframework.doc import InputNote, Notes
 from msframework.exceptions import (
@@ -23,6 +23,7 @@ from msframework.exceptions import (
     ServiceUnavailable,
     UpstreamError,
 )
+from msframework.models.key import primary_fields
 from msframework.operation import Failure, Source
 
 _VERBS: Final = {
@@ -164,7 +165,7 @@ def _written(collection: Collection, action: CollectionAction) -> tuple[peewee.F
     if creates:
         columns += [each.field for each in collection.parents]
     if seam is not None and "values" in seam.parameters:
-        keys = () if creates else primary_key(model)
+        keys = () if creates else primary_fields(model)
         columns += [
             field
             for field in model._meta.sorted_fields
@@ -190,7 +191,7 @@ def _constraints(model: type[peewee.Model]) -> Iterator[tuple[str, Sequence[peew
     for columns, unique in _indexes(model):
         if unique:
             yield f"{table}_{'_'.join(each.column_name for each in columns)}", columns
-    yield f"{table}_pkey", primary_key(model)
+    yield f"{table}_pkey", primary_fields(model)
     for field in model._meta.sorted_fields:
         if isinstance(field, peewee.ForeignKeyField):
             yield foreign_key(field), (field,)

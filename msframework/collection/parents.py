@@ -67,8 +67,8 @@ class Parents:
     def query(self, scope: Any, values: Sequence[object]) -> Any:
         """Return the select of one row where none of those parents lies in *scope*.
 
-        Its row has their *values*, and NULL for all that a scope may depend on besides: only what
-        is false for any such row is outside.
+        The row has the *values* of the parents, and NULL in every other column. So a scope that
+        also depends on others is NULL for it, and counts as met; only one that is false does not.
         """
         given = zip(self._fields, values, strict=True)
         terms = [

@@ -15,8 +15,9 @@ from playhouse import postgres_ext
 
 from msframework.collection.bulk import as_stored
 from msframework.collection.declaration import Bound, Collection
-from msframework.collection.statements import innermost, missing_row
+from msframework.collection.statements import missing_row
 from msframework.exceptions import ImproperlyConfigured
+from msframework.models.key import referenced_field
 from msframework.operation import path_params
 from msframework.schemas.model import derive_field
 from msframework.schemas.strict import reading_text
@@ -82,7 +83,7 @@ def read_path_values(
     for each in bounds:
         fits = _fits(kinds.get(each.name, ""), each.field)
         if fits and creates:
-            fits = getattr(innermost(each.field), "max_length", None) is None
+            fits = getattr(referenced_field(each.field), "max_length", None) is None
         field = None if fits else _field_of(each.field)
         if field is not None:
             found[each.name] = PathValue(collection.noun.one, each.field, field)
@@ -90,11 +91,10 @@ def read_path_values(
 
 
 def _fits(kind: str, column: peewee.Field) -> bool:
-    column = innermost(column)
-    fitting = _FITTING.get(kind)
+    field, fitting = referenced_field(column), _FITTING.get(kind)
     if fitting is not None:
-        return isinstance(column, fitting)
-    return isinstance(column, _TEXTS) and not isinstance(column, _NO_TEXTS)
+        return isinstance(field, fitting)
+    return isinstance(field, _TEXTS) and not isinstance(field, _NO_TEXTS)
 
 
 def _field_of(column: peewee.Field) -> Field | None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import peewee
@@ -22,12 +22,10 @@ from msframework.collection.joins import Joined, Joins, Relation
 from msframework.collection.links import ListLink, find_key, find_lists
 from msframework.collection.lists import RelatedLists
 from msframework.collection.shapes import read_columns, rename, vary
-from msframework.db.cursor import Cursor
 from msframework.filters import Filters
 from msframework.filters.scope import read_scope
 from msframework.principal import Principal
 from msframework.serving.request import Request
-from msframework.types import Row
 
 
 class Related:
@@ -67,18 +65,6 @@ class Related:
     def fold(self, rows: Iterable[Any], joined: Collection[Joined]) -> None:
         """Put the objects that each row was joined with into it."""
         self._joins.fold(rows, joined)
-
-    async def fill(
-        self,
-        rows: Sequence[Row],
-        asked: Collection[str],
-        request: Request,
-        principal: Principal | None,
-        cur: Cursor,
-    ) -> None:
-        """Put the objects that are fetched in batches into *rows*."""
-        if self.batches is not None:
-            await self.batches.fill(rows, asked, request, principal, cur)
 
 
 def read_related(expand: Mapping[str, Any], model: type[peewee.Model]) -> Related | None:

@@ -22,6 +22,7 @@ from msframework.collection.expansion import BatchedExpansion
 from msframework.collection.remote_calls import RemoteBatch, RemoteCalls, RemoteSource
 from msframework.exceptions import ImproperlyConfigured
 from msframework.headers import FRAMING, TOKEN
+from msframework.models.key import referenced_field
 from msframework.problem import Problem
 from msframework.schemas import as_schema
 from msframework.types import SchemaSource
@@ -99,7 +100,7 @@ class Remote(BatchedExpansion):
         return found
 
     def batch(self, path: str, model: type[peewee.Model]) -> Batch:
-        """Return what asks for the objects at *path* of rows of *model*."""
+        """Return the batch that asks for the objects at *path* of rows of *model*."""
         return RemoteBatch(path, self.find_key(model), self.always, RemoteCalls(self.source))
 
 
@@ -122,7 +123,7 @@ _NUMBERS: Final = (
 def find_unknown_services(blueprints: Iterable[object], clients: object) -> Iterator[Problem]:
     """Yield the objects among *blueprints* of services that *clients* lack.
 
-    Of a part that stands for the clients, and is no mapping, nothing is known.
+    Nothing is checked where a part that replaces the clients is no mapping.
     """
     if not isinstance(clients, Mapping):
         return
@@ -184,10 +185,9 @@ def _wrong_key(key: Any, model: type[peewee.Model]) -> Iterator[Mistake]:
 
 def _is_written_alike(field: peewee.Field) -> bool:
     """Tell whether the values of a column have one text, whoever writes it."""
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
+    key = referenced_field(field)
     # NOTE: PostgreSQL fills character(n) up with blanks.
-    return isinstance(field, _KEYS) and not isinstance(field, peewee.FixedCharField)
+    return isinstance(key, _KEYS) and not isinstance(key, peewee.FixedCharField)
 
 
 def _wrong_path(path: Any) -> Iterator[Mistake]:

@@ -204,7 +204,7 @@ class RemoteCalls:
         raise self._failure(error) from cause
 
     def _failure(self, error: str, status: int = 502) -> Exception:
-        """Return the failure that *error* is, which the log is told, and callers are not."""
+        """Return the failure for *error*, a text that is logged and not sent to callers."""
         source = self._source
         logger.warning("%s: GET %s: %s", source.service, source.path, error)
         answered = 200 if status == 502 else None
@@ -256,7 +256,7 @@ def text_of(key: object) -> str | None:
 
 
 def _is_cut(pagination: object, count: int) -> bool:
-    """Tell whether what is said beside a page of *count* rows says that there are more."""
+    """Tell whether *pagination*, beside a page of *count* rows, says that there are more."""
     if not isinstance(pagination, dict):
         return False
     if pagination.get("next") not in (None, "", False):

@@ -15,6 +15,7 @@ from marshmallow.exceptions import SCHEMA
 from msframework.collection.declaration import Collection
 from msframework.collection.shapes import is_one_of, members_of
 from msframework.exceptions import InvalidInput
+from msframework.models.key import referenced_field
 from msframework.types import Row
 
 # Clients and proxies take such segments out of a path (RFC 3986, 5.2.4), encoded ones too.
@@ -65,9 +66,7 @@ def read_row_keys(collection: Collection, fixed: Sequence[peewee.Field] = ()) ->
     loaded = dict(members_of(collection.model, collection.shapes.create))
     members = {}
     for each in collection.lookup if collection.paths.item else ():
-        field = each.field
-        while isinstance(field, peewee.ForeignKeyField):
-            field = field.rel_field
+        field = referenced_field(each.field)
         is_text = isinstance(field, peewee.CharField | peewee.TextField)
         is_filled = isinstance(field, peewee.FixedCharField)  # with spaces, so it is never short
         if is_text and not is_filled and not is_one_of(each.field, fixed):

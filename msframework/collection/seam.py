@@ -57,8 +57,12 @@ class Seam:
 
     def call(self, **local: str) -> str:
         """Return the source of a call; *local* are the expressions of its own arguments."""
-        given = ", ".join(f"{name}={local.get(name, name)}" for name in self.parameters)
-        return f"{'await ' if self.is_coroutine else ''}self.{self.name}({given})"
+        call = f"self.{self.name}({self.arguments(**local)})"
+        return f"await {call}" if self.is_coroutine else call
+
+    def arguments(self, **local: str) -> str:
+        """Return the source of the arguments of a call."""
+        return ", ".join(f"{name}={local.get(name, name)}" for name in self.parameters)
 
 
 def read_seams(cls: type[ModelResource], problems: list[str]) -> dict[str, Seam]:

@@ -15,6 +15,7 @@ import peewee
 from marshmallow import Schema, fields, missing, types, validate
 
 from msframework.codec.known import DUMPS, overrides
+from msframework.schemas.naming import wire_name
 from msframework.types import Field, SchemaSource
 
 
@@ -94,6 +95,11 @@ def read_shapes(
     )
 
 
+def is_schema(thing: object) -> bool:
+    """Tell whether *thing* is a schema, or the class of one."""
+    return isinstance(thing, Schema) or (isinstance(thing, type) and issubclass(thing, Schema))
+
+
 def bounded(schema: Schema, most: int) -> Schema:
     """Let the document say that a list of *schema* has no more than *most* members."""
     schema.max_items = most  # type: ignore[attr-defined]
@@ -126,11 +132,11 @@ def vary(
     without: Set[str] = frozenset(),
     partial: types.StrSequenceOrSet | None = None,
 ) -> Schema:
-    """Return *schema* as an instance of its own.
+    """Return a new instance of *schema* with these options.
 
     Args:
-        many: whether it is of a list.
-        without: fields that it loads no more.
+        many: whether it loads and dumps lists.
+        without: fields that it does not load.
         partial: fields that may be left out when it loads.
     """
     if isinstance(schema, type):
@@ -158,7 +164,7 @@ def rename(
     *,
     partial: bool | None = None,
 ) -> Schema:
-    """Return *schema* as an instance of a class of its own, which *suffix* tells apart.
+    """Return an instance of a class derived from that of *schema*, with *suffix* in its name.
 
     Args:
         further: further fields.
@@ -229,7 +235,7 @@ def members_of(model: type[peewee.Model], body: Schema) -> Iterator[tuple[str, s
     for name, field in body.load_fields.items():
         column = column_of(model, field, name)
         if column is not None:
-            yield column.column_name, field.data_key or name
+            yield column.column_name, wire_name(field, name)
 
 
 def foreign_key(field: peewee.ForeignKeyField) -> str:
@@ -257,7 +263,7 @@ def read_columns(
 ) -> tuple[peewee.Node, ...]:
     """Return the columns that *schema* dumps, in the model's order, and those of *always*.
 
-    All columns, where the schema dumps something that is none.
+    All columns, where the schema dumps something that is no column.
     """
     columns = tuple(model._meta.sorted_fields)
     chosen = {column.column_name for column in always}

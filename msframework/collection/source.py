@@ -1,4 +1,4 @@
-"""Writes the source of one action, and collects what it reaches: names, and parameters.
+"""`ActionSource`: the source of one action while it is written, its names and its parameters.
 
 Runs at start-up.
 """
@@ -11,12 +11,13 @@ from functools import partial
 
 from msframework._codegen import SourceWriter, compile_function
 from msframework.collection.action import ActionPlace, CollectionAction, Generated
-from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.declaration import Bound, Collection
 from msframework.collection.names import ASSIGNED, BULK_ASSIGNED
 from msframework.collection.path_value import read_path_values
 from msframework.collection.row_address import quote_key, read_row_keys
 from msframework.collection.statements import missing_row, only_row
 from msframework.filters.scope import read_condition
+from msframework.models.key import primary_fields
 from msframework.operation import path_template
 from msframework.problem import Problem
 from msframework.types import Handler
@@ -79,16 +80,15 @@ class ActionSource(SourceWriter):
                 call = f"{self.bind('CONDITION', read_condition)}({call})"
             self.line(f"{target} = {call}" if target else call)
 
-    def commit_seam(self, row: str = "row") -> None:
+    def commit_seam(self) -> None:
         """Write the line that calls `after_commit` once the transaction is committed."""
         seam = self.collection.seams.get("after_commit")
         if seam is not None:
             for parameter in seam.outer:
                 self.take(parameter)
-            local = {"action": repr(self.action.name), "row": row}
-            given = "".join(f", {name}={local.get(name, name)}" for name in seam.parameters)
+            given = seam.arguments(action=repr(self.action.name))
             self.bind("PARTIAL", partial)
-            self.line(f"tx.after_commit(PARTIAL(self.after_commit{given}))")
+            self.line(f"tx.after_commit(PARTIAL(self.after_commit, {given}))")
 
     @property
     def key(self) -> str:
@@ -128,7 +128,7 @@ class ActionSource(SourceWriter):
 
     def check_keys(self, rows: str = "(row,)", *, many: bool = False) -> None:
         """Write the line that refuses written rows whose keys no path can have."""
-        fixed = () if self.action.method == "POST" else primary_key(self.collection.model)
+        fixed = () if self.action.method == "POST" else primary_fields(self.collection.model)
         keys = read_row_keys(self.collection, fixed)
         if keys is not None:
             self.bind("ROW_KEYS", keys)
@@ -165,7 +165,7 @@ class ActionSource(SourceWriter):
         return " + ".join([base, *(each for each in shown if each != "''")])
 
     def find_clashes(self) -> Iterator[Problem]:
-        """Yield the parameters that would hide what the source means by their names."""
+        """Yield a problem for each parameter that is called as a name which the source uses."""
         is_bulk = self.action.place is ActionPlace.BULK
         assigned = ASSIGNED | BULK_ASSIGNED if is_bulk else ASSIGNED
         for name in self.parameters:

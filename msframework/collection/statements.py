@@ -1,6 +1,6 @@
-"""The peewee queries and SQL texts that generated actions run, and what they do around them.
+"""The peewee queries, SQL texts and functions that the generated actions use.
 
-The queries are built at start-up, and bound per request.
+The queries are built at start-up, and bound to values per request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from peewee import SQL
 
 from msframework.codec.kinds import WrongKind, name_kind
 from msframework.collection.bulk import BulkKey
-from msframework.collection.declaration import Bound, Collection, primary_key
+from msframework.collection.declaration import Bound, Collection
 from msframework.collection.parents import Parents
 from msframework.collection.shapes import (
     column_of,
@@ -24,9 +24,11 @@ from msframework.collection.shapes import (
     read_columns,
 )
 from msframework.exceptions import Conflict, Forbidden, NotFound
+from msframework.models.key import primary_fields, referenced_field
 from msframework.models.sql import render
 from msframework.schemas import as_schema
 from msframework.schemas.model import has_server_default
+from msframework.schemas.naming import wire_name
 from msframework.types import Row
 
 # The name, in a row, of whether it lies within its collection's scope.
@@ -57,7 +59,7 @@ class Queries:
         self._collection = collection
         self.model: Any = collection.model
         shapes = collection.shapes
-        self.keys = primary_key(self.model)
+        self.keys = primary_fields(self.model)
         always = [*self.keys, *(each.field for each in collection.lookup)]
         self.whole = tuple(self.model._meta.sorted_fields)
         self.columns = read_columns(self.model, shapes.detail, always)
@@ -115,7 +117,7 @@ class Queries:
             for name, field in schema.fields.items():
                 if column_of(self.model, field, name) is key:
                     names.append(field.attribute or name)
-                    wires.append(field.data_key or name)
+                    wires.append(wire_name(field, name))
         shared = [foreign_key(key) for key in outer if isinstance(key, peewee.ForeignKeyField)]
         most = collection.cls.bulk_size
         members = {} if body is None else dict(members_of(self.model, body))
@@ -150,14 +152,7 @@ class Queries:
 
 def is_plain(bounds: Sequence[Bound]) -> bool:
     """Tell whether the values of *bounds* are arguments of an SQL text as they come."""
-    return all(innermost(each.field).__class__ in _AS_THEY_ARE for each in bounds)
-
-
-def innermost(field: peewee.Field) -> peewee.Field:
-    """Return the column whose values *field* has: that at the end of foreign keys."""
-    while isinstance(field, peewee.ForeignKeyField):
-        field = field.rel_field
-    return field
+    return all(referenced_field(each.field).__class__ in _AS_THEY_ARE for each in bounds)
 
 
 def missing_row(noun: str, *key: object) -> NotFound:

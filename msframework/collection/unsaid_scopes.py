@@ -16,6 +16,7 @@ from msframework.filters import FilterReader
 from msframework.filters.scope import model_of, model_of_rows
 from msframework.operation import Operation
 from msframework.problem import Problem
+from msframework.resource import resource_of
 from msframework.types import UNSET
 
 
@@ -128,8 +129,8 @@ def _unsaid_filters(operation: Operation) -> Iterator[tuple[str, Any]]:
 
 def _collection_of(operation: Operation) -> type[ModelResource] | None:
     """Return the collection whose action *operation* is."""
-    owner = getattr(operation.handler, "__self__", None)
-    return type(owner) if isinstance(owner, ModelResource) else None
+    cls = resource_of(operation.handler)
+    return cls if cls is not None and issubclass(cls, ModelResource) else None
 
 
 def _collections(blueprints: Iterable[object]) -> list[type[ModelResource]]:

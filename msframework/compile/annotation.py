@@ -46,7 +46,7 @@ def check_annotation(
 
 
 def _types_in(annotation: object) -> list[type | None]:
-    """Return the types of an annotation; `None` among them for what is not known here."""
+    """Return the types of an annotation, with `None` for each that is not in `_KNOWN`."""
     if isinstance(annotation, str):
         parts = annotation.replace("Optional[", "").replace("]", "").split("|")
         return [_NAMES.get(part.strip()) for part in parts if part.strip() != "None"]

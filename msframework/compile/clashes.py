@@ -80,7 +80,7 @@ Path = tuple[tuple[str, ...], tuple[str, ...], Methods]
 def _find_hidden(operations: list[Operation], kinds: Kinds, problems: list[str]) -> None:
     """Refuse paths with parameters of which one is matched first, and lacks a method of the other.
 
-    A literal part is more than a kind: that `/users/me` is a resource of its own is meant.
+    A literal part may hide a parameter: `/users/me` beside `/users/<name>` is meant so.
     """
     paths: dict[tuple[tuple[str, ...], tuple[str, ...]], Methods] = {}
     for operation in operations:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from msframework._place import full_name
 from msframework.access.policy import Access
 from msframework.exceptions import (
     BadRequest,
@@ -28,6 +29,7 @@ from msframework.headers import OwnHeaders
 from msframework.limits.rate import RatePolicy
 from msframework.operation import Failure, Input, PathParam, Source, text_params
 from msframework.problem import Problem
+from msframework.schemas.naming import wire_name
 from msframework.schemas.storable import NUL
 
 _BODIES: Final = frozenset((Source.BODY, Source.FORM, Source.FILES))
@@ -38,7 +40,7 @@ _NULL: Final = ["Field may not be null."]
 def read_failures(
     failures: Iterable[Failure], where: str, problems: list[str]
 ) -> tuple[Failure, ...]:
-    """Return the failures once each; those come first that stand nearest to the method."""
+    """Return the failures without repetitions, in their order: the nearest to the method first."""
     good: list[Failure] = []
     constraints: set[str] = set()
     for failure in failures:
@@ -50,7 +52,7 @@ def read_failures(
             if failure.constraint is not None:
                 constraints.add(failure.constraint)
             try:
-                OwnHeaders(exception.headers, f"{exception.__module__}.{exception.__qualname__}")
+                OwnHeaders(exception.headers, full_name(exception))
             except ValueError as exc:
                 problems.append(f"{where}: @doc.raises: {exc}")
         else:
@@ -153,15 +155,14 @@ def _within(item: Input, errors: Any) -> Any:
 
 def _example_error(inputs: Sequence[Input], params: tuple[PathParam, ...]) -> Any:
     """Return errors such as these inputs could give, `None` where none can be wrong."""
-    through = [(item, item.schema.load_fields.values()) for item in inputs if item.reader is None]
+    through = [(item, item.schema.load_fields) for item in inputs if item.reader is None]
     for item, fields in through:
-        needed = [field for field in fields if field.required]
+        needed = [wire_name(field, name) for name, field in fields.items() if field.required]
         if needed and not item.partial:
-            key = needed[0].data_key or needed[0].name
-            return {item.source.value: _within(item, {key: _REQUIRED})}
+            return {item.source.value: _within(item, {needed[0]: _REQUIRED})}
     for item, fields in through:
-        for field in fields:
-            return {item.source.value: _within(item, {field.data_key or field.name: _NULL})}
+        for name, field in fields.items():
+            return {item.source.value: _within(item, {wire_name(field, name): _NULL})}
     for item in inputs:
         if item.reader is not None:
             return item.reader.example_error()

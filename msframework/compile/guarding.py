@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msframework._place import full_name
 from msframework.access.guard import (
     AllOf,
     AnyOf,
@@ -96,7 +97,7 @@ def read_access(
 
 
 def opens(around: Surroundings, method: str) -> bool:
-    """Tell whether `@doc.public` on the class opens *method*: no guard of the class is for that."""
+    """Tell whether `@doc.public` on the class opens *method*: none of its guards is for that."""
     if not around.shared.public or around.resource is None:
         return around.shared.public
     own = read_guards(vars(around.resource).get("guards", ()), "", [])
@@ -112,14 +113,14 @@ def _collect(
     guards += read_guards(around.guards, f"blueprint {around.blueprint!r}", problems)
     for cls in reversed(resource.__mro__ if resource is not None else ()):
         if "guards" in vars(cls):
-            owner = f"{cls.__module__}.{cls.__qualname__}.guards"
+            owner = f"{full_name(cls)}.guards"
             guards += read_guards(vars(cls)["guards"], owner, problems)
     is_open = opens(around, method)
     if around.shared.public and resource is not None:
         guards = [] if is_open else guards
         own_guards = read_guards(vars(resource).get("guards", ()), "", [])
         if around.shared.security or not all(isinstance(each, Narrowed) for each in own_guards):
-            owner = f"{resource.__module__}.{resource.__qualname__}"
+            owner = full_name(resource)
             advice = "Drop one of them, or limit the guards to methods that are not public: .on(…)."
             problems.append(_contradiction(owner, advice))
     own = read_guards(tuple(around.notes.guards), where, problems)
@@ -231,13 +232,3 @@ def _check(
         else:
             advice = "Drop one of those that exclude each other."
             problems.append(Problem(where, found, advice=advice))
-
-
-def join_security(
-    required: Sequence[Security], documented: Sequence[Security]
-) -> tuple[Security, ...]:
-    """Return the alternatives that satisfy both *required* and *documented*."""
-    if not required or not documented:
-        return (*required, *documented)
-    joined = [{**one, **other} for one in required for other in documented]
-    return tuple(each for number, each in enumerate(joined) if each not in joined[:number])

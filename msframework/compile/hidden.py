@@ -14,7 +14,7 @@ from typing import Any, Final
 from msframework._place import place_of
 from msframework.doc import find_notes
 from msframework.problem import Problem
-from msframework.resource import METHODS, Resource
+from msframework.resource import METHODS, resource_of
 
 _DEEPEST: Final = 8  # decorators on each other
 _ADVICE: Final = (
@@ -52,9 +52,7 @@ def _said_on(inner: Any, read: set[int]) -> Iterator[str]:
             "rate_limit": notes.rate_limits,
         }
         yield from (f"@doc.{name}" for name, value in said.items() if value)
-    owner = getattr(inner, "__self__", None)
-    if isinstance(owner, Resource):
-        inner = type(owner)
+    inner = resource_of(inner) or inner
     if isinstance(inner, type) and any(vars(cls).get("guards") for cls in inner.__mro__):
         yield f"{inner.__qualname__}.guards"
 

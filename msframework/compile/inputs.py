@@ -235,7 +235,7 @@ def _is_flat(field: fields.Nested) -> bool:
 
 
 def _parts_text(field: Field, source: Source) -> bool:
-    """Tell whether what parts a text into values, if anything does, is read as documented."""
+    """Tell whether *field* parts a text into values as the document says, or not at all."""
     delimiter = getattr(field, "delimiter", None)
     if delimiter is None:
         return True

@@ -17,6 +17,7 @@ from msframework.codec.kinds import WrongKind, is_data, is_list, is_object, name
 from msframework.codec.known import overrides, reads_anything
 from msframework.compile.returns import is_status
 from msframework.operation import Answer, Operation
+from msframework.schemas.naming import wire_name
 from msframework.schemas.presence import is_always_answered
 
 
@@ -139,7 +140,7 @@ def missing_members(schema: Schema, data: object, path: str, many: bool) -> Iter
     if not isinstance(data, dict) or overrides(schema, "dump") or schema._hooks["post_dump"]:
         return
     for name, field in schema.dump_fields.items():
-        key = field.data_key if field.data_key is not None else name
+        key = wire_name(field, name)
         place = f"{path}.{key}".lstrip(".")
         if key not in data:
             if is_always_answered(schema, name, field):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msframework._place import short_path
@@ -27,7 +27,7 @@ _REQUEST: Final = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY
 def check_providers(
     values: Iterable[ProvidedValue], known: Collection[str], problems: list[str]
 ) -> None:
-    """Append to *problems* what is wrong with provided values, whoever takes them.
+    """Append to *problems* the mistakes of provided values, whether a method takes them or not.
 
     Args:
         known: the names of all provided values, and of the parameters of all paths.
@@ -137,15 +137,22 @@ def _read_given(
 
 
 def _unknown(value: ProvidedValue, name: str, known: Collection[str]) -> Problem:
-    close = find_nearest(name, known)
-    hint = f"Was {close!r} meant? " if close else ""
-    declared = ", ".join(["request", *sorted(known)])
-    found = f"{_takes(value, name)}, and nothing declares that (declared: {declared})."
+    found = f"{_takes(value, name)}, and nothing declares that ({_declared(known)})."
     advice = (
-        f"{hint}A provider takes the request, parameters of the path and other provided values by "
-        "name; give any other a default."
+        f"{_hint(name, known)}A provider takes the request, parameters of the path and other "
+        "provided values by name; give any other a default."
     )
     return Problem("", found, advice=advice, mendable=True)
+
+
+def _declared(known: Iterable[str]) -> str:
+    return f"declared: {', '.join(['request', *sorted(known)])}"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the one of *known* was meant that is most like *name*."""
+    meant = find_nearest(name, known)
+    return f"Was {meant!r} meant? " if meant else ""
 
 
 def _takes(value: ProvidedValue, name: str) -> str:
@@ -179,7 +186,7 @@ class _Order:
         self._knows_callers = knows_callers
 
     def add(self, name: str, chain: tuple[str, ...] = ()) -> None:
-        """Add the value *name* behind what it needs; *chain* are those that need it."""
+        """Add the value *name* after those that it needs; *chain* names those that need it."""
         if name in chain:
             self._refuse_circle(chain[chain.index(name) :])
         if name in chain or name in self.found:
@@ -214,16 +221,14 @@ class _Order:
         if any(problem.startswith(_takes(value, name)) for problem in self._problems):
             return
         known = [*self._in_path, *self._values]
-        declared = ", ".join(["request", *sorted(known)])
-        close = find_nearest(name, known)
-        hint = f"Was {close!r} meant? " if close else ""
         self._problems.append(
             Problem(
                 self._where,
                 f"it needs the provided value {value.name!r}, whose provider "
                 f"{_name(value.function)} takes {name!r}",
-                f"a parameter of this path or another provided value (declared: {declared})",
-                f"{hint}Put <{name}> into the path, or let the method do without {value.name!r}.",
+                f"a parameter of this path or another provided value ({_declared(known)})",
+                f"{_hint(name, known)}Put <{name}> into the path, or let the method do without "
+                f"{value.name!r}.",
                 mendable=True,
             )
         )
@@ -277,7 +282,12 @@ def add_security(
     own: dict[str, tuple[str, ...]] = {
         value.security: () for value in values if isinstance(value.security, str)
     }
-    if not own:
-        return declared
-    joined = [{**own, **alternative} for alternative in declared] or [own]
+    return join_security((own,) if own else (), declared)
+
+
+def join_security(one: Sequence[Security], other: Sequence[Security]) -> tuple[Security, ...]:
+    """Return the alternatives that satisfy both *one* and *other*; an empty one asks for none."""
+    if not one or not other:
+        return (*one, *other)
+    joined = [{**first, **second} for first in one for second in other]
     return tuple(each for number, each in enumerate(joined) if each not in joined[:number])

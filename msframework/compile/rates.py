@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
+from msframework._place import full_name
 from msframework.doc import Notes, find_notes
 from msframework.exceptions import TooManyRequests
 from msframework.limits.caller import key_of_address, key_of_principal, key_of_value
@@ -81,7 +82,7 @@ CompileTakes = Callable[[Sequence[RatePolicy]], Takes]
 
 
 def no_takes(policies: Sequence[RatePolicy]) -> Takes:
-    """Return nothing, as nothing counts."""
+    """Return no meters, for a service without rate limits."""
     return NO_TAKES
 
 
@@ -131,12 +132,12 @@ def _levels(
         for cls in reversed(resource.__mro__):
             its = find_notes(cls)
             if its is not None:
-                yield f"{cls.__module__}.{cls.__qualname__}", name, its.rate_limits
+                yield full_name(cls), name, its.rate_limits
     yield around.where, id, notes.rate_limits
 
 
 def _name_of(resource: type[Resource] | None) -> str:
-    return "" if resource is None else f"{resource.__module__}.{resource.__qualname__}"
+    return "" if resource is None else full_name(resource)
 
 
 def _read(given: object, where: str, place: str, problems: list[str]) -> list[RatePolicy]:
@@ -170,7 +171,7 @@ def build_compile_takes(
     """Return `compile_takes(policies)`.
 
     Args:
-        behind_proxy: whether the settings say what a proxy in front tells of an address.
+        behind_proxy: whether the settings trust the headers of a proxy on the address.
     """
     by_address: ReadKey = _read_proxied if behind_proxy else _read_address
 

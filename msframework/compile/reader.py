@@ -11,19 +11,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from msframework._place import place_of
+from msframework._place import full_name, place_of
 from msframework.access.registry import ServiceAccess
 from msframework.compile.failures import complete_failures, read_failures
 from msframework.compile.guarding import (
     Surroundings,
     find_lost_guards,
-    join_security,
     read_access,
 )
 from msframework.compile.inputs import decorator_of, read_inputs, read_key
 from msframework.compile.operation_id import operation_id
 from msframework.compile.priority import read_priority
-from msframework.compile.provider import add_security, is_failure, read_provisions
+from msframework.compile.provider import add_security, is_failure, join_security, read_provisions
 from msframework.compile.rates import asks_principal, read_rates
 from msframework.compile.returns import check_returns
 from msframework.compile.schema import KnownSchemas
@@ -35,7 +34,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.operation import Answer, Failure, Operation, OperationText, path_params
 from msframework.problem import Problem
 from msframework.provider import ProvidedValue
-from msframework.resource import Resource
+from msframework.resource import Resource, resource_of
 from msframework.response import BODYLESS
 from msframework.types import UNSET, Handler
 
@@ -94,8 +93,7 @@ def _read(
 ) -> Operation:
     handler, where = endpoint.handler, endpoint.where
     notes = notes_of(handler)
-    owner = getattr(handler, "__self__", None)
-    resource = type(owner) if isinstance(owner, Resource) else None
+    resource = resource_of(handler)
     shared = shared_notes(resource)
     params = path_params(endpoint.path)
     outer = endpoint.notes
@@ -194,7 +192,7 @@ def _check_notes(
     if notes.page is not None:
         problems.extend(f"{where}: {mistake}" for mistake in notes.page.find_mistakes())
     if resource is not None:
-        _check_shared(shared, f"{resource.__module__}.{resource.__qualname__}", problems)
+        _check_shared(shared, full_name(resource), problems)
     _check_shared(outer, f"blueprint {endpoint.blueprint!r}", problems)
     if outer.public:
         found = "@doc.public stands on it"

@@ -183,7 +183,7 @@ class Replies:
         return Answer(self.heads, outcome.head, body, request, own)
 
     def check_second(self, request: Any, result: Any) -> None:
-        """Refuse what a method returned beside the response that it gave to `respond` or began.
+        """Refuse a second result of a method that has sent a response by `request.respond()`.
 
         Raises:
             TypeError: it is neither nothing nor that response.

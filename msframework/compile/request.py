@@ -19,6 +19,7 @@ from msframework.inputs.form import FORMS
 from msframework.inputs.media import require_media_type, unsupported
 from msframework.operation import Input, Source
 from msframework.schemas.lists import CommaList
+from msframework.schemas.naming import wire_name
 from msframework.schemas.storable import why_not_storable
 from msframework.serving.request import Request
 from msframework.types import Field
@@ -260,7 +261,7 @@ def wire_keys(source: Source, schema: Schema) -> Keys:
     dashes = source is Source.HEADERS
     keys = {}
     for name, field in schema.load_fields.items():
-        key = field.data_key if field.data_key is not None else name
+        key = wire_name(field, name)
         given = key.replace("_", "-").lower() if dashes and field.data_key is None else key
         keys[given] = (key, takes_several(field))
     return keys
@@ -278,7 +279,7 @@ def deep_objects(source: Source, schema: Schema) -> Mapping[str, Schema]:
     if source is not Source.QUERY:
         return {}
     return {
-        field.data_key if field.data_key is not None else name: field.schema
+        wire_name(field, name): field.schema
         for name, field in schema.load_fields.items()
         if isinstance(field, fields.Nested) and not isinstance(field, fields.Pluck)
     }
@@ -303,7 +304,7 @@ def _read_deep(read: Read, names: Sequence[str]) -> Read:
 
 
 def _add_keys(keys: Keys, given: Given) -> Keys:
-    """Return *keys* and those of what a schema includes, though it does not declare it."""
+    """Return *keys* with those of *given* that the schema takes though it declares none."""
     return {**{name: (name, len(values) > 1) for name, values in given.items()}, **keys}
 
 

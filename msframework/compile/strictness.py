@@ -11,6 +11,7 @@ from typing import Any, Final
 from msframework.alike import find_alike
 from msframework.compile.request import Errors, add_errors, query_names
 from msframework.operation import Input
+from msframework.problem import list_names
 from msframework.serving.request import Request
 
 _MOST_TOLD: Final = 30
@@ -40,12 +41,10 @@ def compile_query_check(inputs: Iterable[Input], max_errors: int) -> CheckQuery:
 
 
 def why_unknown(name: str, known: Iterable[str]) -> str:
-    """Return the message for the unknown *name*, with those that there are, as far as few."""
+    """Return the message for the unknown *name*, with the first `_MOST_TOLD` of *known*."""
     names = sorted(known)
     if not names:
         return "Unknown parameter."
-    listed = ", ".join(names[:_MOST_TOLD])
-    more = ", …" if names[_MOST_TOLD:] else ""
     meant = find_alike(name, names)
     asked = f" Did you mean {meant!r}?" if meant else ""
-    return f"Unknown parameter; there are {listed}{more}.{asked}"
+    return f"Unknown parameter; there are {list_names(names, _MOST_TOLD)}.{asked}"

@@ -167,7 +167,7 @@ def _unknown(name: str) -> AddressFault:
 
 
 def _complete(written: dict[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return *written* with what a service file and the environment add."""
+    """Return *written* with the parameters that a service file and the environment add."""
     for name in FOREIGN_VARIABLES:
         if environ.get(name):
             raise AddressFault(

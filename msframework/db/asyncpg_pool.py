@@ -154,7 +154,7 @@ class AsyncpgPool:
             self._lent.discard(lease)
 
     async def _mend(self, lease: Lease, clean: bool) -> None:
-        """Do what asyncpg's pool doesn't: it resets, but only what it knows of."""
+        """Reset a connection before it goes back, also where asyncpg's pool would not."""
         conn = lease.conn
         if lease.retired or self._is_old(conn):
             await conn.close()

@@ -54,7 +54,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
     limit: float
 
     def get_reset_query(self) -> str:
-        """Return what is sent before a connection that may hold state is lent again."""
+        """Return the SQL that resets a connection which may hold state, before it is lent again."""
         # NOTE: the role comes first, as the rest might not be allowed to the one that was set.
         query: str = super().get_reset_query()
         return f"{_RESET_MORE}{query}"

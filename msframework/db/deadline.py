@@ -139,7 +139,10 @@ class Deadlines:
         self._timer = self._loop.call_later(due - monotonic(), self._sweep)
 
     def _sweep(self) -> None:
-        """End what is late. With one limit for all, there is one sweep in that time at most."""
+        """End the statements that are late.
+
+        With one limit for all, there is at most one sweep in that time.
+        """
         self.next = NEVER
         now = monotonic()
         for deadline in self._deadlines:

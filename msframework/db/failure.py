@@ -40,7 +40,7 @@ def is_unsent(exc: BaseException) -> bool:
 
 
 def explain(exc: BaseException, conn: asyncpg.Connection, sql: str) -> BaseException:
-    """Return what a statement raises for *exc*: itself with a note, or an exception of ours.
+    """Return the exception to raise for *exc*: *exc* itself with a note, or one of ours.
 
     Args:
         conn: the connection it ran on; `None` when none was taken.

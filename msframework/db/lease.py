@@ -109,7 +109,7 @@ class Pool(Protocol):
         """Open the first connections."""
 
     async def stop(self) -> None:
-        """Lend no more, wait for what is lent, close everything."""
+        """Lend no more, wait for the lent connections, and close all."""
 
     def take_nowait(self) -> Lease | None:
         """Return a connection if one is free at once."""

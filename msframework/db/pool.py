@@ -238,7 +238,7 @@ class LightPool:
         self._round = loop.call_later(seconds, self._maintain, seconds)
 
     def _maintain(self, seconds: float) -> None:
-        """Retire what is idle or old, and open what is missing to `DB_MIN_SIZE`."""
+        """Retire connections that are idle or old, and open others up to `DB_MIN_SIZE`."""
         self._plan_round(seconds)
         now = monotonic()
         spare = len(self._leases) - self._min

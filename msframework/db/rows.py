@@ -1,4 +1,4 @@
-"""asyncpg's records as what a cursor gives. Runs per request."""
+"""asyncpg's records as the rows that a cursor returns. Runs per request."""
 
 from __future__ import annotations
 

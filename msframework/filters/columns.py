@@ -18,6 +18,7 @@ from playhouse import postgres_ext
 
 from msframework.alike import find_alike
 from msframework.exceptions import ImproperlyConfigured
+from msframework.models.key import referenced_field
 from msframework.problem import Problem
 from msframework.schemas.field_map import make_field
 from msframework.schemas.model import derive_field
@@ -68,12 +69,11 @@ _KINDS: Final[Mapping[type, ColumnKind]] = {
 
 def kind_of_column(column: peewee.Field) -> ColumnKind:
     """Return the kind of *column*; that of its target for a foreign key."""
-    while isinstance(column, peewee.ForeignKeyField):
-        column = column.rel_field
-    for each in type(column).__mro__:
+    field = referenced_field(column)
+    for each in type(field).__mro__:
         kind = _KINDS.get(each)
         if kind is not None:
-            return ColumnKind.CHOICE if column.choices else kind
+            return ColumnKind.CHOICE if field.choices else kind
     return ColumnKind.OTHER
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, Protocol
 
 import peewee
-from peewee import Expression, Value, fn
+from peewee import Expression, fn
 
 from msframework.filters.columns import FilterColumn
+from msframework.models.base import unconverted
 
 Arguments = tuple[Any, ...]
 _LIKE: Final = str.maketrans({"\\": r"\\", "%": r"\%", "_": r"\_"})
@@ -42,7 +43,7 @@ class Compared(NamedTuple):
 
     def express(self, column: peewee.Field, args: Arguments) -> peewee.Node:
         """Return the expression of peewee."""
-        return Expression(column, self.operator, argument(args[0]))
+        return Expression(column, self.operator, unconverted(args[0]))
 
     def write(self, column: str, number: int) -> str:
         """Return the SQL text, whose first argument is `$number`."""
@@ -54,7 +55,7 @@ class OneOfMany(NamedTuple):
 
     def express(self, column: peewee.Field, args: Arguments) -> peewee.Node:
         """Return the expression of peewee."""
-        return Expression(column, "=", fn.ANY(argument(args[0])))
+        return Expression(column, "=", fn.ANY(unconverted(args[0])))
 
     def write(self, column: str, number: int) -> str:
         """Return the SQL text, whose first argument is `$number`."""
@@ -66,7 +67,7 @@ class Between(NamedTuple):
 
     def express(self, column: peewee.Field, args: Arguments) -> peewee.Node:
         """Return the expression of peewee."""
-        return column.between(argument(args[0]), argument(args[1]))
+        return column.between(unconverted(args[0]), unconverted(args[1]))
 
     def write(self, column: str, number: int) -> str:
         """Return the SQL text, whose first argument is `$number`."""
@@ -86,11 +87,6 @@ class NullTest(NamedTuple):
     def write(self, column: str, number: int) -> str:
         """Return the SQL text."""
         return f"{column} IS NULL" if self.is_null else f"{column} IS NOT NULL"
-
-
-def argument(value: object) -> Value:
-    """Return *value* as one argument, as it is."""
-    return Value(value, converter=False, unpack=False)
 
 
 def escape_like(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The operators of filters: what each one fits, what it reads, and which condition it makes.
+"""The operators of filters: the columns that each fits, the values it reads, its condition.
 
 The table is made once; `FilterOperator.condition` runs per request.
 """

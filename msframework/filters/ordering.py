@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import peewee
 
 from msframework.filters.columns import ColumnKind, ColumnReader, FilterColumn, quote
+from msframework.models.key import primary_fields
 
 _ORDERED: Final = frozenset(ColumnKind) - {ColumnKind.ARRAY, ColumnKind.JSONB, ColumnKind.OTHER}
 _ADVICE: Final = 'Write names of columns, each with "-" before it where it falls.'
@@ -82,8 +83,7 @@ class Sorting:
         names = tuple(key.name for key in chosen.values())
         # NOTE: in the direction of the last column, as one index of both then serves the order.
         falls = bool(chosen) and list(chosen.values())[-1].falls
-        meta: Any = self._model._meta
-        primary: Sequence[Any] = meta.get_primary_keys()
+        primary = primary_fields(self._model)
         if not chosen.keys() >= {quote(column.column_name) for column in primary}:
             for column in primary:
                 column_key = _key_of(column, column.name, falls=falls)

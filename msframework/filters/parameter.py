@@ -63,7 +63,7 @@ class ConditionParameter(FilterParameter):
 
 
 def _tell_across(text: str, column: FilterColumn, operator: FilterOperator) -> str:
-    """Return *text* with what a filter means for rows that have no related one."""
+    """Return *text* and a sentence on rows that have no related one."""
     before = column.wire.rpartition(".")[0]
     if operator.name == "isnull":
         return f"{text.rstrip('.')}, or there is no `{before}`."

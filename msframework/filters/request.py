@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 from peewee import Expression, Node
 
 from msframework.filters.columns import FilterColumn, quote
-from msframework.filters.condition import Condition, argument, escape_like
+from msframework.filters.condition import Condition, escape_like
 from msframework.filters.ordering import SortOrder
+from msframework.models.base import unconverted
 
 Q = TypeVar("Q")
 MOST_WORDS: Final = 10
@@ -87,9 +88,8 @@ class Filters:
         """Return the conditions as expressions of peewee, all of which must hold."""
         found = [form.express(column.column, args) for form, column, args in self._conditions]
         for word in self._words:
-            pattern = argument(f"%{escape_like(word)}%")
-            parts = [Expression(each.column, "ILIKE", pattern) for each in self._searched]
-            found.append(reduce(operator.or_, parts))
+            pattern = pattern_of(word)
+            found.append(reduce(operator.or_, [like(each, pattern) for each in self._searched]))
         return found
 
     def where(self, first: int = 1, *, alias: str = "") -> tuple[str, tuple[object, ...]]:
@@ -102,17 +102,22 @@ class Filters:
             alias: the name of the table in the statement, where columns need one.
         """
         prefix = f"{quote(alias)}." if alias else ""
+        parts, args = self._write_conditions(prefix, first)
+        for word in self._words:
+            number = first + len(args)
+            either = " OR ".join(f"{prefix}{each.sql} ILIKE ${number}" for each in self._searched)
+            parts.append(f"({either})")
+            args.append(pattern_of(word))
+        return " AND ".join(parts) or "TRUE", tuple(args)
+
+    def _write_conditions(self, prefix: str, first: int) -> tuple[list[str], list[Any]]:
+        """Return the texts of the conditions on columns of the rows, and their arguments."""
         parts: list[str] = []
         args: list[Any] = []
         for form, column, given in self._conditions:
             parts.append(form.write(prefix + column.sql, first + len(args)))
             args += given
-        for word in self._words:
-            number = first + len(args)
-            either = " OR ".join(f"{prefix}{each.sql} ILIKE ${number}" for each in self._searched)
-            parts.append(f"({either})")
-            args.append(f"%{escape_like(word)}%")
-        return " AND ".join(parts) or "TRUE", tuple(args)
+        return parts, args
 
     def order(self, *, alias: str = "") -> str:
         """Return the order as SQL text for `ORDER BY`.
@@ -132,3 +137,13 @@ class Filters:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(values={dict(self.values)!r}, sort={self.sort!r})"
+
+
+def pattern_of(word: str) -> str:
+    """Return the pattern of ILIKE for texts that contain *word*."""
+    return f"%{escape_like(word)}%"
+
+
+def like(column: FilterColumn, pattern: str) -> Node:
+    """Return the condition that *column* matches *pattern*, in any case."""
+    return Expression(column.column, "ILIKE", unconverted(pattern))

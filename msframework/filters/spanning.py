@@ -15,10 +15,10 @@ import peewee
 from peewee import SQL, Expression, Node
 
 from msframework.filters.columns import FilterColumn, quote
-from msframework.filters.condition import Arguments, Condition, NullTest, argument, escape_like
+from msframework.filters.condition import Arguments, Condition, NullTest
 from msframework.filters.crossing import MOST_STEPS, Crossing
 from msframework.filters.ordering import SortOrder
-from msframework.filters.request import NOTHING, Filters
+from msframework.filters.request import NOTHING, Filters, like, pattern_of
 from msframework.filters.scope import express_scope
 from msframework.models.sql import render_part
 
@@ -121,26 +121,24 @@ class SpanningFilters(Filters):
         found = [form.express(column.column, args) for form, column, args in self._conditions]
         found += [each.express() for each in self._enclosed()]
         for word in self._words:
-            own, others = self._matches(word)
-            nodes = [_like(column, word) for column in own]
+            pattern = pattern_of(word)
+            own, others = self._matches(pattern)
+            nodes = [like(column, pattern) for column in own]
             found.append(reduce(operator.or_, nodes + [each.express() for each in others]))
         return found
 
     def where(self, first: int = 1, *, alias: str = "") -> tuple[str, tuple[object, ...]]:
         """Return the conditions as SQL text for `WHERE`, and its arguments."""
         prefix = f"{quote(alias)}." if alias else ""
-        parts: list[str] = []
-        args: list[Any] = []
-        for form, column, given in self._conditions:
-            parts.append(form.write(prefix + column.sql, first + len(args)))
-            args += given
+        parts, args = self._write_conditions(prefix, first)
         parts += _write(self._enclosed(), prefix, first, args)
         for word in self._words:
-            own, others = self._matches(word)
+            pattern = pattern_of(word)
+            own, others = self._matches(pattern)
             number = first + len(args)
             either = [f"{prefix}{column.sql} ILIKE ${number}" for column in own]
             if own:
-                args.append(_pattern(word))
+                args.append(pattern)
             parts.append(f"({' OR '.join(either + _write(others, prefix, first, args))})")
         return " AND ".join(parts) or "TRUE", tuple(args)
 
@@ -158,13 +156,13 @@ class SpanningFilters(Filters):
         negated = [each._replace(is_negated=True) for each in missing]
         return enclose(found, self._crossings, scopes) + negated
 
-    def _matches(self, word: str) -> tuple[list[FilterColumn], list[Enclosed]]:
-        """Return where *word* may stand: the columns of the listed rows, and of related ones."""
+    def _matches(self, pattern: str) -> tuple[list[FilterColumn], list[Enclosed]]:
+        """Return the columns, and conditions on related rows, that *pattern* is looked for in."""
         scopes = self._known_scopes()
         behind: dict[str, list[Node]] = {}
         for column in self._searched:
             if column.keys:
-                behind.setdefault(column.path, []).append(_like(column, word))
+                behind.setdefault(column.path, []).append(like(column, pattern))
         others: list[Enclosed] = []
         for path, nodes in behind.items():
             others += enclose({path: [reduce(operator.or_, nodes)]}, self._crossings, scopes)
@@ -188,11 +186,3 @@ def _write(found: Iterable[Enclosed], prefix: str, first: int, args: list[Any]) 
         parts.append(text)
         args += given
     return parts
-
-
-def _pattern(word: str) -> str:
-    return f"%{escape_like(word)}%"
-
-
-def _like(column: FilterColumn, word: str) -> Node:
-    return Expression(column.column, "ILIKE", argument(_pattern(word)))

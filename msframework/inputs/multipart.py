@@ -135,7 +135,7 @@ def _store(
     fields: FormValues,
     files: FormValues,
 ) -> None:
-    """Put one part where it belongs; a file that nobody chose is none."""
+    """Store one part as a field or a file; a file input that was left empty is neither."""
     name = str(segment.name)
     filename = _read_filename(segment)
     if filename is None:

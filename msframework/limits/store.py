@@ -127,7 +127,7 @@ class SharedStore:
                 await client.aclose()
 
     async def take(self, asked: Sequence[Asked]) -> list[RateCount] | None:
-        """Use up what is *asked* for, where that much is left; `None` while the store is away."""
+        """Use the budgets *asked* for, as far as each has room; `None` while the store is away."""
         if self._client is None or self.is_away:
             return None
         answer: asyncio.Future[list[RateCount] | None] = asyncio.get_running_loop().create_future()

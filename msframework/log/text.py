@@ -108,7 +108,7 @@ def _shown(name: str, value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* with whatever a terminal would act on, line breaks included, as escapes."""
+    """Return *text* with escapes for characters that cannot be printed, line breaks included."""
     return text if text.isprintable() else "".join(map(_escape, text))
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import peewee
 from sanic import Blueprint as SanicBlueprint
 
-from msframework._place import short_path
+from msframework._place import full_name, short_path
 from msframework.alike import find_nearest
 from msframework.conf.tls import find_warnings
 from msframework.exceptions import ImproperlyConfigured, ServiceException
@@ -29,7 +29,7 @@ from msframework.migrations.files import app_directory
 from msframework.migrations.scanner import Unreadable
 from msframework.models import Model
 from msframework.operation import Operation
-from msframework.resource import Resource, misspelt_perhaps
+from msframework.resource import misspelt_perhaps, resource_of
 from msframework.routing import MODULES
 
 _DOCUMENTED_BY: Final = {
@@ -75,9 +75,9 @@ def _unwritable_metrics(debug: bool) -> Iterator[str]:
 
 
 def _misspelt_methods(operations: Iterable[Operation]) -> Iterator[str]:
-    owners = [getattr(operation.handler, "__self__", None) for operation in operations]
-    for cls in dict.fromkeys(type(owner) for owner in owners if isinstance(owner, Resource)):
-        yield from misspelt_perhaps(cls)
+    for cls in dict.fromkeys(resource_of(operation.handler) for operation in operations):
+        if cls is not None:
+            yield from misspelt_perhaps(cls)
 
 
 def _unread_blueprints(apps: Sequence[str], mounted: Iterable[SanicBlueprint]) -> Iterator[str]:
@@ -120,7 +120,7 @@ def _foreign_models(models: Iterable[Any]) -> Iterator[str]:
         is_through = model.__module__ == peewee.__name__  # made by peewee for a ManyToManyField
         if not issubclass(model, Model) and not is_through:
             yield (
-                f"{model.__module__}.{model.__qualname__} derives from {peewee.Model.__module__}."
+                f"{full_name(model)} derives from {peewee.Model.__module__}."
                 "Model, not from msframework.models.Model, so its table and its indexes have other "
                 "names. Import Model from msframework.models, after any star import of playhouse."
             )
@@ -175,7 +175,7 @@ def _indexes_of(model: Any) -> list[Any]:
     try:
         return read_index_nodes(model)
     except Unreadable as exc:
-        name = f"{model.__module__}.{model.__qualname__}"
+        name = full_name(model)
         raise ImproperlyConfigured(
             f"{name}: its Meta.indexes cannot be read: {exc}. {INDEX_ADVICE}"
         ) from exc
@@ -206,13 +206,13 @@ def _shared_codes(apps: Sequence[str], operations: Iterable[Operation]) -> Itera
         each for each in _subclasses(ServiceException) if each.__module__.startswith(starts)
     }
     by_code: dict[Any, list[type[ServiceException]]] = {}
-    for cls in sorted(classes, key=_full_name):
+    for cls in sorted(classes, key=full_name):
         if cls.__dict__.get("code") is not None:
             by_code.setdefault(cls.__dict__["code"], []).append(cls)
     for code, same in by_code.items():
         others = [cls for cls in same[1:] if not issubclass(cls, same[0])]
         if others:
-            names = " and ".join(_full_name(cls) for cls in (same[0], *others))
+            names = " and ".join(full_name(cls) for cls in (same[0], *others))
             yield f"{names} share the code {code!r}, so callers cannot tell them apart. Change one."
 
 
@@ -220,10 +220,6 @@ def _subclasses(cls: type[Any]) -> Iterator[type[Any]]:
     for each in cls.__subclasses__():
         yield each
         yield from _subclasses(each)
-
-
-def _full_name(cls: type[Any]) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> Iterator[str]:
@@ -235,6 +231,6 @@ def _undocumented_envelopes(default: Any, operations: Iterable[Operation]) -> It
             nearest: Any = next((own for own in lines if writes in own or documents in own), {})
             if writes in nearest and documents not in nearest:
                 yield (
-                    f"{_full_name(cls)} writes `{writes}` itself and inherits `{documents}`, so "
+                    f"{full_name(cls)} writes `{writes}` itself and inherits `{documents}`, so "
                     "the document may say something else than it answers. Write both in one class."
                 )

@@ -52,8 +52,7 @@ class ManagementGroup(click.Group):
             close = find_nearest(args[0], self.list_commands(ctx))
             advice = f"Did you mean {close!r}?" if close else "--help lists the commands."
             advice = _ELSEWHERE.get(args[0].replace("_", ""), advice)
-            note = f" {_unread(ctx)}" if _unread(ctx) else ""
-            ctx.fail(f"There is no command {args[0]!r}. {advice}{note}")
+            ctx.fail(f"There is no command {args[0]!r}. {advice} {_unread(ctx)}".rstrip())
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

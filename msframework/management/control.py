@@ -137,7 +137,7 @@ class SupervisorControl:
 
         Raises:
             EOFError: the worker is gone.
-            BrokenMessage: it sent what is no message.
+            BrokenMessage: it sent bytes that are no message.
         """
         try:
             while self.receiving.poll():

@@ -18,7 +18,7 @@ from msframework.compile.rates import asks_principal, read_rates
 from msframework.compile.shared import shared_notes
 from msframework.doc import Notes, notes_of
 from msframework.operation import Operation, path_params
-from msframework.resource import Resource
+from msframework.resource import resource_of
 from msframework.routing import find_mounted, is_compiled_kind
 from msframework.types import JSONObject
 
@@ -119,8 +119,7 @@ def _elsewhere(operation: Operation) -> Iterator[str]:
 
 def _origins(operation: Operation, service: Any) -> list[str]:
     """Return where the guards of *operation* are declared, from the outside in."""
-    owner = getattr(operation.handler, "__self__", None)
-    resource = type(owner) if isinstance(owner, Resource) else None
+    resource = resource_of(operation.handler)
     blueprint = service.blueprints.get(operation.blueprint)
     around = Surroundings(
         operation.where,

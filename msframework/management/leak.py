@@ -86,7 +86,7 @@ def _text(name: str) -> str:
 
 
 def _secrets_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and name of each literal that is given to what is called a secret."""
+    """Yield line and name of each literal that is assigned to a name of secrets."""
     inside: set[ast.AST] = set()  # what was told already: names in there may be the secrets
     for node in ast.walk(tree):
         if node in inside:

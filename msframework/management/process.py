@@ -105,7 +105,7 @@ class WorkerProcess:
         return self._descriptor is None or bool(wait([self._descriptor], 0))
 
     def receive(self, now: float) -> bool:
-        """Take in what it has said since; return whether it serves from now on."""
+        """Read its messages since the last call; return whether it has begun to serve."""
         begins = False
         if self.is_silent:
             return False
@@ -152,7 +152,7 @@ class WorkerProcess:
                 os.kill(self.pid, number)
 
     def release(self) -> str:
-        """Close what is left of a process that ended; return how it did."""
+        """Close the pipes of a process that ended; return in words how it ended."""
         code = self.process.exitcode
         if self.is_lost:
             if self._descriptor is None:  # it may still run

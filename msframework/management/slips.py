@@ -10,12 +10,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, Final
 
 import marshmallow
 import peewee
 
+from msframework.alike import find_nearest
 from msframework.models import Model
 
 _OURS: Final = (Model, peewee.Model)
@@ -78,7 +78,7 @@ def _options(cls: Any) -> Iterator[str]:
     """Yield options of a Meta that are probably misspelt; peewee keeps any name as the user's."""
     inherited = {name for base in _bases(cls) for name in _given(base)}
     for name in sorted(_given(cls) - inherited - set(_OPTIONS)):
-        for meant in get_close_matches(name, _OPTIONS, 1, 0.8):
+        if meant := find_nearest(name, _OPTIONS, 0.8):
             yield f"{_place(cls)}.Meta: nothing reads its {name!r}. Was {meant!r} meant?"
 
 

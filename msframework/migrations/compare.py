@@ -110,6 +110,13 @@ def mentions(text: str, names: frozenset[str]) -> bool:
     return any(word.strip('"') in names for word in sql.canonical_words(text))
 
 
+def is_about(constraint: Constraint | ForeignKey, columns: frozenset[str]) -> bool:
+    """Say whether a constraint names one of the columns of its table."""
+    if isinstance(constraint, ForeignKey):
+        return not columns.isdisjoint(constraint.columns)
+    return mentions(constraint.definition, columns)
+
+
 def _said_by(key: ForeignKey) -> tuple[object, ...]:
     actions = [(action or "NO ACTION").upper() for action in (key.on_delete, key.on_update)]
     return key.columns, key.target, key.target_columns, *actions, key.deferrable

@@ -14,6 +14,7 @@ from typing import Any, Final
 import peewee
 from playhouse.postgres_ext import ArrayField
 
+from msframework._place import full_name
 from msframework._tested import demand
 from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations.clauses import (
@@ -119,7 +120,7 @@ def _describe_enums(
 
 
 def _where(model: type[peewee.Model], field: str | None = None) -> str:
-    place = f"{model.__module__}.{model.__qualname__}"
+    place = full_name(model)
     return f"{place}.{field}" if field else place
 
 

@@ -13,6 +13,7 @@ from msframework.exceptions import ImproperlyConfigured
 from msframework.migrations import operations as ops
 from msframework.migrations.collisions import are_taken, refuse_collisions
 from msframework.migrations.compare import (
+    is_about,
     mentions,
     pair,
     same_column,
@@ -202,7 +203,7 @@ def _parts(
     found: _Changes,
 ) -> None:
     def same(one: Constraint | ForeignKey, other: Constraint | ForeignKey) -> bool:
-        return same_constraint(one, other) and not _stands_on(one, remade)
+        return same_constraint(one, other) and not is_about(one, remade)
 
     paired = pair(old, new, same)
     found.drops += [ops.DropConstraint(table, each) for each in reversed(paired.dropped)]
@@ -230,12 +231,6 @@ def _indexes(
 
 def _texts(index: Index) -> tuple[str, ...]:
     return (*index.elements, *index.include, index.where or "")
-
-
-def _stands_on(constraint: Constraint | ForeignKey, columns: frozenset[str]) -> bool:
-    if isinstance(constraint, ForeignKey):
-        return not columns.isdisjoint(constraint.columns)
-    return mentions(constraint.definition, columns)
 
 
 def _recreate_foreign_keys(kept: Sequence[tuple[Table, Table]], changes: list[_Changes]) -> None:

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from msframework.migrations import operations as ops
-from msframework.migrations.compare import mentions
+from msframework.migrations.compare import is_about, mentions
 from msframework.migrations.conversions import conversion
 from msframework.migrations.effects import apply_operations
 from msframework.migrations.operations.base import MigrationOperation
 from msframework.migrations.schema import (
     Column,
     Constraint,
-    ForeignKey,
     Index,
     SchemaState,
     Table,
@@ -75,10 +74,10 @@ def _find_in_table(operation: MigrationOperation, table: Table) -> Iterator[tupl
             if old.name in names:
                 yield from _find_in_column(old, new)
         case ops.AddConstraint(_, constraint):
-            if _is_about(constraint, names):
+            if is_about(constraint, names):
                 yield _REFUSES, ""
         case ops.DropConstraint(_, Constraint() as key):
-            if _is_unique(key) and _is_about(key, names) and not _has_twin(table, key):
+            if _is_unique(key) and is_about(key, names) and not _has_twin(table, key):
                 yield "ban-drop-constraint", ""
         case ops.DropIndex(_, index):
             known = any(mentions(each, names) for each in index.elements)
@@ -144,12 +143,6 @@ def _find_in_column(old: Column, new: Column) -> Iterator[tuple[str, str]]:
 def _has_value(column: Column) -> bool:
     """Say whether the server fills the column where an INSERT leaves it out."""
     return bool(column.serial or column.identity or column.generated) or column.default is not None
-
-
-def _is_about(constraint: Constraint | ForeignKey, names: frozenset[str]) -> bool:
-    if isinstance(constraint, ForeignKey):
-        return not names.isdisjoint(constraint.columns)
-    return mentions(constraint.definition, names)
 
 
 def _is_alike(old: str, new: str) -> bool:

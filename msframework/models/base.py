@@ -166,14 +166,14 @@ class _JSONMethods(_METHODS):  # type: ignore[misc]
 
     def _jsonb_wrap(self, field: object, value: object) -> SQL | Value:
         # NOTE: NULL within jsonb_set() would make the whole column NULL.
-        return SQL("'null'::jsonb") if value is None else _json_value(value)
+        return SQL("'null'::jsonb") if value is None else unconverted(value)
 
     def cast_for_case(self, field: object, value: object) -> Cast:
-        return Cast(_json_value(value), "JSONB")
+        return Cast(unconverted(value), "JSONB")
 
 
-def _json_value(value: object) -> Value:
-    """Return *value* as one parameter, also when it is a list."""
+def unconverted(value: object) -> Value:
+    """Return *value* as one argument that no field converts, also when it is a list."""
     return Value(value, converter=False, unpack=False)
 
 
@@ -192,7 +192,7 @@ class JSONField(peewee.JSONField):
         super()._db_hook(database)  # type: ignore[misc]
         if database is None:
             self._helper = _JSONMethods(None)
-            self._wrap = _json_value
+            self._wrap = unconverted
             self._read = _unchanged
 
 

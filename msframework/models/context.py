@@ -117,7 +117,7 @@ def _is_open(node: Any) -> bool:
 
 
 def _as_written_by(dumps: Callable[[object], str]) -> ValueConverter | Literal[False]:
-    """Return what converts a value for asyncpg's codec, so that it stores what *dumps* writes."""
+    """Return the converter of values for asyncpg's codec, which stores the JSON of *dumps*."""
     return False if dumps is json.dumps else lambda value: json.loads(dumps(value))
 
 

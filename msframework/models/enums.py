@@ -9,6 +9,7 @@ from typing import Any, Final
 import peewee
 from playhouse import fields as extra
 
+from msframework._place import full_name
 from msframework.exceptions import ImproperlyConfigured
 
 _TYPE_NAME: Final = re.compile(r"(?:[a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*\Z")
@@ -36,7 +37,7 @@ class EnumField(extra.EnumFieldMixin, peewee.Field):  # type: ignore[misc]
         self.enum_type = enum_type or _WORD_START.sub("_", enum_class.__name__).lower()
         self.enum_values = tuple(member.value for member in enum_class)
         self.field_type = self.enum_type  # type: ignore[misc]
-        where = f"{enum_class.__module__}.{enum_class.__qualname__}"
+        where = full_name(enum_class)
         if not _TYPE_NAME.match(self.enum_type):
             raise ImproperlyConfigured(
                 f"{where}: {self.enum_type!r} cannot be the name of its type; expected small "

@@ -89,6 +89,13 @@ def primary_fields(model: ModelClass) -> tuple[Field, ...]:
     return (key,)
 
 
+def referenced_field(field: Field) -> Field:
+    """Return the field that the foreign key *field* refers to in the end; any other as it is."""
+    while isinstance(field, peewee.ForeignKeyField):
+        field = field.rel_field
+    return field
+
+
 def _read_primary(model: ModelClass, key: object) -> dict[Field, object]:
     fields = primary_fields(model)
     if not fields:

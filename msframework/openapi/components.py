@@ -197,7 +197,7 @@ class Registry:
         return emitted
 
     def _sign(self, node: Node) -> str:
-        """Return the body of *node* as text, the same in whatever order nodes were made."""
+        """Return the body of *node* as text, independent of the order in which nodes were made."""
         return json.dumps(_with_classes(node.body, [other.base for other in self._nodes]))
 
     def _reachable(self) -> set[int]:

@@ -18,6 +18,7 @@ from msframework.openapi.literal import read_literal, read_literals
 from msframework.openapi.pattern import kind_pattern
 from msframework.schemas.columns import Base64
 from msframework.schemas.lists import JSONText
+from msframework.schemas.naming import wire_name
 from msframework.schemas.presence import is_always_answered
 from msframework.schemas.reference import Reference
 from msframework.types import UNSET, Field, JSONObject
@@ -112,7 +113,7 @@ class Converter(OpenAPIConverter):
         body: JSONObject = {"type": "object", "properties": {}, **self.render_texts(schema)}
         required = []
         for name, field in shown.items():
-            key = field.data_key if field.data_key is not None else name
+            key = wire_name(field, name)
             body["properties"][key] = self.field2property(field)
             asked = field.required and not view.covers(name)
             if asked if view.load else is_always_answered(schema, name, field):

@@ -41,7 +41,7 @@ def _info(info: JSONObject) -> JSONObject:
 
 
 def _walk(value: JSONValue) -> JSONValue:
-    """Return *value* with whatever stands where a schema stands converted."""
+    """Return *value* with every schema in it converted."""
     if isinstance(value, list):
         return [_walk(item) for item in value]
     if not isinstance(value, dict):

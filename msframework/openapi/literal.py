@@ -16,7 +16,7 @@ _AS_ISO = (dt.date, dt.time)
 
 
 def read_literal(value: object) -> JSONValue:
-    """Return *value* as JSON would hold it, or `UNSET` where JSON has no such thing.
+    """Return the JSON value of *value*; `UNSET` for one that JSON cannot hold.
 
     Decimals and UUIDs become texts, dates and times ISO 8601, enum members their values; a class,
     a function or a NaN (and whatever contains one) is `UNSET`.

@@ -14,6 +14,7 @@ from msframework.openapi.converter import View
 from msframework.openapi.pattern import without_nul
 from msframework.operation import EXTENSION, Input, Operation, PathParam, QueryReader, Source
 from msframework.schemas.lists import STYLES, JSONText
+from msframework.schemas.naming import wire_name
 from msframework.types import Field, JSONObject
 
 _KINDS: dict[str, JSONObject] = {
@@ -120,7 +121,7 @@ def _input_parameters(item: Input, registry: Registry) -> list[JSONObject]:
     required = body.get("required", ())
     found = []
     for name, field in item.schema.load_fields.items():
-        key = field.data_key if field.data_key is not None else name
+        key = wire_name(field, name)
         spelled = key
         if item.source is Source.HEADERS and field.data_key is None:
             spelled = key.replace("_", "-").title()  # `x_token` reads X-Token
@@ -180,7 +181,7 @@ def _form_schema(inputs: Iterable[Input], registry: Registry) -> JSONObject:
         part = registry.inline(item.schema, View(load=True, partial=item.partial))
         schema["required"] = [*schema.get("required", ()), *part.get("required", ())]
         for name, field in item.schema.load_fields.items():
-            key = field.data_key if field.data_key is not None else name
+            key = wire_name(field, name)
             shown = without_nul(part["properties"][key])
             is_file = item.source is Source.FILES
             schema["properties"][key] = _as_file(field, shown) if is_file else shown
@@ -197,7 +198,7 @@ def _encoding(inputs: Iterable[Input]) -> JSONObject:
     found: JSONObject = {}
     for item in inputs:
         for name, field in item.schema.load_fields.items():
-            key = field.data_key if field.data_key is not None else name
+            key = wire_name(field, name)
             if isinstance(field, JSONText):
                 found[key] = {"contentType": "application/json"}
             elif getattr(field, "delimiter", None) is not None:

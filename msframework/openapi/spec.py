@@ -189,7 +189,7 @@ def _describe(
 
 
 def _usual_summary(operation: Operation, tags: Sequence[str]) -> str:
-    """Return the summary of an operation without a text: what its id says, the verb first."""
+    """Return the summary of an operation without a text: the words of its id, the verb first."""
     blueprint = "_".join(re.findall(r"\w+", operation.blueprint or "")).lower()
     *nouns, last = operation.id.removeprefix(f"{blueprint}_").split("_")
     words = [last, *(nouns or tags[:1])] if last in _VERBS else [*nouns, last]
@@ -199,7 +199,7 @@ def _usual_summary(operation: Operation, tags: Sequence[str]) -> str:
 def _without_unused(
     schemas: Mapping[str, JSONObject], paths: Mapping[str, JSONObject]
 ) -> dict[str, JSONObject]:
-    """Return the components that something refers to: an envelope may leave out what it got."""
+    """Return the components that the document refers to: an envelope may leave a schema out."""
     used: set[str] = set()
     waiting = [json.dumps(paths)]
     while waiting:

@@ -154,7 +154,7 @@ def _sender(body: bytes, media_type: str, headers: Mapping[str, str] | None = No
 
 
 def _caching(settings: Settings) -> Mapping[str, str]:
-    """Return the header that keeps what is guarded out of shared caches (RFC 9111, 5.2.2.7)."""
+    """Return the header that keeps guarded pages out of shared caches (RFC 9111, 5.2.2.7)."""
     return {"cache-control": "private, no-cache"} if settings.openapi.guards else {}
 
 

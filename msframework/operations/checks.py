@@ -17,6 +17,7 @@ import asyncpg
 from msframework.client import Client
 from msframework.db.probe import PrimaryProbe, Rows
 from msframework.health import Readiness
+from msframework.problem import list_names
 
 _MOST_NAMES: Final = 3
 _APPLIED: Final = "SELECT app, name FROM migrate_record"
@@ -93,8 +94,7 @@ class Migrations:
         self._done = not pending
         if not pending:
             return None
-        more = ", …" if len(pending) > _MOST_NAMES else ""
-        return f"{len(pending)} pending: {', '.join(pending[:_MOST_NAMES])}{more}"
+        return f"{len(pending)} pending: {list_names(pending, _MOST_NAMES)}"
 
 
 async def _read_applied(probe: PrimaryProbe) -> Rows:

@@ -45,7 +45,7 @@ class Report:
 
 
 class OperationsSource(Protocol):
-    """The source of answers; its checks return within a second, whatever the loop does."""
+    """The source of answers; its checks return within a second, even if the loop hangs."""
 
     def check_live(self) -> Report:
         """Return whether the loop turns."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import peewee
-from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, Value, fn
+from peewee import SQL, Cast, EnclosedNodeList, Expression, NodeList, Ordering, fn
 from playhouse import postgres_ext
 
+from msframework.models.base import unconverted
+from msframework.models.key import referenced_field
 from msframework.pagination.values import LongValue
 
 _NULL: Final = SQL("NULL")
@@ -69,10 +71,7 @@ class Key:
     @property
     def is_short(self) -> bool:
         """Whether its type has no long values."""
-        field = self.node
-        while isinstance(field, peewee.ForeignKeyField):
-            field = field.rel_field
-        return isinstance(field, _SHORT)
+        return isinstance(referenced_field(self.node), _SHORT)
 
     def is_beyond(self, value: object) -> bool:
         """Tell whether *value* is a time that Python cannot hold: a text, as `db.beyond` has it."""
@@ -82,8 +81,8 @@ class Key:
         """Return *value* as an argument that no field converts."""
         if self.is_beyond(value):
             name = self.node.field_type
-            return Cast(Cast(_argument(value), "text"), _TYPES.get(name, name))
-        return _argument(value)
+            return Cast(Cast(unconverted(value), "text"), _TYPES.get(name, name))
+        return unconverted(value)
 
     @property
     def operand(self) -> Any:
@@ -151,7 +150,7 @@ def row_of(keys: Sequence[Key], values: Sequence[Any]) -> Any:
     """Return the condition of the row of *values*, some of which may be digests of theirs."""
     return _all_of(
         [
-            Expression(_digest_of(key), "=", _argument(value.digest))
+            Expression(_digest_of(key), "=", unconverted(value.digest))
             if isinstance(value, LongValue)
             else _same(key, value)
             for key, value in zip(keys, values, strict=True)
@@ -190,11 +189,6 @@ def _same(key: Key, value: object) -> Expression:
     if value is None:
         return Expression(key.operand, "IS", _NULL)
     return Expression(key.operand, "=", key.argument(value))
-
-
-def _argument(value: object) -> Value:
-    """Return *value* as an argument that no field converts."""
-    return Value(value, converter=False, unpack=False)
 
 
 def _all_of(conditions: Sequence[Any]) -> Any:

@@ -169,7 +169,7 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _sign_of(node: Any) -> object:
-    """Return what tells the expression *node* from others, the same in every process."""
+    """Return the signature of the expression *node*, which is the same in every process."""
     if isinstance(node, Field):
         meta = node.model._meta
         return (meta.schema, meta.table_name, node.column_name)

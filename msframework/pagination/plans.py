@@ -52,7 +52,7 @@ class KeyPlans:
 
 
 def sign_of(select: Any, ordering: Sequence[Any]) -> Hashable | None:
-    """Return what tells the order of *select* from others; `None` where it may not be kept.
+    """Return the signature of the order of *select*; `None` where it may not be remembered.
 
     It may where all of it is of fields of the one model that is read.
     """

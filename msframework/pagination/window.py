@@ -17,7 +17,7 @@ class Window(NamedTuple):
     """Some rows of a listing.
 
     Attributes:
-        total: how many the listing has; `None` where nobody counts.
+        total: how many rows the listing has; `None` where they are not counted.
         more: whether there are rows after these.
         counted: whether *total* is more than an estimate.
     """

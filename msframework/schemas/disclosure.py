@@ -82,7 +82,7 @@ def find_disclosures(schema: Schema, sensitive: Collection[str]) -> Iterator[Dis
 
 
 def _key_of(schema: Schema) -> Hashable:
-    """Return what all schemas have in common that dump the same: one may lead back to itself."""
+    """Return the key of the schemas that dump the same as this one, which may nest itself."""
     parts = [
         (name, _frozen(getattr(field, "only", None)), _frozen(getattr(field, "exclude", None)))
         for name, field in schema.dump_fields.items()

@@ -9,6 +9,7 @@ import peewee
 from marshmallow import fields, validate
 from marshmallow.schema import SchemaMeta
 
+from msframework._place import full_name
 from msframework.exceptions import ImproperlyConfigured
 from msframework.schemas.field_map import make_field
 from msframework.schemas.naming import NamingOpts, Schema
@@ -43,7 +44,7 @@ class ModelSchemaOpts(NamingOpts):
         if isinstance(said, str):
             text = "ALL" if said in ("__all__", "*") else f"({said!r},)"
             found = f"fields is {said!r}; expected a tuple of names, or ALL. Write fields = {text}."
-            raise ImproperlyConfigured(f"{meta.__module__}.{meta.__qualname__}: {found}")
+            raise ImproperlyConfigured(f"{full_name(meta)}: {found}")
         self.all = said is ALL
         named = {"fields": (), "__qualname__": meta.__qualname__}
         super().__init__(type("Meta", (meta,), named) if self.all else meta)

@@ -40,6 +40,11 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+def wire_name(field: Field, name: str) -> str:
+    """Return what the field *name* of a schema is called on the wire: its `data_key`, if any."""
+    return name if field.data_key is None else field.data_key
+
+
 def spell_as(schema: marshmallow.Schema | None, name: str) -> str:
     """Return *name*, which is no field of *schema*, as its naming says."""
     spell: Spell | None = getattr(getattr(schema, "opts", None), "naming", None)

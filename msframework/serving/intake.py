@@ -73,7 +73,7 @@ class Intake:
             self._task = create_task(self._process((), ()))
 
     def _take(self, data: bytes) -> tuple[Sequence[bytes], Sequence[object]]:
-        """Take *data* apart; return what is to be sent for it, and its frames."""
+        """Parse *data*; return the bytes to send in reply, and the frames that it completed."""
         protocol = self._websocket.ws_proto
         protocol.receive_data(data)
         return protocol.data_to_send(), protocol.events_received()

@@ -179,7 +179,7 @@ class ServiceRun:
             loop.close()
 
     def _turn(self) -> None:
-        """Run the loop a few times, for what was told to end."""
+        """Run the loop a few times, so that cancelled tasks come to their end."""
         for _ in range(_TURNS):
             self._loop.call_soon(self._loop.stop)
             self._loop.run_forever()

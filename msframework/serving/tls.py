@@ -303,7 +303,7 @@ class TLSTransport(Transport):
         return self._tls.is_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of the connection by *name*."""
+        """Return the fact *name* of the connection, as every transport does."""
         return self._tls.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -311,5 +311,5 @@ class TLSTransport(Transport):
         self._tls.set_protocol(protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return what is handed what comes."""
+        """Return the protocol that receives the data."""
         return self._tls.get_protocol()

@@ -203,7 +203,7 @@ def _rebind(transaction: Transaction | None) -> None:
 
 
 def _install(watchers: list[Watcher]) -> Callable[[], None]:
-    """Put in what tells *watchers*, and return what takes it out again."""
+    """Install the functions that tell *watchers*, and return one that removes them."""
     run, guard = Session.run, Session.guard
 
     async def watched_run(

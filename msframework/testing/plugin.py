@@ -94,7 +94,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def _budget_of(item: pytest.Item) -> AbstractContextManager[object]:
-    """Return what holds the requests of a test to its marker `budget`."""
+    """Return the budget that the marker of a test sets for its requests."""
     marker = item.get_closest_marker("budget")
     if marker is None:
         return nullcontext()

@@ -116,5 +116,5 @@ def _python(*arguments: str) -> int:
 
 
 def _begin(module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Begin to run *module*; the context of what is returned waits for its end."""
+    """Start *module* as a process; its context waits until the process has ended."""
     return subprocess.Popen([sys.executable, "-m", module, *arguments])  # noqa: S603

@@ -244,7 +244,7 @@ class DatabaseSnapshot:
             )
 
     async def _remark(self, tables: Iterable[SnapshotTable]) -> None:
-        """Note the rows that were written back as what is there by right."""
+        """Note the rows that were written back as those that the snapshot holds."""
         for table in tables:
             if table.oid in self._seeds:
                 row = await self._conn.fetchrow(self._look_at(table))

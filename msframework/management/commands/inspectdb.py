@@ -19,6 +19,7 @@ from msframework.migrations.known_models import read_known
 from msframework.migrations.model_source import render_models
 from msframework.migrations.relation import find_tables, name_tables, read_tables
 from msframework.migrations.remarks import read_remarks
+from msframework.problem import list_names
 
 _MOST_NAMES: Final = 8
 
@@ -97,16 +98,15 @@ def _qualified(name: str, schema: str | None) -> str:
 
 def _schemas(known: Mapping[int, tuple[str, str]], schema: str | None) -> str:
     names = sorted({own for own, _ in known.values()})
-    return f" There are tables in {_listed(names)}." if names and schema is not None else ""
+    if schema is None or not names:
+        return ""
+    return f" There are tables in {list_names(names, _MOST_NAMES)}."
 
 
 def _unknown(name: str, known: Collection[tuple[str, str]]) -> str:
     names = {each for own, plain in known for each in (plain, f"{own}.{plain}")}
     tables = sorted({plain for _, plain in known})
     close = find_nearest(name, names)
-    advice = f"Did you mean {close}?" if close else f"It has {_listed(tables) or 'none'}."
+    listed = list_names(tables, _MOST_NAMES) or "none"
+    advice = f"Did you mean {close}?" if close else f"It has {listed}."
     return f"The database has no table {name!r}. {advice}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")

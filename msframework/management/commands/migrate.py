@@ -21,6 +21,7 @@ from msframework.migrations.lint import lint_pending
 from msframework.migrations.runner import Runner
 from msframework.migrations.step import label
 from msframework.migrations.waiting import LockPolicy
+from msframework.problem import list_names
 
 _MOST_NAMES: Final = 3
 
@@ -122,7 +123,8 @@ def tell_missing(settings: Settings, echo: Callable[[str], None]) -> None:
     try:
         if pending := runner.pending():
             count = f"{len(pending)} migration{'s are' if len(pending) > 1 else ' is'}"
-            echo(f"{count} pending ({_listed(pending)}): `python manage.py migrate` applies them.")
+            names = list_names(pending, _MOST_NAMES)
+            echo(f"{count} pending ({names}): `python manage.py migrate` applies them.")
         if settings.debug:
             _tell_ahead(runner, echo)
     except ImproperlyConfigured:  # no migrations to be read, no driver for them, no database
@@ -138,9 +140,5 @@ def _tell_ahead(runner: Runner, echo: Callable[[str], None]) -> None:
     except ImproperlyConfigured:  # `makemigrations` says it
         return
     if drafts:
-        apps = _listed(tuple(draft.app for draft in drafts))
+        apps = list_names([draft.app for draft in drafts], _MOST_NAMES)
         echo(f"Models are ahead of the migrations ({apps}): `python manage.py makemigrations`.")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
