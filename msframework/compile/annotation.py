@@ -31,7 +31,7 @@ def check_annotation(
     if kind.partition("=")[0] == "ext" or parameter.annotation is inspect.Parameter.empty:
         return
     given = _GIVEN.get(kind, str)
-    said = _types_in(parameter.annotation)
+    said = types_in(parameter.annotation)
     if not said or None in said or given in said or (given is int and float in said):
         return
     wanted = next(each for each in said if each is not None)
@@ -45,21 +45,21 @@ def check_annotation(
     problems.append(Problem(where, found, advice=advice))
 
 
-def _types_in(annotation: object) -> list[type | None]:
+def types_in(annotation: object) -> list[type | None]:
     """Return the types of an annotation, with `None` for each that is not in `_KNOWN`."""
     if isinstance(annotation, str):
         parts = annotation.replace("Optional[", "").replace("]", "").split("|")
         return [_NAMES.get(part.strip()) for part in parts if part.strip() != "None"]
     if isinstance(annotation, typing.NewType):
-        return _types_in(annotation.__supertype__)
+        return types_in(annotation.__supertype__)
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _types_in(typing.get_args(annotation)[0])
+        return types_in(typing.get_args(annotation)[0])
     if origin is typing.Union or origin is types.UnionType:
         return [
             each
             for part in typing.get_args(annotation)
             if part is not type(None)
-            for each in _types_in(part)
+            for each in types_in(part)
         ]
     return [annotation if annotation in _KNOWN else None]

@@ -23,6 +23,7 @@ from msframework.management.assignments import find_lost_settings
 from msframework.management.exposure import find_exposure
 from msframework.management.rates import find_rate_advice
 from msframework.management.slips import find_slips
+from msframework.management.ungiven import find_ungiven
 from msframework.metrics.exposition import EXTRA, is_installed
 from msframework.migrations.declared import INDEX_ADVICE, read_index_nodes, read_models
 from msframework.migrations.files import app_directory
@@ -51,6 +52,7 @@ def find_advice(service: Any) -> list[str]:
     models = [model for app in apps for model in read_models(app)]
     return [
         *_misspelt_methods(operations),
+        *find_ungiven(operations),
         *_unread_blueprints(apps, service.blueprints.values()),
         *_foreign_models(models),
         *find_slips(models),
