@@ -160,7 +160,8 @@ def test_two_blueprints_of_one_name_are_a_problem(make_service):
     service.blueprint(fill(Blueprint("users", url_prefix="/users")))
     service.blueprint(fill(Blueprint("users", url_prefix="/others")))
 
-    assert any('"users" is already registered' in problem for problem in service.problems)
+    [problem] = service.problems
+    assert problem.startswith("blueprint 'users': two blueprints have this name, at ")
 
 
 def version_of_a_blueprint(service):

@@ -101,7 +101,10 @@ def totals(counted, monkeypatch):
     found, begin = [], _SharedProtocol.begin
 
     def begin_watched(protocol, transport):
-        begin(protocol, WatchedTransport(transport, lambda: found.append(counted.total)))
+        def note():
+            found.append(counted.total)
+
+        begin(protocol, WatchedTransport(transport, note, note))
 
     monkeypatch.setattr(_SharedProtocol, "begin", begin_watched)
     return found
