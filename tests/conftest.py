@@ -139,6 +139,13 @@ def empty_app_registry():
     Sanic._app_registry.clear()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def little_to_collect():
+    """Keep what earlier files have left out of collections: `caplog` makes one for each test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_span_left():
     """Let no test begin below a span that an earlier one has left: all share one context."""
