@@ -28,7 +28,7 @@ def find_nearest(name: str, known: Iterable[str], least: float = _LIKE) -> str:
 
 
 def find_alike(name: str, known: Iterable[str]) -> str:
-    """Return what `find_nearest` does, within bounds, for a name that a caller chose."""
+    """Return the name of `find_nearest`, within bounds, for a name that a caller chose."""
     name, names = name[:_LONGEST], sorted(known)
     if len(name) * sum(map(len, names)) <= MOST_PAIRS:
         return find_nearest(name, names)

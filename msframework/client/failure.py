@@ -104,7 +104,7 @@ def tell(failure: UpstreamError, cause: BaseException) -> None:
 
 
 def _describe(cause: BaseException) -> str:
-    """Return what is known of *cause*, without anything that either side sent.
+    """Return the text of *cause*, without anything that either side sent.
 
     aiohttp's texts have the whole address in them, with its query, and bytes or headers of the
     answer: there may be tokens and cookies among them.

@@ -119,7 +119,7 @@ class UnpackedBody(aiohttp.StreamReader):
 
 
 def _opener(coding: str, start: bytes) -> Callable[[], Any]:
-    """Return what opens a decoder of *coding*, for a body that begins with *start*."""
+    """Return the factory of decoders of *coding*, for a body that begins with *start*."""
     match coding:
         case "gzip":
             return partial(zlib.decompressobj, 31)

@@ -67,7 +67,7 @@ class BoundedProtocol(ResponseHandler):
                 self._look_over()
 
     def _read_on(self) -> None:
-        """Read what came before, piece by piece, as long as others can wait for it."""
+        """Read the data that was kept, piece by piece, as long as others can wait for it."""
         self._next = None
         ends = perf_counter() + _TURN
         while self._rest:
@@ -86,7 +86,7 @@ class BoundedProtocol(ResponseHandler):
             self._resume_transport_reading()
 
     def _look_over(self) -> None:
-        """Refuse what waits to be read and is no answer; put what is unpacked in a body's place.
+        """Refuse waiting messages that are no answers; replace packed bodies by unpacked ones.
 
         The parser takes any three digits for a status, and for no length one that it cannot count.
         """

@@ -95,7 +95,7 @@ async def express_scope(express: ExpressScope, request: object, principal: objec
 
 
 def read_condition(found: Any) -> Any:
-    """Return what a scope returned as a condition of peewee; `None` for all rows.
+    """Return the result of a scope as a condition of peewee; `None` for all rows.
 
     Raises:
         TypeError: it is neither an expression nor a bool, nor `None`.

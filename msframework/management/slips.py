@@ -15,6 +15,7 @@ from typing import Any, Final
 import marshmallow
 import peewee
 
+from msframework._place import full_name
 from msframework.alike import find_nearest
 from msframework.models import Model
 
@@ -51,7 +52,7 @@ def find_slips(models: Iterable[Any]) -> list[str]:
 
 def _lost(cls: Any) -> Iterator[str]:
     """Yield the attributes of a model that look like fields and are none."""
-    place = _place(cls)
+    place = full_name(cls)
     for name, value in vars(cls).items():
         if inspect.isclass(value):
             is_own = value.__qualname__.startswith(f"{cls.__qualname__}.")
@@ -79,7 +80,7 @@ def _options(cls: Any) -> Iterator[str]:
     inherited = {name for base in _bases(cls) for name in _given(base)}
     for name in sorted(_given(cls) - inherited - set(_OPTIONS)):
         if meant := find_nearest(name, _OPTIONS, 0.8):
-            yield f"{_place(cls)}.Meta: nothing reads its {name!r}. Was {meant!r} meant?"
+            yield f"{full_name(cls)}.Meta: nothing reads its {name!r}. Was {meant!r} meant?"
 
 
 def _given(cls: Any) -> frozenset[str]:
@@ -87,13 +88,13 @@ def _given(cls: Any) -> frozenset[str]:
 
 
 def _fields(cls: Any) -> Iterator[str]:
-    """Yield what is strange about the fields that a model declares itself."""
+    """Yield a warning for each slip in the fields that a model declares itself."""
     called = _called_defaults(cls)
     inherited = {name for base in _bases(cls) for name in base._meta.fields}
     for name, field in cls._meta.fields.items():
         if name not in inherited:
             for slip in (*_default(field, called.get(name)), *_arguments(name, field)):
-                yield f"{_place(cls)}.{name}{slip}"
+                yield f"{full_name(cls)}.{name}{slip}"
 
 
 def _default(field: Any, called: str | None) -> Iterator[str]:
@@ -153,7 +154,3 @@ def _called_defaults(cls: Any) -> dict[str, str]:
 def _is_changing(node: ast.expr) -> bool:
     calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
     return any(_CHANGING.fullmatch(ast.unparse(each).rpartition(".")[2]) for each in calls)
-
-
-def _place(cls: Any) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"

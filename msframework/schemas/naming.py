@@ -41,7 +41,7 @@ _ELSEWHERE: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def wire_name(field: Field, name: str) -> str:
-    """Return what the field *name* of a schema is called on the wire: its `data_key`, if any."""
+    """Return the name of a schema's field *name* on the wire: its `data_key`, if it has one."""
     return name if field.data_key is None else field.data_key
 
 
