@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
@@ -123,3 +124,21 @@ class BoundRequest:
 
     def __init__(self, id, span=None):
         self.id, self.span = id, span
+
+
+@asynccontextmanager
+async def counted_turns():
+    """Yield a Counter of the turns that the loop gives others while the block waits."""
+    turns, ended = Counter(), asyncio.Event()
+
+    async def count():
+        while not ended.is_set():
+            turns["given"] += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(count())
+    try:
+        yield turns
+    finally:
+        ended.set()
+        await task

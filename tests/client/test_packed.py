@@ -11,7 +11,7 @@ from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 
 from msframework.client.packed import UnpackedBody
 from msframework.exceptions import UpstreamError
-from tests.client.conftest import listening, opened
+from tests.client.conftest import counted_turns, listening, opened
 
 TEXT = b"".join(b'{"line": %d}\n' % number for number in range(30_000))
 
@@ -166,24 +166,14 @@ async def test_an_empty_body_is_no_broken_one(client, upstream):
 async def test_others_run_while_somebody_takes_a_body_that_grows(client, upstream):
     """Nothing but the body is awaited between its parts."""
     upstream.answers["/c"] = 200, gzip.compress(b" " * 30_000_000), {"Content_Encoding": "gzip"}
-    turns, ended = 0, asyncio.Event()
 
-    async def count():
-        nonlocal turns
-        while not ended.is_set():
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with client.get("/c") as res:
-        task = asyncio.create_task(count())
+    async with client.get("/c") as res, counted_turns() as turns:
         size = 0
         async for part in res.content.iter_any():
             size += len(part)
-        ended.set()
-        await task
 
     assert size == 30_000_000
-    assert turns > 100
+    assert turns["given"] > 100
 
 
 @pytest.mark.punctual

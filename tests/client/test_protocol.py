@@ -9,6 +9,7 @@ import pytest
 from msframework.client import Client
 from msframework.client.protocol import MOST_WAITING
 from msframework.exceptions import UpstreamError
+from tests.client.conftest import counted_turns
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -259,21 +260,10 @@ async def test_what_grows_too_large_when_it_is_unpacked_is_refused(answered, met
     ],
 )
 async def test_others_run_while_a_large_answer_is_read(answered, method, body):
-    turns, ended = 0, asyncio.Event()
-
-    async def count():
-        nonlocal turns
-        while not ended.is_set():
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(count())
-    try:
+    async with counted_turns() as turns:
         assert await answered(sent(body), method=method, timeout=30.0) == 1
-    finally:
-        ended.set()
-        await task
-    assert turns > 10
+
+    assert turns["given"] > 10
 
 
 async def test_what_came_before_the_end_of_a_connection_is_read(answered, method):
